@@ -1,0 +1,50 @@
+"""Deadlines on the monotonic clock.
+
+`CLOCK_MONOTONIC` counts for the whole host, so that a deadline made by the supervisor means the same moment in its
+workers (https://man7.org/linux/man-pages/man2/clock_gettime.2.html). Wall clocks jump; no decision hangs on one.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+monotonic = time.monotonic
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on the monotonic clock, in seconds: one is made per duty and passed down, no fresh timeout a call."""
+
+    at_s: float
+
+    @classmethod
+    def after(cls, seconds: float, now: float | None = None) -> "Deadline":
+        """`seconds` from `now` (default: the monotonic clock's now)."""
+        return cls((monotonic() if now is None else now) + seconds)
+
+    def remaining_s(self, now: float | None = None) -> float:
+        """Seconds left, never below zero."""
+        return max(0.0, self.at_s - (monotonic() if now is None else now))
+
+    def passed(self, now: float | None = None) -> bool:
+        """Whether the moment is over."""
+        return self.remaining_s(now) <= 0.0
+
+    def earlier(self, other: "Deadline") -> "Deadline":
+        """The nearer of the two."""
+        return self if self.at_s <= other.at_s else other
+
+
+def jittered(seconds: float, spread: float = 0.1) -> float:
+    """`seconds` ± `spread`, so that many processes do not knock at the same moment."""
+    return seconds * (1 + spread * (2 * random.random() - 1))  # noqa: S311 (no secret hangs on it)
+
+
+def backoff_s(first: float, most: float) -> Iterator[float]:
+    """Pauses that double from `first` to `most` seconds, each with jitter, without end."""
+    pause = first
+    while True:
+        yield jittered(pause, 0.25)
+        pause = min(most, pause * 2)

@@ -1,0 +1,162 @@
+"""Everything that can go wrong in evsup, as a list to read from top to bottom.
+
+The class answers the caller's question (retry, fix me, or lost it?) through its exit code of sysexits(3), so that
+systemd and Kubernetes can tell one from the other. The message says what failed, why, and what to type next.
+"""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """Exit codes of `evsup`, after sysexits(3): https://man7.org/linux/man-pages/man3/sysexits.h.3head.html."""
+
+    OK = 0
+    USAGE = 64
+    DATA = 65
+    UNAVAILABLE = 69
+    BUG = 70
+    TEMPORARY = 75
+    NOT_PERMITTED = 77
+    CONFIGURATION = 78
+
+
+class EvsupError(Exception):
+    """Base of all errors that evsup raises on purpose.
+
+    `what` failed, `why` (evidence, secrets already masked) and `fix` (what to type or change); the last two may be
+    empty. Pickles and travels over the pipe as these three texts and the class's name.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, what: str, why: str = "", fix: str = "") -> None:
+        super().__init__(what, why, fix)
+        self.what, self.why, self.fix = what, why, fix
+
+    def __str__(self) -> str:
+        text = f"{self.what}: {self.why}" if self.why else self.what
+        return f"{text.rstrip('.')}. {self.fix}" if self.fix else text
+
+
+class UsageError(EvsupError):
+    """The command line cannot be obeyed as it is."""
+
+    exit_code = ExitCode.USAGE
+
+
+# --- 65: the data was refused; running again changes nothing until a person has decided -------------------------------
+
+
+class DataRefused(EvsupError):
+    """Going on would lose, repeat or hide an event."""
+
+    exit_code = ExitCode.DATA
+
+
+class MissingSequenceNumber(DataRefused):
+    """An event came without a sequence number, so no offset token can be made for it."""
+
+
+class SequenceGap(DataRefused):
+    """Sequence numbers are missing between two events."""
+
+
+class UndecodableEvent(DataRefused):
+    """A body is not JSON and `SNOWFLAKE_ON_DECODE_ERROR=fail`."""
+
+
+class RowsRejected(DataRefused):
+    """Snowflake counted rows that it did not put into the table."""
+
+
+class ResumeRefused(DataRefused):
+    """Channel token, checkpoint and partition tell different stories; any start would be a guess."""
+
+
+# --- 69: a service did not answer after all retries -------------------------------------------------------------------
+
+
+class ServiceUnavailable(EvsupError):
+    """A service that evsup needs did not answer, or answered with an error that may pass."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class SourceUnavailable(ServiceUnavailable):
+    """Event Hubs cannot be reached, detached the receiver for good, or the receiver hangs."""
+
+
+class SinkUnavailable(ServiceUnavailable):
+    """Snowpipe Streaming cannot be reached, or the channel is invalid."""
+
+
+class CommitStalled(ServiceUnavailable):
+    """Appended rows stayed uncommitted longer than `SNOWFLAKE_COMMIT_TIMEOUT`."""
+
+
+class StoreUnavailable(ServiceUnavailable):
+    """The control store cannot be reached, or its tables are missing."""
+
+
+# --- 70: our own fault ------------------------------------------------------------------------------------------------
+
+
+class Bug(EvsupError):
+    """An invariant of evsup does not hold."""
+
+
+class ProtocolError(Bug):
+    """Bytes on a pipe are not the messages both ends agreed on."""
+
+
+class CheckpointMovedBack(Bug):
+    """A checkpoint below the stored one was to be written under the same epoch."""
+
+
+class WorkerCrashed(Bug):
+    """A worker ended without saying why: an unhandled exception, or a fault in native code."""
+
+
+# --- 75: temporary; start again ---------------------------------------------------------------------------------------
+
+
+class Temporary(EvsupError):
+    """Nothing is lost and nothing needs fixing: starting again is right."""
+
+    exit_code = ExitCode.TEMPORARY
+
+
+class OwnershipLost(Temporary):
+    """Somebody else owns the partition now, or the lease could not be renewed in time."""
+
+
+class DrainTimedOut(Temporary):
+    """The drain deadline passed, or a second signal came; what was in flight is read again at the next start."""
+
+
+class WorkerKilled(Temporary):
+    """A worker was ended from outside by a signal (kill -9, the out-of-memory killer)."""
+
+
+class WorkerHung(Temporary):
+    """A worker sent no status for three heartbeats outside a documented wait."""
+
+
+class AlreadyRunning(Temporary):
+    """Another supervisor holds the state directory."""
+
+
+# --- 77 and 78: a person has to change a grant or a setting -----------------------------------------------------------
+
+
+class NotPermitted(EvsupError):
+    """A credential was refused or a grant is missing."""
+
+    exit_code = ExitCode.NOT_PERMITTED
+
+
+class ConfigurationError(EvsupError):
+    """A setting is missing, malformed, contradicts another one, or names something that does not exist."""
+
+    exit_code = ExitCode.CONFIGURATION

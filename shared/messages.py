@@ -1,0 +1,99 @@
+"""What supervisor and worker say to each other: one tagged union per direction.
+
+A union is decoded in one place with `match`; a message that is not in it is a `ProtocolError`. Times are moments on
+`CLOCK_MONOTONIC`, which both ends share (shared.clock).
+"""
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+
+class Message(Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """Base of all messages: frozen, tagged by the class's name, no unknown fields."""
+
+
+# --- supervisor to worker ---------------------------------------------------------------------------------------------
+
+
+class Lease(Message, frozen=True):
+    """The term was renewed: the worker may trust its ownership until then, and must stop itself after."""
+
+    trusted_until_s: float
+
+
+class Drain(Message, frozen=True):
+    """Stop receiving, flush, wait for the commit, checkpoint, leave; what is not durable by then is given up."""
+
+    deadline_s: float
+
+
+class Abort(Message, frozen=True):
+    """Leave at once, without a flush: the term is lost, or nobody waits any longer."""
+
+
+Command: TypeAlias = Lease | Drain | Abort
+
+# --- worker to supervisor ---------------------------------------------------------------------------------------------
+
+WorkerState = Literal["starting", "opening", "running", "idle", "draining", "drained", "failed"]
+
+
+class Opened(Message, frozen=True):
+    """Channel and receiver are open; the worker resumes after `resumed_after` for the reason given."""
+
+    channel: str
+    resumed_after: int | None
+    reason: str
+
+
+class Status(Message, frozen=True):
+    """The worker's counters; also its heartbeat.
+
+    Sequence numbers, by where an event stands: `received` ≥ `appended` (in SDK memory) ≥ `durable` (Snowflake's
+    committed token) ≥ `checkpointed`; None: none yet.
+    """
+
+    state: WorkerState
+    received: int | None = None
+    appended: int | None = None
+    durable: int | None = None
+    checkpointed: int | None = None
+    last_enqueued: int | None = None
+    """Last sequence number in the partition, as Event Hubs told with the latest event."""
+    rows_total: int = 0
+    """Rows appended since the start."""
+    bytes_total: int = 0
+    duplicates_total: int = 0
+    """Redelivered events dropped."""
+    rows_inflight: int = 0
+    bytes_inflight: int = 0
+    rss_bytes: int = 0
+    sent_at_s: float = 0.0
+
+
+class Waiting(Message, frozen=True):
+    """The worker is about to block in a vendor's call and cannot send a heartbeat before `until_s`."""
+
+    call: str
+    until_s: float
+
+
+class Drained(Message, frozen=True):
+    """The last word of a worker that drained: everything appended is durable and checkpointed."""
+
+    checkpointed: int | None
+
+
+class Failed(Message, frozen=True):
+    """The last word of a worker that failed."""
+
+    error: str
+    """Class name in shared.errors."""
+    what: str
+    why: str
+    fix: str
+    traceback: str = ""
+
+
+Report: TypeAlias = Opened | Status | Waiting | Drained | Failed

@@ -1,0 +1,272 @@
+"""Every setting of evsup: its name, type, default and meaning, in one place.
+
+A variable's name is its struct's prefix plus the field in capitals (`EVENTHUB_` + `NAME`). `shared.config` reads the
+environment into these structs; `.env.example`, the README's table and `evsup config` are made from them, so that none
+of the four can differ from the others.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta, Struct
+
+from shared.secret import Secret
+
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class EventHubSettings(Struct, frozen=True, kw_only=True):
+    """Where events come from, and how the Azure SDK reads them."""
+
+    prefix: ClassVar[str] = "EVENTHUB_"
+
+    connection_string: Annotated[
+        Secret | None,
+        Meta(
+            description="Overrides identity. `UseDevelopmentEmulator=true` works (plain AMQP, any port).",
+            examples=["Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=…"],
+        ),
+    ] = None
+    namespace: Annotated[
+        str | None, Meta(description="Used with identity.", examples=["name.servicebus.windows.net"])
+    ] = None
+    name: Annotated[
+        str | None,
+        Meta(description="Event hub (or `EntityPath` in the connection string).", examples=["flights"]),
+    ] = None
+    consumer_group: Annotated[str, Meta(description="Consumer group.", examples=["$Default"])] = "$Default"
+    identity: Annotated[
+        Literal["default", "azure_cli"],
+        Meta(
+            description="`default` = DefaultAzureCredential; `azure_cli` = AzureCliCredential, local development only."
+        ),
+    ] = "default"
+    managed_identity_client_id: Annotated[
+        str | None,
+        Meta(description="User-assigned managed identity.", examples=["00000000-0000-0000-0000-000000000000"]),
+    ] = None
+    starting_position: Annotated[
+        str,
+        Meta(
+            description="Fresh partitions only: `-1` beginning, `@latest`, or an ISO 8601 time. `0` is refused.",
+            examples=["-1", "@latest", "2026-01-31T00:00:00Z"],
+        ),
+    ] = "-1"
+    prefetch: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="Link credit: events the service may send ahead.", examples=["1000"]),
+    ] = 1000
+    max_batch_size: Annotated[
+        int, Meta(ge=1, le=100_000, description="Most events in one batch from the SDK.", examples=["1000"])
+    ] = 1000
+    max_wait_time: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=60,
+            description="Seconds the SDK may wait to fill a batch. `0` is allowed (no empty callbacks).",
+            examples=["0.5"],
+        ),
+    ] = 0.5
+    track_last_enqueued: Annotated[bool, Meta(description="Lag without extra calls.", examples=["true"])] = True
+    retry_total: Annotated[int, Meta(ge=0, description="Retries of the SDK.", examples=["3"])] = 3
+    retry_mode: Annotated[
+        Literal["exponential", "fixed"], Meta(description="Back-off of the SDK.", examples=["exponential"])
+    ] = "exponential"
+    retry_backoff_factor: Annotated[
+        Positive, Meta(description="Seconds of the SDK's first back-off.", examples=["0.8"])
+    ] = 0.8
+    retry_backoff_max: Annotated[Positive, Meta(description="Seconds of its longest.", examples=["120"])] = 120.0
+    transport: Annotated[
+        Literal["amqp", "amqp_websocket"], Meta(description="`amqp_websocket` goes over port 443.")
+    ] = "amqp"
+    proxy: Annotated[
+        Secret | None,
+        Meta(description="HTTP proxy; implies websockets.", examples=["http://proxy.example:3128"]),
+    ] = None
+    custom_endpoint: Annotated[
+        str | None,
+        Meta(description="Address to connect to instead (private link).", examples=["10.0.0.4:5671"]),
+    ] = None
+    ca_file: Annotated[
+        str | None,
+        Meta(description="CA bundle instead of the system's.", examples=["/etc/ssl/private-ca.pem"]),
+    ] = None
+    load_balancing_interval: Annotated[
+        Positive, Meta(description="Seconds between balancing rounds.", examples=["10"])
+    ] = 10.0
+    ownership_expiration: Annotated[
+        Positive, Meta(description="Seconds a lease lasts; must exceed 3 × the interval.", examples=["60"])
+    ] = 60.0
+    load_balancing_strategy: Annotated[
+        Literal["greedy", "balanced"], Meta(description="Claim the whole share at once, or one a round.")
+    ] = "greedy"
+    on_gap: Annotated[
+        Literal["fail", "warn"],
+        Meta(description="Sequence numbers missing between two events (retention passed us)."),
+    ] = "fail"
+
+
+class SnowflakeSettings(Struct, frozen=True, kw_only=True):
+    """Where rows go, and how Snowpipe Streaming writes them."""
+
+    prefix: ClassVar[str] = "SNOWFLAKE_"
+
+    account: Annotated[str, Meta(description="Account identifier.", examples=["myorg-myaccount"])]
+    user: Annotated[str, Meta(description="User with the key pair.", examples=["EVSUP"])]
+    role: Annotated[str | None, Meta(description="Role; empty means the user's default.", examples=["EVSUP_ROLE"])] = (
+        None
+    )
+    database: Annotated[str, Meta(description="Target database.", examples=["EVENTS"])]
+    schema: Annotated[str, Meta(description="Target schema.", examples=["PUBLIC"])]
+    table: Annotated[str, Meta(description="Target table.", examples=["FLIGHTS"])]
+    pipe: Annotated[
+        str | None,
+        Meta(
+            description="A named pipe instead of the default pipe `<TABLE>-STREAMING`.",
+            examples=["FLIGHTS_PIPE"],
+        ),
+    ] = None
+    private_key_file: Annotated[
+        str | None, Meta(description="Key pair, PKCS#8 PEM.", examples=["/etc/evsup/rsa_key.p8"])
+    ] = None
+    private_key: Annotated[
+        Secret | None,
+        Meta(description="The key itself instead of a file.", examples=["-----BEGIN PRIVATE KEY-----…"]),
+    ] = None
+    private_key_passphrase: Annotated[
+        Secret | None, Meta(description="Passphrase of an encrypted key.", examples=["…"])
+    ] = None
+    url: Annotated[
+        str | None,
+        Meta(
+            description="Override of the account's address, with port.",
+            examples=["https://myorg-myaccount.snowflakecomputing.com:443"],
+        ),
+    ] = None
+    ca_file: Annotated[
+        str | None,
+        Meta(
+            description="Extra CA bundle for the streaming SDK and SQL (private link, TLS-inspecting proxy).",
+            examples=["/etc/ssl/private-ca.pem"],
+        ),
+    ] = None
+    warehouse: Annotated[
+        str | None,
+        Meta(description="Only for SQL (Snowflake control store, `check`, `verify`).", examples=["EVSUP_WH"]),
+    ] = None
+    channel_prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_]{1,64}$",
+            description="Channel = prefix, hub, consumer group, partition: never a host, a pid or an owner.",
+            examples=["evsup"],
+        ),
+    ] = "evsup"
+    commit_timeout: Annotated[
+        Positive,
+        Meta(description="Seconds an append may stay uncommitted before the worker fails.", examples=["120"]),
+    ] = 120.0
+    max_inflight_rows: Annotated[
+        Count, Meta(description="Window of rows appended, not yet committed.", examples=["200000"])
+    ] = 200_000
+    max_inflight_bytes: Annotated[
+        int, Meta(ge=1_000_000, description="The same window in bytes of row JSON.", examples=["67108864"])
+    ] = 64 * 1024 * 1024
+    row_format: Annotated[
+        Literal["envelope", "columns"],
+        Meta(description="`envelope`: one VARIANT and metadata columns; `columns`: top-level keys are the columns."),
+    ] = "envelope"
+    on_decode_error: Annotated[
+        Literal["keep", "fail"], Meta(description="A body that is not JSON: keep it in `RAW_BODY`, or stop.")
+    ] = "keep"
+    on_reject: Annotated[
+        Literal["fail", "quarantine"],
+        Meta(description="Rows that Snowflake rejected: stop, or set aside with the reason and go on."),
+    ] = "fail"
+    channels_per_partition: Annotated[
+        Count, Meta(description="More than one for a partition beyond 20 MB/s.", examples=["1"])
+    ] = 1
+    streaming_properties: Annotated[
+        dict[str, str],
+        Meta(
+            description="JSON object passed to the SDK client as it is.",
+            examples=['{"rowset_flush_threshold_kb": "65000"}'],
+        ),
+    ] = {}
+
+    @property
+    def pipe_name(self) -> str:
+        """The pipe that rows go through: the named one, or the table's default pipe."""
+        return self.pipe or f"{self.table}-STREAMING"
+
+
+class ControlSettings(Struct, frozen=True, kw_only=True):
+    """Where ownership and checkpoints are kept."""
+
+    prefix: ClassVar[str] = "CONTROL_"
+
+    store: Annotated[Literal["sqlite", "postgres", "snowflake"], Meta(description="`sqlite` serves one host only.")] = (
+        "sqlite"
+    )
+    sqlite_path: Annotated[
+        str, Meta(description="File of the SQLite store.", examples=["/var/lib/evsup/control.db"])
+    ] = "~/.local/state/evsup/control.db"
+    postgres_dsn: Annotated[
+        Secret | None,
+        Meta(
+            description="Any libpq DSN; TLS settings belong in it.",
+            examples=["postgresql://evsup@db.example/evsup?sslmode=verify-full"],
+        ),
+    ] = None
+    snowflake_database: Annotated[
+        str | None, Meta(description="Hybrid Tables; default: the target's database.", examples=["EVENTS"])
+    ] = None
+    snowflake_schema: Annotated[
+        str | None, Meta(description="Hybrid Tables; default: the target's schema.", examples=["EVSUP"])
+    ] = None
+    ownership_mode: Annotated[
+        Literal["durable", "local_single_consumer_smoke"],
+        Meta(description="The second keeps ownership in memory: a diagnostic for one consumer only."),
+    ] = "durable"
+
+
+class ProcessSettings(Struct, frozen=True, kw_only=True):
+    """How the process tree runs on this host."""
+
+    prefix: ClassVar[str] = "EVSUP_"
+
+    max_partitions: Annotated[
+        Count | None,
+        Meta(description="Most partitions claimed by this supervisor; empty: all.", examples=["4"]),
+    ] = None
+    drain_timeout: Annotated[
+        Positive, Meta(description="Seconds a drain may take before the tree stops at once.", examples=["30"])
+    ] = 30.0
+    state_dir: Annotated[
+        str | None,
+        Meta(
+            description="Status socket (mode 0600). Default: `$XDG_RUNTIME_DIR/evsup`, `/run/evsup` or a private temp dir.",
+            examples=["/run/evsup"],
+        ),
+    ] = None
+    http_address: Annotated[
+        str | None,
+        Meta(
+            description="`/metrics`, `/healthz`, `/readyz`, `/status`; empty: off.",
+            examples=["127.0.0.1:9464"],
+        ),
+    ] = None
+    log_format: Annotated[
+        Literal["text", "json"] | None, Meta(description="Default: `text` on a terminal, else `json`.")
+    ] = None
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="On stderr only.")] = "info"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The effective settings of one process."""
+
+    eventhub: EventHubSettings
+    snowflake: SnowflakeSettings
+    control: ControlSettings
+    process: ProcessSettings
