@@ -1,0 +1,85 @@
+"""Starts a hub: `python -m scripts.localcloud.hub --hub flights --key-name local --key BASE64`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import sys
+
+from scripts.localcloud.hub.admin_port import AdminPort
+from scripts.localcloud.hub.hub import DEFAULT_GROUP, Hub, HubSpec
+from scripts.localcloud.hub.listener import LOOPBACK, Listener
+from scripts.localcloud.hub.operator import Operator
+from scripts.localcloud.hub.token import Policy
+
+KEY_VARIABLE = "LOCALCLOUD_HUB_KEY"
+_PR_SET_PDEATHSIG = 1
+_IDLE_MS = 240_000  # The service's idle timeout, in milliseconds.
+
+
+def main() -> int:
+    """Serve until SIGTERM, SIGINT or the parent's end; return the exit code."""
+    arguments = _parser().parse_args()
+    key = os.environ.get(KEY_VARIABLE) or arguments.key
+    if not key:
+        sys.stderr.write(f"No key: set {KEY_VARIABLE}, or give --key (which shows in ps).\n")
+        return os.EX_USAGE
+    _die_with(os.getppid())
+    asyncio.run(_serve(arguments, Policy(arguments.key_name, key)))
+    return os.EX_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scripts.localcloud.hub", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="AMQP port; 0 takes a free one")
+    parser.add_argument("--admin-port", type=int, default=0, help="HTTP port for facts and faults; 0 takes a free one")
+    parser.add_argument("--hub", required=True, help="name of the event hub")
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--consumer-group", action="append", default=[], help=f"besides {DEFAULT_GROUP}; repeatable")
+    parser.add_argument("--key-name", required=True, help="name of the shared access policy")
+    parser.add_argument("--key", help=f"its key; better in {KEY_VARIABLE}")
+    parser.add_argument("--namespace", help="name in error texts; the address if not given")
+    parser.add_argument("--idle-timeout-ms", type=int, default=_IDLE_MS)
+    return parser
+
+
+async def _serve(arguments: argparse.Namespace, policy: Policy) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    spec = HubSpec(
+        name=arguments.hub,
+        partition_count=arguments.partitions,
+        groups=tuple(arguments.consumer_group),
+        namespace=arguments.namespace or LOOPBACK,
+        policy=policy,
+        idle_ms=arguments.idle_timeout_ms,
+    )
+    hub = Hub(spec)
+    listener = Listener(hub, arguments.port)
+    listener.open()
+    admin = await asyncio.start_server(AdminPort(Operator(hub, listener)).serve, LOOPBACK, arguments.admin_port)
+    ports = {"port": listener.port, "admin_port": admin.sockets[0].getsockname()[1]}
+    sys.stdout.write(json.dumps(ports) + "\n")
+    sys.stdout.flush()
+    await stopped.wait()
+    admin.close()
+    listener.close()
+    for connection in tuple(hub.connections):
+        connection.close()
+
+
+def _die_with(parent: int) -> None:
+    """Ask the kernel for SIGTERM when the parent dies, however it dies (Linux)."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(os.EX_TEMPFAIL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""The client of the admin port: how tests, benchmarks and the chaos run steer a local hub."""
+
+from __future__ import annotations
+
+import http.client
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scripts.localcloud.hub import commands
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HOST = "127.0.0.1"
+
+
+class AdminError(RuntimeError):
+    """A command that the hub refused; the text says why."""
+
+
+class HubAdmin:
+    """Steers one hub. Every method blocks until the hub has done it and returns the facts that hold then.
+
+    Raises AdminError for a command that makes no sense, OSError when the process is gone.
+    """
+
+    def __init__(self, port: int, timeout_s: float = 60.0) -> None:
+        self._port = port
+        self._timeout_s = timeout_s
+
+    def facts(self) -> commands.HubFacts:
+        """Return partitions, receivers, connections and fault counts."""
+        return self._do(commands.Look())
+
+    def fired(self, fault: str) -> int:
+        """Return how often a fault did its damage; the names are the values of `faults.FaultName`."""
+        return self.facts().fired[fault]
+
+    def append(
+        self,
+        partition: str,
+        bodies: Sequence[bytes],
+        *,
+        content_type: str = "",
+        partition_key: str | None = None,
+    ) -> commands.HubFacts:
+        """Append events with bodies of any bytes, valid JSON or not."""
+        return self._do(commands.Append(partition, list(bodies), content_type, partition_key))
+
+    def append_unnumbered(self, partition: str, bodies: Sequence[bytes]) -> commands.HubFacts:
+        """Append events that readers get without x-opt-sequence-number (counted as `unnumbered`)."""
+        return self._do(commands.Append(partition, list(bodies), numbered=False))
+
+    def seed(self, partition: str, count: int, *, body_bytes: int = 250, first_n: int = 0) -> commands.HubFacts:
+        """Append `count` JSON bodies made by the server: `partition`, `n` rising from `first_n`, padding."""
+        return self._do(commands.Seed(partition, count, body_bytes, first_n))
+
+    def drop_connections(self) -> commands.HubFacts:
+        """Reset every connection (counted as `drop`, once a connection)."""
+        return self._do(commands.Drop())
+
+    def detach_receivers(
+        self,
+        partition: str,
+        *,
+        condition: str = "amqp:link:detach-forced",
+        description: str = "The link was detached by an operator.",
+        group: str | None = None,
+    ) -> commands.HubFacts:
+        """Detach the receivers of a partition (counted as `detach`, once a receiver)."""
+        return self._do(commands.Detach(partition, condition, description, group))
+
+    def steal_receivers(self, partition: str, *, group: str | None = None) -> commands.HubFacts:
+        """Detach the receivers as if another owner had come (counted as `steal`, once a receiver)."""
+        description = "New receiver 'nil' with higher epoch is created hence current receiver is getting disconnected."
+        return self._do(commands.Detach(partition, "amqp:link:stolen", description, group))
+
+    def redeliver_now(self, partition: str, events: int) -> commands.HubFacts:
+        """Send the last events again in the links that are attached (counted as `redeliver`, once a receiver)."""
+        return self._do(commands.Rewind(partition, events, on_attach=False))
+
+    def redeliver_on_attach(self, partition: str, events: int) -> commands.HubFacts:
+        """Start the next receiver that many events too early (counted as `redeliver`, when it attaches)."""
+        return self._do(commands.Rewind(partition, events, on_attach=True))
+
+    def skip(self, partition: str, events: int) -> commands.HubFacts:
+        """Leave a gap of sequence numbers before the next event (counted as `skip`)."""
+        return self._do(commands.Skip(partition, events))
+
+    def trim(self, partition: str, events: int) -> commands.HubFacts:
+        """Drop the oldest events, as retention does (counted as `trim`)."""
+        return self._do(commands.Trim(partition, events))
+
+    def recreate(self) -> commands.HubFacts:
+        """Delete the hub and create it again: empty, a new creation time, counting from 0 (counted as `recreate`)."""
+        return self._do(commands.Recreate())
+
+    def delay(self, seconds: float) -> commands.HubFacts:
+        """Hold back every write of events from now on (counted as `delay`, once a write); 0 ends it."""
+        return self._do(commands.Delay(seconds))
+
+    def throttle(self, attaches: int) -> commands.HubFacts:
+        """Refuse the next attaches as server-busy (counted as `throttle`, once an attach)."""
+        return self._do(commands.Throttle(attaches))
+
+    def hang(self) -> commands.HubFacts:
+        """Read and write nothing from now on (counted as `hang`, once a piece of input left unread)."""
+        return self._do(commands.Hang(on=True))
+
+    def release_hang(self) -> commands.HubFacts:
+        """Go on: what was held is sent, what was left is read."""
+        return self._do(commands.Hang(on=False))
+
+    def begin_outage(self) -> commands.HubFacts:
+        """Drop every connection and refuse new ones (counted as `outage`)."""
+        return self._do(commands.Outage(on=True))
+
+    def end_outage(self) -> commands.HubFacts:
+        """Let clients in again, on the same port."""
+        return self._do(commands.Outage(on=False))
+
+    def expire_tokens(self) -> commands.HubFacts:
+        """Let every token run out now; its links are detached (counted as `expire_tokens`, once a token)."""
+        return self._do(commands.ExpireTokens())
+
+    def refuse_tokens(self, count: int) -> commands.HubFacts:
+        """Answer the next tokens with 401 (counted as `refuse_tokens`, once a token)."""
+        return self._do(commands.RefuseTokens(count))
+
+    def heal(self) -> commands.HubFacts:
+        """End every fault that is armed; the counts stay."""
+        return self._do(commands.Heal())
+
+    def _do(self, command: commands.Command) -> commands.HubFacts:
+        connection = http.client.HTTPConnection(_HOST, self._port, timeout=self._timeout_s)
+        try:
+            connection.request("POST", "/", msgspec.json.encode(command))
+            response = connection.getresponse()
+            answer = response.read()
+        finally:
+            connection.close()
+        if response.status != HTTPStatus.OK:
+            raise AdminError(msgspec.json.decode(answer, type=commands.Refused).error)
+        return msgspec.json.decode(answer, type=commands.HubFacts)

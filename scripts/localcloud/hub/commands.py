@@ -1,0 +1,167 @@
+"""What the admin port understands and answers: one tagged union of commands, one answer. JSON, bytes as base64."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Command(msgspec.Struct, frozen=True, tag=True):
+    """A request to the hub."""
+
+
+class Look(Command, frozen=True):
+    """Change nothing."""
+
+
+class Append(Command, frozen=True):
+    """Append events with these bodies; not numbered, readers get them without x-opt-sequence-number."""
+
+    partition: str
+    bodies: list[bytes]
+    content_type: str = ""
+    partition_key: str | None = None
+    numbered: bool = True
+
+
+class Seed(Command, frozen=True):
+    """Append `count` JSON objects of `body_bytes` each: `partition`, `n` (rising from `first_n`) and padding."""
+
+    partition: str
+    count: int
+    body_bytes: int
+    first_n: int
+
+
+class Drop(Command, frozen=True):
+    """Reset all connections."""
+
+
+class Detach(Command, frozen=True):
+    """Detach the receivers of a partition, of one consumer group or of all."""
+
+    partition: str
+    condition: str
+    description: str
+    group: str | None = None
+
+
+class Rewind(Command, frozen=True):
+    """Go back `events`: now, in the links that are attached, or when the next receiver attaches."""
+
+    partition: str
+    events: int
+    on_attach: bool
+
+
+class Skip(Command, frozen=True):
+    """Leave a gap of sequence numbers."""
+
+    partition: str
+    events: int
+
+
+class Trim(Command, frozen=True):
+    """Drop the oldest events."""
+
+    partition: str
+    events: int
+
+
+class Recreate(Command, frozen=True):
+    """Delete the hub and create it again."""
+
+
+class Delay(Command, frozen=True):
+    """Hold back every write of events by a time; 0 ends it."""
+
+    seconds: float
+
+
+class Throttle(Command, frozen=True):
+    """Refuse the next attaches as busy."""
+
+    attaches: int
+
+
+class Hang(Command, frozen=True):
+    """Read and write nothing while on."""
+
+    on: bool
+
+
+class Outage(Command, frozen=True):
+    """Drop all connections and refuse new ones while on."""
+
+    on: bool
+
+
+class ExpireTokens(Command, frozen=True):
+    """Let all tokens run out now."""
+
+
+class RefuseTokens(Command, frozen=True):
+    """Answer the next tokens with 401."""
+
+    count: int
+
+
+class Heal(Command, frozen=True):
+    """End every fault that is armed; the counts stay."""
+
+
+AnyCommand = (
+    Look
+    | Append
+    | Seed
+    | Drop
+    | Detach
+    | Rewind
+    | Skip
+    | Trim
+    | Recreate
+    | Delay
+    | Throttle
+    | Hang
+    | Outage
+    | ExpireTokens
+    | RefuseTokens
+    | Heal
+)
+
+
+class ReceiverFacts(msgspec.Struct, frozen=True):
+    """An attached receiver. `next_cursor` counts the events ever appended before the one it gets next."""
+
+    name: str
+    group: str
+    epoch: int | None
+    sent: int
+    credit: int
+    next_cursor: int
+
+
+class PartitionFacts(msgspec.Struct, frozen=True):
+    """A partition: sequence numbers of the oldest retained and the newest event, and who reads it."""
+
+    id: str
+    begin_sequence_number: int
+    last_sequence_number: int
+    last_offset: str
+    count: int
+    receivers: list[ReceiverFacts]
+
+
+class HubFacts(msgspec.Struct, frozen=True):
+    """The hub. `created_ms` is in milliseconds since 1970; `fired` counts, by fault, how often it did its damage."""
+
+    name: str
+    created_ms: int
+    connections: int
+    partitions: dict[str, PartitionFacts]
+    fired: dict[str, int]
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A command that could not be carried out, and why."""
+
+    error: str

@@ -1,0 +1,171 @@
+"""A feed: the server's end of a client's receiver. It sends a partition's events as far as credit and windows reach."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from scripts.localcloud.hub import event, position
+from scripts.localcloud.hub.faults import FaultName
+from scripts.localcloud.hub.link import Attach, Credit, Link
+from scripts.localcloud.hub.transfer import OVERHEAD_BYTES, Addressing
+
+if TYPE_CHECKING:
+    from scripts.localcloud.hub.address import Address
+    from scripts.localcloud.hub.partition import Partition
+    from scripts.localcloud.hub.performatives import Fields
+    from scripts.localcloud.hub.session import Session
+
+EPOCH = "com.microsoft:epoch"
+RUNTIME_METRIC = "com.microsoft:enable-receiver-runtime-metric"
+_BATCH_EVENTS = 512
+_BATCH_BYTES = 512 * 1024
+
+
+class EventFeed(Link):
+    """Sends events from a cursor on and waits for more at the end."""
+
+    def __init__(self, session: Session, attach: Attach, address: Address, partition: Partition) -> None:
+        super().__init__(session, attach)
+        self.partition = partition
+        self.group = (address.group or "").lower()
+        self.epoch = epoch_of(attach)
+        self.sent = 0
+        self.cursor = partition.end
+        self.metrics = RUNTIME_METRIC in attach.desired
+        self._path = address.path
+        self._credit = Credit()
+        self._addressing = Addressing(session.channel, attach.handle, settled=attach.settled)
+        self._turn: asyncio.Handle | None = None
+
+    @property
+    def path(self) -> str:
+        """The path that a token must cover."""
+        return self._path
+
+    @property
+    def credit(self) -> int:
+        """Deliveries the client still waits for."""
+        return self._credit.left
+
+    def start(self, cursor: int) -> None:
+        """Begin at a cursor; events flow once the client grants credit."""
+        self.cursor = cursor
+        self.partition.listeners.add(self.wake)
+        self.session.hub.enter(self)
+
+    def rewind(self, events: int) -> None:
+        """Go back in the log, so that the last events are delivered again."""
+        self.cursor = max(self.cursor - events, self.partition.begin)
+        self.wake()
+
+    def closed(self) -> None:
+        """Leave the partition."""
+        super().closed()
+        self.partition.listeners.discard(self.wake)
+        self.session.hub.leave(self)
+        if self._turn is not None:
+            self._turn.cancel()
+
+    def on_flow(self, fields: Fields) -> None:
+        """Take credit; a drain uses it up at once."""
+        self._credit.grant(fields)
+        if fields.flag(8):
+            self._drain()
+        elif fields.flag(9):
+            self._report()
+        self.wake()
+
+    def on_writable(self) -> None:
+        """Go on."""
+        self.wake()
+
+    def wake(self) -> None:
+        """Have a turn soon, or after the delay that a fault asks for."""
+        if self._turn is not None or not self._sendable():
+            return
+        loop = asyncio.get_running_loop()
+        faults = self.session.hub.faults
+        if faults.delay_s > 0:
+            faults.fired[FaultName.DELAY] += 1
+            self._turn = loop.call_later(faults.delay_s, self._take_turn)
+        else:
+            self._turn = loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        if self._sendable():
+            self._send_batch()
+            self.wake()
+
+    def _sendable(self) -> int:
+        """Return how many events may be sent now."""
+        if self.detached or not self.session.writable:
+            return 0
+        self.cursor = max(self.cursor, self.partition.begin)
+        waiting = self.partition.end - self.cursor
+        return min(waiting, self._credit.left, self.session.remote_incoming_window)
+
+    def _send_batch(self) -> None:
+        payloads = self.partition.read(self.cursor, min(self._sendable(), _BATCH_EVENTS))
+        section = self._metrics_section()
+        room = self.session.max_frame_bytes - OVERHEAD_BYTES - len(section)
+        count = _fitting(payloads, room)
+        if count:
+            first = self.session.number_deliveries(count)
+            self.session.write(self._addressing.whole(payloads[:count], first, section))
+        else:
+            count = 1
+            frames = self._addressing.split(
+                section + payloads[0], self.session.next_delivery, self.session.max_frame_bytes
+            )
+            self.session.number_deliveries(1, len(frames))
+            self.session.write(b"".join(frames))
+        self.cursor += count
+        self.sent += count
+        self._credit.delivery_count += count
+
+    def _metrics_section(self) -> bytes:
+        if not self.metrics:
+            return b""
+        one = self.partition
+        return event.runtime_metrics(one.last_sequence_number, one.last_offset, one.last_time_ms, _now_ms())
+
+    def _drain(self) -> None:
+        while self._sendable():
+            self._send_batch()
+        self._credit.delivery_count = self._credit.limit
+        self._report()
+
+    def _report(self) -> None:
+        self.session.send_flow(self.handle, self._credit.delivery_count, self._credit.left)
+
+
+def epoch_of(attach: Attach) -> int | None:
+    """Return the owner level of a receiver, None without one."""
+    value = attach.properties.get(EPOCH)
+    return value if isinstance(value, int) else None
+
+
+def start_of(attach: Attach) -> position.Position:
+    """Return where a receiver wants to start: at the beginning unless its filter says otherwise."""
+    for name, value in attach.fields.nested(5).entries(7).items():
+        if name == position.FILTER:
+            selector = getattr(value, "value", value)
+            return position.parse(selector if isinstance(selector, str) else repr(selector))
+    return position.BEGINNING
+
+
+def _fitting(payloads: list[bytes], room: int) -> int:
+    """Return how many of the payloads fit into frames of their own and into one write."""
+    total = 0
+    for count, payload in enumerate(payloads):
+        total += len(payload)
+        if len(payload) > room or (count and total > _BATCH_BYTES):
+            return count
+    return len(payloads)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

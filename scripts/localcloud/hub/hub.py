@@ -1,0 +1,106 @@
+"""The hub: its partitions, consumer groups, readers and connections."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scripts.localcloud.hub.faults import Faults
+from scripts.localcloud.hub.partition import Partition
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable
+
+    from scripts.localcloud.hub.connection import Connection
+    from scripts.localcloud.hub.event import Published
+    from scripts.localcloud.hub.feed import EventFeed
+    from scripts.localcloud.hub.token import Policy
+
+DEFAULT_GROUP = "$Default"
+
+
+@dataclass(frozen=True, slots=True)
+class HubSpec:
+    """What a hub is created with. `idle_ms` is the idle timeout announced to clients, in milliseconds."""
+
+    name: str
+    partition_count: int
+    groups: tuple[str, ...]
+    namespace: str
+    policy: Policy
+    idle_ms: int
+
+
+class Hub:
+    """State shared by all connections; one thread, the event loop's, touches it."""
+
+    def __init__(self, spec: HubSpec) -> None:
+        self.name = spec.name
+        self.host = spec.namespace
+        self.policy = spec.policy
+        self.idle_ms = spec.idle_ms
+        self.groups = {group.lower() for group in (DEFAULT_GROUP, *spec.groups)}
+        self.container = uuid.uuid4().hex
+        self.faults = Faults()
+        self.connections: set[Connection] = set()
+        self.partitions = _partitions(spec.partition_count)
+        self.created_ms = now_ms()
+        # Connections being accepted; asyncio keeps only weak references to its tasks.
+        self.tasks: set[asyncio.Task[object]] = set()
+        self._feeds: list[EventFeed] = []
+        self._turn = 0
+
+    @property
+    def feeds(self) -> tuple[EventFeed, ...]:
+        """The receivers that are attached."""
+        return tuple(self._feeds)
+
+    def readers(self, group: str, partition_id: str) -> list[EventFeed]:
+        """Return the receivers of a partition in a consumer group (in lower case)."""
+        return [one for one in self._feeds if one.group == group and one.partition.id == partition_id]
+
+    def enter(self, feed: EventFeed) -> None:
+        """Take note of a receiver."""
+        self._feeds.append(feed)
+
+    def leave(self, feed: EventFeed) -> None:
+        """Forget a receiver."""
+        if feed in self._feeds:
+            self._feeds.remove(feed)
+
+    def append(self, partition_id: str, events: Iterable[Published], *, numbered: bool = True) -> None:
+        """Store events and wake the partition's receivers."""
+        partition, now = self.partitions[partition_id], now_ms()
+        for one in events:
+            partition.append(one, now, numbered=numbered)
+        partition.announce()
+
+    def next_in_turn(self) -> str:
+        """Return the partition for the next message that names neither a partition nor a key."""
+        ids = list(self.partitions)
+        self._turn = (self._turn + 1) % len(ids)
+        return ids[self._turn]
+
+    def recreate(self) -> None:
+        """Be a new hub of the same name: empty, younger, counting from 0. Whoever was attached is on the old one."""
+        self.partitions = _partitions(len(self.partitions))
+        self.created_ms = max(now_ms(), self.created_ms + 1)
+
+    def not_found(self, uri: str) -> str:
+        """Return the service's text for an entity that does not exist."""
+        return (
+            f"The messaging entity '{uri}' could not be found."
+            " To know more visit https://aka.ms/sbResourceMgrExceptions."
+        )
+
+
+def now_ms() -> int:
+    """Return the wall clock in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def _partitions(count: int) -> dict[str, Partition]:
+    return {str(number): Partition(str(number)) for number in range(count)}

@@ -1,0 +1,104 @@
+"""An intake: the server's end of a client's sender, and the assembly of messages out of transfers."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from scripts.localcloud.hub import event, performatives
+from scripts.localcloud.hub.link import MAX_MESSAGE_BYTES, Attach, Link
+from scripts.localcloud.hub.performatives import Fault
+
+if TYPE_CHECKING:
+    from scripts.localcloud.hub.address import Address
+    from scripts.localcloud.hub.performatives import Frame
+    from scripts.localcloud.hub.session import Session
+
+_CREDIT = 300
+
+
+class Intake(Link):
+    """Takes whole messages, settles each, and keeps the client in credit."""
+
+    def __init__(self, session: Session, attach: Attach) -> None:
+        super().__init__(session, attach)
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._delivery = 0
+        self._settled = False
+        self._format = 0
+        self._delivery_count = attach.fields.number(9)
+        self._credit = 0
+
+    def start(self) -> None:
+        """Grant the first credit."""
+        self._top_up()
+
+    def on_transfer(self, frame: Frame) -> None:
+        """Take one frame of a message; what is still under way when the link is detached counts for nothing."""
+        if self.detached:
+            return
+        fields = frame.fields
+        if not self._pieces:
+            self._delivery, self._format = fields.number(1), fields.number(3)
+        self._settled = self._settled or fields.flag(4)
+        self._pieces.append(frame.payload)
+        self._size += len(frame.payload)
+        if self._size > MAX_MESSAGE_BYTES:
+            self.detach(_too_large(self._delivery, self._size))
+        elif not fields.flag(5):
+            self._complete()
+
+    def take(self, message: bytes, message_format: int) -> None:
+        """Do what the link is for."""
+        raise NotImplementedError
+
+    def _complete(self) -> None:
+        message, settled = b"".join(self._pieces), self._settled
+        self._pieces, self._size, self._settled = [], 0, False
+        self._delivery_count += 1
+        self._credit -= 1
+        self.take(message, self._format)
+        if not settled and not self.detached:
+            self.session.send(performatives.disposition(self._delivery, self._delivery))
+        if self._credit <= _CREDIT // 2 and not self.detached:
+            self._top_up()
+
+    def _top_up(self) -> None:
+        self._credit = _CREDIT
+        self.session.send_flow(self.handle, self._delivery_count, _CREDIT)
+
+
+class EventIntake(Intake):
+    """Appends what a publisher sends to a partition: the one named, the one of the key, or the next in turn."""
+
+    def __init__(self, session: Session, attach: Attach, address: Address) -> None:
+        super().__init__(session, attach)
+        self._partition = address.partition
+        self._path = address.path
+
+    @property
+    def path(self) -> str:
+        """The path that a token must cover."""
+        return self._path
+
+    def take(self, message: bytes, message_format: int) -> None:
+        """Append an event, or the events of a batch, all to one partition."""
+        batch = message_format == event.BATCH_FORMAT
+        events = event.read_batch(message) if batch else [event.read(message)]
+        key = events[0].partition_key if events else None
+        self.session.hub.append(self._partition or self._choose(key), events)
+
+    def _choose(self, key: str | None) -> str:
+        ids = list(self.session.hub.partitions)
+        if key is None:
+            return self.session.hub.next_in_turn()
+        return ids[zlib.crc32(key.encode()) % len(ids)]
+
+
+def _too_large(delivery: int, size: int) -> Fault:
+    return Fault(
+        "amqp:link:message-size-exceeded",
+        f"The received message (delivery-id:{delivery}, size:{size} bytes) exceeds the limit"
+        f" ({MAX_MESSAGE_BYTES} bytes) currently allowed on the link.",
+    )

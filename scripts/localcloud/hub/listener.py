@@ -1,0 +1,72 @@
+"""The hub's listening socket, which an outage closes without giving the port away."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+from scripts.localcloud.hub.connection import Connection
+
+if TYPE_CHECKING:
+    from scripts.localcloud.hub.hub import Hub
+
+LOOPBACK = "127.0.0.1"
+_BACKLOG = 512
+
+
+class Listener:
+    """Accepts connections while open; while shut, clients are refused by the kernel.
+
+    A second socket that is bound but never listens keeps the port ours meanwhile.
+    """
+
+    def __init__(self, hub: Hub, port: int) -> None:
+        self._hub = hub
+        self._keeper = _bound(port)
+        self.port: int = self._keeper.getsockname()[1]
+        self._socket: socket.socket | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether clients are let in."""
+        return self._socket is not None
+
+    def open(self) -> None:
+        """Let clients in."""
+        self._socket = _bound(self.port)
+        self._socket.listen(_BACKLOG)
+        asyncio.get_running_loop().add_reader(self._socket, self._accept)
+
+    def shut(self) -> None:
+        """Refuse clients."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def close(self) -> None:
+        """Give the port back."""
+        self.shut()
+        self._keeper.close()
+
+    def _accept(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            client, _ = self._socket.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(lambda: Connection(self._hub), client))
+        self._hub.tasks.add(task)
+        task.add_done_callback(self._hub.tasks.discard)
+
+
+def _bound(port: int) -> socket.socket:
+    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.setblocking(False)
+    one.bind((LOOPBACK, port))
+    return one

@@ -1,0 +1,157 @@
+"""The nodes that answer requests: `$cbs` takes tokens, `$management` describes the hub.
+
+Protocols: https://docs.oasis-open.org/amqp/amqp-cbs/v1.0/amqp-cbs-v1.0.html and, for the vendor's names,
+https://learn.microsoft.com/en-us/azure/service-bus-messaging/service-bus-amqp-protocol-guide
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from scripts.localcloud.hub import event, token, values
+from scripts.localcloud.hub.address import CBS, MANAGEMENT
+from scripts.localcloud.hub.intake import Intake
+from scripts.localcloud.hub.link import Attach, Credit, Link
+from scripts.localcloud.hub.transfer import Addressing
+
+if TYPE_CHECKING:
+    from scripts.localcloud.hub.partition import Partition
+    from scripts.localcloud.hub.performatives import Fields
+    from scripts.localcloud.hub.session import Session
+
+NODES = frozenset({CBS, MANAGEMENT})
+_MESSAGE_ID = 0
+_UNAUTHORIZED = 401
+_NOT_FOUND = 404
+
+
+class Replies(Link):
+    """The link over which a node answers."""
+
+    def __init__(self, session: Session, attach: Attach) -> None:
+        super().__init__(session, attach)
+        self.node = attach.address
+        self._addressing = Addressing(session.channel, attach.handle, settled=attach.settled)
+        self._credit = Credit()
+        self._waiting: deque[bytes] = deque()
+
+    def reply(self, message: bytes) -> None:
+        """Send an answer, now or when there is credit."""
+        self._waiting.append(message)
+        self._send()
+
+    def on_flow(self, fields: Fields) -> None:
+        """Take credit."""
+        self._credit.grant(fields)
+        self._send()
+
+    def _send(self) -> None:
+        while self._waiting and self._credit.left and not self.detached:
+            number = self.session.next_delivery
+            frames = self._addressing.split(self._waiting.popleft(), number, self.session.max_frame_bytes)
+            self.session.number_deliveries(1, len(frames))
+            self._credit.delivery_count += 1
+            self.session.write(b"".join(frames))
+
+
+class Requests(Intake):
+    """The link over which a node is asked."""
+
+    def __init__(self, session: Session, attach: Attach) -> None:
+        super().__init__(session, attach)
+        self._node = attach.address
+
+    def take(self, message: bytes, message_format: int) -> None:
+        """Answer over the session's link from the same node."""
+        del message_format
+        answer = self._put_token(message) if self._node == CBS else self._read(message)
+        for link in self.session.links.values():
+            if isinstance(link, Replies) and link.node == self._node and not link.detached:
+                link.reply(answer)
+                return
+
+    def _put_token(self, message: bytes) -> bytes:
+        asked = event.application_properties(message)
+        if asked.get("operation") != "put-token" or asked.get("type") != token.SAS_TYPE:
+            return _answer(message, 400, f"put-token of a {token.SAS_TYPE} is the only operation of this $cbs node.")
+        if self.session.hub.faults.refuse_token():
+            return _answer(message, _UNAUTHORIZED, token.INVALID_SIGNATURE)
+        try:
+            claim = self._verified(str(event.body_value(message)), str(asked.get("name", "")))
+        except token.TokenRefusedError as refusal:
+            return _answer(message, _UNAUTHORIZED, str(refusal))
+        self.session.claims[claim.path] = claim
+        return _answer(message, 202, "Accepted")
+
+    def _verified(self, text: str, audience: str) -> token.Claim:
+        claim = token.verify(text, self.session.hub.policy, time.time())
+        if not claim.covers(token.entity_path(audience), time.time()):
+            raise token.TokenRefusedError(token.INVALID_AUDIENCE)
+        return claim
+
+    def _read(self, message: bytes) -> bytes:
+        asked = event.application_properties(message)
+        hub = self.session.hub
+        name = str(asked.get("name", ""))
+        if name.lower() != hub.name.lower():
+            return _answer(message, _NOT_FOUND, hub.not_found(f"sb://{hub.host}/{name}"))
+        refusal = self._refusal(str(asked.get("security_token", "")), f"/{hub.name.lower()}")
+        if refusal:
+            return _answer(message, _UNAUTHORIZED, refusal)
+        match asked.get("operation"), asked.get("type"):
+            case "READ", "com.microsoft:eventhub":
+                return _answer(message, 200, "OK", _describe_hub(hub.name, hub.created_ms, list(hub.partitions)))
+            case "READ", "com.microsoft:partition":
+                return self._read_partition(message, str(asked.get("partition", "")))
+            case operation, kind:
+                return _answer(message, 400, f"Operation {operation!r} of type {kind!r} is not known.")
+
+    def _read_partition(self, message: bytes, partition_id: str) -> bytes:
+        hub = self.session.hub
+        partition = hub.partitions.get(partition_id)
+        if partition is None:
+            return _answer(message, _NOT_FOUND, hub.not_found(f"sb://{hub.host}/{hub.name}/Partitions/{partition_id}"))
+        return _answer(message, 200, "OK", _describe_partition(hub.name, partition))
+
+    def _refusal(self, text: str, path: str) -> str | None:
+        try:
+            claim = token.verify(text, self.session.hub.policy, time.time())
+        except token.TokenRefusedError as refusal:
+            return str(refusal)
+        # A consumer's token names its group, below the hub whose facts it may read.
+        related = claim.path.startswith(path) or claim.covers(path, time.time())
+        return None if related else token.INVALID_AUDIENCE
+
+
+def _answer(request: bytes, status: int, description: str, body: bytes | None = None) -> bytes:
+    correlation_id = event.raw_property(request, _MESSAGE_ID)
+    return event.reply(correlation_id, status, description, values.NULL if body is None else body)
+
+
+def _describe_hub(name: str, created_ms: int, partition_ids: list[str]) -> bytes:
+    return values.texts(
+        {
+            "name": values.string(name),
+            "type": values.string("com.microsoft:eventhub"),
+            "created_at": values.timestamp(created_ms),
+            "partition_count": values.integer(len(partition_ids)),
+            "partition_ids": values.string_array(partition_ids),
+        }
+    )
+
+
+def _describe_partition(name: str, partition: Partition) -> bytes:
+    return values.texts(
+        {
+            "name": values.string(name),
+            "type": values.string("com.microsoft:partition"),
+            "partition": values.string(partition.id),
+            "begin_sequence_number": values.long(partition.begin_sequence_number),
+            "last_enqueued_sequence_number": values.long(partition.last_sequence_number),
+            "last_enqueued_offset": values.string(partition.last_offset),
+            "last_enqueued_time_utc": values.timestamp(partition.last_time_ms),
+            "is_partition_empty": values.boolean(partition.retained == 0),
+        }
+    )

@@ -1,0 +1,98 @@
+"""Opening links: what a client asks for is checked in the order of the service, then attached or refused."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from scripts.localcloud.hub import address, feed, position, readers
+from scripts.localcloud.hub.intake import EventIntake, Intake
+from scripts.localcloud.hub.link import Link, LinkRefusedError
+from scripts.localcloud.hub.node import NODES, Replies, Requests
+from scripts.localcloud.hub.performatives import Fault
+
+if TYPE_CHECKING:
+    from scripts.localcloud.hub.hub import Hub
+    from scripts.localcloud.hub.link import Attach
+    from scripts.localcloud.hub.session import Session
+
+
+def open_link(session: Session, attach: Attach) -> Link:
+    """Answer an attach; return the link, which is detached already where it was refused."""
+    try:
+        return _open(session, attach)
+    except LinkRefusedError as refusal:
+        session.send(attach.answer(accepted=False))
+        link = Link(session, attach)
+        link.detach(refusal.fault)
+        return link
+
+
+def _open(session: Session, attach: Attach) -> Link:
+    if attach.address in NODES:
+        return _open_node(session, attach)
+    where = address.parse(attach.address)
+    fault = _fault_of(session, attach, where) or session.hub.faults.throttle()
+    if fault is not None:
+        raise LinkRefusedError(fault)
+    return _open_reader(session, attach, where) if attach.client_receives else _open_writer(session, attach, where)
+
+
+def _open_node(session: Session, attach: Attach) -> Link:
+    session.send(attach.answer(accepted=True))
+    if attach.client_receives:
+        return Replies(session, attach)
+    link = Requests(session, attach)
+    link.start()
+    return link
+
+
+def _open_writer(session: Session, attach: Attach, where: address.Address) -> Intake:
+    session.send(attach.answer(accepted=True))
+    link = EventIntake(session, attach, where)
+    link.start()
+    return link
+
+
+def _open_reader(session: Session, attach: Attach, where: address.Address) -> feed.EventFeed:
+    hub = session.hub
+    partition = hub.partitions[where.partition or ""]
+    cursor = position.resolve(feed.start_of(attach), partition)
+    link = feed.EventFeed(session, attach, where, partition)
+    present = hub.readers(link.group, partition.id)
+    admission = readers.admit(link.epoch, [one.epoch for one in present])
+    if admission.refused is not None:
+        raise LinkRefusedError(admission.refused)
+    if admission.displaced is not None:
+        for one in present:
+            one.detach(admission.displaced)
+    offered = [feed.RUNTIME_METRIC] if link.metrics else None
+    session.send(attach.answer(accepted=True, offered=offered))
+    link.start(max(cursor - hub.faults.rewind(partition.id), partition.begin))
+    return link
+
+
+def _fault_of(session: Session, attach: Attach, where: address.Address) -> Fault | None:
+    hub = session.hub
+    if not any(claim.covers(where.path, time.time()) for claim in session.claims.values()):
+        return _unauthorized("Listen" if attach.client_receives else "Send", where)
+    if where.hub.lower() != hub.name.lower():
+        return _missing(hub, where.hub_uri)
+    if where.group is not None and where.group.lower() not in hub.groups:
+        return _missing(hub, where.group_uri)
+    if attach.client_receives and where.group is None:
+        return Fault("amqp:not-allowed", f"'{attach.address}' names no consumer group to receive from.")
+    if where.partition not in hub.partitions and (where.partition is not None or attach.client_receives):
+        return _missing(hub, f"{where.hub_uri}/Partitions/{where.partition}")
+    return None
+
+
+def _missing(hub: Hub, uri: str) -> Fault:
+    return Fault("amqp:not-found", hub.not_found(uri))
+
+
+def _unauthorized(claim: str, where: address.Address) -> Fault:
+    return Fault(
+        "amqp:unauthorized-access",
+        f"Unauthorized access. '{claim}' claim(s) are required to perform this operation. Resource: 'sb://{where.host}{where.path}'.",
+    )

@@ -1,0 +1,204 @@
+"""The operator: carries out the commands of the admin port."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from scripts.localcloud.hub import commands, event
+from scripts.localcloud.hub.faults import FaultName
+from scripts.localcloud.hub.performatives import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from scripts.localcloud.hub.feed import EventFeed
+    from scripts.localcloud.hub.hub import Hub
+    from scripts.localcloud.hub.listener import Listener
+
+# Events appended between two turns of the event loop, so that a large seed does not starve the connections.
+_SEED_CHUNK = 5000
+_STOLEN = "amqp:link:stolen"
+
+
+class Operator:
+    """Changes the hub on request and reports its facts."""
+
+    def __init__(self, hub: Hub, listener: Listener) -> None:
+        self._hub = hub
+        self._listener = listener
+
+    async def carry_out(self, command: commands.AnyCommand) -> commands.HubFacts:
+        """Do it and return what the hub looks like then. Raises KeyError for a partition that does not exist."""
+        match command:
+            case commands.Seed():
+                await self._seed(command)
+            case commands.Hang(on=on):
+                self._hang(on=on)
+            case commands.Outage(on=on):
+                self._outage(on=on)
+            case commands.Heal():
+                self._heal()
+            case commands.Append() | commands.Skip() | commands.Trim() | commands.Recreate():
+                self._change_log(command)
+            case commands.Drop() | commands.Detach() | commands.Rewind() | commands.ExpireTokens():
+                self._disturb(command)
+            case commands.Delay() | commands.Throttle() | commands.RefuseTokens():
+                self._arm(command)
+            case commands.Look():
+                pass
+        return self.facts()
+
+    def facts(self) -> commands.HubFacts:
+        """Return what can be seen."""
+        hub = self._hub
+        return commands.HubFacts(
+            name=hub.name,
+            created_ms=hub.created_ms,
+            connections=len(hub.connections),
+            partitions={partition_id: self._partition_facts(partition_id) for partition_id in hub.partitions},
+            fired={name.value: hub.faults.fired[name] for name in FaultName},
+        )
+
+    def _partition_facts(self, partition_id: str) -> commands.PartitionFacts:
+        one = self._hub.partitions[partition_id]
+        return commands.PartitionFacts(
+            id=one.id,
+            begin_sequence_number=one.begin_sequence_number,
+            last_sequence_number=one.last_sequence_number,
+            last_offset=one.last_offset,
+            count=one.retained,
+            receivers=[_receiver_facts(feed) for feed in self._hub.feeds if feed.partition is one],
+        )
+
+    def _change_log(self, command: commands.Append | commands.Skip | commands.Trim | commands.Recreate) -> None:
+        match command:
+            case commands.Append():
+                self._append(command)
+            case commands.Skip():
+                self._hub.partitions[command.partition].skip(command.events)
+                self._fire(FaultName.SKIP)
+            case commands.Trim():
+                self._hub.partitions[command.partition].trim(command.events)
+                self._fire(FaultName.TRIM)
+            case commands.Recreate():
+                self._recreate()
+
+    def _disturb(self, command: commands.Drop | commands.Detach | commands.Rewind | commands.ExpireTokens) -> None:
+        match command:
+            case commands.Drop():
+                self._fire(FaultName.DROP, self._abort_all())
+            case commands.Detach():
+                self._detach(command)
+            case commands.Rewind():
+                self._rewind(command)
+            case commands.ExpireTokens():
+                self._expire_tokens()
+
+    def _arm(self, command: commands.Delay | commands.Throttle | commands.RefuseTokens) -> None:
+        faults = self._hub.faults
+        match command:
+            case commands.Delay(seconds=seconds):
+                faults.delay_s = seconds
+            case commands.Throttle(attaches=attaches):
+                faults.throttled_attaches = attaches
+            case commands.RefuseTokens(count=count):
+                faults.refused_tokens = count
+
+    def _append(self, command: commands.Append) -> None:
+        made = [event.data(body, command.content_type, command.partition_key) for body in command.bodies]
+        self._hub.append(command.partition, made, numbered=command.numbered)
+        if not command.numbered:
+            self._fire(FaultName.UNNUMBERED, len(made))
+
+    async def _seed(self, command: commands.Seed) -> None:
+        self._hub.partitions[command.partition]
+        make = _body_maker(command.partition, command.body_bytes)
+        end = command.first_n + command.count
+        for start in range(command.first_n, end, _SEED_CHUNK):
+            self._hub.append(command.partition, _made(make, start, min(start + _SEED_CHUNK, end)))
+            await asyncio.sleep(0)
+
+    def _detach(self, command: commands.Detach) -> None:
+        group = None if command.group is None else command.group.lower()
+        name = FaultName.STEAL if command.condition == _STOLEN else FaultName.DETACH
+        for feed in self._hub.feeds:
+            if feed.partition.id == command.partition and group in {None, feed.group}:
+                feed.detach(Fault(command.condition, command.description))
+                self._fire(name)
+
+    def _rewind(self, command: commands.Rewind) -> None:
+        self._hub.partitions[command.partition]
+        if command.on_attach:
+            self._hub.faults.rewinds[command.partition] = command.events
+            return
+        for feed in self._hub.feeds:
+            if feed.partition.id == command.partition:
+                feed.rewind(command.events)
+                self._fire(FaultName.REDELIVER)
+
+    def _recreate(self) -> None:
+        hub = self._hub
+        hub.recreate()
+        self._fire(FaultName.RECREATE)
+        fault = Fault("amqp:not-found", hub.not_found(f"sb://{hub.host}/{hub.name}"))
+        for link in [link for one in hub.connections for link in one.links() if link.path is not None]:
+            link.detach(fault)
+
+    def _expire_tokens(self) -> None:
+        for connection in tuple(self._hub.connections):
+            self._fire(FaultName.EXPIRE_TOKENS, len(connection.claims))
+            connection.expire(everything=True)
+
+    def _hang(self, *, on: bool) -> None:
+        faults = self._hub.faults
+        thawed, faults.hung = faults.hung and not on, on
+        if thawed:
+            for connection in tuple(self._hub.connections):
+                connection.thaw()
+
+    def _outage(self, *, on: bool) -> None:
+        if on and self._listener.is_open:
+            self._listener.shut()
+            self._abort_all()
+            self._fire(FaultName.OUTAGE)
+        elif not on and not self._listener.is_open:
+            self._listener.open()
+
+    def _heal(self) -> None:
+        faults = self._hub.faults
+        faults.delay_s, faults.throttled_attaches, faults.refused_tokens = 0.0, 0, 0
+        faults.rewinds.clear()
+        self._hang(on=False)
+        self._outage(on=False)
+
+    def _abort_all(self) -> int:
+        connections = tuple(self._hub.connections)
+        for connection in connections:
+            connection.abort()
+        return len(connections)
+
+    def _fire(self, name: FaultName, times: int = 1) -> None:
+        self._hub.faults.fired[name] += times
+
+
+def _receiver_facts(feed: EventFeed) -> commands.ReceiverFacts:
+    return commands.ReceiverFacts(feed.name, feed.group, feed.epoch, feed.sent, feed.credit, feed.cursor)
+
+
+def _body_maker(partition: str, body_bytes: int) -> Callable[[int], bytes]:
+    """Return what makes the body of event `n`: JSON of exactly `body_bytes`, or as short as it can be."""
+    head = f'{{"partition":{json.dumps(partition)},"n":'.encode()
+    middle, tail = b',"pad":"', b'"}'
+    fixed = len(head) + len(middle) + len(tail)
+
+    def make(n: int) -> bytes:
+        number = b"%d" % n
+        return head + number + middle + b"x" * (body_bytes - fixed - len(number)) + tail
+
+    return make
+
+
+def _made(make: Callable[[int], bytes], start: int, end: int) -> Iterator[event.Published]:
+    return (event.data(make(n)) for n in range(start, end))

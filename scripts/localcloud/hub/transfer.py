@@ -1,0 +1,65 @@
+"""Transfer frames, the hot path: the payload is encoded once, when an event is stored, and only its address changes.
+
+The eleven fields have a fixed layout here, so that one `struct` call per event is all the work there is.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from scripts.localcloud.hub import values
+from scripts.localcloud.hub.performatives import Code, frame, performative
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TAG_BYTES = 8
+# doff, frame type, channel, descriptor, list8 with its size and its 11 fields, constructor and value of the handle,
+# constructor of the delivery-id.
+_PREFIX = struct.Struct(">BBH4sBBBIB")
+# Frame size, prefix, delivery-id, delivery-tag (vbin8), then message-format 0, settled, more and five fields at rest.
+_HEAD = struct.Struct(f">I{_PREFIX.size}sI2sQ8s")
+_LIST_BYTES = 29
+OVERHEAD_BYTES = _HEAD.size
+"""Bytes of a frame in front of its payload, when the event fits into one frame."""
+_SPLIT_OVERHEAD_BYTES = 64  # no less than the frame header and the performative of a split delivery
+
+
+class Addressing:
+    """How the deliveries of one link are addressed; everything but the delivery's number is fixed at attach."""
+
+    __slots__ = ("_channel", "_flags", "_handle", "_prefix", "_settled")
+
+    def __init__(self, channel: int, handle: int, *, settled: bool) -> None:
+        descriptor = b"\x00\x53" + bytes((Code.TRANSFER, 0xC0))
+        self._prefix = _PREFIX.pack(2, 0, channel, descriptor, _LIST_BYTES, 11, 0x70, handle, 0x70)
+        self._flags = b"\x43" + values.boolean(settled) + b"\x42\x40\x40\x42\x42\x42"
+        self._channel, self._handle, self._settled = channel, handle, settled
+
+    def whole(self, payloads: Iterable[bytes], first: int, section: bytes) -> bytes:
+        """Return one write with a frame per payload.
+
+        Deliveries are numbered from `first`; `section` goes in front of every payload. Each must fit into one frame.
+        """
+        prefix, flags, pack = self._prefix, self._flags, _HEAD.pack
+        extra = OVERHEAD_BYTES + len(section)
+        parts: list[bytes] = []
+        for number, payload in enumerate(payloads, first):
+            head = pack(extra + len(payload), prefix, number & 0xFFFFFFFF, b"\xa0\x08", number, flags)
+            parts += (head, section, payload)
+        return b"".join(parts)
+
+    def split(self, payload: bytes, number: int, max_frame_bytes: int) -> list[bytes]:
+        """Return the frames of one delivery that may not fit into a single one."""
+        room = max_frame_bytes - _SPLIT_OVERHEAD_BYTES
+        pieces = [payload[start : start + room] for start in range(0, len(payload), room)] or [b""]
+        first = [values.uint(number), values.binary(number.to_bytes(TAG_BYTES, "big")), values.uint(0)]
+        frames = []
+        for index, piece in enumerate(pieces):
+            address = first if index == 0 else [values.NULL] * 3
+            more = values.boolean(index + 1 < len(pieces))
+            fields = [values.uint(self._handle), *address, values.boolean(self._settled), more]
+            tail = [values.NULL, values.NULL, values.FALSE, values.FALSE, values.FALSE]
+            frames.append(frame(self._channel, performative(Code.TRANSFER, [*fields, *tail]) + piece))
+        return frames

@@ -1,0 +1,175 @@
+"""Every fault of the local Event Hubs: it fires, it is counted, and the real SDK meets it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from azure.eventhub import EventData
+from azure.eventhub.exceptions import ConnectError, ConnectionLostError
+
+from scripts.localcloud.hub.admin import AdminError
+from tests.integration.test_localcloud_hub import (
+    SOON_S,
+    attached,
+    eventually,
+    hub,
+    producer,
+    reading,
+    shared_hub,
+)
+
+if TYPE_CHECKING:
+    from scripts.localcloud.hub.process import HubProcess
+
+__all__ = ["hub", "shared_hub"]  # Fixtures.
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+# With its default of retries the SDK comes back by itself.
+RETRIES = 3
+
+
+def test_a_dropped_connection_or_link_costs_no_event(hub: HubProcess) -> None:
+    hub.admin.seed("0", 3)
+    before = hub.admin.facts().fired
+    with reading(hub, retry_total=RETRIES) as reader:
+        reader.await_numbers([0, 1, 2])
+        hub.admin.drop_connections()
+        hub.admin.seed("0", 2)
+        reader.await_numbers([0, 1, 2, 3, 4])
+        hub.admin.detach_receivers("0", group="$default")
+        hub.admin.seed("0", 1)
+        reader.await_numbers([0, 1, 2, 3, 4, 5])
+    fired = hub.admin.facts().fired
+    assert fired["drop"] > before["drop"]
+    assert fired["detach"] == before["detach"] + 1
+
+
+def test_a_stolen_link_is_told_and_not_retried(hub: HubProcess) -> None:
+    before = hub.admin.fired("steal")
+    with reading(hub, retry_total=RETRIES) as reader:
+        eventually(lambda: attached(hub), "the receiver")
+        hub.admin.steal_receivers("0")
+        error = reader.await_error()
+    assert isinstance(error, ConnectionLostError)
+    assert "amqp:link:stolen" in str(error)
+    assert hub.admin.fired("steal") == before + 1
+
+
+def test_events_are_delivered_again_in_the_link_and_after_an_attach(hub: HubProcess) -> None:
+    hub.admin.seed("0", 4)
+    before = hub.admin.fired("redeliver")
+    with reading(hub, retry_total=RETRIES) as reader:
+        reader.await_numbers([0, 1, 2, 3])
+        hub.admin.redeliver_now("0", 2)
+        reader.await_numbers([0, 1, 2, 3, 2, 3])
+        hub.admin.redeliver_on_attach("0", 3)
+        assert hub.admin.fired("redeliver") == before + 1
+        hub.admin.detach_receivers("0")
+        reader.await_numbers([0, 1, 2, 3, 2, 3, 1, 2, 3])
+    assert hub.admin.fired("redeliver") == before + 2
+
+
+def test_sequence_numbers_can_be_skipped_left_out_and_trimmed(hub: HubProcess) -> None:
+    before = hub.admin.facts().fired
+    hub.admin.seed("0", 4)
+    hub.admin.trim("0", 2)
+    hub.admin.skip("0", 10)
+    hub.admin.append("0", [b"{}"], content_type="application/json", partition_key="k")
+    hub.admin.append_unnumbered("0", [b"\xff"])
+    with reading(hub) as reader:
+        eventually(lambda: len(reader.events) == 4, "four events")
+        assert reader.numbers == [2, 3, 14, None]
+        assert (reader.events[2].content_type, reader.events[2].partition_key) == ("application/json", b"k")
+    facts = hub.admin.facts()
+    assert {name for name in facts.fired if facts.fired[name] > before[name]} == {"skip", "trim", "unnumbered"}
+    assert (facts.partitions["0"].begin_sequence_number, facts.partitions["0"].last_sequence_number) == (2, 15)
+
+
+def test_a_recreated_hub_is_empty_younger_and_knows_no_old_position(hub: HubProcess) -> None:
+    hub.admin.seed("0", 3)
+    created = hub.admin.facts().created_ms
+    with reading(hub) as reader:
+        reader.await_numbers([0, 1, 2])
+        after = hub.admin.recreate()
+        eventually(lambda: reader.errors, "the end of the old link")
+        assert "could not be found" in str(reader.errors[0])
+    assert after.created_ms > created
+    assert (after.partitions["0"].count, after.partitions["0"].last_sequence_number) == (0, -1)
+    with reading(hub, start=2) as old:
+        assert "The last sequence number in the system is '-1'" in str(old.await_error())
+
+
+def test_events_are_held_back_by_a_delay(hub: HubProcess) -> None:
+    before = hub.admin.fired("delay")
+    with reading(hub) as reader:
+        eventually(lambda: attached(hub), "the receiver")
+        hub.admin.delay(0.4)
+        started = time.monotonic()
+        hub.admin.seed("0", 1)
+        reader.await_numbers([0])
+        assert time.monotonic() - started >= 0.4
+    assert hub.admin.fired("delay") > before
+
+
+def test_a_busy_server_refuses_the_attach_until_it_is_not(hub: HubProcess) -> None:
+    hub.admin.seed("0", 1)
+    before = hub.admin.fired("throttle")
+    hub.admin.throttle(1)
+    with reading(hub, again_s=SOON_S) as reader:
+        error = reader.await_error()
+        assert isinstance(error, ConnectError)
+        assert "com.microsoft:server-busy" in str(error)
+        eventually(lambda: reader.numbers == [0], "the event, in spite of all")
+    assert hub.admin.fired("throttle") == before + 1
+
+
+def test_a_hang_lets_nothing_through_until_it_is_released(hub: HubProcess) -> None:
+    before = hub.admin.fired("hang")
+    with reading(hub) as reader:
+        eventually(lambda: attached(hub), "the receiver")
+        hub.admin.hang()
+        hub.admin.seed("0", 2)
+        with reading(hub, "1"):
+            eventually(lambda: hub.admin.fired("hang") > before, "input left unread")
+            assert (reader.numbers, reader.errors, attached(hub, "1")) == ([], [], 0)
+            hub.admin.release_hang()
+            reader.await_numbers([0, 1])
+            eventually(lambda: attached(hub, "1"), "the second receiver")
+
+
+def test_an_outage_refuses_clients_until_it_ends(hub: HubProcess) -> None:
+    before = hub.admin.fired("outage")
+    with reading(hub, again_s=SOON_S) as reader:
+        eventually(lambda: attached(hub), "the receiver")
+        hub.admin.begin_outage()
+        assert hub.admin.facts().connections == 0
+        with producer(hub) as client, pytest.raises(ConnectError, match="refused"):
+            client.send_event(EventData("x"), partition_id="0")
+        hub.admin.end_outage()
+        hub.admin.seed("0", 1)
+        eventually(lambda: reader.numbers == [0], "the event after the outage")
+    assert hub.admin.fired("outage") == before + 1
+
+
+def test_tokens_run_out_and_are_refused(hub: HubProcess) -> None:
+    before = hub.admin.facts().fired
+    with reading(hub, again_s=SOON_S) as reader:
+        eventually(lambda: attached(hub), "the receiver")
+        hub.admin.refuse_tokens(1)
+        hub.admin.expire_tokens()
+        eventually(lambda: len(reader.errors) > 1, "the expiry, then the refusal")
+        assert "ExpiredToken: The token is expired" in str(reader.errors[0])
+        assert "InvalidSignature" in str(reader.errors[1])
+        hub.admin.seed("0", 1)
+        eventually(lambda: reader.numbers == [0], "the event, with a new token")
+    fired = hub.admin.facts().fired
+    assert fired["expire_tokens"] > before["expire_tokens"]
+    assert fired["refuse_tokens"] == before["refuse_tokens"] + 1
+
+
+def test_a_command_for_a_partition_that_does_not_exist_is_refused(hub: HubProcess) -> None:
+    with pytest.raises(AdminError, match="no partition '9'"):
+        hub.admin.seed("9", 1)
