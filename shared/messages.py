@@ -31,12 +31,14 @@ class Drain(Message, frozen=True):
 class Abort(Message, frozen=True):
     """Leave at once, without a flush: the term is lost, or nobody waits any longer."""
 
+    reason: str
+
 
 Command: TypeAlias = Lease | Drain | Abort
 
 # --- worker to supervisor ---------------------------------------------------------------------------------------------
 
-WorkerState = Literal["starting", "opening", "running", "idle", "draining", "drained", "failed"]
+WorkerState = Literal["opening", "running", "draining"]
 
 
 class Opened(Message, frozen=True):
@@ -72,13 +74,6 @@ class Status(Message, frozen=True):
     sent_at_s: float = 0.0
 
 
-class Waiting(Message, frozen=True):
-    """The worker is about to block in a vendor's call and cannot send a heartbeat before `until_s`."""
-
-    call: str
-    until_s: float
-
-
 class Drained(Message, frozen=True):
     """The last word of a worker that drained: everything appended is durable and checkpointed."""
 
@@ -96,4 +91,4 @@ class Failed(Message, frozen=True):
     traceback: str = ""
 
 
-Report: TypeAlias = Opened | Status | Waiting | Drained | Failed
+Report: TypeAlias = Opened | Status | Drained | Failed

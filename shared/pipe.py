@@ -1,10 +1,12 @@
 """One end of the pipe between supervisor and worker, never blocking in either direction."""
 
 import os
+import select
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
+from shared.clock import Deadline
 from shared.frames import FrameDecoder, encode
 
 if TYPE_CHECKING:
@@ -54,6 +56,12 @@ class MessagePipe(Generic[In]):
                 self.ended = True
                 return False
         return True
+
+    def flush_until(self, deadline: Deadline) -> bool:
+        """Send what is waiting, and wait for room until the deadline; for a last word before leaving."""
+        while self.flush() and self.has_unsent and not deadline.passed():
+            select.select([], [self.fileno()], [], deadline.remaining_s())
+        return not self.has_unsent
 
     def receive(self) -> list[In]:
         """All messages that have arrived; sets `ended` at the end of the stream.

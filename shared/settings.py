@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
+from shared.identifier import stored_name
 from shared.secret import Secret
 
 Positive = Annotated[float, Meta(gt=0)]
@@ -19,6 +20,7 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
     """Where events come from, and how the Azure SDK reads them."""
 
     prefix: ClassVar[str] = "EVENTHUB_"
+    title: ClassVar[str] = "Event Hubs"
 
     connection_string: Annotated[
         Secret | None,
@@ -111,6 +113,7 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     """Where rows go, and how Snowpipe Streaming writes them."""
 
     prefix: ClassVar[str] = "SNOWFLAKE_"
+    title: ClassVar[str] = "Snowflake"
 
     account: Annotated[str, Meta(description="Account identifier.", examples=["myorg-myaccount"])]
     user: Annotated[str, Meta(description="User with the key pair.", examples=["EVSUP"])]
@@ -197,14 +200,19 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def pipe_name(self) -> str:
-        """The pipe that rows go through: the named one, or the table's default pipe."""
-        return self.pipe or f"{self.table}-STREAMING"
+        """The pipe that rows go through: the named one, or the table's default pipe.
+
+        The SDK sends it as it is, without quotes, and Snowflake makes the default pipe's name from the table's stored
+        name: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
+        """
+        return self.pipe or f"{stored_name(self.table)}-STREAMING"
 
 
 class ControlSettings(Struct, frozen=True, kw_only=True):
     """Where ownership and checkpoints are kept."""
 
     prefix: ClassVar[str] = "CONTROL_"
+    title: ClassVar[str] = "Control store"
 
     store: Annotated[Literal["sqlite", "postgres", "snowflake"], Meta(description="`sqlite` serves one host only.")] = (
         "sqlite"
@@ -235,6 +243,7 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     """How the process tree runs on this host."""
 
     prefix: ClassVar[str] = "EVSUP_"
+    title: ClassVar[str] = "Process"
 
     max_partitions: Annotated[
         Count | None,
@@ -246,7 +255,7 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     state_dir: Annotated[
         str | None,
         Meta(
-            description="Status socket (mode 0600). Default: `$XDG_RUNTIME_DIR/evsup`, `/run/evsup` or a private temp dir.",
+            description="Status socket (0600). Default: `$XDG_RUNTIME_DIR/evsup`, `/run/evsup` or a private temp dir.",
             examples=["/run/evsup"],
         ),
     ] = None

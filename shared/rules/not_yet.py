@@ -1,0 +1,47 @@
+"""What the contract names and this version cannot do: refused, never ignored."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared.fault import Fault
+from shared.settings import Settings
+from shared.variable import VARIABLES
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Values of one variable that this version refuses."""
+
+    variable: str
+    refuses: Callable[[Any], bool]
+    what: str
+    """The refused values, in words that stand in a fault and in `.env.example`."""
+    instead: str
+    """What to type; empty: nothing."""
+
+
+NOT_YET = (
+    NotYet("SNOWFLAKE_ROW_FORMAT", lambda value: value == "columns", "`columns`", "envelope"),
+    NotYet("SNOWFLAKE_ON_REJECT", lambda value: value == "quarantine", "`quarantine`", "fail"),
+    NotYet("SNOWFLAKE_CHANNELS_PER_PARTITION", lambda value: value > 1, "more than `1`", "1"),
+    NotYet("CONTROL_STORE", lambda value: value == "snowflake", "`snowflake`", "postgres"),
+    NotYet(
+        "CONTROL_OWNERSHIP_MODE",
+        lambda value: value == "local_single_consumer_smoke",
+        "`local_single_consumer_smoke`",
+        "durable",
+    ),
+    NotYet("EVSUP_HTTP_ADDRESS", lambda value: value is not None, "any address", ""),
+)
+
+
+def everything_is_built(settings: Settings) -> Iterator[Fault]:
+    """A setting that does nothing would be a promise not kept."""
+    for row in NOT_YET:
+        if row.refuses(VARIABLES[row.variable].of(settings)):
+            unset = "" if row.instead else "; leave it unset"
+            yield Fault(row.variable, f"{row.what} is not available in this version{unset}", row.instead)
+
+
+RULES = ((everything_is_built, ()),)

@@ -1,0 +1,36 @@
+"""Rules of `EVSUP_*`."""
+
+import os
+from collections.abc import Iterator
+
+from shared.fault import Fault
+from shared.settings import Settings
+
+LONGEST_DRAIN_S = 3600.0  # no orchestrator waits longer; a longer one is milliseconds typed for seconds
+
+# The path of a Unix socket holds 107 bytes (https://man7.org/linux/man-pages/man7/unix.7.html), the file's own name
+# among them.
+LONGEST_STATE_DIR = 80
+
+
+def drain_ends(settings: Settings) -> Iterator[Fault]:
+    """A drain that takes hours is a stop that does not stop."""
+    if settings.process.drain_timeout > LONGEST_DRAIN_S:
+        yield Fault("EVSUP_DRAIN_TIMEOUT", f"is more than {LONGEST_DRAIN_S:g} seconds")
+
+
+def state_dir_holds_a_socket(settings: Settings) -> Iterator[Fault]:
+    """A directory (it is made when it is not there) whose path leaves room for the socket's name."""
+    path = settings.process.state_dir
+    if path is None:
+        return
+    if len(os.fsencode(path)) > LONGEST_STATE_DIR:
+        yield Fault("EVSUP_STATE_DIR", f"is longer than {LONGEST_STATE_DIR} bytes, too long for a Unix socket in it")
+    elif os.path.isfile(path):  # noqa: PTH113 (pathlib raises where a parent may not be read)
+        yield Fault("EVSUP_STATE_DIR", "is a file; a directory is needed")
+
+
+RULES = (
+    (drain_ends, ("EVSUP_DRAIN_TIMEOUT",)),
+    (state_dir_holds_a_socket, ("EVSUP_STATE_DIR",)),
+)

@@ -1,0 +1,138 @@
+"""Rules of `SNOWFLAKE_*`."""
+
+import re
+from collections.abc import Iterator
+
+from shared import endpoint, identifier, private_key
+from shared.fault import Fault
+from shared.rules.files import certificate_problem, is_open_to_others, text_of
+from shared.settings import Settings
+from shared.variable import VARIABLES
+
+# `organization-account`, or a locator with region and cloud: `xy12345.eu-west-1.aws`, `….privatelink`
+# https://docs.snowflake.com/en/user-guide/admin-account-identifier
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*){0,3}")
+
+# `<TABLE>-STREAMING` may be named outright, and is the one name with a hyphen that needs no quotes: it never goes
+# through SQL. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
+_DEFAULT_PIPE_ENDING = "-STREAMING"
+
+IDENTIFIERS = (
+    "SNOWFLAKE_ROLE",
+    "SNOWFLAKE_DATABASE",
+    "SNOWFLAKE_SCHEMA",
+    "SNOWFLAKE_TABLE",
+    "SNOWFLAKE_PIPE",
+    "SNOWFLAKE_WAREHOUSE",
+    "CONTROL_SNOWFLAKE_DATABASE",
+    "CONTROL_SNOWFLAKE_SCHEMA",
+)
+
+# Properties of the SDK's client that evsup fills from a variable:
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-configurations
+OWN_PROPERTIES = {
+    "account": "SNOWFLAKE_ACCOUNT",
+    "user": "SNOWFLAKE_USER",
+    "role": "SNOWFLAKE_ROLE",
+    "url": "SNOWFLAKE_URL",
+    "private_key": "SNOWFLAKE_PRIVATE_KEY",
+    "private_key_file": "SNOWFLAKE_PRIVATE_KEY_FILE",
+    "private_key_passphrase": "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
+}
+
+
+def account_is_an_identifier(settings: Settings) -> Iterator[Fault]:
+    """The identifier, not the address."""
+    account = settings.snowflake.account
+    if "snowflakecomputing" in account.lower():
+        yield Fault("SNOWFLAKE_ACCOUNT", "must be the identifier alone, without https:// and .snowflakecomputing.com")
+    elif not _ACCOUNT.fullmatch(account):
+        yield Fault("SNOWFLAKE_ACCOUNT", "must be ORGANIZATION-ACCOUNT (or a locator with its region)")
+
+
+def names_are_identifiers(settings: Settings) -> Iterator[Fault]:
+    """Each name goes into SQL, so anything but an identifier would be somebody else's statement."""
+    for name in IDENTIFIERS:
+        text = VARIABLES[name].of(settings)
+        if name == "SNOWFLAKE_PIPE" and text and text.upper().endswith(_DEFAULT_PIPE_ENDING):
+            text = text[: -len(_DEFAULT_PIPE_ENDING)]
+        if text is not None and (reason := identifier.problem(text)):
+            yield Fault(name, reason, "'\"My Table\"'" if "single ones" in reason else None)
+
+
+def one_private_key(settings: Settings) -> Iterator[Fault]:
+    """Exactly one source of the key: with two, nobody knows which one was rotated."""
+    target = settings.snowflake
+    if target.private_key and target.private_key_file:
+        yield Fault("SNOWFLAKE_PRIVATE_KEY_FILE", "is set and so is SNOWFLAKE_PRIVATE_KEY; drop one of the two")
+    elif not target.private_key and not target.private_key_file:
+        yield Fault("SNOWFLAKE_PRIVATE_KEY_FILE", "is required; or set SNOWFLAKE_PRIVATE_KEY instead")
+
+
+def private_key_opens(settings: Settings) -> Iterator[Fault]:
+    """The SDK reports a missing or wrong key as `Fatal` (500), so it is opened here first."""
+    target = settings.snowflake
+    passphrase = target.private_key_passphrase.reveal() if target.private_key_passphrase else None
+    if target.private_key:
+        yield from _key_faults("SNOWFLAKE_PRIVATE_KEY", target.private_key.reveal(), passphrase)
+    if target.private_key_file:
+        try:
+            text = text_of(target.private_key_file, private_key.MOST_BYTES)
+        except ValueError as error:
+            yield Fault("SNOWFLAKE_PRIVATE_KEY_FILE", str(error))
+        else:
+            yield from _key_faults("SNOWFLAKE_PRIVATE_KEY_FILE", text, passphrase)
+
+
+def _key_faults(variable: str, text: str, passphrase: str | None) -> Iterator[Fault]:
+    try:
+        private_key.check(text, passphrase)
+    except private_key.PassphraseProblem as problem:
+        yield Fault("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", str(problem))
+    except ValueError as problem:
+        yield Fault(variable, str(problem))
+
+
+def url_is_https(settings: Settings) -> Iterator[Fault]:
+    """The streaming SDK speaks HTTPS only since 1.5.0."""
+    if settings.snowflake.url is None:
+        return
+    try:
+        url = endpoint.parse(settings.snowflake.url)
+    except ValueError as error:
+        yield Fault("SNOWFLAKE_URL", str(error))
+        return
+    if url.scheme != "https" or url.has_path or url.has_credentials:
+        yield Fault("SNOWFLAKE_URL", "must be https://HOST:PORT alone")
+
+
+def ca_file_is_a_bundle(settings: Settings) -> Iterator[Fault]:
+    """The SDK says nothing of a bundle it cannot read: it only fails to connect."""
+    if reason := certificate_problem(settings.snowflake.ca_file):
+        yield Fault("SNOWFLAKE_CA_FILE", reason)
+
+
+def properties_contradict_nothing(settings: Settings) -> Iterator[Fault]:
+    """What has a variable of its own is set there, where it is checked and masked."""
+    for key in settings.snowflake.streaming_properties:
+        if key in OWN_PROPERTIES:
+            yield Fault("SNOWFLAKE_STREAMING_PROPERTIES", f"holds {key}, which is set by {OWN_PROPERTIES[key]}")
+
+
+def key_file_is_private(settings: Settings) -> Iterator[str]:
+    """A caution, not a fault: files of a Kubernetes secret are readable by all unless `defaultMode` says otherwise."""
+    path = settings.snowflake.private_key_file
+    if path and is_open_to_others(path):
+        yield f"SNOWFLAKE_PRIVATE_KEY_FILE can be read by others: chmod 600 {path} (Kubernetes: defaultMode: 0400)"
+
+
+RULES = (
+    (account_is_an_identifier, ("SNOWFLAKE_ACCOUNT",)),
+    (names_are_identifiers, ()),
+    (one_private_key, ()),
+    (private_key_opens, ("SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE")),
+    (url_is_https, ("SNOWFLAKE_URL",)),
+    (ca_file_is_a_bundle, ("SNOWFLAKE_CA_FILE",)),
+    (properties_contradict_nothing, ("SNOWFLAKE_STREAMING_PROPERTIES",)),
+)
+CAUTIONS = (key_file_is_private,)

@@ -1,0 +1,89 @@
+"""A text that cannot be printed by accident, and a last net for secrets inside other texts."""
+
+import re
+from typing import Never
+
+MASK = "***"
+
+
+class Secret:
+    """Holds a credential. `str`, `repr`, `format`, logging, JSON and pickling show or carry nothing of it.
+
+    `reveal()` is the only way out, so that every place where a secret leaves can be found by searching for that word.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The credential itself, for the SDK call that needs it and nothing else."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"'{MASK}'"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._text))
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a Secret does not travel: the other process reads its own environment")
+
+
+# Names whose value is a credential, wherever `name=value`, `name: value` or `"name": "value"` stands in a text.
+_NAMES = (
+    r"shared_?access_?key|account_?key|private_?key|passphrase|password|passwd|pwd|secret"
+    r"|(?:access|refresh|id|sas|personal_access)_?token|api_?key|client_assertion"
+)
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    # A whole PEM block; or, when its end was cut off, what can still be part of one.
+    (
+        re.compile(
+            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----"
+            r"(?:.*?-----END [A-Z0-9 ]*PRIVATE KEY-----|[A-Za-z0-9+/=\s\\,:-]*)",
+            re.DOTALL,
+        ),
+        f"-----PRIVATE KEY {MASK}-----",
+    ),
+    # https://learn.microsoft.com/azure/event-hubs/authenticate-shared-access-signature: `SharedAccessSignature sr=…`
+    (re.compile(r"(SharedAccessSignature[ =]+)[^;\"'\r\n]+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(r"(SharedAccessKey\s*=\s*)[^;\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(r"(\bsig=)[^&;\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
+    # user:password@ of a URL (PostgreSQL, proxies); the user's name may stay.
+    (re.compile(r"(://[^\s:/@]*:)[^\s/]*@"), rf"\1{MASK}@"),
+    (re.compile(r"(\bBearer\s+)[^\s\"',]+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){1,4}"), MASK),
+    (
+        re.compile(
+            rf"((?:{_NAMES})\\?[\"']?\s*[=:]\s*)(?!-----PRIVATE|\*\*\*)(?:{_QUOTED}|(?:\\.|\S)+)", re.IGNORECASE
+        ),
+        rf"\1{MASK}",
+    ),
+)
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a value under this name is a credential: `password`, `oauth_client_secret`; not `private_key_file`."""
+    return re.search(rf"(?:{_NAMES})$", name, re.IGNORECASE) is not None
+
+
+def mask(text: str) -> str:
+    """`text` without what looks like a credential: keys, signatures, tokens, passwords of URLs and of DSNs.
+
+    For texts that others wrote (SDK and driver errors, tracebacks, settings typed into the wrong variable). It is a
+    net, not a licence: what is known to be a credential is kept in a `Secret`.
+    """
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text

@@ -1,0 +1,68 @@
+"""The target table in Snowflake: its columns, and the statement that creates it."""
+
+from dataclasses import dataclass
+
+from shared import identifier
+from shared.errors import ConfigurationError
+from shared.settings import SnowflakeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the target table. Required: evsup never sends a row without it, so that NOT NULL rejects none."""
+
+    name: str
+    type: str
+    is_required: bool = False
+
+
+def envelope_columns() -> tuple[Column, ...]:
+    """One row an event, the body as it came. https://docs.snowflake.com/en/sql-reference/intro-summary-data-types."""
+    return (
+        Column("PAYLOAD", "VARIANT"),
+        Column("PARTITION_ID", "VARCHAR", is_required=True),
+        Column("SEQUENCE_NUMBER", "NUMBER(38,0)", is_required=True),
+        Column("OFFSET", "VARCHAR"),
+        Column("ENQUEUED_TIME", "TIMESTAMP_TZ"),
+        Column("PARTITION_KEY", "VARCHAR"),
+        Column("PROPERTIES", "VARIANT"),
+        Column("SYSTEM_PROPERTIES", "VARIANT"),
+        Column("CONTENT_TYPE", "VARCHAR"),
+        Column("MESSAGE_ID", "VARCHAR"),
+        Column("CORRELATION_ID", "VARCHAR"),
+        Column("RAW_BODY", "BINARY"),
+        Column("DECODE_ERROR", "VARCHAR"),
+    )
+
+
+def create_table_sql(settings: SnowflakeSettings) -> str:
+    """The statement that creates the target table where it is missing; raises ConfigurationError for a bad name.
+
+    `columns` starts with the metadata column alone and lets Snowflake add a column for each new key:
+    https://docs.snowflake.com/en/user-guide/data-load-schema-evolution.
+    """
+    if settings.row_format == "columns":
+        return _create(settings, (Column("_EVSUP", "VARIANT"),), "\nENABLE_SCHEMA_EVOLUTION = TRUE")
+    return _create(settings, envelope_columns())
+
+
+def table_name(settings: SnowflakeSettings) -> str:
+    """The target table's full name, quoted, as it may stand in SQL."""
+    names = {"DATABASE": settings.database, "SCHEMA": settings.schema, "TABLE": settings.table}
+    return ".".join(_quoted(f"SNOWFLAKE_{variable}", name) for variable, name in names.items())
+
+
+def _create(settings: SnowflakeSettings, columns: tuple[Column, ...], options: str = "") -> str:
+    body = ",\n".join(f"    {_definition(column)}" for column in columns)
+    return f"CREATE TABLE IF NOT EXISTS {table_name(settings)} (\n{body}\n){options};"
+
+
+def _definition(column: Column) -> str:
+    return f'"{column.name}" {column.type}' + (" NOT NULL" if column.is_required else "")
+
+
+def _quoted(variable: str, name: str) -> str:
+    if reason := identifier.problem(name):
+        raise ConfigurationError(f"{variable} cannot stand in SQL", f"{name!r} {reason}")
+    stored = identifier.stored_name(name).replace('"', '""')
+    return f'"{stored}"'

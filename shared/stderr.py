@@ -1,0 +1,64 @@
+"""Standard error that never blocks and never fails.
+
+A pipe whose reader stopped reading (`evsup start 2>&1 | less`), a full disk or a closed terminal must not cost a
+lease. So lines go through a bounded queue to a thread, which alone may block; what finds the queue full, or cannot be
+written, is dropped and counted. `O_NONBLOCK` is no way out: it belongs to the open file, which the shell and all
+children share (https://man7.org/linux/man-pages/man2/open.2.html).
+"""
+
+import os
+from queue import SimpleQueue
+from threading import Event, Thread
+
+FILE_DESCRIPTOR = 2
+MOST_LINES = 10_000  # some 3 MB; a burst of a worker's log is a few hundred
+
+
+class Stderr:
+    """A writer of whole lines to a file descriptor. Thread-safe, and callable from a signal handler."""
+
+    def __init__(self, file_descriptor: int = FILE_DESCRIPTOR, most_lines: int = MOST_LINES) -> None:
+        self._file_descriptor = file_descriptor
+        self._most_lines = most_lines
+        self._queue: SimpleQueue[bytes | Event] = SimpleQueue()  # reentrant, which Queue is not
+        self._dropped = 0
+        Thread(target=self._run, name="stderr", daemon=True).start()
+
+    def write(self, line: str) -> None:
+        """Queue one line (the line break is added). Returns at once, raises nothing."""
+        if self._queue.qsize() >= self._most_lines:
+            self._dropped += 1
+            return
+        self._queue.put(f"{line}\n".encode(errors="backslashreplace"))
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all lines queued so far are written or given up, for `timeout_s` at most; whether they are.
+
+        To be called before `os._exit`, which leaves the thread no time.
+        """
+        written = Event()
+        self._queue.put(written)
+        return written.wait(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            self._write_next()
+
+    def _write_next(self) -> None:
+        match self._queue.get():
+            case Event() as written:
+                written.set()
+            case bytes() as line:
+                try:
+                    _write_all(self._file_descriptor, self._report() + line)
+                except OSError:
+                    self._dropped += 1
+
+    def _report(self) -> bytes:
+        dropped, self._dropped = self._dropped, 0
+        return f"evsup: {dropped} log lines could not be written here\n".encode() if dropped else b""
+
+
+def _write_all(file_descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(file_descriptor, content) :]

@@ -1,0 +1,223 @@
+# ruff: noqa: ARG002 (the SDK's methods may be given keywords that mean nothing here)
+"""What every control store does. The databases differ, the promises do not."""
+
+import time
+import uuid
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from azure.eventhub import CheckpointStore
+
+from shared.errors import ConfigurationError, OwnershipLost
+from shared.store.types import Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
+
+
+def new_etag() -> str:
+    """A text that was never an etag before."""
+    return uuid.uuid4().hex
+
+
+class ControlStore(CheckpointStore):
+    """Ownership, checkpoints and heartbeats of one consumer group.
+
+    Every method may block for at most the store's own timeout and raises `StoreUnavailable` when the database does not
+    answer, `NotPermitted` when it refuses. All are safe to call from several threads. Time is the database's clock.
+
+    The last four methods are those of the Azure SDK, for an `EventHubConsumerClient(checkpoint_store=…)` that shares
+    the group with evsup; give each client a store object of its own.
+    """
+
+    def __init__(self, group: ConsumerGroup, ownership_expiration_s: float) -> None:
+        self.group = group
+        self.ownership_expiration_s = ownership_expiration_s
+        self._sdk_epochs: dict[str, int] = {}
+
+    @abstractmethod
+    def initialise(self) -> None:
+        """Create the control tables where they are missing."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `ConfigurationError`, with `evsup init` as the fix, when a table is missing."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give all connections back. Further calls raise `StoreUnavailable`."""
+
+    @abstractmethod
+    def ownerships(self) -> list[Ownership]:
+        """Every partition that was ever claimed in the group."""
+
+    @abstractmethod
+    def claim(self, partition_id: str, owner_id: str, expiration_s: float) -> Term | None:
+        """Take a partition that nobody holds: never claimed, released, or not renewed for `expiration_s`.
+
+        One transaction: the epoch rises and the checkpoint row's epoch with it, which fences every older writer.
+        None: somebody else holds it (or came first). Also for the owner's own live row: a second process with the same
+        owner id must not share a term. After `StoreUnavailable` the claim may have been committed all the same: calling
+        again on the same store object then gives the term that was won.
+        """
+
+    @abstractmethod
+    def compare_and_set(self, partition_id: str, owner_id: str, seen_etag: str | None) -> Ownership | None:
+        """Claim, renew or (owner "") release a partition whose row still carries `seen_etag`, or has no row yet.
+
+        None when the row has another etag, or is held by somebody else and not expired. A changed owner raises the
+        epochs as `claim` does.
+        """
+
+    @abstractmethod
+    def renew(self, terms: Sequence[Term]) -> list[Term]:
+        """Renew all terms in one statement; returns those that still hold. What is missing is lost."""
+
+    @abstractmethod
+    def release(self, term: Term) -> bool:
+        """Give a partition back; False when the term was over already (a late release changes nothing)."""
+
+    @abstractmethod
+    def checkpoints(self) -> list[Checkpoint]:
+        """The checkpoint rows of the group."""
+
+    @abstractmethod
+    def load_checkpoint(self, partition_id: str) -> Checkpoint | None:
+        """The checkpoint row, or None. Never guesses: an unreadable row raises `DataRefused`."""
+
+    @abstractmethod
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint under its epoch. The position may stay, for the counts beside it may change.
+
+        Raises `OwnershipLost` when the row carries a newer epoch, `CheckpointMovedBack` when the position would shrink.
+        """
+
+    @abstractmethod
+    def move_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint wherever it is, also back or (None) to no position: for an operator who knows why.
+
+        The operator first claims the partition and writes under the epoch of that term, so that no worker is alive
+        beside it. Raises `OwnershipLost` when the row carries a newer epoch.
+        """
+
+    @abstractmethod
+    def heartbeat(self, supervisor: SupervisorRow) -> None:
+        """Say that a supervisor is alive."""
+
+    @abstractmethod
+    def supervisors(self) -> list[SupervisorRow]:
+        """All supervisors of the group, also those whose heartbeat is old."""
+
+    @abstractmethod
+    def retire(self, owner_id: str) -> None:
+        """Remove a supervisor's heartbeat row: it stopped in order."""
+
+    # https://learn.microsoft.com/python/api/azure-eventhub/azure.eventhub.checkpointstore
+
+    def list_ownership(
+        self, fully_qualified_namespace: str, eventhub_name: str, consumer_group: str, **kwargs: Any
+    ) -> list[dict[str, Any]]:
+        """The group's ownerships as the SDK wants them; `last_modified_time` is a float, whatever its docstring says.
+
+        The SDK compares it with its own `time.time()`. So the age is the database's and only its origin is this
+        host's clock: a host whose clock is wrong by an hour neither steals nor forgets to release.
+        """
+        self._require_group(ConsumerGroup(fully_qualified_namespace, eventhub_name, consumer_group))
+        return [self._as_sdk_ownership(ownership) for ownership in self.ownerships()]
+
+    def claim_ownership(self, ownership_list: Iterable[dict[str, Any]], **kwargs: Any) -> list[dict[str, Any]]:
+        """Compare-and-set by etag, row by row; what was not won is left out of the result.
+
+        The SDK's balancer also "steals" live partitions from whoever has most. Here only an expired lease can be taken:
+        a steal would end a worker in the middle of its work, and between supervisors surplus is drained and released.
+        """
+        won = []
+        for wanted in ownership_list:
+            self._require_group(_group_of(wanted))
+            ownership = self.compare_and_set(wanted["partition_id"], wanted["owner_id"], wanted.get("etag"))
+            if ownership is not None:
+                self._remember_epoch(ownership)
+                won.append(self._as_sdk_ownership(ownership))
+        return won
+
+    def update_checkpoint(self, checkpoint: Mapping[str, Any], **kwargs: Any) -> None:
+        """Write a position for the SDK, under the epoch of the last claim this store object made for the partition.
+
+        The SDK does not say who writes. The claim came through the same store object, so its epoch is known here and
+        fences an SDK client that lost the partition exactly as it fences a worker. Without a claim (a client that
+        receives one partition by its id balances nothing) there is no epoch to write under: refused.
+        Raises `OwnershipLost`, `CheckpointMovedBack` and what `save_checkpoint` raises; nothing is swallowed.
+        """
+        self._require_group(_group_of(checkpoint))
+        partition_id = checkpoint["partition_id"]
+        stored, epoch = self.load_checkpoint(partition_id), self._sdk_epochs.get(partition_id)
+        if stored is None or epoch is None:
+            raise OwnershipLost(
+                f"The checkpoint of partition {partition_id} was not written",
+                "this client has not claimed the partition through this store",
+                "Receive without partition_id, so that the SDK claims what it reads.",
+            )
+        position = {"sequence_number": checkpoint["sequence_number"], "offset": checkpoint["offset"]}
+        self.save_checkpoint(replace(stored, epoch=epoch, **position))
+
+    def list_checkpoints(
+        self, fully_qualified_namespace: str, eventhub_name: str, consumer_group: str, **kwargs: Any
+    ) -> list[dict[str, Any]]:
+        """The group's positions as the SDK wants them; partitions that have none yet are left out.
+
+        Raises ConfigurationError for a position without an offset (`evsup checkpoints set` knows only the number): the
+        SDK goes by the offset alone and would begin at its default, far from the checkpoint.
+        """
+        self._require_group(ConsumerGroup(fully_qualified_namespace, eventhub_name, consumer_group))
+        return [self._as_sdk_checkpoint(stored) for stored in self.checkpoints() if stored.sequence_number is not None]
+
+    def _remember_epoch(self, ownership: Ownership) -> None:
+        if ownership.owner_id:
+            self._sdk_epochs[ownership.partition_id] = ownership.epoch
+        else:
+            self._sdk_epochs.pop(ownership.partition_id, None)
+
+    def _require_group(self, group: ConsumerGroup) -> None:
+        """Azure's names ignore case; rows under another spelling would be a second ownership of the same partitions."""
+        if _folded(group) != _folded(self.group):
+            raise ConfigurationError(
+                "The control store was opened for another consumer group",
+                f"opened for {self.group}, called for {group}",
+                "Give each EventHubConsumerClient a store of its own group.",
+            )
+
+    def _as_sdk_ownership(self, ownership: Ownership) -> dict[str, Any]:
+        return self._as_sdk_key(ownership.partition_id) | {
+            "owner_id": ownership.owner_id,
+            "etag": ownership.etag,
+            "last_modified_time": time.time() - ownership.age_s,
+        }
+
+    def _as_sdk_checkpoint(self, stored: Checkpoint) -> dict[str, Any]:
+        if not stored.offset:
+            raise ConfigurationError(
+                f"The Azure SDK cannot start from the checkpoint of partition {stored.partition_id}",
+                f"it has sequence number {stored.sequence_number} and no offset",
+                "Let evsup read this partition, or set the checkpoint with its offset.",
+            )
+        position = {"sequence_number": stored.sequence_number, "offset": stored.offset}
+        return self._as_sdk_key(stored.partition_id) | position
+
+    def _as_sdk_key(self, partition_id: str) -> dict[str, Any]:
+        return {
+            "fully_qualified_namespace": self.group.fully_qualified_namespace,
+            "eventhub_name": self.group.eventhub_name,
+            "consumer_group": self.group.consumer_group,
+            "partition_id": partition_id,
+        }
+
+
+def _group_of(row: Mapping[str, Any]) -> ConsumerGroup:
+    return ConsumerGroup(row["fully_qualified_namespace"], row["eventhub_name"], row["consumer_group"])
+
+
+def _folded(group: ConsumerGroup) -> tuple[str, str, str]:
+    return (
+        group.fully_qualified_namespace.casefold(),
+        group.eventhub_name.casefold(),
+        group.consumer_group.casefold(),
+    )

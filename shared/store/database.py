@@ -1,0 +1,38 @@
+"""A database, as the control store sees it: transactions that run named queries, and errors in our words."""
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Protocol
+
+Mode = Literal["read", "write", "schema"]
+Row = dict[str, Any]
+
+CALL_S = 10.0  # a call answers or fails within this time and a little more; three of them fit a lease of 60 s
+
+
+class Run(Protocol):
+    """Runs a named query of `sql/` inside a transaction and gives the rows it returns."""
+
+    def __call__(self, name: str, /, **values: object) -> list[Row]:
+        """Raises what the driver raises; the transaction around it translates."""
+
+
+class Database(ABC):
+    """Connections to one database. Safe to call from several threads, not across a fork."""
+
+    dialect: str
+    """Folder under `sql/` for what only this database understands."""
+    address: str
+    """Where it is, to be shown."""
+
+    @abstractmethod
+    def transaction(self, mode: Mode = "write") -> AbstractContextManager[Run]:
+        """One transaction: committed at the end of the block, rolled back when the block raises.
+
+        Blocks for about `CALL_S` at most. Raises StoreUnavailable, NotPermitted or ConfigurationError for what the
+        database says; other errors of the block pass. After StoreUnavailable it is unknown whether it was committed.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give all connections back. Further transactions raise StoreUnavailable."""

@@ -1,0 +1,146 @@
+# ruff: noqa: D102 (each method is described where it is declared)
+"""The control store on a database with enforced primary keys and transactions: the semantics, written once."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import NoReturn
+
+from shared.errors import Bug, CheckpointMovedBack, DataRefused, OwnershipLost, StoreUnavailable
+from shared.store import schema
+from shared.store.base import ControlStore, new_etag
+from shared.store.database import Database, Mode, Row, Run
+from shared.store.types import Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
+
+
+class RelationalStore(ControlStore):
+    """Ownership and checkpoints in the four tables of `sql/`.
+
+    Each method is one transaction. Locks are taken in one order, ownership before checkpoint, so that a claim and a
+    checkpoint cannot deadlock.
+    """
+
+    def __init__(self, database: Database, group: ConsumerGroup, ownership_expiration_s: float) -> None:
+        super().__init__(group, ownership_expiration_s)
+        self._database = database
+        self._unanswered: dict[tuple[str, str], str] = {}
+        """Etags of claims that got no answer, by partition and owner: the next try carries the same one."""
+
+    def initialise(self) -> None:
+        schema.create(self._database)
+
+    def check(self) -> None:
+        schema.check(self._database)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def ownerships(self) -> list[Ownership]:
+        return [Ownership(**row) for row in self._run("ownerships", "read")]
+
+    def claim(self, partition_id: str, owner_id: str, expiration_s: float) -> Term | None:
+        if not owner_id:
+            raise Bug(f"Nobody claims partition {partition_id}", "the owner id is empty, which means released")
+        etag = self._unanswered.pop((partition_id, owner_id), None) or new_etag()
+        try:
+            row = self._take("claim", partition_id, owner_id, etag=etag, expiration_s=expiration_s)
+        except StoreUnavailable:
+            self._unanswered[partition_id, owner_id] = etag
+            raise
+        return Term(partition_id, owner_id, row["epoch"]) if row else None
+
+    def compare_and_set(self, partition_id: str, owner_id: str, seen_etag: str | None) -> Ownership | None:
+        row = self._take(
+            "compare_and_set",
+            partition_id,
+            owner_id,
+            etag=new_etag(),
+            seen_etag=seen_etag,
+            expiration_s=self.ownership_expiration_s,
+        )
+        return Ownership(**row) if row else None
+
+    def renew(self, terms: Sequence[Term]) -> list[Term]:
+        if not terms:
+            return []
+        keys = {f"{term.partition_id} {term.epoch} {term.owner_id}": True for term in terms}
+        renewed = {Term(**row) for row in self._run("renew", etag=new_etag(), terms=json.dumps(keys))}
+        return [term for term in terms if term in renewed]
+
+    def release(self, term: Term) -> bool:
+        return bool(self._run("release", etag=new_etag(), **asdict(term)))
+
+    def checkpoints(self) -> list[Checkpoint]:
+        return [_checkpoint(row) for row in self._run("checkpoints", "read", partition_id=None)]
+
+    def load_checkpoint(self, partition_id: str) -> Checkpoint | None:
+        rows = self._run("checkpoints", "read", partition_id=partition_id)
+        return _checkpoint(rows[0]) if rows else None
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._write(checkpoint, may_move_back=False)
+
+    def move_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._write(checkpoint, may_move_back=True)
+
+    def heartbeat(self, supervisor: SupervisorRow) -> None:
+        values = asdict(supervisor)
+        del values["age_s"]
+        self._run("heartbeat", **values)
+
+    def supervisors(self) -> list[SupervisorRow]:
+        return [SupervisorRow(**row) for row in self._run("supervisors", "read")]
+
+    def retire(self, owner_id: str) -> None:
+        self._run("retire", owner_id=owner_id)
+
+    def _take(self, query: str, partition_id: str, owner_id: str, **values: object) -> Row | None:
+        """Change the owner and fence older writers, in one transaction."""
+        with self._database.transaction() as transaction:
+            run = self._in_group(transaction)
+            rows = run(query, partition_id=partition_id, owner_id=owner_id, **values)
+            if not rows:
+                return None
+            run("fence", partition_id=partition_id, epoch=rows[0]["epoch"])
+            return rows[0]
+
+    def _write(self, checkpoint: Checkpoint, *, may_move_back: bool) -> None:
+        values = asdict(checkpoint)
+        del values["updated_at_s"]
+        with self._database.transaction() as transaction:
+            run = self._in_group(transaction)
+            if not run("save_checkpoint", may_move_back=may_move_back, **values):
+                _refuse(checkpoint, _checkpoint(run("checkpoints", partition_id=checkpoint.partition_id)[0]))
+
+    def _run(self, query: str, mode: Mode = "write", **values: object) -> list[Row]:
+        with self._database.transaction(mode) as transaction:
+            return self._in_group(transaction)(query, **values)
+
+    def _in_group(self, run: Run) -> Run:
+        return partial(run, **asdict(self.group))
+
+
+def _checkpoint(row: Row) -> Checkpoint:
+    """A row of the database, with every number proved to be one: SQLite stores what it is given."""
+    stored = Checkpoint(**row)
+    position, counts = stored.sequence_number, (stored.epoch, stored.rows_error_count)
+    if not all(isinstance(number, int) for number in counts) or not isinstance(position, int | None):
+        raise DataRefused(
+            f"The checkpoint of partition {stored.partition_id} cannot be read",
+            f"sequence_number {position!r}, epoch and rows_error_count {counts!r} are to be whole numbers",
+            f"Set it with `evsup checkpoints set --partition {stored.partition_id}`.",
+        )
+    return stored
+
+
+def _refuse(checkpoint: Checkpoint, stored: Checkpoint) -> NoReturn:
+    """Say why a checkpoint was not written."""
+    what = f"The checkpoint of partition {checkpoint.partition_id} was not written"
+    if stored.epoch > checkpoint.epoch:
+        why = f"epoch {stored.epoch} owns the partition now, this writer has epoch {checkpoint.epoch}"
+        raise OwnershipLost(what, why)
+    if stored.sequence_number is None:
+        raise Bug(what, f"the database refused it without a reason: {checkpoint} over {stored}")
+    why = f"sequence number {checkpoint.sequence_number} is behind the stored {stored.sequence_number}"
+    raise CheckpointMovedBack(what, why)

@@ -1,0 +1,26 @@
+-- Take a partition that nobody holds: never claimed, released or expired. A claim that comes again under its own etag
+-- is one whose reply was lost: it finds its row and gets the same epoch. The epoch also stays above the checkpoint's,
+-- which may have been imported or have outlived a deleted ownership row.
+INSERT INTO evsup_ownership AS held (
+    fully_qualified_namespace, eventhub_name, consumer_group, partition_id, owner_id, etag, epoch, last_modified_time
+) VALUES (
+    :fully_qualified_namespace, :eventhub_name, :consumer_group, :partition_id, :owner_id, :etag,
+    1 + COALESCE((
+        SELECT epoch FROM evsup_checkpoint
+        WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
+            AND consumer_group = :consumer_group AND partition_id = :partition_id
+    ), 0),
+    now()
+)
+ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition_id) DO UPDATE SET
+    epoch = CASE
+        WHEN held.etag = excluded.etag THEN held.epoch
+        ELSE greatest(held.epoch + 1, excluded.epoch)
+    END,
+    owner_id = excluded.owner_id,
+    etag = excluded.etag,
+    last_modified_time = excluded.last_modified_time
+WHERE held.owner_id = ''
+    OR date_part('epoch', now()) - date_part('epoch', held.last_modified_time) > :expiration_s
+    OR (held.etag = excluded.etag AND held.owner_id = excluded.owner_id)
+RETURNING epoch

@@ -1,0 +1,30 @@
+-- What the Azure SDK calls a claim: insert, or change the row whose etag was seen. It renews and releases this way too;
+-- stealing a live row is left out here, whatever the etag.
+INSERT INTO evsup_ownership AS held (
+    fully_qualified_namespace, eventhub_name, consumer_group, partition_id, owner_id, etag, epoch, last_modified_time
+) VALUES (
+    :fully_qualified_namespace, :eventhub_name, :consumer_group, :partition_id, :owner_id, :etag,
+    1 + COALESCE((
+        SELECT epoch FROM evsup_checkpoint
+        WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
+            AND consumer_group = :consumer_group AND partition_id = :partition_id
+    ), 0),
+    now()
+)
+ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition_id) DO UPDATE SET
+    epoch = CASE
+        WHEN excluded.owner_id IN (held.owner_id, '') THEN held.epoch
+        ELSE greatest(held.epoch + 1, excluded.epoch)
+    END,
+    owner_id = excluded.owner_id,
+    etag = excluded.etag,
+    last_modified_time = excluded.last_modified_time
+WHERE held.etag = :seen_etag
+    AND (
+        held.owner_id = ''
+        OR excluded.owner_id IN (held.owner_id, '')
+        OR date_part('epoch', now()) - date_part('epoch', held.last_modified_time) > :expiration_s
+    )
+RETURNING
+    partition_id, owner_id, etag, epoch, date_part('epoch', last_modified_time) AS last_modified_s,
+    date_part('epoch', now()) - date_part('epoch', last_modified_time) AS age_s

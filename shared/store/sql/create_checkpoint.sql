@@ -1,0 +1,15 @@
+-- How far a partition has come: everything up to sequence_number is durable. It is null when the partition has been
+-- claimed and nothing was checkpointed yet.
+CREATE TABLE IF NOT EXISTS evsup_checkpoint (
+    fully_qualified_namespace TEXT NOT NULL,
+    eventhub_name TEXT NOT NULL,
+    consumer_group TEXT NOT NULL,
+    partition_id TEXT NOT NULL,
+    sequence_number BIGINT,
+    "offset" TEXT,
+    epoch BIGINT NOT NULL,
+    rows_error_count BIGINT NOT NULL,
+    hub_created_at TIMESTAMPTZ,
+    updated_at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
+)

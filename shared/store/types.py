@@ -1,0 +1,71 @@
+"""The values that the control store gives and takes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerGroup:
+    """What a set of partitions is owned for: with the partition id, the key of every control table."""
+
+    fully_qualified_namespace: str
+    eventhub_name: str
+    consumer_group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """A row of `evsup_ownership`, as the database's clock sees it."""
+
+    partition_id: str
+    owner_id: str
+    """Empty when the partition was released."""
+    etag: str
+    epoch: int
+    """Grows by one at every change of owner, never shrinks: the receiver's owner level and the checkpoint's fence."""
+    last_modified_s: float
+    """Unix time of the last claim or renewal."""
+    age_s: float
+    """Seconds since then, counted by the database when the row was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A partition held: what a successful claim gives. Trust in it ends at the owner's own `trusted_until`."""
+
+    partition_id: str
+    owner_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A row of `evsup_checkpoint`: everything up to `sequence_number` is durable in Snowflake."""
+
+    partition_id: str
+    sequence_number: int | None
+    """None: the partition has been claimed, but nothing was ever checkpointed."""
+    offset: str | None
+    """Opaque, never parsed: with geo-replication it is not a number
+    (https://learn.microsoft.com/azure/event-hubs/geo-replication)."""
+    epoch: int
+    """The writer's; a row with a newer one refuses the write."""
+    rows_error_count: int = 0
+    """The channel's cumulative count of rejected rows when this checkpoint was written."""
+    hub_created_at_s: float | None = None
+    """Unix time the hub was created: another one means another hub behind the same name."""
+    updated_at_s: float | None = None
+    """Unix time of the write by the database's clock; None in a checkpoint that is still to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorRow:
+    """A row of `evsup_supervisor`: the heartbeat of one running supervisor."""
+
+    owner_id: str
+    host: str
+    pid: int
+    capacity: int | None
+    """Most partitions it takes; None: no limit."""
+    version: str
+    age_s: float = 0.0
+    """Seconds since its last heartbeat, counted by the database."""

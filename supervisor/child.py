@@ -1,0 +1,193 @@
+"""One worker process as the supervisor sees it: its pipe, its stderr, its last words."""
+
+import os
+import signal
+from collections import deque
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+import worker.main
+from shared import errors
+from shared.clock import Deadline
+from shared.errors import EvsupError, ProtocolError, WorkerCrashed, WorkerHung, WorkerKilled
+from shared.log import get_logger
+from shared.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
+from shared.pipe import MessagePipe
+from shared.store.types import Term
+from supervisor.rate import Rate
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+# Three heartbeats of 4 s: workers report every second, and a loaded host may be late by a few.
+HUNG_AFTER_S = 12.0
+BOOT_S = 60.0  # until the first report: a cold start of Python and the SDKs on a slow disk
+STDERR_LINES = 20  # kept for the crash report
+READ_BYTES = 64 * 1024
+
+# Never fork: the SDKs start native threads on import, and after a fork appends "work" while every wait hangs. Nor
+# forkserver: the kernel's parent-death signal would follow the fork server instead of the supervisor.
+# https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
+_spawn = get_context("spawn")
+log = get_logger()
+
+
+class Child:
+    """A worker for one term. Every method returns at once; `hear` raises nothing, a bad word becomes `failure`."""
+
+    def __init__(self, term: Term, trusted_until_s: float, now_s: float) -> None:
+        self.term = term
+        self.trusted_until_s = trusted_until_s
+        self.status = Status(state="opening")
+        self.opened: Opened | None = None
+        self.failure: EvsupError | None = None
+        self.drained = False
+        self.drain_deadline: Deadline | None = None
+        self.stderr_lines: deque[str] = deque(maxlen=STDERR_LINES)
+        self.rate = Rate()
+        self._stderr_rest = b""
+        self._hung_after = Deadline.after(BOOT_S, now_s)
+        self._start(term, trusted_until_s)
+
+    def _start(self, term: Term, trusted_until_s: float) -> None:
+        """Start the process. Only from the main thread: the worker dies with the thread that started it."""
+        ours, theirs = _spawn.Pipe(duplex=True)
+        self._stderr, their_stderr = _spawn.Pipe(duplex=False)
+        boot = worker.main.Boot(term, Lease(trusted_until_s=trusted_until_s), os.getpid())
+        self.process: BaseProcess = _spawn.Process(
+            target=worker.main.run, args=(boot, theirs, their_stderr), name=f"evsup-worker-{term.partition_id}"
+        )
+        self.process.start()
+        theirs.close()
+        their_stderr.close()
+        self.pid = self.process.pid or 0
+        self.pipe: MessagePipe[Report] = MessagePipe(ours, Report)
+        os.set_blocking(self._stderr.fileno(), False)
+
+    # --- to the worker ------------------------------------------------------------------------------------------------
+
+    def renew(self, trusted_until_s: float) -> None:
+        """The lease goes on."""
+        self.trusted_until_s = trusted_until_s
+        self._send(Lease(trusted_until_s=trusted_until_s), topic="lease")
+
+    def drain(self, deadline: Deadline) -> None:
+        """Ask for an orderly end."""
+        self.drain_deadline = deadline
+        self._send(Drain(deadline_s=deadline.at_s))
+
+    def abort(self, reason: str) -> None:
+        """Ask for an end at once."""
+        self._send(Abort(reason=reason))
+
+    def kill(self) -> None:
+        """End it, whatever it is doing. A process that was reaped is never signalled."""
+        if self.process.is_alive():
+            self.process.kill()
+
+    def _send(self, command: Command, topic: str | None = None) -> None:
+        self.pipe.send(command, topic)
+
+    # --- from the worker ----------------------------------------------------------------------------------------------
+
+    @property
+    def sources(self) -> "list[MessagePipe[Report] | Connection[bytes, bytes] | int]":
+        """What to wait for: the pipe and stderr until they end, and the process."""
+        streams = [] if self.pipe.ended else [self.pipe]
+        errors_ = [] if self._stderr.closed else [self._stderr]
+        return [*streams, *errors_, self.process.sentinel]
+
+    def hear(self, now_s: float) -> None:
+        """Take everything that has arrived."""
+        self._read_stderr()
+        if self.pipe.ended:
+            return
+        self.pipe.flush()
+        try:
+            reports = self.pipe.receive()
+        except ProtocolError as error:
+            self._fail(error)
+            self.pipe.ended = True
+            return
+        for report in reports:
+            self._hung_after = Deadline.after(HUNG_AFTER_S, now_s)
+            self._take(report, now_s)
+
+    def _take(self, report: Report, now_s: float) -> None:
+        match report:
+            case Status():
+                self.status = report
+                self.rate.add(report.rows_total, now_s)
+            case Opened():
+                self.opened = report
+            case Drained():
+                self.drained = True
+            case Failed():
+                self._fail(_error_of(report))
+
+    def check_alive(self, now_s: float) -> None:
+        """A worker that has said nothing for three heartbeats has failed."""
+        if self.failure is None and not self.drained and self._hung_after.passed(now_s):
+            self._fail(WorkerHung("The worker hangs", f"no status for {HUNG_AFTER_S:.0f} s", "It is killed."))
+            self.kill()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the process has ended and its last words were heard."""
+        return not self.process.is_alive()
+
+    def reap(self, now_s: float) -> None:
+        """Hear the last words of a process that has ended, and judge its end by its exit code if it left none."""
+        self.hear(now_s)
+        self.process.join()
+        if self.failure is None and not self.drained:
+            self._fail(self._silent_end())
+        self.pipe.close()
+        self._stderr.close()
+
+    def _silent_end(self) -> EvsupError:
+        code = self.process.exitcode or 0
+        if code >= 0:
+            return WorkerCrashed("The worker ended without a word", f"exit code {code}", "See its last lines above.")
+        name = signal.Signals(-code).name
+        if -code in (signal.SIGKILL, signal.SIGTERM):
+            return WorkerKilled(
+                f"The worker (pid {self.pid}) was killed by {name}",
+                "from outside: an operator, or the out-of-memory killer",
+                "Start again: it resumes after the last committed row. `dmesg` shows whether memory ran out.",
+            )
+        return WorkerCrashed(f"The worker (pid {self.pid}) died of {name}", "a fault in native code", "")
+
+    def _fail(self, error: EvsupError) -> None:
+        if self.failure is None:
+            self.failure = error
+
+    def _read_stderr(self) -> None:
+        """Pass whole lines on to our stderr, and keep the last ones."""
+        while not self._stderr.closed:
+            try:
+                piece = os.read(self._stderr.fileno(), READ_BYTES)
+            except BlockingIOError:
+                return
+            if not piece:
+                self._stderr.close()
+                return
+            *lines, self._stderr_rest = (self._stderr_rest + piece).split(b"\n")
+            for line in lines:
+                self.stderr_lines.append(line.decode(errors="replace"))
+                forward(line + b"\n")
+
+
+def forward(line: bytes) -> None:
+    """Write a worker's line to our stderr; a stderr that is gone or full must not stop the supervisor."""
+    try:
+        os.write(2, line)
+    except OSError:
+        return
+
+
+def _error_of(report: Failed) -> EvsupError:
+    kind = getattr(errors, report.error, WorkerCrashed)
+    error: EvsupError = kind(report.what, report.why, report.fix)
+    return error

@@ -1,0 +1,85 @@
+"""`evsup config`: the effective settings and where each came from."""
+
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shared.config import DEFAULT, Loaded, load
+from shared.variable import VARIABLES, Variable, as_text, shown
+
+NOT_SET = "-"
+WIDEST_SOURCE = 16  # columns; the path of a .env file goes on in the next line
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: settings and warnings.")
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="Settings file to read first (default: .env in this directory, if it is there).",
+)
+def config(*, as_json: bool, env_file: Path | None) -> None:
+    """Show the effective settings and where each came from, secrets masked.
+
+    Exit code 78, and every fault at once, when they cannot be used.
+    """
+    loaded = load(env_file)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(document(loaded)), indent=2))
+    elif sys.stdout.isatty():
+        console = Console()
+        for table in tables(loaded):
+            console.print(table)
+            console.print()
+    else:
+        click.echo("\n".join(lines(loaded)))
+    if not as_json:
+        for warning in loaded.warnings:
+            click.echo(f"evsup: warning: {warning}", err=True)
+
+
+def document(loaded: Loaded) -> dict[str, object]:
+    """`{"settings": {VARIABLE: {"value": …, "source": …}}, "warnings": […]}`; secrets are `***`, unset is null."""
+    return {
+        "settings": {
+            name: {"value": shown(variable.of(loaded.settings)), "source": loaded.sources[name]}
+            for name, variable in VARIABLES.items()
+        },
+        "warnings": loaded.warnings,
+    }
+
+
+def lines(loaded: Loaded) -> Iterator[str]:
+    """Plain text in columns, for pipes and files: variable, source, value last since it may be long."""
+    width = max(map(len, VARIABLES))
+    source_width = max(map(len, loaded.sources.values()))
+    for name, variable in VARIABLES.items():
+        yield f"{name:{width}}  {loaded.sources[name]:{source_width}}  {_value(variable, loaded)}"
+
+
+def tables(loaded: Loaded) -> Iterator[Table]:
+    """One table a section, for a terminal, in the columns of `lines`; what is not a default stands out."""
+    width = max(map(len, VARIABLES))
+    source_width = max(map(len, loaded.sources.values()))
+    for title, variables in groupby(VARIABLES.values(), key=lambda variable: variable.title):
+        table = Table(title=title, title_justify="left", title_style="bold underline", box=None, show_header=False)
+        table.add_column(min_width=width, no_wrap=True)
+        table.add_column(min_width=min(source_width, WIDEST_SOURCE), max_width=WIDEST_SOURCE, overflow="fold")
+        table.add_column(overflow="fold")
+        for variable in variables:
+            source = loaded.sources[variable.name]
+            style = "dim" if source == DEFAULT else "bold"
+            table.add_row(variable.name, Text(source, style), Text(_value(variable, loaded), style))
+        yield table
+
+
+def _value(variable: Variable, loaded: Loaded) -> str:
+    return as_text(shown(variable.of(loaded.settings))) or NOT_SET

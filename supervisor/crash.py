@@ -1,0 +1,55 @@
+"""What was known when a worker failed, as a file for the morning after."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from shared.log import get_logger
+from shared.secret import mask
+from supervisor.child import Child
+from supervisor.status import PartitionStatus, partition_status
+
+KEPT = 20
+log = get_logger()
+
+
+class CrashReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The first failure of a tree: the reason, the worker's last report and its last lines on stderr."""
+
+    at: str
+    """UTC, ISO 8601."""
+    error: str
+    exit_code: int
+    what: str
+    why: str
+    fix: str
+    worker: PartitionStatus
+    stderr: tuple[str, ...]
+
+
+def write(directory: Path, child: Child, now_s: float) -> Path | None:
+    """Write the report of a failed child (mode 0600), keep the newest 20; None when the disk does not take it."""
+    assert child.failure is not None  # noqa: S101 (the caller's only reason to call)
+    at = datetime.now(UTC)
+    report = CrashReport(
+        at=at.isoformat(timespec="milliseconds"),
+        error=type(child.failure).__name__,
+        exit_code=child.failure.exit_code,
+        what=mask(child.failure.what),
+        why=mask(child.failure.why),
+        fix=child.failure.fix,
+        worker=partition_status(child, now_s),
+        stderr=tuple(mask(line) for line in child.stderr_lines),
+    )
+    path = directory / f"crash-{at:%Y%m%dT%H%M%S.%fZ}-p{child.term.partition_id}.json"
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(report), indent=2))
+        for old in sorted(directory.glob("crash-*.json"))[:-KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("crash_report_not_written", reason=str(error))
+        return None
+    return path

@@ -1,0 +1,227 @@
+"""The leases of this supervisor: claimed, renewed and released on a thread of their own.
+
+The control store may take its time, and the loop that talks to the workers may not; so the store is spoken to here and
+nowhere else in the supervisor, and what happened is told to the loop as events.
+
+Trust. A renewal that began at `t` and succeeded is good until `t + expiration − margin` on the monotonic clock: the
+database counts the expiration from a moment after `t`, so ours always ends first, however slow the reply was. Workers
+stop themselves at that moment; nobody may claim before it.
+"""
+
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from shared.clock import Clock, Deadline, jittered, monotonic
+from shared.errors import EvsupError, OwnershipLost, ServiceUnavailable
+from shared.log import get_logger
+from shared.settings import EventHubSettings
+from shared.store.base import ControlStore
+from shared.store.types import SupervisorRow, Term
+from supervisor import balance
+
+RETRY_S = 1.0  # between tries to renew while the store is away
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A partition is ours until `trusted_until_s`."""
+
+    term: Term
+    trusted_until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """These terms are good until `trusted_until_s`."""
+
+    terms: tuple[Term, ...]
+    trusted_until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Somebody else holds the partition."""
+
+    term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Unowned:
+    """Partitions that nobody holds and this supervisor has no room for."""
+
+    partition_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The leases cannot be kept."""
+
+    error: EvsupError
+
+
+LeaseEvent: TypeAlias = Claimed | Renewed | Lost | Unowned | Broken
+
+
+class LeaseKeeper:
+    """Holds the terms of one supervisor. `run` on a thread, `step` in tests; `take` and `release` from the loop."""
+
+    def __init__(
+        self,
+        store: ControlStore,
+        me: SupervisorRow,
+        partition_ids: Collection[str],
+        settings: EventHubSettings,
+        clock: Clock = monotonic,
+    ) -> None:
+        self._store, self._me, self._partition_ids = store, me, partition_ids
+        self._settings, self._clock = settings, clock
+        self._window_s = trust_window_s(settings.ownership_expiration)
+        self._held: dict[Term, float] = {}
+        self._releases: queue.SimpleQueue[Term | None] = queue.SimpleQueue()
+        self._events: deque[LeaseEvent] = deque()
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._claiming = True
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    # --- the loop's side ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to claim and renew."""
+        self._thread.start()
+
+    def fileno(self) -> int:
+        """For `multiprocessing.connection.wait`."""
+        return self._wakeup
+
+    def take(self) -> list[LeaseEvent]:
+        """What happened since the last call, in order."""
+        try:
+            os.eventfd_read(self._wakeup)
+        except BlockingIOError:
+            return []
+        return [self._events.popleft() for _ in range(len(self._events))]
+
+    def stop_claiming(self) -> None:
+        """Only renew and release from now on."""
+        self._claiming = False
+
+    def release(self, term: Term) -> None:
+        """Give a partition back soon: its worker is gone."""
+        self._releases.put(term)
+
+    def close(self, deadline: Deadline) -> None:
+        """Release what is still held and end the thread, as far as the deadline lets."""
+        self._releases.put(None)
+        self._thread.join(deadline.remaining_s())
+
+    # --- the thread's side --------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause_s = 0.0
+        while self._obey(pause_s):
+            try:
+                pause_s = self.step()
+            except EvsupError as error:
+                self._tell(Broken(error))
+                pause_s = RETRY_S
+        self._retire()
+
+    def step(self) -> float:
+        """One round: renew, say that we live, claim. Returns the seconds until the next. Blocks in the store.
+
+        Raises when the store refuses, or is away for so long that trust is about to end.
+        """
+        try:
+            self._renew()
+            self._store.heartbeat(self._me)
+            if self._claiming:
+                self._claim()
+        except ServiceUnavailable as error:
+            self._require_time_to_retry(error)
+            log.warning("lease_retrying", reason=str(error))
+            return RETRY_S
+        return jittered(self._settings.load_balancing_interval)
+
+    def _renew(self) -> None:
+        if not self._held:
+            return
+        trusted_until_s = self._clock() + self._window_s
+        renewed = tuple(self._store.renew(tuple(self._held)))
+        for term in self._held.keys() - set(renewed):
+            del self._held[term]
+            self._tell(Lost(term))
+        self._held.update(dict.fromkeys(renewed, trusted_until_s))
+        self._tell(Renewed(renewed, trusted_until_s))
+
+    def _claim(self) -> None:
+        held = {term.partition_id for term in self._held}
+        settings = self._settings
+        plan = balance.plan(
+            self._partition_ids,
+            self._store.ownerships(),
+            held,
+            self._me.capacity,
+            settings.ownership_expiration,
+            settings.load_balancing_strategy,
+        )
+        for partition_id in plan.claim:
+            trusted_until_s = self._clock() + self._window_s
+            term = self._store.claim(partition_id, self._me.owner_id, settings.ownership_expiration)
+            if term is not None:
+                self._held[term] = trusted_until_s
+                self._tell(Claimed(term, trusted_until_s))
+        self._tell(Unowned(plan.unowned))
+
+    def _require_time_to_retry(self, error: ServiceUnavailable) -> None:
+        """Leave the last quarter of the trust window to the workers for their drain."""
+        if not self._held:
+            return
+        if self._clock() + RETRY_S > min(self._held.values()) - self._window_s / 4:
+            raise OwnershipLost(
+                "The leases could not be renewed", str(error), "Check the control store; nothing is lost."
+            ) from error
+
+    def _obey(self, pause_s: float) -> bool:
+        """Wait for the next round; releases come in between. False: close."""
+        deadline = Deadline.after(pause_s, self._clock())
+        while True:
+            try:
+                term = self._releases.get(timeout=max(0.001, deadline.remaining_s(self._clock())))
+            except queue.Empty:
+                return True
+            if term is None:
+                return False
+            self._release(term)
+
+    def _release(self, term: Term) -> None:
+        self._held.pop(term, None)
+        try:
+            self._store.release(term)
+        except EvsupError as error:  # it expires by itself; the next owner only waits longer
+            log.warning("release_failed", partition=term.partition_id, reason=str(error))
+
+    def _retire(self) -> None:
+        for term in tuple(self._held):
+            self._release(term)
+        try:
+            self._store.retire(self._me.owner_id)
+        except EvsupError as error:
+            log.warning("retire_failed", reason=str(error))
+
+    def _tell(self, event: LeaseEvent) -> None:
+        self._events.append(event)
+        os.eventfd_write(self._wakeup, 1)
+
+
+def trust_window_s(expiration_s: float) -> float:
+    """How long after the start of a renewal the owner may trust it: the expiration less a margin of a tenth.
+
+    The margin is at least the 2 s in which a worker whose loop is stuck is ended by its guard.
+    """
+    return expiration_s - max(2.0, expiration_s / 10)

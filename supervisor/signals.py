@@ -1,0 +1,43 @@
+"""Signals as something to wait for: handlers only enqueue, a pipe wakes the loop."""
+
+import os
+import signal
+from collections import deque
+from types import FrameType
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+HANDLED = (*STOPPING, signal.SIGUSR1)
+
+
+class SignalInbox:
+    """Receives the daemon's signals in the main thread.
+
+    Without `set_wakeup_fd` a signal waits for the end of the loop's timeout: the interpreter runs handlers between
+    bytecodes, and `connection.wait` is one (https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd).
+    """
+
+    def __init__(self) -> None:
+        self._received: deque[int] = deque()
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        for number in HANDLED:
+            signal.signal(number, self._enqueue)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def fileno(self) -> int:
+        """For `multiprocessing.connection.wait`."""
+        return self._reader
+
+    def take(self) -> list[int]:
+        """The signals that came since the last call, in order."""
+        try:
+            while os.read(self._reader, 512):
+                continue
+        except BlockingIOError:
+            pass
+        received = list(self._received)
+        self._received.clear()
+        return received
+
+    def _enqueue(self, number: int, _: FrameType | None) -> None:
+        self._received.append(number)

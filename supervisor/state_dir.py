@@ -1,0 +1,67 @@
+"""The directory of a running supervisor: its lock, its status socket, its crash reports."""
+
+import fcntl
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from shared.errors import AlreadyRunning, ConfigurationError
+
+LOCK_NAME = "supervisor.lock"
+
+
+def state_dir(configured: str | None) -> Path:
+    """`EVSUP_STATE_DIR`, or the first that can be used of the user's runtime directory, `/run/evsup` and `/tmp`."""
+    if configured:
+        return Path(configured).expanduser()
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(runtime) / "evsup"
+    if os.access("/run/evsup", os.W_OK) or os.access("/run", os.W_OK):
+        return Path("/run/evsup")
+    return Path(tempfile.gettempdir()) / f"evsup-{os.getuid()}"
+
+
+def prepare(directory: Path) -> None:
+    """Make it, private to this user. A directory that somebody else could have laid out is refused."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = directory.lstat()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The state directory {directory} cannot be used", str(error), "Set EVSUP_STATE_DIR to one that can."
+        ) from error
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
+        raise ConfigurationError(
+            f"The state directory {directory} is not ours",
+            "it is a link, or belongs to another user",
+            "Set EVSUP_STATE_DIR to a directory of this user.",
+        )
+    directory.chmod(0o700)
+
+
+class Lock:
+    """Held while a supervisor runs; the kernel lets go of it however the process ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / LOCK_NAME
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise self._taken() from error
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let the next one in."""
+        os.close(self._fd)
+
+    def _taken(self) -> AlreadyRunning:
+        pid = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(self._fd)
+        return AlreadyRunning(
+            f"Another supervisor runs here (pid {pid})",
+            f"it holds {self._path}",
+            "Stop it, or set another EVSUP_STATE_DIR for this one.",
+        )

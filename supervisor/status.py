@@ -1,0 +1,154 @@
+"""The running tree as one value: shown by `evsup status`, written into crash reports, served over a unix socket."""
+
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from shared.errors import ServiceUnavailable
+from shared.log import get_logger
+from supervisor.child import Child
+
+SOCKET_NAME = "status.sock"
+CLIENT_TIMEOUT_S = 5.0
+
+TreeState = Literal["starting", "running", "draining"]
+log = get_logger()
+
+
+class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker. Sequence numbers by where an event stands; None before the first."""
+
+    partition: str
+    state: str
+    pid: int
+    epoch: int
+    channel: str | None
+    received: int | None
+    appended: int | None
+    durable: int | None
+    checkpointed: int | None
+    lag: int | None
+    """Events in the partition that are not durable yet, as of the last event received."""
+    rows_per_s: float
+    rows_total: int
+    bytes_total: int
+    rows_inflight: int
+    bytes_inflight: int
+    duplicates_total: int
+    rss_bytes: int
+    age_s: float
+    """Seconds since the worker's last report."""
+
+
+class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The supervisor and all its workers."""
+
+    state: TreeState
+    healthy: bool
+    cause: str | None
+    """Why the tree stops, if it does."""
+    host: str
+    pid: int
+    owner_id: str
+    version: str
+    uptime_s: float
+    source: str
+    consumer_group: str
+    target: str
+    store: str
+    partitions_total: int
+    unowned: tuple[str, ...]
+    rss_bytes: int
+    partitions: tuple[PartitionStatus, ...]
+
+
+def partition_status(child: Child, now_s: float) -> PartitionStatus:
+    """What a child's last report says, and how old it is."""
+    status = child.status
+    return PartitionStatus(
+        partition=child.term.partition_id,
+        state="failed" if child.failure else status.state,
+        pid=child.pid,
+        epoch=child.term.epoch,
+        channel=child.opened.channel if child.opened else None,
+        received=status.received,
+        appended=status.appended,
+        durable=status.durable,
+        checkpointed=status.checkpointed,
+        lag=_lag(status.last_enqueued, status.durable),
+        rows_per_s=round(child.rate.per_s(), 1),
+        rows_total=status.rows_total,
+        bytes_total=status.bytes_total,
+        rows_inflight=status.rows_inflight,
+        bytes_inflight=status.bytes_inflight,
+        duplicates_total=status.duplicates_total,
+        rss_bytes=status.rss_bytes,
+        age_s=round(max(0.0, now_s - status.sent_at_s), 1) if status.sent_at_s else 0.0,
+    )
+
+
+def _lag(last_enqueued: int | None, durable: int | None) -> int | None:
+    return None if last_enqueued is None else max(0, last_enqueued - (-1 if durable is None else durable))
+
+
+class StatusServer:
+    """Answers every connection to the socket with the newest status as one JSON document.
+
+    A thread of its own, so that a reader that does not read stops nobody; the loop only replaces the value.
+    """
+
+    def __init__(self, directory: Path, read: Callable[[], TreeStatus | None]) -> None:
+        self._path = directory / SOCKET_NAME
+        self._read = read
+        self._path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._socket.bind(str(self._path))
+        self._path.chmod(0o600)
+        self._socket.listen(8)
+        threading.Thread(target=self._serve, name="status", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop answering and remove the socket."""
+        self._path.unlink(missing_ok=True)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._socket.accept()
+            except OSError:
+                return
+            with client:
+                self._answer(client)
+
+    def _answer(self, client: socket.socket) -> None:
+        client.settimeout(CLIENT_TIMEOUT_S)
+        try:
+            client.sendall(msgspec.json.encode(self._read()))
+        except OSError as error:
+            log.debug("status_reader_left", reason=str(error))
+
+
+def read_status(directory: Path) -> TreeStatus | None:
+    """The status of the tree that runs with this state directory; None when none runs.
+
+    Raises when a supervisor is there and does not answer.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(CLIENT_TIMEOUT_S)
+            client.connect(str(directory / SOCKET_NAME))
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except OSError as error:
+        raise ServiceUnavailable(
+            f"The supervisor at {directory / SOCKET_NAME} does not answer",
+            str(error),
+            "Send it SIGUSR1 and read its log.",
+        ) from error
+    return msgspec.json.decode(answer, type=TreeStatus | None)

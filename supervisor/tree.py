@@ -1,0 +1,209 @@
+"""The process tree: one loop that waits for signals, leases and workers, and lets them fail together.
+
+The first failure is the reason, whatever comes after it is a consequence: siblings drain, ownership is released, and
+the reason is what `run` raises. The ladder of a stop is `Drain` until the deadline, `Abort` for a moment, then SIGKILL;
+there is no SIGTERM in it, because workers ignore it: systemd and Kubernetes send it to the whole group, and a drain has
+to survive that.
+"""
+
+import signal
+from collections.abc import Callable
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+from setproctitle import setproctitle
+
+from shared.clock import Clock, Deadline, monotonic
+from shared.errors import Bug, DrainTimedOut, EvsupError
+from shared.log import get_logger
+from shared.store.types import Term
+from supervisor import crash
+from supervisor.child import Child
+from supervisor.lease import Broken, Claimed, LeaseKeeper, Lost, Renewed, Unowned
+from supervisor.signals import STOPPING, SignalInbox
+from supervisor.status import TreeStatus, partition_status
+
+TICK_S = 1.0
+LATE_S = 0.5  # workers end a drain at its deadline themselves; this much later they are told to
+ABORT_GRACE_S = 2.0  # between Abort and SIGKILL
+RELEASE_S = 5.0  # for the control store to take back what was held
+
+log = get_logger()
+
+
+class Tree:
+    """A supervisor's workers, from the first claim to the last release."""
+
+    def __init__(
+        self,
+        title: str,
+        keeper: LeaseKeeper,
+        directory: Path,
+        drain_timeout_s: float,
+        partitions_total: int,
+        describe: Callable[..., TreeStatus],
+        clock: Clock = monotonic,
+    ) -> None:
+        self._title, self._keeper, self._directory = title, keeper, directory
+        self._drain_timeout_s, self._partitions_total = drain_timeout_s, partitions_total
+        self._describe, self._clock = describe, clock
+        self._signals = SignalInbox()
+        self._children: dict[str, Child] = {}
+        self._unowned: tuple[str, ...] = ()
+        self._cause: EvsupError | None = None
+        self._stopping: Deadline | None = None
+        self._aborted: Deadline | None = None
+        self.status: TreeStatus = self._described(clock())
+
+    def run(self) -> None:
+        """Claim and run until a signal; raises the first failure, after everything was drained and released."""
+        self._keeper.start()
+        while self.step():
+            pass
+        self._keeper.close(Deadline.after(RELEASE_S, self._clock()))
+        if self._cause:
+            raise self._cause
+
+    def step(self) -> bool:
+        """One turn; False when the tree has stopped. Blocks until something happens, at most a second."""
+        sources: list[Any] = [self._signals, self._keeper]
+        for child in self._children.values():
+            sources += child.sources
+        connection.wait(sources, TICK_S)
+        now_s = self._clock()
+        for number in self._signals.take():
+            self._obey(number, now_s)
+        self._follow_leases(now_s)
+        self._follow_children(now_s)
+        self._climb(now_s)
+        self.status = self._described(now_s)
+        return self._stopping is None or bool(self._children)
+
+    # --- signals ------------------------------------------------------------------------------------------------------
+
+    def _obey(self, number: int, now_s: float) -> None:
+        if number == signal.SIGUSR1:
+            log.info("tree_state", status=self.status)
+        elif number in STOPPING and self._stopping is None:
+            log.info("drain_started", signal=signal.Signals(number).name, timeout_s=self._drain_timeout_s)
+            self._stop(now_s)
+        elif number in STOPPING:
+            self._give_up("a second signal came", now_s)
+
+    # --- leases -------------------------------------------------------------------------------------------------------
+
+    def _follow_leases(self, now_s: float) -> None:
+        for event in self._keeper.take():
+            match event:
+                case Claimed(term=term, trusted_until_s=until_s):
+                    self._start(term, until_s, now_s)
+                case Renewed(terms=terms, trusted_until_s=until_s):
+                    for term in terms:
+                        if child := self._children.get(term.partition_id):
+                            child.renew(until_s)
+                case Lost(term=term):
+                    if child := self._children.get(term.partition_id):
+                        child.abort("the lease has another owner")
+                case Unowned(partition_ids=partition_ids):
+                    if partition_ids != self._unowned:
+                        log.warning("partitions_unowned", partitions=partition_ids)
+                    self._unowned = partition_ids
+                case Broken(error=error):
+                    self._fail(error, now_s)
+
+    def _start(self, term: Term, trusted_until_s: float, now_s: float) -> None:
+        if self._stopping:
+            self._keeper.release(term)
+            return
+        child = Child(term, trusted_until_s, now_s)
+        self._children[term.partition_id] = child
+        log.info("worker_started", partition=term.partition_id, epoch=term.epoch, worker=child.pid)
+        held = len(self._children)
+        setproctitle(f"evsup supervisor {self._title} {held}/{self._partitions_total}")
+
+    # --- workers ------------------------------------------------------------------------------------------------------
+
+    def _follow_children(self, now_s: float) -> None:
+        for partition_id, child in tuple(self._children.items()):
+            child.hear(now_s)
+            child.check_alive(now_s)
+            if child.is_gone:
+                self._bury(child, now_s)
+                del self._children[partition_id]
+
+    def _bury(self, child: Child, now_s: float) -> None:
+        child.reap(now_s)
+        self._keeper.release(child.term)
+        if child.failure is None and self._stopping is None:
+            child.failure = Bug("The worker drained although nobody asked it to")
+        if child.failure is None:
+            log.info("worker_drained", partition=child.term.partition_id, checkpointed=child.status.checkpointed)
+            return
+        report = None if self._cause else crash.write(self._directory, child, now_s)
+        log.error(
+            "worker_ended",
+            partition=child.term.partition_id,
+            worker=child.pid,
+            reason=str(child.failure),
+            consequence=self._cause is not None,
+            crash_report=str(report) if report else None,
+        )
+        self._fail(_named(child), now_s)
+
+    # --- stopping -----------------------------------------------------------------------------------------------------
+
+    def _fail(self, error: EvsupError, now_s: float) -> None:
+        if self._cause is None:
+            self._cause = error
+            log.error("tree_failed", error=type(error).__name__, reason=str(error), exit_code=int(error.exit_code))
+        if self._stopping is None:
+            self._stop(now_s)
+
+    def _stop(self, now_s: float) -> None:
+        self._stopping = Deadline.after(self._drain_timeout_s, now_s)
+        self._keeper.stop_claiming()
+        for child in self._children.values():
+            child.drain(self._stopping)
+
+    def _climb(self, now_s: float) -> None:
+        """Up the ladder of a stop, one rung when its time has come."""
+        if self._stopping is None or not self._children:
+            return
+        if self._aborted is None and self._stopping.passed(now_s - LATE_S):
+            self._give_up(f"it took longer than {self._drain_timeout_s:.0f} s", now_s)
+        elif self._aborted and self._aborted.passed(now_s):
+            for child in self._children.values():
+                child.kill()
+
+    def _give_up(self, why: str, now_s: float) -> None:
+        if self._aborted:
+            return
+        self._aborted = Deadline.after(ABORT_GRACE_S, now_s)
+        if self._cause is None:
+            partitions = ", ".join(self._children)
+            self._cause = DrainTimedOut(
+                f"The drain was cut short (partitions {partitions})", why, "Nothing is lost: the rest is read again."
+            )
+        for child in self._children.values():
+            child.abort(why)
+
+    # --- status -------------------------------------------------------------------------------------------------------
+
+    def _described(self, now_s: float) -> TreeStatus:
+        partitions = tuple(partition_status(child, now_s) for child in self._children.values())
+        return self._describe(
+            state="draining" if self._stopping else "running" if partitions else "starting",
+            cause=str(self._cause) if self._cause else None,
+            unowned=self._unowned,
+            partitions=tuple(sorted(partitions, key=lambda row: (len(row.partition), row.partition))),
+        )
+
+
+def _named(child: Child) -> EvsupError:
+    """The child's failure, with its partition in the first words."""
+    error = child.failure
+    assert error is not None  # noqa: S101
+    where = f"Partition {child.term.partition_id}"
+    what = error.what if where.lower() in error.what.lower() else f"{where}: {error.what}"
+    return type(error)(what, error.why, error.fix)

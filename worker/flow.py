@@ -1,0 +1,255 @@
+"""The pipeline of one partition, from received to checkpointed.
+
+    source ──▶ admit ──▶ map ──▶ waiting ──▶ append ──▶ window ──▶ durable ──▶ checkpointed
+
+Appending never waits for a commit: Snowflake takes about 5 s for one, so rows go out while older ones are in flight,
+the committed token is read about once a second and the checkpoint follows behind.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from azure.eventhub import EventData
+
+from shared.clock import backoff_s
+from shared.errors import CommitStalled, SequenceGap, SinkUnavailable, StoreUnavailable
+from shared.log import get_logger
+from shared.settings import Settings
+from shared.store.base import ControlStore
+from shared.store.types import Checkpoint
+from worker.background import Background
+from worker.chunks import Chunk, chunked
+from worker.opening import Opening
+from worker.order import Gap, admit
+from worker.progress import Progress, verify
+from worker.rows import envelope, sequence_numbers
+from worker.sink import Channel, Saturated
+from worker.source import Batch, Source
+from worker.window import Append, Window
+
+POLL_S = 1.0  # the SDK refreshes its cache of the status about once a second; asking more often shows nothing new
+IDLE_POLL_S = 10.0  # nothing in flight: only to see whether the channel is still ours
+SATURATED_FIRST_S, SATURATED_MOST_S = 0.05, 2.0
+SAVE_FIRST_S, SAVE_MOST_S = 0.5, 5.0
+SAVE_LIMIT_S = 60.0  # a checkpoint that cannot be written for so long fails the worker
+
+log = get_logger()
+
+
+class HasFileno(Protocol):
+    """What `multiprocessing.connection.wait` can wait for."""
+
+    def fileno(self) -> int:
+        """A file descriptor."""
+
+
+@dataclass(slots=True)
+class Marks:
+    """How far the partition has come: sequence numbers by where an event stands, None before the first."""
+
+    received: int | None
+    appended: int | None
+    durable: int | None
+    checkpointed: int | None
+    last_enqueued: int | None = None
+    rows_total: int = 0
+    bytes_total: int = 0
+    duplicates_total: int = 0
+
+
+class Flow:
+    """Moves the events of one partition. `turn` is one step and never blocks; all state is changed here."""
+
+    def __init__(
+        self, settings: Settings, opening: Opening, source: Source, channel: Channel, store: ControlStore
+    ) -> None:
+        self._settings, self._source, self._channel, self._store = settings, source, channel, store
+        self._saved = opening.checkpoint
+        self._unsaved = replace(opening.checkpoint, sequence_number=opening.progress.token)
+        self._errors_before = opening.progress.rows_error_count
+        start = opening.resume.after
+        self.marks = Marks(start, start, opening.progress.token, opening.checkpoint.sequence_number)
+        self.window = Window(settings.snowflake.max_inflight_rows, settings.snowflake.max_inflight_bytes)
+        self._row_of = envelope(opening.checkpoint.partition_id, settings.snowflake.on_decode_error)
+        self._waiting: deque[Chunk] = deque()
+        self._poll: Background[Progress] = Background("status")
+        self._save: Background[Checkpoint] = Background("checkpoint")
+        self._poll_due_s = 0.0
+        self._saturated = Pauses(SATURATED_FIRST_S, SATURATED_MOST_S)
+        self._unsavable = Pauses(SAVE_FIRST_S, SAVE_MOST_S)
+        self._draining = False
+
+    # --- for the loop -------------------------------------------------------------------------------------------------
+
+    def wait_for(self) -> list[HasFileno]:
+        """What a turn should be woken by; the source only while there is room for what it has."""
+        return [self._poll, self._save, *([] if self._waiting or self._draining else [self._source])]
+
+    def due_s(self, now_s: float) -> float:
+        """The moment when a turn has something to do although nothing woke it."""
+        retry = self._saturated.until_s if self._waiting and self._has_room() else now_s + IDLE_POLL_S
+        return min(retry, self._poll_due_s, now_s + POLL_S)
+
+    def turn(self, now_s: float) -> None:
+        """Move everything one step on. Raises the first thing that is wrong; after that the flow is over."""
+        self._take_progress(now_s)
+        self._take_saved(now_s)
+        self._intake(now_s)
+        self._append(now_s)
+        self._ask_for_progress(now_s)
+        self._checkpoint(now_s)
+        self._refuse_stall(now_s)
+
+    def drain(self) -> None:
+        """Stop receiving. Rows not appended yet are dropped: nobody counted them, and they are read again."""
+        if self._draining:
+            return
+        self._draining = True
+        self._source.stop()
+        self._waiting.clear()
+        if not self.window.is_empty:
+            self._channel.flush_soon()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether everything appended is durable and checkpointed."""
+        return self._draining and self.window.is_empty and not self._save.is_busy and self._is_saved
+
+    # --- received ▶ appended ------------------------------------------------------------------------------------------
+
+    def _intake(self, now_s: float) -> None:
+        if self._waiting or self._draining:
+            return
+        self._source.check_alive(now_s)
+        batch = self._source.take()
+        if batch is not None:
+            self._waiting.extend(chunked([self._row_of(event) for event in self._admitted(batch)]))
+
+    def _admitted(self, batch: Batch) -> list[EventData]:
+        admission = admit(self.marks.received, sequence_numbers(batch.events))
+        for gap in admission.gaps:
+            self._gap(gap)
+        self.marks.received = admission.high
+        self.marks.last_enqueued = batch.last_enqueued
+        self.marks.duplicates_total += len(batch.events) - len(admission.fresh)
+        return [batch.events[index] for index in admission.fresh]
+
+    def _gap(self, gap: Gap) -> None:
+        if self._settings.eventhub.on_gap == "fail":
+            raise SequenceGap(
+                f"Events {gap.first} to {gap.last} never came",
+                f"{gap.count} sequence numbers are missing between two events",
+                "Retention passed them, or the hub was failed over. Start once with EVENTHUB_ON_GAP=warn to go on"
+                " without them.",
+            )
+        log.warning("sequence_gap", first=gap.first, last=gap.last, count=gap.count)
+
+    def _append(self, now_s: float) -> None:
+        """Older rows first: a chunk that the SDK did not take stays at the head, and nothing passes it."""
+        while self._waiting and self._has_room() and now_s >= self._saturated.until_s:
+            chunk = self._waiting[0]
+            try:
+                self._channel.append(chunk.rows, chunk.start, chunk.end)
+            except Saturated as error:
+                self._saturated.again(now_s)
+                if self._saturated.lasted_s(now_s) > self._settings.snowflake.commit_timeout:
+                    raise SinkUnavailable("The streaming SDK takes no more rows", str(error)) from error
+                return
+            self._saturated.over()
+            self._waiting.popleft()
+            self._appended(chunk, now_s)
+
+    def _appended(self, chunk: Chunk, now_s: float) -> None:
+        self.window.add(Append(chunk.end, len(chunk.rows), chunk.size_bytes, chunk.offset), now_s)
+        self.marks.appended = chunk.end
+        self.marks.rows_total += len(chunk.rows)
+        self.marks.bytes_total += chunk.size_bytes
+
+    def _has_room(self) -> bool:
+        return self.window.has_room(len(self._waiting[0].rows), self._waiting[0].size_bytes)
+
+    # --- appended ▶ durable -------------------------------------------------------------------------------------------
+
+    def _ask_for_progress(self, now_s: float) -> None:
+        if now_s >= self._poll_due_s and not self._poll.is_busy:
+            self._poll.submit(self._channel.progress)
+            self._poll_due_s = now_s + (IDLE_POLL_S if self.window.is_empty else POLL_S)
+        elif not self.window.is_empty:
+            self._poll_due_s = min(self._poll_due_s, now_s + POLL_S)
+
+    def _take_progress(self, now_s: float) -> None:
+        progress = self._poll.take()
+        if progress is None:
+            return
+        verify(progress, self.marks.durable, self.marks.appended, self._errors_before)
+        if progress.token is None or progress.token == self.marks.durable:
+            return
+        self.marks.durable = progress.token
+        released = self.window.commit(progress.token, now_s)
+        offset = released.offset if released and released.end == progress.token else None
+        self._unsaved = replace(self._unsaved, sequence_number=progress.token, offset=offset)
+
+    def _refuse_stall(self, now_s: float) -> None:
+        stalled_s = self.window.stalled_s(now_s)
+        if stalled_s > self._settings.snowflake.commit_timeout:
+            raise CommitStalled(
+                f"Snowflake has committed nothing for {stalled_s:.0f} s",
+                f"{self.window.rows} rows are in flight, appended up to {self.marks.appended}, the channel's token is"
+                f" {self.marks.durable} with status SUCCESS",
+                "Nothing is lost: they are read again after a restart. Check Snowflake's status and the network;"
+                " SNOWFLAKE_COMMIT_TIMEOUT sets how long to wait.",
+            )
+
+    # --- durable ▶ checkpointed ---------------------------------------------------------------------------------------
+
+    @property
+    def _is_saved(self) -> bool:
+        return self._saved.sequence_number == self._unsaved.sequence_number
+
+    def _checkpoint(self, now_s: float) -> None:
+        if self._is_saved or self._save.is_busy or now_s < self._unsavable.until_s:
+            return
+        checkpoint = self._unsaved
+        self._save.submit(lambda: self._saved_in_store(checkpoint))
+
+    def _saved_in_store(self, checkpoint: Checkpoint) -> Checkpoint:
+        self._store.save_checkpoint(checkpoint)
+        return checkpoint
+
+    def _take_saved(self, now_s: float) -> None:
+        try:
+            saved = self._save.take()
+        except StoreUnavailable as error:
+            self._unsavable.again(now_s)
+            if self._unsavable.lasted_s(now_s) > SAVE_LIMIT_S:
+                raise
+            log.warning("checkpoint_retrying", reason=str(error))
+            return
+        if saved is not None:
+            self._unsavable.over()
+            self._saved = saved
+            self.marks.checkpointed = saved.sequence_number
+
+
+class Pauses:
+    """A row of failures of one thing: since when, and until when to wait with the next try."""
+
+    def __init__(self, first_s: float, most_s: float) -> None:
+        self._first_s, self._most_s = first_s, most_s
+        self.over()
+
+    def over(self) -> None:
+        """It worked."""
+        self._since_s: float | None = None
+        self._pauses = backoff_s(self._first_s, self._most_s)
+        self.until_s = 0.0
+
+    def again(self, now_s: float) -> None:
+        """It failed."""
+        self._since_s = now_s if self._since_s is None else self._since_s
+        self.until_s = now_s + next(self._pauses)
+
+    def lasted_s(self, now_s: float) -> float:
+        """Seconds since the first failure of the row."""
+        return 0.0 if self._since_s is None else now_s - self._since_s

@@ -1,0 +1,174 @@
+"""The worker's loop: obey the supervisor, hold the lease, turn the flow, report.
+
+One blocking call a turn, on everything that may want attention at once; whatever else could block runs on a thread of
+its own (worker.background, worker.source). So heartbeats, lease and drain work on an idle hub, with `max_wait_time=0`,
+and while a vendor's call hangs.
+"""
+
+from multiprocessing import connection
+from typing import Any
+
+from setproctitle import setproctitle
+
+from shared.clock import Clock, Deadline, monotonic
+from shared.errors import DrainTimedOut, OwnershipLost
+from shared.log import get_logger
+from shared.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
+from shared.pipe import MessagePipe
+from shared.settings import Settings
+from shared.store.base import ControlStore
+from shared.store.types import Term
+from shared.vitals import rss_bytes
+from worker.background import Background
+from worker.flow import Flow
+from worker.opening import Opening, open_partition
+from worker.sink import Channel
+from worker.source import Position, Source
+
+REPORT_S = 1.0
+DETACH_S = 1.0  # a drained worker gives the receiver so long to detach its link in order
+
+log = get_logger()
+
+
+class Worker:
+    """One partition for one term. `run` ends when it drained, and raises when anything is wrong."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        term: Term,
+        lease: Lease,
+        pipe: MessagePipe[Command],
+        channel: Channel,
+        store: ControlStore,
+        clock: Clock = monotonic,
+    ) -> None:
+        self._settings, self._term, self._pipe, self._clock = settings, term, pipe, clock
+        self._channel, self._store = channel, store
+        self.trusted_until_s = lease.trusted_until_s
+        self._opening: Background[Opening] = Background("opening")
+        self._source: Source | None = None
+        self._flow: Flow | None = None
+        self._drain: Deadline | None = None
+        self._report_due_s = 0.0
+
+    def run(self) -> None:
+        """Open, then step until drained."""
+        self._opening.submit(lambda: open_partition(self._settings, self._term, self._channel, self._store))
+        while not self.step():
+            pass
+        self._leave()
+
+    def step(self) -> bool:
+        """One turn; True when the worker has drained. Blocks until something happens or a duty is due, at most 1 s.
+
+        Raises `OwnershipLost` when the lease is over or the supervisor says so, `DrainTimedOut`, and whatever opening
+        or the flow raise.
+        """
+        self._wait()
+        for command in self._pipe.receive():
+            self._obey(command)
+        now_s = self._clock()
+        self._require_trust(now_s)
+        if self._flow is None:
+            self._begin(self._opening.take())
+        else:
+            self._flow.turn(now_s)
+        drained = self._is_drained(now_s)
+        self._report(now_s)
+        return drained
+
+    # --- the supervisor -----------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        now_s = self._clock()
+        sources: list[Any] = [self._pipe, *(self._flow.wait_for() if self._flow else [self._opening])]
+        due_s = self._report_due_s if self._flow is None else min(self._report_due_s, self._flow.due_s(now_s))
+        connection.wait(sources, max(0.0, due_s - now_s))
+
+    def _obey(self, command: Command) -> None:
+        match command:
+            case Lease(trusted_until_s=until_s):
+                self.trusted_until_s = until_s
+            case Drain(deadline_s=deadline_s):
+                self._drain = Deadline(deadline_s)
+                if self._flow:
+                    self._flow.drain()
+            case Abort(reason=reason):
+                raise OwnershipLost(f"Partition {self._term.partition_id} was taken from this worker", reason)
+
+    def _require_trust(self, now_s: float) -> None:
+        """Stop before anybody else may claim: a lease that could not be renewed is over, whatever the reason."""
+        if now_s >= self.trusted_until_s:
+            raise OwnershipLost(
+                f"The lease of partition {self._term.partition_id} ran out",
+                f"it was not renewed for the whole trust window (epoch {self._term.epoch})",
+                "Check the control store; another supervisor takes the partition over.",
+            )
+
+    def _report(self, now_s: float) -> None:
+        if now_s < self._report_due_s:
+            return
+        self._report_due_s = now_s + REPORT_S
+        self._pipe.send(self.status(now_s), topic="status")
+        marks = self._flow.marks if self._flow else None
+        seq = marks.durable if marks else None
+        setproctitle(f"evsup worker {self._settings.eventhub.name or ''} p={self._term.partition_id} seq={seq}")
+
+    def status(self, now_s: float) -> Status:
+        """The counters as the supervisor shows them."""
+        state: WorkerState = "opening" if self._flow is None else "draining" if self._drain else "running"
+        if self._flow is None:
+            return Status(state=state, rss_bytes=rss_bytes(), sent_at_s=now_s)
+        marks, window = self._flow.marks, self._flow.window
+        return Status(
+            state=state,
+            received=marks.received,
+            appended=marks.appended,
+            durable=marks.durable,
+            checkpointed=marks.checkpointed,
+            last_enqueued=marks.last_enqueued,
+            rows_total=marks.rows_total,
+            bytes_total=marks.bytes_total,
+            duplicates_total=marks.duplicates_total,
+            rows_inflight=window.rows,
+            bytes_inflight=window.size_bytes,
+            rss_bytes=rss_bytes(),
+            sent_at_s=now_s,
+        )
+
+    # --- the partition ------------------------------------------------------------------------------------------------
+
+    def _begin(self, opening: Opening | None) -> None:
+        """The channel is open: start to receive, unless a drain came first."""
+        if opening is None or self._drain:
+            return
+        decided = opening.resume
+        position = Position(decided.after, self._settings.eventhub.starting_position)
+        self._source = Source(self._settings.eventhub, self._term.partition_id, self._term.epoch, position)
+        self._flow = Flow(self._settings, opening, self._source, self._channel, self._store)
+        self._source.start()
+        log.info("partition_opened", channel=self._channel.name, after=decided.after, reason=decided.reason)
+        self._pipe.send(Opened(channel=self._channel.name, resumed_after=decided.after, reason=decided.reason))
+
+    def _is_drained(self, now_s: float) -> bool:
+        if self._drain is None:
+            return False
+        if self._flow is None or self._flow.is_drained:
+            return True  # while opening there is nothing to lose: the native call is left behind
+        if self._drain.passed(now_s):
+            marks = self._flow.marks
+            raise DrainTimedOut(
+                f"Partition {self._term.partition_id} did not drain in time",
+                f"appended up to {marks.appended}, durable {marks.durable}, checkpointed {marks.checkpointed}",
+                "Nothing is lost: the rest is read again. EVSUP_DRAIN_TIMEOUT sets how long a drain may take.",
+            )
+        return False
+
+    def _leave(self) -> None:
+        if self._source:
+            self._source.join(Deadline.after(DETACH_S, self._clock()))
+        checkpointed = self._flow.marks.checkpointed if self._flow else None
+        log.info("partition_drained", checkpointed=checkpointed)
+        self._pipe.send(Drained(checkpointed=checkpointed))

@@ -1,0 +1,99 @@
+"""The process of one worker, from its first line to its exit code."""
+
+import faulthandler
+import os
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared import config, log
+from shared.azure import consumer_group
+from shared.channel import channel_name
+from shared.clock import Deadline
+from shared.errors import EvsupError, ExitCode, WorkerCrashed
+from shared.messages import Command, Failed, Lease
+from shared.pipe import MessagePipe
+from shared.secret import mask
+from shared.store.open import open_store
+from shared.store.types import Term
+from worker import guard
+from worker.loop import Worker
+from worker.sink import Channel, prepare_environment
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+LAST_WORD_S = 2.0
+IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+logger = log.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What a worker is started with. Settings come through the environment, because secrets do not travel."""
+
+    term: Term
+    lease: Lease
+    supervisor_pid: int
+
+
+def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes, bytes]") -> None:
+    """Run one partition until it drained (exit 0) or failed (the error's exit code). Never returns."""
+    _become_child(boot, stderr)
+    messages: MessagePipe[Command] = MessagePipe(pipe, Command)
+    code = ExitCode.OK
+    try:
+        _work(boot, messages)
+    except Exception as error:  # noqa: BLE001 (the last word of this process)
+        code = _say_failed(error, messages)
+    messages.flush_until(Deadline.after(LAST_WORD_S))
+    log.flush()
+    os._exit(code)  # no finalizers: a channel's would flush, without a timeout
+
+
+def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
+    """Die with the supervisor, log through it, and leave signals to it: a signal to the group is for the supervisor."""
+    guard.die_with(boot.supervisor_pid)
+    os.dup2(stderr.fileno(), sys.stderr.fileno())
+    faulthandler.enable()
+    for number in IGNORED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
+    settings = config.load_worker()
+    term = boot.term
+    log.configure(
+        settings.process.log_format, settings.process.log_level, partition=term.partition_id, epoch=term.epoch
+    )
+    prepare_environment(settings.snowflake)
+    group = consumer_group(settings.eventhub)
+    channel = Channel(
+        settings.snowflake, channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
+    )
+    store = open_store(settings.control, group, settings.eventhub.ownership_expiration)
+    worker = Worker(settings, term, boot.lease, messages, channel, store)
+    guard.watch(lambda: worker.trusted_until_s)
+    try:
+        worker.run()
+    finally:
+        channel.abandon()
+        store.close()
+
+
+def _say_failed(error: Exception, messages: MessagePipe[Command]) -> ExitCode:
+    known = (
+        error
+        if isinstance(error, EvsupError)
+        else WorkerCrashed("The worker crashed", f"{type(error).__name__}: {error}")
+    )
+    lines = "" if isinstance(error, EvsupError) else "".join(traceback.format_exception(error))
+    failed = Failed(
+        error=type(known).__name__, what=mask(known.what), why=mask(known.why), fix=known.fix, traceback=mask(lines)
+    )
+    logger.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
+    messages.send(failed)
+    return known.exit_code

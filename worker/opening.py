@@ -1,0 +1,57 @@
+"""What happens once, before the first event: the channel is taken over and the starting position decided."""
+
+from dataclasses import dataclass, replace
+
+from shared.azure import EventHubClient, PartitionFacts
+from shared.log import get_logger
+from shared.settings import Settings
+from shared.store.base import ControlStore
+from shared.store.types import Checkpoint, Term
+from worker import resume
+from worker.progress import Progress, rejected
+from worker.resume import Resume
+from worker.sink import Channel
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where a worker stands when its channel is open."""
+
+    resume: Resume
+    progress: Progress
+    checkpoint: Checkpoint
+    """The stored one under this worker's epoch: what the next one is made from."""
+
+
+def open_partition(settings: Settings, term: Term, channel: Channel, store: ControlStore) -> Opening:
+    """Open the channel, read checkpoint and partition, decide where to start.
+
+    Blocks for as long as the services do (opening a channel: up to 120 s). Raises `ResumeRefused` when token,
+    checkpoint and partition do not fit together, `RowsRejected` when rows were rejected while nobody watched.
+    """
+    channel.probe()
+    with EventHubClient(settings.eventhub) as hub:
+        partition = hub.partition(term.partition_id)
+        progress = channel.open()
+        stored = store.load_checkpoint(term.partition_id)
+        if progress.rows_error_count > (stored.rows_error_count if stored else 0):
+            raise rejected(progress, stored.rows_error_count if stored else 0)
+        decided = resume.decide(term.partition_id, progress.token, stored, partition, settings.eventhub.on_gap)
+    if decided.lost:
+        log.warning("events_lost", count=decided.lost, reason=decided.reason)
+    return Opening(decided, progress, _baseline(term, stored, progress, partition))
+
+
+def _baseline(term: Term, stored: Checkpoint | None, progress: Progress, partition: PartitionFacts) -> Checkpoint:
+    checkpoint = stored or Checkpoint(term.partition_id, None, None, term.epoch)
+    if progress.token != checkpoint.sequence_number:
+        # The offset belongs to another event than the token; on an idle partition nothing comes soon to replace it.
+        checkpoint = replace(checkpoint, offset=partition.last_offset if progress.token == partition.last else None)
+    return replace(
+        checkpoint,
+        epoch=term.epoch,
+        rows_error_count=progress.rows_error_count,
+        hub_created_at_s=partition.hub_created_at_s,
+    )

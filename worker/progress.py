@@ -1,0 +1,93 @@
+"""What Snowflake says of a channel, and whether it fits what this worker knows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import DataRefused, OwnershipLost, RowsRejected, SinkUnavailable
+
+SUCCESS = "SUCCESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One look at a channel's status."""
+
+    token: int | None
+    """Committed offset token: the sequence number up to which every row was taken or counted as an error."""
+    rows_error_count: int
+    """Rows that Snowflake did not take, since the channel was created; reopening does not reset it."""
+    status_code: str = SUCCESS
+    last_error: str | None = None
+    last_error_up_to: str | None = None
+
+
+def read_progress(status: Any) -> Progress:
+    """A `ChannelStatus` of any SDK version: attributes were renamed and added between them.
+
+    Raises `DataRefused` when the token is not a number, so not one of ours.
+    """
+    token = _first(status, "latest_committed_offset_token", "latest_offset_token")
+    return Progress(
+        _parsed(token),
+        int(_first(status, "rows_error_count", "rows_error") or 0),
+        str(_first(status, "status_code", "channel_status_code") or SUCCESS),
+        _first(status, "last_error_message"),
+        _first(status, "last_error_offset_token_upper_bound", "last_error_offset_upper_bound"),
+    )
+
+
+def verify(progress: Progress, durable: int | None, appended: int | None, errors_before: int) -> None:
+    """Raise unless the channel is healthy, moves forward, is ours alone and rejected nothing.
+
+    `durable` is the token seen last, `appended` the highest sequence number this worker appended (or resumed after),
+    `errors_before` the error count of the last checkpoint.
+    """
+    if progress.status_code != SUCCESS:
+        raise SinkUnavailable(
+            "The channel is not valid any more",
+            f"status {progress.status_code}",
+            "Start again: the channel is reopened and resumes after its committed token.",
+        )
+    if progress.rows_error_count > errors_before:
+        raise rejected(progress, errors_before)
+    if durable is not None and (progress.token is None or progress.token < durable):
+        raise DataRefused(
+            "The channel's committed token moved back",
+            f"from {durable} to {progress.token}",
+            "Somebody dropped or reset the channel. Compare it with the table before starting again.",
+        )
+    if progress.token is not None and (appended is None or progress.token > appended):
+        raise OwnershipLost(
+            "Another writer uses the channel",
+            f"its token is {progress.token}, this worker appended only up to {appended}",
+            "The partition has a new owner; nothing needs to be done.",
+        )
+
+
+def rejected(progress: Progress, errors_before: int) -> RowsRejected:
+    """The error for rows that Snowflake counted and did not take."""
+    return RowsRejected(
+        f"Snowflake rejected {progress.rows_error_count - errors_before} rows",
+        f"{progress.last_error or 'no message was given'}; the last of them at or before sequence number"
+        f" {progress.last_error_up_to or 'unknown'}",
+        "Find them in the table's error table (ERROR_LOGGING), correct the table or the sender, then set"
+        f" rows_error_count = {progress.rows_error_count} in the partition's row of evsup_checkpoint to go on without"
+        " them.",
+    )
+
+
+def _first(status: Any, *names: str) -> Any:
+    return next((getattr(status, name) for name in names if hasattr(status, name)), None)
+
+
+def _parsed(token: str | None) -> int | None:
+    if token is None or token == "":
+        return None
+    if not token.isascii() or not token.isdigit():
+        raise DataRefused(
+            "The channel's committed token is not a sequence number",
+            repr(token[:80]),
+            "Another program writes to this channel, or an older layout of tokens: choose another"
+            " SNOWFLAKE_CHANNEL_PREFIX.",
+        )
+    return int(token)

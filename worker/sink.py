@@ -1,0 +1,209 @@
+"""The Snowpipe Streaming channel: the only module that touches the streaming SDK.
+
+The SDK is imported inside `open`, after the environment that it reads at import is set, and never in the supervisor:
+the import starts native threads (https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-configurations).
+"""
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared.errors import (
+    ConfigurationError,
+    EvsupError,
+    NotPermitted,
+    OwnershipLost,
+    SinkUnavailable,
+)
+from shared.log import get_logger
+from shared.secret import mask
+from shared.settings import SnowflakeSettings
+from worker.progress import Progress, read_progress
+from worker.rows import Row
+
+SYSTEM_CA_DIR = "/etc/ssl/certs"
+PROBE_TIMEOUT_S = 5.0
+# The SDK's memory guard measures the process against a share of itself and refuses appends from about 100 MB of RSS on;
+# the window bounds our memory already.
+SDK_DEFAULTS = {"mem_throttle_by_process": "false"}
+# Error codes by what they mean for a worker. Any other code, and codes that a newer SDK brings, are a failed sink.
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-error-handling
+SATURATED = frozenset(
+    (
+        "ReceiverSaturated",
+        "MemoryThresholdExceeded",
+        "MemoryThresholdExceededInContainer",
+        "HttpRetryableClientError",
+    )
+)
+SUPERSEDED = frozenset(("InvalidChannelError", "ChannelClosedByUser", "ClosedChannelError"))
+REFUSED = frozenset(("AuthTokenError", "SfApiAuthError"))
+MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "SfApiUserError"))
+
+log = get_logger()
+
+
+class Saturated(Exception):
+    """The SDK took nothing of this append; the same rows have to be appended again, a little later."""
+
+
+def prepare_environment(settings: SnowflakeSettings, environ: dict[str, str] | os._Environ[str] = os.environ) -> None:
+    """Set what the SDK reads from the environment when it is imported.
+
+    Its log goes to stdout unless told otherwise. Its metrics port is one per host and would clash between workers. A CA
+    file is added to the system's, not put in its place.
+    """
+    environ["SS_LOG_TARGET"] = "stderr"
+    environ.setdefault("SS_LOG_LEVEL", "warn")
+    environ["SS_ENABLE_METRICS"] = "false"
+    if settings.ca_file:
+        environ["SSL_CERT_FILE"] = settings.ca_file
+        environ.setdefault("SSL_CERT_DIR", SYSTEM_CA_DIR)
+
+
+class Channel:
+    """One channel of one pipe, opened once. What may block says so, and for how long."""
+
+    def __init__(self, settings: SnowflakeSettings, name: str) -> None:
+        self._settings, self.name = settings, name
+        self._client: Any = None
+        self._channel: Any = None
+
+    def probe(self) -> None:
+        """Raise `SinkUnavailable` within five seconds when nothing listens: the SDK itself tries for minutes."""
+        host, port = address(self._settings)
+        if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+            return
+        try:
+            socket.create_connection((host, port), PROBE_TIMEOUT_S).close()
+        except OSError as error:
+            raise SinkUnavailable(
+                f"Snowflake does not answer at {host}:{port}",
+                str(error),
+                "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+            ) from error
+
+    def open(self) -> Progress:
+        """Open the channel and return its status. Snowflake discards what a previous owner had in flight.
+
+        Blocks up to 120 s while rows of the previous owner are uncommitted, then takes the channel over by force:
+        https://docs.snowflake.com/en/release-notes/clients-drivers/snowpipe-streaming-sdk-2026
+        """
+        from snowflake.ingest.streaming import StreamingIngestClient
+
+        self._client, self._channel, status = self._guard(
+            f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient)
+        )
+        return read_progress(status)
+
+    def append(self, rows: Sequence[Row], start: int, end: int) -> None:
+        """Give rows to the SDK, which sends them on its own threads. Returns at once.
+
+        Raises `Saturated` when it took none of them, and a sink error when the channel is gone.
+        """
+        self._guard("Rows cannot be appended", lambda: self._append(rows, str(start), str(end)))
+
+    def progress(self) -> Progress:
+        """The channel's status, from a cache that the SDK refreshes about once a second; blocks up to that long."""
+        status = self._guard("The channel's status cannot be read", self._channel.get_channel_status)
+        return read_progress(status)
+
+    def flush_soon(self) -> None:
+        """Ask the SDK to send what it has buffered, without waiting for it."""
+        self._guard("The channel cannot be flushed", self._channel.initiate_flush)
+
+    def abandon(self) -> None:
+        """Let go without a flush: fenced, failed or drained.
+
+        A channel that is garbage-collected flushes without a timeout, which hangs on a dead server and writes rows
+        after the fence; so it is closed here, once, by hand.
+        """
+        if self._channel:
+            _quietly(lambda: self._channel.close(wait_for_flush=False))
+        if self._client:
+            _quietly(lambda: self._client.close(wait_for_flush=False, timeout_seconds=0))
+
+    def _open(self, client_class: Callable[..., Any]) -> tuple[Any, Any, Any]:
+        settings = self._settings
+        client: Any = client_class(
+            client_name=f"{self.name}_{os.getpid()}",
+            db_name=settings.database,
+            schema_name=settings.schema,
+            pipe_name=settings.pipe_name,
+            properties=client_properties(settings),
+        )
+        channel, status = client.open_channel(self.name)
+        return client, channel, status
+
+    def _append(self, rows: Sequence[Row], start: str, end: str) -> None:
+        if hasattr(self._channel, "append_rows"):
+            self._channel.append_rows(list(rows), start, end)
+            return
+        for row in rows:  # a preview SDK without append_rows: the row's own number is its token
+            self._channel.append_row(row, str(row["SEQUENCE_NUMBER"]))
+
+    def _guard(self, what: str, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except EvsupError:
+            raise
+        except Exception as error:
+            raise translated(error, what, self._settings) from error
+
+
+def _quietly(close: Callable[[], None]) -> None:
+    try:
+        close()
+    except Exception as error:  # noqa: BLE001 (an invalid channel cannot be closed; nothing is lost by that)
+        log.debug("close_failed", reason=mask(str(error)))
+
+
+def translated(error: Exception, what: str, settings: SnowflakeSettings) -> Exception:
+    """The SDK's error as one of ours, or `Saturated`. Codes unknown to this module are a failed sink."""
+    code = getattr(getattr(error, "error_code", None), "value", type(error).__name__)
+    why = mask(str(error))
+    if code in SATURATED:
+        return Saturated(why)
+    if code in SUPERSEDED:
+        return OwnershipLost(what, why, "Another opener took the channel over.")
+    if code in REFUSED:
+        return NotPermitted(
+            what,
+            why,
+            f"Check the key pair of {settings.user}: ALTER USER {settings.user} SET RSA_PUBLIC_KEY='…', and its role.",
+        )
+    if code in MISSING:
+        target = f"{settings.database}.{settings.schema}.{settings.table}"
+        return ConfigurationError(
+            what,
+            why,
+            f"Check that {target} and the pipe {settings.pipe_name} exist and the role may use them; `evsup init"
+            " --target --print` shows the table's SQL.",
+        )
+    return SinkUnavailable(what, f"{code}: {why}", "Start again; the channel resumes after its committed token.")
+
+
+def client_properties(settings: SnowflakeSettings) -> dict[str, str]:
+    """Properties of the SDK client; `SNOWFLAKE_STREAMING_PROPERTIES` has the last word.
+
+    https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-configurations
+    """
+    host, port = address(settings)
+    properties = {
+        "account": settings.account,
+        "user": settings.user,
+        "url": f"https://{host}:{port}",
+        "role": settings.role,
+        "private_key": settings.private_key.reveal() if settings.private_key else None,
+        "private_key_file": settings.private_key_file,
+        "private_key_passphrase": settings.private_key_passphrase.reveal() if settings.private_key_passphrase else None,
+    }
+    return SDK_DEFAULTS | {name: text for name, text in properties.items() if text} | settings.streaming_properties
+
+
+def address(settings: SnowflakeSettings) -> tuple[str, int]:
+    """Host and port of the account."""
+    parts = urlsplit(settings.url or f"https://{settings.account}.snowflakecomputing.com")
+    return parts.hostname or "", parts.port or 443

@@ -1,0 +1,226 @@
+"""The receiver: a thread in which the Azure SDK blocks, and a bounded queue of batches to the worker's loop.
+
+The SDK is built to swallow: an exception in the callback never leaves `receive_batch`, which reads again from where it
+began half a minute later. So the callback only hands over, the first error by either path ends the receive, and this
+thread decides: open again after a pause, or tell the loop why not.
+https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_eventprocessor/event_processor.py
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from azure.eventhub import EventData
+
+from shared.azure import EventHubClient, consumer_group, is_passing, translated
+from shared.clock import Deadline, backoff_s, monotonic
+from shared.errors import EvsupError, SourceUnavailable
+from shared.log import get_logger
+from shared.settings import EventHubSettings
+
+QUEUED_BATCHES = 4  # enough that neither thread waits for the other in a steady stream; each holds decoded events
+# The SDK keeps the delivery tag of every event for the life of a link (about 100 bytes each, never removed while
+# streaming), so a link is given up for a new one after so many events.
+# https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp/receiver.py
+EVENTS_PER_LINK = 250_000
+# With any retry of its own the SDK reopens a refused or broken link for ever and never says so: its counter starts anew
+# at every receive. So the SDK has none here, and the pauses below are ours.
+# https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_consumer.py
+SDK_RETRIES = 0
+REOPEN_FIRST_S, REOPEN_MOST_S = 0.5, 8.0
+REOPEN_LIMIT_S = 60.0  # of failures without one event between them
+HUNG_AFTER_S = 120.0  # the SDK calls back every EVENTHUB_MAX_WAIT_TIME; its own timeouts end before this
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events as the SDK handed them over, and the last sequence number in the partition as far as it is known."""
+
+    events: Sequence[EventData]
+    last_enqueued: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where to begin: after a sequence number, or at `EVENTHUB_STARTING_POSITION` on a fresh partition."""
+
+    after: int | None
+    fresh: str = "-1"
+
+    def for_sdk(self) -> int | str | datetime:
+        """`starting_position` of `receive_batch`: an int is a sequence number, a str an offset, never inclusive.
+
+        https://learn.microsoft.com/python/api/azure-eventhub/azure.eventhub.eventhubconsumerclient#method-receive-batch
+        """
+        if self.after is not None:
+            return self.after
+        return self.fresh if self.fresh in ("-1", "@latest") else datetime.fromisoformat(self.fresh)
+
+
+class Trouble:
+    """A row of failures without a success between them: how long it may last, and the pauses in it."""
+
+    def __init__(self) -> None:
+        self.limit = Deadline.after(REOPEN_LIMIT_S)
+        self.pauses = backoff_s(REOPEN_FIRST_S, REOPEN_MOST_S)
+
+
+class Source:
+    """One receiver of one partition, with the term's epoch as its owner level.
+
+    `take` never blocks; `fileno` becomes readable when it has something to give. The receiver thread blocks as long as
+    the queue is full, which is the back-pressure on Event Hubs.
+    """
+
+    def __init__(self, settings: EventHubSettings, partition_id: str, epoch: int, position: Position) -> None:
+        self._settings, self._partition_id, self._epoch = settings, partition_id, epoch
+        self._position = position
+        self._queue: deque[Batch] = deque()
+        self._room = threading.Condition()
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._client: EventHubClient | None = None
+        self._error: EvsupError | None = None
+        self._link_error: EvsupError | None = None
+        self._stopping = threading.Event()
+        self._called_back_s = monotonic()
+        self._events_on_link = 0
+        self._thread = threading.Thread(target=self._run, name=f"receiver-{partition_id}", daemon=True)
+
+    # --- the loop's side ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to receive."""
+        self._thread.start()
+
+    def fileno(self) -> int:
+        """For `multiprocessing.connection.wait`."""
+        return self._wakeup
+
+    def take(self) -> Batch | None:
+        """The next batch, or None: none yet. Raises the error that ended the receiver, once the queue is empty."""
+        with self._room:
+            if self._queue:
+                batch = self._queue.popleft()
+                self._room.notify()
+                return batch
+            self._clear_wakeup()
+            if self._error:
+                raise self._error
+        return None
+
+    def check_alive(self, now_s: float) -> None:
+        """Raise `SourceUnavailable` when the SDK has not called back for too long although there was room."""
+        if self._settings.max_wait_time and not self._queue and now_s - self._called_back_s > HUNG_AFTER_S:
+            raise SourceUnavailable(
+                f"The receiver of partition {self._partition_id} hangs",
+                f"no callback from the SDK for {HUNG_AFTER_S:.0f} s",
+                "Nothing is lost; it is read again after a restart.",
+            )
+
+    def stop(self) -> None:
+        """Stop receiving without waiting for the SDK; what is queued is dropped and read again next time."""
+        self._stopping.set()
+        with self._room:
+            self._queue.clear()
+            self._room.notify_all()
+        if self._client:
+            self._client.sdk.close()
+
+    def join(self, deadline: Deadline) -> None:
+        """Wait for the receiver thread, so that the link is detached in order."""
+        self._thread.join(deadline.remaining_s())
+
+    # --- the receiver thread ------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        trouble = Trouble()
+        while not self._stopping.is_set():
+            opened_s = monotonic()
+            error = self._receive_until_closed()
+            if error is None or self._events_on_link or monotonic() - opened_s > REOPEN_LIMIT_S:
+                trouble = Trouble()
+            if error is None:
+                continue
+            if not is_passing(error) or trouble.limit.passed():
+                self._error = error
+                os.eventfd_write(self._wakeup, 1)
+                return
+            log.warning("receiver_reopening", reason=str(error))
+            self._stopping.wait(next(trouble.pauses))
+
+    def _receive_until_closed(self) -> EvsupError | None:
+        """One life of a receiver: until its link is due for a new one (None), the source stops (None), or it fails."""
+        self._link_error, self._events_on_link = None, 0
+        try:
+            with EventHubClient(self._settings, retry_total=SDK_RETRIES) as client:
+                self._client = client
+                if not self._stopping.is_set():
+                    client.sdk.receive_batch(self._on_batch, **self.receive_options())
+        except Exception as error:  # noqa: BLE001 (translated just below)
+            self._on_error(None, error)
+        return None if self._stopping.is_set() else self._link_error
+
+    def receive_options(self) -> dict[str, Any]:
+        """Keyword arguments of `receive_batch`."""
+        return {
+            "partition_id": self._partition_id,
+            "owner_level": self._epoch,
+            "prefetch": self._settings.prefetch,
+            "max_batch_size": self._settings.max_batch_size,
+            # 0 and None mean the same to the SDK: call back as soon as there is anything, never with an empty batch.
+            "max_wait_time": self._settings.max_wait_time or None,
+            "starting_position": self._position.for_sdk(),
+            "starting_position_inclusive": False,
+            "track_last_enqueued_event_properties": self._settings.track_last_enqueued,
+            "on_error": self._on_error,
+        }
+
+    def _on_batch(self, context: Any, events: list[EventData]) -> None:
+        try:
+            self._hand_over(context, events)
+        except Exception as error:  # noqa: BLE001 (the SDK would swallow it and read from the beginning again)
+            self._on_error(context, error)
+
+    def _hand_over(self, context: Any, events: list[EventData]) -> None:
+        self._called_back_s = monotonic()
+        if not events:
+            return
+        last = context.last_enqueued_event_properties or {} if self._settings.track_last_enqueued else {}
+        with self._room:
+            self._room.wait_for(lambda: len(self._queue) < QUEUED_BATCHES or self._stopping.is_set())
+            if self._stopping.is_set():
+                return
+            self._queue.append(Batch(events, last.get("sequence_number")))
+        os.eventfd_write(self._wakeup, 1)
+        self._called_back_s = monotonic()
+        self._recycle(events)
+
+    def _recycle(self, events: list[EventData]) -> None:
+        """Remember where a next link has to begin, and close this one when it has carried enough."""
+        number = events[-1].sequence_number
+        if number is not None and number > (self._position.after if self._position.after is not None else -1):
+            self._position = Position(number)
+        self._events_on_link += len(events)
+        if self._events_on_link >= EVENTS_PER_LINK and self._client:
+            log.info("receiver_recycled", events=self._events_on_link, after=self._position.after)
+            self._client.sdk.close()
+
+    def _on_error(self, _: Any, error: Exception) -> None:
+        """The first error of a link is the reason; it closes the client, and so ends `receive_batch`."""
+        if self._link_error is None:
+            what = f"The receiver of partition {self._partition_id} failed"
+            self._link_error = translated(error, what, consumer_group(self._settings))
+        if self._client:
+            self._client.sdk.close()
+
+    def _clear_wakeup(self) -> None:
+        try:
+            os.eventfd_read(self._wakeup)
+        except BlockingIOError:
+            return

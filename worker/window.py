@@ -1,0 +1,63 @@
+"""What was appended and is not committed yet, bounded in rows and bytes.
+
+Appending goes on while older rows are in flight, because a commit takes seconds; the bound is what a crash reads again
+and what memory has to hold.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One append to the channel, known by its end token."""
+
+    end: int
+    rows: int
+    size_bytes: int
+    offset: str | None = None
+    """Event Hubs offset of its last event, for the checkpoint."""
+
+
+class Window:
+    """Appends in flight, oldest first. Knows no clock and no SDK: `now_s` is passed in."""
+
+    def __init__(self, max_rows: int, max_bytes: int) -> None:
+        self._max_rows, self._max_bytes = max_rows, max_bytes
+        self._inflight: deque[Append] = deque()
+        self._progress_s = 0.0
+        self.rows = 0
+        self.size_bytes = 0
+
+    def has_room(self, rows: int = 1, size_bytes: int = 1) -> bool:
+        """Whether so much more fits. An empty window takes anything, or a single large event would wait for ever."""
+        fits = self.rows + rows <= self._max_rows and self.size_bytes + size_bytes <= self._max_bytes
+        return fits or not self._inflight
+
+    def add(self, append: Append, now_s: float) -> None:
+        """An append went out."""
+        if not self._inflight:
+            self._progress_s = now_s
+        self._inflight.append(append)
+        self.rows += append.rows
+        self.size_bytes += append.size_bytes
+
+    def commit(self, token: int, now_s: float) -> Append | None:
+        """Everything up to `token` is durable: returns the last append that this released. Tokens jump, hence ≤."""
+        released = None
+        while self._inflight and self._inflight[0].end <= token:
+            released = self._inflight.popleft()
+            self.rows -= released.rows
+            self.size_bytes -= released.size_bytes
+        if released:
+            self._progress_s = now_s
+        return released
+
+    def stalled_s(self, now_s: float) -> float:
+        """Seconds without any progress while rows are in flight; 0 when nothing is."""
+        return now_s - self._progress_s if self._inflight else 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in flight."""
+        return not self._inflight
