@@ -63,6 +63,8 @@ class Variable:
     def parse(self, text: str) -> Any:
         """The typed value of a clean text. Raises ValueError with the reason in plain words, never with the text."""
         _refuse_unprintable(text, lines=self.secret)
+        if isinstance(self.kind, inspect.StrType) and mask(text) != text:
+            raise ValueError("must not hold a credential, and this looks like a key, a password or a token")
         if self.field.endswith(PATH_ENDINGS):
             text = os.path.expanduser(text)  # noqa: PTH111 (pathlib raises where there is no home directory)
         try:

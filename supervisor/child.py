@@ -42,7 +42,7 @@ class Child:
         self.status = Status(state="opening")
         self.opened: Opened | None = None
         self.failure: EvsupError | None = None
-        self.drained = False
+        self.drained: Drained | None = None
         self.drain_deadline: Deadline | None = None
         self.stderr_lines: deque[str] = deque(maxlen=STDERR_LINES)
         self.rate = Rate()
@@ -122,7 +122,7 @@ class Child:
             case Opened():
                 self.opened = report
             case Drained():
-                self.drained = True
+                self.drained = report
             case Failed():
                 self._fail(_error_of(report))
 

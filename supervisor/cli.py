@@ -7,6 +7,7 @@ import click
 
 from shared import log
 from shared.errors import EvsupError, ExitCode
+from shared.secret import mask
 from supervisor.commands.config import config
 from supervisor.commands.init import init
 from supervisor.commands.start import start
@@ -43,6 +44,10 @@ def main() -> None:
     except BrokenPipeError:  # `| head` closed our stdout: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
+    except Exception as error:  # noqa: BLE001 (the last place where it can be said)
+        log.get_logger().error("supervisor_crashed", exc_info=error)
+        _say(f"evsup: this is a bug of evsup: {type(error).__name__}: {mask(str(error))}. Please report the log above.")
+        code = ExitCode.BUG
     sys.exit(int(code or 0))
 
 

@@ -59,9 +59,13 @@ class Tree:
     def run(self) -> None:
         """Claim and run until a signal; raises the first failure, after everything was drained and released."""
         self._keeper.start()
-        while self.step():
-            pass
-        self._keeper.close(Deadline.after(RELEASE_S, self._clock()))
+        try:
+            while self.step():
+                pass
+        finally:
+            for child in self._children.values():  # only after a bug of ours: nobody is left to drain them
+                child.kill()
+            self._keeper.close(Deadline.after(RELEASE_S, self._clock()))
         if self._cause:
             raise self._cause
 
@@ -129,16 +133,16 @@ class Tree:
             child.hear(now_s)
             child.check_alive(now_s)
             if child.is_gone:
-                self._bury(child, now_s)
                 del self._children[partition_id]
+                self._bury(child, now_s)
 
     def _bury(self, child: Child, now_s: float) -> None:
         child.reap(now_s)
         self._keeper.release(child.term)
         if child.failure is None and self._stopping is None:
             child.failure = Bug("The worker drained although nobody asked it to")
-        if child.failure is None:
-            log.info("worker_drained", partition=child.term.partition_id, checkpointed=child.status.checkpointed)
+        if child.drained and child.failure is None:
+            log.info("worker_drained", partition=child.term.partition_id, checkpointed=child.drained.checkpointed)
             return
         report = None if self._cause else crash.write(self._directory, child, now_s)
         log.error(

@@ -70,6 +70,7 @@ class Worker:
         for command in self._pipe.receive():
             self._obey(command)
         now_s = self._clock()
+        self._require_supervisor()
         self._require_trust(now_s)
         if self._flow is None:
             self._begin(self._opening.take())
@@ -97,6 +98,10 @@ class Worker:
                     self._flow.drain()
             case Abort(reason=reason):
                 raise OwnershipLost(f"Partition {self._term.partition_id} was taken from this worker", reason)
+
+    def _require_supervisor(self) -> None:
+        if self._pipe.ended:
+            raise OwnershipLost("The supervisor is gone", "its end of the pipe is closed", "Nothing is lost.")
 
     def _require_trust(self, now_s: float) -> None:
         """Stop before anybody else may claim: a lease that could not be renewed is over, whatever the reason."""

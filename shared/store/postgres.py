@@ -3,16 +3,16 @@
 
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.clock import Deadline
-from shared.errors import EvsupError, StoreUnavailable
+from shared.errors import StoreUnavailable
 from shared.secret import Secret
 from shared.store import dsn
 from shared.store.database import CALL_S, Database, Mode, Row
@@ -21,12 +21,15 @@ from shared.store.queries import pyformat
 
 Answer = TypeVar("Answer")
 
-POOL_S = 6.0  # for a connection that works; the rest of CALL_S is left for the transaction
+POOL_S = 1.5  # for the pool to give a connection that lives
 CHECK_S = 2.0  # for an idle connection to prove that it is alive
 MOST_CONNECTIONS = 4  # a process: the lease, the balancer and a command at the same time
 # Reconnecting backs off for so long only and then starts afresh with the next call: a pool that has backed off to
 # minutes would outlast a lease although the database is back.
 RECONNECT_S = 5.0
+
+# https://www.psycopg.org/psycopg3/docs/advanced/prepare.html#using-prepared-statements-with-pgbouncer
+_OPTIONS: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "row_factory": dict_row}
 
 
 class PostgresDatabase(Database):
@@ -49,12 +52,10 @@ class PostgresDatabase(Database):
     def transaction(self, mode: Mode = "write") -> Iterator["_Transaction"]:
         deadline = Deadline.after(CALL_S)
         try:
-            with self._open_pool().connection() as connection:
+            with self._connection() as connection:
                 connection.deadline = deadline
                 connection.execute(pyformat(f"begin_{mode}", self.dialect))
                 yield _Transaction(connection)
-        except (PoolTimeout, PoolClosed, TooManyRequests):
-            raise self._without_connection() from None
         except psycopg.Error as error:
             raise of_running(error, self._dsn) from error
 
@@ -64,29 +65,32 @@ class PostgresDatabase(Database):
             if self._pool is not None:
                 self._pool.close(CHECK_S)
 
+    @contextmanager
+    def _connection(self) -> Iterator["_Bounded"]:
+        """One from the pool; a new one when the pool has none that lives.
+
+        The pool reconnects in a thread of its own, with pauses, and keeps the reason of a failure to itself: a connection
+        made here says why there is none, and is there as soon as the database is.
+        """
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(self._open_pool().connection(POOL_S))
+            except PoolTimeout:
+                connection = stack.enter_context(self._connect())
+            yield connection
+
     def _open_pool(self) -> "ConnectionPool[_Bounded]":
-        """The pool connects in a thread of its own and keeps the reason of a failure; so the first try is made here."""
         with self._opening:
             if self._closed:
-                raise StoreUnavailable(f"The control store {self._dsn.address} was closed")
+                raise StoreUnavailable(f"The control store {self.address} was closed")
             if self._pool is None:
-                self._try_to_connect()
+                self._connect().close()
                 self._pool = _pool(self._dsn)
             return self._pool
 
-    def _without_connection(self) -> EvsupError:
-        what = f"The control store {self._dsn.address} gave no connection"
-        if self._closed:
-            return StoreUnavailable(what, "it was closed")
+    def _connect(self) -> "_Bounded":
         try:
-            self._try_to_connect()
-        except EvsupError as reason:
-            return reason
-        return StoreUnavailable(what, f"none of {MOST_CONNECTIONS} was free or alive within {POOL_S:g} s")
-
-    def _try_to_connect(self) -> None:
-        try:
-            psycopg.connect(self._dsn.conninfo.reveal(), autocommit=True).close()
+            return _Bounded.connect(self._dsn.conninfo.reveal(), **_OPTIONS)
         except psycopg.Error as error:
             raise of_connecting(error, self._dsn) from None  # libpq's own text is not masked
 
@@ -129,15 +133,13 @@ class _Transaction:
 
 
 def _pool(address: dsn.Dsn) -> ConnectionPool[_Bounded]:
-    # https://www.psycopg.org/psycopg3/docs/advanced/prepare.html#using-prepared-statements-with-pgbouncer
     return ConnectionPool(
         address.conninfo.reveal(),
         connection_class=_Bounded,
-        kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row},
+        kwargs=_OPTIONS,
         min_size=1,
         max_size=MOST_CONNECTIONS,
         num_workers=1,
-        timeout=POOL_S,
         reconnect_timeout=RECONNECT_S,
         check=_check,
         open=True,

@@ -2,7 +2,9 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import click
 import msgspec
@@ -17,6 +19,15 @@ from supervisor.status import PartitionStatus, TreeStatus, read_status
 
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3  # as `systemctl status`
 REFRESH_S = 1.0
+WIDE = 100  # columns of a terminal, and of everything that is none
+
+
+class Column(NamedTuple):
+    """A column of the table: its head, its side, and the text of a cell."""
+
+    name: str
+    justify: Literal["left", "right"]
+    cell: Callable[[PartitionStatus], str]
 
 
 @click.command()
@@ -34,16 +45,18 @@ def status(as_json: bool, watch: bool, env_file: Path | None) -> None:
     elif found is None:
         click.echo(f"evsup is not running (no supervisor at {directory})")
     else:
-        Console().print(screen(found))
+        console = _console()
+        console.print(screen(found, console.width))
     sys.exit(_code(found))
 
 
 def _watch(directory: Path) -> int:
     found = read_status(directory)
-    with Live(console=Console(), auto_refresh=False) as live:
+    console = _console()
+    with Live(console=console, auto_refresh=False) as live:
         try:
             while found is not None:
-                live.update(screen(found), refresh=True)
+                live.update(screen(found, console.width), refresh=True)
                 time.sleep(REFRESH_S)
                 found = read_status(directory)
             live.update(Text(f"evsup is not running (no supervisor at {directory})"), refresh=True)
@@ -52,52 +65,50 @@ def _watch(directory: Path) -> int:
     return _code(found)
 
 
+def _console() -> Console:
+    """Stdout; a pipe has no width, and a table cut at 80 columns helps no script."""
+    return Console() if sys.stdout.isatty() else Console(width=2 * WIDE)
+
+
 def _code(found: TreeStatus | None) -> int:
     if found is None:
         return NOT_RUNNING
     return HEALTHY if found.healthy else DEGRADED
 
 
-def screen(tree: TreeStatus) -> Group:
-    """The whole screen: who, from where to where, and a line a partition."""
+def screen(tree: TreeStatus, width: int = WIDE) -> Group:
+    """The whole screen: who, from where to where, and a line a partition; memory only where there is room for it."""
+    return Group(_head(tree), _table(tree, COLUMNS if width >= WIDE else COLUMNS[:-1]))
+
+
+def _head(tree: TreeStatus) -> Text:
     head = Text.assemble(
         ("● ", "green" if tree.healthy else "yellow"),
         (f"evsup {tree.version} ", "bold"),
-        f"{tree.state}, {'healthy' if tree.healthy else 'degraded'}, pid {tree.pid} on {tree.host},"
-        f" up {_age(tree.uptime_s)}, {_mib(tree.rss_bytes)}\n",
-        f"  {tree.source} ({tree.consumer_group}) ▶ {tree.target}, store {tree.store}\n",
-        f"  {len(tree.partitions)} of {tree.partitions_total} partitions here",
+        f"{tree.state}, {'healthy' if tree.healthy else 'degraded'}\n",
+        f"  from   {tree.source} ({tree.consumer_group})\n",
+        f"  to     {tree.target}\n",
+        f"  tree   {len(tree.partitions)} of {tree.partitions_total} partitions, pid {tree.pid} on {tree.host},"
+        f" up {_age(tree.uptime_s)}, store {tree.store}\n",
     )
     if tree.unowned:
-        head.append(f", unowned: {', '.join(tree.unowned)}", "yellow")
+        head.append(f"  unowned partitions: {', '.join(tree.unowned)}\n", "yellow")
     if tree.cause:
-        head.append(f"\n  stopping: {tree.cause}", "red")
-    return Group(head, _table(tree))
+        head.append(f"  stopping: {tree.cause}\n", "red")
+    return head
 
 
-def _table(tree: TreeStatus) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("PART", no_wrap=True)
-    table.add_column("STATE", no_wrap=True)
-    for name in ("PID", "EPOCH", "RECEIVED", "APPENDED", "DURABLE", "CHECKPOINTED", "LAG", "ROWS/S", "RSS", "AGE"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _table(tree: TreeStatus, columns: tuple[Column, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column.name, justify=column.justify, no_wrap=True)
     for row in tree.partitions:
-        table.add_row(*_cells(row))
+        table.add_row(*(column.cell(row) for column in columns))
     return table
 
 
-def _cells(row: PartitionStatus) -> list[str]:
-    marks = (row.received, row.appended, row.durable, row.checkpointed, row.lag)
-    return [
-        row.partition,
-        row.state,
-        str(row.pid),
-        str(row.epoch),
-        *("-" if mark is None else str(mark) for mark in marks),
-        f"{row.rows_per_s:.0f}",
-        _mib(row.rss_bytes),
-        _age(row.age_s),
-    ]
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def _mib(size_bytes: int) -> str:
@@ -109,3 +120,19 @@ def _age(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, hours = int(seconds // 60), int(seconds // 3600)
     return f"{minutes} min" if hours < 1 else f"{hours} h {minutes % 60} min"
+
+
+COLUMNS = (
+    Column("PART", "left", lambda row: row.partition),
+    Column("STATE", "left", lambda row: row.state),
+    Column("PID", "right", lambda row: str(row.pid)),
+    Column("EPOCH", "right", lambda row: str(row.epoch)),
+    Column("RECEIVED", "right", lambda row: _number(row.received)),
+    Column("APPENDED", "right", lambda row: _number(row.appended)),
+    Column("DURABLE", "right", lambda row: _number(row.durable)),
+    Column("CHECKPT", "right", lambda row: _number(row.checkpointed)),
+    Column("LAG", "right", lambda row: _number(row.lag)),
+    Column("ROWS/S", "right", lambda row: f"{row.rows_per_s:.0f}"),
+    Column("AGE", "right", lambda row: _age(row.age_s)),
+    Column("MEMORY", "right", lambda row: _mib(row.rss_bytes)),
+)

@@ -1,0 +1,47 @@
+# Everything needs only Python 3.11+ and make: .venv and uv are made on the first call, and found on the next.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.synced
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit lint format bench clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make .venv with everything that development needs
+
+$(STAMP): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "evsup needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet 'uv>=0.9,<1'; }
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv sync --frozen --inexact --quiet --active
+	@touch $@
+
+demo: $(STAMP) ## Move 27,004 real events through local services and prove that each is there once
+	@$(BIN)/python -m scripts.demo
+
+test: $(STAMP) ## Run all tests: unit, integration, acceptance
+	@$(BIN)/python -m pytest
+
+unit: $(STAMP) ## Run the unit tests only
+	@$(BIN)/python -m pytest tests/unit
+
+lint: $(STAMP) ## Check format, style, types and import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m scripts.settings_doc
+
+format: $(STAMP) ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## Measure against the raw SDK and a waiting design
+	@$(BIN)/python -m scripts.bench
+
+clean: ## Remove .venv and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
