@@ -42,6 +42,8 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     rss_bytes: int
     age_s: float
     """Seconds since the worker's last report."""
+    reported_at_s: float
+    """Its moment on the host's monotonic clock: two reports give a rate."""
 
 
 class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,7 @@ def partition_status(child: Child, now_s: float) -> PartitionStatus:
         bytes_inflight=status.bytes_inflight,
         duplicates_total=status.duplicates_total,
         rss_bytes=status.rss_bytes,
+        reported_at_s=status.sent_at_s,
         age_s=round(max(0.0, now_s - status.sent_at_s), 1) if status.sent_at_s else 0.0,
     )
 

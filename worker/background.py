@@ -37,8 +37,14 @@ class Background(Generic[T]):
 
     def take(self) -> T | None:
         """The result of a call that has ended, once; None while it runs. Raises what the call raised."""
-        if self._future is None or not self._future.done():
+        if self._future is None or not self._is_signalled():
             return None
         future, self._future = self._future, None
-        os.eventfd_read(self._done)
         return future.result()
+
+    def _is_signalled(self) -> bool:
+        """Whether the call has ended and said so: a future is done a moment before its callback has run."""
+        try:
+            return os.eventfd_read(self._done) > 0
+        except BlockingIOError:
+            return False

@@ -38,7 +38,9 @@ SATURATED = frozenset(
         "HttpRetryableClientError",
     )
 )
-SUPERSEDED = frozenset(("InvalidChannelError", "ChannelClosedByUser", "ClosedChannelError"))
+INVALID_CHANNEL = "InvalidChannelError"  # whatever invalidated it; the service's own code stands in the text
+STALE = "STALE_CONTINUATION_TOKEN"
+GONE = "DOES_NOT_EXIST"
 REFUSED = frozenset(("AuthTokenError", "SfApiAuthError"))
 MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "SfApiUserError"))
 
@@ -166,7 +168,7 @@ def translated(error: Exception, what: str, settings: SnowflakeSettings) -> Exce
     why = mask(str(error))
     if code in SATURATED:
         return Saturated(why)
-    if code in SUPERSEDED:
+    if code == INVALID_CHANNEL and STALE in why:
         return OwnershipLost(what, why, "Another opener took the channel over.")
     if code in REFUSED:
         return NotPermitted(
@@ -174,7 +176,7 @@ def translated(error: Exception, what: str, settings: SnowflakeSettings) -> Exce
             why,
             f"Check the key pair of {settings.user}: ALTER USER {settings.user} SET RSA_PUBLIC_KEY='…', and its role.",
         )
-    if code in MISSING:
+    if code in MISSING or (code == INVALID_CHANNEL and GONE in why):
         target = f"{settings.database}.{settings.schema}.{settings.table}"
         return ConfigurationError(
             what,

@@ -69,8 +69,8 @@ class PostgresDatabase(Database):
     def _connection(self) -> Iterator["_Bounded"]:
         """One from the pool; a new one when the pool has none that lives.
 
-        The pool reconnects in a thread of its own, with pauses, and keeps the reason of a failure to itself: a connection
-        made here says why there is none, and is there as soon as the database is.
+        The pool reconnects in a thread of its own, with pauses, and keeps the reason of a failure to itself: a
+        connection made here says why there is none, and is there as soon as the database is.
         """
         with ExitStack() as stack:
             try:

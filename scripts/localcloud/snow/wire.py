@@ -63,9 +63,7 @@ def text_response(text: str) -> Response:
     return Response(HTTPStatus.OK, text.encode(), "text/plain")
 
 
-async def serve_connection(
-    handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def serve_connection(handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer the requests of one connection, in order, until the peer leaves or an answer says `drop`."""
     try:
         while (request := await _read_request(reader)) is not None:

@@ -1,0 +1,89 @@
+"""`make bench`: three ratios in one run, on the local services. Figures belong to this machine, ratios travel."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from typing import NamedTuple
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from scripts.bench import tree
+from scripts.bench.measure import Run
+from scripts.localcloud.cloud import CloudSettings, LocalCloud
+
+BODY_BYTES = 250
+WAITING_BATCHES = (300, 1_000, 50_000)
+MEBIBYTE = 1024 * 1024
+
+
+class Line(NamedTuple):
+    """One row of the report."""
+
+    name: str
+    run: Run
+
+
+def main() -> int:
+    """Run raw, evsup and the waiting script after each other, print what they moved and how they compare."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
+    parser.add_argument("--events", type=int, default=200_000, help="events of 250 B (default: 200,000)")
+    parser.add_argument("--commit-delay", type=float, default=2.0, help="seconds from append to commit (default: 2)")
+    parser.add_argument("--waiting-seconds", type=float, default=20.0, help="most time for each waiting run")
+    options = parser.parse_args()
+    with LocalCloud(CloudSettings(partitions=1, commit_delay_s=options.commit_delay)) as cloud:
+        cloud.hub.seed("0", options.events, body_bytes=BODY_BYTES)
+        raw = _module(cloud, "raw", "0", options.events)
+        moved = tree.move(cloud.environment, options.events)
+        waiting = [
+            Line(f"waits for each commit, batches of {batch:,}", _waiting(cloud, options, batch))
+            for batch in WAITING_BATCHES
+        ]
+    _report(Line("raw SDK receive, no sink", raw), Line("evsup, one worker", moved), waiting)
+    Console().print(
+        f"Memory: worker {moved.rss_bytes / MEBIBYTE:.0f} MiB,"
+        f" supervisor {moved.supervisor_rss_bytes / MEBIBYTE:.0f} MiB."
+        f" {options.events:,} events of {BODY_BYTES} B, commit delay {options.commit_delay:g} s."
+    )
+    return 0
+
+
+def _waiting(cloud: LocalCloud, options: argparse.Namespace, batch: int) -> Run:
+    return _module(cloud, "waiting", "0", options.events, batch, options.waiting_seconds)
+
+
+def _module(cloud: LocalCloud, name: str, *arguments: object) -> Run:
+    """Run one of the other sides in a process of its own, with a control store of its own."""
+    store = {"CONTROL_SQLITE_PATH": str(cloud.directory / f"{name}-{'-'.join(map(str, arguments))}.db")}
+    done = subprocess.run(
+        [sys.executable, "-m", f"scripts.bench.{name}", *map(str, arguments)],
+        env=os.environ | cloud.environment | store,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    return msgspec.convert(json.loads(done.stdout), Run)
+
+
+def _report(raw: Line, evsup: Line, waiting: list[Line]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("", "EVENTS", "SECONDS", "EVENTS/S", "OF RAW", "EVSUP IS", "MEMORY"):
+        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
+    for line in (raw, evsup, *waiting):
+        run = line.run
+        table.add_row(
+            line.name,
+            f"{run.events:,}",
+            f"{run.seconds:.1f}",
+            f"{run.per_s:,.0f}",
+            f"{run.per_s / raw.run.per_s:.0%}",
+            f"{evsup.run.per_s / run.per_s:.1f} ×",
+            f"{run.rss_bytes / MEBIBYTE:.0f} MiB",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The ceiling: the SDK's own `receive_batch` with nothing behind it. Prints a Run as JSON."""
+
+import os
+import sys
+from typing import Any
+
+import msgspec
+
+from scripts.bench.measure import Run
+from shared import config
+from shared.azure import EventHubClient
+from shared.clock import monotonic
+from shared.vitals import rss_bytes
+
+
+def receive(partition_id: str, total: int) -> Run:
+    """Receive `total` events from the beginning with evsup's own settings of the SDK."""
+    settings = config.load().settings.eventhub
+    counted, first_s, first = 0, 0.0, 0
+
+    def count(_: Any, events: list[Any]) -> None:
+        nonlocal counted, first_s, first
+        counted += len(events)
+        if not first and events:
+            first_s, first = monotonic(), counted
+        if counted >= total:
+            client.sdk.close()
+
+    with EventHubClient(settings, retry_total=0) as client:
+        client.sdk.receive_batch(
+            count,
+            partition_id=partition_id,
+            owner_level=0,
+            prefetch=settings.prefetch,
+            max_batch_size=settings.max_batch_size,
+            max_wait_time=settings.max_wait_time,
+            starting_position="-1",
+            track_last_enqueued_event_properties=settings.track_last_enqueued,
+        )
+    return Run(events=counted - first, seconds=monotonic() - first_s, rss_bytes=rss_bytes())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(msgspec.json.encode(receive(sys.argv[1], int(sys.argv[2]))).decode() + "\n")
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,186 @@
+"""Event Hubs, Snowflake and Postgres on this machine, and the settings that point evsup at them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import shutil
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from scripts.localcloud.hub.admin import HubAdmin
+from scripts.localcloud.postgres import Postgres
+from scripts.localcloud.service import Service
+from scripts.localcloud.snow.admin import SnowAdmin
+from scripts.localcloud.snow.certificate import write_private
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+ACCOUNT, USER, ROLE = "LOCALCLOUD", "EVSUP", "EVSUP_LOADER"
+DATABASE, SCHEMA, TABLE = "EVSUP", "PUBLIC", "EVENTS"
+KEY_NAME = "listen"
+
+# The envelope of docs: one row an event.
+COLUMNS = (
+    ("PAYLOAD", "VARIANT"),
+    ("PARTITION_ID", "VARCHAR"),
+    ("SEQUENCE_NUMBER", "NUMBER(38,0)"),
+    ("OFFSET", "VARCHAR"),
+    ("ENQUEUED_TIME", "TIMESTAMP_TZ"),
+    ("PARTITION_KEY", "VARCHAR"),
+    ("PROPERTIES", "VARIANT"),
+    ("SYSTEM_PROPERTIES", "VARIANT"),
+    ("CONTENT_TYPE", "VARCHAR"),
+    ("MESSAGE_ID", "VARCHAR"),
+    ("CORRELATION_ID", "VARCHAR"),
+    ("RAW_BODY", "BINARY"),
+    ("DECODE_ERROR", "VARCHAR"),
+)
+
+# With the first three the SDK sends rows inline; without them it uploads files to a cloud stage under load.
+STREAMING_PROPERTIES = {
+    "max_buffered_kb_for_rowset_mode": "65000",
+    "rowset_flush_threshold_kb": "65000",
+    "max_rowset_payload_size_mb": "16",
+    "enable_telemetry_reporting": "false",
+    "mem_throttle_by_process": "false",
+}
+
+Store = Literal["sqlite", "postgres"]
+
+
+@dataclass(frozen=True)
+class CloudSettings:
+    """What to start; `commit_delay_s` is the time from append to commit (the real service's is near 6 s)."""
+
+    partitions: int = 4
+    store: Store = "sqlite"
+    commit_delay_s: float = 1.0
+    hub: str = "flights"
+    consumer_group: str = "$Default"
+
+
+class LocalCloud:
+    """A context manager: the services run inside it, each its own process, and leave nothing behind.
+
+    `hub` and `snow` are the admin clients, `postgres` the server or None, `directory` is private and deleted at the
+    end. A service that fails to start raises `ServiceError` with its stderr.
+    """
+
+    hub: HubAdmin
+    snow: SnowAdmin
+    hub_service: Service
+    snow_service: Service
+    postgres: Postgres | None = None
+    directory: Path
+
+    def __init__(self, settings: CloudSettings | None = None) -> None:
+        self.settings = settings or CloudSettings()
+        self._hub_key = base64.b64encode(secrets.token_bytes(32)).decode()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.directory = Path(tempfile.mkdtemp(prefix="evsup-localcloud-"))  # mode 0700
+            stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            self.hub_service = self._start_hub(stack)
+            self.hub = HubAdmin(self.hub_service.ready["admin_port"])
+            self.snow_service = self._start_snow(stack)
+            self.snow = SnowAdmin(self.snow_service.ready["admin_port"])
+            self._make_account()
+            if self.settings.store == "postgres":
+                self.postgres = stack.enter_context(Postgres(_postgres_directory()))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def private_key_file(self) -> Path:
+        """The PKCS#8 key of the Snowflake user, mode 0600."""
+        return self.directory / "snowflake.p8"
+
+    @property
+    def connection_string(self) -> str:
+        """What the Event Hubs SDK connects with."""
+        return (
+            f"Endpoint=sb://127.0.0.1:{self.hub_service.ready['port']};SharedAccessKeyName={KEY_NAME};"
+            f"SharedAccessKey={self._hub_key};EntityPath={self.settings.hub};UseDevelopmentEmulator=true"
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of evsup that point at these services; secrets are in clear."""
+        state = self.directory / "state"
+        state.mkdir(mode=0o700, exist_ok=True)
+        return {
+            "EVENTHUB_CONNECTION_STRING": self.connection_string,
+            "EVENTHUB_NAME": self.settings.hub,
+            "EVENTHUB_CONSUMER_GROUP": self.settings.consumer_group,
+            "SNOWFLAKE_ACCOUNT": ACCOUNT,
+            "SNOWFLAKE_USER": USER,
+            "SNOWFLAKE_ROLE": ROLE,
+            "SNOWFLAKE_DATABASE": DATABASE,
+            "SNOWFLAKE_SCHEMA": SCHEMA,
+            "SNOWFLAKE_TABLE": TABLE,
+            "SNOWFLAKE_PRIVATE_KEY_FILE": str(self.private_key_file),
+            "SNOWFLAKE_URL": f"https://127.0.0.1:{self.snow_service.ready['port']}",
+            "SNOWFLAKE_CA_FILE": self.snow_service.ready["ca_file"],
+            "SNOWFLAKE_STREAMING_PROPERTIES": json.dumps(STREAMING_PROPERTIES),
+            **self._control(),
+            "EVSUP_STATE_DIR": str(state),
+        }
+
+    def _control(self) -> dict[str, str]:
+        if self.postgres is not None:
+            return {"CONTROL_STORE": "postgres", "CONTROL_POSTGRES_DSN": self.postgres.dsn}
+        return {"CONTROL_STORE": "sqlite", "CONTROL_SQLITE_PATH": str(self.directory / "control.db")}
+
+    def _start_hub(self, stack: ExitStack) -> Service:
+        arguments = ["--port", "0", "--admin-port", "0", "--hub", self.settings.hub, "--key-name", KEY_NAME]
+        arguments += ["--partitions", str(self.settings.partitions)]
+        arguments += ["--consumer-group", self.settings.consumer_group]
+        hub = Service.start("scripts.localcloud.hub", arguments, {"LOCALCLOUD_HUB_KEY": self._hub_key})
+        stack.callback(hub.stop)
+        return hub
+
+    def _start_snow(self, stack: ExitStack) -> Service:
+        state = self.directory / "snow"
+        state.mkdir(mode=0o700)
+        delay = str(self.settings.commit_delay_s)
+        snow = Service.start("scripts.localcloud.snow", ["--state-dir", str(state), "--commit-delay", delay])
+        stack.callback(snow.stop)
+        return snow
+
+    def _make_account(self) -> None:
+        """Make the user with a key pair, and the table."""
+        private, public = key_pair()
+        write_private(self.private_key_file, private)
+        self.snow.register_user(ACCOUNT, USER, public, [ROLE])
+        self.snow.create_table((DATABASE, SCHEMA, TABLE), COLUMNS)
+
+
+def key_pair() -> tuple[bytes, str]:
+    """Make an RSA key pair: the private key as unencrypted PKCS#8, the public key as PEM text."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private, public.decode()
+
+
+def _postgres_directory() -> Path:
+    """Give a path beside the private directory: as root, the server's own user must be able to reach it."""
+    return Path(tempfile.gettempdir()) / f"evsup-postgres-{secrets.token_hex(8)}"

@@ -1,0 +1,29 @@
+"""`python -m scripts.localcloud.snow`: the local Snowpipe Streaming service as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from scripts.localcloud.service import leave_with_parent
+
+from .server import Settings, serve
+
+
+def main() -> int:
+    """Read the options and serve until a signal."""
+    parser = argparse.ArgumentParser(prog="localcloud.snow", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="HTTPS port of the REST API (0: any)")
+    parser.add_argument("--admin-port", type=int, default=0, help="HTTP port of the admin API (0: any)")
+    parser.add_argument("--state-dir", type=Path, required=True, help="an empty directory for the certificate")
+    parser.add_argument("--commit-delay", type=float, default=1.0, help="seconds between append and commit")
+    options = parser.parse_args()
+    leave_with_parent()
+    asyncio.run(serve(Settings(options.port, options.admin_port, options.state_dir, options.commit_delay)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

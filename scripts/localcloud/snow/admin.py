@@ -1,0 +1,194 @@
+"""The admin client for tests and the demo: makes users and tables, counts rows, breaks things on request."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .faults import Call, Kind
+
+TIMEOUT_S = 60.0  # a query over a large table is the slowest call
+
+
+class AdminError(Exception):
+    """The server refused an admin call; the message is the server's."""
+
+
+@dataclass(frozen=True)
+class ChannelFacts:
+    """A channel as the server sees it; times in Unix milliseconds, counters since the channel was created."""
+
+    name: str
+    pipe: str
+    token: str | None
+    status_code: str
+    sequencer: int
+    requests_waiting: int
+    created_at_ms: int
+    opened_at_ms: int
+    opened_by: str
+    rows_parsed: int
+    rows_inserted: int
+    rows_error_count: int
+    last_error_message: str | None
+    last_error_offset_upper_bound: str | None
+    last_error_timestamp_ms: int | None
+    commits: int
+    latency_s: float
+
+
+class SnowAdmin:
+    """Talks to the admin port of `python -m scripts.localcloud.snow`. Every call blocks until it is answered."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self._host = host
+        self._port = port
+
+    # -- what exists --
+
+    def register_user(self, account: str, user: str, public_key_pem: str, roles: Sequence[str] = ()) -> str:
+        """Register an RSA public key (PEM); no roles grants any. Gives the key's fingerprint."""
+        fingerprint = self._call(
+            "register_user", account=account, user=user, public_key=public_key_pem, roles=list(roles)
+        )
+        return cast("str", fingerprint)
+
+    def create_table(
+        self, name: tuple[str, str, str], columns: Sequence[tuple[str, str] | tuple[str, str, bool]]
+    ) -> bool:
+        """Create a table of (name, Snowflake type[, nullable]) columns; False when it was there already."""
+        full = [(*one, True) if len(one) == 2 else one for one in columns]
+        return cast("bool", self._call("create_table", name=list(name), columns=full))
+
+    def execute_create_table(self, statement: str) -> bool:
+        """Create a table from Snowflake's own `CREATE TABLE` text with a three-part name."""
+        return cast("bool", self._call("create_table", statement=statement))
+
+    def drop_table(self, name: tuple[str, str, str]) -> None:
+        """Drop a table with its rows and pipes; what is in flight makes its channel invalid."""
+        self._call("drop_table", **dict(zip(("database", "schema", "table"), name, strict=True)))
+
+    def create_pipe(self, name: tuple[str, str, str], table: str) -> None:
+        """Create a named pipe into a table of the same schema, or bring a dropped pipe back."""
+        database, schema, pipe = name
+        self._call("create_pipe", database=database, schema=schema, pipe=pipe, table=table)
+
+    def drop_pipe(self, name: tuple[str, str, str]) -> None:
+        """Make a pipe unknown, also the default one."""
+        self._call("drop_pipe", **dict(zip(("database", "schema", "pipe"), name, strict=True)))
+
+    def query(self, sql: str, database: str | None = None, schema: str | None = None) -> list[tuple[Any, ...]]:
+        """Answer one SELECT in DuckDB's dialect, `PAYLOAD->>'key'` included.
+
+        Values: a VARIANT is its JSON text, BINARY upper-case hex, a timestamp ISO 8601 text in UTC with microseconds,
+        NUMBER an int of any size (text with a fraction).
+        """
+        result = self._call("query", sql=sql, database=database, schema=schema)
+        return [tuple(row) for row in result["rows"]]
+
+    def channels(self) -> dict[str, ChannelFacts]:
+        """Give every channel by its name."""
+        return {one["name"]: ChannelFacts(**one) for one in self._call("channels")}
+
+    def answers(self) -> dict[str, int]:
+        """Count the answers so far by call, HTTP status and code, such as `open 409 ERR_CHANNEL_HAS_…`."""
+        return cast("dict[str, int]", self._call("counts")["answers"])
+
+    def fired(self) -> dict[str, int]:
+        """Count how often each fault altered an answer or a state."""
+        return cast("dict[str, int]", self._call("counts")["fired"])
+
+    # -- how it behaves --
+
+    def set_commit_delay(self, seconds: float) -> None:
+        """Set the time from append to commit, also for rows already waiting (the service's is near 6 s)."""
+        self._call("set_commit_delay", seconds=seconds)
+
+    def set_token_lifetime(self, seconds: float) -> None:
+        """Set the life of scoped tokens given from now on."""
+        self._call("set_token_lifetime", seconds=seconds)
+
+    def set_payload_limit(self, size: int) -> None:
+        """Set the largest append in bytes on the wire (4 MiB at start)."""
+        self._call("set_payload_limit", size=size)
+
+    # -- what is broken --
+
+    def fail(self, call: Call, status: int, times: int | None = 1, code: str = "SERVICE_UNAVAILABLE") -> None:
+        """Answer the next calls of a kind with an HTTP status; `times=None` lasts until cleared."""
+        self._arm("http", call, times, status=status, code=code)
+
+    def delay(self, call: Call, seconds: float, times: int | None = 1) -> None:
+        """Serve the next calls of a kind late."""
+        self._arm("latency", call, times, seconds=seconds)
+
+    def reset(self, call: Call, times: int | None = 1, *, served: bool = False) -> None:
+        """Reset the connection of the next calls, before they are served or (`served`) after: the answer is lost."""
+        self._arm("reset_after" if served else "reset", call, times)
+
+    def hang(self, call: Call, times: int | None = 1) -> None:
+        """Take the next calls and never answer; `clear_faults` resets their connections."""
+        self._arm("hang", call, times)
+
+    def clear_faults(self) -> None:
+        """Disarm all, release stalls and hanging calls, thaw tokens. What was invalidated or stolen stays so."""
+        self._call("clear_faults")
+
+    def expire_tokens(self) -> None:
+        """Make every scoped token given out so far an expired one."""
+        self._call("expire_tokens")
+
+    def stall_commits(self, channel: str | None = None) -> None:
+        """Accept rows and commit none, of one channel or of all, until released."""
+        self._call("stall_commits", channel=channel)
+
+    def release_commits(self) -> None:
+        """End every stall; rows whose delay is over are committed at once."""
+        self._call("release_commits")
+
+    def freeze_token(self, channel: str | None = None) -> None:
+        """Go on committing rows and show the present token for ever."""
+        self._call("freeze_token", channel=channel)
+
+    def thaw_tokens(self) -> None:
+        """Show true tokens again."""
+        self._call("thaw_tokens")
+
+    def set_token(self, channel: str, token: str | None) -> None:
+        """Overwrite the committed token: an older number moves it back, words make it unparsable, None loses it."""
+        self._call("set_token", channel=channel, token=token)
+
+    def invalidate(self, channel: str, code: str = "ERR_CHANNEL_MUST_BE_REOPENED") -> None:
+        """Give the channel a status code other than SUCCESS; appends get 409 until it is opened again."""
+        self._call("invalidate", channel=channel, code=code)
+
+    def reject_rows(self, rows: int, channel: str | None = None) -> None:
+        """Reject the next rows, good as they are: they are counted as errors and the token passes them."""
+        self._call("reject_rows", rows=rows, channel=channel)
+
+    def delete_channel(self, channel: str) -> None:
+        """Delete a channel with its token and counters, as 30 idle days do."""
+        self._call("delete_channel", channel=channel)
+
+    def steal(self, channel: str, opener: str = "thief") -> None:
+        """Open the channel as another client: rows in flight are lost, the present opener's next append is stale."""
+        self._call("steal", channel=channel, opener=opener)
+
+    def _arm(self, kind: Kind, call: Call, times: int | None, **details: object) -> None:
+        self._call("arm", kind=kind, call=call, times=times, **details)
+
+    def _call(self, verb: str, **arguments: object) -> Any:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
+        try:
+            connection.request("POST", f"/{verb}", json.dumps(arguments), {"Connection": "close"})
+            answer = json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+        if "result" not in answer:
+            raise AdminError(f"{verb}: {answer.get('code')}: {answer.get('message')}")
+        return answer["result"]

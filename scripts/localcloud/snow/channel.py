@@ -1,0 +1,220 @@
+"""One channel: its opener's sequencer, the rows accepted and not yet committed, its token and counters.
+
+https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-channels
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .refusal import ROW_SEQUENCER, STALE_SEQUENCER, UNCOMMITTED_DATA, Refusal, conflict
+from .warehouse import Loaded
+
+if TYPE_CHECKING:
+    from .catalog import Pipe
+    from .pace import Pace
+
+SUCCESS = "SUCCESS"
+
+Loader = Callable[["Channel", bytes], Awaitable[Loaded]]
+
+
+@dataclass(frozen=True)
+class Append:
+    """Rows of one accepted request: NDJSON, and the last offset token they stand for."""
+
+    body: bytes
+    end_token: str | None
+    accepted_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Counters:
+    """Totals since the channel was created; they survive a reopen."""
+
+    rows_parsed: int = 0
+    rows_inserted: int = 0
+    rows_error_count: int = 0
+    last_error_message: str | None = None
+    last_error_offset_upper_bound: str | None = None
+    last_error_timestamp_ms: int | None = None
+    commits: int = 0
+    latency_s: float = 0.0
+
+    def add(self, loaded: Loaded, append: Append) -> None:
+        """Count one committed request."""
+        self.rows_parsed += loaded.parsed
+        self.rows_inserted += loaded.inserted
+        self.rows_error_count += loaded.errors
+        self.commits += 1
+        self.latency_s += time.monotonic() - append.accepted_at
+        if loaded.complaint is not None:
+            self.last_error_message = loaded.complaint
+            self.last_error_offset_upper_bound = append.end_token
+            self.last_error_timestamp_ms = now_ms()
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The last accepted request, by which a retry after a lost answer is known."""
+
+    continuation: str
+    digest: bytes
+    answer: str
+
+
+class Channel:
+    """Commits in order what its present opener appended. Not thread-safe: it lives on one event loop."""
+
+    def __init__(self, pipe: Pipe, name: str, pace: Pace, load: Loader) -> None:
+        self.pipe = pipe
+        self.name = name
+        self.token: str | None = None
+        self.status_code = SUCCESS
+        self.sequencer = 0
+        self.opened_by = ""
+        self.opened_at_ms = 0
+        self.counters = Counters()
+        self._created_at_ms = now_ms()
+        self._row_sequencer = 0
+        self._accepted: Accepted | None = None
+        self._pending: deque[Append] = deque()
+        self._arrived = asyncio.Event()
+        self._committing = asyncio.Lock()
+        self._pace = pace
+        self._load = load
+        self._committer = asyncio.create_task(self._run(), name=f"commit {name}")
+
+    @property
+    def continuation(self) -> str:
+        """The token that the next append must carry."""
+        return f"{self.sequencer}_{self._row_sequencer}"
+
+    async def open(self, opener: str, token: str | None = None, *, fail_on_uncommitted: bool = False) -> None:
+        """Give the channel to a new opener; rows in flight are refused for or thrown away.
+
+        Waits for a commit that is being written, since its rows will be there.
+        """
+        async with self._committing:
+            if self._pending and fail_on_uncommitted:
+                message = f"Channel {self.name} has uncommitted data."
+                raise conflict(UNCOMMITTED_DATA, message)
+            self._discard()
+            self.sequencer += 1
+            self._row_sequencer = 0
+            self._accepted = None
+            self.status_code = SUCCESS
+            self.opened_by, self.opened_at_ms = opener, now_ms()
+            if token is not None:
+                self.token = token
+
+    def append(self, continuation: str, append: Append) -> str:
+        """Accept rows in memory; give the next continuation token. A stale opener and a gap are refused."""
+        if self.status_code != SUCCESS:
+            raise conflict(self.status_code, f"Channel {self.name} is invalid. Please reopen the channel.")
+        digest = hashlib.blake2b(append.body).digest()
+        if self._accepted and (continuation, digest) == (self._accepted.continuation, self._accepted.digest):
+            return self._accepted.answer
+        if continuation != self.continuation:
+            raise self._stale(continuation)
+        self._row_sequencer += 1
+        self._pending.append(append)
+        self._arrived.set()
+        self._accepted = Accepted(continuation, digest, self.continuation)
+        return self.continuation
+
+    def invalidate(self, code: str) -> None:
+        """Make the channel useless until it is opened again; rows in flight are lost."""
+        self.status_code = code
+        self._discard()
+
+    def status(self, token: str | None) -> dict[str, Any]:
+        """Give the fields of a channel status, with the token it is to show."""
+        counters = self.counters
+        database, schema, pipe = self.pipe.name
+        latency_s = counters.latency_s / counters.commits if counters.commits else 0.0
+        return {
+            "database_name": database,
+            "schema_name": schema,
+            "pipe_name": pipe,
+            "channel_name": self.name,
+            "channel_status_code": self.status_code,
+            "last_committed_offset_token": token,
+            "created_on_ms": self._created_at_ms,
+            "rows_inserted": counters.rows_inserted,
+            "rows_parsed": counters.rows_parsed,
+            "rows_error_count": counters.rows_error_count,
+            "last_error_offset_upper_bound": counters.last_error_offset_upper_bound,
+            "last_error_message": counters.last_error_message,
+            "last_error_timestamp_ms": counters.last_error_timestamp_ms,
+            "snowflake_avg_processing_latency_ms": int(latency_s * 1000),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Give what the admin client shows of the channel."""
+        return {
+            "name": self.name,
+            "pipe": ".".join(self.pipe.name),
+            "token": self.token,
+            "status_code": self.status_code,
+            "sequencer": self.sequencer,
+            "requests_waiting": len(self._pending),
+            "created_at_ms": self._created_at_ms,
+            "opened_at_ms": self.opened_at_ms,
+            "opened_by": self.opened_by,
+            **asdict(self.counters),
+        }
+
+    async def close(self) -> None:
+        """End the channel; a commit that is being written ends first."""
+        async with self._committing:
+            self._discard()
+            self._committer.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            await self._commit_next()
+
+    async def _commit_next(self) -> None:
+        append = self._pending[0]
+        await self._pace.due(self.name, append.accepted_at)
+        async with self._committing:
+            if not self._pending or self._pending[0] is not append:
+                return  # a new opener threw it away
+            try:
+                loaded = await self._load(self, append.body)
+            except Refusal as refusal:
+                self.invalidate(refusal.code)
+                return
+            self.counters.add(loaded, append)
+            self.token = append.end_token
+            self._pending.popleft()
+            self._rest()
+
+    def _discard(self) -> None:
+        self._pending.clear()
+        self._rest()
+
+    def _rest(self) -> None:
+        if not self._pending:
+            self._arrived.clear()
+
+    def _stale(self, continuation: str) -> Refusal:
+        sequencer, _, _ = continuation.partition("_")
+        if sequencer != str(self.sequencer):
+            message = "Channel sequencer in the continuation token is stale. Please reopen the channel."
+            return conflict(STALE_SEQUENCER, message)
+        message = f"Continuation token {continuation} is not the expected {self.continuation}. Please reopen."
+        return conflict(ROW_SEQUENCER, message)
+
+
+def now_ms() -> int:
+    """Give the wall clock in milliseconds, as the protocol carries times."""
+    return time.time_ns() // 1_000_000

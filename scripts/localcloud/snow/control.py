@@ -1,0 +1,160 @@
+"""The admin side of the server: one POST per verb, the arguments as a JSON object. `admin.SnowAdmin` is its client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from decimal import Decimal
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from .column import column
+from .ddl import create_table
+from .faults import Fault
+from .refusal import Refusal, bad_request
+from .warehouse import Table
+from .wire import Request, Response, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .service import Service
+
+
+class Control:
+    """Every `_do_…` method is a verb of the admin API; its keywords are the arguments, its result the answer."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one admin call."""
+        try:
+            result = self._verb(request)(**request.json())
+            if asyncio.iscoroutine(result):
+                result = await result
+        except Refusal as refusal:
+            return json_response({"code": refusal.code, "message": refusal.message}, refusal.status)
+        except (TypeError, ValueError, duckdb.Error) as exc:
+            return json_response({"code": "INVALID_REQUEST", "message": str(exc)}, HTTPStatus.BAD_REQUEST)
+        return Response(HTTPStatus.OK, json.dumps({"result": result}, default=_plain).encode())
+
+    def _verb(self, request: Request) -> Callable[..., Any]:
+        name = request.segments[-1] if request.segments else ""
+        verb: Callable[..., Any] | None = getattr(self, f"_do_{name}", None)
+        if request.method != "POST" or verb is None:
+            raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"no verb {name!r}")
+        return verb
+
+    # -- what exists --
+
+    def _do_register_user(self, account: str, user: str, public_key: str, roles: list[str]) -> str:
+        return self._service.identities.register(account, user, public_key, roles)
+
+    def _do_create_table(
+        self, statement: str | None = None, name: list[str] | None = None, columns: list[list[Any]] | None = None
+    ) -> bool:
+        if statement is not None:
+            parts, declared = create_table(statement)
+            name = list(parts) if len(parts) == len(("database", "schema", "table")) else name
+        else:
+            declared = [column(one, kind, nullable=nullable) for one, kind, nullable in columns or []]
+        if not name or not declared:
+            raise bad_request("a table needs a three-part name and columns")
+        database, schema, table = name
+        made = Table(database, schema, table, tuple(declared))
+        self._service.warehouse.create(made)
+        return self._service.catalog.add(made)
+
+    def _do_drop_table(self, database: str, schema: str, table: str) -> None:
+        self._service.warehouse.drop(self._service.catalog.remove((database, schema, table)))
+
+    def _do_create_pipe(self, database: str, schema: str, pipe: str, table: str) -> None:
+        self._service.catalog.add_pipe((database, schema, pipe), table)
+
+    def _do_drop_pipe(self, database: str, schema: str, pipe: str) -> None:
+        self._service.catalog.drop_pipe((database, schema, pipe))
+
+    async def _do_query(self, sql: str, database: str | None, schema: str | None) -> dict[str, Any]:
+        return asdict(await asyncio.to_thread(self._service.warehouse.query, sql, database, schema))
+
+    def _do_channels(self) -> list[dict[str, Any]]:
+        return [channel.facts() for channel in self._service.named(None)]
+
+    def _do_counts(self) -> dict[str, dict[str, int]]:
+        return {"answers": dict(self._service.answers), "fired": dict(self._service.faults.fired)}
+
+    # -- how it behaves --
+
+    def _do_set_commit_delay(self, seconds: float) -> None:
+        self._service.pace.set_delay(seconds)
+
+    def _do_set_token_lifetime(self, seconds: float) -> None:
+        self._service.identities.token_lifetime_s = seconds
+
+    def _do_set_payload_limit(self, size: int) -> None:
+        self._service.max_wire_bytes = size
+
+    # -- what is broken --
+
+    def _do_arm(self, **fault: Any) -> None:
+        self._service.faults.arm(Fault(**fault))
+
+    def _do_clear_faults(self) -> None:
+        self._service.faults.clear()
+        self._service.pace.release()
+        self._service.thaw_tokens()
+        self._service.reject_no_more()
+
+    def _do_expire_tokens(self) -> None:
+        self._service.identities.expire_tokens()
+        self._fired("expire_tokens")
+
+    def _do_stall_commits(self, channel: str | None) -> None:
+        self._service.pace.stall(channel)
+        self._fired("stall_commits")
+
+    def _do_release_commits(self) -> None:
+        self._service.pace.release()
+
+    def _do_freeze_token(self, channel: str | None) -> None:
+        self._service.freeze_tokens(channel)
+
+    def _do_thaw_tokens(self) -> None:
+        self._service.thaw_tokens()
+
+    def _do_set_token(self, channel: str, token: str | None) -> None:
+        for one in self._service.named(channel):
+            one.token = token
+        self._fired("set_token")
+
+    def _do_invalidate(self, channel: str, code: str) -> None:
+        for one in self._service.named(channel):
+            one.invalidate(code)
+        self._fired("invalidate")
+
+    def _do_reject_rows(self, rows: int, channel: str | None) -> None:
+        self._service.reject_rows(rows, channel)
+
+    async def _do_delete_channel(self, channel: str) -> None:
+        for one in self._service.named(channel):
+            await self._service.forget(one)
+        self._fired("delete_channel")
+
+    async def _do_steal(self, channel: str, opener: str) -> None:
+        for one in self._service.named(channel):
+            await one.open(opener)
+        self._fired("steal")
+
+    def _fired(self, kind: str) -> None:
+        self._service.faults.fired[kind] += 1
+
+
+def _plain(value: object) -> object:
+    """Write a NUMBER as an integer of any size, or as text when it has a fraction."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else str(value)
+    raise TypeError(f"a result of type {type(value).__name__}; cast it in the query")

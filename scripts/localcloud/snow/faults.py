@@ -1,0 +1,83 @@
+"""Faults on request: what each call suffers before or after it is served, counted as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal, get_args
+
+from .refusal import Refusal, bad_request
+
+Call = Literal["hostname", "token", "pipe_info", "open", "append", "status", "drop", "telemetry"]
+"""The kinds of call that a client makes; a fault is armed for one of them."""
+
+Kind = Literal["http", "latency", "reset", "reset_after", "hang"]
+"""`reset` drops the connection before the call is served, `reset_after` once it is: the answer is lost."""
+
+
+class Dropped(Exception):
+    """The connection is to be reset instead of answered."""
+
+
+@dataclass
+class Fault:
+    """An armed fault; `times` counts down to zero, `None` lasts until the faults are cleared."""
+
+    kind: Kind
+    call: Call
+    times: int | None
+    status: int = HTTPStatus.SERVICE_UNAVAILABLE
+    code: str = "SERVICE_UNAVAILABLE"
+    seconds: float = 0.0
+
+
+class Faults:
+    """The armed faults, and `fired`: how often each kind altered an answer or a state."""
+
+    def __init__(self) -> None:
+        self.fired: Counter[str] = Counter()
+        self._armed: list[Fault] = []
+        self._released = asyncio.Event()
+
+    def arm(self, fault: Fault) -> None:
+        """Add a fault; several of one call fire in the order in which they were armed."""
+        if fault.kind not in get_args(Kind) or fault.call not in get_args(Call):
+            raise bad_request(f"no fault {fault.kind!r} for {fault.call!r}")
+        self._armed.append(fault)
+
+    def clear(self) -> None:
+        """Disarm everything and let hanging calls go; their connections are reset."""
+        self._armed.clear()
+        self._released.set()
+        self._released = asyncio.Event()
+
+    async def before(self, call: Call) -> None:
+        """Suffer what is armed for this call; raises `Refusal` or `Dropped`, or returns late."""
+        latency = self._take("latency", call)
+        if latency is not None:
+            await asyncio.sleep(latency.seconds)
+        if self._take("hang", call) is not None:
+            await self._released.wait()
+            raise Dropped
+        if self._take("reset", call) is not None:
+            raise Dropped
+        if (fault := self._take("http", call)) is not None:
+            raise Refusal(HTTPStatus(fault.status), fault.code, f"A fault was armed for {call}.")
+
+    def after(self, call: Call) -> None:
+        """Raise `Dropped` when the answer to a served call is to be lost."""
+        if self._take("reset_after", call) is not None:
+            raise Dropped
+
+    def _take(self, kind: Kind, call: Call) -> Fault | None:
+        for fault in self._armed:
+            if (fault.kind, fault.call) == (kind, call):
+                self.fired[kind] += 1
+                if fault.times is not None:
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self._armed.remove(fault)
+                return fault
+        return None

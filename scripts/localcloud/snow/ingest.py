@@ -1,0 +1,178 @@
+"""The REST API that the streaming SDK calls.
+
+https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-rest-api
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import zstandard
+
+from . import stage
+from .channel import Append
+from .faults import Call, Dropped
+from .refusal import Refusal, bad_request
+from .wire import RESET, Request, Response, json_response, text_response
+
+if TYPE_CHECKING:
+    from .catalog import Name, Pipe
+    from .service import Service
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+MAX_TEXT_BYTES = 256 * 1024 * 1024  # of one request, decompressed: a bomb ends here
+
+_CHANNEL_CALLS: dict[str, Call] = {"PUT": "open", "DELETE": "drop"}
+_PIPE_CALLS: dict[str, Call] = {"pipe-info": "pipe_info", "bulk-channel-status": "status"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A call, the pipe in its path (absent for the account's own calls) and the channel."""
+
+    call: Call
+    pipe: Name | None = None
+    channel: str = ""
+
+
+@dataclass
+class Ingest:
+    """Answers the SDK: faults first, then the credential, then the call."""
+
+    service: Service
+    host: str
+    port: int
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request; every answer is counted by call, status and code."""
+        try:
+            route = _route(request)
+        except Refusal as refusal:
+            return self._refused("unknown", refusal)
+        try:
+            await self.service.faults.before(route.call)
+            response = await self._serve(route, request)
+            self.service.faults.after(route.call)
+        except Dropped:
+            self.service.answers[f"{route.call} reset"] += 1
+            return RESET
+        except Refusal as refusal:
+            return self._refused(route.call, refusal)
+        self.service.answers[f"{route.call} {response.status}"] += 1
+        return response
+
+    def _refused(self, call: str, refusal: Refusal) -> Response:
+        self.service.answers[f"{call} {refusal.status.value} {refusal.code}"] += 1
+        return json_response({"code": refusal.code, "message": refusal.message}, refusal.status)
+
+    async def _serve(self, route: Route, request: Request) -> Response:
+        if route.call == "telemetry":
+            return json_response({"success": True})
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if route.pipe is None:
+            return self._account_call(route.call, bearer, request)
+        subject = self.service.identities.admit(bearer)
+        pipe = self.service.catalog.pipe(route.pipe)
+        match route.call:
+            case "pipe_info":
+                return json_response(stage.pipe_info(f"{self.host}:{self.port}"))
+            case "status":
+                return self._status(pipe, request)
+            case "open":
+                return await self._open(pipe, route.channel, subject, request)
+            case "append":
+                return self._append(pipe, route.channel, request)
+            case _:
+                return await self._drop(pipe, route.channel)
+
+    def _account_call(self, call: Call, bearer: str, request: Request) -> Response:
+        user = self.service.identities.login(bearer)
+        if call == "hostname":
+            return text_response(self.host)
+        form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
+        if form.get("grant_type") != JWT_BEARER or form.get("scope") != self.host:
+            raise bad_request("grant_type must be jwt-bearer and scope the host of this account")
+        return text_response(self.service.identities.issue(user, self.host))
+
+    def _status(self, pipe: Pipe, request: Request) -> Response:
+        names = _body(request).get("channel_names")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise bad_request("channel_names must be a list of strings")
+        return json_response({"channel_statuses": self.service.statuses(pipe, names)})
+
+    async def _open(self, pipe: Pipe, name: str, subject: str, request: Request) -> Response:
+        body = _body(request)
+        channel = self.service.opened(pipe, name)
+        token = body.get("offset_token")
+        await channel.open(
+            subject,
+            token if isinstance(token, str) else None,
+            fail_on_uncommitted=body.get("fail_on_uncommitted_rows") is True,
+        )
+        status = channel.status(self.service.shown_token(channel))
+        return json_response({"next_continuation_token": channel.continuation, "channel_status": status})
+
+    def _append(self, pipe: Pipe, name: str, request: Request) -> Response:
+        channel = self.service.channel(pipe, name)
+        if len(request.body) > self.service.max_wire_bytes:
+            message = f"The payload has {len(request.body)} bytes; {self.service.max_wire_bytes} is the limit."
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
+        append = Append(_text(request), request.query.get("endOffsetToken"))
+        token = channel.append(request.query.get("continuationToken", ""), append)
+        return json_response({"next_continuation_token": token})
+
+    async def _drop(self, pipe: Pipe, name: str) -> Response:
+        await self.service.forget(self.service.channel(pipe, name))
+        return json_response({})
+
+
+def _route(request: Request) -> Route:
+    """Find the call that a method and a path mean."""
+    match request.method, request.segments:
+        case "GET", ("v2", "streaming", "hostname"):
+            return Route("hostname")
+        case "POST", ("oauth", "token"):
+            return Route("token")
+        case "POST", ("telemetry", "send", "sessionless"):
+            return Route("telemetry")
+        case method, ("v2", "streaming", "databases", database, "schemas", schema, "pipes", pipe, "channels", name):
+            if call := _CHANNEL_CALLS.get(method):
+                return Route(call, (database, schema, pipe), name)
+        case "POST", ("v2", "streaming", "data", "databases", database, "schemas", schema, *rest):
+            match rest:
+                case ("pipes", pipe, "channels", name, "rows"):
+                    return Route("append", (database, schema, pipe), name)
+        case "POST", ("v2", "streaming", "databases", database, "schemas", schema, "pipes", action):
+            pipe, _, verb = action.rpartition(":")
+            if call := _PIPE_CALLS.get(verb):
+                return Route(call, (database, schema, pipe))
+        case "PUT" | "POST", (stage.BUCKET, *_):
+            raise Refusal(HTTPStatus.NOT_IMPLEMENTED, "FILE_MODE", "localcloud takes rows inline, not files")
+    raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"No such call: {request.method} /{'/'.join(request.segments)}")
+
+
+def _body(request: Request) -> dict[str, Any]:
+    try:
+        return request.json()
+    except ValueError as exc:
+        raise bad_request(f"the body is not JSON: {exc}") from exc
+
+
+def _text(request: Request) -> bytes:
+    """Give the NDJSON of an append, decompressed as its header says."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding == "identity":
+        return request.body
+    if encoding != "zstd":
+        raise bad_request(f"Content-Encoding {encoding} is not supported")
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(request.body) as reader:
+            text = reader.read(MAX_TEXT_BYTES + 1)
+    except zstandard.ZstdError as exc:
+        raise bad_request(f"the payload is not zstd: {exc}") from exc
+    if len(text) > MAX_TEXT_BYTES:
+        raise bad_request(f"the payload is larger than {MAX_TEXT_BYTES} bytes")
+    return text

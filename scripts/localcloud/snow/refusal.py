@@ -1,0 +1,52 @@
+"""What the service says no with: an HTTP status and the `{"code", "message"}` body of Snowflake's REST APIs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+PIPE_UNKNOWN = "ERR_PIPE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"
+TABLE_UNKNOWN = "ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED"
+CHANNEL_UNKNOWN = "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"
+UNCOMMITTED_DATA = "ERR_CHANNEL_HAS_UNCOMMITTED_DATA"
+STALE_SEQUENCER = "STALE_CONTINUATION_TOKEN_SEQUENCER"
+ROW_SEQUENCER = "ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER"
+
+# Numbers of Snowflake's login service, as its drivers and the key-pair page name them:
+# https://docs.snowflake.com/en/user-guide/key-pair-auth-troubleshooting
+JWT_INVALID = "390144"
+ROLE_UNKNOWN = "390189"
+TOKEN_INVALID = "390303"  # noqa: S105 - a number of an error
+TOKEN_EXPIRED = "390318"  # noqa: S105
+
+
+@dataclass
+class Refusal(Exception):
+    """One refused call: `status` goes on the wire, `code` is what clients match on, `message` is for people."""
+
+    status: HTTPStatus
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.status.value} {self.code}: {self.message}"
+
+
+def bad_request(message: str) -> Refusal:
+    """Refuse a call that the protocol does not allow."""
+    return Refusal(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", message)
+
+
+def not_found(code: str, what: str) -> Refusal:
+    """Refuse a name that does not exist; the service does not tell missing from forbidden."""
+    return Refusal(HTTPStatus.NOT_FOUND, code, f"{what} does not exist or not authorized.")
+
+
+def conflict(code: str, message: str) -> Refusal:
+    """Refuse a call that another opener or the channel's state stands against."""
+    return Refusal(HTTPStatus.CONFLICT, code, message)
+
+
+def unauthorized(code: str, message: str) -> Refusal:
+    """Refuse a credential."""
+    return Refusal(HTTPStatus.UNAUTHORIZED, code, message)

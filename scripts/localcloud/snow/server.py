@@ -1,0 +1,70 @@
+"""Starts the two listeners, says where they are, and stops them on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .certificate import make_certificate
+from .control import Control
+from .ingest import Ingest
+from .service import Service
+from .wire import Handler, serve_connection
+
+if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+BUFFER_BYTES = 1024 * 1024  # of a connection: a large body arrives in few turns of the loop
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to listen (0: any free port), where to keep the certificate, and seconds until a commit."""
+
+    port: int
+    admin_port: int
+    state_dir: Path
+    commit_delay_s: float
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; the one line on stdout is the sign that clients may come."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    certificate = make_certificate(settings.state_dir, HOST)
+    service = Service(settings.commit_delay_s)
+    public, private = (socket.create_server((HOST, port)) for port in (settings.port, settings.admin_port))
+    ingest, control = Ingest(service, HOST, _port(public)), Control(service)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(service.close)
+        for server in (
+            await _listen(ingest.handle, public, certificate.server_context()),
+            await _listen(control.handle, private, None),
+        ):
+            stack.callback(server.close)
+        ready = {"port": _port(public), "admin_port": _port(private), "ca_file": str(certificate.ca_file)}
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+async def _listen(handler: Handler, listener: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
+    serve_one = functools.partial(serve_connection, handler)
+    return await asyncio.start_server(serve_one, sock=listener, ssl=tls, limit=BUFFER_BYTES)
+
+
+def _port(listener: socket.socket) -> int:
+    port = listener.getsockname()[1]
+    assert isinstance(port, int)
+    return port

@@ -1,0 +1,141 @@
+"""The state of the service: users, tables, channels, rows, and what is broken on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from .catalog import Catalog, Name, Pipe
+from .channel import Channel
+from .faults import Faults
+from .identity import Identities
+from .pace import Pace
+from .refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
+from .warehouse import Loaded, Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The stricter of two values that copies of the vendor's REST page give (4 and 16 MB); `set_payload_limit` changes it.
+MAX_WIRE_BYTES = 4 * 1024 * 1024
+REJECTED = "A fault of the local service rejected the row"
+
+ChannelKey = tuple[Name, str]
+
+
+class Service:
+    """Everything the two listeners share. Lives on one event loop; rows are written by one thread."""
+
+    def __init__(self, commit_delay_s: float) -> None:
+        self.identities = Identities()
+        self.catalog = Catalog()
+        self.warehouse = Warehouse()
+        self.pace = Pace(commit_delay_s)
+        self.faults = Faults()
+        self.answers: Counter[str] = Counter()
+        self.max_wire_bytes = MAX_WIRE_BYTES
+        self._channels: dict[ChannelKey, Channel] = {}
+        self._frozen_tokens: dict[ChannelKey, str | None] = {}
+        self._rejections: Counter[str | None] = Counter()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
+
+    def channel(self, pipe: Pipe, name: str) -> Channel:
+        """Find a channel, or refuse."""
+        channel = self._channels.get((pipe.name, name))
+        if channel is None:
+            raise not_found(CHANNEL_UNKNOWN, f"Channel '{name}'")
+        return channel
+
+    def opened(self, pipe: Pipe, name: str) -> Channel:
+        """Find or create a channel."""
+        key = (pipe.name, name)
+        if key not in self._channels:
+            self._channels[key] = Channel(pipe, name, self.pace, self._load)
+        return self._channels[key]
+
+    def statuses(self, pipe: Pipe, names: list[str]) -> dict[str, dict[str, object]]:
+        """Give the statuses of the channels that exist; the others are left out, as the service does."""
+        found = ((name, self._channels.get((pipe.name, name))) for name in names)
+        return {name: channel.status(self.shown_token(channel)) for name, channel in found if channel}
+
+    def shown_token(self, channel: Channel) -> str | None:
+        """Give the token a status shows: the committed one, or an older one while it is frozen."""
+        key = (channel.pipe.name, channel.name)
+        if key not in self._frozen_tokens:
+            return channel.token
+        if self._frozen_tokens[key] != channel.token:
+            self.faults.fired["freeze_token"] += 1
+        return self._frozen_tokens[key]
+
+    def freeze_tokens(self, name: str | None) -> None:
+        """Keep showing the present token of a channel (or of all), whatever is committed."""
+        for channel in self.named(name):
+            self._frozen_tokens[channel.pipe.name, channel.name] = channel.token
+
+    def thaw_tokens(self) -> None:
+        """Show the true tokens again."""
+        self._frozen_tokens.clear()
+
+    def reject_rows(self, rows: int, name: str | None) -> None:
+        """Skip and count the next rows of a channel, or of whichever comes first."""
+        self._rejections[name] += rows
+
+    def reject_no_more(self) -> None:
+        """Reject no row that fits."""
+        self._rejections.clear()
+
+    def named(self, name: str | None) -> list[Channel]:
+        """Give the channels of that name in any pipe, or all; refuse a name nobody has opened."""
+        found = [channel for channel in self._channels.values() if name in (None, channel.name)]
+        if name is not None and not found:
+            raise not_found(CHANNEL_UNKNOWN, f"Channel '{name}'")
+        return found
+
+    async def forget(self, channel: Channel) -> None:
+        """Delete a channel with its token and counters."""
+        await channel.close()
+        self._channels.pop((channel.pipe.name, channel.name), None)
+        self._frozen_tokens.pop((channel.pipe.name, channel.name), None)
+
+    async def close(self) -> None:
+        """Stop committing and let the rows go."""
+        for channel in list(self._channels.values()):
+            await self.forget(channel)
+        self._writer.shutdown()
+        self.warehouse.close()
+
+    async def _load(self, channel: Channel, body: bytes) -> Loaded:
+        rejected, rest = self._rejected(channel.name, body)
+        loop = asyncio.get_running_loop()
+        try:
+            loaded = await loop.run_in_executor(self._writer, self.warehouse.load, channel.pipe.table, rest)
+        except duckdb.CatalogException as exc:
+            raise not_found(TABLE_UNKNOWN, f"Table '{channel.pipe.table.name}'") from exc
+        except duckdb.Error as exc:
+            # A row that DuckDB chokes on is a bug of this service: the channel fails loudly instead of standing still.
+            sys.stderr.write(f"commit of channel {channel.name} failed: {exc}\n")
+            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", str(exc)) from exc
+        if not rejected:
+            return loaded
+        self.faults.fired["reject_rows"] += rejected
+        return Loaded(loaded.parsed + rejected, loaded.inserted, loaded.complaint or REJECTED)
+
+    def _rejected(self, name: str, body: bytes) -> tuple[int, bytes]:
+        """Take the rows off the front that a fault rejects: how many, and the rest of the text."""
+        wanted = next((key for key in (name, None) if self._rejections[key] > 0), "")
+        if wanted == "":
+            return 0, body
+        lines = list(_lines(body))
+        rejected = min(self._rejections[wanted], len(lines))
+        self._rejections[wanted] -= rejected
+        return rejected, b"\n".join(lines[rejected:])
+
+
+def _lines(body: bytes) -> Iterator[bytes]:
+    return (line for line in body.split(b"\n") if line)

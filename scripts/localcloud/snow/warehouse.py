@@ -1,0 +1,165 @@
+"""The rows: one DuckDB database in memory, a schema and a table for each of Snowflake's.
+
+Snowflake's three-part names work as they are, since every database is an attached catalog.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from .column import Column, quoted
+from .load import SHAPES, plan
+from .refusal import bad_request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_RESERVED = frozenset({"SYSTEM", "TEMP", "MEMORY", "MAIN"})  # DuckDB's own catalogs
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its columns; names are upper case, as the service treats those of a URI."""
+
+    database: str
+    schema: str
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def identifier(self) -> str:
+        """The three-part name, quoted for SQL."""
+        return ".".join(quoted(part) for part in (self.database, self.schema, self.name))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of one request: lines read, rows stored, and why the first of the others was not."""
+
+    parsed: int
+    inserted: int
+    complaint: str | None
+
+    @property
+    def errors(self) -> int:
+        """Lines that were skipped."""
+        return self.parsed - self.inserted
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer to a query; values are JSON values (a VARIANT its text, BINARY hex, a time ISO text in UTC)."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+class Warehouse:
+    """Stores and answers. Calls block on DuckDB; writers take turns, a query has a connection of its own."""
+
+    def __init__(self) -> None:
+        # One thread: the machine is shared with the client whose speed is being measured.
+        self._connection = duckdb.connect(":memory:", config={"threads": "1"})
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._lock = threading.Lock()
+
+    def create(self, table: Table) -> None:
+        """Create the table, its schema and its database where they are missing; an existing table is left alone."""
+        if table.database.upper() in _RESERVED:
+            raise bad_request(f"{table.database} is a name of DuckDB's own; take another")
+        columns = ", ".join(
+            f"{one.identifier} {one.duckdb_type}{'' if one.nullable else ' NOT NULL'}" for one in table.columns
+        )
+        with self._lock:
+            self._connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted(table.database)}")
+            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.database)}.{quoted(table.schema)}")
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table.identifier} ({columns})")
+
+    def drop(self, table: Table) -> None:
+        """Drop the table and its rows."""
+        with self._lock:
+            self._connection.execute(f"DROP TABLE IF EXISTS {table.identifier}")
+
+    def load(self, table: Table, body: bytes) -> Loaded:
+        """Store the NDJSON lines that fit, in one transaction; blank lines between appends are skipped."""
+        text, undecodable = _decoded(body)
+        with self._lock:
+            shapes = self._connection.execute(SHAPES, [text]).fetchall()
+            load = plan(table.identifier, table.columns, shapes)
+            self._connection.execute(load.stage, [text])
+            (inserted,) = self._one(load.insert)
+            parsed = undecodable + sum(lines for _, lines in shapes)
+            if inserted == parsed:
+                return Loaded(parsed, inserted, None)
+            if undecodable or load.broken:
+                return Loaded(parsed, inserted, "Error parsing JSON: the row is not a JSON object in UTF-8")
+            return Loaded(parsed, inserted, _complaint(table.columns, self._one(load.misfit)))
+
+    def query(self, sql: str, database: str | None, schema: str | None) -> Result:
+        """Answer one SELECT; unqualified tables are looked up in the given schema."""
+        _check_read_only(sql)
+        with self._connection.cursor() as cursor:
+            cursor.execute("SET TimeZone = 'UTC'")
+            if database and schema:
+                cursor.execute(f"USE {quoted(database)}.{quoted(schema)}")
+            relation = cursor.sql(sql.rstrip().rstrip(";"))
+            shown = ", ".join(_shown(i, str(kind)) for i, kind in enumerate(relation.types, start=1))
+            rows = relation.project(shown).fetchall()
+            return Result(list(relation.columns), [list(row) for row in rows])
+
+    def close(self) -> None:
+        """Let the rows go."""
+        self._connection.close()
+
+    def _one(self, sql: str) -> tuple[Any, ...]:
+        row = self._connection.execute(sql).fetchone()
+        assert row is not None
+        return row
+
+
+def _decoded(body: bytes) -> tuple[str, int]:
+    """Give the text, and how many lines were left out because they are not UTF-8."""
+    try:
+        return body.decode(), 0
+    except UnicodeDecodeError:
+        lines = [line for line in body.split(b"\n") if line]
+        readable = [line for line in lines if _is_utf8(line)]
+        return b"\n".join(readable).decode(), len(lines) - len(readable)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _complaint(columns: Sequence[Column], pairs: Sequence[Any]) -> str:
+    for one, raw, fits in zip(columns, pairs[::2], pairs[1::2], strict=True):
+        if not fits:
+            return one.complaint(raw)
+    raise AssertionError("a row was left out, and every column of it fits")
+
+
+def _check_read_only(sql: str) -> None:
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as exc:
+        raise bad_request(str(exc)) from exc
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise bad_request("one SELECT statement, please")
+
+
+def _shown(position: int, kind: str) -> str:
+    """Give the SQL of one result column as a value that JSON can carry, numbers beyond 64 bits included."""
+    if kind == "BLOB":
+        return f"hex(#{position})"
+    if kind.startswith("TIMESTAMP"):
+        return f"strftime(#{position}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+    plain = ("DECIMAL", "BOOLEAN", "DOUBLE", "FLOAT", "BIGINT", "HUGEINT", "INTEGER", "UBIGINT")
+    return f"#{position}" if kind.startswith(plain) else f"#{position}::VARCHAR"

@@ -1,0 +1,157 @@
+"""Write `.env.example` and the README's table of settings from the structs, or check that they are up to date.
+
+`python -m scripts.settings_doc --write` writes; without the flag, exit code 1 says that something differs.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from textwrap import wrap
+
+from msgspec import inspect
+
+from shared.rules.not_yet import NOT_YET
+from shared.variable import VARIABLES, Variable, as_text, shown
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- settings:begin -->", "<!-- settings:end -->"
+WIDTH = 100
+NOTE_MARK = "## "  # of what holds for several settings
+
+# What most people need besides the settings that have no default: identity's half of the source, and a key.
+USUALLY_NEEDED = ("EVENTHUB_NAMESPACE", "EVENTHUB_NAME", "SNOWFLAKE_PRIVATE_KEY_FILE")
+
+HEADER = """\
+Settings of evsup: copy this file to `.env`, fill in what is not commented out, and run `evsup config`, which shows the
+effective settings, or every fault at once. Written by scripts/settings_doc.py; the explanations stand in
+shared/settings.py.
+
+The real environment wins over the file, and flags of the command line over both. Empty means unset. A commented line
+shows the default, or an example where there is no default. Nothing is interpolated: a `$` is a `$`. A value with a `#`,
+quotes or line breaks in it goes between single quotes."""
+
+# What a group of settings is about, before its first one.
+NOTES = {
+    "EVENTHUB_CONNECTION_STRING": """\
+Signing in. By default evsup uses Microsoft Entra ID: EVENTHUB_NAMESPACE and EVENTHUB_NAME say what to read, and
+EVENTHUB_IDENTITY who reads it. The identity needs the role `Azure Event Hubs Data Receiver`. A connection string
+overrides all of that: with one, namespace, identity and client id are not used, and the event hub is its `EntityPath`
+or EVENTHUB_NAME (when both are there, they must agree).""",
+    "EVENTHUB_STARTING_POSITION": "Where a partition begins that has neither a checkpoint nor a channel token.",
+    "EVENTHUB_PREFETCH": "Options of the Azure SDK: reading, retries, transport. They reach the SDK as they are.",
+    "EVENTHUB_LOAD_BALANCING_INTERVAL": "Sharing the partitions with other supervisors.",
+    "SNOWFLAKE_ACCOUNT": "Target. Names that need double quotes in SQL keep them here: SNOWFLAKE_TABLE='\"My Table\"'.",
+    "SNOWFLAKE_PRIVATE_KEY_FILE": "Key pair: exactly one of the file and the key itself. RSA, PKCS#8 PEM.",
+}
+
+
+def env_example() -> str:
+    """The text of `.env.example`."""
+    return "\n".join(_env_lines()) + "\n"
+
+
+def table() -> str:
+    """The README's tables, one a section, with the markers."""
+    return "\n".join([BEGIN, *_table_lines(), "", END])
+
+
+def with_table(readme: str) -> str:
+    """`readme` with the tables between its markers, or at its end when it has none."""
+    if BEGIN not in readme or END not in readme:
+        return f"{readme.rstrip()}\n\n{table()}\n".lstrip()
+    before, _, rest = readme.partition(BEGIN)
+    return before + table() + rest.partition(END)[2]
+
+
+def documents(root: Path) -> Iterator[tuple[Path, str]]:
+    """Each file that is made here, with the text it should have."""
+    yield root / ".env.example", env_example()
+    readme = root / "README.md"
+    yield readme, with_table(_text(readme))
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Write or check; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.settings_doc", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write the files instead of checking them")
+    write = parser.parse_args(arguments).write
+    stale = [(path, text) for path, text in documents(root) if _text(path) != text]
+    for path, text in stale:
+        if write:
+            path.write_text(text, encoding="utf-8")
+        print(f"{path.name}: {'written' if write else 'differs; run python -m scripts.settings_doc --write'}")
+    return 1 if stale and not write else 0
+
+
+def _env_lines() -> Iterator[str]:
+    yield from _comment(HEADER)
+    for title, variables in groupby(VARIABLES.values(), key=lambda variable: variable.title):
+        yield from ("", f"# --- {title} ".ljust(WIDTH, "-"))
+        for variable in variables:
+            yield ""
+            if variable.name in NOTES:
+                yield from (*_comment(NOTES[variable.name], NOTE_MARK), "")
+            yield from _comment(_meaning(variable))
+            yield _assignment(variable)
+
+
+def _assignment(variable: Variable) -> str:
+    if _needed(variable):
+        return f"{variable.name}="
+    return f"#{variable.name}={_default(variable) or next(iter(variable.examples), '')}"
+
+
+def _meaning(variable: Variable) -> str:
+    """The description, what may be typed, what this version refuses, and an example where the line has none."""
+    parts = [variable.meaning, *_limits(variable.kind)]
+    parts += [f"Not available in this version: {row.what}." for row in NOT_YET if row.variable == variable.name]
+    if _needed(variable):
+        parts.append(f"Example: {variable.examples[0]}")
+    return " ".join(parts)
+
+
+def _limits(kind: inspect.Type) -> Iterator[str]:
+    """Values or bounds, where the default does not say enough."""
+    match kind:
+        case inspect.LiteralType(values=values):
+            yield f"One of {', '.join(f'`{value}`' for value in values)}."
+        case inspect.IntType() | inspect.FloatType() if kind.ge is not None and kind.le is not None:
+            yield f"From {kind.ge:g} to {kind.le:.0f}."
+
+
+def _table_lines() -> Iterator[str]:
+    for title, variables in groupby(VARIABLES.values(), key=lambda variable: variable.title):
+        yield from ("", f"**{title}**", "", "| Variable | Default | Meaning |", "|---|---|---|")
+        yield from map(_row, variables)
+
+
+def _row(variable: Variable) -> str:
+    default = _default(variable)
+    shown_default = "required" if variable.required else f"`{default}`" if default else ""
+    meaning = _meaning(variable).replace("|", "\\|")
+    return f"| `{variable.name}` | {shown_default} | {meaning} |"
+
+
+def _needed(variable: Variable) -> bool:
+    return variable.required or variable.name in USUALLY_NEEDED
+
+
+def _default(variable: Variable) -> str:
+    return "" if variable.required else as_text(shown(variable.default))
+
+
+def _comment(text: str, mark: str = "# ") -> Iterator[str]:
+    for number, paragraph in enumerate(text.split("\n\n")):
+        if number:
+            yield mark.rstrip()
+        yield from wrap(paragraph, WIDTH, initial_indent=mark, subsequent_indent=mark, break_on_hyphens=False)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

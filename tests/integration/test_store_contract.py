@@ -1,0 +1,314 @@
+"""The control store's promises, the same for every database."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from threading import Barrier
+from typing import TypeVar
+
+import pytest
+
+from shared.errors import Bug, CheckpointMovedBack, ConfigurationError, DataRefused, OwnershipLost, StoreUnavailable
+from shared.store.base import ControlStore
+from shared.store.types import Checkpoint, SupervisorRow, Term
+from tests.integration.conftest import EXPIRATION_S, Site, a_group
+
+Result = TypeVar("Result")
+
+
+def claim(store: ControlStore, owner_id: str = "a", partition_id: str = "0") -> Term | None:
+    return store.claim(partition_id, owner_id, EXPIRATION_S)
+
+
+def won(store: ControlStore, owner_id: str = "a", partition_id: str = "0") -> Term:
+    term = claim(store, owner_id, partition_id)
+    assert term is not None
+    return term
+
+
+def at(sequence_number: int | None, epoch: int, **more: object) -> Checkpoint:
+    offset = None if sequence_number is None else f"o{sequence_number}"
+    return replace(Checkpoint("0", sequence_number, offset, epoch), **more)  # type: ignore[arg-type]
+
+
+def stored(store: ControlStore, partition_id: str = "0") -> Checkpoint:
+    checkpoint = store.load_checkpoint(partition_id)
+    assert checkpoint is not None
+    return checkpoint
+
+
+def all_at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[], Result]) -> Result:
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
+# --- claim ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_partition_starts_with_epoch_one(store: ControlStore) -> None:
+    assert claim(store) == Term("0", "a", 1)
+    [ownership] = store.ownerships()
+    assert (ownership.owner_id, ownership.epoch) == ("a", 1)
+    assert 0 <= ownership.age_s < 5
+
+
+def test_a_live_partition_cannot_be_claimed(site: Site, store: ControlStore) -> None:
+    won(store)
+    site.age(EXPIRATION_S - 5)
+    assert claim(store, "b") is None
+
+
+def test_a_second_process_with_the_same_owner_id_gets_no_term(site: Site, store: ControlStore) -> None:
+    won(store)
+    assert claim(site.open()) is None
+    assert claim(store) is None
+
+
+def test_an_expired_partition_goes_to_the_next_with_a_new_epoch(site: Site, store: ControlStore) -> None:
+    won(store)
+    site.age(EXPIRATION_S + 5)
+    assert claim(store, "b") == Term("0", "b", 2)
+
+
+def test_twenty_racing_owners_yield_one_winner(site: Site) -> None:
+    stores = [site.open() for _ in range(4)]
+    calls = [partial(claim, stores[n % 4], f"owner{n}") for n in range(20)]
+    terms = [term for term in all_at_once(calls) if term]
+    assert [term.epoch for term in terms] == [1]
+    assert [ownership.owner_id for ownership in stores[0].ownerships()] == [terms[0].owner_id]
+
+
+def test_twenty_racing_owners_of_an_expired_partition_yield_one_winner(site: Site) -> None:
+    stores = [site.open() for _ in range(4)]
+    won(stores[0])
+    site.age(EXPIRATION_S + 5)
+    calls = [partial(claim, stores[n % 4], f"owner{n}") for n in range(20)]
+    assert [term.epoch for term in all_at_once(calls) if term] == [2]
+
+
+def test_the_epoch_stays_above_a_checkpoint_that_outlived_its_ownership(site: Site, store: ControlStore) -> None:
+    store.save_checkpoint(at(100, epoch=7))
+    assert won(store).epoch == 8
+    store.save_checkpoint(at(101, epoch=20))
+    site.age(EXPIRATION_S + 5)
+    assert won(store, "b").epoch == 21
+
+
+def test_the_epoch_does_not_shrink_when_the_checkpoint_was_deleted(site: Site, store: ControlStore) -> None:
+    store.release(won(store))
+    site.sql("DELETE FROM evsup_checkpoint")
+    assert won(store).epoch == 2
+    assert stored(store).epoch == 2
+
+
+def test_groups_do_not_see_each_other(site: Site, store: ControlStore) -> None:
+    won(store)
+    other = Site(site.settings, a_group())
+    site.stores.append(other.open())
+    assert other.stores[0].ownerships() == []
+    assert claim(other.stores[0], "b") == Term("0", "b", 1)
+
+
+def test_nobody_cannot_be_an_owner(store: ControlStore) -> None:
+    with pytest.raises(Bug, match="owner id is empty"):
+        claim(store, "")
+
+
+# --- renew, release ---------------------------------------------------------------------------------------------------
+
+
+def test_a_renewed_lease_is_young_again(site: Site, store: ControlStore) -> None:
+    term = won(store)
+    site.age(EXPIRATION_S - 5)
+    assert store.renew([term]) == [term]
+    site.age(EXPIRATION_S - 5)
+    assert claim(store, "b") is None
+
+
+def test_all_terms_are_renewed_together_and_lost_ones_are_missing(site: Site, store: ControlStore) -> None:
+    terms = [won(store, "a", str(partition)) for partition in range(12)]
+    site.age(EXPIRATION_S + 5, "3")
+    won(store, "b", "3")
+    assert store.renew(terms) == [term for term in terms if term.partition_id != "3"]
+
+
+def test_an_earlier_term_of_the_same_owner_is_not_renewed(site: Site, store: ControlStore) -> None:
+    first = won(store)
+    site.age(EXPIRATION_S + 5)
+    second = won(store)
+    before = store.ownerships()[0].etag
+    assert store.renew([first]) == []
+    assert store.ownerships()[0].etag == before
+    assert store.renew([first, second]) == [second]
+
+
+def test_renewing_nothing_asks_nothing(store: ControlStore) -> None:
+    store.close()
+    assert store.renew([]) == []
+
+
+def test_every_change_of_a_row_changes_its_etag(store: ControlStore) -> None:
+    term = won(store)
+    claimed = store.ownerships()[0].etag
+    store.renew([term])
+    renewed = store.ownerships()[0].etag
+    store.release(term)
+    assert len({claimed, renewed, store.ownerships()[0].etag}) == 3
+
+
+def test_a_released_partition_keeps_its_epoch(store: ControlStore) -> None:
+    term = won(store)
+    assert store.release(term)
+    [ownership] = store.ownerships()
+    assert (ownership.owner_id, ownership.epoch) == ("", term.epoch)
+
+
+def test_a_released_partition_can_be_claimed_at_once(store: ControlStore) -> None:
+    store.release(won(store))
+    assert claim(store, "b") == Term("0", "b", 2)
+
+
+def test_a_late_release_changes_nothing(site: Site, store: ControlStore) -> None:
+    late = won(store)
+    site.age(EXPIRATION_S + 5)
+    won(store)
+    before = store.ownerships()[0].etag
+    assert not store.release(late)
+    assert not store.release(Term("99", "a", 1))
+    assert store.ownerships()[0].etag == before
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_makes_a_checkpoint_without_a_position(store: ControlStore) -> None:
+    assert store.load_checkpoint("0") is None
+    won(store)
+    assert (stored(store).sequence_number, stored(store).offset, stored(store).epoch) == (None, None, 1)
+
+
+def test_what_is_saved_is_loaded(store: ControlStore) -> None:
+    saved = at(2**62, won(store).epoch, offset="geo:1:2", rows_error_count=3, hub_created_at_s=1700000000.123)
+    store.save_checkpoint(saved)
+    loaded = stored(store)
+    assert replace(loaded, updated_at_s=None) == saved
+    assert loaded.updated_at_s is not None
+    assert store.checkpoints() == [loaded]
+
+
+def test_a_late_checkpoint_of_an_old_epoch_is_refused(store: ControlStore) -> None:
+    late = won(store)
+    store.save_checkpoint(at(10, late.epoch))
+    store.release(late)
+    won(store, "b")
+    with pytest.raises(OwnershipLost, match="epoch 2 owns"):
+        store.save_checkpoint(at(11, late.epoch))
+    assert (stored(store).sequence_number, stored(store).epoch) == (10, 2)
+
+
+def test_a_checkpoint_that_moves_back_is_refused(store: ControlStore) -> None:
+    epoch = won(store).epoch
+    store.save_checkpoint(at(10, epoch))
+    for back in (at(9, epoch), at(None, epoch), at(9, epoch + 1)):
+        with pytest.raises(CheckpointMovedBack):
+            store.save_checkpoint(back)
+    assert stored(store).sequence_number == 10
+
+
+def test_the_same_position_can_be_written_with_another_error_count(store: ControlStore) -> None:
+    epoch = won(store).epoch
+    store.save_checkpoint(at(10, epoch))
+    store.save_checkpoint(at(10, epoch, rows_error_count=2))
+    assert stored(store).rows_error_count == 2
+
+
+def test_an_operator_who_holds_the_partition_can_move_it_anywhere(store: ControlStore) -> None:
+    epoch = won(store).epoch
+    store.save_checkpoint(at(10, epoch))
+    store.move_checkpoint(at(3, epoch))
+    assert stored(store).sequence_number == 3
+    store.move_checkpoint(at(None, epoch))
+    assert stored(store).sequence_number is None
+
+
+def test_an_operator_of_an_old_epoch_moves_nothing(store: ControlStore) -> None:
+    store.release(won(store))
+    won(store, "b")
+    with pytest.raises(OwnershipLost):
+        store.move_checkpoint(at(3, 1))
+
+
+def test_a_position_that_is_no_number_is_not_guessed(site: Site, store: ControlStore) -> None:
+    if site.settings.store == "postgres":
+        pytest.skip("Postgres stores only numbers there")
+    won(store)
+    site.sql("UPDATE evsup_checkpoint SET sequence_number = 'twelve'")
+    with pytest.raises(DataRefused, match="twelve"):
+        store.load_checkpoint("0")
+
+
+def test_a_legacy_row_without_an_offset_loads(store: ControlStore) -> None:
+    store.save_checkpoint(at(10, won(store).epoch, offset=None))
+    assert (stored(store).sequence_number, stored(store).offset) == (10, None)
+
+
+# --- heartbeats -------------------------------------------------------------------------------------------------------
+
+
+ROW = SupervisorRow("a", "host", 4711, None, "0.1.0")
+
+
+def test_a_heartbeat_is_seen_until_it_is_retired(store: ControlStore) -> None:
+    store.heartbeat(ROW)
+    store.heartbeat(replace(ROW, owner_id="b", capacity=4))
+    store.heartbeat(replace(ROW, pid=12))
+    assert [replace(row, age_s=0.0) for row in store.supervisors()] == [
+        replace(ROW, pid=12),
+        replace(ROW, owner_id="b", capacity=4),
+    ]
+    assert all(0 <= row.age_s < 5 for row in store.supervisors())
+    store.retire("a")
+    assert [row.owner_id for row in store.supervisors()] == ["b"]
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_initialising_again_changes_nothing(site: Site, store: ControlStore) -> None:
+    term = won(store)
+    all_at_once([site.open().initialise for _ in range(4)])
+    store.check()
+    assert store.ownerships()[0].epoch == term.epoch
+
+
+def test_tables_of_a_newer_version_are_refused(site: Site, store: ControlStore) -> None:
+    site.sql("UPDATE evsup_schema SET version = 2")
+    try:
+        for call in (store.check, store.initialise):
+            with pytest.raises(ConfigurationError, match=r"version 2.*Upgrade evsup"):
+                call()
+    finally:
+        site.sql("UPDATE evsup_schema SET version = 1")
+
+
+def test_a_missing_table_is_named_with_the_command_that_makes_it(site: Site, store: ControlStore) -> None:
+    site.sql("ALTER TABLE evsup_supervisor RENAME TO elsewhere")
+    try:
+        with pytest.raises(ConfigurationError, match=r"evsup_supervisor.*evsup init"):
+            store.check()
+    finally:
+        site.sql("ALTER TABLE elsewhere RENAME TO evsup_supervisor")
+
+
+def test_a_closed_store_is_unavailable(store: ControlStore) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        store.ownerships()

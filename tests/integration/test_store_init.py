@@ -1,0 +1,74 @@
+"""`evsup init`, without and with its flags."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from scripts.localcloud.postgres import Postgres
+from shared.errors import UsageError
+from shared.settings import ControlSettings
+from shared.store import schema
+from shared.store.open import open_database
+from supervisor.commands.init import init
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run the command with settings that are complete."""
+    key = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.p8").touch(mode=0o600)
+    (tmp_path / "key.p8").write_bytes(key)
+    path = tmp_path / "settings.env"
+    path.write_text(
+        "EVENTHUB_NAMESPACE=ns.servicebus.windows.net\nEVENTHUB_NAME=hub\n"
+        "SNOWFLAKE_ACCOUNT=myorg-acc\nSNOWFLAKE_USER=EVSUP\n"
+        f"SNOWFLAKE_PRIVATE_KEY_FILE={tmp_path / 'key.p8'}\n"
+        "SNOWFLAKE_DATABASE=EVENTS\nSNOWFLAKE_SCHEMA=PUBLIC\nSNOWFLAKE_TABLE=FLIGHTS\n"
+    )
+
+    def invoke(*arguments: str, **environment: str) -> Result:
+        settings = {"CONTROL_SQLITE_PATH": str(tmp_path / "control.db")} | environment
+        return CliRunner().invoke(init, [*arguments, "--env-file", str(path)], env=settings)
+
+    return invoke
+
+
+def test_init_creates_the_tables_and_may_be_repeated(run: Run, tmp_path: Path) -> None:
+    for _ in range(2):
+        result = run()
+        assert (result.exit_code, result.stdout) == (0, ""), result.exception
+    with closing(open_database(ControlSettings(sqlite_path=str(tmp_path / "control.db")))) as database:
+        schema.check(database)
+
+
+def test_init_print_changes_nothing_and_prints_what_creates_the_tables(run: Run, postgres: Postgres) -> None:
+    result = run("--print", CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=postgres.dsn)
+    assert result.exit_code == 0, result.exception
+    with psycopg.connect(postgres.dsn) as session:
+        session.execute("CREATE SCHEMA printed")
+        session.execute("SET LOCAL search_path = printed")
+        session.execute(result.stdout.encode())
+        tables = session.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'printed' ORDER BY 1").fetchall()
+        session.rollback()
+    assert tables == [("evsup_checkpoint",), ("evsup_ownership",), ("evsup_schema",), ("evsup_supervisor",)]
+
+
+def test_init_target_prints_the_snowflake_table_alone(run: Run) -> None:
+    result = run("--target", "--print")
+    assert result.stdout.startswith('CREATE TABLE IF NOT EXISTS "EVENTS"."PUBLIC"."FLIGHTS"')
+    assert "evsup_" not in result.stdout
+
+
+def test_init_target_does_not_pretend_to_create_the_table(run: Run, tmp_path: Path) -> None:
+    result = run("--target")
+    assert isinstance(result.exception, UsageError)
+    assert "evsup init --target --print" in result.exception.fix
+    assert not (tmp_path / "control.db").exists()

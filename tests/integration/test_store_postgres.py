@@ -1,0 +1,305 @@
+"""Postgres only: what the network, the server and its administrator can do to the control store."""
+
+import os
+import re
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from time import monotonic
+
+import psycopg
+import pytest
+
+from scripts.localcloud.postgres import HOST, Postgres
+from shared.clock import Deadline
+from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
+from shared.secret import Secret
+from shared.settings import ControlSettings
+from shared.store import postgres as postgres_store
+from shared.store.base import ControlStore
+from shared.store.open import open_store
+from shared.store.postgres import PostgresDatabase
+from shared.store.relational import RelationalStore
+from shared.store.types import Checkpoint, Term
+from tests.integration.conftest import EXPIRATION_S, Site, a_group
+
+
+@pytest.fixture
+def site(postgres_settings: ControlSettings) -> Iterator[Site]:
+    made = Site(postgres_settings)
+    made.open().initialise()
+    yield made
+    for store in made.stores:
+        store.close()
+
+
+def elsewhere(site: Site, dsn: str) -> ControlStore:
+    """A store object that reaches the database, or not, by another connection string."""
+    site.stores.append(open_store(ControlSettings(store="postgres", postgres_dsn=Secret(dsn)), site.group, 60.0))
+    return site.stores[-1]
+
+
+def failure(store: ControlStore) -> EvsupError:
+    with pytest.raises(EvsupError) as caught:
+        store.ownerships()
+    return caught.value
+
+
+def sessions(postgres: Postgres) -> list[int]:
+    """The server's processes that serve evsup."""
+    with psycopg.connect(postgres.dsn) as session:
+        rows = session.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'evsup'").fetchall()
+    return [row[0] for row in rows]
+
+
+# --- settings and grants ----------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_password_is_not_permitted_and_not_shown(site: Site, postgres: Postgres) -> None:
+    wrong = "hunter2-é/@"
+    dsn = re.sub(r"postgres:[^@]+@", "postgres:hunter2-%C3%A9%2F%40@", postgres.dsn)
+    error = failure(elsewhere(site, dsn))
+    assert isinstance(error, NotPermitted)
+    assert "password authentication failed" in error.why
+    assert all(part not in f"{error} {error!r}" for part in (wrong, "hunter2", "%C3%A9"))
+    assert error.__suppress_context__
+
+
+def test_an_unknown_database_is_a_configuration_error(site: Site, postgres: Postgres) -> None:
+    error = failure(elsewhere(site, postgres.dsn.replace("/postgres", "/nowhere").replace("//nowhere:", "//postgres:")))
+    assert isinstance(error, ConfigurationError)
+    assert '"nowhere" does not exist' in error.why
+
+
+def test_missing_tables_are_a_configuration_error_that_names_init(site: Site, postgres: Postgres) -> None:
+    error = failure(elsewhere(site, f"{postgres.dsn}?options=-csearch_path%3Dnowhere"))
+    assert isinstance(error, ConfigurationError)
+    assert "evsup init" in error.fix
+
+
+def test_a_missing_grant_is_not_permitted(site: Site, postgres: Postgres) -> None:
+    role, password = f"poor{secrets.token_hex(4)}", secrets.token_hex(8)
+    site.sql(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+    error = failure(elsewhere(site, f"postgresql://{role}:{password}@{HOST}:{postgres.port}/postgres"))
+    assert isinstance(error, NotPermitted)
+    assert "permission denied for table evsup_ownership" in error.why
+
+
+def test_nobody_at_the_address_is_unavailable_at_once(site: Site) -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+    started = monotonic()
+    error = failure(elsewhere(site, f"postgresql://u:p@{HOST}:{port}/db"))
+    assert isinstance(error, StoreUnavailable)
+    assert f"{HOST}:{port}/db" in error.what
+    assert monotonic() - started < 2
+
+
+def test_an_address_that_swallows_connections_fails_in_time(site: Site) -> None:
+    with socket.create_server((HOST, 0), backlog=1) as listener:  # accepts, and never says a word
+        started = monotonic()
+        error = failure(elsewhere(site, f"postgresql://u:p@{HOST}:{listener.getsockname()[1]}/db"))
+    assert isinstance(error, StoreUnavailable)
+    assert monotonic() - started < 15
+
+
+def test_a_database_without_an_encoding_gives_texts(site: Site, postgres: Postgres) -> None:
+    name = f"ascii{secrets.token_hex(4)}"
+    site.sql(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    store = elsewhere(site, postgres.dsn.removesuffix("/postgres") + f"/{name}")
+    store.initialise()
+    assert store.claim("0", "a", EXPIRATION_S) == Term("0", "a", 1)
+    assert store.ownerships()[0].owner_id == "a"
+
+
+# --- connections that break -------------------------------------------------------------------------------------------
+
+
+class Wire:
+    """A proxy in front of Postgres that can cut a connection after COMMIT went out and before its reply comes back."""
+
+    def __init__(self, server_port: int) -> None:
+        self.cut_after_commit = False
+        self._server_port = server_port
+        self._listener = socket.create_server((HOST, 0))
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+        self.port = self._listener.getsockname()[1]
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, server = self._listener.accept()[0], socket.create_connection((HOST, self._server_port))
+                ends = (client, server)
+                self._threads += [threading.Thread(target=self._copy, args=way) for way in (ends, ends[::-1])]
+                for thread in self._threads[-2:]:
+                    thread.start()
+
+    def _copy(self, source: socket.socket, drain: socket.socket) -> None:
+        with suppress(OSError), source:
+            while data := source.recv(65536):
+                if self.cut_after_commit and b"COMMIT\0" in data:
+                    self.cut_after_commit = False
+                    self._commit_unheard(source, drain, data)
+                drain.sendall(data)
+        with suppress(OSError):
+            drain.shutdown(socket.SHUT_RDWR)
+
+    def _commit_unheard(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
+        client.shutdown(socket.SHUT_RDWR)
+        server.sendall(data)
+        raise OSError
+
+
+@contextmanager
+def wired(site: Site, postgres: Postgres) -> Iterator[tuple[ControlStore, Wire]]:
+    wire = Wire(postgres.port)
+    store = elsewhere(site, postgres.dsn.replace(f":{postgres.port}/", f":{wire.port}/"))
+    try:
+        yield store, wire
+    finally:
+        store.close()
+        wire.close()
+
+
+def test_a_claim_whose_reply_was_cut_off_after_commit_gives_the_same_term(site: Site, postgres: Postgres) -> None:
+    with wired(site, postgres) as (store, wire):
+        assert store.ownerships() == []
+        wire.cut_after_commit = True
+        with pytest.raises(StoreUnavailable):
+            store.claim("0", "a", EXPIRATION_S)
+        assert store.claim("0", "a", EXPIRATION_S) == Term("0", "a", 1)
+
+
+def test_a_checkpoint_whose_reply_was_cut_off_can_be_written_again(site: Site, postgres: Postgres) -> None:
+    with wired(site, postgres) as (store, wire):
+        store.claim("0", "a", EXPIRATION_S)
+        wire.cut_after_commit = True
+        with pytest.raises(StoreUnavailable):
+            store.save_checkpoint(Checkpoint("0", 10, "o10", 1))
+        store.save_checkpoint(Checkpoint("0", 10, "o10", 1))
+        assert [checkpoint.sequence_number for checkpoint in store.checkpoints()] == [10]
+
+
+def test_a_terminated_session_is_replaced_unseen(site: Site) -> None:
+    [store] = site.stores
+    for _ in range(2):
+        site.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'evsup'")
+        assert store.ownerships() == []
+
+
+def test_a_frozen_session_is_replaced(site: Site, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_store, "CHECK_S", 0.3)  # of the 1.5 s for a live connection
+    [store] = site.stores
+    frozen = sessions(postgres)
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert store.ownerships() == []
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_statement_without_an_answer_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_store, "CALL_S", 0.5)
+    [store] = site.stores
+    store.claim("0", "a", EXPIRATION_S)
+    assert site.settings.postgres_dsn is not None
+    with psycopg.connect(site.settings.postgres_dsn.reveal()) as holder:
+        holder.execute("SELECT 1 FROM evsup_checkpoint FOR UPDATE")
+        with pytest.raises(StoreUnavailable, match="no answer within"):
+            store.save_checkpoint(Checkpoint("0", 10, "o10", 1))
+    store.save_checkpoint(Checkpoint("0", 10, "o10", 1))
+
+
+def test_the_store_comes_back_with_the_server(site: Site, postgres: Postgres) -> None:
+    [store] = site.stores
+    term = store.claim("0", "a", EXPIRATION_S)
+    assert term is not None
+    postgres.stop_immediately()
+    try:
+        with pytest.raises(StoreUnavailable, match="Connection refused"):
+            store.renew([term])
+    finally:
+        postgres.start()
+    assert store.renew([term]) == [term]
+
+
+def test_nothing_is_left_in_a_session_that_pgbouncer_would_hand_on(site: Site, postgres: Postgres) -> None:
+    database = PostgresDatabase(Secret(postgres.dsn))
+    store = RelationalStore(database, site.group, EXPIRATION_S)
+    for position in range(12):  # psycopg prepares a statement when it has seen it five times
+        store.save_checkpoint(Checkpoint("0", position, None, 1))
+    with database._open_pool().connection() as session:
+        left = [
+            session.execute("SELECT count(*) AS n FROM pg_prepared_statements").fetchone(),
+            session.execute("SELECT current_setting('statement_timeout') AS n").fetchone(),
+            session.execute("SELECT current_setting('lock_timeout') AS n").fetchone(),
+        ]
+    store.close()
+    assert left == [{"n": 0}, {"n": "0"}, {"n": "0"}]
+
+
+# --- races ------------------------------------------------------------------------------------------------------------
+
+
+def test_tables_are_created_once_by_eight_at_once(site: Site, postgres: Postgres) -> None:
+    schema = f"fresh{secrets.token_hex(4)}"
+    site.sql(f"CREATE SCHEMA {schema}")
+    stores = [elsewhere(site, f"{postgres.dsn}?options=-csearch_path%3D{schema}") for _ in range(8)]
+    barrier = threading.Barrier(len(stores))
+
+    def initialise(store: ControlStore) -> None:
+        barrier.wait()
+        store.initialise()
+
+    with ThreadPoolExecutor(len(stores)) as threads:
+        list(threads.map(initialise, stores))
+    stores[0].check()
+
+
+def test_a_claim_that_waited_for_another_owners_whole_term_rises_above_it(site: Site, postgres: Postgres) -> None:
+    [store] = site.stores
+    term = store.claim("0", "a", EXPIRATION_S)
+    assert term is not None
+    store.release(term)
+    row = f"eventhub_name = '{site.group.eventhub_name}'"
+    with psycopg.connect(postgres.dsn) as other, ThreadPoolExecutor(1) as thread:
+        other.execute(f"UPDATE evsup_ownership SET epoch = 2 WHERE {row}".encode())  # noqa: S608
+        other.execute(f"UPDATE evsup_checkpoint SET epoch = 2 WHERE {row}".encode())  # noqa: S608
+        claimed = thread.submit(store.claim, "0", "b", EXPIRATION_S)
+        await_a_blocked_session(postgres)
+        other.commit()
+        assert claimed.result() == Term("0", "b", 3)
+
+
+def await_a_blocked_session(postgres: Postgres) -> None:
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'evsup' AND wait_event_type = 'Lock'"
+    deadline = Deadline.after(5)
+    with psycopg.connect(postgres.dsn, autocommit=True) as session:
+        while not session.execute(waiting).fetchall():
+            assert not deadline.passed()
+
+
+def test_closing_gives_every_session_and_thread_back(site: Site, postgres: Postgres) -> None:
+    site.stores.pop().close()
+    before = threading.active_count()
+    for _ in range(5):
+        store = Site(site.settings, a_group()).open()
+        store.ownerships()
+        store.close()
+    assert threading.active_count() == before
+    with psycopg.connect(postgres.dsn) as session:  # the server sees a closed socket a moment later
+        waiting = "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE application_name = 'evsup'"
+        assert len(session.execute(waiting).fetchall()) <= 1

@@ -1,0 +1,188 @@
+"""The control store as the Azure SDK uses it."""
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from azure.eventhub import LoadBalancingStrategy
+from azure.eventhub._eventprocessor.ownership_manager import OwnershipManager
+
+from shared.errors import CheckpointMovedBack, ConfigurationError, OwnershipLost, StoreUnavailable
+from shared.store.base import ControlStore
+from shared.store.types import Checkpoint
+from tests.integration.conftest import EXPIRATION_S, Site
+
+PARTITIONS = ["0", "1", "2", "3"]
+
+
+def key(store: ControlStore) -> dict[str, Any]:
+    group = store.group
+    return {
+        "fully_qualified_namespace": group.fully_qualified_namespace,
+        "eventhub_name": group.eventhub_name,
+        "consumer_group": group.consumer_group,
+    }
+
+
+def row(store: ControlStore, owner_id: str, **more: Any) -> dict[str, Any]:
+    return key(store) | {"partition_id": "0", "owner_id": owner_id} | more
+
+
+def listed(store: ControlStore) -> dict[str, Any]:
+    [ownership] = store.list_ownership(**key(store))
+    return ownership
+
+
+def position(store: ControlStore, sequence_number: int) -> dict[str, Any]:
+    return key(store) | {"partition_id": "0", "sequence_number": sequence_number, "offset": f"o{sequence_number}"}
+
+
+def processor(
+    store: ControlStore,
+    owner_id: str,
+    strategy: LoadBalancingStrategy = LoadBalancingStrategy.BALANCED,
+    expiration_s: float = EXPIRATION_S,
+) -> OwnershipManager:
+    """The SDK's own balancer, over a hub of four partitions; each call of `claim_ownership` is one of its rounds."""
+    client: Any = SimpleNamespace(
+        _address=SimpleNamespace(hostname=store.group.fully_qualified_namespace),
+        eventhub_name=store.group.eventhub_name,
+        get_partition_ids=lambda: PARTITIONS,
+    )
+    return OwnershipManager(client, store.group.consumer_group, owner_id, store, expiration_s, strategy, None)
+
+
+def test_an_sdk_claim_is_listed_with_a_float_time(store: ControlStore) -> None:
+    [won] = store.claim_ownership([row(store, "sdk")], timeout=3)
+    assert listed(store) == won | {"last_modified_time": pytest.approx(won["last_modified_time"], abs=5)}
+    assert won["last_modified_time"] == pytest.approx(time.time(), abs=5)
+
+
+def test_the_listed_age_is_the_databases_own(site: Site, store: ControlStore) -> None:
+    store.claim_ownership([row(store, "sdk")])
+    site.age(1000)
+    assert time.time() - listed(store)["last_modified_time"] == pytest.approx(1000, abs=5)
+
+
+def test_a_stale_etag_is_left_out_and_never_raises(store: ControlStore) -> None:
+    [first] = store.claim_ownership([row(store, "sdk")])
+    [second] = store.claim_ownership([first])
+    assert second["etag"] != first["etag"]
+    assert store.claim_ownership([first, row(store, "sdk")]) == []
+
+
+def test_an_sdk_renewal_keeps_the_epoch_and_an_sdk_owner_change_raises_it(site: Site, store: ControlStore) -> None:
+    store.claim_ownership([row(store, "sdk")])
+    store.claim_ownership([listed(store)])
+    assert store.ownerships()[0].epoch == 1
+    site.age(EXPIRATION_S + 5)
+    assert store.claim_ownership([listed(store) | {"owner_id": "other"}])
+    assert store.ownerships()[0].epoch == 2
+    assert [checkpoint.epoch for checkpoint in store.checkpoints()] == [2]
+
+
+def test_a_live_partition_of_evsup_is_not_stolen_with_its_etag(store: ControlStore) -> None:
+    term = store.claim("0", "evsup", EXPIRATION_S)
+    assert store.claim_ownership([listed(store) | {"owner_id": "sdk"}]) == []
+    assert term is not None
+    assert store.renew([term]) == [term]
+
+
+def test_an_sdk_release_keeps_the_epoch_and_frees_the_partition(store: ControlStore) -> None:
+    [won] = store.claim_ownership([row(store, "sdk")])
+    store.claim_ownership([won | {"owner_id": ""}])
+    assert (store.ownerships()[0].owner_id, store.ownerships()[0].epoch) == ("", 1)
+    term = store.claim("0", "evsup", EXPIRATION_S)
+    assert term is not None
+    assert term.epoch == 2
+
+
+def test_names_are_compared_without_case_and_other_groups_are_refused(store: ControlStore) -> None:
+    shouted = {name: value.upper() for name, value in key(store).items()}
+    store.claim_ownership([row(store, "sdk") | shouted])
+    assert len(store.list_ownership(**shouted)) == len(store.ownerships()) == 1
+    with pytest.raises(ConfigurationError, match="another consumer group"):
+        store.list_ownership(**key(store) | {"consumer_group": "other"})
+
+
+def test_an_sdk_checkpoint_keeps_what_the_sdk_does_not_know(store: ControlStore) -> None:
+    store.save_checkpoint(Checkpoint("0", 5, "o5", 0, rows_error_count=3, hub_created_at_s=1700000000.0))
+    store.claim_ownership([row(store, "sdk")])
+    store.update_checkpoint(position(store, 7), timeout=3)
+    [checkpoint] = store.checkpoints()
+    assert (checkpoint.sequence_number, checkpoint.offset, checkpoint.epoch) == (7, "o7", 1)
+    assert (checkpoint.rows_error_count, checkpoint.hub_created_at_s) == (3, 1700000000.0)
+    assert store.list_checkpoints(**key(store)) == [position(store, 7)]
+
+
+def test_a_partition_without_a_position_is_not_listed_as_a_checkpoint(store: ControlStore) -> None:
+    store.claim_ownership([row(store, "sdk")])
+    assert store.list_checkpoints(**key(store)) == []
+
+
+def test_a_position_without_an_offset_is_not_given_to_the_sdk(store: ControlStore) -> None:
+    store.save_checkpoint(Checkpoint("0", 5, None, 0))
+    with pytest.raises(ConfigurationError, match="no offset"):
+        store.list_checkpoints(**key(store))
+
+
+def test_an_sdk_client_that_lost_its_partition_cannot_checkpoint(site: Site, store: ControlStore) -> None:
+    store.claim_ownership([row(store, "sdk")])
+    site.age(EXPIRATION_S + 5)
+    site.open().claim("0", "evsup", EXPIRATION_S)
+    with pytest.raises(OwnershipLost):
+        store.update_checkpoint(position(store, 7))
+    assert store.checkpoints()[0].sequence_number is None
+
+
+def test_an_sdk_client_that_never_claimed_cannot_checkpoint(site: Site, store: ControlStore) -> None:
+    store.claim_ownership([row(store, "sdk")])
+    with pytest.raises(OwnershipLost, match="has not claimed"):
+        site.open().update_checkpoint(position(store, 7))
+
+
+def test_an_sdk_client_that_released_cannot_checkpoint(store: ControlStore) -> None:
+    [won] = store.claim_ownership([row(store, "sdk")])
+    store.claim_ownership([won | {"owner_id": ""}])
+    with pytest.raises(OwnershipLost):
+        store.update_checkpoint(position(store, 7))
+
+
+def test_an_sdk_checkpoint_cannot_move_back(store: ControlStore) -> None:
+    store.claim_ownership([row(store, "sdk")])
+    store.update_checkpoint(position(store, 7))
+    with pytest.raises(CheckpointMovedBack):
+        store.update_checkpoint(position(store, 6))
+
+
+def test_a_failing_save_reaches_the_sdk(store: ControlStore) -> None:
+    store.close()
+    with pytest.raises(StoreUnavailable):
+        store.update_checkpoint(position(store, 7))
+
+
+def test_the_azure_sdk_processor_balances_over_the_store(site: Site) -> None:
+    first, second = processor(site.open(), "first"), processor(site.open(), "second")
+    for _ in range(3):
+        first.claim_ownership()
+        second.claim_ownership()
+    owners = [ownership.owner_id for ownership in site.open().ownerships()]
+    assert sorted(owners) == ["first", "first", "second", "second"]
+
+
+def test_an_azure_sdk_processor_steals_only_what_expired(site: Site) -> None:
+    first = processor(site.open(), "first", LoadBalancingStrategy.GREEDY)
+    second = processor(site.open(), "second", LoadBalancingStrategy.GREEDY)
+    assert sorted(first.claim_ownership()) == PARTITIONS
+    assert second.claim_ownership() == []
+    site.age(EXPIRATION_S + 5, "2")
+    assert second.claim_ownership() == ["2"]
+
+
+def test_an_azure_sdk_processor_releases_what_it_closes(site: Site, store: ControlStore) -> None:
+    manager = processor(store, "first", LoadBalancingStrategy.GREEDY)
+    manager.claim_ownership()
+    manager.release_ownership("1")
+    owners = {ownership.partition_id: ownership.owner_id for ownership in store.ownerships()}
+    assert owners == {"0": "first", "1": "", "2": "first", "3": "first"}

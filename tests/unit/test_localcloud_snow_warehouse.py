@@ -1,0 +1,97 @@
+"""Rows are checked against their columns: what fits is stored as it is, what does not is counted and explained."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.localcloud.snow.column import column
+from scripts.localcloud.snow.refusal import Refusal
+from scripts.localcloud.snow.warehouse import Table, Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TABLE = Table(
+    "DB",
+    "PUBLIC",
+    "T",
+    (
+        column("K", "NUMBER(38,0)", nullable=False),
+        column("V", "VARIANT"),
+        column("S", "VARCHAR(3)"),
+        column("F", "FLOAT"),
+        column("B", "BOOLEAN"),
+        column("AT", "TIMESTAMP_TZ"),
+        column("RAW", "BINARY"),
+    ),
+)
+
+
+@pytest.fixture
+def warehouse() -> Iterator[Warehouse]:
+    opened = Warehouse()
+    opened.create(TABLE)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ({}, "NULL result in a non-nullable column: K"),
+        ({"K": None}, "NULL result in a non-nullable column: K"),
+        ({"K": "seven"}, "Numeric value 'seven' is not recognized, column K"),
+        ({"K": 10**38}, "is not recognized, column K"),
+        ({"K": {"a": 1}}, "is not recognized, column K"),
+        ({"K": 1, "S": "four"}, "String 'four' is too long and would be truncated, column S"),
+        ({"K": 1, "F": "x"}, "Numeric value 'x' is not recognized, column F"),
+        ({"K": 1, "B": "perhaps"}, "Boolean value 'perhaps' is not recognized, column B"),
+        ({"K": 1, "AT": "2026-13-01"}, "Timestamp '2026-13-01' is not recognized, column AT"),
+        ({"K": 1, "AT": "infinity"}, "Timestamp 'infinity' is not recognized, column AT"),
+        ({"K": 1, "RAW": "%%"}, "not a legal base64-encoded value: '%%', column RAW"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_skipped_with_its_reason(
+    warehouse: Warehouse, row: dict[str, object], complaint: str
+) -> None:
+    good = {"K": 1}
+    loaded = warehouse.load(TABLE, b"\n\n".join(json.dumps(one).encode() for one in (good, row, good)))
+    assert (loaded.parsed, loaded.inserted, loaded.errors) == (3, 2, 1)
+    assert loaded.complaint is not None
+    assert complaint in loaded.complaint
+
+
+@pytest.mark.parametrize("line", [b'{"K": 1', b"[1]", b'{"K": 1, "S": "\xff"}', b'{"K": 1, "S": "\\ud800"}'])
+def test_a_line_that_is_no_json_object_is_skipped(warehouse: Warehouse, line: bytes) -> None:
+    loaded = warehouse.load(TABLE, line + b'\n{"K": 2}\n')
+    assert (loaded.parsed, loaded.inserted) == (2, 1)
+    assert loaded.complaint is not None
+    assert loaded.complaint.startswith("Error parsing JSON")
+
+
+@pytest.mark.parametrize(
+    "document",
+    ['{"a":1,"a":2}', "123456789012345678901234567890", "1e400", '"\\u0000"', '"null"', "[]", '{"é":"\U0001f600"}'],
+)
+def test_a_variant_keeps_its_json(warehouse: Warehouse, document: str) -> None:
+    warehouse.load(TABLE, f'{{"K":1,"V":{document}}}'.encode())
+    ((stored,),) = warehouse.query("SELECT v FROM t", "DB", "PUBLIC").rows
+    assert json.loads(stored, object_pairs_hook=list) == json.loads(document, object_pairs_hook=list)
+
+
+def test_columns_match_by_name_without_regard_to_case_in_each_row(warehouse: Warehouse) -> None:
+    warehouse.load(TABLE, b'{"k":1,"v":{"x":1},"other":2}\n{"K":2,"V":null}\n{"v":"y","K":3}')
+    assert warehouse.query("SELECT k, v FROM t ORDER BY k", "DB", "PUBLIC").rows == [
+        [1, '{"x":1}'],
+        [2, None],
+        [3, '"y"'],
+    ]
+
+
+@pytest.mark.parametrize("sql", ["DROP TABLE t", "SELECT 1; SELECT 2", "INSERT INTO t VALUES (1)", "SELEC"])
+def test_a_query_only_reads(warehouse: Warehouse, sql: str) -> None:
+    with pytest.raises(Refusal):
+        warehouse.query(sql, "DB", "PUBLIC")

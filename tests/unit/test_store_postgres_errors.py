@@ -1,0 +1,60 @@
+import psycopg
+import pytest
+from psycopg import errors
+
+from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
+from shared.secret import Secret
+from shared.store.dsn import parse
+from shared.store.postgres_errors import of_connecting, of_running
+
+DSN = parse(Secret("postgresql://u:hush@h/db"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('FATAL:  password authentication failed for user "u"', NotPermitted),
+        ("fe_sendauth: no password supplied", NotPermitted),
+        ('FATAL:  no pg_hba.conf entry for host "1.2.3.4", user "u", database "db", no encryption', NotPermitted),
+        ('FATAL:  role "u" does not exist', NotPermitted),
+        ('FATAL:  permission denied for database "db"', NotPermitted),
+        ('FATAL:  database "db" does not exist', ConfigurationError),
+        ('invalid sslmode value: "maybe"', ConfigurationError),
+        ('root certificate file "/x" does not exist', ConfigurationError),
+        ("SSL error: certificate verify failed", ConfigurationError),
+        ("server does not support SSL, but SSL was required", ConfigurationError),
+        ("FATAL:  the database system is starting up", StoreUnavailable),
+        ("Connection refused", StoreUnavailable),
+        ("Is this hush?", StoreUnavailable),
+    ],
+)
+def test_a_refused_connection_is_told_apart_by_its_text(text: str, kind: type[EvsupError]) -> None:
+    error = of_connecting(psycopg.OperationalError(text), DSN)
+    assert type(error) is kind
+    assert "hush" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (errors.InvalidPassword, NotPermitted),
+        (errors.InsufficientPrivilege, NotPermitted),
+        (errors.InvalidCatalogName, ConfigurationError),
+        (errors.UndefinedTable, ConfigurationError),
+        (errors.UndefinedColumn, ConfigurationError),
+        (errors.InvalidSchemaName, ConfigurationError),
+        (errors.ReadOnlySqlTransaction, StoreUnavailable),
+        (errors.QueryCanceled, StoreUnavailable),
+        (errors.LockNotAvailable, StoreUnavailable),
+        (errors.DeadlockDetected, StoreUnavailable),
+        (errors.AdminShutdown, StoreUnavailable),
+        (errors.IdleInTransactionSessionTimeout, StoreUnavailable),
+        (errors.DiskFull, StoreUnavailable),
+        (psycopg.OperationalError, StoreUnavailable),
+        (errors.NumericValueOutOfRange, Bug),
+        (errors.SyntaxError, Bug),
+        (errors.NotNullViolation, Bug),
+    ],
+)
+def test_a_failed_statement_is_told_apart_by_its_sqlstate(raised: type[psycopg.Error], kind: type[EvsupError]) -> None:
+    assert type(of_running(raised("text"), DSN)) is kind
