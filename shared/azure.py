@@ -32,6 +32,9 @@ AUTH_TIMEOUT_S = 20  # the SDK's 60 would use up the whole minute in which a sta
 # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_consumer.py
 SOCKET_SILENCE_S = 0.01
 
+# A link says it in words, the management node by status alone: the SDK loses its description.
+NOT_FOUND = ("could not be found", "not-found", "Status code: 404")
+
 
 @dataclass(frozen=True, slots=True)
 class HubFacts:
@@ -212,7 +215,7 @@ def _unavailable(what: str, why: str, group: ConsumerGroup) -> EvsupError:
 _TRANSLATIONS = (
     (lambda _, text: "link:stolen" in text or "higher epoch" in text, _ownership_lost),
     (lambda _, text: "supplied sequence number" in text or "supplied offset" in text, _out_of_range),
-    (lambda _, text: "could not be found" in text or "not-found" in text, _not_found),
+    (lambda _, text: any(sign in text for sign in NOT_FOUND), _not_found),
     (
         lambda error, text: (
             isinstance(error, AuthenticationError | ClientAuthenticationError) or "unauthorized-access" in text

@@ -74,6 +74,11 @@ def flush(timeout_s: float = LAST_FLUSH_S) -> bool:
     return _stderr is None or _stderr.flush(timeout_s)
 
 
+def relay(line: str) -> None:
+    """Pass on a line that another process has rendered and masked already: a worker's, through its supervisor."""
+    _opened(None).write(line)
+
+
 def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Processor: keys and values as they may be shown."""
     return {key: _shown(key, value, _DEEPEST) for key, value in event.items()}

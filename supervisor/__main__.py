@@ -1,6 +1,33 @@
-"""`python -m supervisor` and the console script `evsup`."""
+"""`python -m supervisor` and the console script `evsup`.
 
-from supervisor.cli import main
+Nothing heavy is imported at the top: workers import this module again when they boot, and the imports of the command
+line take a second, in which a signal would find Python's own handlers.
+"""
+
+import os
+import sys
+
+from supervisor import signals
+
+STANDARD_DESCRIPTORS = 3
+
+
+def main() -> None:
+    """Run the command line."""
+    _open_standard_descriptors()
+    if "start" in sys.argv[1:]:
+        signals.leave_when_told()
+    from supervisor.cli import main as run
+
+    run()
+
+
+def _open_standard_descriptors() -> None:
+    """Put /dev/null where `2>&-` left nothing: the next file opened, a database say, would get the log's descriptor."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < STANDARD_DESCRIPTORS:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+
 
 if __name__ == "__main__":
     main()

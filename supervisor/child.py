@@ -3,18 +3,22 @@
 import os
 import signal
 from collections import deque
-from multiprocessing import get_context
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING
 
 import worker.main
 from shared import errors
 from shared.clock import Deadline
 from shared.errors import EvsupError, ProtocolError, WorkerCrashed, WorkerHung, WorkerKilled
-from shared.log import get_logger
+from shared.log import relay
 from shared.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
 from shared.pipe import MessagePipe
+from shared.secret import mask
 from shared.store.types import Term
 from supervisor.rate import Rate
+from supervisor.signals import HANDLED
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -30,7 +34,6 @@ READ_BYTES = 64 * 1024
 # forkserver: the kernel's parent-death signal would follow the fork server instead of the supervisor.
 # https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
 _spawn = get_context("spawn")
-log = get_logger()
 
 
 class Child:
@@ -58,7 +61,8 @@ class Child:
         self.process: BaseProcess = _spawn.Process(
             target=worker.main.run, args=(boot, theirs, their_stderr), name=f"evsup-worker-{term.partition_id}"
         )
-        self.process.start()
+        with held_back():
+            self.process.start()
         theirs.close()
         their_stderr.close()
         self.pid = self.process.pid or 0
@@ -175,16 +179,23 @@ class Child:
                 return
             *lines, self._stderr_rest = (self._stderr_rest + piece).split(b"\n")
             for line in lines:
-                self.stderr_lines.append(line.decode(errors="replace"))
-                forward(line + b"\n")
+                text = mask(line.decode(errors="replace"))  # of native code, say: ours is masked already
+                self.stderr_lines.append(text)
+                relay(text)
 
 
-def forward(line: bytes) -> None:
-    """Write a worker's line to our stderr; a stderr that is gone or full must not stop the supervisor."""
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Block the daemon's signals; a process started meanwhile is born so.
+
+    A signal to the group must not end a worker that has not come to the point where it ignores it.
+    """
+    resource_tracker.ensure_running()  # the first start would do it, and unblock signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        os.write(2, line)
-    except OSError:
-        return
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _error_of(report: Failed) -> EvsupError:

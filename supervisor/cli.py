@@ -52,8 +52,5 @@ def main() -> None:
 
 
 def _say(text: str) -> None:
-    log.flush()  # the reason is the last line
-    try:
-        click.echo(text, err=True)
-    except OSError:
-        return
+    log.relay(text)  # behind all that was logged: the reason is the last line
+    log.flush()

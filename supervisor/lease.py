@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from shared.clock import Clock, Deadline, jittered, monotonic
-from shared.errors import EvsupError, OwnershipLost, ServiceUnavailable
+from shared.errors import Bug, EvsupError, OwnershipLost, ServiceUnavailable
 from shared.log import get_logger
 from shared.settings import EventHubSettings
 from shared.store.base import ControlStore
@@ -127,8 +127,8 @@ class LeaseKeeper:
         while self._obey(pause_s):
             try:
                 pause_s = self.step()
-            except EvsupError as error:
-                self._tell(Broken(error))
+            except Exception as error:  # noqa: BLE001 (a thread that ends without a word would let the leases run out)
+                self._tell(Broken(_as_ours(error)))
                 pause_s = RETRY_S
         self._retire()
 
@@ -165,6 +165,7 @@ class LeaseKeeper:
         plan = balance.plan(
             self._partition_ids,
             self._store.ownerships(),
+            self._me.owner_id,
             held,
             self._me.capacity,
             settings.ownership_expiration,
@@ -217,6 +218,12 @@ class LeaseKeeper:
     def _tell(self, event: LeaseEvent) -> None:
         self._events.append(event)
         os.eventfd_write(self._wakeup, 1)
+
+
+def _as_ours(error: Exception) -> EvsupError:
+    if isinstance(error, EvsupError):
+        return error
+    return Bug("The leases cannot be kept", f"{type(error).__name__}: {error}")
 
 
 def trust_window_s(expiration_s: float) -> float:

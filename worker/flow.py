@@ -88,8 +88,12 @@ class Flow:
 
     def due_s(self, now_s: float) -> float:
         """The moment when a turn has something to do although nothing woke it."""
-        retry = self._saturated.until_s if self._waiting and self._has_room() else now_s + IDLE_POLL_S
-        return min(retry, self._poll_due_s, now_s + POLL_S)
+        due_s = now_s + POLL_S
+        if not self._poll.is_busy:  # one that runs wakes us at its end; its next moment may be long over
+            due_s = min(due_s, self._poll_due_s)
+        if self._waiting and self._has_room():
+            due_s = min(due_s, self._saturated.until_s)
+        return due_s
 
     def turn(self, now_s: float) -> None:
         """Move everything one step on. Raises the first thing that is wrong; after that the flow is over."""

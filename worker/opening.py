@@ -33,8 +33,8 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
     """
     channel.probe()
     with EventHubClient(settings.eventhub) as hub:
-        partition = hub.partition(term.partition_id)
         progress = channel.open()
+        partition = hub.partition(term.partition_id)  # after the channel: while that blocks, the partition moves on
         stored = store.load_checkpoint(term.partition_id)
         if progress.rows_error_count > (stored.rows_error_count if stored else 0):
             raise rejected(progress, stored.rows_error_count if stored else 0)

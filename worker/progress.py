@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import DataRefused, OwnershipLost, RowsRejected, SinkUnavailable
+from shared.errors import Bug, DataRefused, OwnershipLost, RowsRejected, SinkUnavailable
 
 SUCCESS = "SUCCESS"
+TOKEN_NAMES = ("latest_committed_offset_token", "latest_offset_token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,13 @@ class Progress:
 def read_progress(status: Any) -> Progress:
     """A `ChannelStatus` of any SDK version: attributes were renamed and added between them.
 
-    Raises `DataRefused` when the token is not a number, so not one of ours.
+    Raises `DataRefused` when the token is not a number, so not one of ours, and `Bug` when there is no such attribute:
+    "no token" would mean a fresh channel, and everything in the table would come again.
     """
-    token = _first(status, "latest_committed_offset_token", "latest_offset_token")
+    if not any(hasattr(status, name) for name in TOKEN_NAMES):
+        raise Bug(f"A {type(status).__name__} of the streaming SDK has no offset token", ", ".join(dir(status)))
     return Progress(
-        _parsed(token),
+        _parsed(_first(status, *TOKEN_NAMES)),
         int(_first(status, "rows_error_count", "rows_error") or 0),
         str(_first(status, "status_code", "channel_status_code") or SUCCESS),
         _first(status, "last_error_message"),

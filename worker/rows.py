@@ -135,7 +135,7 @@ def _value_body(message: Any) -> tuple[msgspec.Raw | None, bytes | None, str | N
 
 def _system_properties(annotations: dict[Any, Any], properties: Any) -> dict[str, Any] | None:
     fields = NO_SYSTEM_FIELDS if properties is None else _system_fields(properties)
-    if fields == NO_SYSTEM_FIELDS and annotations.keys() <= COLUMN_ANNOTATIONS:
+    if fields == NO_SYSTEM_FIELDS and COLUMN_ANNOTATIONS.issuperset(annotations):
         return None
     extra = {_key(key): _variant(annotations[key]) for key in annotations if key not in COLUMN_ANNOTATIONS}
     extra |= {name: _variant(value) for name, value in zip(SYSTEM_FIELDS, fields, strict=True) if value is not None}

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.errors import (
+    Bug,
     ConfigurationError,
     EvsupError,
     NotPermitted,
@@ -72,6 +73,8 @@ class Channel:
         self._settings, self.name = settings, name
         self._client: Any = None
         self._channel: Any = None
+        self._taken = 0
+        """Rows that `append_row` took of an append which then met a saturated SDK."""
 
     def probe(self) -> None:
         """Raise `SinkUnavailable` within five seconds when nothing listens: the SDK itself tries for minutes."""
@@ -103,9 +106,15 @@ class Channel:
     def append(self, rows: Sequence[Row], start: int, end: int) -> None:
         """Give rows to the SDK, which sends them on its own threads. Returns at once.
 
-        Raises `Saturated` when it took none of them, and a sink error when the channel is gone.
+        Raises `Saturated` when it did not take them: the next append has to be of the same rows. Raises a sink error
+        when the channel is gone.
         """
-        self._guard("Rows cannot be appended", lambda: self._append(rows, str(start), str(end)))
+        try:
+            self._append(rows, str(start), str(end))
+        except Exception as error:
+            if _code(error) in SATURATED:
+                raise Saturated(mask(str(error))) from error
+            raise translated(error, "Rows cannot be appended", self._settings) from error
 
     def progress(self) -> Progress:
         """The channel's status, from a cache that the SDK refreshes about once a second; blocks up to that long."""
@@ -143,8 +152,10 @@ class Channel:
         if hasattr(self._channel, "append_rows"):
             self._channel.append_rows(list(rows), start, end)
             return
-        for row in rows:  # a preview SDK without append_rows: the row's own number is its token
+        for row in rows[self._taken :]:  # a preview SDK without append_rows: the row's own number is its token
             self._channel.append_row(row, str(row["SEQUENCE_NUMBER"]))
+            self._taken += 1
+        self._taken = 0
 
     def _guard(self, what: str, call: Callable[[], Any]) -> Any:
         try:
@@ -162,12 +173,9 @@ def _quietly(close: Callable[[], None]) -> None:
         log.debug("close_failed", reason=mask(str(error)))
 
 
-def translated(error: Exception, what: str, settings: SnowflakeSettings) -> Exception:
-    """The SDK's error as one of ours, or `Saturated`. Codes unknown to this module are a failed sink."""
-    code = getattr(getattr(error, "error_code", None), "value", type(error).__name__)
-    why = mask(str(error))
-    if code in SATURATED:
-        return Saturated(why)
+def translated(error: Exception, what: str, settings: SnowflakeSettings) -> EvsupError:
+    """The SDK's error as one of ours. Codes unknown to this module are a failed sink; no code at all is our bug."""
+    code, why = _code(error), mask(str(error))
     if code == INVALID_CHANNEL and STALE in why:
         return OwnershipLost(what, why, "Another opener took the channel over.")
     if code in REFUSED:
@@ -184,7 +192,13 @@ def translated(error: Exception, what: str, settings: SnowflakeSettings) -> Exce
             f"Check that {target} and the pipe {settings.pipe_name} exist and the role may use them; `evsup init"
             " --target --print` shows the table's SQL.",
         )
+    if not hasattr(error, "error_code") and not isinstance(error, OSError):
+        return Bug(what, f"{code}: {why}")
     return SinkUnavailable(what, f"{code}: {why}", "Start again; the channel resumes after its committed token.")
+
+
+def _code(error: Exception) -> str:
+    return str(getattr(getattr(error, "error_code", None), "value", type(error).__name__))
 
 
 def client_properties(settings: SnowflakeSettings) -> dict[str, str]:

@@ -20,30 +20,16 @@ from scripts.localcloud.postgres import Postgres
 from scripts.localcloud.service import Service
 from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.certificate import write_private
+from shared.settings import SnowflakeSettings
+from shared.snowflake import create_table_sql
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 ACCOUNT, USER, ROLE = "LOCALCLOUD", "EVSUP", "EVSUP_LOADER"
 DATABASE, SCHEMA, TABLE = "EVSUP", "PUBLIC", "EVENTS"
+TARGET = SnowflakeSettings(account=ACCOUNT, user=USER, role=ROLE, database=DATABASE, schema=SCHEMA, table=TABLE)
 KEY_NAME = "listen"
-
-# The envelope of docs: one row an event.
-COLUMNS = (
-    ("PAYLOAD", "VARIANT"),
-    ("PARTITION_ID", "VARCHAR"),
-    ("SEQUENCE_NUMBER", "NUMBER(38,0)"),
-    ("OFFSET", "VARCHAR"),
-    ("ENQUEUED_TIME", "TIMESTAMP_TZ"),
-    ("PARTITION_KEY", "VARCHAR"),
-    ("PROPERTIES", "VARIANT"),
-    ("SYSTEM_PROPERTIES", "VARIANT"),
-    ("CONTENT_TYPE", "VARCHAR"),
-    ("MESSAGE_ID", "VARCHAR"),
-    ("CORRELATION_ID", "VARCHAR"),
-    ("RAW_BODY", "BINARY"),
-    ("DECODE_ERROR", "VARCHAR"),
-)
 
 # With the first three the SDK sends rows inline; without them it uploads files to a cloud stage under load.
 STREAMING_PROPERTIES = {
@@ -168,7 +154,7 @@ class LocalCloud:
         private, public = key_pair()
         write_private(self.private_key_file, private)
         self.snow.register_user(ACCOUNT, USER, public, [ROLE])
-        self.snow.create_table((DATABASE, SCHEMA, TABLE), COLUMNS)
+        self.snow.execute_create_table(create_table_sql(TARGET))
 
 
 def key_pair() -> tuple[bytes, str]:
