@@ -1,6 +1,7 @@
 """The process of one worker, from its first line to its exit code."""
 
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 LAST_WORD_S = 2.0
+# Decoding events allocates containers that hardly ever form cycles; the default of 700 makes the collector look at them
+# so often that it costs a tenth of the receiver's CPU (measured: 83 µs an event with 700, 72 with 10,000 and a freeze).
+# https://docs.python.org/3/library/gc.html#gc.freeze
+GC_THRESHOLD = 10_000
 IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 logger = log.get_logger()
@@ -76,6 +81,8 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
     )
     store = open_store(settings.control, group, settings.eventhub.ownership_expiration)
     worker = Worker(settings, term, boot.lease, messages, channel, store)
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
     guard.watch(lambda: worker.trusted_until_s)
     try:
         worker.run()
