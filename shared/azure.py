@@ -168,7 +168,7 @@ def translated(error: Exception, what: str, group: ConsumerGroup) -> EvsupError:
     """
     if isinstance(error, EvsupError):
         return error
-    text = mask(f"{type(error).__name__}: {error}")
+    text = " ".join(mask(f"{type(error).__name__}: {error}").split())  # the SDK's has three lines, a reason has one
     for matches, make in _TRANSLATIONS:
         if matches(error, text):
             return make(what, text, group)

@@ -62,5 +62,5 @@ class FrameDecoder(Generic[T]):
     def _decode(self, payload: bytes) -> T:
         try:
             return self._decoder.decode(payload)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolError("A frame on the pipe is no known message", str(error)) from error

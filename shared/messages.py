@@ -1,7 +1,7 @@
 """What supervisor and worker say to each other: one tagged union per direction.
 
 A union is decoded in one place with `match`; a message that is not in it is a `ProtocolError`. Times are moments on
-`CLOCK_MONOTONIC`, which both ends share (shared.clock).
+the clock that both ends share (shared.clock).
 """
 
 from typing import Literal, TypeAlias

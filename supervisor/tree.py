@@ -38,6 +38,7 @@ class Tree:
     def __init__(
         self,
         title: str,
+        signals: SignalInbox,
         keeper: LeaseKeeper,
         directory: Path,
         drain_timeout_s: float,
@@ -48,7 +49,7 @@ class Tree:
         self._title, self._keeper, self._directory = title, keeper, directory
         self._drain_timeout_s, self._partitions_total = drain_timeout_s, partitions_total
         self._describe, self._clock = describe, clock
-        self._signals = SignalInbox()
+        self._signals = signals
         self._children: dict[str, Child] = {}
         self._unowned: tuple[str, ...] = ()
         self._cause: EvsupError | None = None

@@ -85,7 +85,9 @@ class Worker:
     def _wait(self) -> None:
         now_s = self._clock()
         sources: list[Any] = [self._pipe, *(self._flow.wait_for() if self._flow else [self._opening])]
-        due_s = self._report_due_s if self._flow is None else min(self._report_due_s, self._flow.due_s(now_s))
+        due_s = min(self._report_due_s, self.trusted_until_s)
+        if self._flow:
+            due_s = min(due_s, self._flow.due_s(now_s))
         connection.wait(sources, max(0.0, due_s - now_s))
 
     def _obey(self, command: Command) -> None:
@@ -117,9 +119,15 @@ class Worker:
             return
         self._report_due_s = now_s + REPORT_S
         self._pipe.send(self.status(now_s), topic="status")
+        setproctitle(self._title())
+
+    def _title(self) -> str:
+        who = f"evsup worker {self._store.group.eventhub_name} p={self._term.partition_id}"
         marks = self._flow.marks if self._flow else None
-        seq = marks.durable if marks else None
-        setproctitle(f"evsup worker {self._settings.eventhub.name or ''} p={self._term.partition_id} seq={seq}")
+        if marks is None or marks.durable is None:
+            return who
+        lag = "" if marks.last_enqueued is None else f" lag={max(0, marks.last_enqueued - marks.durable)}"
+        return f"{who} seq={marks.durable}{lag}"
 
     def status(self, now_s: float) -> Status:
         """The counters as the supervisor shows them."""

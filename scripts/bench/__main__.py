@@ -38,11 +38,8 @@ def main() -> int:
         cloud.hub.seed("0", options.events, body_bytes=BODY_BYTES)
         raw = _module(cloud, "raw", "0", options.events)
         moved = tree.move(cloud.environment, options.events)
-        waiting = [
-            Line(f"waits for each commit, batches of {batch:,}", _waiting(cloud, options, batch))
-            for batch in WAITING_BATCHES
-        ]
-    _report(Line("raw SDK receive, no sink", raw), Line("evsup, one worker", moved), waiting)
+        waiting = [Line(f"waiting, {batch:,} a batch", _waiting(cloud, options, batch)) for batch in WAITING_BATCHES]
+    _report(Line("raw SDK receive", raw), Line("evsup, one worker", moved), waiting)
     Console().print(
         f"Memory: worker {moved.rss_bytes / MEBIBYTE:.0f} MiB,"
         f" supervisor {moved.supervisor_rss_bytes / MEBIBYTE:.0f} MiB."
