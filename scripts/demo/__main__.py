@@ -1,0 +1,116 @@
+"""`python -m scripts.demo`: exit 0 when every event is in the table once, 1 when not, 130 after Ctrl-C."""
+
+import argparse
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import get_args
+
+from azure.eventhub.exceptions import EventHubError
+
+from scripts.demo import report
+from scripts.demo.daemon import Evsup
+from scripts.demo.demo import Demo
+from scripts.demo.failure import DemoFailed
+from scripts.demo.flights import flights
+from scripts.demo.publisher import Publisher
+from scripts.demo.screen import Screen
+from scripts.demo.table import Table
+from scripts.localcloud.cloud import CloudSettings, LocalCloud, Store
+from scripts.localcloud.service import ServiceError
+from shared.clock import monotonic
+
+PARTITIONS = 4
+LEAST_EVENTS = 100
+INTERRUPTED = 130  # 128 + SIGINT, as shells say
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+ABOUT = """\
+Flights that left New York in January 2013 go through Event Hubs into Snowflake, \
+and one worker is killed on the way. \
+Both services are stand-ins on this machine; the SDKs that talk to them are the real ones."""
+
+
+def main() -> int:
+    """Play the demo and clean up, whatever happens."""
+    options = _parser().parse_args()
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # what matters is raised
+    screen = Screen()
+    try:
+        return _play(screen, options)
+    except KeyboardInterrupt:
+        screen.console.print("\nStopped. Nothing is left running.")
+        return INTERRUPTED
+    except DemoFailed as failure:
+        screen.failed(str(failure))
+        screen.quote(failure.evidence)
+    except (ServiceError, EventHubError, OSError) as error:
+        screen.failed(str(error))
+    return 1
+
+
+def _play(screen: Screen, options: argparse.Namespace) -> int:
+    start_s = monotonic()
+    screen.title("evsup: each event once", ABOUT)
+    with ExitStack() as stack:
+        demo = _set_up(screen, options, stack)
+        proof = demo.run()
+    screen.note(f"It took {monotonic() - start_s:.0f} s. Everything that was started is gone again.")
+    screen.gap()
+    say = screen.done if proof.holds else screen.failed
+    say(report.verdict(proof))
+    return 0 if proof.holds else 1
+
+
+def _set_up(screen: Screen, options: argparse.Namespace, stack: ExitStack) -> Demo:
+    directory = Path(tempfile.mkdtemp(prefix="evsup-demo-"))
+    if options.keep:
+        stack.callback(screen.note, f"Log, state and control store are kept in {directory}.")
+    else:
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+    screen.act("Start Event Hubs, Snowflake and a control store on this machine")
+    with screen.waiting("starting"):
+        cloud = stack.enter_context(LocalCloud(CloudSettings(PARTITIONS, options.store)))
+    settings = cloud.environment
+    screen.done(f"Event Hubs: hub {cloud.settings.hub} with {PARTITIONS} partitions")
+    screen.done(f"Snowflake: table {settings['SNOWFLAKE_TABLE']}, a commit takes {cloud.settings.commit_delay_s:.0f} s")
+    if "CONTROL_SQLITE_PATH" in settings:
+        settings["CONTROL_SQLITE_PATH"] = str(directory / "control.db")
+    evsup = Evsup(settings, directory)
+    with screen.waiting("evsup init"):
+        screen.done(evsup.init())
+    stack.callback(evsup.kill)
+    publisher = stack.enter_context(Publisher(settings["EVENTHUB_CONNECTION_STRING"]))
+    return Demo(screen, flights(options.events), publisher, evsup, Table(cloud.snow), PARTITIONS)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scripts.demo", description=__doc__)
+    parser.add_argument("--events", type=_count, metavar="N", help="only the first N flights (default: all 27,004)")
+    parser.add_argument("--store", choices=get_args(Store), default="sqlite", help="control store (default: sqlite)")
+    parser.add_argument("--keep", action="store_true", help="keep the directory with the log and the control store")
+    return parser
+
+
+def _count(text: str) -> int:
+    if (count := int(text)) < LEAST_EVENTS:
+        raise argparse.ArgumentTypeError(f"at least {LEAST_EVENTS}")
+    return count
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End the demo; a second Ctrl-C must not end the cleaning up."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The demo, act by act."""
+
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scripts.demo import report
+from scripts.demo.daemon import Evsup
+from scripts.demo.failure import DemoFailed
+from scripts.demo.flights import Flight, airlines
+from scripts.demo.proof import Proof, prove
+from scripts.demo.publisher import PacedPublication, Publisher
+from scripts.demo.screen import Progress, Screen
+from scripts.demo.table import BY_CARRIER, Table
+from scripts.demo.watch import Watch
+from shared.clock import monotonic
+from shared.errors import ExitCode
+from supervisor.status import PartitionStatus, TreeStatus
+
+FIRST_SHARE = 0.4  # of the flights are there before evsup starts; the others come while it runs
+PACE_PER_S = 1200.0
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Everything that the acts need; `run` plays them."""
+
+    screen: Screen
+    flights: Sequence[Flight]
+    publisher: Publisher
+    evsup: Evsup
+    table: Table
+    partitions: int
+
+    def run(self) -> Proof:
+        """Play all acts. Raises `DemoFailed` as soon as something is not as promised."""
+        first = int(len(self.flights) * FIRST_SHARE)
+        self._publish(self.flights[:first])
+        self._start("Start evsup as a user would")
+        with PacedPublication(self.publisher, self.flights[first:], PACE_PER_S) as publication:
+            self._run_to_half()
+            victim = self._kill_one()
+            self._start("Start it again")
+            self._say_where(victim)
+            self._run_to_end(publication)
+        self._drain()
+        proof = self._prove()
+        self._ask()
+        return proof
+
+    @property
+    def _watch(self) -> Watch:
+        return Watch(self.screen, self.evsup, self.table, self.publisher, len(self.flights))
+
+    # --- acts ---------------------------------------------------------------------------------------------------------
+
+    def _publish(self, flights: Sequence[Flight]) -> None:
+        self.screen.act("Publish the first flights with the Azure SDK's EventHubProducerClient")
+        start_s = monotonic()
+        with self.screen.waiting("publishing"):
+            self.publisher.send(flights)
+        self.screen.done(f"{len(flights):,} events in {monotonic() - start_s:.1f} s, the route as partition key")
+        shares = ", ".join(f"{count:,}" for count in self.publisher.published().values())
+        self.screen.done(f"The partitions hold {shares}; more comes while evsup runs")
+
+    def _start(self, title: str) -> None:
+        options = ("--max-partitions", str(self.partitions))
+        self.screen.act(title, " ".join(("evsup", "start", *options)))
+        start_s = monotonic()
+        self.evsup.start(*options)
+        with self.screen.waiting("workers open their channels"):
+            self._watch.until(lambda look: self._all_run(look.tree), "The workers do not run")
+        self.screen.done(f"{self.partitions} workers run after {monotonic() - start_s:.1f} s, one for each partition")
+
+    def _run_to_half(self) -> None:
+        def is_half_way(look: Progress) -> bool:
+            return look.rows >= look.total // 2 and _all_commit(look.tree)
+
+        self._watch.live_until(is_half_way, "Half of the events are not in the table")
+        self.screen.done("Half of the events are in the table, and more are on their way")
+
+    def _kill_one(self) -> PartitionStatus:
+        victim = max(self._tree().partitions, key=lambda one: one.rows_inflight)
+        self.screen.act("Kill a worker half-way", f"kill -9 {victim.pid}")
+        os.kill(victim.pid, signal.SIGKILL)
+        self.screen.done(f"Partition {victim.partition}'s worker died with {_in_flight(victim)} events in flight")
+        took_s = self._require_exit(ExitCode.TEMPORARY, "the tree stops")
+        self.screen.done(f"The whole tree stopped after {took_s:.1f} s: exit code 75, try again")
+        self.screen.done("The last line of its log says why:")
+        self.screen.quote(self.evsup.last_lines(1))
+        self._require_nobody()
+        return victim
+
+    def _say_where(self, victim: PartitionStatus) -> None:
+        self._watch.until(lambda _: self.evsup.opened(victim.partition) is not None, "The log does not tell")
+        if opened := self.evsup.opened(victim.partition):
+            self.screen.done(f"Partition {victim.partition} resumes after {opened.after}: {opened.reason}")
+
+    def _run_to_end(self, publication: PacedPublication) -> None:
+        def is_moved(look: Progress) -> bool:
+            return publication.is_done and look.rows >= look.total and self._is_checkpointed(look.tree)
+
+        self._watch.live_until(is_moved, "Not every event is in the table and checkpointed")
+        self.screen.done("Every event is in the table, every checkpoint at the end of its partition")
+
+    def _drain(self) -> None:
+        self.screen.act("Stop it in order", f"kill -TERM {self._tree().pid}")
+        self.evsup.drain()
+        took_s = self._require_exit(ExitCode.OK, "the tree drains")
+        self.screen.done(f"Drained after {took_s:.1f} s, exit code 0")
+        self._require_nobody()
+
+    def _prove(self) -> Proof:
+        self.screen.act("Count: what Event Hubs took, and what the table holds")
+        proof = prove(self.table, self.flights, self.publisher.published())
+        self.screen.show(report.proof_table(proof))
+        say = self.screen.done if proof.contents.holds else self.screen.failed
+        say(report.contents_line(proof.contents, len(self.flights)))
+        return proof
+
+    def _ask(self) -> None:
+        self.screen.act("Ask the table: which airlines left New York in January 2013, and how late?")
+        self.screen.quote(BY_CARRIER)
+        self.screen.gap()
+        self.screen.show(report.carriers_table(self.table.query(BY_CARRIER), airlines()))
+
+    # --- checks -------------------------------------------------------------------------------------------------------
+
+    def _all_run(self, tree: TreeStatus | None) -> bool:
+        return tree is not None and sum(one.state == "running" for one in tree.partitions) == self.partitions
+
+    def _is_checkpointed(self, tree: TreeStatus | None) -> bool:
+        """Whether each checkpoint is at the last event of its partition."""
+        marks = {one.partition: one.checkpointed for one in tree.partitions} if tree else {}
+        published = self.publisher.published()
+        return all(marks.get(partition) == count - 1 for partition, count in published.items() if count)
+
+    def _tree(self) -> TreeStatus:
+        tree = self.evsup.status()
+        if tree is None:
+            raise DemoFailed("evsup does not run", self.evsup.last_lines())
+        return tree
+
+    def _require_exit(self, expected: ExitCode, doing: str) -> float:
+        with self.screen.waiting(doing):
+            code, took_s = self._watch.until_exit()
+        if code != expected:
+            raise DemoFailed(f"evsup ended with exit code {code} instead of {int(expected)}", self.evsup.last_lines())
+        return took_s
+
+    def _require_nobody(self) -> None:
+        if pids := self.evsup.left_behind():
+            raise DemoFailed(f"Processes of the tree are left: {', '.join(map(str, pids))}", self.evsup.last_lines())
+        self.screen.done("None of its processes is left")
+
+
+def _all_commit(tree: TreeStatus | None) -> bool:
+    """Whether each worker that has read anything knows of a commit."""
+    return tree is not None and all(one.durable is not None for one in tree.partitions if one.received is not None)
+
+
+def _in_flight(victim: PartitionStatus) -> str:
+    """Events that it had read and Snowflake had not committed, as of its last report."""
+    received, durable = (-1 if mark is None else mark for mark in (victim.received, victim.durable))
+    return f"{received - durable:,}"
