@@ -73,6 +73,13 @@ class Status(Message, frozen=True):
     rss_bytes: int = 0
     sent_at_s: float = 0.0
 
+    @property
+    def lag(self) -> int | None:
+        """Events in the partition that are not durable yet, as of the last event received; None before the first."""
+        if self.last_enqueued is None:
+            return None
+        return max(0, self.last_enqueued - (-1 if self.durable is None else self.durable))
+
 
 class Drained(Message, frozen=True):
     """The last word of a worker that drained: everything appended is durable and checkpointed."""

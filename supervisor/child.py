@@ -19,6 +19,7 @@ from shared.secret import mask
 from shared.store.types import Term
 from supervisor.rate import Rate
 from supervisor.signals import HANDLED
+from supervisor.status import PartitionStatus
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -93,6 +94,31 @@ class Child:
     def _send(self, command: Command, topic: str | None = None) -> None:
         self.pipe.send(command, topic)
 
+    def describe(self, now_s: float) -> PartitionStatus:
+        """What the worker's last report says, and how old it is."""
+        status = self.status
+        return PartitionStatus(
+            partition=self.term.partition_id,
+            state="failed" if self.failure else status.state,
+            pid=self.pid,
+            epoch=self.term.epoch,
+            channel=self.opened.channel if self.opened else None,
+            received=status.received,
+            appended=status.appended,
+            durable=status.durable,
+            checkpointed=status.checkpointed,
+            lag=status.lag,
+            rows_per_s=round(self.rate.per_s(), 1),
+            rows_total=status.rows_total,
+            bytes_total=status.bytes_total,
+            rows_inflight=status.rows_inflight,
+            bytes_inflight=status.bytes_inflight,
+            duplicates_total=status.duplicates_total,
+            rss_bytes=status.rss_bytes,
+            reported_at_s=status.sent_at_s,
+            age_s=round(max(0.0, now_s - status.sent_at_s), 1) if status.sent_at_s else 0.0,
+        )
+
     # --- from the worker ----------------------------------------------------------------------------------------------
 
     @property
@@ -158,8 +184,8 @@ class Child:
         if -code in (signal.SIGKILL, signal.SIGTERM):
             return WorkerKilled(
                 f"The worker (pid {self.pid}) was killed by {name}",
-                "from outside: an operator, or the out-of-memory killer",
-                "Start again: it resumes after the last committed row. `dmesg` shows whether memory ran out.",
+                "an operator did it, or the kernel because memory ran out",
+                "Start again: it resumes after the last committed row. `dmesg` shows what the kernel did.",
             )
         return WorkerCrashed(f"The worker (pid {self.pid}) died of {name}", "a fault in native code", "")
 

@@ -2,20 +2,39 @@
 
 import os
 import sys
+from importlib import import_module
 
 import click
 
 from shared import log
 from shared.errors import EvsupError, ExitCode
 from shared.secret import mask
-from supervisor.commands.config import config
-from supervisor.commands.init import init
-from supervisor.commands.start import start
-from supervisor.commands.status import status
 from supervisor.version import VERSION
 
+COMMANDS = ("start", "status", "init", "config")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(click.Group):
+    """The commands, each imported when it is called: `evsup status` has no use for the SDKs.
+
+    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which people meet them."""
+        del ctx  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """`supervisor.commands.<name>` has a command of the same name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"supervisor.commands.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION, prog_name="evsup")
 def evsup() -> None:
     """Move Azure Event Hubs events into Snowflake, each one once.
@@ -23,10 +42,6 @@ def evsup() -> None:
     Settings come from the environment and a .env file; `evsup config` shows them. Exit codes follow sysexits(3):
     0 drained, 64 usage, 65 data refused, 69 unavailable, 70 bug, 75 try again, 77 not permitted, 78 configuration.
     """
-
-
-for command in (start, status, init, config):
-    evsup.add_command(command)
 
 
 def main() -> None:

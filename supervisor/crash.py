@@ -9,7 +9,7 @@ import msgspec
 from shared.log import get_logger
 from shared.secret import mask
 from supervisor.child import Child
-from supervisor.status import PartitionStatus, partition_status
+from supervisor.status import PartitionStatus
 
 KEPT = 20
 log = get_logger()
@@ -40,7 +40,7 @@ def write(directory: Path, child: Child, now_s: float) -> Path | None:
         what=mask(child.failure.what),
         why=mask(child.failure.why),
         fix=child.failure.fix,
-        worker=partition_status(child, now_s),
+        worker=child.describe(now_s),
         stderr=tuple(mask(line) for line in child.stderr_lines),
     )
     path = directory / f"crash-{at:%Y%m%dT%H%M%S.%fZ}-p{child.term.partition_id}.json"

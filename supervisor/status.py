@@ -10,7 +10,6 @@ import msgspec
 
 from shared.errors import ServiceUnavailable
 from shared.log import get_logger
-from supervisor.child import Child
 
 SOCKET_NAME = "status.sock"
 CLIENT_TIMEOUT_S = 5.0
@@ -66,36 +65,6 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     unowned: tuple[str, ...]
     rss_bytes: int
     partitions: tuple[PartitionStatus, ...]
-
-
-def partition_status(child: Child, now_s: float) -> PartitionStatus:
-    """What a child's last report says, and how old it is."""
-    status = child.status
-    return PartitionStatus(
-        partition=child.term.partition_id,
-        state="failed" if child.failure else status.state,
-        pid=child.pid,
-        epoch=child.term.epoch,
-        channel=child.opened.channel if child.opened else None,
-        received=status.received,
-        appended=status.appended,
-        durable=status.durable,
-        checkpointed=status.checkpointed,
-        lag=_lag(status.last_enqueued, status.durable),
-        rows_per_s=round(child.rate.per_s(), 1),
-        rows_total=status.rows_total,
-        bytes_total=status.bytes_total,
-        rows_inflight=status.rows_inflight,
-        bytes_inflight=status.bytes_inflight,
-        duplicates_total=status.duplicates_total,
-        rss_bytes=status.rss_bytes,
-        reported_at_s=status.sent_at_s,
-        age_s=round(max(0.0, now_s - status.sent_at_s), 1) if status.sent_at_s else 0.0,
-    )
-
-
-def _lag(last_enqueued: int | None, durable: int | None) -> int | None:
-    return None if last_enqueued is None else max(0, last_enqueued - (-1 if durable is None else durable))
 
 
 class StatusServer:

@@ -22,7 +22,7 @@ from supervisor import crash
 from supervisor.child import Child
 from supervisor.lease import Broken, Claimed, LeaseKeeper, Lost, Renewed, Unowned
 from supervisor.signals import STOPPING, SignalInbox
-from supervisor.status import TreeStatus, partition_status
+from supervisor.status import TreeStatus
 
 TICK_S = 1.0
 LATE_S = 0.5  # workers end a drain at its deadline themselves; this much later they are told to
@@ -196,7 +196,7 @@ class Tree:
     # --- status -------------------------------------------------------------------------------------------------------
 
     def _described(self, now_s: float) -> TreeStatus:
-        partitions = tuple(partition_status(child, now_s) for child in self._children.values())
+        partitions = tuple(child.describe(now_s) for child in self._children.values())
         return self._describe(
             state="draining" if self._stopping else "running" if partitions else "starting",
             cause=str(self._cause) if self._cause else None,

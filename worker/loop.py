@@ -118,16 +118,14 @@ class Worker:
         if now_s < self._report_due_s:
             return
         self._report_due_s = now_s + REPORT_S
-        self._pipe.send(self.status(now_s), topic="status")
-        setproctitle(self._title())
+        status = self.status(now_s)
+        self._pipe.send(status, topic="status")
+        setproctitle(self._title(status))
 
-    def _title(self) -> str:
-        who = f"evsup worker {self._store.group.eventhub_name} p={self._term.partition_id}"
-        marks = self._flow.marks if self._flow else None
-        if marks is None or marks.durable is None:
-            return who
-        lag = "" if marks.last_enqueued is None else f" lag={max(0, marks.last_enqueued - marks.durable)}"
-        return f"{who} seq={marks.durable}{lag}"
+    def _title(self, status: Status) -> str:
+        position = f" seq={status.durable}" if status.durable is not None else ""
+        lag = f" lag={status.lag}" if status.lag is not None else ""
+        return f"evsup worker {self._store.group.eventhub_name} p={self._term.partition_id}{position}{lag}"
 
     def status(self, now_s: float) -> Status:
         """The counters as the supervisor shows them."""

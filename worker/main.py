@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 LAST_WORD_S = 2.0
+FIRST_CHARS, LAST_CHARS = slice(16_000), slice(-16_000, None)  # of each text of the last word: a frame takes them all
 # Decoding events allocates containers that hardly ever form cycles; the default of 700 makes the collector look at them
 # so often that it costs a tenth of the receiver's CPU (measured: 83 µs an event with 700, 72 with 10,000 and a freeze).
 # https://docs.python.org/3/library/gc.html#gc.freeze
@@ -99,8 +100,17 @@ def _say_failed(error: Exception, messages: MessagePipe[Command]) -> ExitCode:
     )
     lines = "" if isinstance(error, EvsupError) else "".join(traceback.format_exception(error))
     failed = Failed(
-        error=type(known).__name__, what=mask(known.what), why=mask(known.why), fix=known.fix, traceback=mask(lines)
+        error=type(known).__name__,
+        what=_said(known.what),
+        why=_said(known.why),
+        fix=_said(known.fix),
+        traceback=_said(lines, LAST_CHARS),
     )
     logger.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
     messages.send(failed)
     return known.exit_code
+
+
+def _said(text: str, part: slice = FIRST_CHARS) -> str:
+    """As it can travel: masked, in part, and without the lone surrogates that names of files may hold."""
+    return mask(text)[part].encode(errors="replace").decode()

@@ -4,7 +4,6 @@ from shared.errors import ConfigurationError
 from shared.settings import ControlSettings
 from shared.store.base import ControlStore
 from shared.store.database import Database
-from shared.store.postgres import PostgresDatabase
 from shared.store.relational import RelationalStore
 from shared.store.sqlite import SqliteDatabase
 from shared.store.types import ConsumerGroup
@@ -28,4 +27,6 @@ def open_database(settings: ControlSettings) -> Database:
     if settings.postgres_dsn is None:
         what = "CONTROL_STORE=postgres needs CONTROL_POSTGRES_DSN"
         raise ConfigurationError(what, fix="Set it to postgresql://user:password@host:5432/database.")
+    from shared.store.postgres import PostgresDatabase  # half a second of imports that SQLite has no use for
+
     return PostgresDatabase(settings.postgres_dsn)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from shared.config import DEFAULT, Loaded, load
 from shared.variable import VARIABLES, Variable, as_text, shown
+from supervisor import options
 
 NOT_SET = "-"
 WIDEST_SOURCE = 16  # columns; the path of a .env file goes on in the next line
@@ -20,16 +21,11 @@ WIDEST_SOURCE = 16  # columns; the path of a .env file goes on in the next line
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: settings and warnings.")
-@click.option(
-    "--env-file",
-    type=click.Path(path_type=Path),
-    metavar="F",
-    help="Settings file to read first (default: .env in this directory, if it is there).",
-)
+@options.env_file
 def config(*, as_json: bool, env_file: Path | None) -> None:
-    """Show the effective settings and where each came from, secrets masked.
+    """Show the effective settings and their sources.
 
-    Exit code 78, and every fault at once, when they cannot be used.
+    Secrets are masked. Exit code 78, and every fault at once, when they cannot be used.
     """
     loaded = load(env_file)
     if as_json:

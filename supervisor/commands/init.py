@@ -9,17 +9,13 @@ from shared.config import load
 from shared.errors import UsageError
 from shared.store import schema
 from shared.store.open import open_database
+from supervisor import options
 
 
 @click.command()
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL and change nothing.")
 @click.option("--target", is_flag=True, help="The Snowflake table instead of the control tables; needs --print.")
-@click.option(
-    "--env-file",
-    type=click.Path(path_type=Path),
-    metavar="F",
-    help="Settings file to read first (default: .env in this directory, if it is there).",
-)
+@options.env_file
 def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
     """Create the control tables where they are missing. What exists is left as it is."""
     settings = load(env_file).settings

@@ -17,6 +17,7 @@ from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import SupervisorRow
 from shared.vitals import rss_bytes
+from supervisor import options
 from supervisor.lease import LeaseKeeper
 from supervisor.signals import SignalInbox
 from supervisor.state_dir import Lock, prepare, state_dir
@@ -28,11 +29,21 @@ logger = log.get_logger()
 
 
 @click.command()
-@click.option("--max-partitions", type=click.IntRange(min=1), help="Most partitions to claim.  [default: all]")
-@click.option("--drain-timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds.  [default: 30]")
-@click.option("--env-file", type=click.Path(path_type=Path), help="Read this file instead of ./.env.")
+@click.option(
+    "--max-partitions", type=click.IntRange(min=1), metavar="N", help="Most partitions to claim; default: all."
+)
+@click.option(
+    "--drain-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Seconds a drain may take; default: 30.",
+)
+@options.env_file
 def start(max_partitions: int | None, drain_timeout: float | None, env_file: Path | None) -> None:
-    """Claim partitions and run one worker process for each, until SIGTERM or Ctrl-C drains the tree."""
+    """Claim partitions and run a worker process for each.
+
+    Runs in the foreground until SIGTERM or Ctrl-C drains the tree; a second one stops it at once.
+    """
     flags = {"EVSUP_MAX_PARTITIONS": max_partitions, "EVSUP_DRAIN_TIMEOUT": drain_timeout}
     loaded = config.load(env_file, overrides=flags)
     settings = loaded.settings

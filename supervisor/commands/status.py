@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared import config
+from supervisor import options
 from supervisor.state_dir import state_dir
 from supervisor.status import PartitionStatus, TreeStatus, read_status
 
@@ -33,7 +34,7 @@ class Column(NamedTuple):
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--watch", is_flag=True, help="Refresh every second until Ctrl-C.")
-@click.option("--env-file", type=click.Path(path_type=Path), help="Read this file instead of ./.env.")
+@options.env_file
 def status(as_json: bool, watch: bool, env_file: Path | None) -> None:
     """Show the running tree. Exit 0 healthy, 1 degraded, 3 not running."""
     directory = state_dir(config.load_one("EVSUP_STATE_DIR", env_file))
