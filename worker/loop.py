@@ -23,7 +23,7 @@ from worker.background import Background
 from worker.flow import Flow
 from worker.opening import Opening, open_partition
 from worker.sink import Channel
-from worker.source import Position, Source
+from worker.source import Source
 
 REPORT_S = 1.0
 DETACH_S = 1.0  # a drained worker gives the receiver so long to detach its link in order
@@ -156,7 +156,7 @@ class Worker:
         if opening is None or self._drain:
             return
         decided = opening.resume
-        position = Position(decided.after, self._settings.eventhub.starting_position)
+        position = opening.position(self._settings.eventhub.starting_position)
         self._source = Source(self._settings.eventhub, self._term.partition_id, self._term.epoch, position)
         self._flow = Flow(self._settings, opening, self._source, self._channel, self._store)
         self._source.start()

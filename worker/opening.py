@@ -11,6 +11,9 @@ from worker import resume
 from worker.progress import Progress, rejected
 from worker.resume import Resume
 from worker.sink import Channel
+from worker.source import Position
+
+LATEST = "@latest"
 
 log = get_logger()
 
@@ -23,6 +26,10 @@ class Opening:
     progress: Progress
     checkpoint: Checkpoint
     """The stored one under this worker's epoch: what the next one is made from."""
+
+    def position(self, starting_position: str) -> Position:
+        """Where the receiver begins. The end of a partition that never had an event is its beginning."""
+        return Position(self.resume.after, "-1" if starting_position == LATEST else starting_position)
 
 
 def open_partition(settings: Settings, term: Term, channel: Channel, store: ControlStore) -> Opening:
@@ -39,9 +46,18 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         if progress.rows_error_count > (stored.rows_error_count if stored else 0):
             raise rejected(progress, stored.rows_error_count if stored else 0)
         decided = resume.decide(term.partition_id, progress.token, stored, partition, settings.eventhub.on_gap)
+        if decided.after is None and settings.eventhub.starting_position == LATEST and partition.last >= 0:
+            decided, progress = _pinned(channel, partition)
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
     return Opening(decided, progress, _baseline(term, stored, progress, partition))
+
+
+def _pinned(channel: Channel, partition: PartitionFacts) -> tuple[Resume, Progress]:
+    """Make `@latest` a number, and the channel's token: if we ended before the first commit, `@latest` would by then be
+    another event, and what came in between would be skipped.
+    """
+    return Resume(partition.last, f"a fresh partition, from its end on ({LATEST})"), channel.open(partition.last)
 
 
 def _baseline(term: Term, stored: Checkpoint | None, progress: Progress, partition: PartitionFacts) -> Checkpoint:

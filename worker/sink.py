@@ -90,16 +90,20 @@ class Channel:
                 "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
             ) from error
 
-    def open(self) -> Progress:
+    def open(self, token: int | None = None) -> Progress:
         """Open the channel and return its status. Snowflake discards what a previous owner had in flight.
+
+        With `token` the channel's committed token becomes that one. An open before is let go, client and all: a status
+        of the same client may answer from the channel as it was for another second.
 
         Blocks up to 120 s while rows of the previous owner are uncommitted, then takes the channel over by force:
         https://docs.snowflake.com/en/release-notes/clients-drivers/snowpipe-streaming-sdk-2026
         """
         from snowflake.ingest.streaming import StreamingIngestClient
 
+        self.abandon()
         self._client, self._channel, status = self._guard(
-            f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient)
+            f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient, token)
         )
         return read_progress(status)
 
@@ -136,7 +140,7 @@ class Channel:
         if self._client:
             _quietly(lambda: self._client.close(wait_for_flush=False, timeout_seconds=0))
 
-    def _open(self, client_class: Callable[..., Any]) -> tuple[Any, Any, Any]:
+    def _open(self, client_class: Callable[..., Any], token: int | None) -> tuple[Any, Any, Any]:
         settings = self._settings
         client: Any = client_class(
             client_name=f"{self.name}_{os.getpid()}",
@@ -145,7 +149,7 @@ class Channel:
             pipe_name=settings.pipe_name,
             properties=client_properties(settings),
         )
-        channel, status = client.open_channel(self.name)
+        channel, status = client.open_channel(self.name, None if token is None else str(token))
         return client, channel, status
 
     def _append(self, rows: Sequence[Row], start: str, end: str) -> None:

@@ -48,7 +48,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where to begin: after a sequence number, or at `EVENTHUB_STARTING_POSITION` on a fresh partition."""
+    """Where to begin: after a sequence number, or on a fresh partition at its beginning (`-1`) or an ISO 8601 time."""
 
     after: int | None
     fresh: str = "-1"
@@ -60,7 +60,7 @@ class Position:
         """
         if self.after is not None:
             return self.after
-        return self.fresh if self.fresh in ("-1", "@latest") else datetime.fromisoformat(self.fresh)
+        return self.fresh if self.fresh == "-1" else datetime.fromisoformat(self.fresh)
 
 
 class Trouble:
