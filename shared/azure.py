@@ -216,6 +216,7 @@ _TRANSLATIONS = (
     (lambda _, text: "link:stolen" in text or "higher epoch" in text, _ownership_lost),
     (lambda _, text: "supplied sequence number" in text or "supplied offset" in text, _out_of_range),
     (lambda _, text: any(sign in text for sign in NOT_FOUND), _not_found),
+    (lambda _, text: "ExpiredToken" in text, _unavailable),  # a new link brings a new token, or the reason why not
     (
         lambda error, text: (
             isinstance(error, AuthenticationError | ClientAuthenticationError) or "unauthorized-access" in text

@@ -194,20 +194,38 @@ class Child:
             self.failure = error
 
     def _read_stderr(self) -> None:
-        """Pass whole lines on to our stderr, and keep the last ones."""
+        """Pass whole lines on to our stderr, and keep the last ones; a line without an end is cut at 64 KiB."""
         while not self._stderr.closed:
             try:
                 piece = os.read(self._stderr.fileno(), READ_BYTES)
             except BlockingIOError:
                 return
+            *lines, self._stderr_rest = (self._stderr_rest + piece).split(b"\n")
+            if self._stderr_rest and (not piece or len(self._stderr_rest) > READ_BYTES):
+                lines, self._stderr_rest = [*lines, self._stderr_rest], b""
+            for line in lines:
+                self._relay(line)
             if not piece:
                 self._stderr.close()
-                return
-            *lines, self._stderr_rest = (self._stderr_rest + piece).split(b"\n")
-            for line in lines:
-                text = mask(line.decode(errors="replace"))  # of native code, say: ours is masked already
-                self.stderr_lines.append(text)
-                relay(text)
+
+    def _relay(self, line: bytes) -> None:
+        text = mask(line.decode(errors="replace"))  # a native library's, say: ours is masked already
+        self.stderr_lines.append(text)
+        relay(text)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Block the daemon's signals; a process started meanwhile is born so.
+
+    A signal to the group must not end a worker that has not come to the point where it ignores it.
+    """
+    resource_tracker.ensure_running()  # the first start would do it, and unblock signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -226,5 +244,6 @@ def held_back() -> Iterator[None]:
 
 def _error_of(report: Failed) -> EvsupError:
     kind = getattr(errors, report.error, WorkerCrashed)
-    error: EvsupError = kind(report.what, report.why, report.fix)
-    return error
+    if not (isinstance(kind, type) and issubclass(kind, EvsupError)):
+        kind = WorkerCrashed
+    return kind(report.what, report.why, report.fix)

@@ -23,21 +23,20 @@ def state_dir(configured: str | None) -> Path:
 
 
 def prepare(directory: Path) -> None:
-    """Make it, private to this user. A directory that somebody else could have laid out is refused."""
+    """Make it, private to this user. One that is there is left as it is, and refused if others could write into it."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         facts = directory.lstat()
     except OSError as error:
-        raise ConfigurationError(
-            f"The state directory {directory} cannot be used", str(error), "Set EVSUP_STATE_DIR to one that can."
-        ) from error
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
-        raise ConfigurationError(
-            f"The state directory {directory} is not ours",
-            "it is a link, or belongs to another user",
-            "Set EVSUP_STATE_DIR to a directory of this user.",
-        )
-    directory.chmod(0o700)
+        raise unusable(directory, str(error)) from error
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise unusable(directory, "it is a link, belongs to another user, or others may write into it")
+
+
+def unusable(directory: Path, why: str) -> ConfigurationError:
+    """The error for a directory that cannot hold the state."""
+    fix = "Set EVSUP_STATE_DIR to a directory of this user alone."
+    return ConfigurationError(f"The state directory {directory} cannot be used", why, fix)
 
 
 class Lock:
@@ -45,7 +44,10 @@ class Lock:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / LOCK_NAME
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise unusable(directory, str(error)) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

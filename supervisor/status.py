@@ -1,5 +1,6 @@
 """The running tree as one value: shown by `evsup status`, written into crash reports, served over a unix socket."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from shared.log import get_logger
 
 SOCKET_NAME = "status.sock"
 CLIENT_TIMEOUT_S = 5.0
+READ_BYTES = 64 * 1024
 
 TreeState = Literal["starting", "running", "draining"]
 log = get_logger()
@@ -73,13 +75,16 @@ class StatusServer:
     A thread of its own, so that a reader that does not read stops nobody; the loop only replaces the value.
     """
 
-    def __init__(self, directory: Path, read: Callable[[], TreeStatus | None]) -> None:
+    def __init__(self, directory: Path, read: Callable[[], TreeStatus]) -> None:
         self._path = directory / SOCKET_NAME
         self._read = read
         self._path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._socket.bind(str(self._path))
-        self._path.chmod(0o600)
+        mask = os.umask(0o177)  # 0600 from its first moment on
+        try:
+            self._socket.bind(str(self._path))
+        finally:
+            os.umask(mask)
         self._socket.listen(8)
         threading.Thread(target=self._serve, name="status", daemon=True).start()
 
@@ -111,16 +116,19 @@ def read_status(directory: Path) -> TreeStatus | None:
     Raises when a supervisor is there and does not answer.
     """
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.settimeout(CLIENT_TIMEOUT_S)
-            client.connect(str(directory / SOCKET_NAME))
-            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        return msgspec.json.decode(_answer_of(directory / SOCKET_NAME), type=TreeStatus)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
-    except OSError as error:
+    except (OSError, msgspec.DecodeError) as error:
         raise ServiceUnavailable(
             f"The supervisor at {directory / SOCKET_NAME} does not answer",
             str(error),
             "Send it SIGUSR1 and read its log.",
         ) from error
-    return msgspec.json.decode(answer, type=TreeStatus | None)
+
+
+def _answer_of(path: Path) -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(CLIENT_TIMEOUT_S)
+        client.connect(str(path))
+        return b"".join(iter(lambda: client.recv(READ_BYTES), b""))

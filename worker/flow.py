@@ -8,11 +8,9 @@ the committed token is read about once a second and the checkpoint follows behin
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from azure.eventhub import EventData
 
-from shared.clock import backoff_s
 from shared.errors import CommitStalled, SequenceGap, SinkUnavailable, StoreUnavailable
 from shared.log import get_logger
 from shared.settings import Settings
@@ -22,6 +20,7 @@ from worker.background import Background
 from worker.chunks import Chunk, chunked
 from worker.opening import Opening
 from worker.order import Gap, admit
+from worker.pauses import Pauses
 from worker.progress import Progress, verify
 from worker.rows import envelope, sequence_numbers
 from worker.sink import Channel, Saturated
@@ -35,13 +34,6 @@ SAVE_FIRST_S, SAVE_MOST_S = 0.5, 5.0
 SAVE_LIMIT_S = 60.0  # a checkpoint that cannot be written for so long fails the worker
 
 log = get_logger()
-
-
-class HasFileno(Protocol):
-    """What `multiprocessing.connection.wait` can wait for."""
-
-    def fileno(self) -> int:
-        """A file descriptor."""
 
 
 @dataclass(slots=True)
@@ -73,7 +65,7 @@ class Flow:
         self.window = Window(settings.snowflake.max_inflight_rows, settings.snowflake.max_inflight_bytes)
         self._row_of = envelope(opening.checkpoint.partition_id, settings.snowflake.on_decode_error)
         self._waiting: deque[Chunk] = deque()
-        self._poll: Background[Progress] = Background("status")
+        self._poll: Background[Progress | None] = Background("status")
         self._save: Background[Checkpoint] = Background("checkpoint")
         self._poll_due_s = 0.0
         self._saturated = Pauses(SATURATED_FIRST_S, SATURATED_MOST_S)
@@ -82,9 +74,10 @@ class Flow:
 
     # --- for the loop -------------------------------------------------------------------------------------------------
 
-    def wait_for(self) -> list[HasFileno]:
-        """What a turn should be woken by; the source only while there is room for what it has."""
-        return [self._poll, self._save, *([] if self._waiting or self._draining else [self._source])]
+    def wait_for(self) -> list[int]:
+        """File descriptors that a turn should be woken by; the source's only while there is room for what it has."""
+        results = [self._poll.fileno(), self._save.fileno()]
+        return results if self._waiting or self._draining else [*results, self._source.fileno()]
 
     def due_s(self, now_s: float) -> float:
         """The moment when a turn has something to do although nothing woke it."""
@@ -234,26 +227,3 @@ class Flow:
             self._unsavable.over()
             self._saved = saved
             self.marks.checkpointed = saved.sequence_number
-
-
-class Pauses:
-    """A row of failures of one thing: since when, and until when to wait with the next try."""
-
-    def __init__(self, first_s: float, most_s: float) -> None:
-        self._first_s, self._most_s = first_s, most_s
-        self.over()
-
-    def over(self) -> None:
-        """It worked."""
-        self._since_s: float | None = None
-        self._pauses = backoff_s(self._first_s, self._most_s)
-        self.until_s = 0.0
-
-    def again(self, now_s: float) -> None:
-        """It failed."""
-        self._since_s = now_s if self._since_s is None else self._since_s
-        self.until_s = now_s + next(self._pauses)
-
-    def lasted_s(self, now_s: float) -> float:
-        """Seconds since the first failure of the row."""
-        return 0.0 if self._since_s is None else now_s - self._since_s

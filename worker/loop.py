@@ -6,7 +6,6 @@ and while a vendor's call hangs.
 """
 
 from multiprocessing import connection
-from typing import Any
 
 from setproctitle import setproctitle
 
@@ -84,7 +83,7 @@ class Worker:
 
     def _wait(self) -> None:
         now_s = self._clock()
-        sources: list[Any] = [self._pipe, *(self._flow.wait_for() if self._flow else [self._opening])]
+        sources = [self._pipe.fileno(), *(self._flow.wait_for() if self._flow else [self._opening.fileno()])]
         due_s = min(self._report_due_s, self.trusted_until_s)
         if self._flow:
             due_s = min(due_s, self._flow.due_s(now_s))

@@ -6,6 +6,7 @@ from typing import Any
 from shared.errors import Bug, DataRefused, OwnershipLost, RowsRejected, SinkUnavailable
 
 SUCCESS = "SUCCESS"
+SUPERSEDED = "ERR_CHANNEL_HAS_INVALID_CLIENT_SEQUENCER"
 TOKEN_NAMES = ("latest_committed_offset_token", "latest_offset_token")
 
 
@@ -45,6 +46,8 @@ def verify(progress: Progress, durable: int | None, appended: int | None, errors
     `durable` is the token seen last, `appended` the highest sequence number this worker appended (or resumed after),
     `errors_before` the error count of the last checkpoint.
     """
+    if progress.status_code == SUPERSEDED:
+        raise OwnershipLost("Another opener took the channel over", f"status {progress.status_code}")
     if progress.status_code != SUCCESS:
         raise SinkUnavailable(
             "The channel is not valid any more",

@@ -39,6 +39,7 @@ SATURATED = frozenset(
         "HttpRetryableClientError",
     )
 )
+PASSING = SATURATED | {"HttpRetriesExhaustedError", "SfApiInternalServerError"}
 INVALID_CHANNEL = "InvalidChannelError"  # whatever invalidated it; the service's own code stands in the text
 STALE = "STALE_CONTINUATION_TOKEN"
 GONE = "DOES_NOT_EXIST"
@@ -120,10 +121,18 @@ class Channel:
                 raise Saturated(mask(str(error))) from error
             raise translated(error, "Rows cannot be appended", self._settings) from error
 
-    def progress(self) -> Progress:
-        """The channel's status, from a cache that the SDK refreshes about once a second; blocks up to that long."""
-        status = self._guard("The channel's status cannot be read", self._channel.get_channel_status)
-        return read_progress(status)
+    def progress(self) -> Progress | None:
+        """The channel's status, from a cache that the SDK refreshes about once a second; blocks up to that long.
+
+        None when the service could not say for now: ask again, and mind how long nothing was committed.
+        """
+        try:
+            return read_progress(self._channel.get_channel_status())
+        except Exception as error:
+            if _code(error) in PASSING:
+                log.warning("status_unavailable", reason=mask(str(error)))
+                return None
+            raise translated(error, "The channel's status cannot be read", self._settings) from error
 
     def flush_soon(self) -> None:
         """Ask the SDK to send what it has buffered, without waiting for it."""
@@ -164,8 +173,6 @@ class Channel:
     def _guard(self, what: str, call: Callable[[], Any]) -> Any:
         try:
             return call()
-        except EvsupError:
-            raise
         except Exception as error:
             raise translated(error, what, self._settings) from error
 
@@ -179,7 +186,9 @@ def _quietly(close: Callable[[], None]) -> None:
 
 def translated(error: Exception, what: str, settings: SnowflakeSettings) -> EvsupError:
     """The SDK's error as one of ours. Codes unknown to this module are a failed sink; no code at all is our bug."""
-    code, why = _code(error), mask(str(error))
+    if isinstance(error, EvsupError):
+        return error
+    code, why = _code(error), mask(" ".join(str(error).split()))
     if code == INVALID_CHANNEL and STALE in why:
         return OwnershipLost(what, why, "Another opener took the channel over.")
     if code in REFUSED:

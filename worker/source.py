@@ -17,10 +17,11 @@ from typing import Any
 from azure.eventhub import EventData
 
 from shared.azure import EventHubClient, consumer_group, is_passing, translated
-from shared.clock import Deadline, backoff_s, monotonic
+from shared.clock import Deadline, monotonic
 from shared.errors import EvsupError, SourceUnavailable
 from shared.log import get_logger
 from shared.settings import EventHubSettings
+from worker.pauses import Pauses
 
 QUEUED_BATCHES = 4  # enough that neither thread waits for the other in a steady stream; each holds decoded events
 # The SDK keeps the delivery tag of every event for the life of a link (about 100 bytes each, never removed while
@@ -63,14 +64,6 @@ class Position:
         return self.fresh if self.fresh == "-1" else datetime.fromisoformat(self.fresh)
 
 
-class Trouble:
-    """A row of failures without a success between them: how long it may last, and the pauses in it."""
-
-    def __init__(self) -> None:
-        self.limit = Deadline.after(REOPEN_LIMIT_S)
-        self.pauses = backoff_s(REOPEN_FIRST_S, REOPEN_MOST_S)
-
-
 class Source:
     """One receiver of one partition, with the term's epoch as its owner level.
 
@@ -107,6 +100,7 @@ class Source:
         with self._room:
             if self._queue:
                 batch = self._queue.popleft()
+                self._called_back_s = monotonic()  # until now the SDK may have waited for this room
                 self._room.notify()
                 return batch
             self._clear_wakeup()
@@ -129,8 +123,8 @@ class Source:
         with self._room:
             self._queue.clear()
             self._room.notify_all()
-        if self._client:
-            self._client.sdk.close()
+        if self._client:  # on a thread of its own: closing shakes hands with a hub that may not answer
+            threading.Thread(target=self._client.sdk.close, name="receiver-close", daemon=True).start()
 
     def join(self, deadline: Deadline) -> None:
         """Wait for the receiver thread, so that the link is detached in order."""
@@ -139,20 +133,22 @@ class Source:
     # --- the receiver thread ------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        trouble = Trouble()
+        trouble = Pauses(REOPEN_FIRST_S, REOPEN_MOST_S)
         while not self._stopping.is_set():
             opened_s = monotonic()
             error = self._receive_until_closed()
-            if error is None or self._events_on_link or monotonic() - opened_s > REOPEN_LIMIT_S:
-                trouble = Trouble()
+            now_s = monotonic()
+            if self._events_on_link or now_s - opened_s > REOPEN_LIMIT_S:
+                trouble.over()
             if error is None:
                 continue
-            if not is_passing(error) or trouble.limit.passed():
+            trouble.again(now_s)
+            if not is_passing(error) or trouble.lasted_s(now_s) >= REOPEN_LIMIT_S:
                 self._error = error
                 os.eventfd_write(self._wakeup, 1)
                 return
             log.warning("receiver_reopening", reason=str(error))
-            self._stopping.wait(next(trouble.pauses))
+            self._stopping.wait(trouble.until_s - now_s)
 
     def _receive_until_closed(self) -> EvsupError | None:
         """One life of a receiver: until its link is due for a new one (None), the source stops (None), or it fails."""
@@ -164,7 +160,12 @@ class Source:
                     client.sdk.receive_batch(self._on_batch, **self.receive_options())
         except Exception as error:  # noqa: BLE001 (translated just below)
             self._on_error(None, error)
-        return None if self._stopping.is_set() else self._link_error
+        return self._why_closed()
+
+    def _why_closed(self) -> EvsupError | None:
+        if self._stopping.is_set() or (self._events_on_link and self._link_error is None):
+            return None
+        return self._link_error or SourceUnavailable(f"The receiver of partition {self._partition_id} ended by itself")
 
     def receive_options(self) -> dict[str, Any]:
         """Keyword arguments of `receive_batch`."""

@@ -1,0 +1,275 @@
+"""From appended to checkpointed: nothing passes what Snowflake has committed, and a drain waits for it."""
+
+import threading
+
+import pytest
+
+from shared.errors import (
+    CommitStalled,
+    DataRefused,
+    EvsupError,
+    OwnershipLost,
+    RowsRejected,
+    SinkUnavailable,
+    StoreUnavailable,
+)
+from shared.store.types import Checkpoint
+from tests.unit.flow_rig import Rig
+from tests.unit.plain_settings import snowflake
+from tests.unit.readable import DEADLINE_S
+from worker.flow import IDLE_POLL_S, POLL_S, SAVE_LIMIT_S, SAVE_MOST_S
+from worker.progress import Progress
+
+# --- appended to durable ----------------------------------------------------------------------------------------------
+
+
+def test_the_status_is_asked_for_once_a_second_in_flight_and_seldom_when_idle() -> None:
+    rig = Rig()
+    rig.turns(100, 0.5)
+    assert rig.channel.asked <= 50 / IDLE_POLL_S + 1
+    asked = rig.channel.asked
+    rig.deliver(5)
+    rig.turns(40, 0.25)
+    assert 8 <= rig.channel.asked - asked <= 10 / POLL_S + 1
+
+
+def test_rows_in_flight_bring_the_next_look_forward() -> None:
+    rig = Rig()
+    rig.turns(3, 0.5)
+    rig.deliver(5)
+    rig.turn()
+    assert rig.flow.due_s(rig.now_s) <= rig.now_s + POLL_S
+
+
+def test_a_status_call_that_hangs_neither_blocks_the_loop_nor_makes_it_spin() -> None:
+    rig, ended = Rig(), threading.Event()
+
+    def hang() -> Progress:
+        ended.wait(DEADLINE_S)
+        return Progress(4, 0)
+
+    rig.channel.progress = hang  # type: ignore[method-assign]
+    rig.deliver(5)
+    for _ in range(20):
+        rig.now_s += 1.0
+        rig.flow.turn(rig.now_s)
+        assert rig.flow.due_s(rig.now_s) > rig.now_s + POLL_S / 2
+    ended.set()
+
+
+def test_a_stall_is_refused_with_its_evidence() -> None:
+    rig = Rig(snowflake=snowflake(commit_timeout=30.0))
+    rig.deliver(5, 6, 7)
+    rig.turns(30)
+    with pytest.raises(CommitStalled) as stalled:
+        rig.turns(3)
+    assert "3 rows are in flight, appended up to 7, the channel's token is 4" in stalled.value.why
+
+
+def test_any_progress_puts_the_stall_off() -> None:
+    rig = Rig(snowflake=snowflake(commit_timeout=30.0))
+    rig.deliver(5)
+    rig.deliver(6)
+    rig.turns(28)
+    rig.commit(5)
+    rig.turns(29)
+    with pytest.raises(CommitStalled):
+        rig.turns(5)
+
+
+def test_an_idle_partition_never_stalls() -> None:
+    Rig().turns(50, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        (Progress(7, 0), OwnershipLost),
+        (Progress(3, 0), DataRefused),
+        (Progress(None, 0), DataRefused),
+        (Progress(6, 1, last_error="bad"), RowsRejected),
+        (Progress(4, 1, last_error="bad"), RowsRejected),
+        (Progress(6, 0, "ERR_CHANNEL_MUST_BE_REOPENED"), SinkUnavailable),
+    ],
+)
+def test_what_the_channel_says_wrong_stops_before_the_checkpoint(says: Progress, expected: type[EvsupError]) -> None:
+    rig = Rig()
+    rig.deliver(5, 6)
+    rig.turn()
+    rig.channel.says = says
+    with pytest.raises(expected) as raised:
+        rig.turns()
+    assert type(raised.value) is expected
+    assert rig.store.saved == []
+    assert rig.flow.marks.durable == 4
+
+
+def test_errors_of_before_the_start_are_not_counted_again() -> None:
+    rig = Rig(progress=Progress(4, 7), checkpoint=Checkpoint("3", 4, None, 2, 7))
+    rig.deliver(5)
+    rig.turn()
+    rig.commit(5, errors=7)
+    rig.turns()
+    assert rig.store.saved[-1].rows_error_count == 7
+
+
+def test_a_status_that_cannot_be_read_stops_the_flow() -> None:
+    rig = Rig()
+
+    def fail() -> Progress:
+        raise SinkUnavailable("The channel's status cannot be read")
+
+    rig.channel.progress = fail  # type: ignore[method-assign]
+    with pytest.raises(SinkUnavailable):
+        rig.turns(2)
+
+
+# --- durable to checkpointed ------------------------------------------------------------------------------------------
+
+
+def test_the_checkpoint_is_the_token_with_the_offset_of_its_event() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 4, "old", 2, 0, 1.5))
+    rig.deliver(5, 6, 7)
+    rig.turn()
+    rig.commit(7)
+    rig.turns()
+    assert rig.store.saved == [Checkpoint("3", 7, "123", 2, 0, 1.5)]
+    assert rig.flow.marks.checkpointed == 7
+
+
+def test_a_token_within_an_append_has_no_offset_yet() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 4, "old", 2))
+    rig.deliver(5, 6, 7)
+    rig.turn()
+    rig.deliver(8, 9)
+    rig.turn()
+    for token in (6, 8):
+        rig.commit(token)
+        rig.turns()
+    assert [(saved.sequence_number, saved.offset) for saved in rig.store.saved] == [(6, None), (8, None)]
+    assert rig.flow.window.rows == 2
+
+
+def test_a_token_ahead_of_the_checkpoint_at_the_start_is_saved_first() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 2, None, 2), progress=Progress(4, 0))
+    rig.turns(2)
+    assert [saved.sequence_number for saved in rig.store.saved] == [4]
+
+
+def test_a_standing_token_is_not_saved_again() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.turn()
+    rig.commit(5)
+    rig.turns(50)
+    assert rig.store.tried == 1
+
+
+def test_a_store_that_is_away_is_asked_again_with_the_newest_position() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.deliver(6)
+    rig.turn()
+    rig.store.failure = StoreUnavailable("away")
+    rig.commit(5)
+    rig.turns(20, 1.0)
+    assert 4 <= rig.store.tried <= 10  # with pauses between
+    assert rig.flow.marks.checkpointed == 4
+    rig.commit(6)
+    rig.turns(2)
+    rig.store.failure = None
+    rig.turns(4, 2 * SAVE_MOST_S)
+    assert [saved.sequence_number for saved in rig.store.saved] == [6]
+    assert rig.flow.marks.checkpointed == 6
+
+
+def test_a_store_that_stays_away_fails_the_worker() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.turn()
+    rig.store.failure = StoreUnavailable("away")
+    rig.commit(5)
+    rig.turns(int(SAVE_LIMIT_S) - 5)
+    with pytest.raises(StoreUnavailable, match="away"):
+        rig.turns(20)
+
+
+def test_a_store_that_comes_and_goes_is_forgiven() -> None:
+    rig = Rig()
+    for number in range(5, 10):
+        rig.deliver(number)
+        rig.turn()
+        rig.commit(number)
+        rig.store.failure = StoreUnavailable("away")
+        rig.turns(int(SAVE_LIMIT_S) - 10)
+        rig.store.failure = None
+        rig.turns(3, 2 * SAVE_MOST_S)
+        assert rig.flow.marks.checkpointed == number
+
+
+@pytest.mark.parametrize("error", [OwnershipLost("a newer epoch"), DataRefused("x")])
+def test_a_store_that_refuses_a_checkpoint_is_not_asked_again(error: EvsupError) -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.turn()
+    rig.store.failure = error
+    rig.commit(5)
+    with pytest.raises(type(error)):
+        rig.turns()
+    assert rig.store.tried == 1
+
+
+# --- drain ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_drain_drops_what_waits_and_ends_when_the_rest_is_checkpointed() -> None:
+    rig = Rig(snowflake=snowflake(max_inflight_rows=2))
+    rig.deliver(5, 6)
+    rig.deliver(7, 8)
+    rig.turns(2, 0.1)
+    rig.flow.drain()
+    rig.flow.drain()
+    assert (rig.source.stopped, rig.channel.flushed) == (1, 1)
+    assert not rig.is_drained()
+    assert rig.source.fileno() not in rig.flow.wait_for()
+    rig.turns(3)
+    assert not rig.is_drained()
+    rig.commit(6)
+    rig.turn(POLL_S)
+    rig.turn(POLL_S)
+    assert rig.flow.window.is_empty
+    assert not rig.is_drained(), "the save has only begun"
+    rig.turn()
+    assert rig.is_drained()
+    assert rig.channel.numbers == [5, 6]
+    assert rig.store.saved[-1].sequence_number == rig.flow.marks.checkpointed == 6
+
+
+def test_an_idle_flow_is_drained_at_once() -> None:
+    rig = Rig()
+    assert not rig.is_drained()
+    rig.flow.drain()
+    assert rig.is_drained()
+    assert rig.channel.flushed == 0
+
+
+def test_a_fresh_flow_without_an_event_is_drained_at_once() -> None:
+    rig = Rig(after=None, checkpoint=Checkpoint("3", None, None, 2))
+    rig.flow.drain()
+    assert rig.is_drained()
+
+
+def test_a_drain_waits_for_a_store_that_is_away() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.turn()
+    rig.commit(5)
+    rig.store.failure = StoreUnavailable("away")
+    rig.flow.drain()
+    for _ in range(20):
+        rig.turn(0.25)
+        assert not rig.is_drained(), "neither while a save is tried nor in the pauses between"
+    assert rig.flow.window.is_empty
+    rig.store.failure = None
+    rig.turns(3, 2 * SAVE_MOST_S)
+    assert rig.is_drained()

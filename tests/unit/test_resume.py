@@ -1,0 +1,162 @@
+"""Where a worker starts: every row of the table in worker.resume, and what holds for all of them."""
+
+from typing import Literal
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from shared.azure import PartitionFacts
+from shared.errors import ResumeRefused
+from shared.store.types import Checkpoint
+from worker.resume import BIRTH_TOLERANCE_S, Resume, decide
+
+OnGap = Literal["fail", "warn"]
+BORN_S = 1_700_000_000.123
+
+
+def partition(first: int = 0, last: int = 100, *, is_empty: bool = False) -> PartitionFacts:
+    return PartitionFacts(first, last, is_empty, BORN_S)
+
+
+NEVER_USED = partition(0, -1, is_empty=True)
+ALL_EXPIRED = partition(101, 100, is_empty=True)
+
+
+def checkpoint(sequence_number: int | None, born_s: float | None = BORN_S) -> Checkpoint:
+    return Checkpoint("3", sequence_number, "offset", 1, hub_created_at_s=born_s)
+
+
+def start(
+    token: int | None, position: int | None, facts: PartitionFacts | None = None, on_gap: OnGap = "fail"
+) -> Resume:
+    stored = None if position is None else checkpoint(position)
+    return decide("3", token, stored, facts or partition(), on_gap)
+
+
+@pytest.mark.parametrize(
+    ("token", "position", "facts", "after", "reason"),
+    [
+        (50, None, partition(), 50, "token without a checkpoint"),
+        (50, 50, partition(), 50, "token and checkpoint agree"),
+        (0, 0, partition(), 0, "token and checkpoint agree"),
+        (50, 49, partition(), 50, "the checkpoint 49 was behind the token"),
+        (50, 0, partition(), 50, "the checkpoint 0 was behind the token"),
+        (None, None, partition(), None, "a fresh partition"),
+        (None, None, NEVER_USED, None, "a fresh partition"),
+        (None, None, ALL_EXPIRED, None, "a fresh partition"),
+        (100, 100, partition(), 100, "agree"),  # the position is the last event: nothing to read yet
+        (50, 50, partition(first=51), 50, "agree"),  # the next event is the oldest retained one
+        (50, 50, partition(first=50), 50, "agree"),
+        (100, 100, ALL_EXPIRED, 100, "agree"),  # everything left retention after it was read
+    ],
+)
+def test_what_fits_together_goes_on_after_the_token(
+    token: int | None, position: int | None, facts: PartitionFacts, after: int | None, reason: str
+) -> None:
+    resume = start(token, position, facts)
+    assert resume.after == after
+    assert reason in resume.reason
+    assert resume.lost == 0
+
+
+def test_a_claimed_partition_without_a_position_is_a_fresh_one() -> None:
+    assert decide("3", None, checkpoint(None), partition(), "fail").after is None
+    assert decide("3", 7, checkpoint(None), partition(), "fail").after == 7
+
+
+@pytest.mark.parametrize("on_gap", ["fail", "warn"])
+@pytest.mark.parametrize("token", [49, 0])
+def test_a_token_behind_the_checkpoint_is_refused(token: int, on_gap: OnGap) -> None:
+    with pytest.raises(ResumeRefused, match=f"token {token} is behind the checkpoint 50") as refused:
+        start(token, 50, on_gap=on_gap)
+    assert f"rows {token + 1} to 50" in refused.value.why
+    assert refused.value.fix
+
+
+@pytest.mark.parametrize("on_gap", ["fail", "warn"])
+@pytest.mark.parametrize("position", [0, 50])
+def test_a_checkpoint_without_a_token_is_refused(position: int, on_gap: OnGap) -> None:
+    with pytest.raises(ResumeRefused, match=f"the checkpoint is at {position}, but the channel has no token"):
+        start(None, position, on_gap=on_gap)
+
+
+@pytest.mark.parametrize("on_gap", ["fail", "warn"])
+@pytest.mark.parametrize(
+    ("token", "position", "facts"),
+    [
+        (101, 101, partition()),
+        (101, None, partition()),
+        (101, 50, partition()),
+        (0, 0, NEVER_USED),
+        (0, None, NEVER_USED),
+        (101, 101, ALL_EXPIRED),
+    ],
+)
+def test_a_position_beyond_the_last_event_is_refused(
+    token: int, position: int | None, facts: PartitionFacts, on_gap: OnGap
+) -> None:
+    with pytest.raises(ResumeRefused, match=f"position {token} is beyond the last event {facts.last}"):
+        start(token, position, facts, on_gap)
+
+
+@pytest.mark.parametrize("later_s", [BIRTH_TOLERANCE_S + 0.1, -BIRTH_TOLERANCE_S - 0.1, 86400.0])
+@pytest.mark.parametrize(("token", "position"), [(50, 50), (None, None), (50, 40), (None, 50)])
+def test_another_hub_behind_the_same_name_is_refused(token: int | None, position: int | None, later_s: float) -> None:
+    with pytest.raises(ResumeRefused, match="the event hub is not the one of the checkpoint"):
+        decide("3", token, checkpoint(position, BORN_S + later_s), partition(), "warn")
+
+
+@pytest.mark.parametrize("born_s", [None, BORN_S, round(BORN_S), BORN_S + BIRTH_TOLERANCE_S / 2])
+def test_a_birth_that_is_unknown_or_rounded_is_no_other_hub(born_s: float | None) -> None:
+    assert decide("3", 50, checkpoint(50, born_s), partition(), "fail").after == 50
+
+
+LOST = [
+    (50, partition(first=52), 1, 51),
+    (50, partition(first=61), 10, 60),
+    (0, partition(first=100), 99, 99),
+    (50, ALL_EXPIRED, 50, 100),
+    (99, ALL_EXPIRED, 1, 100),
+    (50, partition(first=0, is_empty=True), 50, 100),  # what an empty partition says of its oldest event is nothing
+]
+
+
+@pytest.mark.parametrize(("token", "facts", "lost", "after"), LOST)
+def test_lost_events_are_counted_and_refused(token: int, facts: PartitionFacts, lost: int, after: int) -> None:
+    with pytest.raises(ResumeRefused, match=f"Partition 3: {lost} events are lost") as refused:
+        start(token, token, facts)
+    assert f"events {token + 1} to {after} left retention" in refused.value.why
+    assert "EVENTHUB_ON_GAP=warn" in refused.value.fix
+
+
+@pytest.mark.parametrize(("token", "facts", "lost", "after"), LOST)
+def test_with_warn_it_goes_on_at_the_oldest_retained_event(
+    token: int, facts: PartitionFacts, lost: int, after: int
+) -> None:
+    resume = start(token, None, facts, "warn")
+    assert (resume.after, resume.lost) == (after, lost)
+    assert f"events {token + 1} to {after} left retention" in resume.reason
+
+
+numbers = st.none() | st.integers(0, 30)
+
+
+@given(numbers, numbers, st.integers(0, 30), st.integers(-1, 30), st.booleans(), st.sampled_from(["fail", "warn"]))
+def test_a_start_never_moves_behind_what_is_known_nor_beyond_what_exists(
+    token: int | None, position: int | None, first: int, last: int, is_empty: bool, on_gap: OnGap
+) -> None:
+    assume(is_empty or first <= last)
+    try:
+        resume = start(token, position, partition(first, last, is_empty=is_empty), on_gap)
+    except ResumeRefused:
+        return
+    known = [number for number in (token, position) if number is not None]
+    if not known:
+        assert resume.after is None
+        return
+    assert resume.after is not None
+    assert max(known) <= resume.after <= last
+    assert resume.lost == resume.after - max(known)
+    assert resume.lost == 0 or on_gap == "warn"
+    assert is_empty or resume.after >= first - 1

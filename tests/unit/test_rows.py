@@ -1,0 +1,311 @@
+"""Any event becomes one row, and any row one line."""
+
+import json
+import math
+import uuid
+from typing import Any
+
+import msgspec
+import pytest
+from azure.eventhub import EventData
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import UndecodableEvent
+from tests.unit.events import ENQUEUED_MS, IN_A_MAP, event, line_of, message, nested_event, properties
+from worker import rows
+from worker.rows import Row, envelope, sequence_numbers, size_bytes
+
+COLUMNS = [
+    "PAYLOAD",
+    "PARTITION_ID",
+    "SEQUENCE_NUMBER",
+    "OFFSET",
+    "ENQUEUED_TIME",
+    "PARTITION_KEY",
+    "PROPERTIES",
+    "SYSTEM_PROPERTIES",
+    "CONTENT_TYPE",
+    "MESSAGE_ID",
+    "CORRELATION_ID",
+    "RAW_BODY",
+    "DECODE_ERROR",
+]
+
+
+def row_of(source: EventData) -> Row:
+    return envelope("3", "keep")(source)
+
+
+def payload(body: bytes) -> bytes:
+    row = row_of(event(body))
+    assert row["RAW_BODY"] is None
+    assert row["DECODE_ERROR"] is None
+    return bytes(row["PAYLOAD"])
+
+
+def test_a_row_has_the_thirteen_columns_of_the_contract_in_order() -> None:
+    assert list(row_of(event(b"{}"))) == COLUMNS
+
+
+def test_metadata_of_the_service_has_columns_of_its_own() -> None:
+    line = line_of(row_of(event(b"{}", annotations={b"x-opt-partition-key": b"k"})))
+    assert line["PARTITION_ID"] == "3"
+    assert line["SEQUENCE_NUMBER"] == 5
+    assert line["OFFSET"] == "123"
+    assert line["PARTITION_KEY"] == "k"
+    assert line["ENQUEUED_TIME"] == "2023-11-14T22:13:20.123000Z"
+    assert row_of(event(b"{}"))["ENQUEUED_TIME"].timestamp() * 1000 == ENQUEUED_MS
+    assert line["SYSTEM_PROPERTIES"] is None
+    assert line["PROPERTIES"] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": 1, "b": [true, null, "x"]}',
+        b"[]",
+        b"{}",
+        b"null",
+        b"true",
+        b'""',
+        b"12345678901234567890123456789012345678901234567890",
+        b"0.1000000000000000055511151231257827021181583404541015625",
+        b"1e999",
+        b"-0",
+        b'{"a": 1, "a": 2}',
+        '{"schlüssel": "héllo 😀"}'.encode(),
+        rb'{"pair": "\ud83d\ude00", "line": "a\nb\r\u2028"}',
+        b'{"big": "' + b"x" * 1_000_000 + b'"}',
+        b"[" * 300 + b"]" * 300,
+    ],
+)
+def test_json_passes_as_it_came(body: bytes) -> None:
+    assert payload(body) == body
+    line_of(row_of(event(body)))
+
+
+@pytest.mark.parametrize("around", [(b"", b"\n"), (b"\r\n", b"\r\n"), (b" \t", b" "), (b"\xef\xbb\xbf", b"\n")])
+def test_what_stands_around_the_json_is_left_out(around: tuple[bytes, bytes]) -> None:
+    before, after = around
+    assert payload(before + b'{"a": 1}' + after) == b'{"a": 1}'
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+def test_newlines_between_tokens_are_minified_and_nothing_else_changes(newline: bytes) -> None:
+    body = b'{"n": 12345678901234567890.1230,' + newline + rb'"n": 1e999, "s": "\u0041\n b", "e": [ ]}'
+    assert payload(body) == rb'{"n":12345678901234567890.1230,"n":1e999,"s":"\u0041\n b","e":[]}'
+
+
+def test_sections_of_data_are_one_body() -> None:
+    row = row_of(message(data=[b'{"a"', b": ", b"1}"]))
+    assert bytes(row["PAYLOAD"]) == b'{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "the body is empty"),
+        (b" \n ", "truncated"),
+        (b"\xef\xbb\xbf", "truncated"),
+        (b"hello", "malformed"),
+        (b"{'a': 1}", "malformed"),
+        (b'{"a": NaN}', "malformed"),
+        (b"Infinity", "malformed"),
+        (b'{"a": 1} {"a": 2}', "trailing"),
+        (b'{"a": 1}\n{"a": 2}\n', "trailing"),
+        (b'"raw\nnewline"', "invalid character"),
+        (b'{"a": "\xff\xfe"}', "utf-8"),
+        (b'"\xed\xa0\x80"', "utf-8"),
+        (rb'{"a": "\ud800 alone"}', "hex escape"),
+        (rb'{"a": "\udc00 alone"}', "surrogate"),
+        (b"\x00\x01\xff", "malformed"),
+        (b"[" * 100_000 + b"]" * 100_000, "recursion"),
+        ('{"a": 1}'.encode("utf-16"), "malformed"),
+    ],
+)
+def test_what_is_not_json_is_kept_byte_by_byte_with_the_reason(body: bytes, reason: str) -> None:
+    row = row_of(event(body))
+    assert row["PAYLOAD"] is None
+    assert row["RAW_BODY"] == body
+    assert reason in row["DECODE_ERROR"]
+    line_of(row)
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"\xff"])
+def test_what_is_not_json_is_refused_with_its_address(body: bytes) -> None:
+    with pytest.raises(UndecodableEvent) as refused:
+        envelope("3", "fail")(event(body, 77))
+    assert refused.value.what.startswith("Partition 3, event 77, offset 123:")
+    assert refused.value.why
+
+
+def test_json_is_not_refused() -> None:
+    assert bytes(envelope("3", "fail")(event(b"1"))["PAYLOAD"]) == b"1"
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({"value": b"text"}, "text"),
+        ({"value": "text"}, "text"),
+        ({"value": 2**31 - 1}, 2**31 - 1),
+        ({"value": {b"k": [1, b"two", None, True]}}, {"k": [1, "two", None, True]}),
+        ({"value": uuid.UUID(int=7)}, str(uuid.UUID(int=7))),
+        ({"value": math.inf}, "inf"),
+        ({"value": b"\xff"}, "base64:/w=="),
+        ({"sequence": [[1, b"a"], [2.5]]}, [[1, "a"], [2.5]]),
+        ({}, None),
+    ],
+)
+def test_typed_bodies_become_json(sections: dict[str, Any], expected: object) -> None:
+    row = row_of(message(**sections))
+    assert row["RAW_BODY"] is None
+    assert line_of(row)["PAYLOAD"] == expected
+
+
+@pytest.mark.parametrize("depth", [rows.DEEPEST, rows.DEEPEST + 1, 800])
+def test_deep_values_crash_neither_the_worker_nor_the_encoder(depth: int) -> None:
+    line = line_of(row_of(nested_event(depth)))
+    below = depth - rows.DEEPEST
+    expected: object = 1 if below <= 0 else "[" * below + "1" + "]" * below
+    for _ in range(min(depth, rows.DEEPEST)):
+        expected = [expected]
+    assert line["PAYLOAD"] == line["SYSTEM_PROPERTIES"]["deep"] == expected
+
+
+def test_deep_maps_end_as_text() -> None:
+    value = line_of(row_of(nested_event(800, IN_A_MAP)))["PAYLOAD"]
+    for _ in range(rows.DEEPEST):
+        value = value["k"]
+    assert value.startswith("{b'k': {b'k':")
+
+
+def test_properties_are_text_under_text() -> None:
+    given_ = {
+        b"text": "é",
+        b"binary": b"\xff\x00",
+        b"int": 1,
+        b"yes": True,
+        b"float": 1.5,
+        b"nan": math.nan,
+        b"uuid": uuid.UUID(int=1),
+        b"nothing": None,
+        b"bad\xff": b"v",
+    }
+    line = line_of(row_of(event(b"{}", application_properties=given_)))
+    assert line["PROPERTIES"] == {
+        "text": "é",
+        "binary": "base64:/wA=",
+        "int": 1,
+        "yes": True,
+        "float": 1.5,
+        "nan": "nan",
+        "uuid": str(uuid.UUID(int=1)),
+        "nothing": None,
+        "base64:YmFk/w==": "v",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        (b"m-1", "m-1"),
+        ("m-1", "m-1"),
+        (7, "7"),
+        (0, "0"),
+        (uuid.UUID(int=9), str(uuid.UUID(int=9))),
+        (b"\xff", "base64:/w=="),
+    ],
+)
+def test_ids_of_any_amqp_type_are_text(given_: object, expected: str) -> None:
+    row = row_of(event(b"{}", properties=properties(message_id=given_, correlation_id=given_)))
+    assert row["MESSAGE_ID"] == row["CORRELATION_ID"] == expected
+
+
+def test_the_content_type_has_a_column() -> None:
+    row = row_of(event(b"{}", properties=properties(content_type=b"application/json")))
+    assert row["CONTENT_TYPE"] == "application/json"
+    assert row["SYSTEM_PROPERTIES"] is None
+
+
+def test_other_annotations_and_properties_are_system_properties() -> None:
+    source = event(
+        b"{}",
+        annotations={b"iothub-connection-device-id": b"dev-1", b"iothub-enqueuedtime": 17},
+        properties=properties(user_id=b"u", subject=b"s", group_sequence=0),
+    )
+    assert line_of(row_of(source))["SYSTEM_PROPERTIES"] == {
+        "iothub-connection-device-id": "dev-1",
+        "iothub-enqueuedtime": 17,
+        "user_id": "u",
+        "subject": "s",
+        "group_sequence": 0,
+    }
+
+
+def test_an_event_without_annotations_has_a_row_and_no_number() -> None:
+    bare = EventData("{}")
+    assert sequence_numbers([bare, event(b"{}", 9)]) == [None, 9]
+    row = row_of(bare)
+    assert row["SEQUENCE_NUMBER"] is row["OFFSET"] is row["ENQUEUED_TIME"] is None
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"a": "' + b"x" * 5000 + b'"}', b"\xff" * 5000, b""])
+def test_the_size_of_a_row_is_about_what_is_sent(body: bytes) -> None:
+    row = row_of(event(body))
+    sent = len(msgspec.json.encode(row))
+    assert len(body) <= size_bytes(row) <= len(body) * 4 / 3 + 2 * rows.ROW_OVERHEAD_BYTES
+    assert abs(size_bytes(row) - sent) < rows.ROW_OVERHEAD_BYTES
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_one_line_and_come_back(body: bytes) -> None:
+    row = row_of(event(body))
+    line = line_of(row)
+    if row["RAW_BODY"] is None:
+        assert line["PAYLOAD"] == json.loads(body.removeprefix(b"\xef\xbb\xbf"))
+    else:
+        assert msgspec.convert(line["RAW_BODY"], bytes) == body
+        assert line["DECODE_ERROR"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
+
+
+@given(JSON, st.sampled_from([None, 0, 2, "\t"]), st.booleans())
+def test_any_json_is_one_line_and_the_same_value(value: object, indent: int | str | None, ascii_only: bool) -> None:
+    body = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
+    row = row_of(event(body))
+    assert row["DECODE_ERROR"] is None
+    assert line_of(row)["PAYLOAD"] == value
+
+
+AMQP = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.binary(max_size=20)
+    | st.text(max_size=20)
+    | st.uuids()
+    | st.decimals()
+    | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.binary(max_size=9) | st.text(max_size=9), inner),
+    max_leaves=8,
+)
+
+
+@given(AMQP, st.dictionaries(st.binary() | st.text() | st.integers() | st.none(), AMQP, max_size=3))
+def test_any_property_is_one_line(value: object, given_: dict[Any, Any]) -> None:
+    source = event(b"{}")
+    source.properties = given_
+    source.raw_amqp_message.annotations = {b"x-opt-sequence-number": 1, b"x-other": value, "lone \ud800": value}
+    row = row_of(source)
+    line = line_of(row)
+    assert set(line["SYSTEM_PROPERTIES"]) == {"x-other", "lone ?"}
+    assert len(line["PROPERTIES"] or {}) == len({rows._key(key) for key in given_})

@@ -1,0 +1,315 @@
+"""The receiver: what the SDK hands over, what it swallows, and where a next link begins."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError
+
+from shared.clock import Deadline, monotonic
+from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, OwnershipLost, SourceUnavailable
+from tests.unit.events import events
+from tests.unit.plain_settings import eventhub
+from tests.unit.readable import DEADLINE_S, readable
+from tests.unit.receiver_rig import Hub, Link, Receiver, delivering
+from worker import source as source_module
+from worker.source import HUNG_AFTER_S, QUEUED_BATCHES, Batch, Position, Source
+
+AFTER_4 = Position(4)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """The SDK, and no pauses between links."""
+    made = Hub()
+    monkeypatch.setattr(source_module, "EventHubClient", made.client)
+    monkeypatch.setattr(source_module, "REOPEN_FIRST_S", 0.0)
+    monkeypatch.setattr(source_module, "REOPEN_MOST_S", 0.0)
+    return made
+
+
+Start = Callable[..., Source]
+
+
+@pytest.fixture
+def start(hub: Hub) -> Iterator[Start]:
+    """Starts a source that plays these links."""
+    started: list[Source] = []
+
+    def source(*links: Link, position: Position = AFTER_4, **settings: Any) -> Source:
+        hub.links = list(links)
+        started.append(Source(eventhub(**settings), "3", 7, position))
+        started[-1].start()
+        return started[-1]
+
+    yield source
+    for each in started:
+        each.stop()
+        each.join(Deadline.after(DEADLINE_S))
+        assert not each._thread.is_alive()
+
+
+def numbers(batch: Batch | None) -> list[int | None]:
+    return [] if batch is None else [event.sequence_number for event in batch.events]
+
+
+def taken(source: Source) -> Batch:
+    """The next batch, waited for."""
+    while True:
+        assert readable(source)
+        if batch := source.take():
+            return batch
+
+
+def raised(source: Source) -> EvsupError:
+    """The error that ends the source, waited for."""
+    try:
+        while readable(source):
+            source.take()
+    except EvsupError as error:
+        return error
+    raise AssertionError("the source goes on")
+
+
+# --- positions and options --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("position", "expected"),
+    [
+        (Position(4), 4),
+        (Position(0), 0),
+        (Position(4, "2026-01-31T00:00:00Z"), 4),
+        (Position(None), "-1"),
+        (Position(None, "2026-01-31T00:00:00+00:00"), datetime(2026, 1, 31, tzinfo=UTC)),
+        (Position(None, "2026-01-31T00:00:00Z"), datetime(2026, 1, 31, tzinfo=UTC)),
+    ],
+)
+def test_a_sequence_number_is_an_int_to_the_sdk_and_a_fresh_start_is_not(
+    position: Position, expected: int | str | datetime
+) -> None:
+    given = position.for_sdk()
+    assert given == expected
+    assert type(given) is type(expected)
+
+
+def test_the_receiver_is_exclusive_with_the_terms_epoch_and_never_inclusive() -> None:
+    options = Source(eventhub(prefetch=17, max_batch_size=5, max_wait_time=0.25), "3", 7, Position(4)).receive_options()
+    assert options["owner_level"] == 7
+    assert options["partition_id"] == "3"
+    assert options["starting_position"] == 4
+    assert options["starting_position_inclusive"] is False
+    assert (options["prefetch"], options["max_batch_size"], options["max_wait_time"]) == (17, 5, 0.25)
+
+
+def test_a_wait_time_of_zero_means_no_empty_callbacks() -> None:
+    assert Source(eventhub(max_wait_time=0.0), "3", 7, Position(4)).receive_options()["max_wait_time"] is None
+
+
+def test_the_sdk_retries_nothing_by_itself(start: Start, hub: Hub) -> None:
+    source = start(delivering(5))
+    taken(source)
+    assert hub.retry_totals == [0]
+
+
+# --- handing over -----------------------------------------------------------------------------------------------------
+
+
+def test_batches_come_in_order_with_the_partitions_last_number(start: Start) -> None:
+    def link(receiver: Receiver) -> None:
+        receiver.deliver(5, 6, last=99)
+        receiver.deliver()  # nothing came within the wait time
+        receiver.deliver(7, last=100)
+        receiver.stay()
+
+    source = start(link)
+    first, second = taken(source), taken(source)
+    assert (numbers(first), first.last_enqueued) == ([5, 6], 99)
+    assert (numbers(second), second.last_enqueued) == ([7], 100)
+    assert source.take() is None
+
+
+def test_the_last_number_may_be_unknown(start: Start) -> None:
+    source = start(delivering(5))
+    assert taken(source).last_enqueued is None
+
+
+def test_without_tracking_the_last_number_is_not_asked_for(start: Start) -> None:
+    source = start(delivering(5, last=9), track_last_enqueued=False)
+    assert taken(source).last_enqueued is None
+
+
+def test_a_full_queue_holds_the_sdk_back_until_a_batch_is_taken(start: Start) -> None:
+    delivered: list[int] = []
+    full = threading.Event()
+
+    def link(receiver: Receiver) -> None:
+        for number in range(5, 5 + QUEUED_BATCHES + 1):
+            if number == 5 + QUEUED_BATCHES:
+                full.set()
+            receiver.deliver(number)
+            delivered.append(number)
+        receiver.stay()
+
+    source = start(link)
+    assert full.wait(DEADLINE_S)
+    assert len(delivered) == QUEUED_BATCHES
+    assert [numbers(taken(source)) for _ in range(QUEUED_BATCHES + 1)] == [[n] for n in range(5, 6 + QUEUED_BATCHES)]
+
+
+def test_stop_frees_a_receiver_that_waits_for_room_and_drops_what_is_queued(start: Start) -> None:
+    full = threading.Event()
+
+    def link(receiver: Receiver) -> None:
+        for number in range(5, 5 + QUEUED_BATCHES):
+            receiver.deliver(number)
+        full.set()
+        receiver.deliver(99)
+        receiver.stay()
+
+    source = start(link)
+    assert full.wait(DEADLINE_S)
+    source.stop()
+    source.join(Deadline.after(DEADLINE_S))
+    assert not source._thread.is_alive()
+    assert source.take() is None
+
+
+# --- links that end ---------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_link_is_opened_again_after_the_last_event_handed_over(start: Start, hub: Hub) -> None:
+    def broken(receiver: Receiver) -> None:
+        receiver.deliver(5, 6)
+        receiver.fail(ConnectionLostError("Connection closed"))
+
+    source = start(broken, delivering(7))
+    assert [numbers(taken(source)), numbers(taken(source))] == [[5, 6], [7]]
+    assert [options["starting_position"] for options in hub.opened] == [4, 6]
+
+
+def test_what_is_delivered_again_does_not_move_the_position_back(start: Start, hub: Hub) -> None:
+    def broken(receiver: Receiver) -> None:
+        receiver.deliver(5, 6, 7)
+        receiver.deliver(5)
+        receiver.fail(ConnectError("refused"))
+
+    source = start(broken)
+    assert [numbers(taken(source)), numbers(taken(source))] == [[5, 6, 7], [5]]
+    assert hub.opened_again.wait(DEADLINE_S)
+    assert [options["starting_position"] for options in hub.opened] == [4, 7]
+
+
+def test_a_fresh_start_becomes_a_sequence_number_with_the_first_event(start: Start, hub: Hub) -> None:
+    def broken(receiver: Receiver) -> None:
+        receiver.deliver(0)
+        receiver.fail(ConnectError("refused"))
+
+    source = start(broken, position=Position(None))
+    assert numbers(taken(source)) == [0]
+    assert hub.opened_again.wait(DEADLINE_S)
+    assert [options["starting_position"] for options in hub.opened] == ["-1", 0]
+
+
+def test_a_link_is_given_up_for_a_new_one_after_so_many_events(
+    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "EVENTS_PER_LINK", 3)
+
+    def link(receiver: Receiver) -> None:
+        receiver.deliver(5, 6)
+        assert not receiver.closed.is_set()
+        receiver.deliver(7)
+        receiver.stay()
+
+    source = start(link)
+    assert [numbers(taken(source)), numbers(taken(source))] == [[5, 6], [7]]
+    assert hub.opened_again.wait(DEADLINE_S)
+    assert [options["starting_position"] for options in hub.opened] == [4, 7]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionLostError("amqp:link:stolen: New receiver with higher epoch"), OwnershipLost),
+        (AuthenticationError("CBS Token authentication failed"), NotPermitted),
+        (ConnectError("amqp:not-found: The messaging entity could not be found"), ConfigurationError),
+        (ZeroDivisionError("in the SDK"), Bug),
+    ],
+)
+def test_what_does_not_pass_ends_the_source_after_what_was_received(
+    start: Start, hub: Hub, error: Exception, expected: type[EvsupError]
+) -> None:
+    def link(receiver: Receiver) -> None:
+        receiver.deliver(5)
+        receiver.fail(error)
+        receiver.fail(ConnectError("a consequence"))
+
+    source = start(link)
+    assert numbers(taken(source)) == [5]
+    assert type(raised(source)) is expected
+    with pytest.raises(expected):
+        source.take()
+    assert len(hub.opened) == 1
+
+
+def test_an_error_that_leaves_receive_batch_is_not_lost(start: Start) -> None:
+    def link(_: Receiver) -> None:
+        raise AuthenticationError("at the first connection")
+
+    assert type(raised(start(link))) is NotPermitted
+
+
+def test_an_error_in_our_own_callback_ends_the_source(start: Start) -> None:
+    def link(receiver: Receiver) -> None:
+        receiver.on_batch(None, events(5))  # a context without what is read from it
+        receiver.stay()
+
+    assert type(raised(start(link))) is Bug
+
+
+def test_failures_without_an_event_between_them_end_in_time(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "REOPEN_LIMIT_S", 0.0)
+    error = raised(start(lambda receiver: receiver.fail(ConnectError("refused"))))
+    assert type(error) is SourceUnavailable
+    assert "refused" in error.why
+
+
+def test_an_error_while_stopping_is_no_error(start: Start) -> None:
+    def link(receiver: Receiver) -> None:
+        receiver.stay()
+        receiver.fail(ConnectError("closed"))
+
+    source = start(link)
+    source.stop()
+    source.join(Deadline.after(DEADLINE_S))
+    assert source.take() is None
+
+
+# --- a receiver that hangs --------------------------------------------------------------------------------------------
+
+
+def test_a_receiver_that_never_calls_back_hangs() -> None:
+    source = Source(eventhub(), "3", 7, Position(4))
+    source.check_alive(monotonic() + HUNG_AFTER_S - 1)
+    with pytest.raises(SourceUnavailable, match="hangs"):
+        source.check_alive(monotonic() + HUNG_AFTER_S + 1)
+
+
+def test_an_empty_callback_is_a_sign_of_life() -> None:
+    source = Source(eventhub(), "3", 7, Position(4))
+    source._called_back_s = monotonic() - HUNG_AFTER_S - 1
+    source._on_batch(None, [])
+    source.check_alive(monotonic() + HUNG_AFTER_S - 1)
+
+
+def test_without_empty_callbacks_silence_is_no_sign() -> None:
+    Source(eventhub(max_wait_time=0.0), "3", 7, Position(4)).check_alive(monotonic() + 10 * HUNG_AFTER_S)
+
+
+def test_a_receiver_that_waits_for_room_does_not_hang() -> None:
+    source = Source(eventhub(track_last_enqueued=False), "3", 7, Position(4))
+    source._on_batch(None, events(5))
+    source.check_alive(monotonic() + 10 * HUNG_AFTER_S)

@@ -1,0 +1,104 @@
+"""The directory of a running supervisor is private, and holds one of them."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.errors import AlreadyRunning, ConfigurationError
+from supervisor.state_dir import LOCK_NAME, Lock, prepare, state_dir
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_configured_directory_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert state_dir("/srv/evsup") == Path("/srv/evsup")
+    assert state_dir("~/evsup") == tmp_path / "evsup"
+
+
+def test_the_users_runtime_directory_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    assert state_dir(None) == Path("/run/user/1000/evsup")
+
+
+@pytest.mark.parametrize("writable", ["/run", "/run/evsup"])
+def test_then_run(monkeypatch: pytest.MonkeyPatch, writable: str) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    monkeypatch.setattr(os, "access", lambda path, _: path == writable)
+    assert state_dir(None) == Path("/run/evsup")
+
+
+def test_and_last_a_directory_of_this_user_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    assert state_dir(None) == tmp_path / f"evsup-{os.getuid()}"
+
+
+def test_a_new_directory_is_private(tmp_path: Path) -> None:
+    directory = tmp_path / "run" / "evsup"
+    prepare(directory)
+    assert mode(directory) == 0o700
+    prepare(directory)
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "evsup").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="is a link, belongs to another user"):
+        prepare(tmp_path / "evsup")
+
+
+def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uid = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+    with pytest.raises(ConfigurationError, match="is a link, belongs to another user"):
+        prepare(tmp_path)
+
+
+def test_a_directory_that_others_may_write_into_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="others may write into it"):
+        prepare(tmp_path)
+    assert mode(tmp_path) == 0o777
+
+
+def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "evsup").write_text("")
+    for path in (tmp_path / "evsup", tmp_path / "evsup" / "below"):
+        with pytest.raises(ConfigurationError, match="EVSUP_STATE_DIR"):
+            prepare(path)
+
+
+def test_one_supervisor_holds_a_directory(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    assert mode(tmp_path / LOCK_NAME) == 0o600
+    with pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"):
+        Lock(tmp_path)
+    lock.release()
+    Lock(tmp_path).release()
+
+
+def test_the_lock_of_a_dead_process_is_free(tmp_path: Path) -> None:
+    program = (
+        f"import os; from pathlib import Path; from supervisor.state_dir import Lock; Lock(Path({str(tmp_path)!r}))"
+    )
+    subprocess.run([sys.executable, "-c", program + "; os._exit(9)"], check=False, timeout=30)
+    assert (tmp_path / LOCK_NAME).read_text().strip().isdigit()
+    Lock(tmp_path).release()
+
+
+def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "victim"
+    target.write_text("precious")
+    (tmp_path / LOCK_NAME).symlink_to(target)
+    with pytest.raises(ConfigurationError, match="symbolic links"):
+        Lock(tmp_path)
+    assert target.read_text() == "precious"
