@@ -228,20 +228,6 @@ def held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@contextmanager
-def held_back() -> Iterator[None]:
-    """Block the daemon's signals; a process started meanwhile is born so.
-
-    A signal to the group must not end a worker that has not come to the point where it ignores it.
-    """
-    resource_tracker.ensure_running()  # the first start would do it, and unblock signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _error_of(report: Failed) -> EvsupError:
     kind = getattr(errors, report.error, WorkerCrashed)
     if not (isinstance(kind, type) and issubclass(kind, EvsupError)):
