@@ -1,0 +1,155 @@
+"""The Azure SDK's client as the settings make it, and its errors in our words."""
+
+from typing import Any
+
+import azure.identity
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+from azure.eventhub import TransportType
+from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError, EventHubError
+
+from shared.azure import EventHubClient, consumer_group, sdk_options, translated
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    EvsupError,
+    NotPermitted,
+    OwnershipLost,
+    ResumeRefused,
+    SourceUnavailable,
+)
+from shared.secret import Secret
+from shared.settings import EventHubSettings
+from shared.store.types import ConsumerGroup
+from tests.unit.plain_settings import eventhub
+
+GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
+
+
+class Credentials:
+    """Stands in for a credential class of azure-identity; notes with what each was made and how many were closed."""
+
+    def __init__(self) -> None:
+        self.made: list[dict[str, Any]] = []
+        self.closed = 0
+
+    def __call__(self, **arguments: Any) -> "Credentials":
+        self.made.append(arguments)
+        return self
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def default(monkeypatch: pytest.MonkeyPatch) -> Credentials:
+    monkeypatch.setattr(azure.identity, "DefaultAzureCredential", credentials := Credentials())
+    return credentials
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch) -> Credentials:
+    monkeypatch.setattr(azure.identity, "AzureCliCredential", credentials := Credentials())
+    return credentials
+
+
+def test_identity_is_the_default_credential_with_the_users_managed_identity(
+    default: Credentials, cli: Credentials
+) -> None:
+    EventHubClient(eventhub(managed_identity_client_id="abc")).close()
+    assert default.made == [{"managed_identity_client_id": "abc"}]
+    assert not cli.made
+
+
+def test_the_azure_cli_is_asked_only_when_the_settings_say_so(default: Credentials, cli: Credentials) -> None:
+    EventHubClient(eventhub(identity="azure_cli")).close()
+    assert len(cli.made) == 1
+    assert not default.made
+
+
+def test_a_connection_string_needs_no_identity(default: Credentials) -> None:
+    text = "Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey=a2V5;EntityPath=flights"
+    client = EventHubClient(EventHubSettings(connection_string=Secret(text)))
+    client.close()
+    assert not default.made
+    assert client.group == GROUP
+
+
+def test_a_credential_is_closed_with_its_client_also_after_a_failure(default: Credentials) -> None:
+    def fail() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError), EventHubClient(eventhub()):
+        fail()
+    assert default.closed == 1
+
+
+def test_every_option_reaches_the_sdk() -> None:
+    settings = eventhub(
+        retry_total=7,
+        retry_mode="fixed",
+        retry_backoff_factor=0.5,
+        retry_backoff_max=9.0,
+        load_balancing_interval=3.0,
+        ownership_expiration=30.0,
+        load_balancing_strategy="balanced",
+        transport="amqp_websocket",
+        custom_endpoint="10.0.0.4:5671",
+        ca_file="/ca.pem",
+        proxy=Secret("http://me:secret@proxy.example:3129"),
+    )
+    expected = {
+        "retry_total": 7,
+        "retry_mode": "fixed",
+        "retry_backoff_factor": 0.5,
+        "retry_backoff_max": 9.0,
+        "load_balancing_interval": 3.0,
+        "partition_ownership_expiration_interval": 30.0,
+        "load_balancing_strategy": "balanced",
+        "transport_type": TransportType.AmqpOverWebsocket,
+        "custom_endpoint_address": "sb://10.0.0.4:5671",
+        "connection_verify": "/ca.pem",
+        "http_proxy": {
+            "proxy_hostname": "proxy.example",
+            "proxy_port": 3129,
+            "username": "me",
+            "password": "secret",
+        },
+    }
+    options = sdk_options(settings)
+    assert {name: options[name] for name in expected} == expected
+
+
+def test_a_custom_endpoint_alone_does_not_switch_to_websockets() -> None:
+    options = sdk_options(eventhub(custom_endpoint="10.0.0.4:5671"))
+    assert options["transport_type"] is TransportType.Amqp
+
+
+def test_the_group_is_named_by_the_settings() -> None:
+    assert consumer_group(eventhub()) == GROUP
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            ConnectionLostError("New receiver 'nil' with higher epoch of '5' is created\namqp:link:stolen"),
+            OwnershipLost,
+        ),
+        (ConnectionLostError("Receiver 'nil' with a higher epoch '5' already exists."), OwnershipLost),
+        (ConnectError("The supplied sequence number '9' is invalid. The last … is '5'"), ResumeRefused),
+        (ConnectError("The messaging entity 'sb://…' could not be found."), ConfigurationError),
+        (ConnectError("Management connection failed. Status code: 404, Description: None"), ConfigurationError),
+        (AuthenticationError("CBS Token authentication failed.\nStatus code: 401"), NotPermitted),
+        (ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token"), NotPermitted),
+        (EventHubError("amqp:unauthorized-access"), NotPermitted),
+        (ConnectError("refused"), SourceUnavailable),
+        (TimeoutError("timed out"), SourceUnavailable),
+        (OSError(111, "Connection refused"), SourceUnavailable),
+        (KeyError("offset"), Bug),
+    ],
+)
+def test_an_error_of_the_sdk_answers_what_to_do(error: Exception, expected: type[EvsupError]) -> None:
+    made = translated(error, "It failed", GROUP)
+    assert type(made) is expected
+    assert "\n" not in str(made)
