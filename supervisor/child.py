@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import worker.main
 from shared import errors
 from shared.clock import Deadline
-from shared.errors import EvsupError, ProtocolError, WorkerCrashed, WorkerHung, WorkerKilled
+from shared.errors import EvsupError, ExitCode, OwnershipLost, ProtocolError, WorkerCrashed, WorkerHung, WorkerKilled
 from shared.log import relay
 from shared.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
 from shared.pipe import MessagePipe
@@ -52,6 +52,7 @@ class Child:
         self.rate = Rate()
         self._stderr_rest = b""
         self._hung_after = Deadline.after(BOOT_S, now_s)
+        self._checked_s = now_s
         self._start(term, trusted_until_s)
 
     def _start(self, term: Term, trusted_until_s: float) -> None:
@@ -157,7 +158,13 @@ class Child:
                 self._fail(_error_of(report))
 
     def check_alive(self, now_s: float) -> None:
-        """A worker that has said nothing for three heartbeats has failed."""
+        """A worker that has said nothing for three heartbeats has failed.
+
+        A supervisor that was stopped itself (with the whole tree, say) has heard nothing either: they count anew.
+        """
+        if now_s - self._checked_s > HUNG_AFTER_S / 2:
+            self._hung_after = Deadline(max(self._hung_after.at_s, now_s + HUNG_AFTER_S))
+        self._checked_s = now_s
         if self.failure is None and not self.drained and self._hung_after.passed(now_s):
             self._fail(WorkerHung("The worker hangs", f"no status for {HUNG_AFTER_S:.0f} s", "It is killed."))
             self.kill()
@@ -178,6 +185,12 @@ class Child:
 
     def _silent_end(self) -> EvsupError:
         code = self.process.exitcode or 0
+        if code == ExitCode.TEMPORARY:  # worker.guard, which ends the process before it can say anything
+            return OwnershipLost(
+                "The worker ended itself at once",
+                f"its lease had run out (epoch {self.term.epoch}), and it was stuck or had been stopped",
+                "Nothing is lost. Start again; another supervisor may hold the partition.",
+            )
         if code >= 0:
             return WorkerCrashed("The worker ended without a word", f"exit code {code}", "See its last lines above.")
         name = signal.Signals(-code).name

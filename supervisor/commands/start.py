@@ -53,27 +53,29 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     directory = state_dir(settings.process.state_dir)
     prepare(directory)
     lock = Lock(directory)
-    signals = SignalInbox()  # from here on a signal waits for the tree, which drains before it has begun
     os.environ.update(config.environment_for_worker(loaded))
     os.environ["EVSUP_LOG_FORMAT"] = settings.process.log_format or log.default_format()  # workers write to a pipe
     try:
-        _run(settings, directory, signals)
+        _run(settings, directory)
     finally:
         lock.release()
 
 
-def _run(settings: Settings, directory: Path, signals: SignalInbox) -> None:
+def _run(settings: Settings, directory: Path) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts, group = hub.hub(), hub.group
     store = open_store(settings.control, group, settings.eventhub.ownership_expiration)
     try:
         store.check()
-        _run_tree(settings, directory, signals, facts, store)
+        _run_tree(settings, directory, facts, store)
     finally:
         store.close()
 
 
-def _run_tree(settings: Settings, directory: Path, signals: SignalInbox, facts: HubFacts, store: ControlStore) -> None:
+def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: ControlStore) -> None:
+    # From here on a signal waits for the tree, which drains before it has begun. Until here it ends the process: a
+    # service that does not answer would hold it for minutes.
+    signals = SignalInbox()
     me = _identity(settings)
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
     story = _story(settings, store, facts)

@@ -1,0 +1,95 @@
+"""Whatever is in an event is in its row, to the byte."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from azure.eventhub import EventData, EventHubProducerClient
+
+from tests.acceptance.evsup import EVENTS, Pipeline, pipeline_of
+
+# Event Hubs takes 1 MB a publication, properties and all:
+# https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
+LARGE_BYTES = 1024 * 1024 - 4096
+
+JSON_BODIES = (
+    b'{\n  "a": [1,\r\n 2],\t"b": "line\\nbreak"\n}\n',
+    b'{"a": 1, "a": 2}',
+    b"123456789012345678901234567890.123456789",
+    b"null",
+    b'"text"',
+    b"[]",
+    '{"ü": "\\u2028 😀 \u2028"}'.encode(),
+    json.dumps({"large": "x" * LARGE_BYTES}).encode(),
+)
+OTHER_BODIES = (
+    b"",
+    b"not json",
+    b'{"a": NaN}',
+    b'{"a": 1} trailing',
+    b'{"a": "\xff"}',
+    b"\x00\xff\xfe" * 1000,
+    b"[" * 100_000,
+    bytes(range(256)) * (LARGE_BYTES // 256),
+)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    """Every kind of body, published by the admin client and by the official producer, and moved."""
+    with pipeline_of() as made:
+        for body in (*JSON_BODIES, *OTHER_BODIES):
+            made.hub.append("0", [body])
+        publish_with_properties(made)
+        evsup = made.start()
+        made.await_all()
+        assert evsup.stop() == 0
+        yield made
+
+
+def publish_with_properties(pipeline: Pipeline) -> None:
+    event = EventData(b'{"from": "the official producer"}')
+    event.properties = {b"bytes key": b"bytes value", "not utf-8": b"\xff", "number": 1.5, "nan": float("nan")}
+    event.content_type, event.message_id, event.correlation_id = "application/json", "m-1", "c-1"
+    with EventHubProducerClient.from_connection_string(pipeline.cloud.connection_string) as producer:
+        producer.send_batch([event], partition_id="0", partition_key=None)
+
+
+def rows(pipeline: Pipeline, columns: str) -> list[tuple[Any, ...]]:
+    """In the order of the events."""
+    return pipeline.snow.query(f"SELECT {columns} FROM {EVENTS} ORDER BY SEQUENCE_NUMBER")  # noqa: S608
+
+
+def test_a_json_body_is_the_payload(pipeline: Pipeline) -> None:
+    found = rows(pipeline, "PAYLOAD, RAW_BODY, DECODE_ERROR")[: len(JSON_BODIES)]
+    for body, (payload, raw, error) in zip(JSON_BODIES, found, strict=True):
+        assert json.loads(payload or "null") == json.loads(body)  # a row's JSON null is SQL's NULL
+        assert (raw, error) == (None, None)
+
+
+def test_any_other_body_is_kept_to_the_byte_with_the_reason(pipeline: Pipeline) -> None:
+    found = rows(pipeline, "PAYLOAD, RAW_BODY, DECODE_ERROR")[len(JSON_BODIES) : -1]
+    for body, (payload, raw, error) in zip(OTHER_BODIES, found, strict=True):
+        assert payload is None
+        assert bytes.fromhex(raw or "") == body
+        assert error
+
+
+def test_properties_of_any_type_have_a_place_in_the_row(pipeline: Pipeline) -> None:
+    columns = "PAYLOAD, PROPERTIES, CONTENT_TYPE, MESSAGE_ID, CORRELATION_ID, PARTITION_ID"
+    payload, properties, *rest = rows(pipeline, columns)[-1]
+    assert json.loads(payload) == {"from": "the official producer"}
+    expected = {"bytes key": "bytes value", "not utf-8": "base64:/w==", "number": 1.5, "nan": "nan"}
+    assert json.loads(properties) == expected
+    assert rest == ["application/json", "m-1", "c-1", "0"]
+
+
+def test_with_fail_a_body_that_is_not_json_ends_the_tree_with_65_and_its_address(pipeline: Pipeline) -> None:
+    pipeline.publish(10)
+    pipeline.hub.append("0", [b"not json"])
+    facts = pipeline.hub.facts().partitions["0"]
+    evsup = pipeline.start(SNOWFLAKE_ON_DECODE_ERROR="fail")
+    assert evsup.wait() == 65
+    assert f"Partition 0, event {facts.last_sequence_number}, offset {facts.last_offset}" in evsup.last_line
+    assert "SNOWFLAKE_ON_DECODE_ERROR=keep" in evsup.last_line

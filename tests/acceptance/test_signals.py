@@ -1,0 +1,100 @@
+"""What signals do to `evsup start`, from its first moment to a drain that cannot end."""
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+
+SOON_S = 5.0  # from "at once" to the end of the process
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Pipeline]:
+    with pipeline_of() as made:
+        yield made
+
+
+@pytest.fixture
+def pipeline(shared: Pipeline) -> Iterator[Pipeline]:
+    shared.publish(300)
+    yield shared
+    shared.snow.clear_faults()
+    eventually(lambda: not any(one.requests_waiting for one in shared.snow.channels().values()), "commits are through")
+
+
+def stalled(pipeline: Pipeline, *arguments: str) -> Evsup:
+    """A tree with rows in flight that Snowflake does not commit."""
+    pipeline.snow.stall_commits()
+    evsup = pipeline.start(*arguments)
+    evsup.await_running(1)
+    eventually(lambda: evsup.workers()["0"].rows_inflight, "rows are in flight")
+    return evsup
+
+
+def is_draining(evsup: Evsup) -> bool:
+    tree = evsup.status()
+    return tree is not None and tree.state == "draining"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_group_while_workers_boot_ends_with_0(pipeline: Pipeline, number: signal.Signals) -> None:
+    evsup = pipeline.start()
+    eventually(lambda: "worker_started" in evsup.stderr, "a worker boots")
+    evsup.send_to_group(number)
+    assert evsup.wait() == 0
+    assert "Traceback" not in evsup.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_anything_was_claimed_ends_with_0(pipeline: Pipeline, number: signal.Signals) -> None:
+    before = pipeline.hub.hang().fired["hang"]
+    evsup = pipeline.start()
+    eventually(lambda: pipeline.hub.fired("hang") > before, "it waits for the hub")
+    sent_s = time.monotonic()
+    evsup.send(number)
+    try:
+        assert evsup.wait() == 0
+        assert time.monotonic() - sent_s < SOON_S
+    finally:
+        pipeline.hub.release_hang()
+    assert "Traceback" not in evsup.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_whole_group_drains_with_0(pipeline: Pipeline, number: signal.Signals) -> None:
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    evsup.send_to_group(signal.SIGHUP)  # ignored
+    evsup.send_to_group(signal.SIGUSR1)
+    eventually(lambda: "tree_state" in evsup.stderr, "the state is logged")
+    evsup.send_to_group(number)
+    assert evsup.wait() == 0
+    assert "worker_drained" in evsup.stderr
+    assert "Traceback" not in evsup.stderr
+
+
+def test_a_second_sigterm_stops_a_drain_that_cannot_end_at_once_with_75(pipeline: Pipeline) -> None:
+    evsup = stalled(pipeline)
+    evsup.send(signal.SIGTERM)
+    eventually(lambda: is_draining(evsup), "it drains")
+    sent_s = time.monotonic()
+    evsup.send(signal.SIGTERM)
+    assert evsup.wait() == 75
+    assert time.monotonic() - sent_s < SOON_S
+    assert "a second signal came" in evsup.last_line
+
+
+def test_a_drain_that_cannot_end_stops_at_its_timeout_with_75_and_loses_nothing(pipeline: Pipeline) -> None:
+    evsup = stalled(pipeline, "--drain-timeout", "2")
+    sent_s = time.monotonic()
+    assert evsup.stop() == 75
+    assert 2.0 <= time.monotonic() - sent_s < 2.0 + SOON_S
+    assert "Nothing is lost" in evsup.last_line
+    pipeline.snow.clear_faults()
+    again = pipeline.start()
+    pipeline.await_all()
+    assert again.stop() == 0
+    pipeline.prove()

@@ -1,0 +1,125 @@
+"""What a person and a script see of a running evsup."""
+
+import fcntl
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.evsup import EVSUP, Evsup, Pipeline, eventually, pipeline_of
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Pipeline]:
+    with pipeline_of(partitions=2) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running(shared: Pipeline) -> Iterator[Evsup]:
+    """One tree for the tests that only look."""
+    shared.publish(100)
+    evsup = shared.start()
+    evsup.await_running(2)
+    shared.await_all()
+    yield evsup
+    assert evsup.stop() == 0
+
+
+def test_status_of_a_healthy_tree_is_0_and_shows_it(shared: Pipeline, running: Evsup) -> None:
+    done = shared.run("status")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "running, healthy" in done.stdout
+    assert "2 of 2 partitions" in done.stdout
+
+
+def test_status_as_json_is_one_document(shared: Pipeline, running: Evsup) -> None:
+    done = shared.run("status", "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (document["state"], document["healthy"], document["cause"]) == ("running", True, None)
+    for row in document["partitions"]:
+        assert row["received"] == row["appended"] == row["durable"] == 99
+        assert (row["state"], row["lag"], row["rows_inflight"]) == ("running", 0, 0)
+
+
+@pytest.mark.parametrize("flags", ["", "--json"])
+def test_a_reader_that_leaves_early_gets_no_traceback(shared: Pipeline, running: Evsup, flags: str) -> None:
+    command = f"{shlex.quote(EVSUP)} status {flags} | head -c 1"
+    done = subprocess.run(["sh", "-c", command], env=shared.environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_first_line_says_source_target_store_and_partitions(shared: Pipeline, running: Evsup) -> None:
+    first = json.loads(running.stderr.partition("\n")[0])
+    assert first["event"] == "supervisor_started"
+    assert first["source"].endswith("/flights")
+    assert "EVSUP.PUBLIC.EVENTS" in first["target"]
+    assert (first["store"], first["partitions_total"], first["consumer_group"]) == ("sqlite", 2, "$Default")
+
+
+def test_the_status_socket_is_its_owner_s_alone(running: Evsup) -> None:
+    assert (running.state_dir / "status.sock").stat().st_mode & 0o777 == 0o600
+    assert running.state_dir.stat().st_mode & 0o777 == 0o700
+
+
+def test_processes_are_named_after_what_they_do(running: Evsup) -> None:
+    def title(pid: int) -> str:
+        return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0")
+
+    assert title(running.pid).startswith("evsup supervisor flights")
+    for partition, row in running.workers().items():
+        assert title(row.pid).startswith(f"evsup worker flights p={partition}")
+
+
+def test_a_tree_that_leaves_partitions_to_nobody_is_degraded_and_one_that_is_not_there_says_so() -> None:
+    with pipeline_of(partitions=2) as pipeline:
+        assert pipeline.run("status").returncode == 3
+        assert json.loads(pipeline.run("status", "--json").stdout) is None
+        evsup = pipeline.start("--max-partitions", "1")
+        evsup.await_running(1)
+        eventually(lambda: (tree := evsup.status()) and tree.unowned, "a partition is left")
+        done = pipeline.run("status")
+        assert done.returncode == 1
+        assert "unowned partitions: 1" in done.stdout
+        assert evsup.stop() == 0
+        assert pipeline.run("status").returncode == 3
+
+
+def test_a_start_without_standard_error_goes_on_working(pipeline: Pipeline) -> None:
+    pipeline.publish(300)
+    evsup = pipeline.start(command=("sh", "-c", 'exec "$0" "$@" 2>&-', EVSUP))
+    evsup.await_running(1)
+    pipeline.await_all()
+    assert evsup.stop() == 0
+
+
+def fill(pipe: int) -> None:
+    """Write until it takes no more."""
+    os.set_blocking(pipe, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(pipe, b"\n" * 4096)
+    os.set_blocking(pipe, True)
+
+
+def test_a_standard_error_that_nobody_reads_stops_nothing(pipeline: Pipeline) -> None:
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    try:
+        evsup = pipeline.start(stderr=writer, EVSUP_LOG_LEVEL="debug", SS_LOG_LEVEL="info")
+        evsup.await_running(1)
+        fill(writer)
+        for _ in range(20):
+            pipeline.publish(50)
+            pipeline.hub.drop_connections()
+        pipeline.await_all()
+        assert evsup.stop() == 0
+    finally:
+        os.close(writer)
+        os.close(reader)

@@ -1,0 +1,89 @@
+"""Processes that stop, hang and go on; supervisors beside each other."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.evsup import Evsup, Pipeline, eventually, marked, pipeline_of
+
+STOPPED, ENDED = "T", "Z"
+
+
+@pytest.fixture
+def pipeline4() -> Iterator[Pipeline]:
+    with pipeline_of(partitions=4) as made:
+        yield made
+
+
+def beside(pipeline: Pipeline, *arguments: str) -> Evsup:
+    """Another supervisor over the same control store, as on another host."""
+    return pipeline.start(*arguments, EVSUP_STATE_DIR=str(pipeline.cloud.directory / f"state-{len(pipeline.started)}"))
+
+
+def state(pid: int) -> str:
+    """The kernel's letter for what a process does."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def owned(evsup: Evsup) -> set[str]:
+    return {partition for partition, row in evsup.workers().items() if row.state == "running"}
+
+
+def test_a_worker_that_hangs_is_found_and_ends_the_tree_with_75(pipeline2: Pipeline) -> None:
+    evsup = pipeline2.start()
+    workers = evsup.await_running(2)
+    os.kill(workers["1"].pid, signal.SIGSTOP)
+    pipeline2.publish(300)
+    assert evsup.wait() == 75
+    assert "Partition 1: The worker hangs" in evsup.last_line
+
+
+def test_a_tree_frozen_past_its_lease_stops_with_75_and_writes_nothing_more(pipeline2: Pipeline) -> None:
+    pipeline2.publish(500)
+    frozen = pipeline2.start()
+    frozen.await_running(2)
+    pipeline2.await_all()
+    pids = marked(frozen.marker)
+    frozen.send_to_group(signal.SIGSTOP)
+    eventually(lambda: all(state(pid) == STOPPED for pid in pids), "it is frozen")
+    pipeline2.publish(500)
+    other = beside(pipeline2)
+    assert all(row.epoch == 2 for row in other.await_running(2).values())
+    pipeline2.await_all()
+    openers = {name: one.sequencer for name, one in pipeline2.snow.channels().items()}
+    pipeline2.publish(500)
+    frozen.send_to_group(signal.SIGCONT)
+    assert frozen.wait() == 75
+    assert re.search("lease (of partition . ran out|had run out|has another owner)", frozen.last_line)
+    pipeline2.await_all()
+    assert {name: one.sequencer for name, one in pipeline2.snow.channels().items()} == openers
+    assert other.stop() == 0
+    pipeline2.prove()
+
+
+def test_a_supervisor_frozen_alone_stops_its_workers_before_anybody_may_claim(pipeline: Pipeline) -> None:
+    evsup = pipeline.start()
+    worker = evsup.await_running(1)["0"].pid
+    stopped_s = time.monotonic()
+    evsup.send(signal.SIGSTOP)
+    eventually(lambda: state(worker) == ENDED, "the worker has ended")
+    assert time.monotonic() - stopped_s < pipeline.settings.eventhub.ownership_expiration
+    evsup.send(signal.SIGCONT)
+    assert evsup.wait() == 75
+
+
+def test_two_supervisors_of_two_partitions_each_own_all_four_once(pipeline4: Pipeline) -> None:
+    pipeline4.publish(300)
+    one, other = beside(pipeline4, "--max-partitions", "2"), beside(pipeline4, "--max-partitions", "2")
+    eventually(lambda: owned(one) | owned(other) == set("0123"), "all are owned")
+    assert not owned(one) & owned(other)
+    assert len(owned(one)) == len(owned(other)) == 2
+    pipeline4.await_all()
+    eventually(lambda: all((tree := evsup.status()) and tree.healthy for evsup in (one, other)), "both are healthy")
+    assert (one.stop(), other.stop()) == (0, 0)
+    pipeline4.prove()

@@ -1,0 +1,97 @@
+"""Faults of the sink that end the tree; the next start makes up for each, with every event in the table once."""
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+
+P = "0"
+STALL_S = 3.0
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    """A commit timeout of seconds; rows in flight when a channel is opened again are thrown away soon, not in 120 s."""
+    with pipeline_of(SNOWFLAKE_COMMIT_TIMEOUT=str(STALL_S)) as made:
+        yield made
+
+
+@pytest.fixture
+def evsup(pipeline: Pipeline) -> Iterator[Evsup]:
+    """A tree in mid-stream. After the test the next one recovers and is the tree of the next test."""
+    tree = pipeline.started[-1] if pipeline.started else pipeline.start()
+    pipeline.publish(300)
+    pipeline.await_all()
+    eventually(lambda: str(tree.workers()[P].checkpointed) == pipeline.token(P), "the checkpoint follows")
+    yield tree
+    pipeline.snow.clear_faults()
+    assert not tree.is_running
+    pipeline.start()
+    pipeline.await_all()
+
+
+def test_a_channel_opened_by_somebody_else_ends_the_tree_with_75(pipeline: Pipeline, evsup: Evsup) -> None:
+    pipeline.snow.steal(pipeline.channel(P))
+    pipeline.publish(300)
+    assert evsup.wait() == 75
+    assert "Partition 0" in evsup.last_line
+    assert "Another opener" in evsup.last_line
+
+
+def test_an_invalid_channel_ends_the_tree_with_69(pipeline: Pipeline, evsup: Evsup) -> None:
+    pipeline.snow.invalidate(pipeline.channel(P))
+    assert evsup.wait() == 69
+    assert "Partition 0" in evsup.last_line
+    assert "ERR_CHANNEL_MUST_BE_REOPENED" in evsup.last_line
+
+
+def test_commits_that_stall_end_the_tree_with_69(pipeline: Pipeline, evsup: Evsup) -> None:
+    pipeline.snow.stall_commits()
+    pipeline.publish(300)
+    assert evsup.wait() == 69
+    assert "Snowflake has committed nothing for" in evsup.last_line
+    assert "SNOWFLAKE_COMMIT_TIMEOUT" in evsup.last_line
+
+
+def test_a_token_that_stands_still_ends_the_tree_with_69(pipeline: Pipeline, evsup: Evsup) -> None:
+    pipeline.snow.freeze_token()
+    pipeline.publish(300)
+    assert evsup.wait() == 69
+    assert "Snowflake has committed nothing for" in evsup.last_line
+
+
+def test_a_token_that_moves_back_ends_the_tree_with_65(pipeline: Pipeline, evsup: Evsup) -> None:
+    before = pipeline.token(P)
+    pipeline.snow.set_token(pipeline.channel(P), "7")
+    try:
+        assert evsup.wait() == 65
+        assert f"moved back: from {before} to 7" in evsup.last_line
+    finally:
+        pipeline.snow.set_token(pipeline.channel(P), before)
+
+
+def test_a_token_of_somebody_else_s_rows_ends_the_tree_with_75(pipeline: Pipeline, evsup: Evsup) -> None:
+    before = pipeline.token(P)
+    pipeline.snow.set_token(pipeline.channel(P), "999999")
+    try:
+        assert evsup.wait() == 75
+        assert "Another writer uses the channel" in evsup.last_line
+    finally:
+        pipeline.snow.set_token(pipeline.channel(P), before)
+
+
+def test_a_snowflake_that_never_answers_delays_a_drain_no_longer_than_its_timeout(
+    pipeline: Pipeline, evsup: Evsup
+) -> None:
+    for call in ("append", "status", "token", "open"):
+        pipeline.snow.hang(call, times=None)
+    pipeline.publish(300)
+    eventually(lambda: evsup.workers()[P].rows_inflight, "rows are in flight")
+    sent_s = time.monotonic()
+    evsup.send(signal.SIGTERM)
+    code = evsup.wait()
+    assert code in (69, 75), "CommitStalled may come first: its timeout is shorter than the drain's here"
+    assert time.monotonic() - sent_s < 30.0 + 5.0
