@@ -26,7 +26,7 @@ def running(shared: Pipeline) -> Iterator[Evsup]:
     shared.publish(100)
     evsup = shared.start()
     evsup.await_running(2)
-    shared.await_all()
+    eventually(lambda: all(row.checkpointed == 99 for row in evsup.workers().values()), "all is checkpointed")
     yield evsup
     assert evsup.stop() == 0
 
