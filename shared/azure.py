@@ -1,5 +1,8 @@
 """The Azure SDK's client, made from the settings; facts about the hub; the SDK's errors in our words."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -24,7 +27,12 @@ from shared.store.types import ConsumerGroup
 if TYPE_CHECKING:
     from azure.identity import AzureCliCredential, DefaultAzureCredential
 
+ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is wrong
 AUTH_TIMEOUT_S = 20  # the SDK's 60 would use up the whole minute in which a start with a wrong key has to say so
+
+# An idle hub sends empty frames. One that sends nothing at all for so long is gone, and the SDK would not notice: it
+# goes on to call back with empty batches. https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-protocol-guide
+SILENCE_LIMIT_S = 30
 
 # The pure-Python AMQP receiver reads until it has `prefetch` frames or the socket is silent for this long, and hands
 # nothing over before. With the SDK's own 0.2 s a trickle of 20 events/s waits for a whole prefetch: 12 s measured with
@@ -112,17 +120,18 @@ class EventHubClient:
 
     def hub(self) -> HubFacts:
         """Partition ids and birth of the hub; blocks for the SDK's retries, raises what `translated` makes of them."""
+        what = f"Event hub {self.group.eventhub_name!r} cannot be read"
         try:
-            properties = self.sdk.get_eventhub_properties()
+            properties = within(ANSWER_LIMIT_S, self.sdk.get_eventhub_properties)
         except Exception as error:
-            raise translated(error, f"Event hub {self.group.eventhub_name!r} cannot be read", self.group) from error
+            raise translated(error, what, self.group) from error
         return HubFacts(tuple(properties["partition_ids"]), properties["created_at"].timestamp())
 
     def partition(self, partition_id: str) -> PartitionFacts:
         """Retained range of one partition, on a connection of its own; blocks and raises as `hub`."""
         created_at_s = self.hub().created_at_s
         try:
-            properties = self.sdk.get_partition_properties(partition_id)
+            properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
         except Exception as error:
             raise translated(error, f"Partition {partition_id} cannot be read", self.group) from error
         return PartitionFacts(
@@ -132,6 +141,23 @@ class EventHubClient:
             created_at_s,
             properties["last_enqueued_offset"],
         )
+
+
+def within(limit_s: float, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `ask` gives, or `TimeoutError`: for a hub that accepts and is silent the SDK waits without end."""
+    answer: Future[dict[str, Any]] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except Exception as error:  # noqa: BLE001 (raised again by whoever waits)
+            answer.set_exception(error)
+
+    threading.Thread(target=run, name="hub-facts", daemon=True).start()
+    try:
+        return answer.result(limit_s)
+    except TimeoutError as error:
+        raise TimeoutError(f"no answer for {limit_s:.0f} s") from error
 
 
 def sdk_options(settings: EventHubSettings) -> dict[str, Any]:
@@ -144,6 +170,7 @@ def sdk_options(settings: EventHubSettings) -> dict[str, Any]:
         "retry_backoff_factor": settings.retry_backoff_factor,
         "retry_backoff_max": settings.retry_backoff_max,
         "auth_timeout": AUTH_TIMEOUT_S,
+        "idle_timeout": SILENCE_LIMIT_S,
         "load_balancing_interval": settings.load_balancing_interval,
         "partition_ownership_expiration_interval": settings.ownership_expiration,
         "load_balancing_strategy": settings.load_balancing_strategy,

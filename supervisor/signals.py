@@ -15,6 +15,8 @@ def leave_when_told() -> None:
     """Until there is an inbox a stop ends the process at once, with 0: nothing was claimed yet."""
     for number in STOPPING:
         signal.signal(number, lambda *_: os._exit(ExitCode.OK))
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class SignalInbox:

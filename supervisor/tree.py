@@ -53,6 +53,7 @@ class Tree:
         self._children: dict[str, Child] = {}
         self._unowned: tuple[str, ...] = ()
         self._cause: EvsupError | None = None
+        self._told_to_stop = False
         self._stopping: Deadline | None = None
         self._aborted: Deadline | None = None
         self.status: TreeStatus = self._described(clock())
@@ -90,11 +91,13 @@ class Tree:
     def _obey(self, number: int, now_s: float) -> None:
         if number == signal.SIGUSR1:
             log.info("tree_state", status=self.status)
-        elif number in STOPPING and self._stopping is None:
-            log.info("drain_started", signal=signal.Signals(number).name, timeout_s=self._drain_timeout_s)
-            self._stop(now_s)
-        elif number in STOPPING:
+        elif number in STOPPING and self._told_to_stop:
             self._give_up("a second signal came", now_s)
+        elif number in STOPPING:
+            self._told_to_stop = True
+            log.info("drain_started", signal=signal.Signals(number).name, timeout_s=self._drain_timeout_s)
+            if self._stopping is None:  # else a failure has begun the drain already
+                self._stop(now_s)
 
     # --- leases -------------------------------------------------------------------------------------------------------
 
@@ -111,7 +114,7 @@ class Tree:
                     if child := self._children.get(term.partition_id):
                         child.abort("the lease has another owner")
                 case Unowned(partition_ids=partition_ids):
-                    if partition_ids != self._unowned:
+                    if partition_ids and partition_ids != self._unowned:
                         log.warning("partitions_unowned", partitions=partition_ids)
                     self._unowned = partition_ids
                 case Broken(error=error):

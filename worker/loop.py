@@ -10,7 +10,7 @@ from multiprocessing import connection
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, monotonic
-from shared.errors import DrainTimedOut, OwnershipLost
+from shared.errors import DrainTimedOut, OwnershipLost, SinkUnavailable
 from shared.log import get_logger
 from shared.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
 from shared.pipe import MessagePipe
@@ -25,6 +25,7 @@ from worker.sink import Channel
 from worker.source import Source
 
 REPORT_S = 1.0
+OPEN_LIMIT_S = 180.0  # the SDK waits up to 120 s for a previous owner's rows before it takes a channel by force
 DETACH_S = 1.0  # a drained worker gives the receiver so long to detach its link in order
 
 log = get_logger()
@@ -51,6 +52,7 @@ class Worker:
         self._flow: Flow | None = None
         self._drain: Deadline | None = None
         self._report_due_s = 0.0
+        self._open_by = Deadline.after(OPEN_LIMIT_S, clock())
 
     def run(self) -> None:
         """Open, then step until drained."""
@@ -72,6 +74,7 @@ class Worker:
         self._require_supervisor()
         self._require_trust(now_s)
         if self._flow is None:
+            self._refuse_slow_open(now_s)
             self._begin(self._opening.take())
         else:
             self._flow.turn(now_s)
@@ -98,7 +101,9 @@ class Worker:
                 if self._flow:
                     self._flow.drain()
             case Abort(reason=reason):
-                raise OwnershipLost(f"Partition {self._term.partition_id} was taken from this worker", reason)
+                raise OwnershipLost(
+                    f"Partition {self._term.partition_id} was given up at the supervisor's word", reason
+                )
 
     def _require_supervisor(self) -> None:
         if self._pipe.ended:
@@ -149,6 +154,15 @@ class Worker:
         )
 
     # --- the partition ------------------------------------------------------------------------------------------------
+
+    def _refuse_slow_open(self, now_s: float) -> None:
+        """The SDK retries an open that is not answered, or answered with 503, for longer than anybody waits."""
+        if self._open_by.passed(now_s):
+            raise SinkUnavailable(
+                f"The channel of partition {self._term.partition_id} could not be opened",
+                f"no answer for {OPEN_LIMIT_S:.0f} s",
+                "Check Snowflake's status and the network; nothing was written.",
+            )
 
     def _begin(self, opening: Opening | None) -> None:
         """The channel is open: start to receive, unless a drain came first."""

@@ -57,7 +57,8 @@ def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes,
         code = _say_failed(error, messages)
     messages.flush_until(Deadline.after(LAST_WORD_S))
     log.flush()
-    os._exit(code)  # no finalizers: a channel's would flush, without a timeout
+    # No finalizers: a channel's would flush, without a timeout. What the SDK has not sent is dropped and read again.
+    os._exit(code)
 
 
 def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
@@ -85,11 +86,7 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     guard.watch(lambda: worker.trusted_until_s)
-    try:
-        worker.run()
-    finally:
-        channel.abandon()
-        store.close()
+    worker.run()
 
 
 def _say_failed(error: Exception, messages: MessagePipe[Command]) -> ExitCode:

@@ -6,6 +6,7 @@ the import starts native threads (https://docs.snowflake.com/en/user-guide/snowp
 
 import os
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -78,12 +79,20 @@ class Channel:
         """Rows that `append_row` took of an append which then met a saturated SDK."""
 
     def probe(self) -> None:
-        """Raise `SinkUnavailable` within five seconds when nothing listens: the SDK itself tries for minutes."""
+        """Shake hands, and raise within seconds when nobody answers or shows another certificate: the SDK itself tries
+        for minutes. Behind a proxy there is nothing to shake hands with.
+        """
         host, port = address(self._settings)
         if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
             return
         try:
-            socket.create_connection((host, port), PROBE_TIMEOUT_S).close()
+            _shake_hands(host, port, self._settings.ca_file)
+        except ssl.SSLCertVerificationError as error:
+            raise ConfigurationError(
+                f"The certificate of {host}:{port} is not trusted",
+                error.verify_message,
+                "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy).",
+            ) from error
         except OSError as error:
             raise SinkUnavailable(
                 f"Snowflake does not answer at {host}:{port}",
@@ -175,6 +184,17 @@ class Channel:
             return call()
         except Exception as error:
             raise translated(error, what, self._settings) from error
+
+
+def _shake_hands(host: str, port: int, ca_file: str | None) -> None:
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    with (
+        socket.create_connection((host, port), PROBE_TIMEOUT_S) as plain,
+        context.wrap_socket(plain, server_hostname=host),
+    ):
+        return
 
 
 def _quietly(close: Callable[[], None]) -> None:

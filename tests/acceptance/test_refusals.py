@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import NamedTuple
 
+import certifi
 import pytest
 
 from scripts.localcloud.cloud import key_pair
@@ -58,11 +59,14 @@ NOTHING_SET = dict.fromkeys(
 )
 CASES = (
     "nothing is set",
+    "a silent Event Hubs",
     "a wrong Event Hubs key",
     "an unknown event hub",
     "an unknown consumer group",
     "no Event Hubs there",
     "no Snowflake there",
+    "a silent Snowflake",
+    "a Snowflake with another certificate",
     "a wrong Snowflake key",
     "no such table",
     "no control tables",
@@ -72,7 +76,7 @@ CASES = (
 )
 
 
-def refusals(pipeline: Pipeline) -> dict[str, Refusal]:
+def refusals(pipeline: Pipeline, silent: int) -> dict[str, Refusal]:
     """By the name of the case."""
     cloud = pipeline.cloud
     text, port = cloud.connection_string, cloud.hub_service.ready["port"]
@@ -81,6 +85,11 @@ def refusals(pipeline: Pipeline) -> dict[str, Refusal]:
     dead = dead_port()
     cases = (
         Refusal(NOTHING_SET, 78, ("faults", "SNOWFLAKE_USER", "is required")),
+        Refusal(
+            {"EVENTHUB_CONNECTION_STRING": text.replace(f":{port}", f":{silent}")},
+            69,
+            ("cannot be read", "no answer for", "can be reached"),
+        ),
         Refusal(
             {"EVENTHUB_CONNECTION_STRING": re.sub("(SharedAccessKey)=[^;]+", r"\1=bm90IHRoZSBrZXk=", text)},
             77,
@@ -106,6 +115,12 @@ def refusals(pipeline: Pipeline) -> dict[str, Refusal]:
             69,
             ("Partition 0", "Snowflake does not answer", "refused", "SNOWFLAKE_URL"),
         ),
+        Refusal(
+            {"SNOWFLAKE_URL": f"https://127.0.0.1:{silent}"},
+            69,
+            ("Partition 0", "Snowflake does not answer", "timed out", "SNOWFLAKE_URL"),
+        ),
+        Refusal({"SNOWFLAKE_CA_FILE": certifi.where()}, 78, ("Partition 0", "not trusted", "SNOWFLAKE_CA_FILE")),
         Refusal({"SNOWFLAKE_PRIVATE_KEY_FILE": str(other_key)}, 77, ("Partition 0", "key pair", "RSA_PUBLIC_KEY")),
         Refusal({"SNOWFLAKE_TABLE": "NOWHERE"}, 78, ("Partition 0", "NOWHERE", "evsup init")),
         Refusal({"CONTROL_SQLITE_PATH": str(cloud.directory / "empty.db")}, 78, ("empty.db", "evsup init")),
@@ -144,9 +159,13 @@ def ended(pipeline: Pipeline, name: str, case: Refusal) -> Ended:
 
 @pytest.fixture(scope="module")
 def ends() -> Iterator[Mapping[str, tuple[Refusal, "Future[Ended]"]]]:
-    with pipeline_of() as pipeline, ThreadPoolExecutor(AT_ONCE) as threads:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,  # accepts, and never says a word
+        pipeline_of() as pipeline,
+        ThreadPoolExecutor(AT_ONCE) as threads,
+    ):
         pipeline.start().await_running(1)
-        cases = refusals(pipeline)
+        cases = refusals(pipeline, silent.getsockname()[1])
         yield {name: (case, threads.submit(ended, pipeline, name, case)) for name, case in cases.items()}
 
 

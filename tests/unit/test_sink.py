@@ -11,6 +11,7 @@ from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, Own
 from shared.secret import Secret
 from tests.unit.plain_settings import snowflake
 from tests.unit.streaming_sdk import from_source
+from worker import sink
 from worker.sink import (
     PASSING,
     SATURATED,
@@ -260,13 +261,15 @@ def test_the_address_is_the_accounts_or_the_one_that_is_set(url: str | None, exp
     assert address(snowflake(url=url)) == expected
 
 
-def test_a_port_where_nothing_listens_is_an_unavailable_sink(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_port_where_nobody_answers_is_an_unavailable_sink(monkeypatch: pytest.MonkeyPatch, listens: bool) -> None:
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
     monkeypatch.delenv("https_proxy", raising=False)
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    monkeypatch.setattr(sink, "PROBE_TIMEOUT_S", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        if listens:
+            silent.listen()
         with pytest.raises(SinkUnavailable, match=f"127.0.0.1:{port}"):
             Channel(snowflake(url=f"https://127.0.0.1:{port}"), "C").probe()
-        unused.listen()
-        Channel(snowflake(url=f"https://127.0.0.1:{port}"), "C").probe()
