@@ -40,7 +40,7 @@ EVENTHUB_IDENTITY who reads it. The identity needs the role `Azure Event Hubs Da
 overrides all of that: with one, namespace, identity and client id are not used, and the event hub is its `EntityPath`
 or EVENTHUB_NAME (when both are there, they must agree).""",
     "EVENTHUB_STARTING_POSITION": "Where a partition begins that has neither a checkpoint nor a channel token.",
-    "EVENTHUB_PREFETCH": "Options of the Azure SDK: reading, retries, transport. They reach the SDK as they are.",
+    "EVENTHUB_PREFETCH": "Options of the Azure SDK: reading, retries, transport.",
     "EVENTHUB_LOAD_BALANCING_INTERVAL": "Sharing the partitions with other supervisors.",
     "SNOWFLAKE_ACCOUNT": "Target. Names that need double quotes in SQL keep them here: SNOWFLAKE_TABLE='\"My Table\"'.",
     "SNOWFLAKE_PRIVATE_KEY_FILE": "Key pair: exactly one of the file and the key itself. RSA, PKCS#8 PEM.",

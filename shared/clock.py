@@ -37,10 +37,6 @@ class Deadline:
         """Whether the moment is over."""
         return self.remaining_s(now) <= 0.0
 
-    def earlier(self, other: "Deadline") -> "Deadline":
-        """The nearer of the two."""
-        return self if self.at_s <= other.at_s else other
-
 
 def jittered(seconds: float, spread: float = 0.1) -> float:
     """`seconds` ± `spread`, so that many processes do not knock at the same moment."""

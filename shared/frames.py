@@ -44,11 +44,6 @@ class FrameDecoder(Generic[T]):
             del self._pending[: HEADER.size + size]
             yield self._decode(payload)
 
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes of a frame that is not whole yet; at the end of the stream they are dropped, never decoded."""
-        return len(self._pending)
-
     def _next_size(self) -> int | None:
         if len(self._pending) < HEADER.size:
             return None

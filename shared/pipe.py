@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 READ_BYTES = 64 * 1024
-MAX_UNSENT_BYTES = 512 * 1024  # a peer that reads nothing gets no more than this kept for it
 
 In = TypeVar("In")
 
@@ -38,10 +37,10 @@ class MessagePipe(Generic[In]):
         """For `multiprocessing.connection.wait`."""
         return self._connection.fileno()
 
-    def send(self, message: msgspec.Struct, topic: str | None = None) -> bool:
-        """Send now what the pipe takes, keep the rest; False when the peer is gone or has not read for too long."""
+    def send(self, message: msgspec.Struct, topic: str | None = None) -> None:
+        """Send now what the pipe takes and keep the rest. A message that comes again needs a topic, which bounds it."""
         self._unsent[topic or object()] = encode(message)
-        return self.flush() and sum(map(len, self._unsent.values())) <= MAX_UNSENT_BYTES
+        self.flush()
 
     def flush(self) -> bool:
         """Send what is waiting, as far as the pipe takes it; False when the peer is gone."""

@@ -56,7 +56,12 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
     ] = "-1"
     prefetch: Annotated[
         int,
-        Meta(ge=1, le=100_000, description="Link credit: events the service may send ahead.", examples=["1000"]),
+        Meta(
+            ge=1,
+            le=100_000,
+            description="Link credit: events sent ahead, all held in memory; lower it for large ones.",
+            examples=["1000"],
+        ),
     ] = 1000
     max_batch_size: Annotated[
         int, Meta(ge=1, le=100_000, description="Most events in one batch from the SDK.", examples=["1000"])
@@ -71,7 +76,14 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = 0.5
     track_last_enqueued: Annotated[bool, Meta(description="Lag without extra calls.", examples=["true"])] = True
-    retry_total: Annotated[int, Meta(ge=0, description="Retries of the SDK.", examples=["3"])] = 3
+    retry_total: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Retries of the SDK's management calls; evsup reopens the receiver itself.",
+            examples=["3"],
+        ),
+    ] = 3
     retry_mode: Annotated[
         Literal["exponential", "fixed"], Meta(description="Back-off of the SDK.", examples=["exponential"])
     ] = "exponential"
@@ -101,7 +113,7 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         Positive, Meta(description="Seconds a lease lasts; must exceed 3 × the interval.", examples=["60"])
     ] = 60.0
     load_balancing_strategy: Annotated[
-        Literal["greedy", "balanced"], Meta(description="Claim the whole share at once, or one a round.")
+        Literal["greedy", "balanced"], Meta(description="Claim everything free at once, or one a round.")
     ] = "greedy"
     on_gap: Annotated[
         Literal["fail", "warn"],

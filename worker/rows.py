@@ -7,6 +7,7 @@ Whatever is not JSON goes into `RAW_BODY` with the reason beside it, so that no 
 import base64
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import isfinite
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias
@@ -174,6 +175,7 @@ def _text(value: object) -> str | None:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+@lru_cache(maxsize=64)  # events of a batch share their moments
 def _moment(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 

@@ -12,7 +12,7 @@ from shared.clock import Deadline
 from shared.errors import ProtocolError
 from shared.frames import encode
 from shared.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
-from shared.pipe import MAX_UNSENT_BYTES, MessagePipe
+from shared.pipe import MessagePipe
 from tests.unit.readable import DEADLINE_S, readable
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def receive_until(pipe: MessagePipe[Report], last: object) -> list[Report]:
 
 def test_messages_go_both_ways_in_order(raw: Ends) -> None:
     ours, theirs = supervisor(raw), worker(raw)
-    assert ours.send(Lease(trusted_until_s=1.0))
-    assert ours.send(Drain(deadline_s=2.0))
-    assert theirs.send(Drained(checkpointed=7))
+    ours.send(Lease(trusted_until_s=1.0))
+    ours.send(Drain(deadline_s=2.0))
+    theirs.send(Drained(checkpointed=7))
     assert theirs.receive() == [Lease(trusted_until_s=1.0), Drain(deadline_s=2.0)]
     assert ours.receive() == [Drained(checkpointed=7)]
 
@@ -78,7 +78,7 @@ def test_a_peer_that_reads_nothing_blocks_nobody_and_loses_nothing(raw: Ends) ->
     ours, theirs = supervisor(raw), worker(raw)
     sent = [big(number) for number in range(4)]
     for message in sent:
-        assert theirs.send(message)
+        theirs.send(message)
     assert theirs.has_unsent
     received: list[Report] = []
     while len(received) < len(sent):
@@ -87,16 +87,6 @@ def test_a_peer_that_reads_nothing_blocks_nobody_and_loses_nothing(raw: Ends) ->
         assert theirs.flush()
     assert received == sent
     assert not theirs.has_unsent
-
-
-def test_what_waits_for_a_peer_is_bounded(raw: Ends) -> None:
-    theirs = worker(raw)
-    accepted = 0
-    while theirs.send(big(accepted)):
-        accepted += 1
-        assert accepted < 100
-    assert accepted * 100_000 > MAX_UNSENT_BYTES
-    assert not theirs.ended
 
 
 def test_unsent_statuses_coalesce_and_the_newest_wins_while_other_messages_all_arrive(raw: Ends) -> None:
@@ -153,9 +143,9 @@ def test_half_a_message_at_the_end_of_the_stream_is_dropped(raw: Ends) -> None:
 def test_sending_to_a_peer_that_is_gone_says_so(raw: Ends) -> None:
     ours = supervisor(raw)
     raw[1].close()
-    assert not ours.send(Abort(reason="over"))
+    ours.send(Abort(reason="over"))
     assert ours.ended
-    assert not ours.send(Abort(reason="again"))
+    ours.send(Abort(reason="again"))
     assert not ours.flush_until(Deadline.after(DEADLINE_S))
 
 
@@ -179,7 +169,7 @@ def test_a_last_word_waits_for_room_until_the_deadline(raw: Ends) -> None:
     failed = Failed(error="Bug", what="x", why="", fix="", traceback="t" * 200_000)
     theirs.send(big(0))
     theirs.send(big(1))
-    assert theirs.send(failed)
+    theirs.send(failed)
     assert theirs.has_unsent
     assert not theirs.flush_until(Deadline.after(0.0))
     received: list[Report] = []
