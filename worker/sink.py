@@ -148,10 +148,10 @@ class Channel:
         self._guard("The channel cannot be flushed", self._channel.initiate_flush)
 
     def abandon(self) -> None:
-        """Let go without a flush: fenced, failed or drained.
+        """Let go of channel and client without a flush, before another open.
 
         A channel that is garbage-collected flushes without a timeout, which hangs on a dead server and writes rows
-        after the fence; so it is closed here, once, by hand.
+        after the fence; so it is closed by hand. A worker that ends leaves by `os._exit`, which runs no finalizer.
         """
         if self._channel:
             _quietly(lambda: self._channel.close(wait_for_flush=False))

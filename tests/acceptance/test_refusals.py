@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 
 import certifi
@@ -80,8 +81,6 @@ def refusals(pipeline: Pipeline, silent: int) -> dict[str, Refusal]:
     """By the name of the case."""
     cloud = pipeline.cloud
     text, port = cloud.connection_string, cloud.hub_service.ready["port"]
-    other_key = cloud.directory / "other.p8"
-    write_private(other_key, key_pair()[0])
     dead = dead_port()
     cases = (
         Refusal(NOTHING_SET, 78, ("faults", "SNOWFLAKE_USER", "is required")),
@@ -121,7 +120,11 @@ def refusals(pipeline: Pipeline, silent: int) -> dict[str, Refusal]:
             ("Partition 0", "Snowflake does not answer", "timed out", "SNOWFLAKE_URL"),
         ),
         Refusal({"SNOWFLAKE_CA_FILE": certifi.where()}, 78, ("Partition 0", "not trusted", "SNOWFLAKE_CA_FILE")),
-        Refusal({"SNOWFLAKE_PRIVATE_KEY_FILE": str(other_key)}, 77, ("Partition 0", "key pair", "RSA_PUBLIC_KEY")),
+        Refusal(
+            {"SNOWFLAKE_PRIVATE_KEY_FILE": str(strange_key(cloud.directory))},
+            77,
+            ("Partition 0", "key pair", "RSA_PUBLIC_KEY"),
+        ),
         Refusal({"SNOWFLAKE_TABLE": "NOWHERE"}, 78, ("Partition 0", "NOWHERE", "evsup init")),
         Refusal({"CONTROL_SQLITE_PATH": str(cloud.directory / "empty.db")}, 78, ("empty.db", "evsup init")),
         Refusal(
@@ -137,6 +140,13 @@ def refusals(pipeline: Pipeline, silent: int) -> dict[str, Refusal]:
         Refusal({}, 64, ("--max-partition",), ("start", "--max-partition", "4")),
     )
     return dict(zip(CASES, cases, strict=True))
+
+
+def strange_key(directory: Path) -> Path:
+    """A key pair that nobody registered."""
+    path = directory / "strange.p8"
+    write_private(path, key_pair()[0])
+    return path
 
 
 def dead_port() -> int:
