@@ -1,15 +1,14 @@
 """The pipeline of one partition, from received to checkpointed.
 
-    source ──▶ admit ──▶ map ──▶ waiting ──▶ append ──▶ window ──▶ durable ──▶ checkpointed
+    source ──▶ admit ──▶ waiting ──▶ append ──▶ window ──▶ durable ──▶ checkpointed
 
 Appending never waits for a commit: Snowflake takes about 5 s for one, so rows go out while older ones are in flight,
 the committed token is read about once a second and the checkpoint follows behind.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-from azure.eventhub import EventData
 
 from shared.errors import CommitStalled, SequenceGap, SinkUnavailable, StoreUnavailable
 from shared.log import get_logger
@@ -22,7 +21,7 @@ from worker.opening import Opening
 from worker.order import Gap, admit
 from worker.pauses import Pauses
 from worker.progress import Progress, verify
-from worker.rows import envelope, sequence_numbers
+from worker.rows import Row, sequence_numbers
 from worker.sink import Channel, Saturated
 from worker.source import Batch, Source
 from worker.window import Append, Window
@@ -63,7 +62,6 @@ class Flow:
         start = opening.resume.after
         self.marks = Marks(start, start, opening.progress.token, opening.checkpoint.sequence_number)
         self.window = Window(settings.snowflake.max_inflight_rows, settings.snowflake.max_inflight_bytes)
-        self._row_of = envelope(opening.checkpoint.partition_id, settings.snowflake.on_decode_error)
         self._waiting: deque[Chunk] = deque()
         self._poll: Background[Progress | None] = Background("status")
         self._save: Background[Checkpoint] = Background("checkpoint")
@@ -121,16 +119,16 @@ class Flow:
         self._source.check_alive(now_s)
         batch = self._source.take()
         if batch is not None:
-            self._waiting.extend(chunked([self._row_of(event) for event in self._admitted(batch)]))
+            self._waiting.extend(chunked(self._admitted(batch)))
 
-    def _admitted(self, batch: Batch) -> list[EventData]:
-        admission = admit(self.marks.received, sequence_numbers(batch.events))
+    def _admitted(self, batch: Batch) -> Sequence[Row]:
+        admission = admit(self.marks.received, sequence_numbers(batch.rows))
         for gap in admission.gaps:
             self._gap(gap)
         self.marks.received = admission.high
         self.marks.last_enqueued = batch.last_enqueued
-        self.marks.duplicates_total += len(batch.events) - len(admission.fresh)
-        return [batch.events[index] for index in admission.fresh]
+        self.marks.duplicates_total += len(batch.rows) - len(admission.fresh)
+        return [batch.rows[index] for index in admission.fresh]
 
     def _gap(self, gap: Gap) -> None:
         if self._settings.eventhub.on_gap == "fail":

@@ -21,6 +21,7 @@ from shared.vitals import rss_bytes
 from worker.background import Background
 from worker.flow import Flow
 from worker.opening import Opening, open_partition
+from worker.rows import envelope
 from worker.sink import Channel
 from worker.source import Source
 
@@ -170,7 +171,9 @@ class Worker:
             return
         decided = opening.resume
         position = opening.position(self._settings.eventhub.starting_position)
-        self._source = Source(self._settings.eventhub, self._term.partition_id, self._term.epoch, position)
+        partition_id = self._term.partition_id
+        row_of = envelope(partition_id, self._settings.snowflake.on_decode_error)
+        self._source = Source(self._settings.eventhub, partition_id, self._term.epoch, position, row_of)
         self._flow = Flow(self._settings, opening, self._source, self._channel, self._store)
         self._source.start()
         log.info("partition_opened", channel=self._channel.name, after=decided.after, reason=decided.reason)

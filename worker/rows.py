@@ -100,9 +100,9 @@ def size_bytes(row: Row) -> int:
     return ROW_OVERHEAD_BYTES + len(memoryview(row["PAYLOAD"] or b"")) + len(row["RAW_BODY"] or b"") * 4 // 3
 
 
-def sequence_numbers(events: Sequence[EventData]) -> list[int | None]:
+def sequence_numbers(rows: Sequence[Row]) -> list[int | None]:
     """The sequence numbers of a batch, None where an event has none."""
-    return [event.sequence_number for event in events]
+    return [row["SEQUENCE_NUMBER"] for row in rows]
 
 
 def _body(message: Any) -> tuple[msgspec.Raw | None, bytes | None, str | None]:

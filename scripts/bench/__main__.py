@@ -1,4 +1,7 @@
-"""`make bench`: three ratios in one run, on the local services. Figures belong to this machine, ratios travel."""
+"""`make bench`: three ratios in one run, on the local services. Figures belong to this machine, ratios travel.
+
+Raw and evsup take turns, and the medians are compared: a shared machine changes its speed by a third within a minute.
+"""
 
 import argparse
 import json
@@ -12,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench import tree
-from scripts.bench.measure import Run
+from scripts.bench.measure import Run, median
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 
 BODY_BYTES = 250
@@ -28,24 +31,35 @@ class Line(NamedTuple):
 
 
 def main() -> int:
-    """Run raw, evsup and the waiting script after each other, print what they moved and how they compare."""
+    """Run raw and evsup in turns, then the waiting script; print what they moved and how they compare."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
-    parser.add_argument("--events", type=int, default=200_000, help="events of 250 B (default: 200,000)")
+    parser.add_argument("--events", type=int, default=100_000, help="events of 250 B (default: 100,000)")
+    parser.add_argument("--rounds", type=int, default=5, help="of raw and evsup in turns (default: 5)")
     parser.add_argument("--commit-delay", type=float, default=2.0, help="seconds from append to commit (default: 2)")
     parser.add_argument("--waiting-seconds", type=float, default=20.0, help="most time for each waiting run")
     options = parser.parse_args()
     with LocalCloud(CloudSettings(partitions=1, commit_delay_s=options.commit_delay)) as cloud:
         cloud.hub.seed("0", options.events, body_bytes=BODY_BYTES)
-        raw = _module(cloud, "raw", "0", options.events)
-        moved = tree.move(cloud.environment, options.events)
+        turns = [_turn(cloud, options.events, number) for number in range(options.rounds)]
         waiting = [Line(f"waiting, {batch:,} a batch", _waiting(cloud, options, batch)) for batch in WAITING_BATCHES]
+    raw, moved = (median(side) for side in zip(*turns, strict=True))
     _report(Line("raw SDK receive", raw), Line("evsup, one worker", moved), waiting)
+    ratios = ", ".join(f"{tree_run.per_s / raw_run.per_s:.0%}" for raw_run, tree_run in turns)
     Console().print(
-        f"Memory: worker {moved.rss_bytes / MEBIBYTE:.0f} MiB,"
-        f" supervisor {moved.supervisor_rss_bytes / MEBIBYTE:.0f} MiB."
+        f"Memory: worker {max(run.rss_bytes for _, run in turns) / MEBIBYTE:.0f} MiB,"
+        f" supervisor {max(run.supervisor_rss_bytes for _, run in turns) / MEBIBYTE:.0f} MiB at most."
         f" {options.events:,} events of {BODY_BYTES} B, commit delay {options.commit_delay:g} s."
+        f" Medians of {options.rounds} turns; evsup of raw turn by turn: {ratios}."
     )
     return 0
+
+
+def _turn(cloud: LocalCloud, events: int, number: int) -> tuple[Run, tree.TreeRun]:
+    fresh = {
+        "CONTROL_SQLITE_PATH": str(cloud.directory / f"turn-{number}.db"),
+        "SNOWFLAKE_CHANNEL_PREFIX": f"turn{number}",
+    }
+    return _module(cloud, "raw", "0", events), tree.move(cloud.environment | fresh, events)
 
 
 def _waiting(cloud: LocalCloud, options: argparse.Namespace, batch: int) -> Run:

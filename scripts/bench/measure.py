@@ -1,5 +1,6 @@
 """A measured run: counts at moments, and what follows from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -27,9 +28,16 @@ class Sample:
     count: int
 
 
+def median(runs: Sequence[Run]) -> Run:
+    """The run of middle speed."""
+    return sorted(runs, key=lambda run: run.per_s)[len(runs) // 2]
+
+
 def steady(samples: list[Sample], total: int, rss_bytes: int) -> Run:
-    """The run between the first sample that moved and the first that is complete: start-up is not throughput."""
-    moved = [sample for sample in samples if sample.count > 0]
-    first = moved[0]
-    last = next((sample for sample in moved if sample.count >= total), moved[-1])
+    """The run between the first and the last sample of the moving stream.
+
+    Neither start-up nor the wait for the sample that shows the end is throughput.
+    """
+    moving = [sample for sample in samples if 0 < sample.count < total]
+    first, last = moving[0], moving[-1]
     return Run(events=last.count - first.count, seconds=last.at_s - first.at_s, rss_bytes=rss_bytes)

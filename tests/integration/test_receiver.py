@@ -10,14 +10,15 @@ from multiprocessing import connection
 from typing import Any
 
 import pytest
-from azure.eventhub import EventData
 
 from scripts.localcloud.hub.process import HubProcess, HubSettings
-from shared.clock import Deadline
+from shared import azure
+from shared.clock import Deadline, monotonic
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, OwnershipLost, ResumeRefused, SourceUnavailable
 from shared.secret import Secret
 from shared.settings import EventHubSettings
 from worker import source as receiver
+from worker.rows import Row, envelope
 from worker.source import QUEUED_BATCHES, Position, Source
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the SDK's, of broken links
@@ -46,7 +47,7 @@ def hub(shared_hub: HubProcess) -> Iterator[HubProcess]:
 def receiving(hub: HubProcess, after: int | None = None, epoch: int = 1, **changes: Any) -> Iterator[Source]:
     """A receiver of partition 0 that runs inside the block."""
     settings = {"connection_string": Secret(hub.connection_string), **changes}
-    source = Source(EventHubSettings(**settings), "0", epoch, Position(after))
+    source = Source(EventHubSettings(**settings), "0", epoch, Position(after), envelope("0", "keep"))
     source.start()
     try:
         yield source
@@ -55,20 +56,20 @@ def receiving(hub: HubProcess, after: int | None = None, epoch: int = 1, **chang
         source.join(Deadline.after(PATIENCE_S))
 
 
-def take(source: Source, events: int) -> list[EventData]:
+def take(source: Source, events: int) -> list[Row]:
     """Wait for so many events, as the loop does."""
-    taken: list[EventData] = []
+    taken: list[Row] = []
     deadline = Deadline.after(PATIENCE_S)
     while len(taken) < events:
         assert not deadline.passed(), f"{len(taken)} of {events} events came"
         connection.wait([source.fileno()], deadline.remaining_s())
         batch = source.take()
-        taken += batch.events if batch else []
+        taken += batch.rows if batch else []
     return taken
 
 
-def numbers(events: list[EventData]) -> list[int | None]:
-    return [event.sequence_number for event in events]
+def numbers(rows: list[Row]) -> list[int]:
+    return [row["SEQUENCE_NUMBER"] for row in rows]
 
 
 def failure(source: Source) -> EvsupError:
@@ -76,6 +77,15 @@ def failure(source: Source) -> EvsupError:
     with pytest.raises(EvsupError) as caught:
         take(source, 10**9)
     return caught.value
+
+
+def follow(source: Source) -> None:
+    """Take and look after the receiver as the loop does, until it fails."""
+    deadline = Deadline.after(PATIENCE_S)
+    while not deadline.passed():
+        connection.wait([source.fileno()], 0.1)
+        source.check_alive(monotonic())
+        source.take()
 
 
 def test_a_receiver_begins_after_the_given_sequence_number(hub: HubProcess) -> None:
@@ -96,7 +106,7 @@ def test_a_trickle_is_not_held_back_until_a_whole_prefetch_has_come(hub: HubProc
             )  # 20 events a second: with the SDK's own 0.2 s nothing comes for 15 s
             batch = source.take()
             delays += [
-                time.monotonic() - float(event.body_as_json()["sent"]) for event in (batch.events if batch else ())
+                time.monotonic() - json.loads(bytes(row["PAYLOAD"]))["sent"] for row in (batch.rows if batch else ())
             ]
     assert delays
     assert max(delays) < 2.0
@@ -141,7 +151,7 @@ def test_a_dropped_connection_is_opened_again_and_nothing_is_missing(hub: HubPro
         hub.admin.drop_connections()
         hub.admin.seed("0", 500, first_n=500)
         high = 499
-        again = [number for number in numbers(take(source, 500)) if number is not None and number > high]
+        again = [number for number in numbers(take(source, 500)) if number > high]
     assert numbers(first) + again == list(range(1_000))
 
 
@@ -193,3 +203,18 @@ def test_an_outage_longer_than_the_limit_is_reported(hub: HubProcess, monkeypatc
     with receiving(hub) as source:
         hub.admin.begin_outage()
         assert isinstance(failure(source), SourceUnavailable)
+
+
+@pytest.mark.parametrize("max_wait_time", [0.0, 0.5])
+def test_a_hub_that_falls_silent_on_a_live_link_is_reported(
+    hub: HubProcess, monkeypatch: pytest.MonkeyPatch, max_wait_time: float
+) -> None:
+    monkeypatch.setattr(azure, "SILENCE_LIMIT_S", 4)
+    monkeypatch.setattr(receiver, "HUNG_AFTER_S", 3.0)
+    hub.admin.seed("0", 10)
+    with receiving(hub, max_wait_time=max_wait_time) as source:
+        take(source, 10)
+        hub.admin.hang()
+        with pytest.raises(SourceUnavailable, match="hangs: it did not open"):
+            follow(source)
+        hub.admin.release_hang()

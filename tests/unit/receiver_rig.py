@@ -22,9 +22,13 @@ class Receiver:
         self.on_batch, self.options, self.closed = on_batch, options, closed
 
     def deliver(self, *numbers: int, last: int | None = None) -> None:
+        """Call back with events of these numbers."""
+        self.deliver_events(events(*numbers), last)
+
+    def deliver_events(self, batch: list[EventData], last: int | None = None) -> None:
         """Call back with these events, as the SDK does: whatever is raised would never be seen."""
         properties = None if last is None else {"sequence_number": last}
-        self.on_batch(SimpleNamespace(last_enqueued_event_properties=properties), events(*numbers))
+        self.on_batch(SimpleNamespace(last_enqueued_event_properties=properties), batch)
 
     def fail(self, error: Exception) -> None:
         """Call `on_error`, as the SDK does instead of raising."""

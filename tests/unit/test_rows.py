@@ -246,7 +246,7 @@ def test_other_annotations_and_properties_are_system_properties() -> None:
 
 def test_an_event_without_annotations_has_a_row_and_no_number() -> None:
     bare = EventData("{}")
-    assert sequence_numbers([bare, event(b"{}", 9)]) == [None, 9]
+    assert sequence_numbers([row_of(bare), row_of(event(b"{}", 9))]) == [None, 9]
     row = row_of(bare)
     assert row["SEQUENCE_NUMBER"] is row["OFFSET"] is row["ENQUEUED_TIME"] is None
 

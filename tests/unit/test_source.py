@@ -9,15 +9,25 @@ import pytest
 from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError
 
 from shared.clock import Deadline, monotonic
-from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, OwnershipLost, SourceUnavailable
-from tests.unit.events import events
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    EvsupError,
+    NotPermitted,
+    OwnershipLost,
+    SourceUnavailable,
+    UndecodableEvent,
+)
+from tests.unit.events import event, events
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.receiver_rig import Hub, Link, Receiver, delivering
 from worker import source as source_module
+from worker.rows import envelope
 from worker.source import HUNG_AFTER_S, QUEUED_BATCHES, Batch, Position, Source
 
 AFTER_4 = Position(4)
+row_of = envelope("3", "fail")
 
 
 @pytest.fixture
@@ -40,7 +50,7 @@ def start(hub: Hub) -> Iterator[Start]:
 
     def source(*links: Link, position: Position = AFTER_4, **settings: Any) -> Source:
         hub.links = list(links)
-        started.append(Source(eventhub(**settings), "3", 7, position))
+        started.append(Source(eventhub(**settings), "3", 7, position, row_of))
         started[-1].start()
         return started[-1]
 
@@ -52,7 +62,7 @@ def start(hub: Hub) -> Iterator[Start]:
 
 
 def numbers(batch: Batch | None) -> list[int | None]:
-    return [] if batch is None else [event.sequence_number for event in batch.events]
+    return [] if batch is None else [row["SEQUENCE_NUMBER"] for row in batch.rows]
 
 
 def taken(source: Source) -> Batch:
@@ -96,7 +106,9 @@ def test_a_sequence_number_is_an_int_to_the_sdk_and_a_fresh_start_is_not(
 
 
 def test_the_receiver_is_exclusive_with_the_terms_epoch_and_never_inclusive() -> None:
-    options = Source(eventhub(prefetch=17, max_batch_size=5, max_wait_time=0.25), "3", 7, Position(4)).receive_options()
+    options = Source(
+        eventhub(prefetch=17, max_batch_size=5, max_wait_time=0.25), "3", 7, Position(4), row_of
+    ).receive_options()
     assert options["owner_level"] == 7
     assert options["partition_id"] == "3"
     assert options["starting_position"] == 4
@@ -105,7 +117,7 @@ def test_the_receiver_is_exclusive_with_the_terms_epoch_and_never_inclusive() ->
 
 
 def test_a_wait_time_of_zero_means_no_empty_callbacks() -> None:
-    assert Source(eventhub(max_wait_time=0.0), "3", 7, Position(4)).receive_options()["max_wait_time"] is None
+    assert Source(eventhub(max_wait_time=0.0), "3", 7, Position(4), row_of).receive_options()["max_wait_time"] is None
 
 
 def test_the_sdk_retries_nothing_by_itself(start: Start, hub: Hub) -> None:
@@ -157,6 +169,13 @@ def test_a_full_queue_holds_the_sdk_back_until_a_batch_is_taken(start: Start) ->
     assert full.wait(DEADLINE_S)
     assert len(delivered) == QUEUED_BATCHES
     assert [numbers(taken(source)) for _ in range(QUEUED_BATCHES + 1)] == [[n] for n in range(5, 6 + QUEUED_BATCHES)]
+
+
+def test_a_body_that_may_not_be_kept_ends_the_receiver_with_its_address(start: Start) -> None:
+    source = start(lambda receiver: receiver.deliver_events([event(b"{}", 5), event(b"not json", 6)]))
+    error = raised(source)
+    assert isinstance(error, UndecodableEvent)
+    assert "event 6" in str(error)
 
 
 def test_stop_frees_a_receiver_that_waits_for_room_and_drops_what_is_queued(start: Start) -> None:
@@ -292,24 +311,32 @@ def test_an_error_while_stopping_is_no_error(start: Start) -> None:
 
 
 def test_a_receiver_that_never_calls_back_hangs() -> None:
-    source = Source(eventhub(), "3", 7, Position(4))
+    source = Source(eventhub(), "3", 7, Position(4), row_of)
     source.check_alive(monotonic() + HUNG_AFTER_S - 1)
     with pytest.raises(SourceUnavailable, match="hangs"):
         source.check_alive(monotonic() + HUNG_AFTER_S + 1)
 
 
 def test_an_empty_callback_is_a_sign_of_life() -> None:
-    source = Source(eventhub(), "3", 7, Position(4))
+    source = Source(eventhub(), "3", 7, Position(4), row_of)
     source._called_back_s = monotonic() - HUNG_AFTER_S - 1
     source._on_batch(None, [])
     source.check_alive(monotonic() + HUNG_AFTER_S - 1)
 
 
 def test_without_empty_callbacks_silence_is_no_sign() -> None:
-    Source(eventhub(max_wait_time=0.0), "3", 7, Position(4)).check_alive(monotonic() + 10 * HUNG_AFTER_S)
+    source = Source(eventhub(max_wait_time=0.0), "3", 7, Position(4), row_of)
+    source.receive_options()["on_partition_initialize"](None)
+    source.check_alive(monotonic() + 10 * HUNG_AFTER_S)
+
+
+def test_a_receiver_that_does_not_open_is_reported_even_without_empty_callbacks() -> None:
+    source = Source(eventhub(max_wait_time=0.0), "3", 7, Position(4), row_of)
+    with pytest.raises(SourceUnavailable, match="did not open"):
+        source.check_alive(monotonic() + HUNG_AFTER_S + 1)
 
 
 def test_a_receiver_that_waits_for_room_does_not_hang() -> None:
-    source = Source(eventhub(track_last_enqueued=False), "3", 7, Position(4))
+    source = Source(eventhub(track_last_enqueued=False), "3", 7, Position(4), row_of)
     source._on_batch(None, events(5))
     source.check_alive(monotonic() + 10 * HUNG_AFTER_S)
