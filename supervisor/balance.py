@@ -1,37 +1,121 @@
-"""Which partitions to claim: a pure decision over what the control store shows."""
+"""Which partitions to claim and which to hand over: a pure decision over what the control store shows.
 
-from collections.abc import Collection
+Every member of the group has a share: as many partitions as any other, within its capacity. All members compute the
+same shares from the same rows, so nobody has to be asked: one that holds less claims what is free or waits for it, one
+that holds more drains its surplus and gives it back. A live lease is never taken.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from shared.store.types import Ownership
+from shared.store.types import Ownership, SupervisorRow
+
+Strategy: TypeAlias = Literal["greedy", "balanced"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the control store shows of a consumer group, and what this supervisor holds of it."""
+
+    partition_ids: Collection[str]
+    ownerships: Collection[Ownership]
+    supervisors: Collection[SupervisorRow]
+    held: Collection[str] = ()
+    leaving: Collection[str] = ()
+    """Those of `held` whose workers drain already, to hand them over."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldElsewhere:
+    """A live lease of another owner."""
+
+    partition: str
+    owner_id: str
+    ends_in_s: float
+    """Unless it is renewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What one balancing round is to do."""
 
-    claim: tuple[str, ...]
-    unowned: tuple[str, ...]
-    """Partitions that nobody holds and this supervisor has no room for."""
+    claim: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+    """Held beyond the share: to be drained and released."""
+    unowned: tuple[str, ...] = ()
+    """Nobody holds them, and nobody has room."""
+    elsewhere: tuple[HeldElsewhere, ...] = ()
+    is_waiting: bool = False
+    """Others are about to release, or to expire, what belongs to this share: look again soon."""
 
 
-def plan(
-    partition_ids: Collection[str],
-    ownerships: Collection[Ownership],
-    me: str,
-    held: Collection[str],
-    capacity: int | None,
-    expiration_s: float,
-    strategy: Literal["greedy", "balanced"] = "greedy",
-) -> Plan:
-    """Claim what is free, up to `capacity`: never claimed, released, or not renewed for `expiration_s`.
+def plan(view: View, me: SupervisorRow, expiration_s: float, strategy: Strategy = "greedy") -> Plan:
+    """Claim up to the share of `me` from what is free, hand over what is held beyond it.
 
-    `greedy` takes all of it at once, `balanced` one a round, as the Azure SDK's strategies of these names do. A live
-    lease is never claimed, unless it is `me`'s own and not in `held`: a claim whose reply was lost is asked for again.
+    Free is what was never claimed, was released, or was not renewed for `expiration_s`; also a row of `me` that is not
+    in `held`: a claim whose reply was lost is asked for again. `greedy` moves everything at once, `balanced` one
+    partition a round, as the Azure SDK's strategies of these names do.
     """
-    live = {row.partition_id for row in ownerships if row.owner_id not in ("", me) and row.age_s < expiration_s}
-    free = [partition for partition in partition_ids if partition not in live and partition not in held]
-    room = len(free) if capacity is None else max(0, capacity - len(held))
-    wanted = free[: min(room, 1) if strategy == "balanced" else room]
-    return Plan(tuple(wanted), tuple(free[room:]))
+    elsewhere = _live_elsewhere(view, me, expiration_s)
+    taken = {lease.partition for lease in elsewhere}
+    free = [partition for partition in view.partition_ids if partition not in taken and partition not in view.held]
+    holding = Counter(lease.owner_id for lease in elsewhere) + Counter({me.owner_id: len(view.held)})
+    share = shares(_capacities(view, me, holding, expiration_s), holding, len(view.partition_ids))
+    room = {owner: max(0, share[owner] - holding[owner]) for owner in sorted(share)}
+    before_me = sum(count for owner, count in room.items() if owner < me.owner_id)  # they claim the first free ones
+    mine = free[before_me : before_me + room[me.owner_id]]
+    staying = [partition for partition in view.held if partition not in view.leaving]
+    surplus = staying[share[me.owner_id] :]
+    if strategy == "balanced":
+        mine, surplus = mine[:1], surplus[: 0 if view.leaving else 1]
+    return Plan(
+        claim=tuple(mine),
+        surplus=tuple(surplus),
+        unowned=tuple(free[sum(room.values()) :]),
+        elsewhere=elsewhere,
+        is_waiting=room[me.owner_id] > len(free[before_me:]),
+    )
+
+
+def by_owner(leases: Collection[HeldElsewhere]) -> dict[str, list[str]]:
+    """The partitions of each owner."""
+    owners: dict[str, list[str]] = {}
+    for lease in leases:
+        owners.setdefault(lease.owner_id, []).append(lease.partition)
+    return owners
+
+
+def shares(capacity: Mapping[str, int], holding: Mapping[str, int], total: int) -> dict[str, int]:
+    """How many of `total` partitions each member is to hold: equal numbers, as far as its capacity goes.
+
+    What cannot be divided goes to those who hold most, so that nothing moves without need.
+    """
+    share = dict.fromkeys(capacity, 0)
+    for _ in range(min(total, sum(capacity.values()))):
+        poorest = min(
+            (owner for owner in share if share[owner] < capacity[owner]),
+            key=lambda owner: (share[owner], -holding.get(owner, 0), owner),
+        )
+        share[poorest] += 1
+    return share
+
+
+def _live_elsewhere(view: View, me: SupervisorRow, expiration_s: float) -> tuple[HeldElsewhere, ...]:
+    return tuple(
+        HeldElsewhere(row.partition_id, row.owner_id, expiration_s - row.age_s)
+        for row in view.ownerships
+        if row.owner_id not in ("", me.owner_id)
+        and row.age_s < expiration_s
+        and row.partition_id in view.partition_ids
+        and row.partition_id not in view.held
+    )
+
+
+def _capacities(view: View, me: SupervisorRow, holding: Mapping[str, int], expiration_s: float) -> dict[str, int]:
+    """The members of the group. An owner without a heartbeat keeps what it holds; nobody may count on it for more."""
+    total = len(view.partition_ids)
+    alive = [row for row in view.supervisors if row.age_s < expiration_s and row.owner_id != me.owner_id]
+    counted = {row.owner_id: total if row.capacity is None else row.capacity for row in (*alive, me)}
+    return {**holding, **counted}

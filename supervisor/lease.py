@@ -12,8 +12,9 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from shared.clock import Clock, Deadline, jittered, monotonic
@@ -23,8 +24,10 @@ from shared.settings import EventHubSettings
 from shared.store.base import ControlStore
 from shared.store.types import SupervisorRow, Term
 from supervisor import balance
+from supervisor.balance import Plan, View
 
 RETRY_S = 1.0  # between tries to renew while the store is away
+WAITING_S = 1.0  # between looks at the group while another supervisor hands over what belongs to this one
 log = get_logger()
 
 
@@ -52,10 +55,10 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Unowned:
-    """Partitions that nobody holds and this supervisor has no room for."""
+class Planned:
+    """What the last look at the group decided. What it claims follows as `Claimed`; its surplus is to be drained."""
 
-    partition_ids: tuple[str, ...]
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Broken:
     error: EvsupError
 
 
-LeaseEvent: TypeAlias = Claimed | Renewed | Lost | Unowned | Broken
+LeaseEvent: TypeAlias = Claimed | Renewed | Lost | Planned | Broken
 
 
 class LeaseKeeper:
@@ -83,7 +86,9 @@ class LeaseKeeper:
         self._settings, self._clock = settings, clock
         self._window_s = trust_window_s(settings.ownership_expiration)
         self._held: dict[Term, float] = {}
-        self._releases: queue.SimpleQueue[Term | None] = queue.SimpleQueue()
+        self._leaving: set[str] = set()
+        self._renew_due_s = clock()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._events: deque[LeaseEvent] = deque()
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._claiming = True
@@ -108,16 +113,17 @@ class LeaseKeeper:
         return [self._events.popleft() for _ in range(len(self._events))]
 
     def stop_claiming(self) -> None:
-        """Only renew and release from now on."""
+        """Only renew and release from now on, and tell the others that nothing can be had here any more."""
         self._claiming = False
+        self._jobs.put(self._step_back)
 
     def release(self, term: Term) -> None:
         """Give a partition back soon: its worker is gone."""
-        self._releases.put(term)
+        self._jobs.put(partial(self._release, term))
 
     def close(self, deadline: Deadline) -> None:
         """Release what is still held and end the thread, as far as the deadline lets."""
-        self._releases.put(None)
+        self._jobs.put(None)
         self._thread.join(deadline.remaining_s())
 
     # --- the thread's side --------------------------------------------------------------------------------------------
@@ -133,20 +139,23 @@ class LeaseKeeper:
         self._retire()
 
     def step(self) -> float:
-        """One round: renew, say that we live, claim. Returns the seconds until the next. Blocks in the store.
+        """One round: renew and say that we live when it is time, then look at the group and claim.
 
-        Raises when the store refuses, or is away for so long that trust is about to end.
+        Returns the seconds until the next. Blocks in the store. Raises when the store refuses, or is away for so long
+        that trust is about to end.
         """
         try:
-            self._renew()
-            self._store.heartbeat(self._me)
-            if self._claiming:
-                self._claim()
+            if self._clock() >= self._renew_due_s:
+                self._renew()
+                self._store.heartbeat(self._me)
+                self._renew_due_s = self._clock() + jittered(self._settings.load_balancing_interval)
+            is_waiting = self._claiming and self._balance()
         except ServiceUnavailable as error:
             self._require_time_to_retry(error)
             log.warning("lease_retrying", reason=str(error))
             return RETRY_S
-        return jittered(self._settings.load_balancing_interval)
+        due_in_s = self._renew_due_s - self._clock()
+        return min(due_in_s, jittered(WAITING_S)) if is_waiting else due_in_s
 
     def _renew(self) -> None:
         if not self._held:
@@ -154,33 +163,33 @@ class LeaseKeeper:
         trusted_until_s = self._clock() + self._window_s
         renewed = tuple(self._store.renew(tuple(self._held)))
         for term in self._held.keys() - set(renewed):
-            del self._held[term]
+            self._forget(term)
             self._tell(Lost(term))
         self._held.update(dict.fromkeys(renewed, trusted_until_s))
         self._tell(Renewed(renewed, trusted_until_s))
 
-    def _claim(self) -> None:
-        held = {term.partition_id for term in self._held}
+    def _balance(self) -> bool:
+        """Look at the group, claim, and tell what is to be handed over; True when others keep us waiting."""
+        held = [term.partition_id for term in self._held]
+        view = View(self._partition_ids, self._store.ownerships(), self._store.supervisors(), held, self._leaving)
         settings = self._settings
-        plan = balance.plan(
-            self._partition_ids,
-            self._store.ownerships(),
-            self._me.owner_id,
-            held,
-            self._me.capacity,
-            settings.ownership_expiration,
-            settings.load_balancing_strategy,
-        )
-        renew_by_s = self._clock() + settings.load_balancing_interval
+        plan = balance.plan(view, self._me, settings.ownership_expiration, settings.load_balancing_strategy)
         for partition_id in plan.claim:
-            if self._clock() > renew_by_s:  # a slow store: what is held comes first, the rest with the next round
+            self._claim(partition_id)
+            if (
+                self._clock() > self._renew_due_s
+            ):  # a slow store: what is held comes first, the rest with the next round
                 break
-            trusted_until_s = self._clock() + self._window_s
-            term = self._store.claim(partition_id, self._me.owner_id, settings.ownership_expiration)
-            if term is not None:
-                self._held[term] = trusted_until_s
-                self._tell(Claimed(term, trusted_until_s))
-        self._tell(Unowned(plan.unowned))
+        self._leaving.update(plan.surplus)
+        self._tell(Planned(plan))
+        return plan.is_waiting
+
+    def _claim(self, partition_id: str) -> None:
+        trusted_until_s = self._clock() + self._window_s
+        term = self._store.claim(partition_id, self._me.owner_id, self._settings.ownership_expiration)
+        if term is not None:
+            self._held[term] = trusted_until_s
+            self._tell(Claimed(term, trusted_until_s))
 
     def _require_time_to_retry(self, error: ServiceUnavailable) -> None:
         """Leave the last quarter of the trust window to the workers for their drain."""
@@ -192,21 +201,33 @@ class LeaseKeeper:
             ) from error
 
     def _obey(self, pause_s: float) -> bool:
-        """Wait for the next round; releases come in between. False: close."""
+        """Wait for the next round; jobs come in between. False: close."""
         deadline = Deadline.after(pause_s, self._clock())
         while True:
             try:
-                term = self._releases.get(timeout=max(0.001, deadline.remaining_s(self._clock())))
+                job = self._jobs.get(timeout=max(0.001, deadline.remaining_s(self._clock())))
             except queue.Empty:
                 return True
-            if term is None:
+            if job is None:
                 return False
-            self._release(term)
+            job()
             if deadline.passed(self._clock()):
                 return True
 
-    def _release(self, term: Term) -> None:
+    def _step_back(self) -> None:
+        """A capacity of nothing: from now on others count what is released here as theirs."""
+        self._me = replace(self._me, capacity=0)
+        try:
+            self._store.heartbeat(self._me)
+        except EvsupError as error:  # the next round says it again
+            log.warning("heartbeat_failed", reason=str(error))
+
+    def _forget(self, term: Term) -> None:
         self._held.pop(term, None)
+        self._leaving.discard(term.partition_id)
+
+    def _release(self, term: Term) -> None:
+        self._forget(term)
         try:
             self._store.release(term)
         except EvsupError as error:  # it expires by itself; the next owner only waits longer

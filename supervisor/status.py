@@ -11,12 +11,13 @@ import msgspec
 
 from shared.errors import ServiceUnavailable
 from shared.log import get_logger
+from supervisor.balance import HeldElsewhere
 
 SOCKET_NAME = "status.sock"
 CLIENT_TIMEOUT_S = 5.0
 READ_BYTES = 64 * 1024
 
-TreeState = Literal["starting", "running", "draining"]
+TreeState = Literal["starting", "standby", "running", "draining"]
 log = get_logger()
 
 
@@ -50,23 +51,26 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
 class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The supervisor and all its workers."""
 
-    state: TreeState
-    healthy: bool
-    cause: str | None
+    state: TreeState = "starting"
+    healthy: bool = False
+    cause: str | None = None
     """Why the tree stops, if it does."""
     host: str
     pid: int
     owner_id: str
     version: str
-    uptime_s: float
+    uptime_s: float = 0.0
     source: str
     consumer_group: str
     target: str
     store: str
     partitions_total: int
-    unowned: tuple[str, ...]
-    rss_bytes: int
-    partitions: tuple[PartitionStatus, ...]
+    unowned: tuple[str, ...] = ()
+    """Partitions that nobody holds and no supervisor has room for."""
+    elsewhere: tuple[HeldElsewhere, ...] = ()
+    """Partitions of other supervisors. A tree that holds none beside them is a standby, and healthy."""
+    partitions: tuple[PartitionStatus, ...] = ()
+    rss_bytes: int = 0
 
 
 class StatusServer:

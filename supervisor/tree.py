@@ -1,32 +1,36 @@
 """The process tree: one loop that waits for signals, leases and workers, and lets them fail together.
 
 The first failure is the reason, whatever comes after it is a consequence: siblings drain, ownership is released, and
-the reason is what `run` raises. The ladder of a stop is `Drain` until the deadline, `Abort` for a moment, then SIGKILL;
+the reason is what `run` raises. A partition that is handed over to another supervisor is no failure: its worker drains,
+the tree goes on. The ladder of a stop is `Drain` until the deadline, `Abort` for a moment, then SIGKILL;
 there is no SIGTERM in it, because workers ignore it: systemd and Kubernetes send it to the whole group, and a drain has
 to survive that.
 """
 
 import signal
-from collections.abc import Callable
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, monotonic
 from shared.errors import Bug, DrainTimedOut, EvsupError
 from shared.log import get_logger
 from shared.store.types import Term
+from shared.vitals import rss_bytes
 from supervisor import crash
+from supervisor.balance import Plan, by_owner
 from supervisor.child import Child
-from supervisor.lease import Broken, Claimed, LeaseKeeper, Lost, Renewed, Unowned
+from supervisor.lease import Broken, Claimed, LeaseKeeper, Lost, Planned, Renewed
 from supervisor.signals import STOPPING, SignalInbox
-from supervisor.status import TreeStatus
+from supervisor.status import TreeState, TreeStatus
 
 TICK_S = 1.0
 LATE_S = 0.5  # workers end a drain at its deadline themselves; this much later they are told to
 ABORT_GRACE_S = 2.0  # between Abort and SIGKILL
+WORKING = ("running", "draining")  # the second: one that is handed over
 RELEASE_S = 5.0  # for the control store to take back what was held
 
 log = get_logger()
@@ -37,21 +41,19 @@ class Tree:
 
     def __init__(
         self,
-        title: str,
+        told: TreeStatus,
         signals: SignalInbox,
         keeper: LeaseKeeper,
         directory: Path,
         drain_timeout_s: float,
-        partitions_total: int,
-        describe: Callable[..., TreeStatus],
+        hand_over_timeout_s: float,
         clock: Clock = monotonic,
     ) -> None:
-        self._title, self._keeper, self._directory = title, keeper, directory
-        self._drain_timeout_s, self._partitions_total = drain_timeout_s, partitions_total
-        self._describe, self._clock = describe, clock
-        self._signals = signals
+        self._told, self._signals, self._keeper, self._directory = told, signals, keeper, directory
+        self._drain_timeout_s, self._hand_over_timeout_s = drain_timeout_s, hand_over_timeout_s
+        self._clock, self._started_s = clock, clock()
         self._children: dict[str, Child] = {}
-        self._unowned: tuple[str, ...] = ()
+        self._plan = Plan()
         self._cause: EvsupError | None = None
         self._told_to_stop = False
         self._stopping: Deadline | None = None
@@ -113,12 +115,23 @@ class Tree:
                 case Lost(term=term):
                     if child := self._children.get(term.partition_id):
                         child.abort("the lease has another owner")
-                case Unowned(partition_ids=partition_ids):
-                    if partition_ids and partition_ids != self._unowned:
-                        log.warning("partitions_unowned", partitions=partition_ids)
-                    self._unowned = partition_ids
+                case Planned(plan=plan):
+                    self._follow_plan(plan, now_s)
                 case Broken(error=error):
                     self._fail(error, now_s)
+
+    def _follow_plan(self, plan: Plan, now_s: float) -> None:
+        if plan.unowned and plan.unowned != self._plan.unowned:
+            log.warning("partitions_unowned", partitions=plan.unowned)
+        owners = by_owner(plan.elsewhere)
+        if owners and owners != by_owner(self._plan.elsewhere):
+            ends_in_s = round(min(lease.ends_in_s for lease in plan.elsewhere))
+            log.info("partitions_held_elsewhere", owners=owners, first_lease_ends_in_s=ends_in_s)
+        self._plan = plan
+        for partition_id in plan.surplus:
+            if (child := self._children.get(partition_id)) and self._stopping is None:
+                log.info("partition_handing_over", partition=partition_id, epoch=child.term.epoch)
+                child.drain(Deadline.after(self._hand_over_timeout_s, now_s))
 
     def _start(self, term: Term, trusted_until_s: float, now_s: float) -> None:
         if self._stopping:
@@ -127,8 +140,12 @@ class Tree:
         child = Child(term, trusted_until_s, now_s)
         self._children[term.partition_id] = child
         log.info("worker_started", partition=term.partition_id, epoch=term.epoch, worker=child.pid)
-        held = len(self._children)
-        setproctitle(f"evsup supervisor {self._title} {held}/{self._partitions_total}")
+        self._show_title()
+
+    def _show_title(self) -> None:
+        told, held = self._told, len(self._children)
+        hub = told.source.rpartition("/")[2]
+        setproctitle(f"evsup supervisor {hub}/{told.consumer_group} {held}/{told.partitions_total}")
 
     # --- workers ------------------------------------------------------------------------------------------------------
 
@@ -138,12 +155,13 @@ class Tree:
             child.check_alive(now_s)
             if child.is_gone:
                 del self._children[partition_id]
+                self._show_title()
                 self._bury(child, now_s)
 
     def _bury(self, child: Child, now_s: float) -> None:
         child.reap(now_s)
         self._keeper.release(child.term)
-        if child.failure is None and self._stopping is None:
+        if child.failure is None and child.drain_deadline is None:
             child.failure = Bug("The worker drained although nobody asked it to")
         if child.drained and child.failure is None:
             log.info("worker_drained", partition=child.term.partition_id, checkpointed=child.drained.checkpointed)
@@ -200,12 +218,26 @@ class Tree:
 
     def _described(self, now_s: float) -> TreeStatus:
         partitions = tuple(child.describe(now_s) for child in self._children.values())
-        return self._describe(
-            state="draining" if self._stopping else "running" if partitions else "starting",
+        state = self._state()
+        works = state == "standby" or (state == "running" and all(row.state in WORKING for row in partitions))
+        return replace(
+            self._told,
+            state=state,
+            healthy=works and not self._plan.unowned and self._cause is None,
             cause=str(self._cause) if self._cause else None,
-            unowned=self._unowned,
+            uptime_s=round(now_s - self._started_s, 1),
+            rss_bytes=rss_bytes(),
+            unowned=self._plan.unowned,
+            elsewhere=self._plan.elsewhere,
             partitions=tuple(sorted(partitions, key=lambda row: (len(row.partition), row.partition))),
         )
+
+    def _state(self) -> TreeState:
+        if self._stopping:
+            return "draining"
+        if self._children:
+            return "running"
+        return "standby" if self._plan.elsewhere else "starting"
 
 
 def _named(child: Child) -> EvsupError:

@@ -3,20 +3,16 @@
 import os
 import secrets
 import socket
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from shared import config, log
 from shared.azure import EventHubClient, HubFacts
-from shared.clock import monotonic
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import SupervisorRow
-from shared.vitals import rss_bytes
 from supervisor import options
 from supervisor.lease import LeaseKeeper
 from supervisor.signals import SignalInbox
@@ -78,19 +74,18 @@ def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: Contr
     signals = SignalInbox()
     me = _identity(settings)
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
-    story = _story(settings, store, facts)
-    tree = Tree(
-        store.group.eventhub_name + "/" + store.group.consumer_group,
-        signals,
-        keeper,
-        directory,
-        settings.process.drain_timeout,
-        len(facts.partition_ids),
-        partial(_describe, story, me, monotonic()),
-    )
+    told = _told(settings, me, store, facts)
+    tree = Tree(told, signals, keeper, directory, settings.process.drain_timeout, settings.snowflake.commit_timeout)
     server = StatusServer(directory, lambda: tree.status)
     logger.info(
-        "supervisor_started", **story, max_partitions=settings.process.max_partitions or "all", state_dir=str(directory)
+        "supervisor_started",
+        source=told.source,
+        consumer_group=told.consumer_group,
+        target=told.target,
+        store=told.store,
+        partitions_total=told.partitions_total,
+        max_partitions=settings.process.max_partitions or "all",
+        state_dir=str(directory),
     )
     try:
         tree.run()
@@ -106,30 +101,18 @@ def _identity(settings: Settings) -> SupervisorRow:
     return SupervisorRow(owner_id, host, pid, settings.process.max_partitions, VERSION)
 
 
-def _story(settings: Settings, store: ControlStore, facts: HubFacts) -> dict[str, Any]:
-    """What is read, where it goes, who keeps count: the first line of the log, and the head of every status."""
+def _told(settings: Settings, me: SupervisorRow, store: ControlStore, facts: HubFacts) -> TreeStatus:
+    """What is known before the first claim: who runs, what is read, where it goes, who keeps count."""
     group, snowflake = store.group, settings.snowflake
     target = f"{snowflake.account}/{snowflake.database}.{snowflake.schema}.{snowflake.table}"
-    return {
-        "source": f"{group.fully_qualified_namespace}/{group.eventhub_name}",
-        "consumer_group": group.consumer_group,
-        "target": f"{target} through {snowflake.pipe_name}",
-        "store": settings.control.store,
-        "partitions_total": len(facts.partition_ids),
-    }
-
-
-def _describe(story: dict[str, Any], me: SupervisorRow, started_s: float, **running: Any) -> TreeStatus:
-    partitions, unowned = running["partitions"], running["unowned"]
-    everything = all(row.state == "running" for row in partitions) and not unowned and running["cause"] is None
     return TreeStatus(
-        healthy=everything and running["state"] == "running",
         host=me.host,
         pid=me.pid,
         owner_id=me.owner_id,
-        version=VERSION,
-        uptime_s=round(monotonic() - started_s, 1),
-        rss_bytes=rss_bytes(),
-        **story,
-        **running,
+        version=me.version,
+        source=f"{group.fully_qualified_namespace}/{group.eventhub_name}",
+        consumer_group=group.consumer_group,
+        target=f"{target} through {snowflake.pipe_name}",
+        store=settings.control.store,
+        partitions_total=len(facts.partition_ids),
     )

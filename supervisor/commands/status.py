@@ -15,6 +15,7 @@ from rich.text import Text
 
 from shared import config
 from supervisor import options
+from supervisor.balance import by_owner
 from supervisor.state_dir import state_dir
 from supervisor.status import PartitionStatus, TreeStatus, read_status
 
@@ -92,6 +93,8 @@ def _head(tree: TreeStatus) -> Text:
         f"  tree   {len(tree.partitions)} of {tree.partitions_total} partitions, pid {tree.pid} on {tree.host},"
         f" up {_age(tree.uptime_s)}, store {tree.store}\n",
     )
+    for owner_id, partitions in by_owner(tree.elsewhere).items():
+        head.append(f"  others {owner_id} holds {', '.join(partitions)}\n")
     if tree.unowned:
         head.append(f"  unowned partitions: {', '.join(tree.unowned)}\n", "yellow")
     if tree.cause:

@@ -224,7 +224,7 @@ class Pipeline:
         def arrived() -> bool:
             if self.rows() >= published:
                 return True
-            assert self.started[-1].is_running, self.started[-1].last_line
+            assert any(evsup.is_running for evsup in self.started), self.started[-1].last_line
             return False
 
         eventually(arrived, f"{published} events are in the table")

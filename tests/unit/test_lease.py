@@ -9,15 +9,17 @@ from shared.clock import Deadline
 from shared.errors import Bug, EvsupError, NotPermitted, OwnershipLost, StoreUnavailable
 from shared.store.relational import RelationalStore
 from shared.store.types import SupervisorRow, Term
+from supervisor.balance import Plan
 from supervisor.lease import (
     RETRY_S,
+    WAITING_S,
     Broken,
     Claimed,
     LeaseEvent,
     LeaseKeeper,
     Lost,
+    Planned,
     Renewed,
-    Unowned,
     trust_window_s,
 )
 from tests.unit.plain_settings import eventhub
@@ -27,6 +29,7 @@ from tests.unit.stores import EXPIRATION_S, Clock, Stores, Wire
 IDS = ("0", "1", "2", "3")
 WINDOW_S = trust_window_s(EXPIRATION_S)
 INTERVAL_S = 10.0
+ROUND_S = 11.0  # by then the next renewal is due, whatever the jitter
 
 Supervisor = tuple[LeaseKeeper, RelationalStore, Wire]
 Make = Callable[..., Supervisor]
@@ -67,7 +70,7 @@ def terms(events: list[LeaseEvent]) -> list[Term]:
 def test_a_first_round_claims_everything(make: Make, clock: Clock) -> None:
     keeper, store, _ = make("a")
     claimed = [Claimed(Term(partition, "a", 1), clock.now_s + WINDOW_S) for partition in IDS]
-    assert stepped(keeper) == [*claimed, Unowned(())]
+    assert stepped(keeper) == [*claimed, Planned(Plan(IDS))]
     assert [row.owner_id for row in store.supervisors()] == ["a"]
 
 
@@ -75,7 +78,7 @@ def test_capacity_is_filled_and_the_rest_is_told(make: Make) -> None:
     keeper, _, _ = make("a", capacity=2)
     events = stepped(keeper)
     assert [term.partition_id for term in terms(events)] == ["0", "1"]
-    assert events[-1] == Unowned(("2", "3"))
+    assert events[-1] == Planned(Plan(("0", "1"), (), ("2", "3")))
     assert terms(stepped(keeper)) == []
 
 
@@ -91,10 +94,11 @@ def test_a_round_ends_in_the_balancing_interval(make: Make) -> None:
     assert 0.9 * INTERVAL_S <= keeper.step() <= 1.1 * INTERVAL_S
 
 
-def test_after_stop_claiming_terms_are_renewed_and_none_is_claimed(make: Make) -> None:
+def test_after_stop_claiming_terms_are_renewed_and_none_is_claimed(make: Make, clock: Clock) -> None:
     keeper, _, _ = make("a", capacity=2)
     held = tuple(terms(stepped(keeper)))
     keeper.stop_claiming()
+    clock.move(ROUND_S)
     (event,) = stepped(keeper)
     assert isinstance(event, Renewed)
     assert event.terms == held
@@ -128,14 +132,14 @@ def test_trust_ends_before_the_lease_does(expiration_s: float, window_s: float) 
 def test_a_renewal_is_trusted_from_its_start(make: Make, clock: Clock) -> None:
     keeper, _, _ = make("a", capacity=1)
     (term,) = terms(stepped(keeper))
-    clock.move(10)
+    clock.move(ROUND_S)
     assert stepped(keeper)[0] == Renewed((term,), clock.now_s + WINDOW_S)
 
 
 def test_a_slow_success_does_not_stretch_trust(make: Make, clock: Clock) -> None:
     keeper, _, wire = make("a", capacity=1)
     wire.on_call = lambda: clock.move(7)  # after the commit: the lease runs already
-    began_s = clock.now_s + 14  # the heartbeat and the ownerships come before the claim
+    began_s = clock.now_s + 21  # the heartbeat and two looks at the group come before the claim
     (claimed, _) = stepped(keeper)
     assert isinstance(claimed, Claimed)
     assert claimed.trusted_until_s == began_s + WINDOW_S
@@ -149,12 +153,57 @@ def test_nobody_can_claim_while_the_owner_trusts_its_lease(make: Make, clock: Cl
     owner, _, wire = make("a")
     rival, _, _ = make("b")
     wire.on_call = lambda: clock.move(3)
-    until_s = min(event.trusted_until_s for event in stepped(owner) if isinstance(event, Claimed))
-    while clock.now_s <= until_s:
-        assert terms(stepped(rival)) == []
+    trusted = {event.term: event.trusted_until_s for event in stepped(owner) if isinstance(event, Claimed)}
+    while clock.now_s <= max(trusted.values()):
+        taken = {term.partition_id for term in terms(stepped(rival))}
+        assert not taken & {term.partition_id for term, until_s in trusted.items() if clock.now_s <= until_s}
         clock.move(1)
     clock.move(EXPIRATION_S)
-    assert len(terms(stepped(rival))) == len(IDS)
+    stepped(rival)
+    assert len(rival._held) == len(IDS)
+
+
+# --- handing over -----------------------------------------------------------------------------------------------------
+
+
+def test_surplus_is_told_once_and_released_when_its_worker_is_gone(make: Make, clock: Clock) -> None:
+    owner, store, _ = make("a")
+    stepped(owner)
+    newcomer, _, _ = make("b")
+    assert terms(stepped(newcomer)) == []
+    clock.move(ROUND_S)
+    (plan,) = (event.plan for event in stepped(owner) if isinstance(event, Planned))
+    assert plan.surplus == ("2", "3")
+    clock.move(ROUND_S)
+    assert [event.plan.surplus for event in stepped(owner) if isinstance(event, Planned)] == [()]
+    owner._release(Term("2", "a", 1))
+    assert [row.owner_id for row in store.ownerships()] == ["a", "a", "", "a"]
+    assert terms(stepped(newcomer)) == [Term("2", "b", 2)]
+    assert terms(stepped(owner)) == []
+
+
+def test_one_that_waits_for_its_share_looks_every_second_and_renews_no_more_often(make: Make, clock: Clock) -> None:
+    owner, _, _ = make("a")
+    stepped(owner)
+    newcomer, _, _ = make("b")
+    assert newcomer.step() <= 1.1 * WAITING_S
+    newcomer.take()
+    clock.move(WAITING_S)
+    newcomer._held[Term("9", "b", 1)] = clock.now_s + WINDOW_S
+    assert not [event for event in stepped(newcomer) if isinstance(event, Renewed)]
+
+
+def test_one_that_stops_claiming_leaves_its_share_to_the_others(make: Make, clock: Clock) -> None:
+    leaver, _, _ = make("a")
+    heir, _, _ = make("b")
+    held = terms(stepped(leaver))
+    leaver._step_back()
+    for term in held:
+        leaver._release(term)
+    assert len(terms(stepped(heir))) == len(IDS)
+
+
+# --- losing -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_term_that_somebody_else_took_is_lost(make: Make, clock: Clock) -> None:

@@ -1,0 +1,99 @@
+"""Supervisors that join and leave: partitions move in order, and nothing is repeated."""
+
+import json
+import signal
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from supervisor.status import TreeStatus
+from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+
+PAUSE_S = 5.0  # most a partition stands still in a planned hand-over, beside the commit delay
+BUSY_S = 10.0  # what a machine that runs other tests meanwhile may add
+
+
+@pytest.fixture
+def pipeline4() -> Iterator[Pipeline]:
+    with pipeline_of(partitions=4) as made:
+        yield made
+
+
+def beside(pipeline: Pipeline, *arguments: str) -> Evsup:
+    """Another supervisor over the same control store, as on another host."""
+    return pipeline.start(*arguments, EVSUP_STATE_DIR=str(pipeline.cloud.directory / f"state-{len(pipeline.started)}"))
+
+
+def lines(evsup: Evsup, event: str) -> dict[str, dict[str, Any]]:
+    """Its last log line of this event for each partition."""
+    parsed = (json.loads(line) for line in evsup.stderr.splitlines())
+    return {line["partition"]: line for line in parsed if line["event"] == event}
+
+
+def told(evsup: Evsup) -> TreeStatus:
+    tree = evsup.status()
+    assert tree is not None
+    return tree
+
+
+def test_one_that_joins_gets_its_share_and_begins_after_the_last_event_that_the_other_wrote(
+    pipeline4: Pipeline,
+) -> None:
+    first = pipeline4.start()
+    first.await_running(4)
+    pipeline4.publish(500)
+    eventually(lambda: pipeline4.rows() > 0, "rows come")
+    second = beside(pipeline4)
+    taken = second.await_running(2)
+    pipeline4.publish(500)
+    kept = first.await_running(2)
+    assert {*taken, *kept} == {"0", "1", "2", "3"}
+    pipeline4.await_all()
+    handed, drained, opened = (
+        lines(first, "partition_handing_over"),
+        lines(first, "worker_drained"),
+        lines(second, "partition_opened"),
+    )
+    assert handed.keys() == drained.keys() == opened.keys() == taken.keys()
+    for partition in taken:
+        assert opened[partition]["after"] == drained[partition]["checkpointed"]
+        began, ended = (datetime.fromisoformat(one[partition]["timestamp"]) for one in (handed, opened))
+        assert (ended - began).total_seconds() < PAUSE_S + BUSY_S
+    assert not any(row.duplicates_total for row in (*told(first).partitions, *told(second).partitions))
+    assert told(first).healthy
+    assert told(second).healthy
+    assert {lease.partition for lease in told(first).elsewhere} == taken.keys()
+    assert (second.stop(), first.stop()) == (0, 0)
+    pipeline4.prove()
+
+
+def test_what_one_that_leaves_had_goes_to_the_others(pipeline4: Pipeline) -> None:
+    first = pipeline4.start()
+    first.await_running(4)
+    second = beside(pipeline4)
+    second.await_running(2)
+    pipeline4.publish(300)
+    assert second.stop() == 0
+    first.await_running(4)
+    pipeline4.await_all()
+    assert first.stop() == 0
+    pipeline4.prove()
+
+
+def test_one_without_room_beside_others_is_a_healthy_standby_that_takes_over(pipeline4: Pipeline) -> None:
+    first = pipeline4.start("--max-partitions", "4")
+    first.await_running(4)
+    second = beside(pipeline4)
+    second.await_running(2)
+    third_of_one = beside(pipeline4, "--max-partitions", "1")
+    eventually(lambda: (tree := third_of_one.status()) and (tree.elsewhere or None), "it sees the others")
+    first.send(signal.SIGKILL)
+    first.wait()
+    second.await_running(3)
+    third_of_one.await_running(1)
+    pipeline4.publish(200)
+    pipeline4.await_all()
+    assert (second.stop(), third_of_one.stop()) == (0, 0)
+    pipeline4.prove()
