@@ -17,7 +17,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from supervisor.commands.status import screen as status_screen
+from supervisor.screen import tree_screen
 from supervisor.status import TreeStatus
 
 INDENT = 3
@@ -142,7 +142,7 @@ def _picture(progress: Progress, width: int) -> RenderableType:
     parts: list[RenderableType] = [_bars(progress)]
     if progress.tree:
         prompt = Text.assemble("\n", ("$ ", "dim"), ("evsup status", "cyan"))
-        parts += [prompt, status_screen(progress.tree, width - INDENT)]
+        parts += [prompt, tree_screen(progress.tree, width - INDENT)]
     return Padding(Group(*parts), (0, 0, 0, INDENT), expand=False)
 
 

@@ -97,3 +97,24 @@ def test_one_without_room_beside_others_is_a_healthy_standby_that_takes_over(pip
     pipeline4.await_all()
     assert (second.stop(), third_of_one.stop()) == (0, 0)
     pipeline4.prove()
+
+
+def test_status_all_shows_every_supervisor_and_partition_of_the_group(pipeline4: Pipeline) -> None:
+    pipeline4.publish(100)
+    assert pipeline4.run("status", "--all").returncode == 3
+    first, second = beside(pipeline4, "--max-partitions", "2"), beside(pipeline4, "--max-partitions", "1")
+    first.await_running(2)
+    second.await_running(1)
+    unowned = pipeline4.run("status", "--all", "--json")
+    assert unowned.returncode == 1
+    document = json.loads(unowned.stdout)
+    assert sorted(row["partitions"] for row in document["supervisors"]) == [1, 2]
+    (free,) = (row for row in document["partitions"] if row["lease"] == "free")
+    assert (free["owner_id"], free["checkpointed"], free["lag"]) == (None, None, 100)
+    third = beside(pipeline4)
+    third.await_running(1)
+    pipeline4.await_all()
+    done = pipeline4.run("status", "--all")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "4 of 4 partitions held, 3 supervisors" in done.stdout
+    assert (first.stop(), second.stop(), third.stop()) == (0, 0, 0)

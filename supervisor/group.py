@@ -1,0 +1,111 @@
+"""The whole consumer group as the control store shows it: every supervisor and partition, on this host or another."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from shared.store.base import ControlStore
+from shared.store.types import Checkpoint, Ownership, SupervisorRow
+
+
+class GroupSupervisor(msgspec.Struct, frozen=True, kw_only=True):
+    """One supervisor, by its heartbeat."""
+
+    owner_id: str
+    host: str
+    pid: int
+    version: str
+    capacity: int | None
+    """Most partitions it takes; None: no limit. 0 while it drains."""
+    partitions: int
+    age_s: float
+    """Seconds since its last heartbeat."""
+    is_live: bool
+
+
+class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition, by its ownership and checkpoint rows."""
+
+    partition: str
+    lease: Literal["held", "expired", "free"]
+    owner_id: str | None
+    host: str | None
+    epoch: int
+    age_s: float | None
+    """Seconds since the lease was renewed."""
+    checkpointed: int | None
+    lag: int | None
+    """Events in the partition beyond the checkpoint; None when the hub was not asked or did not answer."""
+
+
+class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The consumer group. Healthy: every partition is held by a live lease."""
+
+    healthy: bool
+    source: str
+    consumer_group: str
+    store: str
+    supervisors: tuple[GroupSupervisor, ...]
+    partitions: tuple[GroupPartition, ...]
+
+
+def read_group(store: ControlStore, kind: str, last: Mapping[str, int]) -> GroupStatus:
+    """Three reads of the store; blocks and raises as they do.
+
+    `last` is the last sequence number of each of the hub's partitions; of what is not in it only the rows are known.
+    """
+    owned = {row.partition_id: row for row in store.ownerships()}
+    checkpoints = {row.partition_id: row for row in store.checkpoints()}
+    hosts = {row.owner_id: row for row in store.supervisors()}
+    everything = sorted({*last, *owned}, key=lambda partition: (len(partition), partition))
+    partitions = tuple(
+        _partition(each, owned.get(each), checkpoints.get(each), hosts, store.ownership_expiration_s, last)
+        for each in everything
+    )
+    held = Counter(row.owner_id for row in partitions if row.lease == "held")
+    return GroupStatus(
+        healthy=bool(partitions) and all(row.lease == "held" for row in partitions),
+        source=f"{store.group.fully_qualified_namespace}/{store.group.eventhub_name}",
+        consumer_group=store.group.consumer_group,
+        store=kind,
+        supervisors=tuple(_supervisor(row, held, store.ownership_expiration_s) for row in hosts.values()),
+        partitions=partitions,
+    )
+
+
+def _supervisor(row: SupervisorRow, held: Mapping[str | None, int], expiration_s: float) -> GroupSupervisor:
+    return GroupSupervisor(
+        owner_id=row.owner_id,
+        host=row.host,
+        pid=row.pid,
+        version=row.version,
+        capacity=row.capacity,
+        partitions=held.get(row.owner_id, 0),
+        age_s=round(row.age_s, 1),
+        is_live=row.age_s < expiration_s,
+    )
+
+
+def _partition(
+    partition_id: str,
+    owned: Ownership | None,
+    checkpoint: Checkpoint | None,
+    hosts: Mapping[str, SupervisorRow],
+    expiration_s: float,
+    last: Mapping[str, int],
+) -> GroupPartition:
+    owner_id = owned.owner_id if owned else ""
+    position = checkpoint.sequence_number if checkpoint else None
+    lease: Literal["held", "expired"] = "held" if owned and owned.age_s < expiration_s else "expired"
+    return GroupPartition(
+        partition=partition_id,
+        lease=lease if owner_id else "free",
+        owner_id=owner_id or None,
+        host=hosts[owner_id].host if owner_id in hosts else None,
+        epoch=owned.epoch if owned else 0,
+        age_s=round(owned.age_s, 1) if owned and owner_id else None,
+        checkpointed=position,
+        lag=max(0, last[partition_id] - (-1 if position is None else position)) if partition_id in last else None,
+    )

@@ -1,0 +1,129 @@
+"""What `evsup status` shows a person: a head of a few lines, and tables."""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from supervisor.balance import by_owner
+from supervisor.group import GroupPartition, GroupStatus, GroupSupervisor
+from supervisor.status import PartitionStatus, TreeStatus
+
+WIDE = 100  # columns of a terminal, and of everything that is none
+
+Row = TypeVar("Row")
+
+
+class Column(NamedTuple, Generic[Row]):
+    """A column of a table: its head, its side, and the text of a cell."""
+
+    name: str
+    justify: Literal["left", "right"]
+    cell: Callable[[Row], str]
+
+
+def tree_screen(tree: TreeStatus, width: int = WIDE) -> Group:
+    """One tree: who, from where to where, and a line a partition; memory only where there is room for it."""
+    columns = PARTITIONS if width >= WIDE else PARTITIONS[:-1]
+    return Group(_tree_head(tree), _table(columns, tree.partitions))
+
+
+def group_screen(group: GroupStatus) -> Group:
+    """The consumer group: a line a supervisor, and a line a partition."""
+    live = sum(row.is_live for row in group.supervisors)
+    held = sum(row.lease == "held" for row in group.partitions)
+    head = Text.assemble(
+        _light(healthy=group.healthy),
+        (f"{group.source} ({group.consumer_group}) ", "bold"),
+        f"{'healthy' if group.healthy else 'degraded'}\n",
+        f"  {held} of {len(group.partitions)} partitions held, {live} supervisors, store {group.store}\n",
+    )
+    supervisors = _table(GROUP_SUPERVISORS, group.supervisors)
+    return Group(head, supervisors, Text(), _table(GROUP_PARTITIONS, group.partitions))
+
+
+def _tree_head(tree: TreeStatus) -> Text:
+    head = Text.assemble(
+        _light(healthy=tree.healthy),
+        (f"evsup {tree.version} ", "bold"),
+        f"{tree.state}, {'healthy' if tree.healthy else 'degraded'}\n",
+        f"  from   {tree.source} ({tree.consumer_group})\n",
+        f"  to     {tree.target}\n",
+        f"  tree   {len(tree.partitions)} of {tree.partitions_total} partitions, pid {tree.pid} on {tree.host},"
+        f" up {_age(tree.uptime_s)}, store {tree.store}\n",
+    )
+    for owner_id, partitions in by_owner(tree.elsewhere).items():
+        head.append(f"  others {owner_id} holds {', '.join(partitions)}\n")
+    if tree.unowned:
+        head.append(f"  unowned partitions: {', '.join(tree.unowned)}\n", "yellow")
+    if tree.cause:
+        head.append(f"  stopping: {tree.cause}\n", "red")
+    return head
+
+
+def _light(*, healthy: bool) -> tuple[str, str]:
+    return "● ", "green" if healthy else "yellow"
+
+
+def _table(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column.name, justify=column.justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*(column.cell(row) for column in columns))
+    return table
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 1024 / 1024:.0f} MiB"
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    return f"{minutes} min" if hours < 1 else f"{hours} h {minutes % 60} min"
+
+
+PARTITIONS: tuple[Column[PartitionStatus], ...] = (
+    Column("PART", "left", lambda row: row.partition),
+    Column("STATE", "left", lambda row: row.state),
+    Column("PID", "right", lambda row: str(row.pid)),
+    Column("EPOCH", "right", lambda row: str(row.epoch)),
+    Column("RECEIVED", "right", lambda row: _number(row.received)),
+    Column("APPENDED", "right", lambda row: _number(row.appended)),
+    Column("DURABLE", "right", lambda row: _number(row.durable)),
+    Column("CHECKPT", "right", lambda row: _number(row.checkpointed)),
+    Column("LAG", "right", lambda row: _number(row.lag)),
+    Column("ROWS/S", "right", lambda row: f"{row.rows_per_s:.0f}"),
+    Column("AGE", "right", lambda row: _age(row.age_s)),
+    Column("MEMORY", "right", lambda row: _mib(row.rss_bytes)),
+)
+GROUP_SUPERVISORS: tuple[Column[GroupSupervisor], ...] = (
+    Column("SUPERVISOR", "left", lambda row: row.owner_id),
+    Column("HOST", "left", lambda row: row.host),
+    Column("PID", "right", lambda row: str(row.pid)),
+    Column("PARTS", "right", lambda row: str(row.partitions)),
+    Column("MOST", "right", lambda row: "all" if row.capacity is None else str(row.capacity)),
+    Column("SEEN", "right", lambda row: f"{_age(row.age_s)} ago"),
+    Column("", "left", lambda row: "" if row.is_live else "gone"),
+    Column("VERSION", "left", lambda row: row.version),
+)
+GROUP_PARTITIONS: tuple[Column[GroupPartition], ...] = (
+    Column("PART", "left", lambda row: row.partition),
+    Column("LEASE", "left", lambda row: row.lease),
+    Column("HOST", "left", lambda row: row.host or "-"),
+    Column("OWNER", "left", lambda row: row.owner_id or "-"),
+    Column("EPOCH", "right", lambda row: str(row.epoch)),
+    Column("AGE", "right", lambda row: _age(row.age_s)),
+    Column("CHECKPT", "right", lambda row: _number(row.checkpointed)),
+    Column("LAG", "right", lambda row: _number(row.lag)),
+)
