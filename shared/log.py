@@ -79,6 +79,11 @@ def relay(line: str) -> None:
     _opened(None).write(line)
 
 
+def last_word(line: str) -> None:
+    """Say why the process ends, behind all that was logged and with nothing after it; waits as `flush` does."""
+    _opened(None).end(line, LAST_FLUSH_S)
+
+
 def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Processor: keys and values as they may be shown."""
     return {key: _shown(key, value, _DEEPEST) for key, value in event.items()}

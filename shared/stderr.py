@@ -14,6 +14,10 @@ FILE_DESCRIPTOR = 2
 MOST_LINES = 10_000  # some 3 MB; a burst of a worker's log is a few hundred
 
 
+class _LastLine(bytes):
+    """Nothing is written after this one."""
+
+
 class Stderr:
     """A writer of whole lines to a file descriptor. Thread-safe, and callable from a signal handler."""
 
@@ -22,6 +26,7 @@ class Stderr:
         self._most_lines = most_lines
         self._queue: SimpleQueue[bytes | Event] = SimpleQueue()  # reentrant, which Queue is not
         self._dropped = 0
+        self._ended = False
         Thread(target=self._run, name="stderr", daemon=True).start()
 
     def write(self, line: str) -> None:
@@ -29,7 +34,14 @@ class Stderr:
         if self._queue.qsize() >= self._most_lines:
             self._dropped += 1
             return
-        self._queue.put(f"{line}\n".encode(errors="backslashreplace"))
+        self._queue.put(_encoded(line))
+
+    def end(self, line: str, timeout_s: float) -> bool:
+        """Write a last line and nothing after it: a thread that is still stuck in a call may have something to say when
+        it comes back, but the last line is the one that people and alerts read. Waits and returns as `flush` does.
+        """
+        self._queue.put(_LastLine(_encoded(line)))
+        return self.flush(timeout_s)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all lines queued so far are written or given up, for `timeout_s` at most; whether they are.
@@ -48,7 +60,8 @@ class Stderr:
         match self._queue.get():
             case Event() as written:
                 written.set()
-            case bytes() as line:
+            case bytes() as line if not self._ended:
+                self._ended = isinstance(line, _LastLine)
                 try:
                     _write_all(self._file_descriptor, self._report() + line)
                 except OSError:
@@ -57,6 +70,10 @@ class Stderr:
     def _report(self) -> bytes:
         dropped, self._dropped = self._dropped, 0
         return f"evsup: {dropped} log lines could not be written here\n".encode() if dropped else b""
+
+
+def _encoded(line: str) -> bytes:
+    return f"{line}\n".encode(errors="backslashreplace")
 
 
 def _write_all(file_descriptor: int, content: bytes) -> None:

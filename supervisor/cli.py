@@ -54,18 +54,14 @@ def main() -> None:
     except click.Abort:
         code = ExitCode.TEMPORARY
     except EvsupError as error:
-        _say(f"evsup: {error}")
+        log.last_word(f"evsup: {error}")
         code = error.exit_code
     except BrokenPipeError:  # `| head` closed our stdout: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
     except Exception as error:  # noqa: BLE001 (the last place where it can be said)
         log.get_logger().error("supervisor_crashed", exc_info=error)
-        _say(f"evsup: this is a bug of evsup: {type(error).__name__}: {mask(str(error))}. Please report the log above.")
+        reason = f"{type(error).__name__}: {mask(str(error))}"
+        log.last_word(f"evsup: this is a bug of evsup: {reason}. Please report the log above.")
         code = ExitCode.BUG
     sys.exit(int(code or 0))
-
-
-def _say(text: str) -> None:
-    log.relay(text)  # behind all that was logged: the reason is the last line
-    log.flush()

@@ -175,6 +175,16 @@ def test_a_reader_that_stopped_reading_does_not_stop_the_daemon(pipe: tuple[int,
     assert read.endswith(b"the last one\n")
 
 
+def test_nothing_comes_after_the_last_word(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    stderr = Stderr(writer)
+    stderr.write("before")
+    assert stderr.end("the reason", 5)
+    stderr.write("a thread that came back late")
+    assert stderr.flush(5)
+    assert os.read(reader, 4096) == b"before\nthe reason\n"
+
+
 def test_a_reader_that_left_does_not_kill_the_daemon() -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -1,0 +1,177 @@
+"""Four supervisors and 32 partitions on one Postgres: what balancing costs, and how long it takes.
+
+Real trees with real workers on an idle hub. `make bench-balance`, about five minutes with the default lease.
+"""
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from scripts.localcloud.cloud import CloudSettings, LocalCloud
+from shared import config
+from shared.azure import consumer_group
+from shared.clock import monotonic
+from shared.store.open import open_store
+
+if TYPE_CHECKING:
+    from shared.store.base import ControlStore
+
+EVSUP = (sys.executable, "-m", "supervisor")
+LIMIT_S = 240.0
+LOOK_S = 0.1
+EXPIRATION_S, INTERVAL_S = 60.0, 10.0  # the defaults
+
+
+class Group:
+    """Supervisors over one control store."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
+        self.running: list[subprocess.Popen[bytes]] = []
+        subprocess.run([*EVSUP, "init"], env=os.environ | cloud.environment, check=True, stderr=subprocess.DEVNULL)
+        settings = config.load(environ=cloud.environment).settings
+        self.store: ControlStore = open_store(settings.control, consumer_group(settings.eventhub), EXPIRATION_S)
+
+    def start(self) -> None:
+        """One more, with a state directory and a log of its own."""
+        directory = self._cloud.directory / f"supervisor-{len(self.running)}"
+        directory.mkdir(mode=0o700)
+        environment = os.environ | self._cloud.environment | {"EVSUP_STATE_DIR": str(directory / "state")}
+        with self.log(len(self.running)).open("wb") as log:
+            self.running.append(subprocess.Popen([*EVSUP, "start"], env=environment, stderr=log))
+
+    def log(self, number: int) -> Path:
+        """What a supervisor wrote."""
+        return self._cloud.directory / f"supervisor-{number}" / "log"
+
+    def shares(self) -> list[int]:
+        """Live partitions of each owner, the most first."""
+        live = (row.owner_id for row in self.store.ownerships() if row.owner_id and row.age_s < EXPIRATION_S)
+        return sorted(Counter(live).values(), reverse=True)
+
+    def stop(self) -> None:
+        """Drain all."""
+        for process in self.running:
+            process.send_signal(signal.SIGTERM)
+        for process in self.running:
+            process.wait(LIMIT_S)
+        self.store.close()
+
+
+class Statements:
+    """Counts the transactions that the server has committed; a statement of evsup is one, a claim has two in one."""
+
+    def __init__(self, dsn: str) -> None:
+        self._connection = psycopg.connect(dsn, autocommit=True)
+
+    def count(self) -> int:
+        """Since the server started, our own looks included."""
+        row = self._connection.execute(
+            "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def per_s(self, during: Callable[[], None]) -> float:
+        """Transactions a second while `during` runs."""
+        before, began_s = self.count(), monotonic()
+        during()
+        return (self.count() - before) / (monotonic() - began_s)
+
+
+def main() -> int:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.balance", description=__doc__)
+    parser.add_argument("--partitions", type=int, default=32)
+    parser.add_argument("--supervisors", type=int, default=4)
+    options = parser.parse_args()
+    with LocalCloud(CloudSettings(partitions=options.partitions, store="postgres")) as cloud, ExitStack() as stack:
+        assert cloud.postgres is not None
+        group, statements = Group(cloud), Statements(cloud.postgres.dsn)
+        stack.callback(group.stop)
+        rows = _measure(group, statements, options.partitions, options.supervisors)
+    table = Table("", "", box=None, show_header=False)
+    for name, value in rows:
+        table.add_row(name, value)
+    Console().print(table)
+    return 0
+
+
+def _measure(group: Group, statements: Statements, partitions: int, supervisors: int) -> list[tuple[str, str]]:
+    for _ in range(supervisors - 1):
+        group.start()
+    _until(lambda: group.shares() == fair(partitions, supervisors - 1), "fair shares")
+    _until(lambda: all(_opened(group.log(number)) for number in range(supervisors - 1)), "all run")
+    idle = statements.per_s(lambda: time.sleep(3 * INTERVAL_S))
+    began_s = monotonic()
+    group.start()
+    moving = statements.per_s(lambda: _until(lambda: group.shares() == fair(partitions, supervisors), "a fair share"))
+    joined_s = monotonic() - began_s
+    share = fair(partitions, supervisors)[-1]
+    _until(lambda: len(_opened(group.log(supervisors - 1))) >= share, "they run")
+    pauses = _pauses(group, supervisors)
+    victim = group.running.pop(0)
+    victim.kill()
+    killed_s = monotonic()
+    _until(lambda: sum(group.shares()) < partitions, "its leases end", EXPIRATION_S + INTERVAL_S)
+    _until(lambda: sum(group.shares()) == partitions, "all are owned")
+    owned_s = monotonic() - killed_s
+    return [
+        (f"idle, {supervisors - 1} supervisors", f"{idle:.1f} transactions/s"),
+        ("while one more joins", f"{moving:.1f} transactions/s"),
+        ("from its start to a fair share", f"{joined_s:.1f} s"),
+        ("a partition stands still", f"{statistics.median(pauses):.1f} s (median), {max(pauses):.1f} s (most)"),
+        ("from kill -9 of one to all owned", f"{owned_s:.1f} s (limit {EXPIRATION_S + INTERVAL_S + 2:.0f} s)"),
+    ]
+
+
+def fair(partitions: int, supervisors: int) -> list[int]:
+    """Equal shares, the most first."""
+    each, rest = divmod(partitions, supervisors)
+    return [each + 1] * rest + [each] * (supervisors - rest)
+
+
+def _pauses(group: Group, supervisors: int) -> list[float]:
+    """Seconds from the drain of each partition in its old tree to its first receive in the new one."""
+    opened = _opened(group.log(supervisors - 1))
+    handed: dict[str, datetime] = {}
+    for number in range(supervisors - 1):
+        handed |= _moments(group.log(number), "partition_handing_over")
+    return [(opened[partition] - handed[partition]).total_seconds() for partition in opened]
+
+
+def _opened(log: Path) -> dict[str, datetime]:
+    return _moments(log, "partition_opened")
+
+
+def _moments(log: Path, event: str) -> dict[str, datetime]:
+    """The last time of this event for each partition."""
+    lines = (json.loads(line) for line in log.read_text().splitlines() if line.startswith("{") and line.endswith("}"))
+    return {line["partition"]: datetime.fromisoformat(line["timestamp"]) for line in lines if line["event"] == event}
+
+
+def _until(condition: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
+    deadline_s = monotonic() + limit_s
+    while not condition():
+        if monotonic() > deadline_s:
+            raise TimeoutError(f"not within {limit_s:.0f} s: {what}")
+        time.sleep(LOOK_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""A worker between its supervisor's end of a real pipe and stand-ins of its vendors, on a clock that a test moves."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from multiprocessing import Pipe, connection
+from typing import Any, cast
+
+import pytest
+
+from shared.clock import Clock, Deadline
+from shared.messages import Command, Drain, Drained, Lease, Opened, Report, Status
+from shared.pipe import MessagePipe
+from shared.store.types import Checkpoint, Term
+from tests.unit import flow_rig, stores
+from tests.unit.events import events
+from tests.unit.plain_settings import plain
+from tests.unit.readable import readable
+from worker import loop
+from worker.loop import REPORT_S, Worker
+from worker.opening import Opening
+from worker.progress import Progress
+from worker.resume import Resume
+from worker.source import Batch
+
+TERM = Term("3", "me", 2)
+OPENING = Opening(Resume(4, "a test"), Progress(4, 0), Checkpoint("3", 4, None, 2))
+TRUST_S = 1000.0
+
+
+class StandInSource(flow_rig.StandInSource):
+    """A source that is readable while it has something to give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started = False
+        self.joined: Deadline | None = None
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def fileno(self) -> int:
+        return self._wakeup
+
+    def start(self) -> None:
+        self.started = True
+
+    def join(self, deadline: Deadline) -> None:
+        self.joined = deadline
+
+    def deliver(self, *numbers: int, last: int | None = None) -> None:
+        """A batch of these events."""
+        self.batches.append(Batch([flow_rig.row_of(event) for event in events(*numbers)], last))
+        os.eventfd_write(self._wakeup, 1)
+
+
+class StandInChannel(flow_rig.StandInChannel):
+    """A channel with a name."""
+
+    name = "evsup_flights_default_3"
+
+
+class StandInStore(flow_rig.StandInStore):
+    """A store of one consumer group."""
+
+    group = stores.GROUP
+
+
+class WorkerRig:
+    """Partition 3 under epoch 2; opens, when told to, after event 4."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        trust_s: float = TRUST_S,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = stores.Clock()
+        self.began_s = (clock or self.clock)()
+        self.source, self.channel, self.store = StandInSource(), StandInChannel(OPENING.progress), StandInStore()
+        self.source_made_with: tuple[Any, ...] = ()
+        self.titles: list[str] = []
+        self.waits_s: list[float] = []
+        self.reports: list[Report] = []
+        ours, theirs = Pipe(duplex=True)
+        self.supervisor: MessagePipe[Report] = MessagePipe(ours, Report)
+        self.worker = Worker(
+            plain(),
+            TERM,
+            Lease(trusted_until_s=self.began_s + trust_s),
+            MessagePipe(theirs, Command),
+            cast("Any", self.channel),
+            cast("Any", self.store),
+            clock or self.clock,
+        )
+        monkeypatch.setattr(loop, "Source", self._make_source)
+        monkeypatch.setattr(loop, "setproctitle", self.titles.append)
+        self._note_waits(monkeypatch)
+
+    def open(self, call: Callable[[], Opening] = lambda: OPENING) -> None:
+        """Let the call that opens the partition end, and take its result."""
+        self.worker._opening.submit(call)
+        assert readable(self.worker._opening)
+        self.step()
+
+    def begin(self) -> "WorkerRig":
+        """Open, and look no further at what that said."""
+        self.open()
+        self.reports.clear()
+        return self
+
+    def step(self, after_s: float = REPORT_S) -> bool:
+        """One turn, `after_s` later; what it began on other threads ends before the next."""
+        self.clock.move(after_s)
+        drained = self.worker.step()
+        self._settle()
+        self.reports += self.supervisor.receive()
+        return drained
+
+    def steps(self, count: int = 4) -> bool:
+        """Turns until drained, so many at most: enough for a commit to become a checkpoint."""
+        return any(self.step() for _ in range(count))
+
+    def tell(self, command: Command) -> None:
+        """From the supervisor."""
+        self.supervisor.send(command)
+
+    def tell_drain(self, timeout_s: float = 30.0) -> None:
+        """From the supervisor: drain within so many seconds."""
+        self.tell(Drain(deadline_s=self.clock() + timeout_s))
+
+    def commit(self, token: int) -> None:
+        """What Snowflake says from the next look at the status on."""
+        self.channel.says = replace(self.channel.says, token=token)
+
+    @property
+    def statuses(self) -> list[Status]:
+        """The heartbeats among the reports."""
+        return [report for report in self.reports if isinstance(report, Status)]
+
+    @property
+    def words(self) -> list[Opened | Drained]:
+        """What was said besides heartbeats."""
+        return [report for report in self.reports if isinstance(report, Opened | Drained)]
+
+    def _make_source(self, *arguments: Any) -> StandInSource:
+        self.source_made_with = arguments
+        return self.source
+
+    def _settle(self) -> None:
+        flow = self.worker._flow
+        for background in (flow._poll, flow._save) if flow else ():
+            assert not background.is_busy or readable(background)
+
+    def _note_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        wait = connection.wait
+
+        def noted(sources: Iterable[int], timeout_s: float) -> list[Any]:
+            self.waits_s.append(timeout_s)
+            return list(wait(sources, timeout_s))
+
+        monkeypatch.setattr(connection, "wait", noted)
