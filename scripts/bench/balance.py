@@ -41,7 +41,7 @@ class Group:
     """Supervisors over one control store."""
 
     def __init__(self, cloud: LocalCloud) -> None:
-        self._cloud = cloud
+        self._cloud, self.looks = cloud, 0
         self.running: list[subprocess.Popen[bytes]] = []
         subprocess.run([*EVSUP, "init"], env=os.environ | cloud.environment, check=True, stderr=subprocess.DEVNULL)
         settings = config.load(environ=cloud.environment).settings
@@ -61,6 +61,7 @@ class Group:
 
     def shares(self) -> list[int]:
         """Live partitions of each owner, the most first."""
+        self.looks += 1
         live = (row.owner_id for row in self.store.ownerships() if row.owner_id and row.age_s < EXPIRATION_S)
         return sorted(Counter(live).values(), reverse=True)
 
@@ -74,18 +75,23 @@ class Group:
 
 
 class Statements:
-    """Counts the transactions that the server has committed; a statement of evsup is one, a claim has two in one."""
+    """Counts the transactions that the server has committed, without those of our own looks.
 
-    def __init__(self, dsn: str) -> None:
+    Most of evsup's have one statement between their begin and their commit; a claim that succeeds has two.
+    """
+
+    def __init__(self, dsn: str, group: Group) -> None:
+        self._group = group
         self._connection = psycopg.connect(dsn, autocommit=True)
 
     def count(self) -> int:
-        """Since the server started, our own looks included."""
+        """Since the server started."""
         row = self._connection.execute(
             "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
         ).fetchone()
         assert row is not None
-        return int(row[0])
+        self._group.looks += 1
+        return int(row[0]) - self._group.looks
 
     def per_s(self, during: Callable[[], None]) -> float:
         """Transactions a second while `during` runs."""
@@ -102,7 +108,8 @@ def main() -> int:
     options = parser.parse_args()
     with LocalCloud(CloudSettings(partitions=options.partitions, store="postgres")) as cloud, ExitStack() as stack:
         assert cloud.postgres is not None
-        group, statements = Group(cloud), Statements(cloud.postgres.dsn)
+        group = Group(cloud)
+        statements = Statements(cloud.postgres.dsn, group)
         stack.callback(group.stop)
         rows = _measure(group, statements, options.partitions, options.supervisors)
     table = Table("", "", box=None, show_header=False)
