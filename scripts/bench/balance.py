@@ -27,6 +27,7 @@ from shared import config
 from shared.azure import consumer_group
 from shared.clock import monotonic
 from shared.store.open import open_store
+from supervisor.status import read_status
 
 if TYPE_CHECKING:
     from shared.store.base import ControlStore
@@ -49,15 +50,24 @@ class Group:
 
     def start(self) -> None:
         """One more, with a state directory and a log of its own."""
-        directory = self._cloud.directory / f"supervisor-{len(self.running)}"
+        directory = self._directory(len(self.running))
         directory.mkdir(mode=0o700)
         environment = os.environ | self._cloud.environment | {"EVSUP_STATE_DIR": str(directory / "state")}
         with self.log(len(self.running)).open("wb") as log:
             self.running.append(subprocess.Popen([*EVSUP, "start"], env=environment, stderr=log))
 
+    def all_run(self, partitions: int) -> bool:
+        """Whether so many workers receive."""
+        trees = [read_status(self._directory(number) / "state") for number in range(len(self.running))]
+        rows = [row for tree in trees if tree for row in tree.partitions]
+        return len(rows) == partitions and all(row.state == "running" for row in rows)
+
     def log(self, number: int) -> Path:
         """What a supervisor wrote."""
-        return self._cloud.directory / f"supervisor-{number}" / "log"
+        return self._directory(number) / "log"
+
+    def _directory(self, number: int) -> Path:
+        return self._cloud.directory / f"supervisor-{number}"
 
     def shares(self) -> list[int]:
         """Live partitions of each owner, the most first."""
@@ -123,14 +133,13 @@ def _measure(group: Group, statements: Statements, partitions: int, supervisors:
     for _ in range(supervisors - 1):
         group.start()
     _until(lambda: group.shares() == fair(partitions, supervisors - 1), "fair shares")
-    _until(lambda: all(_opened(group.log(number)) for number in range(supervisors - 1)), "all run")
+    _until(lambda: group.all_run(partitions), "all run")
     idle = statements.per_s(lambda: time.sleep(3 * INTERVAL_S))
     began_s = monotonic()
     group.start()
     moving = statements.per_s(lambda: _until(lambda: group.shares() == fair(partitions, supervisors), "a fair share"))
     joined_s = monotonic() - began_s
-    share = fair(partitions, supervisors)[-1]
-    _until(lambda: len(_opened(group.log(supervisors - 1))) >= share, "they run")
+    _until(lambda: group.all_run(partitions), "all run again")
     pauses = _pauses(group, supervisors)
     victim = group.running.pop(0)
     victim.kill()
