@@ -14,7 +14,8 @@ from time import monotonic
 import psycopg
 import pytest
 
-from scripts.localcloud.postgres import HOST, Postgres
+from scripts.localcloud.daemon import HOST
+from scripts.localcloud.postgres import Postgres
 from shared.clock import Deadline
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
 from shared.secret import Secret
