@@ -1,4 +1,4 @@
-"""Databases for the control store's tests: a file of SQLite and a real Postgres, behind one face."""
+"""Databases for the control store's tests: a file of SQLite, a real Postgres, and one behind a real PgBouncer."""
 
 import itertools
 import sqlite3
@@ -12,7 +12,9 @@ from typing import Any, cast
 import psycopg
 import pytest
 
+from scripts.localcloud.pgbouncer import PgBouncer
 from scripts.localcloud.postgres import Postgres
+from scripts.localcloud.service import ServiceError
 from shared.secret import Secret
 from shared.settings import ControlSettings
 from shared.store.base import ControlStore
@@ -58,11 +60,27 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def open_directory() -> Iterator[Path]:
+    """For servers, which run as another user when the tests run as root."""
     with tempfile.TemporaryDirectory(prefix="evsup-postgres-") as parent:
-        Path(parent).chmod(0o755)  # the server runs as another user when the tests run as root
-        with Postgres(Path(parent) / "server") as server:
-            yield server
+        Path(parent).chmod(0o755)
+        yield Path(parent)
+
+
+@pytest.fixture(scope="session")
+def postgres(open_directory: Path) -> Iterator[Postgres]:
+    with Postgres(open_directory / "server") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(open_directory: Path, postgres: Postgres) -> Iterator[PgBouncer]:
+    try:
+        pool = PgBouncer(open_directory / "pool", postgres)
+    except ServiceError as error:
+        pytest.skip(f"no PgBouncer on PATH, and none from Debian: {error}")
+    with pool:
+        yield pool
 
 
 @pytest.fixture
@@ -71,11 +89,16 @@ def postgres_settings(postgres: Postgres) -> ControlSettings:
 
 
 @pytest.fixture
+def pgbouncer_settings(pgbouncer: PgBouncer) -> ControlSettings:
+    return ControlSettings(store="postgres", postgres_dsn=Secret(pgbouncer.dsn))
+
+
+@pytest.fixture
 def sqlite_settings(tmp_path: Path) -> ControlSettings:
     return ControlSettings(store="sqlite", sqlite_path=str(tmp_path / "state" / "control.db"))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "pgbouncer"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     made = Site(request.getfixturevalue(f"{request.param}_settings"))
     made.open().initialise()
