@@ -160,3 +160,7 @@ class ConfigurationError(EvsupError):
     """A setting is missing, malformed, contradicts another one, or names something that does not exist."""
 
     exit_code = ExitCode.CONFIGURATION
+
+
+class NoControlTables(ConfigurationError):
+    """The control store has no tables yet."""

@@ -92,11 +92,19 @@ class ControlStore(CheckpointStore):
         """
 
     @abstractmethod
-    def move_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint wherever it is, also back or (None) to no position: for an operator who knows why.
+    def move_checkpoint(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """Write a position wherever it is, also back or (None) to none, for an operator who knows why.
 
-        The operator first claims the partition and writes under the epoch of that term, so that no worker is alive
-        beside it. Raises `OwnershipLost` when the row carries a newer epoch.
+        It begins the next channel of the partition, with no rejected rows; what `checkpoint` says of those is not
+        looked at. The operator first claims the partition and writes under the epoch of that term, so that no worker is
+        alive beside it. The same transaction writes an audit row. Raises `OwnershipLost` when the row carries a newer
+        epoch.
+        """
+
+    @abstractmethod
+    def accept_rejected(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """Take the `rows_error_count` of `checkpoint` for known; position and channel stay. Otherwise as
+        `move_checkpoint`.
         """
 
     @abstractmethod

@@ -7,7 +7,7 @@ import re
 
 import psycopg
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
+from shared.errors import Bug, ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
 from shared.store import schema
 from shared.store.dsn import Dsn
 
@@ -54,7 +54,7 @@ def of_running(error: psycopg.Error, dsn: Dsn) -> EvsupError:
         case ("3D", _):
             return ConfigurationError(what, why, _NAME)
         case ("3F", _) | (_, "42P01" | "42703"):
-            return ConfigurationError(what, why, _TABLES)
+            return NoControlTables(what, why, _TABLES)
         case (_, "25006"):
             return StoreUnavailable(what, why, _PRIMARY)
         case ("22" | "23" | "42", _):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
+from shared.errors import ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
 from shared.store import schema
 from shared.store.database import CALL_S, Database, Mode, Row
 from shared.store.queries import query
@@ -88,9 +88,8 @@ class SqliteDatabase(Database):
             raise NotPermitted(f"Cannot open the control store {self.path}", str(error.strerror), _FIX) from error
         except OSError as error:
             what = f"There is no control store {self.path}"
-            raise ConfigurationError(
-                what, str(error.strerror), f"{schema.INIT} Or change CONTROL_SQLITE_PATH."
-            ) from error
+            fix = f"{schema.INIT} Or change CONTROL_SQLITE_PATH."
+            raise NoControlTables(what, str(error.strerror), fix) from error
 
     @contextmanager
     def _errors_in_our_words(self) -> Iterator[None]:
@@ -140,7 +139,7 @@ def _translated(error: sqlite3.Error, path: Path) -> EvsupError:
     if code in _NOT_PERMITTED or (code == sqlite3.SQLITE_CANTOPEN and not os.access(path, os.R_OK | os.W_OK)):
         return NotPermitted(what, why, _FIX)
     if why.startswith(("no such table", "no such column")):
-        return ConfigurationError(what, why, schema.INIT)
+        return NoControlTables(what, why, schema.INIT)
     if code in _NOT_A_STORE:
         return ConfigurationError(what, why, "Check that CONTROL_SQLITE_PATH names evsup's file, or restore it.")
     return StoreUnavailable(what, why)

@@ -2,7 +2,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
+from shared.errors import Bug, ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
 from shared.secret import Secret
 from shared.store.dsn import parse
 from shared.store.postgres_errors import of_connecting, of_running
@@ -44,9 +44,9 @@ def test_a_refused_connection_is_told_apart_by_its_text(text: str, kind: type[Ev
         (errors.InvalidPassword, NotPermitted),
         (errors.InsufficientPrivilege, NotPermitted),
         (errors.InvalidCatalogName, ConfigurationError),
-        (errors.UndefinedTable, ConfigurationError),
-        (errors.UndefinedColumn, ConfigurationError),
-        (errors.InvalidSchemaName, ConfigurationError),
+        (errors.UndefinedTable, NoControlTables),
+        (errors.UndefinedColumn, NoControlTables),
+        (errors.InvalidSchemaName, NoControlTables),
         (errors.ReadOnlySqlTransaction, StoreUnavailable),
         (errors.QueryCanceled, StoreUnavailable),
         (errors.LockNotAvailable, StoreUnavailable),
