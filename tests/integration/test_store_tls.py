@@ -16,6 +16,7 @@ from shared.settings import ControlSettings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import Term
+from tests.acceptance.evsup import Pipeline
 from tests.integration.conftest import EXPIRATION_S, a_group
 
 
@@ -74,3 +75,15 @@ def test_a_missing_file_of_authorities_is_a_configuration_error(
 def test_a_server_without_tls_is_refused_and_not_spoken_to_in_clear(postgres: Postgres, front: TlsFront) -> None:
     with reached(postgres, postgres.port, front.ca_file) as store:
         assert "does not support SSL" in refusal(store).why
+
+
+def test_a_start_over_a_connection_that_is_not_verified_ends_with_78_and_one_line(
+    pipeline: Pipeline, postgres: Postgres, front: TlsFront, tmp_path: Path
+) -> None:
+    other = make_certificate(tmp_path, HOST)
+    dsn = postgres.dsn.replace(f":{postgres.port}/", f":{front.port}/")
+    dsn += f"?sslmode=verify-full&sslrootcert={other.ca_file}"
+    done = pipeline.run("start", CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=dsn)
+    assert done.returncode == 78
+    assert "certificate verify failed" in done.stderr.splitlines()[-1]
+    assert postgres.password not in done.stderr
