@@ -86,7 +86,7 @@ class EventHubClient:
 
     def __init__(self, settings: EventHubSettings, **overrides: Any) -> None:
         self.group = consumer_group(settings)
-        self._credential = None if settings.connection_string else _credential(settings)
+        self._credential = None if settings.connection_string else credential(settings)
         options = sdk_options(settings) | overrides
         if settings.connection_string:
             self.sdk = EventHubConsumerClient.from_connection_string(
@@ -257,7 +257,7 @@ _TRANSLATIONS = (
 )
 
 
-def _credential(settings: EventHubSettings) -> "AzureCliCredential | DefaultAzureCredential":
+def credential(settings: EventHubSettings) -> "AzureCliCredential | DefaultAzureCredential":
     """DefaultAzureCredential; AzureCliCredential by explicit opt-in only: it forks `az` for every token."""
     from azure.identity import AzureCliCredential, DefaultAzureCredential
 
