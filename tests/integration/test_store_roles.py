@@ -117,8 +117,8 @@ def test_an_operator_needs_the_audit_as_well(installation: Installation) -> None
 
 def test_a_tree_runs_under_the_role(installation: Installation) -> None:
     cloud = CloudSettings(partitions=1, commit_delay_s=0.3)
-    owner = {"CONTROL_STORE": "postgres", "CONTROL_POSTGRES_DSN": installation.dsn("evsup_owner")}
-    with pipeline_of(cloud=cloud, **owner) as pipeline:
+    owner = installation.dsn("evsup_owner")
+    with pipeline_of(cloud=cloud, CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=owner) as pipeline:
         pipeline.environment["CONTROL_POSTGRES_DSN"] = installation.dsn("evsup")
         pipeline.publish(100)
         evsup = pipeline.start()
