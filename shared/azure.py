@@ -87,22 +87,11 @@ class EventHubClient:
     def __init__(self, settings: EventHubSettings, **overrides: Any) -> None:
         self.group = consumer_group(settings)
         self._credential = None if settings.connection_string else credential(settings)
-        options = sdk_options(settings) | overrides
-        if settings.connection_string:
-            self.sdk = EventHubConsumerClient.from_connection_string(
-                settings.connection_string.reveal(),
-                consumer_group=settings.consumer_group,
-                eventhub_name=self.group.eventhub_name,
-                **options,
-            )
-        else:
-            self.sdk = EventHubConsumerClient(
-                self.group.fully_qualified_namespace,
-                self.group.eventhub_name,
-                settings.consumer_group,
-                credential=self._credential,  # type: ignore[arg-type]
-                **options,
-            )
+        try:
+            self.sdk = self._client(settings, sdk_options(settings) | overrides)
+        except Exception:
+            self._close_credential()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -115,8 +104,7 @@ class EventHubClient:
         try:
             self.sdk.close()
         finally:
-            if self._credential is not None:
-                self._credential.close()
+            self._close_credential()
 
     def hub(self) -> HubFacts:
         """Partition ids and birth of the hub; blocks for the SDK's retries, raises what `translated` makes of them."""
@@ -141,6 +129,26 @@ class EventHubClient:
             created_at_s,
             properties["last_enqueued_offset"],
         )
+
+    def _client(self, settings: EventHubSettings, options: dict[str, Any]) -> EventHubConsumerClient:
+        if settings.connection_string:
+            return EventHubConsumerClient.from_connection_string(
+                settings.connection_string.reveal(),
+                consumer_group=settings.consumer_group,
+                eventhub_name=self.group.eventhub_name,
+                **options,
+            )
+        return EventHubConsumerClient(
+            self.group.fully_qualified_namespace,
+            self.group.eventhub_name,
+            settings.consumer_group,
+            credential=self._credential,  # type: ignore[arg-type]
+            **options,
+        )
+
+    def _close_credential(self) -> None:
+        if self._credential is not None:
+            self._credential.close()
 
 
 def within(limit_s: float, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -235,21 +243,36 @@ def _out_of_range(what: str, why: str, _: ConsumerGroup) -> EvsupError:
     )
 
 
+def _not_trusted(what: str, why: str, _: ConsumerGroup) -> EvsupError:
+    return ConfigurationError(
+        what,
+        why,
+        "Set EVENTHUB_CA_FILE to the CA that signed the certificate (a private link, an inspecting proxy), and check"
+        " EVENTHUB_CUSTOM_ENDPOINT.",
+    )
+
+
 def _unavailable(what: str, why: str, group: ConsumerGroup) -> EvsupError:
     return SourceUnavailable(what, why, f"Check that {group.fully_qualified_namespace} can be reached from this host.")
+
+
+def _is_about_identity(error: BaseException | None) -> bool:
+    """Also when the SDK has made an `EventHubError` of it: the credential's own error is then its context only.
+
+    https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_client_base.py
+    """
+    while error is not None and not isinstance(error, AuthenticationError | ClientAuthenticationError):
+        error = error.__context__
+    return error is not None
 
 
 _TRANSLATIONS = (
     (lambda _, text: "link:stolen" in text or "higher epoch" in text, _ownership_lost),
     (lambda _, text: "supplied sequence number" in text or "supplied offset" in text, _out_of_range),
     (lambda _, text: any(sign in text for sign in NOT_FOUND), _not_found),
+    (lambda _, text: "CERTIFICATE_VERIFY_FAILED" in text, _not_trusted),
     (lambda _, text: "ExpiredToken" in text, _unavailable),  # a new link brings a new token, or the reason why not
-    (
-        lambda error, text: (
-            isinstance(error, AuthenticationError | ClientAuthenticationError) or "unauthorized-access" in text
-        ),
-        _not_permitted,
-    ),
+    (lambda error, text: _is_about_identity(error) or "unauthorized-access" in text, _not_permitted),
     (
         lambda error, _: isinstance(error, ConnectError | ConnectionLostError | EventHubError | OSError | TimeoutError),
         _unavailable,
