@@ -95,6 +95,10 @@ class CommitStalled(ServiceUnavailable):
     """Appended rows stayed uncommitted longer than `SNOWFLAKE_COMMIT_TIMEOUT`."""
 
 
+class SnowflakeUnavailable(ServiceUnavailable):
+    """Snowflake's SQL service cannot be reached, or broke a statement off."""
+
+
 class StoreUnavailable(ServiceUnavailable):
     """The control store cannot be reached, or its tables are missing."""
 

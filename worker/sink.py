@@ -9,7 +9,6 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from shared.errors import (
     Bug,
@@ -22,6 +21,7 @@ from shared.errors import (
 from shared.log import get_logger
 from shared.secret import mask
 from shared.settings import SnowflakeSettings
+from shared.snowflake import address
 from worker.progress import Progress, read_progress
 from worker.rows import Row
 
@@ -250,9 +250,3 @@ def client_properties(settings: SnowflakeSettings) -> dict[str, str]:
         "private_key_passphrase": settings.private_key_passphrase.reveal() if settings.private_key_passphrase else None,
     }
     return SDK_DEFAULTS | {name: text for name, text in properties.items() if text} | settings.streaming_properties
-
-
-def address(settings: SnowflakeSettings) -> tuple[str, int]:
-    """Host and port of the account."""
-    parts = urlsplit(settings.url or f"https://{settings.account}.snowflakecomputing.com")
-    return parts.hostname or "", parts.port or 443

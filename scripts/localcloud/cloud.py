@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ACCOUNT, USER, ROLE = "LOCALCLOUD", "EVSUP", "EVSUP_LOADER"
 DATABASE, SCHEMA, TABLE = "EVSUP", "PUBLIC", "EVENTS"
+WAREHOUSE = "EVSUP_WH"
 TARGET = SnowflakeSettings(account=ACCOUNT, user=USER, role=ROLE, database=DATABASE, schema=SCHEMA, table=TABLE)
 KEY_NAME = "listen"
 
@@ -117,6 +118,7 @@ class LocalCloud:
             "SNOWFLAKE_ACCOUNT": ACCOUNT,
             "SNOWFLAKE_USER": USER,
             "SNOWFLAKE_ROLE": ROLE,
+            "SNOWFLAKE_WAREHOUSE": WAREHOUSE,
             "SNOWFLAKE_DATABASE": DATABASE,
             "SNOWFLAKE_SCHEMA": SCHEMA,
             "SNOWFLAKE_TABLE": TABLE,

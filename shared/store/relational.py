@@ -100,14 +100,14 @@ class RelationalStore(ControlStore):
         self._run("retire", owner_id=owner_id)
 
     def _take(self, query: str, partition_id: str, owner_id: str, **values: object) -> Row | None:
-        """Change the owner and fence older writers, in one transaction."""
+        """Change the owner and fence older writers, in one transaction; None when a newer owner has fenced already."""
         with self._database.transaction() as transaction:
             run = self._in_group(transaction)
             rows = run(query, partition_id=partition_id, owner_id=owner_id, **values)
             if not rows:
                 return None
-            run("fence", partition_id=partition_id, epoch=rows[0]["epoch"])
-            return rows[0]
+            fenced = run("fence", partition_id=partition_id, epoch=rows[0]["epoch"])
+            return rows[0] if fenced else None
 
     def _act(self, query: str, checkpoint: Checkpoint, actor: str, action: str) -> None:
         """What a person does to a checkpoint, and the audit row of it, in one transaction."""

@@ -66,8 +66,12 @@ class SqliteDatabase(Database):
             raise StoreUnavailable(f"The control store {self.path} was closed")
         if self._connection is None:
             self._prepare_file() if create else self._require_file()
-            self._connection = _connect(self.path)
+            self._connection = self._open()
         return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        # Never created: an empty store in the wrong place looks like a fresh one.
+        return _connect(f"{self.path.absolute().as_uri()}?mode=rw")
 
     def _prepare_file(self) -> None:
         """Nobody else may read who owns what: the file is private before SQLite opens it, its -wal and -shm follow."""
@@ -99,6 +103,19 @@ class SqliteDatabase(Database):
             raise _translated(error, self.path) from error
 
 
+class MemoryDatabase(SqliteDatabase):
+    """Seen by this object alone, and gone with it."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+
+    def _prepare_file(self) -> None:
+        """There is none."""
+
+    def _open(self) -> sqlite3.Connection:
+        return _connect("file::memory:")
+
+
 class _Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -110,11 +127,8 @@ class _Transaction:
 _FIX = "Give this user the file and its directory, or change CONTROL_SQLITE_PATH."
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(uri: str) -> sqlite3.Connection:
     """A connection whose only transactions are those that are begun in so many words."""
-    uri = (
-        f"{path.absolute().as_uri()}?mode=rw"  # never create: an empty store in the wrong place looks like a fresh one
-    )
     connection = sqlite3.connect(uri, uri=True, timeout=CALL_S, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = _as_dict

@@ -31,7 +31,7 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
     if target:
         click.echo(snowflake.create_table_sql(settings.snowflake))
         return
-    with closing(open_database(settings.control)) as database:
+    with closing(open_database(settings.control, settings.snowflake)) as database:
         if print_only:
             click.echo(schema.as_sql(database.dialect, schema.version(database)))
         else:

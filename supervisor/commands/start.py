@@ -60,7 +60,7 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
 def _run(settings: Settings, directory: Path) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts, group = hub.hub(), hub.group
-    store = open_store(settings.control, group, settings.eventhub.ownership_expiration)
+    store = open_store(settings.control, group, settings.eventhub.ownership_expiration, settings.snowflake)
     try:
         store.check()
         _run_tree(settings, directory, facts, store)

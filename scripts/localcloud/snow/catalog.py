@@ -47,6 +47,11 @@ class Catalog:
         self._pipes = {pipe: fed for pipe, fed in self._pipes.items() if fed != folded(*name)}
         return table
 
+    def forget(self, name: Name) -> None:
+        """Remove a table that SQL has dropped, if rows could be streamed into it."""
+        if folded(*name) in self._tables:
+            self.remove(name)
+
     def table(self, name: Name) -> Table:
         """Find a table, or refuse."""
         table = self._tables.get(folded(*name))
