@@ -1,15 +1,15 @@
 """Marker events: unique to a run, sent with the official SDK, found again in the table by plain columns."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from uuid import uuid4
 
 from azure.eventhub import EventData, EventHubProducerClient
 
-Query: TypeAlias = Callable[[str], Sequence[tuple[Any, ...]]]
-"""Answers one SELECT on the side of the warehouse: evsup has no part in it."""
+Query: TypeAlias = Callable[[str, str], Sequence[Mapping[str, Any]]]
+"""Answers a SELECT with one `?`, rows by their columns' names."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Markers:
 
     def found(self) -> Found:
         """Look them up in the table."""
-        sql = f"SELECT count(*), count(DISTINCT MESSAGE_ID) FROM {self.table} WHERE CORRELATION_ID = '{self.name}'"  # noqa: S608
-        [(rows, distinct)] = self.query(sql)
-        return Found(self.sent.total(), rows, distinct)
+        counts = "count(*) AS found, count(DISTINCT MESSAGE_ID) AS distinct_ids"
+        [row] = self.query(f"SELECT {counts} FROM {self.table} WHERE CORRELATION_ID = ?", self.name)  # noqa: S608
+        return Found(self.sent.total(), row["found"], row["distinct_ids"])
 
     def _next(self, partition: str) -> EventData:
         number = self.sent.total()

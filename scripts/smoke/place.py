@@ -1,7 +1,7 @@
 """Where the smoke test runs: against the cloud that the settings name, or against services on this machine."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from scripts.smoke.markers import Markers, Query
 from shared import config
 from shared.azure import EventHubClient, credential, sdk_options
 from shared.settings import EventHubSettings, Settings
+from shared.snow_sql import SqlSession
 
 LOCAL = CloudSettings(partitions=2, commit_delay_s=0.5)
 BRISK = {"EVENTHUB_LOAD_BALANCING_INTERVAL": "1", "EVENTHUB_OWNERSHIP_EXPIRATION": "10"}
@@ -43,7 +44,7 @@ def here() -> Iterator[Place]:
     """Services on this machine, gone at the end."""
     with LocalCloud(LOCAL) as cloud:
         settings = config.load_worker(cloud.environment)
-        with _place("local services", settings, cloud.environment | BRISK, cloud.snow.query) as place:
+        with _place("local services", settings, cloud.environment | BRISK) as place:
             yield place
 
 
@@ -52,7 +53,7 @@ def in_cloud(env_file: Path | None) -> Iterator[Place]:
     """The services that the environment and `.env` name, as `evsup start` reads them."""
     loaded = config.load(env_file)
     environment = FRESH | config.environment_for_worker(loaded)
-    with _place("the cloud", loaded.settings, environment, _warehouse(loaded.settings)) as place:
+    with _place("the cloud", loaded.settings, environment) as place:
         yield place
 
 
@@ -64,13 +65,13 @@ def is_configured(env_file: Path | None) -> bool:
 
 
 @contextmanager
-def _place(name: str, settings: Settings, environment: Mapping[str, str], query: Query) -> Iterator[Place]:
+def _place(name: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Place]:
     with EventHubClient(settings.eventhub) as hub:
         facts = hub.hub()
     if len(facts.partition_ids) < 2:
         raise SmokeFailed("Two consumers need an event hub of two partitions or more")
-    with _producer(settings.eventhub) as producer:
-        yield Place(name, settings, environment, facts.partition_ids, producer, query)
+    with _producer(settings.eventhub) as producer, closing(SqlSession(settings.snowflake)) as session:
+        yield Place(name, settings, environment, facts.partition_ids, producer, session.query)
 
 
 def _producer(settings: EventHubSettings) -> EventHubProducerClient:
@@ -81,10 +82,3 @@ def _producer(settings: EventHubSettings) -> EventHubProducerClient:
     assert settings.namespace
     assert settings.name
     return EventHubProducerClient(settings.namespace, settings.name, credential=credential(settings), **options)
-
-
-def _warehouse(settings: Settings) -> Query:
-    """Snowflake itself, asked in SQL under the settings' user and key."""
-    raise SmokeFailed(
-        f"The table in account {settings.snowflake.account} cannot be asked yet: evsup has no SQL connection"
-    )

@@ -73,6 +73,7 @@ def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: Contr
     # service that does not answer would hold it for minutes.
     signals = SignalInbox()
     me = _identity(settings)
+    store.heartbeat(me)  # what can be read and not written (a standby, a missing grant) is said here and ends the start
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
     told = _told(settings, me, store, facts)
     tree = Tree(told, signals, keeper, directory, settings.process.drain_timeout, settings.snowflake.commit_timeout)

@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from scripts.localcloud.cloud import LocalCloud
 from scripts.smoke.failure import SmokeFailed
 from scripts.smoke.markers import Found, Query
-from scripts.smoke.place import Place, here, is_configured
+from scripts.smoke.place import BRISK, LOCAL, Place, here, in_cloud, is_configured
 from scripts.smoke.steps import Smoke
 
 REPOSITORY = Path(__file__).parents[2]
@@ -52,6 +53,17 @@ def test_every_step_passes_on_local_services_and_the_cloud_is_left_out_when_told
     ]
 
 
+def test_what_the_settings_name_is_read_from_its_end_on(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    monkeypatch.chdir(directory)
+    with LocalCloud(LOCAL) as cloud:
+        for name, text in (cloud.environment | BRISK).items():
+            monkeypatch.setenv(name, text)
+        cloud.hub.seed("0", 500)
+        with in_cloud(None) as place:
+            assert Smoke(place, directory).round_trip() == "100 of 100 markers in the table"
+        assert cloud.snow.query("SELECT count(*) FROM EVSUP.PUBLIC.EVENTS") == [(100,)]
+
+
 def test_a_marker_that_is_missing_fails_the_step_with_evsups_log(place: Place, directory: Path) -> None:
     lying = replace(place, query=one_row_off(place.query, -1))
     with pytest.raises(SmokeFailed, match="Not within 8 s: 100 markers") as caught:
@@ -68,9 +80,9 @@ def test_a_marker_that_is_there_twice_fails_the_step_at_once(place: Place, direc
 def one_row_off(query: Query, rows: int) -> Query:
     """A table with one row more or less than there is."""
 
-    def answer(sql: str) -> list[tuple[int, int]]:
-        [(counted, distinct)] = query(sql)
-        return [(counted + rows, distinct + min(rows, 0))]
+    def answer(sql: str, marker: str) -> list[dict[str, int]]:
+        [row] = query(sql, marker)
+        return [{"found": row["found"] + rows, "distinct_ids": row["distinct_ids"] + min(rows, 0)}]
 
     return answer
 

@@ -62,6 +62,14 @@ def test_a_standby_promoted_within_the_lease_is_worked_with_and_nothing_stops(at
         pipeline.prove()
 
 
+def test_a_start_on_a_standby_ends_with_69_and_says_how_to_find_the_primary() -> None:
+    with replicated(8, "") as (pipeline, _, standby):
+        done = pipeline.run("start", CONTROL_POSTGRES_DSN=standby.dsn)
+        assert done.returncode == 69
+        assert "read-only" in done.stderr.splitlines()[-1]
+        assert "target_session_attrs=read-write" in done.stderr.splitlines()[-1]
+
+
 def test_a_standby_promoted_too_late_finds_the_tree_drained_with_75_and_nothing_lost() -> None:
     with replicated(8, "?target_session_attrs=read-write") as (pipeline, primary, standby):
         pipeline.publish(300)

@@ -53,16 +53,16 @@ def receiving(hub: HubProcess, epoch: int, **changes: Any) -> Iterator[tuple[Rec
     source = Source(settings, "0", epoch, Position(None), envelope("0", "keep"))
     source.start()
     try:
-        yield eventually(lambda: attached(hub, epoch), f"a receiver of level {epoch} waits", PATIENCE_S)
+        yield eventually(lambda: attached(hub, epoch), f"a receiver of level {epoch} waits", PATIENCE_S)[0]
     finally:
         source.stop()
         source.join(Deadline.after(PATIENCE_S))
 
 
-def attached(hub: HubProcess, epoch: int) -> tuple[ReceiverFacts, ConnectionFacts] | None:
+def attached(hub: HubProcess, epoch: int) -> list[tuple[ReceiverFacts, ConnectionFacts]]:
     facts = hub.admin.facts()
-    waiting = [one for one in facts.partitions["0"].receivers if one.epoch == epoch and one.credit]
-    return (waiting[0], facts.opened[-1]) if waiting else None
+    receivers = facts.partitions["0"].receivers
+    return [(one, facts.opened[-1]) for one in receivers if one.epoch == epoch and one.credit]
 
 
 def test_the_epoch_is_the_owner_level_and_the_prefetch_is_the_link_credit(hub: HubProcess) -> None:
