@@ -37,6 +37,8 @@ class ControlStore(CheckpointStore):
         self.group = group
         self.ownership_expiration_s = ownership_expiration_s
         self._sdk_epochs: dict[str, int] = {}
+        self._sdk_channels: dict[str, int] = {}
+        """In which epoch a partition's next channel was begun, by its first checkpoint."""
         self._sdk_owner_id = ""
 
     @abstractmethod
@@ -163,8 +165,8 @@ class ControlStore(CheckpointStore):
         fences an SDK client that lost the partition exactly as it fences a worker. Without a claim (a client that
         receives one partition by its id balances nothing) there is no epoch to write under: refused.
 
-        What the client read is not in Snowflake through us. So its first checkpoint begins the partition's next
-        channel: the token of the present one would contradict the new position.
+        What the client read is not in Snowflake through us. So its first checkpoint of each claim begins the
+        partition's next channel: the token of the present one would contradict the new position.
         Raises `OwnershipLost`, `CheckpointMovedBack` and what `save_checkpoint` raises; nothing is swallowed.
         """
         self._require_group(_group_of(checkpoint))
@@ -178,10 +180,12 @@ class ControlStore(CheckpointStore):
             )
         number = checkpoint["sequence_number"]
         moved = replace(stored, epoch=epoch, sequence_number=number, offset=checkpoint["offset"])
-        if stored.begins_channel or number <= (-1 if stored.sequence_number is None else stored.sequence_number):
-            self.save_checkpoint(moved)
-        else:
+        is_ahead = stored.sequence_number is None or number > stored.sequence_number
+        if is_ahead and self._sdk_channels.get(partition_id) != epoch:
             self.move_checkpoint(moved, self._sdk_owner_id, "checkpoint of an Azure SDK client")
+            self._sdk_channels[partition_id] = epoch
+        else:
+            self.save_checkpoint(moved)
 
     def list_checkpoints(
         self, fully_qualified_namespace: str, eventhub_name: str, consumer_group: str, **kwargs: Any

@@ -51,7 +51,8 @@ def test_a_client_that_joins_gets_its_share_after_the_checkpoint(store: Store) -
         pipeline.publish(200)
         pipeline.await_all()
         client = start()
-        [kept] = evsup.await_running(1)
+        eventually(lambda: len(evsup.workers()) == 1, "evsup gives one away")
+        [kept] = evsup.workers()
         [given] = set(NAMES) - {kept}
         pipeline.publish(100)
         eventually(lambda: client.events(given)[-1:] == [299], f"the client reads on: {client.stderr}")

@@ -119,6 +119,18 @@ def test_the_first_sdk_checkpoint_begins_the_next_channel_and_keeps_the_birth_of
     assert store.list_checkpoints(**key(store)) == [position(store, 9)]
 
 
+def test_each_sdk_claim_begins_a_channel_of_its_own_for_the_one_before_may_be_half_begun(store: ControlStore) -> None:
+    for claims in (1, 2):
+        [won] = store.claim_ownership([row(store, "sdk") | {"etag": listed_etag(store)}])
+        store.update_checkpoint(position(store, 10 * claims))
+        store.claim_ownership([won | {"owner_id": ""}])
+        assert store.checkpoints()[0].channel_generation == claims
+
+
+def listed_etag(store: ControlStore) -> str | None:
+    return next((row["etag"] for row in store.list_ownership(**key(store))), None)
+
+
 def test_an_sdk_checkpoint_of_what_is_stored_already_begins_no_channel(store: ControlStore) -> None:
     store.save_checkpoint(Checkpoint("0", 5, "o5", 0))
     store.claim_ownership([row(store, "sdk")])
