@@ -61,6 +61,7 @@ def test_a_client_that_joins_gets_its_share_after_the_checkpoint(store: Store) -
         assert client.events(kept) == []
         held = owners(pipeline)
         assert held[kept][0] != held[given][0]
+        assert held[kept][1] == 1
         assert evsup.stop() == 0
 
 

@@ -20,6 +20,7 @@ from shared.settings import ControlSettings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import Checkpoint, SupervisorRow, Term
+from tests.acceptance.evsup import pipeline_of
 from tests.integration.conftest import EXPIRATION_S, Site
 
 CLIENTS = 12
@@ -102,6 +103,16 @@ def test_a_server_connection_lost_behind_the_pool_is_one_failed_call(site: Site,
     except StoreUnavailable:
         renewed = store.renew([term])
     assert renewed == [term]
+
+
+def test_a_tree_runs_over_the_pool(pgbouncer: PgBouncer) -> None:
+    with pipeline_of(partitions=2, CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=pgbouncer.dsn) as pipeline:
+        pipeline.publish(200)
+        evsup = pipeline.start()
+        pipeline.await_all()
+        assert evsup.stop() == 0
+        with pipeline.store() as store:
+            assert [row.sequence_number for row in store.checkpoints()] == [199, 199]
 
 
 def test_options_that_the_pool_hands_on_to_nobody_are_a_configuration_error(site: Site, pgbouncer: PgBouncer) -> None:
