@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import psycopg
 import pytest
+from snowflake.connector import SnowflakeConnection
 
 from scripts.localcloud.postgres import Postgres
 from shared.secret import Secret
@@ -20,7 +21,7 @@ from shared.store.base import ControlStore
 from shared.store.database import Database
 from shared.store.open import open_database, open_store
 from shared.store.types import ConsumerGroup
-from tests.integration.snow_sql import ACCOUNT, ROLE, USER, WAREHOUSE, SnowSql
+from tests.integration.snow_sql import ACCOUNT, CLAIM, ROLE, USER, WAREHOUSE, SnowSql, ask
 
 EXPIRATION_S = 60.0
 _names = itertools.count()
@@ -118,15 +119,16 @@ def sqlite_settings(tmp_path: Path) -> ControlSettings:
 
 
 @pytest.fixture(scope="session")
-def snow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowSql]:
-    made = SnowSql.start(tmp_path_factory.mktemp("snow"))
-    yield made.elsewhere()
-    assert made.service.stop() == 0
+def snow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowSql]:
+    server = SnowSql.start(tmp_path_factory.mktemp("snow"))
+    yield server
+    assert server.service.stop() == 0
 
 
-@pytest.fixture
-def snowflake(snow: SnowSql) -> SnowflakeSettings:
-    return snowflake_settings_of(snow)
+@pytest.fixture(scope="session")
+def snowflake(snow_server: SnowSql) -> SnowflakeSettings:
+    """An account, and a schema for the control tables."""
+    return snowflake_settings_of(snow_server.elsewhere())
 
 
 @pytest.fixture
@@ -147,3 +149,26 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 @pytest.fixture
 def store(site: Site) -> ControlStore:
     return site.stores[0]
+
+
+@pytest.fixture
+def snow_sql(snow_server: SnowSql, monkeypatch: pytest.MonkeyPatch) -> Iterator[SnowSql]:
+    """A local Snowflake in a schema of the test's own, which the connector trusts."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", snow_server.service.ready["ca_file"])
+    yield snow_server.elsewhere()
+    snow_server.admin.clear_faults()
+
+
+@pytest.fixture
+def session(snow_sql: SnowSql) -> Iterator[SnowflakeConnection]:
+    """A connection of the official connector."""
+    with snow_sql.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def claims(session: SnowflakeConnection) -> SnowflakeConnection:
+    """A connection whose schema has the Hybrid Table CLAIM, with the partitions 0 and 1 in it."""
+    ask(session, f"CREATE HYBRID TABLE CLAIM {CLAIM}")
+    ask(session, "INSERT INTO CLAIM (P, OWNER, EPOCH) VALUES ('0', 'a', 1), ('1', 'a', 1)")
+    return session
