@@ -41,7 +41,7 @@ STREAMING_PROPERTIES = {
     "mem_throttle_by_process": "false",
 }
 
-Store = Literal["sqlite", "postgres"]
+Store = Literal["sqlite", "postgres", "snowflake"]
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,8 @@ class LocalCloud:
     def _control(self) -> dict[str, str]:
         if self.postgres is not None:
             return {"CONTROL_STORE": "postgres", "CONTROL_POSTGRES_DSN": self.postgres.dsn}
+        if self.settings.store == "snowflake":
+            return {"CONTROL_STORE": "snowflake"}
         return {"CONTROL_STORE": "sqlite", "CONTROL_SQLITE_PATH": str(self.directory / "control.db")}
 
     def _start_hub(self, stack: ExitStack) -> Service:

@@ -44,7 +44,13 @@ LOCK_S = 2  # the default is an hour
 # https://docs.snowflake.com/en/user-guide/tables-hybrid-limitations
 _SESSION = {"READ_LATEST_WRITES": True, "HYBRID_TABLE_LOCK_TIMEOUT": LOCK_S}
 
-_UPSERTS = frozenset(("claim", "compare_and_set", "fence", "save_checkpoint", "heartbeat"))
+_INSERT = {
+    "claim": "claim_new",
+    "compare_and_set": "claim_new",
+    "fence": "fence_new",
+    "save_checkpoint": "save_checkpoint_new",
+    "heartbeat": "heartbeat_new",
+}
 _READ_BACK = {"claim": "taken", "compare_and_set": "taken", "renew": "renewed"}
 
 
@@ -121,8 +127,8 @@ class _Statements:
 
     def __call__(self, name: str, /, **values: object) -> list[Row]:
         rows = self._run(name, values)
-        if not rows and name in _UPSERTS:
-            rows = self._run(f"{name}_new", values) or self._run(name, values)
+        if not rows and name in _INSERT:
+            rows = self._run(_INSERT[name], values) or self._run(name, values)
         if rows and name in _READ_BACK:
             return self._run(_READ_BACK[name], values)
         return rows

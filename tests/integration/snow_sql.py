@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import snowflake.connector
 
 from scripts.localcloud.cloud import key_pair
@@ -70,6 +71,7 @@ class SnowSql:
             "warehouse": WAREHOUSE,
             "login_timeout": LIMIT_S,
             "network_timeout": LIMIT_S,
+            "platform_detection_timeout_seconds": 0,  # it would ask the metadata services of three clouds
         }
 
     def connect(self, **settings: Any) -> SnowflakeConnection:
@@ -81,11 +83,26 @@ def ask(connection: SnowflakeConnection, sql: str, *parameters: Any) -> list[tup
         return [tuple(row) for row in cursor.execute(sql, *parameters).fetchall()]
 
 
+def records(connection: SnowflakeConnection, sql: str) -> list[dict[str, Any]]:
+    """The rows with the names of their columns."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 def count(connection: SnowflakeConnection, sql: str, *parameters: Any) -> int | None:
     """The rows that a statement changed."""
     with connection.cursor() as cursor:
         changed: int | None = cursor.execute(sql, *parameters).rowcount
     return changed
+
+
+def refusal(connection: SnowflakeConnection, sql: str, *parameters: Any) -> tuple[int | None, str | None]:
+    """The number and the SQLSTATE that a statement is refused with."""
+    with pytest.raises(snowflake.connector.errors.Error) as caught:
+        ask(connection, sql, *parameters)
+    return number(caught.value)
 
 
 def number(error: Error) -> tuple[int | None, str | None]:

@@ -13,7 +13,7 @@ import pytest
 from shared.errors import Bug, CheckpointMovedBack, ConfigurationError, DataRefused, OwnershipLost, StoreUnavailable
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint, SupervisorRow, Term
-from tests.integration.conftest import EXPIRATION_S, Site, a_group
+from tests.integration.conftest import EXPIRATION_S, Site
 
 Result = TypeVar("Result")
 
@@ -111,7 +111,7 @@ def test_the_epoch_does_not_shrink_when_the_checkpoint_was_deleted(site: Site, s
 
 def test_groups_do_not_see_each_other(site: Site, store: ControlStore) -> None:
     won(store)
-    other = Site(site.settings, a_group())
+    other = site.beside()
     site.stores.append(other.open())
     assert other.stores[0].ownerships() == []
     assert claim(other.stores[0], "b") == Term("0", "b", 1)
@@ -276,7 +276,7 @@ def test_what_an_operator_does_leaves_an_audit_row_with_it(site: Site, store: Co
     store.move_checkpoint(at(3, epoch), "me@host", "set")
     store.accept_rejected(at(3, epoch, rows_error_count=1), "you@host", "accept")
     group = f"eventhub_name = '{site.group.eventhub_name}' AND partition_id = '0'"
-    rows = site.sql(f"SELECT actor, action, before, after FROM evsup_audit WHERE {group} ORDER BY at")  # noqa: S608
+    rows = site.sql(f"SELECT actor, action, before, after FROM evsup_audit WHERE {group} ORDER BY action")  # noqa: S608
     assert [row[:2] for row in rows] == [("me@host", "set"), ("you@host", "accept")]
     moved, accepted = [(json.loads(before), json.loads(after)) for _, _, before, after in rows]
     assert [row["sequence_number"] for row in moved] == [10, 3]
@@ -298,8 +298,8 @@ def test_an_operator_of_an_old_epoch_moves_nothing(site: Site, store: ControlSto
 
 
 def test_a_position_that_is_no_number_is_not_guessed(site: Site, store: ControlStore) -> None:
-    if site.settings.store == "postgres":
-        pytest.skip("Postgres stores only numbers there")
+    if site.settings.store != "sqlite":
+        pytest.skip("Postgres and Snowflake store only numbers there")
     won(store)
     site.sql("UPDATE evsup_checkpoint SET sequence_number = 'twelve'")
     with pytest.raises(DataRefused, match="twelve"):
@@ -353,7 +353,7 @@ def test_tables_of_a_newer_version_are_refused(site: Site, store: ControlStore) 
 def test_a_missing_table_is_named_with_the_command_that_makes_it(site: Site, store: ControlStore) -> None:
     site.sql("ALTER TABLE evsup_supervisor RENAME TO elsewhere")
     try:
-        with pytest.raises(ConfigurationError, match=r"evsup_supervisor.*evsup init"):
+        with pytest.raises(ConfigurationError, match=r"(?i)evsup_supervisor.*evsup init"):
             store.check()
     finally:
         site.sql("ALTER TABLE elsewhere RENAME TO evsup_supervisor")

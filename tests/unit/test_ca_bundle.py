@@ -10,7 +10,7 @@ from shared.ca_bundle import VARIABLE, trust
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ca_bundle, "_trusted", set())
+    monkeypatch.setattr(ca_bundle, "_bundles", {})
     monkeypatch.setenv(VARIABLE, "")
 
 

@@ -109,7 +109,7 @@ class Service:
         """Stop committing and let the rows go."""
         for channel in list(self._channels.values()):
             await self.forget(channel)
-        await self.database.close()
+        self.database.close()
         self._writer.shutdown()
         self.warehouse.close()
 

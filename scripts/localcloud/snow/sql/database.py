@@ -7,23 +7,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlglot import exp
-
-from scripts.localcloud.snow.ddl import create_table
-from scripts.localcloud.snow.warehouse import Table
-
-from .engine import Engine, created
+from .definition import Definitions
+from .engine import SUCCESS, Engine
 from .locks import Blocked
-from .refusal import canceled, deadlock, lock_timeout, statement_timeout, unsupported
+from .refusal import canceled, deadlock, lock_timeout, role_not_assigned, statement_timeout
 from .rowset import Rowset, single
-from .session import IDLE_TRANSACTION_S, Session, Sessions
+from .session import IDLE_TRANSACTION_S, Login, Session, Sessions
 from .statement import Statement, parse, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sqlglot import exp
+
     from scripts.localcloud.snow.catalog import Catalog
-    from scripts.localcloud.snow.identity import User
     from scripts.localcloud.snow.warehouse import Warehouse
 
     from .speaker import Dialect
@@ -38,20 +35,19 @@ class Database:
 
     def __init__(self, warehouse: Warehouse, catalog: Catalog) -> None:
         self.sessions = Sessions()
-        self.engine = Engine(warehouse)
+        self.engine = Engine(Definitions(warehouse, catalog))
         self.idle_transaction_s = IDLE_TRANSACTION_S
         self._warehouse = warehouse
-        self._catalog = catalog
         self._dialect: Dialect | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sql-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sql-read")
         self._released = asyncio.Event()
         self._waits: dict[int, int] = {}
 
-    async def login(self, user: User, role: str, names: dict[str, str | None]) -> Session:
+    async def login(self, login: Login) -> Session:
         """Open a session; a database or schema that does not exist is left unset, as the service does it."""
-        speaker = await self._writing(lambda: self._loaded().speaker(names["database"], names["schema"]))
-        return self.sessions.open(user, role, names["warehouse"], speaker)
+        speaker = await self._writing(lambda: self._loaded().speaker(login.database, login.schema))
+        return self.sessions.open(login, speaker)
 
     async def logout(self, session: Session) -> None:
         """End a session; what it has not committed is rolled back."""
@@ -75,6 +71,13 @@ class Database:
         session.aborted.add(request_id)
         self._wake()
 
+    async def heal(self) -> None:
+        """Take back what tests have forbidden or locked."""
+        self.engine.grants.restore()
+        self.engine.definitions.hybrid_tables = True
+        self.idle_transaction_s = IDLE_TRANSACTION_S
+        await self.let_go()
+
     async def hold(self, table: tuple[str, str, str]) -> None:
         """Lock every row of a table until `let_go`."""
         await self._writing(self.engine.hold, table)
@@ -83,12 +86,12 @@ class Database:
         """Release what `hold` has locked."""
         await self._ending(self.engine.let_go)
 
-    async def close(self) -> None:
-        """End every session."""
+    def close(self) -> None:
+        """Let everything go; statements that still run or wait are not answered."""
         for session in self.sessions.all():
-            await self.logout(session)
-        self._writer.shutdown()
-        self._readers.shutdown()
+            session.cancel()
+        self._writer.shutdown(cancel_futures=True)
+        self._readers.shutdown(cancel_futures=True)
 
     async def _run(self, session: Session, request_id: str, statements: list[Statement]) -> Rowset:
         statement = statements[0]
@@ -102,11 +105,11 @@ class Database:
             case "rollback":
                 return await self._ending(self.engine.rollback, session)
             case "definition":
-                return await self._define(session, statement)
+                return await self._ending(self.engine.define, session, statement)
             case "session":
                 return await self._set(session, statement)
             case "use" if statement.tree.args.get("kind") is not None and _switch(session, statement.tree):
-                return single("status", "Statement executed successfully.")
+                return single("status", SUCCESS)
             case _:
                 return await self._read(session, statement)
 
@@ -116,19 +119,19 @@ class Database:
         return await self._on(self._readers, self.engine.read, session, statement)
 
     async def _write(self, session: Session, request_id: str, statements: list[Statement]) -> Rowset:
+        """Write, and while somebody else holds one of the rows, wait and try again."""
         started = time.monotonic()
-        while True:
-            released = self._released
-            try:
-                return await self._ending(self.engine.write, session, statements)
-            except Blocked as blocked:
-                self._refuse_circle(session, blocked)
+        try:
+            while request_id not in session.aborted:
+                released = self._released
                 try:
+                    return await self._writing(self.engine.write, session, statements)
+                except Blocked as blocked:
+                    self._refuse_circle(session, blocked)
                     await self._wait(session, blocked, released, started)
-                finally:
-                    del self._waits[session.number]
-                if request_id in session.aborted:
-                    raise canceled() from None
+            raise canceled()
+        finally:
+            self._waits.pop(session.number, None)
 
     def _refuse_circle(self, session: Session, blocked: Blocked) -> None:
         """Note who waits for whom; the one who closes a circle of waiters is refused."""
@@ -162,25 +165,6 @@ class Database:
             return float("inf") if holder is None else self.idle_transaction_s
         return self.idle_transaction_s - holder.idle_s
 
-    async def _define(self, session: Session, statement: Statement) -> Rowset:
-        table = self._streamed(session, statement)
-        result = await self._ending(self.engine.define, session, statement, table)
-        if table is not None and result.rows == created(table.name).rows:
-            self._catalog.add(table)
-        if isinstance(statement.tree, exp.Drop) and statement.target is not None:
-            self._catalog.forget(self.engine.target(session, statement))
-        return result
-
-    def _streamed(self, session: Session, statement: Statement) -> Table | None:
-        """Give the table when it is one that rows can be streamed into: a standard one of the types known here."""
-        if not isinstance(statement.tree, exp.Create) or statement.hybrid or statement.target is None:
-            return None
-        try:
-            _, columns = create_table(statement.text)
-        except ValueError:
-            return None
-        return Table(*self.engine.target(session, statement), tuple(columns))
-
     async def _set(self, session: Session, statement: Statement) -> Rowset:
         """Set or unset parameters of the session; switching AUTOCOMMIT commits what is open."""
         for name, value in settings(statement.tree).items():
@@ -190,7 +174,7 @@ class Database:
                 session.parameters.unset(name)
             else:
                 session.parameters.set(name, value)
-        return single("status", "Statement executed successfully.")
+        return single("status", SUCCESS)
 
     def _loaded(self) -> Dialect:
         from .speaker import Dialect
@@ -222,7 +206,7 @@ def _switch(session: Session, tree: exp.Expr) -> bool:
     kind, name = tree.args["kind"].name.upper(), tree.this.name.upper()
     if kind == "ROLE":
         if session.user.roles and name not in session.user.roles:
-            raise unsupported(f"USE ROLE {name}")
+            raise role_not_assigned(name)
         session.role = name
     elif kind == "WAREHOUSE":
         session.warehouse = name

@@ -18,8 +18,9 @@ from scripts.localcloud.snow.refusal import ACCESS_DENIED, Refusal, bad_request
 from scripts.localcloud.snow.wire import RESET, Request, Response, json_response
 
 from . import binding
+from .parameter import Parameters
 from .refusal import SqlRefusal
-from .session import MASTER_S
+from .session import MASTER_S, Login
 
 if TYPE_CHECKING:
     from scripts.localcloud.snow.service import Service
@@ -69,7 +70,7 @@ class Endpoint:
         except Dropped:
             self._service.answers[f"{call} reset"] += 1
             return RESET
-        except Refusal as refusal:
+        except (Refusal, SqlRefusal) as refusal:
             response, code = _refused(refusal), f" {refusal.code}"
         self._service.answers[f"{call} {response.status}{code}"] += 1
         return response
@@ -100,14 +101,12 @@ class Endpoint:
         subject = f"{data.get('ACCOUNT_NAME')}.{data.get('LOGIN_NAME')}"
         role = request.query.get("roleName", "").upper()
         user = self._service.identities.login(str(data.get("TOKEN", "")), subject, role)
-        names = {
-            "warehouse": _upper(request.query.get("warehouse")),
-            "database": _upper(request.query.get("databaseName")),
-            "schema": _upper(request.query.get("schemaName")),
-        }
-        session = await self._database.login(user, role or min(user.roles, default="PUBLIC"), names)
+        parameters = Parameters()
         for name, value in data.get("SESSION_PARAMETERS", {}).items():
-            session.parameters.set(name, value)
+            parameters.set(name, value)
+        names = [_upper(request.query.get(name)) for name in ("databaseName", "schemaName", "warehouse")]
+        login = Login(user, role or min(user.roles, default="PUBLIC"), parameters, *names)
+        session = await self._database.login(login)
         tokens = self._database.sessions.tokens(session)
         return _success({
             "token": tokens.session,
@@ -199,8 +198,8 @@ def _failure(code: str, message: str, data: dict[str, Any] | None = None) -> Res
     return json_response({"data": data, "code": code, "message": message, "success": False})
 
 
-def _refused(refusal: Refusal) -> Response:
-    if refusal.status in ENVELOPED:
+def _refused(refusal: Refusal | SqlRefusal) -> Response:
+    if isinstance(refusal, SqlRefusal) or refusal.status in ENVELOPED:
         return _failure(refusal.code, refusal.message)
     return json_response({"code": refusal.code, "message": refusal.message, "success": False}, refusal.status)
 

@@ -1,14 +1,22 @@
-"""What a role may do. It may do everything, until a privilege is revoked from it."""
+"""What a role may do. It may do everything, until a privilege is revoked from it.
+
+https://docs.snowflake.com/en/user-guide/security-access-control-privileges
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .refusal import insufficient_privileges
+from sqlglot import exp
+
+from .refusal import insufficient_privileges, no_warehouse
 
 if TYPE_CHECKING:
-    from .statement import Name
+    from .session import Session
+    from .statement import Statement
+
+_WRITES: dict[type[exp.Expr], str] = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
 
 
 @dataclass
@@ -25,12 +33,26 @@ class Grants:
         """Give a privilege back."""
         self._revoked.discard((privilege.upper(), securable.upper(), role.upper()))
 
-    def require_on_table(self, privilege: str, table: Name, role: str) -> None:
-        """Refuse a role that lacks a privilege on a table."""
-        if (privilege, ".".join(table).upper(), role) in self._revoked:
-            raise insufficient_privileges("table", table[-1])
+    def restore(self) -> None:
+        """Give every privilege back."""
+        self._revoked.clear()
 
-    def require_on_schema(self, privilege: str, table: Name, role: str) -> None:
-        """Refuse a role that lacks a privilege on the schema of a table."""
-        if (privilege, ".".join(table[:2]).upper(), role) in self._revoked:
-            raise insufficient_privileges("schema", table[1])
+    def admit(self, session: Session, statement: Statement) -> None:
+        """Refuse what the session has no warehouse or its role no privilege for."""
+        read = [one for one in statement.sources() if one.db.upper() != "INFORMATION_SCHEMA"]
+        if session.warehouse is None and (read or statement.kind == "write" or statement.hybrid):
+            raise no_warehouse()
+        for table in read:
+            self._require("SELECT", "table", session.full_name(table), session.role)
+        if statement.target is None:
+            return
+        name = session.full_name(statement.target)
+        if statement.kind == "write":
+            self._require(_WRITES[type(statement.tree)], "table", name, session.role)
+        elif isinstance(statement.tree, exp.Create):
+            privilege = "CREATE HYBRID TABLE" if statement.hybrid else "CREATE TABLE"
+            self._require(privilege, "schema", name[:2], session.role)
+
+    def _require(self, privilege: str, kind: str, name: tuple[str, ...], role: str) -> None:
+        if (privilege, ".".join(name).upper(), role) in self._revoked:
+            raise insufficient_privileges(kind, name[-1])

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from .refusal import compilation
+from .rowset import Rowset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KEY = exp.PrimaryKeyColumnConstraint
 _NOT_ENFORCED = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
+_SHOWN = ("created_on", "name", "database_name", "schema_name", "owner", "rows", "bytes", "comment", "owner_role_type")
 _NO_KEY_TYPES = frozenset({exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.VARIANT, exp.DataType.Type.OBJECT,
                            exp.DataType.Type.ARRAY})  # fmt: skip
 
@@ -44,6 +46,17 @@ def unenforced(tree: exp.Create) -> exp.Create:
         kept = [one for one in plain.this.expressions if not _constrains(one)]
         plain.this.set("expressions", kept)
     return plain
+
+
+def shown(tables: Rowset) -> Rowset:
+    """Give what SHOW HYBRID TABLES says of the tables that SHOW TABLES lists.
+
+    https://docs.snowflake.com/en/sql-reference/sql/show-hybrid-tables
+    """
+    places = [tables.names.index(name) for name in _SHOWN]
+    flag = tables.names.index("is_hybrid")
+    rows = [[row[place] for place in places] for row in tables.rows if row[flag] == "Y"]
+    return Rowset(_SHOWN, [tables.types[place] for place in places], rows)
 
 
 def _constrains(part: exp.Expr) -> bool:

@@ -36,6 +36,11 @@ def unsupported(feature: str) -> SqlRefusal:
     return SqlRefusal("000002", "0A000", f"Unsupported feature '{feature}'.")
 
 
+def not_a_number(value: str) -> SqlRefusal:
+    """Refuse a text that a number was wanted of."""
+    return SqlRefusal("100038", "22018", f"Numeric value '{value}' is not recognized")
+
+
 def unknown_object(name: str) -> SqlRefusal:
     """Refuse a name; missing and forbidden look the same."""
     return compilation("002003", "42S02", f"Object '{name}' does not exist or not authorized.")
@@ -50,6 +55,12 @@ def insufficient_privileges(kind: str, name: str) -> SqlRefusal:
     """Refuse a role that sees an object and lacks the privilege that the statement needs."""
     text = f"SQL access control error:\nInsufficient privileges to operate on {kind} '{name}'"
     return SqlRefusal("003001", "42501", text)
+
+
+def role_not_assigned(role: str) -> SqlRefusal:
+    """Refuse a role that the user does not have."""
+    text = f"Requested role '{role}' is not assigned to the executing user. Specify another role to activate."
+    return SqlRefusal("003013", "42501", f"SQL access control error:\n{text}")
 
 
 def no_warehouse() -> SqlRefusal:

@@ -7,6 +7,7 @@ token; a master token that has expired means a new login.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import itertools
 import secrets
 import time
@@ -14,14 +15,17 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from scripts.localcloud.snow.refusal import Refusal
 
-from .parameter import Parameters
+from .statement import Name, present, resolved
 
 if TYPE_CHECKING:
     from scripts.localcloud.snow.identity import User
     from scripts.localcloud.snow.wire import Response
 
+    from .parameter import Parameters
     from .speaker import Speaker
 
 SESSION_S = 3600.0  # life of a session token
@@ -46,6 +50,18 @@ class Transaction:
     done: list[tuple[str, int]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Login:
+    """Who logs in, and what is asked for; names are upper case."""
+
+    user: User
+    role: str
+    parameters: Parameters
+    database: str | None
+    schema: str | None
+    warehouse: str | None
+
+
 @dataclass
 class Session:
     """One login. `running` keeps it to one statement at a time."""
@@ -55,12 +71,35 @@ class Session:
     role: str
     warehouse: str | None
     speaker: Speaker
-    parameters: Parameters = field(default_factory=Parameters)
+    parameters: Parameters
     transaction: Transaction | None = None
     last_used: float = field(default_factory=time.monotonic)
     running: asyncio.Lock = field(default_factory=asyncio.Lock)
     answers: dict[str, asyncio.Task[Response]] = field(default_factory=dict)
     aborted: set[str] = field(default_factory=set)
+
+    def full_name(self, table: exp.Table) -> Name:
+        """Give the three parts of a table's name."""
+        return resolved(table, self.speaker.database, self.speaker.schema)
+
+    def written(self, tree: exp.Expr) -> str:
+        """Write a statement out with this moment and this session's names in it."""
+        account, _, user = self.user.subject.partition(".")
+        here: dict[type[exp.Expr], str | None] = {
+            exp.CurrentAccount: account,
+            exp.CurrentUser: user,
+            exp.CurrentRole: self.role,
+            exp.CurrentWarehouse: self.warehouse,
+            exp.CurrentDatabase: self.speaker.database,
+            exp.CurrentSchema: self.speaker.schema,
+            exp.CurrentSession: str(self.number),
+        }
+        return present(tree, dt.datetime.now(dt.UTC), here).sql("snowflake")
+
+    def cancel(self) -> None:
+        """Give up the statements that still run or wait."""
+        for answer in self.answers.values():
+            answer.cancel()
 
     @property
     def idle_s(self) -> float:
@@ -86,9 +125,9 @@ class Sessions:
         self._open: dict[int, tuple[Session, Tokens]] = {}
         self.lifetime_s = SESSION_S
 
-    def open(self, user: User, role: str, warehouse: str | None, speaker: Speaker) -> Session:
+    def open(self, login: Login, speaker: Speaker) -> Session:
         """Begin a session."""
-        session = Session(next(self._numbers), user, role, warehouse, speaker)
+        session = Session(next(self._numbers), login.user, login.role, login.warehouse, speaker, login.parameters)
         self._open[session.number] = (session, self._issued())
         return session
 

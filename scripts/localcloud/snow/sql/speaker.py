@@ -16,7 +16,16 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.transforms import show
 from snowflake.connector.errors import Error as ConnectorError
 
-from .refusal import SqlRefusal, already_exists, compilation, duplicate_key, internal, null_key, unknown_object
+from .refusal import (
+    SqlRefusal,
+    already_exists,
+    compilation,
+    duplicate_key,
+    internal,
+    not_a_number,
+    null_key,
+    unknown_object,
+)
 from .rowset import Rowset
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 OWN_DATABASES = ("memory", "system", "temp", "_fs_global")
 _NO_TABLE = re.compile(r"(?:Table|View) with name (\S+) does not exist")
 _NO_COLUMN = re.compile(r'Referenced (?:update )?column "?([^" ]+)"? not found')
+_NO_NUMBER = re.compile(r"Could not convert string '(.*)' to (?:U?INT|DECIMAL|DOUBLE)")
 _DUPLICATE = re.compile(r'[Dd]uplicate key "(.*)" violates')
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: (?:.*\.)?(\S+)")
 
@@ -175,6 +185,8 @@ def _translated(exc: ConnectorError) -> SqlRefusal:
         return unknown_object(found[1].rstrip("!"))
     if found := _NO_COLUMN.search(text):
         return compilation("000904", "42000", f"invalid identifier '{found[1]}'")
+    if found := _NO_NUMBER.search(text):
+        return not_a_number(found[1])
     if "already exists" in text:
         return already_exists(text)
     return SqlRefusal(f"{exc.errno:06d}", str(exc.sqlstate), text)

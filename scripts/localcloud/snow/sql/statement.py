@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from .refusal import syntax, unknown_object
+from .refusal import syntax, unknown_object, unsupported
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
 Kind = Literal["read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show"]
 Name = tuple[str, str, str]
 
+SHOWN = 60  # characters of a statement that a refusal repeats
+
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it does not know is refused here, in an answer
+
 _HYBRID = re.compile(
     r"\A(?P<verb>\s*(?:CREATE(?:\s+OR\s+REPLACE)?|SHOW|DROP|DESC|DESCRIBE|ALTER))\s+HYBRID\b", re.IGNORECASE
 )
 _START = re.compile(r"\A\s*START\s+TRANSACTION\b", re.IGNORECASE)
+_CUT_TO = {"EPOCH": "SECOND", "EPOCH_SECOND": "SECOND", "EPOCH_MILLISECOND": "MILLISECOND"}
 _KINDS: dict[type[exp.Expr], Kind] = {
-    exp.Insert: "write", exp.Update: "write", exp.Delete: "write", exp.Merge: "write",
+    exp.Insert: "write", exp.Update: "write", exp.Delete: "write",
     exp.Create: "definition", exp.Drop: "definition", exp.TruncateTable: "definition", exp.Alter: "definition",
     exp.Transaction: "begin", exp.Commit: "commit", exp.Rollback: "rollback",
     exp.Use: "use", exp.Show: "show", exp.Describe: "show",
@@ -43,13 +49,18 @@ class Statement:
     @property
     def target(self) -> exp.Table | None:
         """The table that is written or defined."""
-        this = self.tree.args.get("this")
+        if self.kind not in ("write", "definition") or self.tree.args.get("kind", "TABLE") != "TABLE":
+            return None
+        named = self.tree.args.get("tables") or self.tree.args.get("this") or self.tree.expressions
+        this = named[0] if isinstance(named, list) else named
         if isinstance(this, exp.Schema):
             this = this.this
-        return this if isinstance(this, exp.Table) and self.kind in ("write", "definition") else None
+        return this if isinstance(this, exp.Table) else None
 
     def sources(self) -> list[exp.Table]:
         """The tables that are read; names of common table expressions are none."""
+        if self.kind == "definition" and not isinstance(self.tree, exp.Create):
+            return []
         local = {one.alias_or_name for one in self.tree.find_all(exp.CTE)}
         return [one for one in self.tree.find_all(exp.Table) if one is not self.target and one.name not in local]
 
@@ -84,7 +95,7 @@ def settings(tree: exp.Expr) -> dict[str, str | None]:
     """Give what ALTER SESSION sets, by name; None is to be unset."""
     items = list(tree.find_all(exp.SetItem))
     pairs = [one.this for one in items if isinstance(one.this, exp.EQ)]
-    return {one.this.name: one.expression.name for one in pairs} | {
+    return {one.this.name: one.expression.name or one.expression.sql() for one in pairs} | {
         one.this.name: None for one in items if not isinstance(one.this, exp.EQ)
     }
 
@@ -92,12 +103,21 @@ def settings(tree: exp.Expr) -> dict[str, str | None]:
 def present(tree: exp.Expr, now: dt.datetime, here: Mapping[type[exp.Expr], str | None]) -> exp.Expr:
     """Write the moment and the session's names as literals, so that a statement means the same when it is run again.
 
-    A column that is a call or a path keeps the name that Snowflake would give it.
+    A column without a name is called by its text, as Snowflake does it, with paths written as GET_PATH.
     """
     if isinstance(tree, exp.Select):
         tree = tree.copy()
         tree.set("expressions", [_named(one) for one in tree.expressions])
-    return tree.transform(lambda node: _literal(node, now, here))
+    return tree.transform(_cut).transform(lambda node: _literal(node, now, here))
+
+
+def _cut(node: exp.Expr) -> exp.Expr:
+    """Cut a time since 1970 off, which DuckDB rounds. https://docs.snowflake.com/en/sql-reference/functions/date_part."""
+    if not isinstance(node, exp.Extract) or node.this.name.upper() not in _CUT_TO:
+        return node
+    unit = exp.Literal.string(_CUT_TO[node.this.name.upper()])
+    whole = exp.func("DATE_TRUNC", unit, node.expression)
+    return exp.Extract(this=node.this, expression=whole)
 
 
 def _literal(node: exp.Expr, now: dt.datetime, here: Mapping[type[exp.Expr], str | None]) -> exp.Expr:
@@ -123,11 +143,15 @@ def _named(one: exp.Expr) -> exp.Expr:
 def _kind(tree: exp.Expr) -> Kind:
     if isinstance(tree, exp.Alter) and tree.args.get("kind") == "SESSION":
         return "session"
+    if isinstance(tree, exp.Merge):  # fakesnow makes several statements of it, over two databases
+        raise unsupported("MERGE")
+    if tree.args.get("locks"):  # fakesnow leaves it out without a word
+        raise unsupported("FOR UPDATE")
     if isinstance(tree, exp.Query):
         return "read"
     kind = _KINDS.get(type(tree))
     if kind is None:
-        raise syntax(f"unexpected '{tree.sql('snowflake')[:40]}'")
+        raise unsupported(tree.sql("snowflake")[:SHOWN])
     return kind
 
 

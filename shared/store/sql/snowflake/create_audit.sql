@@ -5,7 +5,7 @@ CREATE HYBRID TABLE IF NOT EXISTS evsup_audit (
     consumer_group VARCHAR(256) NOT NULL,
     partition_id VARCHAR(64) NOT NULL,
     audit_id VARCHAR(64) NOT NULL,
-    at TIMESTAMP_NTZ NOT NULL,
+    "AT" TIMESTAMP_NTZ NOT NULL,
     actor VARCHAR NOT NULL,
     action VARCHAR NOT NULL,
     before VARCHAR NOT NULL,

@@ -5,7 +5,7 @@ UPDATE evsup_checkpoint SET
     "OFFSET" = :offset,
     epoch = :epoch,
     rows_error_count = 0,
-    hub_created_at = TO_TIMESTAMP_NTZ(ROUND(:hub_created_at_s * 1000000)::NUMBER(38, 0), 6),
+    hub_created_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:hub_created_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6),
     channel_generation = channel_generation + 1,
     updated_at = SYSDATE()
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
