@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -129,6 +130,47 @@ class EventHubClient:
             created_at_s,
             properties["last_enqueued_offset"],
         )
+
+    def last_before(self, partition_id: str, moment: str, partition: PartitionFacts) -> int | None:
+        """Sequence number of the last event enqueued before an ISO 8601 time; None when the oldest one is younger.
+
+        Asks for the first event that is not: a hub that has one and does not deliver it raises `SourceUnavailable`.
+        """
+        at = datetime.fromisoformat(moment)
+        what = f"The events of partition {partition_id} at {moment} cannot be found"
+        try:
+            properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
+            if partition.is_empty or properties["last_enqueued_time_utc"] < at:
+                return partition.last
+            first = within(ANSWER_LIMIT_S, lambda: self._first_from(partition_id, at))["sequence_number"]
+        except Exception as error:
+            raise translated(error, what, self.group) from error
+        return None if first <= partition.first else first - 1
+
+    def _first_from(self, partition_id: str, at: datetime) -> dict[str, Any]:
+        """The first event enqueued at or after a moment. The client is closed by it: `receive` ends in no other way."""
+        found: dict[str, Any] = {}
+
+        def on_event(_: Any, event: Any) -> None:
+            if event is not None and not found:
+                found["sequence_number"] = event.sequence_number
+                self.sdk.close()
+
+        def on_error(_: Any, error: Exception) -> None:
+            found.setdefault("error", error)
+            self.sdk.close()
+
+        self.sdk.receive(
+            on_event,
+            partition_id=partition_id,
+            starting_position=at,
+            starting_position_inclusive=True,
+            prefetch=1,
+            on_error=on_error,
+        )
+        if "error" in found:
+            raise found["error"]
+        return found
 
     def _client(self, settings: EventHubSettings, options: dict[str, Any]) -> EventHubConsumerClient:
         if settings.connection_string:

@@ -147,6 +147,10 @@ class WorkerHung(Temporary):
     """A worker sent no status for three heartbeats outside a documented wait."""
 
 
+class PartitionHeld(Temporary):
+    """A person wants to change a partition that has a live owner."""
+
+
 class AlreadyRunning(Temporary):
     """Another supervisor holds the state directory."""
 

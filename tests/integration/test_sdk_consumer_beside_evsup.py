@@ -44,7 +44,7 @@ def table(pipeline: Pipeline, partition: str) -> list[int]:
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
-def test_a_client_that_joins_gets_its_share_after_the_checkpoint(store: Store) -> None:
+def test_a_client_that_joins_gets_its_share_after_the_checkpoint_and_gives_it_back_when_it_closes(store: Store) -> None:
     with services(store) as (pipeline, start):
         evsup = pipeline.start()
         evsup.await_running(2)
@@ -62,6 +62,12 @@ def test_a_client_that_joins_gets_its_share_after_the_checkpoint(store: Store) -
         held = owners(pipeline)
         assert held[kept][0] != held[given][0]
         assert held[kept][1] == 1
+        assert client.close() == 0
+        evsup.await_running(2)
+        pipeline.publish(100)
+        eventually(lambda: all(table(pipeline, name)[-1:] == [399] for name in NAMES), "evsup reads both again")
+        assert table(pipeline, given) == [*range(200), *range(300, 400)]
+        assert table(pipeline, kept) == list(range(400))
         assert evsup.stop() == 0
 
 
@@ -77,8 +83,12 @@ def test_a_live_lease_of_either_side_is_never_taken_and_an_expired_one_is() -> N
         pipeline.publish(50)
         eventually(lambda: all(len(client.events(name)) == 150 for name in NAMES), "the client goes on")
         assert owners(pipeline) == before
-        assert client.close() == 0
-        eventually(lambda: owners(pipeline) != before, "evsup takes what was released")
+        client.kill()
+        evsup.await_running(2)
+        pipeline.publish(50)
+        eventually(lambda: pipeline.rows() == 100, "evsup takes what expired, after the checkpoints")
+        assert [table(pipeline, name) for name in NAMES] == [list(range(150, 200))] * 2
+        assert evsup.stop() == 0
 
 
 def test_a_client_takes_what_a_killed_supervisor_left_and_begins_after_its_checkpoints() -> None:
