@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -86,23 +87,12 @@ class EventHubClient:
 
     def __init__(self, settings: EventHubSettings, **overrides: Any) -> None:
         self.group = consumer_group(settings)
-        self._credential = None if settings.connection_string else _credential(settings)
-        options = sdk_options(settings) | overrides
-        if settings.connection_string:
-            self.sdk = EventHubConsumerClient.from_connection_string(
-                settings.connection_string.reveal(),
-                consumer_group=settings.consumer_group,
-                eventhub_name=self.group.eventhub_name,
-                **options,
-            )
-        else:
-            self.sdk = EventHubConsumerClient(
-                self.group.fully_qualified_namespace,
-                self.group.eventhub_name,
-                settings.consumer_group,
-                credential=self._credential,  # type: ignore[arg-type]
-                **options,
-            )
+        self._credential = None if settings.connection_string else credential(settings)
+        try:
+            self.sdk = self._client(settings, sdk_options(settings) | overrides)
+        except Exception:
+            self._close_credential()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -115,8 +105,7 @@ class EventHubClient:
         try:
             self.sdk.close()
         finally:
-            if self._credential is not None:
-                self._credential.close()
+            self._close_credential()
 
     def hub(self) -> HubFacts:
         """Partition ids and birth of the hub; blocks for the SDK's retries, raises what `translated` makes of them."""
@@ -141,6 +130,67 @@ class EventHubClient:
             created_at_s,
             properties["last_enqueued_offset"],
         )
+
+    def last_before(self, partition_id: str, moment: str, partition: PartitionFacts) -> int | None:
+        """Sequence number of the last event enqueued before an ISO 8601 time; None when the oldest one is younger.
+
+        Asks for the first event that is not: a hub that has one and does not deliver it raises `SourceUnavailable`.
+        """
+        at = datetime.fromisoformat(moment)
+        what = f"The events of partition {partition_id} at {moment} cannot be found"
+        try:
+            properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
+            if partition.is_empty or properties["last_enqueued_time_utc"] < at:
+                return partition.last
+            first = within(ANSWER_LIMIT_S, lambda: self._first_from(partition_id, at))["sequence_number"]
+        except Exception as error:
+            raise translated(error, what, self.group) from error
+        return None if first <= partition.first else first - 1
+
+    def _first_from(self, partition_id: str, at: datetime) -> dict[str, Any]:
+        """The first event enqueued at or after a moment. The client is closed by it: `receive` ends in no other way."""
+        found: dict[str, Any] = {}
+
+        def on_event(_: Any, event: Any) -> None:
+            if event is not None and not found:
+                found["sequence_number"] = event.sequence_number
+                self.sdk.close()
+
+        def on_error(_: Any, error: Exception) -> None:
+            found.setdefault("error", error)
+            self.sdk.close()
+
+        self.sdk.receive(
+            on_event,
+            partition_id=partition_id,
+            starting_position=at,
+            starting_position_inclusive=True,
+            prefetch=1,
+            on_error=on_error,
+        )
+        if "error" in found:
+            raise found["error"]
+        return found
+
+    def _client(self, settings: EventHubSettings, options: dict[str, Any]) -> EventHubConsumerClient:
+        if settings.connection_string:
+            return EventHubConsumerClient.from_connection_string(
+                settings.connection_string.reveal(),
+                consumer_group=settings.consumer_group,
+                eventhub_name=self.group.eventhub_name,
+                **options,
+            )
+        return EventHubConsumerClient(
+            self.group.fully_qualified_namespace,
+            self.group.eventhub_name,
+            settings.consumer_group,
+            credential=self._credential,  # type: ignore[arg-type]
+            **options,
+        )
+
+    def _close_credential(self) -> None:
+        if self._credential is not None:
+            self._credential.close()
 
 
 def within(limit_s: float, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -235,21 +285,36 @@ def _out_of_range(what: str, why: str, _: ConsumerGroup) -> EvsupError:
     )
 
 
+def _not_trusted(what: str, why: str, _: ConsumerGroup) -> EvsupError:
+    return ConfigurationError(
+        what,
+        why,
+        "Set EVENTHUB_CA_FILE to the CA that signed the certificate (a private link, an inspecting proxy), and check"
+        " EVENTHUB_CUSTOM_ENDPOINT.",
+    )
+
+
 def _unavailable(what: str, why: str, group: ConsumerGroup) -> EvsupError:
     return SourceUnavailable(what, why, f"Check that {group.fully_qualified_namespace} can be reached from this host.")
+
+
+def _is_about_identity(error: BaseException | None) -> bool:
+    """Also when the SDK has made an `EventHubError` of it: the credential's own error is then its context only.
+
+    https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_client_base.py
+    """
+    while error is not None and not isinstance(error, AuthenticationError | ClientAuthenticationError):
+        error = error.__context__
+    return error is not None
 
 
 _TRANSLATIONS = (
     (lambda _, text: "link:stolen" in text or "higher epoch" in text, _ownership_lost),
     (lambda _, text: "supplied sequence number" in text or "supplied offset" in text, _out_of_range),
     (lambda _, text: any(sign in text for sign in NOT_FOUND), _not_found),
+    (lambda _, text: "CERTIFICATE_VERIFY_FAILED" in text, _not_trusted),
     (lambda _, text: "ExpiredToken" in text, _unavailable),  # a new link brings a new token, or the reason why not
-    (
-        lambda error, text: (
-            isinstance(error, AuthenticationError | ClientAuthenticationError) or "unauthorized-access" in text
-        ),
-        _not_permitted,
-    ),
+    (lambda error, text: _is_about_identity(error) or "unauthorized-access" in text, _not_permitted),
     (
         lambda error, _: isinstance(error, ConnectError | ConnectionLostError | EventHubError | OSError | TimeoutError),
         _unavailable,
@@ -257,7 +322,7 @@ _TRANSLATIONS = (
 )
 
 
-def _credential(settings: EventHubSettings) -> "AzureCliCredential | DefaultAzureCredential":
+def credential(settings: EventHubSettings) -> "AzureCliCredential | DefaultAzureCredential":
     """DefaultAzureCredential; AzureCliCredential by explicit opt-in only: it forks `az` for every token."""
     from azure.identity import AzureCliCredential, DefaultAzureCredential
 

@@ -1,4 +1,4 @@
-"""The name of a partition's channel."""
+"""The names of a partition's channels."""
 
 import hashlib
 import re
@@ -18,3 +18,8 @@ def channel_name(prefix: str, group: ConsumerGroup, partition_id: str) -> str:
     digest = hashlib.sha256(exact.casefold().encode()).hexdigest()[:8]
     parts = (prefix, group.eventhub_name, group.consumer_group, digest, partition_id)
     return "_".join(re.sub(r"[^A-Z0-9]+", "_", part.upper()).strip("_") for part in parts)
+
+
+def of_generation(name: str, generation: int) -> str:
+    """The name of a later channel of the same partition, begun when its checkpoint was moved by hand."""
+    return f"{name}_G{generation}" if generation else name

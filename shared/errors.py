@@ -95,6 +95,10 @@ class CommitStalled(ServiceUnavailable):
     """Appended rows stayed uncommitted longer than `SNOWFLAKE_COMMIT_TIMEOUT`."""
 
 
+class SnowflakeUnavailable(ServiceUnavailable):
+    """Snowflake's SQL service cannot be reached, or broke a statement off."""
+
+
 class StoreUnavailable(ServiceUnavailable):
     """The control store cannot be reached, or its tables are missing."""
 
@@ -143,6 +147,10 @@ class WorkerHung(Temporary):
     """A worker sent no status for three heartbeats outside a documented wait."""
 
 
+class PartitionHeld(Temporary):
+    """A person wants to change a partition that has a live owner."""
+
+
 class AlreadyRunning(Temporary):
     """Another supervisor holds the state directory."""
 
@@ -160,3 +168,7 @@ class ConfigurationError(EvsupError):
     """A setting is missing, malformed, contradicts another one, or names something that does not exist."""
 
     exit_code = ExitCode.CONFIGURATION
+
+
+class NoControlTables(ConfigurationError):
+    """The control store has no tables yet."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 FEWEST_BITS = 2048
 SHORTEST_BASE64 = 600  # of a key of 1024 bits; what is shorter is no key at all
@@ -50,6 +51,14 @@ def check(text: str, passphrase: str | None) -> None:
         raise ValueError(f"has {bits} bits, and Snowflake wants {FEWEST_BITS} or more")
 
 
+def der(text: str, passphrase: str | None) -> bytes:
+    """A key that `check` has passed, as DER without a passphrase: what every version of the connector takes."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = _loaded(text, _label(text), passphrase)
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
 def _label(text: str) -> str | None:
     """The PEM label, or None for bare base64; refuses every other kind of file."""
     found = _LABEL.search(text)
@@ -66,24 +75,28 @@ def _label(text: str) -> str | None:
 
 
 def _rsa_bits(text: str, label: str | None, passphrase: str | None) -> int | None:
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    key = _loaded(text, label, passphrase)
+    if not isinstance(key, RSAPrivateKey):
+        return None
+    _refuse_changed(key.private_numbers())
+    return key.key_size
+
+
+def _loaded(text: str, label: str | None, passphrase: str | None) -> "PrivateKeyTypes":
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
     password = passphrase.encode() if passphrase and label != "PRIVATE KEY" else None
     try:
         # OpenSSL's own validation proves that the primes are prime, which takes 60 ms at the start of every process.
         if label:
-            key = load_pem_private_key(text.encode(), password, unsafe_skip_rsa_key_validation=True)
-        else:
-            der = base64.b64decode("".join(text.split()), validate=True)
-            key = load_der_private_key(der, password, unsafe_skip_rsa_key_validation=True)
+            return load_pem_private_key(text.encode(), password, unsafe_skip_rsa_key_validation=True)
+        der = base64.b64decode("".join(text.split()), validate=True)
+        return load_der_private_key(der, password, unsafe_skip_rsa_key_validation=True)
     except (binascii.Error, UnsupportedAlgorithm) as error:
         raise ValueError("unreadable") from error
-    if not isinstance(key, RSAPrivateKey):
-        return None
-    _refuse_changed(key.private_numbers())
-    return key.key_size
 
 
 def _refuse_changed(key: "RSAPrivateNumbers") -> None:

@@ -1,6 +1,7 @@
-"""The target table in Snowflake: its columns, and the statement that creates it."""
+"""The account and the target table in Snowflake: its address, its columns, and the statement that creates it."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from shared import identifier
 from shared.errors import ConfigurationError
@@ -14,6 +15,12 @@ class Column:
     name: str
     type: str
     is_required: bool = False
+
+
+def address(settings: SnowflakeSettings) -> tuple[str, int]:
+    """Host and port of the account, for streaming and for SQL alike."""
+    parts = urlsplit(settings.url or f"https://{settings.account}.snowflakecomputing.com")
+    return parts.hostname or "", parts.port or 443
 
 
 def envelope_columns() -> tuple[Column, ...]:

@@ -11,7 +11,7 @@ from shared.errors import EvsupError, ExitCode
 from shared.secret import mask
 from supervisor.version import VERSION
 
-COMMANDS = ("start", "status", "init", "config")
+COMMANDS = ("start", "status", "init", "checkpoints", "config")
 
 
 class Commands(click.Group):

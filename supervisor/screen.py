@@ -9,6 +9,7 @@ from rich.text import Text
 
 from supervisor.balance import by_owner
 from supervisor.group import GroupPartition, GroupStatus, GroupSupervisor
+from supervisor.positions import Listed
 from supervisor.status import PartitionStatus, TreeStatus
 
 WIDE = 100  # columns of a terminal, and of everything that is none
@@ -42,6 +43,11 @@ def group_screen(group: GroupStatus) -> Group:
     )
     supervisors = _table(GROUP_SUPERVISORS, group.supervisors)
     return Group(head, supervisors, Text(), _table(GROUP_PARTITIONS, group.partitions))
+
+
+def checkpoint_table(rows: Sequence[Listed]) -> Table:
+    """A line a partition: how far it has come, and who holds it."""
+    return _table(CHECKPOINTS, rows)
 
 
 def _tree_head(tree: TreeStatus) -> Text:
@@ -126,4 +132,14 @@ GROUP_PARTITIONS: tuple[Column[GroupPartition], ...] = (
     Column("AGE", "right", lambda row: _age(row.age_s)),
     Column("CHECKPT", "right", lambda row: _number(row.checkpointed)),
     Column("LAG", "right", lambda row: _number(row.lag)),
+)
+CHECKPOINTS: tuple[Column[Listed], ...] = (
+    Column("PART", "left", lambda row: row.partition),
+    Column("CHECKPT", "right", lambda row: _number(row.sequence_number)),
+    Column("OFFSET", "right", lambda row: row.offset or "-"),
+    Column("EPOCH", "right", lambda row: str(row.epoch)),
+    Column("GENERATION", "right", lambda row: str(row.generation)),
+    Column("LAG", "right", lambda row: str(row.lag)),
+    Column("AGE", "right", lambda row: _age(row.age_s)),
+    Column("OWNER", "left", lambda row: row.owner_id or "-"),
 )

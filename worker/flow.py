@@ -177,7 +177,7 @@ class Flow:
         progress = self._poll.take()
         if progress is None:
             return
-        verify(progress, self.marks.durable, self.marks.appended, self._errors_before)
+        verify(self._saved.partition_id, progress, self.marks.durable, self.marks.appended, self._errors_before)
         if progress.token is None or progress.token == self.marks.durable:
             return
         self.marks.durable = progress.token

@@ -81,7 +81,7 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
     channel = Channel(
         settings.snowflake, channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
     )
-    store = open_store(settings.control, group, settings.eventhub.ownership_expiration)
+    store = open_store(settings.control, group, settings.eventhub.ownership_expiration, settings.snowflake)
     worker = Worker(settings, term, boot.lease, messages, channel, store)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)

@@ -40,7 +40,9 @@ def read_progress(status: Any) -> Progress:
     )
 
 
-def verify(progress: Progress, durable: int | None, appended: int | None, errors_before: int) -> None:
+def verify(
+    partition_id: str, progress: Progress, durable: int | None, appended: int | None, errors_before: int
+) -> None:
     """Raise unless the channel is healthy, moves forward, is ours alone and rejected nothing.
 
     `durable` is the token seen last, `appended` the highest sequence number this worker appended (or resumed after),
@@ -55,7 +57,7 @@ def verify(progress: Progress, durable: int | None, appended: int | None, errors
             "Start again: the channel is reopened and resumes after its committed token.",
         )
     if progress.rows_error_count > errors_before:
-        raise rejected(progress, errors_before)
+        raise rejected(partition_id, progress, errors_before)
     if durable is not None and (progress.token is None or progress.token < durable):
         raise DataRefused(
             "The channel's committed token moved back",
@@ -70,14 +72,14 @@ def verify(progress: Progress, durable: int | None, appended: int | None, errors
         )
 
 
-def rejected(progress: Progress, errors_before: int) -> RowsRejected:
+def rejected(partition_id: str, progress: Progress, errors_before: int) -> RowsRejected:
     """The error for rows that Snowflake counted and did not take."""
     return RowsRejected(
         f"Snowflake rejected {progress.rows_error_count - errors_before} rows",
         f"{progress.last_error or 'no message was given'}; the last of them at or before sequence number"
         f" {progress.last_error_up_to or 'unknown'}",
-        "Find them in the table's error table (ERROR_LOGGING), correct the table or the sender, then set"
-        f" rows_error_count = {progress.rows_error_count} in the partition's row of evsup_checkpoint to go on without"
+        "Find them in the table's error table (ERROR_LOGGING), correct the table or the sender, then run `evsup"
+        f" checkpoints set --partition {partition_id} --rejected-rows {progress.rows_error_count}` to go on without"
         " them.",
     )
 

@@ -11,9 +11,14 @@ events: it is refused, with what a person can do.
 | C > K | K | go from C + 1: the checkpoint was behind, as it is after every crash |
 | C < K | K | refuse: rows that were committed are not in this channel any more |
 | none | K | refuse: the channel was dropped, or expired after 30 idle days |
-| none | none | a fresh partition: `EVENTHUB_STARTING_POSITION` |
+| none | none | a fresh partition: `EVENTHUB_STARTING_POSITION`; after a reset, from the oldest retained event |
+| none or C = K | K moved by hand, its channel not begun | go from K + 1: the token is set to K before the first row |
+| another C | K moved by hand, its channel not begun | refuse: the channel is not new |
 | beyond the partition's last event, or another birth of the hub | | refuse: the hub was recreated or failed over |
 | older than the oldest retained event | | refuse or warn (`EVENTHUB_ON_GAP`): events are lost already |
+
+A person moves a checkpoint with `evsup checkpoints`, and with it to the next channel of the partition: the token of the
+present one would contradict it. Only until a worker has begun that channel may it be without a token.
 
 Channels expire: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-channels
 """
@@ -39,15 +44,12 @@ class Resume:
 
 
 def decide(
-    partition_id: str,
-    token: int | None,
-    checkpoint: Checkpoint | None,
-    partition: PartitionFacts,
-    on_gap: Literal["fail", "warn"],
+    token: int | None, checkpoint: Checkpoint, partition: PartitionFacts, on_gap: Literal["fail", "warn"]
 ) -> Resume:
-    """Where to start, or `ResumeRefused`. `token` is the one that this open of the channel returned."""
-    _refuse_another_hub(partition_id, checkpoint, partition)
-    position, reason = _position(partition_id, token, checkpoint.sequence_number if checkpoint else None)
+    """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned."""
+    partition_id = checkpoint.partition_id
+    _refuse_another_hub(checkpoint, partition)
+    position, reason = _of_new_channel(token, checkpoint) if checkpoint.begins_channel else _position(token, checkpoint)
     if position is None:
         return Resume(None, reason)
     _refuse_beyond_end(partition_id, position, partition)
@@ -64,17 +66,19 @@ def decide(
     return Resume(position + lost, f"{reason}; {story}", lost)
 
 
-def _position(partition_id: str, token: int | None, checkpoint: int | None) -> tuple[int | None, str]:
-    match token, checkpoint:
+def _position(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, str]:
+    partition_id = checkpoint.partition_id
+    match token, checkpoint.sequence_number:
+        case None, None if checkpoint.channel_generation:
+            return None, "reset to the oldest event, and nothing was committed since"
         case None, None:
             return None, "neither token nor checkpoint: a fresh partition"
         case None, int(k):
             raise ResumeRefused(
                 f"Partition {partition_id}: the checkpoint is at {k}, but the channel has no token",
                 "it was dropped, or expired after 30 days without rows, or another pipe or channel prefix is set",
-                "Look where the table ends (max SEQUENCE_NUMBER of the partition). Set SNOWFLAKE_PIPE and"
-                " SNOWFLAKE_CHANNEL_PREFIX back to what they were; or, only if the table holds nothing of the"
-                " partition, delete its row in evsup_checkpoint to read it anew from EVENTHUB_STARTING_POSITION.",
+                "Set SNOWFLAKE_PIPE and SNOWFLAKE_CHANNEL_PREFIX back to what they were. Or look where the table ends"
+                f" (max SEQUENCE_NUMBER of the partition) and run `{_set_command(partition_id)}` with it.",
             )
         case int(c), None:
             return c, "token without a checkpoint: the first checkpoint was not written"
@@ -82,8 +86,8 @@ def _position(partition_id: str, token: int | None, checkpoint: int | None) -> t
             raise ResumeRefused(
                 f"Partition {partition_id}: the channel's token {c} is behind the checkpoint {k}",
                 f"the rows {c + 1} to {k} were committed once and are not in this channel",
-                "Compare the table's newest SEQUENCE_NUMBER of the partition with both: a table, pipe or channel was"
-                " replaced. Set back the row in evsup_checkpoint only if the table ends where the token does.",
+                "A table, pipe or channel was replaced. Look where the table ends (max SEQUENCE_NUMBER of the"
+                f" partition) and run `{_set_command(partition_id)}` with it.",
             )
         case int(c), int(k) if c > k:
             return c, f"the checkpoint {k} was behind the token"
@@ -91,14 +95,27 @@ def _position(partition_id: str, token: int | None, checkpoint: int | None) -> t
             return c, "token and checkpoint agree"
 
 
-def _refuse_another_hub(partition_id: str, checkpoint: Checkpoint | None, partition: PartitionFacts) -> None:
-    known = checkpoint.hub_created_at_s if checkpoint else None
+def _of_new_channel(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, str]:
+    partition_id, position = checkpoint.partition_id, checkpoint.sequence_number
+    if token not in (None, position):
+        raise ResumeRefused(
+            f"Partition {partition_id}: its new channel {checkpoint.channel_generation} has the token {token} already",
+            f"the checkpoint was moved to {position}; another control store has used this channel before",
+            "Run the `evsup checkpoints` command again: it takes the next channel.",
+        )
+    if position is None:
+        return None, "reset to the oldest event"
+    return position, "the checkpoint was moved by hand, to a new channel"
+
+
+def _refuse_another_hub(checkpoint: Checkpoint, partition: PartitionFacts) -> None:
+    partition_id, known = checkpoint.partition_id, checkpoint.hub_created_at_s
     if known is not None and abs(known - partition.hub_created_at_s) > BIRTH_TOLERANCE_S:
         raise ResumeRefused(
             f"Partition {partition_id}: the event hub is not the one of the checkpoint",
             f"it was created at {partition.hub_created_at_s:.0f} (Unix time), the checkpoint's at {known:.0f}",
-            "Sequence numbers of a recreated hub begin anew. Give it a new EVENTHUB_CONSUMER_GROUP or"
-            " SNOWFLAKE_CHANNEL_PREFIX, or delete the group's rows in evsup_checkpoint and drop its channels.",
+            "Sequence numbers of a recreated hub begin anew. Run `evsup checkpoints reset --all --to -1` to read it"
+            " from its oldest event on, or give it a new EVENTHUB_CONSUMER_GROUP.",
         )
 
 
@@ -107,10 +124,15 @@ def _refuse_beyond_end(partition_id: str, position: int, partition: PartitionFac
         raise ResumeRefused(
             f"Partition {partition_id}: position {position} is beyond the last event {partition.last}",
             "the hub was recreated, or failed over to a replica that had not received everything",
-            "Compare the partition's newest events with the table before any position is set.",
+            "Compare the partition's newest events with the table, then run"
+            f" `{_set_command(partition_id)}` with the last one that is in both.",
         )
 
 
 def _events_lost(position: int, partition: PartitionFacts) -> int:
     oldest = partition.last + 1 if partition.is_empty else partition.first
     return max(0, oldest - (position + 1))
+
+
+def _set_command(partition_id: str) -> str:
+    return f"evsup checkpoints set --partition {partition_id} --sequence-number N"

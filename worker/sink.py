@@ -9,8 +9,8 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
+from shared.channel import of_generation
 from shared.errors import (
     Bug,
     ConfigurationError,
@@ -22,6 +22,7 @@ from shared.errors import (
 from shared.log import get_logger
 from shared.secret import mask
 from shared.settings import SnowflakeSettings
+from shared.snowflake import address
 from worker.progress import Progress, read_progress
 from worker.rows import Row
 
@@ -72,7 +73,7 @@ class Channel:
     """One channel of one pipe, opened once. What may block says so, and for how long."""
 
     def __init__(self, settings: SnowflakeSettings, name: str) -> None:
-        self._settings, self.name = settings, name
+        self._settings, self.name, self._first_name = settings, name, name
         self._client: Any = None
         self._channel: Any = None
         self._taken = 0
@@ -100,8 +101,9 @@ class Channel:
                 "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
             ) from error
 
-    def open(self, token: int | None = None) -> Progress:
-        """Open the channel and return its status. Snowflake discards what a previous owner had in flight.
+    def open(self, generation: int, token: int | None = None) -> Progress:
+        """Open the channel of a generation and return its status. Snowflake discards what a previous owner had in
+        flight.
 
         With `token` the channel's committed token becomes that one. An open before is let go, client and all: a status
         of the same client may answer from the channel as it was for another second.
@@ -112,6 +114,7 @@ class Channel:
         from snowflake.ingest.streaming import StreamingIngestClient
 
         self.abandon()
+        self.name = of_generation(self._first_name, generation)
         self._client, self._channel, status = self._guard(
             f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient, token)
         )
@@ -250,9 +253,3 @@ def client_properties(settings: SnowflakeSettings) -> dict[str, str]:
         "private_key_passphrase": settings.private_key_passphrase.reveal() if settings.private_key_passphrase else None,
     }
     return SDK_DEFAULTS | {name: text for name, text in properties.items() if text} | settings.streaming_properties
-
-
-def address(settings: SnowflakeSettings) -> tuple[str, int]:
-    """Host and port of the account."""
-    parts = urlsplit(settings.url or f"https://{settings.account}.snowflakecomputing.com")
-    return parts.hostname or "", parts.port or 443

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ACCOUNT, USER, ROLE = "LOCALCLOUD", "EVSUP", "EVSUP_LOADER"
 DATABASE, SCHEMA, TABLE = "EVSUP", "PUBLIC", "EVENTS"
+WAREHOUSE = "EVSUP_WH"
 TARGET = SnowflakeSettings(account=ACCOUNT, user=USER, role=ROLE, database=DATABASE, schema=SCHEMA, table=TABLE)
 KEY_NAME = "listen"
 
@@ -40,7 +41,7 @@ STREAMING_PROPERTIES = {
     "mem_throttle_by_process": "false",
 }
 
-Store = Literal["sqlite", "postgres"]
+Store = Literal["sqlite", "postgres", "snowflake"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class LocalCloud:
             "SNOWFLAKE_ACCOUNT": ACCOUNT,
             "SNOWFLAKE_USER": USER,
             "SNOWFLAKE_ROLE": ROLE,
+            "SNOWFLAKE_WAREHOUSE": WAREHOUSE,
             "SNOWFLAKE_DATABASE": DATABASE,
             "SNOWFLAKE_SCHEMA": SCHEMA,
             "SNOWFLAKE_TABLE": TABLE,
@@ -131,6 +133,8 @@ class LocalCloud:
     def _control(self) -> dict[str, str]:
         if self.postgres is not None:
             return {"CONTROL_STORE": "postgres", "CONTROL_POSTGRES_DSN": self.postgres.dsn}
+        if self.settings.store == "snowflake":
+            return {"CONTROL_STORE": "snowflake"}
         return {"CONTROL_STORE": "sqlite", "CONTROL_SQLITE_PATH": str(self.directory / "control.db")}
 
     def _start_hub(self, stack: ExitStack) -> Service:

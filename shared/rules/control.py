@@ -39,6 +39,18 @@ def sqlite_path_is_a_file(settings: Settings) -> Iterator[Fault]:
         yield Fault("CONTROL_SQLITE_PATH", "is a directory; the path of a file in it is needed")
 
 
+def snowflake_has_a_warehouse(settings: Settings) -> Iterator[Fault]:
+    """Hybrid Tables are read and written by a warehouse: https://docs.snowflake.com/en/user-guide/tables-hybrid-create."""
+    if settings.control.store == "snowflake" and settings.snowflake.warehouse is None:
+        yield Fault("SNOWFLAKE_WAREHOUSE", "is required with CONTROL_STORE=snowflake")
+
+
+def smoke_is_of_snowflake(settings: Settings) -> Iterator[Fault]:
+    """The diagnostic is about Snowflake; the other stores have ownership that lasts."""
+    if settings.control.ownership_mode != "durable" and settings.control.store != "snowflake":
+        yield Fault("CONTROL_OWNERSHIP_MODE", "is a diagnostic of CONTROL_STORE=snowflake alone", "durable")
+
+
 def dsn_is_used(settings: Settings) -> Iterator[str]:
     """A DSN without the store: two hosts would each keep their own ownership and never know."""
     control = settings.control
@@ -46,9 +58,20 @@ def dsn_is_used(settings: Settings) -> Iterator[str]:
         yield f"CONTROL_POSTGRES_DSN is not used: CONTROL_STORE={control.store}"
 
 
+def ownership_is_durable(settings: Settings) -> Iterator[str]:
+    """Said at every start, so that nobody keeps it running."""
+    if settings.control.ownership_mode != "durable":
+        yield (
+            "CONTROL_OWNERSHIP_MODE=local_single_consumer_smoke is a diagnostic: ownership is in memory, so run one"
+            " consumer only, and never in production"
+        )
+
+
 RULES = (
+    (smoke_is_of_snowflake, ("CONTROL_STORE", "CONTROL_OWNERSHIP_MODE")),
+    (snowflake_has_a_warehouse, ("CONTROL_STORE", "SNOWFLAKE_WAREHOUSE")),
     (postgres_has_a_dsn, ("CONTROL_STORE",)),
     (postgres_dsn_parses, ("CONTROL_STORE", "CONTROL_POSTGRES_DSN")),
     (sqlite_path_is_a_file, ("CONTROL_STORE", "CONTROL_SQLITE_PATH")),
 )
-CAUTIONS = (dsn_is_used,)
+CAUTIONS = (dsn_is_used, ownership_is_durable)

@@ -25,13 +25,6 @@ NOT_YET = (
     NotYet("SNOWFLAKE_ROW_FORMAT", lambda value: value == "columns", "`columns`", "envelope"),
     NotYet("SNOWFLAKE_ON_REJECT", lambda value: value == "quarantine", "`quarantine`", "fail"),
     NotYet("SNOWFLAKE_CHANNELS_PER_PARTITION", lambda value: value > 1, "more than `1`", "1"),
-    NotYet("CONTROL_STORE", lambda value: value == "snowflake", "`snowflake`", "postgres"),
-    NotYet(
-        "CONTROL_OWNERSHIP_MODE",
-        lambda value: value == "local_single_consumer_smoke",
-        "`local_single_consumer_smoke`",
-        "durable",
-    ),
     NotYet("EVSUP_HTTP_ADDRESS", lambda value: value is not None, "any address", ""),
 )
 

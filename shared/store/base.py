@@ -1,6 +1,8 @@
 # ruff: noqa: ARG002 (the SDK's methods may be given keywords that mean nothing here)
 """What every control store does. The databases differ, the promises do not."""
 
+import os
+import socket
 import time
 import uuid
 from abc import abstractmethod
@@ -12,6 +14,8 @@ from azure.eventhub import CheckpointStore
 
 from shared.errors import ConfigurationError, OwnershipLost
 from shared.store.types import Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
+
+SDK_VERSION = "azure-sdk"  # where a supervisor's heartbeat has its version
 
 
 def new_etag() -> str:
@@ -33,6 +37,9 @@ class ControlStore(CheckpointStore):
         self.group = group
         self.ownership_expiration_s = ownership_expiration_s
         self._sdk_epochs: dict[str, int] = {}
+        self._sdk_channels: dict[str, int] = {}
+        """In which epoch a partition's next channel was begun, by its first checkpoint."""
+        self._sdk_owner_id = ""
 
     @abstractmethod
     def initialise(self) -> None:
@@ -92,11 +99,19 @@ class ControlStore(CheckpointStore):
         """
 
     @abstractmethod
-    def move_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint wherever it is, also back or (None) to no position: for an operator who knows why.
+    def move_checkpoint(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """Write a position wherever it is, also back or (None) to none, for an operator who knows why.
 
-        The operator first claims the partition and writes under the epoch of that term, so that no worker is alive
-        beside it. Raises `OwnershipLost` when the row carries a newer epoch.
+        It begins the next channel of the partition, with no rejected rows; what `checkpoint` says of those is not
+        looked at. The operator first claims the partition and writes under the epoch of that term, so that no worker is
+        alive beside it. The same transaction writes an audit row. Raises `OwnershipLost` when the row carries a newer
+        epoch.
+        """
+
+    @abstractmethod
+    def accept_rejected(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """Take the `rows_error_count` of `checkpoint` for known; position and channel stay. Otherwise as
+        `move_checkpoint`.
         """
 
     @abstractmethod
@@ -128,15 +143,19 @@ class ControlStore(CheckpointStore):
         """Compare-and-set by etag, row by row; what was not won is left out of the result.
 
         The SDK's balancer also "steals" live partitions from whoever has most. Here only an expired lease can be taken:
-        a steal would end a worker in the middle of its work, and between supervisors surplus is drained and released.
+        a steal would end a worker in the middle of its work. Instead the client is announced as a member of the group
+        that takes as many partitions as it asks for: supervisors drain and release what is its share, and it claims
+        that at its next round.
         """
+        wanted = list(ownership_list)
         won = []
-        for wanted in ownership_list:
-            self._require_group(_group_of(wanted))
-            ownership = self.compare_and_set(wanted["partition_id"], wanted["owner_id"], wanted.get("etag"))
+        for row in wanted:
+            self._require_group(_group_of(row))
+            ownership = self.compare_and_set(row["partition_id"], row["owner_id"], row.get("etag"))
             if ownership is not None:
                 self._remember_epoch(ownership)
                 won.append(self._as_sdk_ownership(ownership))
+        self._announce(wanted)
         return won
 
     def update_checkpoint(self, checkpoint: Mapping[str, Any], **kwargs: Any) -> None:
@@ -145,6 +164,9 @@ class ControlStore(CheckpointStore):
         The SDK does not say who writes. The claim came through the same store object, so its epoch is known here and
         fences an SDK client that lost the partition exactly as it fences a worker. Without a claim (a client that
         receives one partition by its id balances nothing) there is no epoch to write under: refused.
+
+        What the client read is not in Snowflake through us. So its first checkpoint of each claim begins the
+        partition's next channel: the token of the present one would contradict the new position.
         Raises `OwnershipLost`, `CheckpointMovedBack` and what `save_checkpoint` raises; nothing is swallowed.
         """
         self._require_group(_group_of(checkpoint))
@@ -156,19 +178,35 @@ class ControlStore(CheckpointStore):
                 "this client has not claimed the partition through this store",
                 "Receive without partition_id, so that the SDK claims what it reads.",
             )
-        position = {"sequence_number": checkpoint["sequence_number"], "offset": checkpoint["offset"]}
-        self.save_checkpoint(replace(stored, epoch=epoch, **position))
+        number = checkpoint["sequence_number"]
+        moved = replace(stored, epoch=epoch, sequence_number=number, offset=checkpoint["offset"])
+        is_ahead = stored.sequence_number is None or number > stored.sequence_number
+        if is_ahead and self._sdk_channels.get(partition_id) != epoch:
+            self.move_checkpoint(moved, self._sdk_owner_id, "checkpoint of an Azure SDK client")
+            self._sdk_channels[partition_id] = epoch
+        else:
+            self.save_checkpoint(moved)
 
     def list_checkpoints(
         self, fully_qualified_namespace: str, eventhub_name: str, consumer_group: str, **kwargs: Any
     ) -> list[dict[str, Any]]:
         """The group's positions as the SDK wants them; partitions that have none yet are left out.
 
-        Raises ConfigurationError for a position without an offset (`evsup checkpoints set` knows only the number): the
-        SDK goes by the offset alone and would begin at its default, far from the checkpoint.
+        The SDK goes by the offset alone. Where a position has none (imported, set by hand, or of a worker that was
+        killed between two commits) the offset is the sequence number as an int, which the SDK takes for one wherever it
+        takes a position.
         """
         self._require_group(ConsumerGroup(fully_qualified_namespace, eventhub_name, consumer_group))
         return [self._as_sdk_checkpoint(stored) for stored in self.checkpoints() if stored.sequence_number is not None]
+
+    def _announce(self, wanted: Sequence[Mapping[str, Any]]) -> None:
+        """Say that the client lives and how much it would hold; one that releases a partition is about to leave."""
+        for owner_id in {row["owner_id"] for row in wanted}:
+            if owner_id:
+                self.heartbeat(SupervisorRow(owner_id, socket.gethostname(), os.getpid(), len(wanted), SDK_VERSION))
+                self._sdk_owner_id = owner_id
+            elif self._sdk_owner_id:
+                self.retire(self._sdk_owner_id)
 
     def _remember_epoch(self, ownership: Ownership) -> None:
         if ownership.owner_id:
@@ -193,14 +231,15 @@ class ControlStore(CheckpointStore):
         }
 
     def _as_sdk_checkpoint(self, stored: Checkpoint) -> dict[str, Any]:
-        if not stored.offset:
+        # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_eventprocessor/_eventprocessor_mixin.py
+        offset = stored.offset or stored.sequence_number
+        if not offset:
             raise ConfigurationError(
                 f"The Azure SDK cannot start from the checkpoint of partition {stored.partition_id}",
-                f"it has sequence number {stored.sequence_number} and no offset",
-                "Let evsup read this partition, or set the checkpoint with its offset.",
+                "it has sequence number 0 and no offset, which the SDK takes for none",
+                "Let evsup read this partition for a moment.",
             )
-        position = {"sequence_number": stored.sequence_number, "offset": stored.offset}
-        return self._as_sdk_key(stored.partition_id) | position
+        return self._as_sdk_key(stored.partition_id) | {"sequence_number": stored.sequence_number, "offset": offset}
 
     def _as_sdk_key(self, partition_id: str) -> dict[str, Any]:
         return {

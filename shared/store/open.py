@@ -1,7 +1,7 @@
 """The control store that the settings name."""
 
-from shared.errors import ConfigurationError
-from shared.settings import ControlSettings
+from shared.errors import Bug, ConfigurationError
+from shared.settings import ControlSettings, SnowflakeSettings
 from shared.store.base import ControlStore
 from shared.store.database import Database
 from shared.store.relational import RelationalStore
@@ -9,19 +9,25 @@ from shared.store.sqlite import SqliteDatabase
 from shared.store.types import ConsumerGroup
 
 
-def open_store(settings: ControlSettings, group: ConsumerGroup, ownership_expiration_s: float) -> ControlStore:
-    """The store of a consumer group. Connects at the first call; open it in the process that uses it."""
-    return RelationalStore(open_database(settings), group, ownership_expiration_s)
+def open_store(
+    settings: ControlSettings,
+    group: ConsumerGroup,
+    ownership_expiration_s: float,
+    snowflake: SnowflakeSettings | None = None,
+) -> ControlStore:
+    """The store of a consumer group. Connects at the first call; open it in the process that uses it.
+
+    `snowflake` is the account, for CONTROL_STORE=snowflake.
+    """
+    return RelationalStore(open_database(settings, snowflake), group, ownership_expiration_s)
 
 
-def open_database(settings: ControlSettings) -> Database:
+def open_database(settings: ControlSettings, snowflake: SnowflakeSettings | None = None) -> Database:
     """The database behind the store. Connects at the first transaction."""
-    if settings.store == "snowflake" or settings.ownership_mode != "durable":
-        raise ConfigurationError(
-            "This evsup keeps no control store in Snowflake",
-            f"CONTROL_STORE={settings.store}, CONTROL_OWNERSHIP_MODE={settings.ownership_mode}",
-            "Set CONTROL_STORE=postgres (several hosts) or sqlite (one host), and leave the mode at durable.",
-        )
+    if settings.store == "snowflake":
+        if snowflake is None:
+            raise Bug("The control store was opened without its account", "CONTROL_STORE=snowflake")
+        return _snowflake(snowflake, settings)
     if settings.store == "sqlite":
         return SqliteDatabase(settings.sqlite_path)
     if settings.postgres_dsn is None:
@@ -30,3 +36,13 @@ def open_database(settings: ControlSettings) -> Database:
     from shared.store.postgres import PostgresDatabase  # half a second of imports that SQLite has no use for
 
     return PostgresDatabase(settings.postgres_dsn)
+
+
+def _snowflake(snowflake: SnowflakeSettings, settings: ControlSettings) -> Database:
+    if settings.ownership_mode == "durable":
+        from shared.store.snowflake import SnowflakeDatabase
+
+        return SnowflakeDatabase(snowflake, settings)
+    from shared.store.smoke import SmokeDatabase
+
+    return SmokeDatabase(snowflake, settings)

@@ -7,33 +7,41 @@ import re
 
 import psycopg
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
+from shared.errors import Bug, ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
 from shared.store import schema
 from shared.store.dsn import Dsn
 
 _GRANT = "Check user and password in CONTROL_POSTGRES_DSN, and the user's rights on the database."
 _NAME = "Correct CONTROL_POSTGRES_DSN, or create the database."
+_POOL = "Leave `options` out of CONTROL_POSTGRES_DSN, or name the server itself instead of the pool."
+_PRIMARY = "Name the primary in CONTROL_POSTGRES_DSN (target_session_attrs=read-write finds it)."
 _REACH = "Check that PostgreSQL is up and can be reached from this host."
 _TABLES = f"{schema.INIT} Or set the search path in CONTROL_POSTGRES_DSN."
-_PRIMARY = "Name the primary in CONTROL_POSTGRES_DSN (target_session_attrs=read-write finds it)."
+_TLS = "Check host, sslmode and sslrootcert in CONTROL_POSTGRES_DSN against the server's certificate."
 
-# libpq gives no SQLSTATE for a connection that was refused, only a text.
-_REFUSED = re.compile(
-    r"authentication failed|no password supplied|no pg_hba\.conf entry|permission denied for database"
-    r"|role \".*\" (does not exist|is not permitted to log in)"
-)
-_MISCONFIGURED = re.compile(
-    r"database \".*\" does not exist|invalid \w+ value|certificate|private key|does not support SSL|service file"
+# libpq gives no SQLSTATE for a connection that was refused, only a text. The first that fits tells.
+_REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
+    (
+        re.compile(
+            r"authentication failed|no password supplied|no pg_hba\.conf entry|permission denied for database"
+            r"|role \".*\" (does not exist|is not permitted to log in)"
+        ),
+        NotPermitted,
+        _GRANT,
+    ),
+    (re.compile(r"certificate|private key|does not support SSL|SSL required"), ConfigurationError, _TLS),
+    (re.compile(r"unsupported startup parameter"), ConfigurationError, _POOL),
+    (re.compile(r"database \".*\" does not exist|invalid \w+ value|service file"), ConfigurationError, _NAME),
+    (re.compile(r"session is (not )?read-only|server is (not )?in hot standby"), StoreUnavailable, _PRIMARY),
 )
 
 
 def of_connecting(error: psycopg.Error, dsn: Dsn) -> EvsupError:
     """The reason why no connection came about."""
     what, why = f"Cannot connect to the control store {dsn.address}", dsn.masked(str(error))
-    if _REFUSED.search(why):
-        return NotPermitted(what, why, _GRANT)
-    if _MISCONFIGURED.search(why):
-        return ConfigurationError(what, why, _NAME)
+    for refusal, kind, fix in _REFUSALS:
+        if refusal.search(why):
+            return kind(what, why, fix)
     return StoreUnavailable(what, why, _REACH)
 
 
@@ -46,7 +54,7 @@ def of_running(error: psycopg.Error, dsn: Dsn) -> EvsupError:
         case ("3D", _):
             return ConfigurationError(what, why, _NAME)
         case ("3F", _) | (_, "42P01" | "42703"):
-            return ConfigurationError(what, why, _TABLES)
+            return NoControlTables(what, why, _TABLES)
         case (_, "25006"):
             return StoreUnavailable(what, why, _PRIMARY)
         case ("22" | "23" | "42", _):

@@ -12,6 +12,7 @@ from importlib.resources import files
 from shared.errors import Bug
 
 _PARAMETER = re.compile(r":([a-z_]+)")
+_BASES = {"smoke": ("snowflake",)}  # dialects that differ from another one in a few statements
 _NAME = re.compile(r"[a-z_]+")
 
 
@@ -21,7 +22,8 @@ def source(name: str, dialect: str) -> str:
     if not _NAME.fullmatch(name):
         raise Bug(f"{name!r} is no name of a query")
     folder = files("shared.store") / "sql"
-    for candidate in (folder / dialect / f"{name}.sql", folder / f"{name}.sql"):
+    for place in (dialect, *_BASES.get(dialect, ()), "."):
+        candidate = folder.joinpath(place, f"{name}.sql")
         if candidate.is_file():
             return candidate.read_text(encoding="utf-8").strip()
     raise Bug(f"There is no query {name!r} for {dialect}")
@@ -38,3 +40,10 @@ def query(name: str, dialect: str) -> str:
 def pyformat(name: str, dialect: str) -> str:
     """A query to run, with `%(name)s` parameters, as psycopg wants them."""
     return _PARAMETER.sub(r"%(\1)s", query(name, dialect).replace("%", "%%"))
+
+
+@cache
+def qmark(name: str, dialect: str) -> tuple[str, tuple[str, ...]]:
+    """A query to run, with a `?` for each parameter, and the names of the parameters in that order: for Snowflake."""
+    text = query(name, dialect)
+    return _PARAMETER.sub("?", text), tuple(_PARAMETER.findall(text))

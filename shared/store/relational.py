@@ -15,7 +15,7 @@ from shared.store.types import Checkpoint, ConsumerGroup, Ownership, SupervisorR
 
 
 class RelationalStore(ControlStore):
-    """Ownership and checkpoints in the four tables of `sql/`.
+    """Ownership and checkpoints in the tables of `sql/`.
 
     Each method is one transaction. Locks are taken in one order, ownership before checkpoint, so that a claim and a
     checkpoint cannot deadlock.
@@ -79,10 +79,14 @@ class RelationalStore(ControlStore):
         return _checkpoint(rows[0]) if rows else None
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        self._write(checkpoint, may_move_back=False)
+        with self._database.transaction() as transaction:
+            self._write(self._in_group(transaction), "save_checkpoint", checkpoint)
 
-    def move_checkpoint(self, checkpoint: Checkpoint) -> None:
-        self._write(checkpoint, may_move_back=True)
+    def move_checkpoint(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        self._act("move_checkpoint", checkpoint, actor, action)
+
+    def accept_rejected(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        self._act("accept_rejected", checkpoint, actor, action)
 
     def heartbeat(self, supervisor: SupervisorRow) -> None:
         values = asdict(supervisor)
@@ -96,22 +100,29 @@ class RelationalStore(ControlStore):
         self._run("retire", owner_id=owner_id)
 
     def _take(self, query: str, partition_id: str, owner_id: str, **values: object) -> Row | None:
-        """Change the owner and fence older writers, in one transaction."""
+        """Change the owner and fence older writers, in one transaction; None when a newer owner has fenced already."""
         with self._database.transaction() as transaction:
             run = self._in_group(transaction)
             rows = run(query, partition_id=partition_id, owner_id=owner_id, **values)
             if not rows:
                 return None
-            run("fence", partition_id=partition_id, epoch=rows[0]["epoch"])
-            return rows[0]
+            fenced = run("fence", partition_id=partition_id, epoch=rows[0]["epoch"])
+            return rows[0] if fenced else None
 
-    def _write(self, checkpoint: Checkpoint, *, may_move_back: bool) -> None:
+    def _act(self, query: str, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """What a person does to a checkpoint, and the audit row of it, in one transaction."""
+        with self._database.transaction() as transaction:
+            run = partial(self._in_group(transaction), partition_id=checkpoint.partition_id)
+            before = _as_json(run("checkpoints"))
+            self._write(self._in_group(transaction), query, checkpoint)
+            after = _as_json(run("checkpoints"))
+            run("record_audit", audit_id=new_etag(), actor=actor, action=action, before=before, after=after)
+
+    def _write(self, run: Run, query: str, checkpoint: Checkpoint) -> None:
         values = asdict(checkpoint)
         del values["updated_at_s"]
-        with self._database.transaction() as transaction:
-            run = self._in_group(transaction)
-            if not run("save_checkpoint", may_move_back=may_move_back, **values):
-                _refuse(checkpoint, _checkpoint(run("checkpoints", partition_id=checkpoint.partition_id)[0]))
+        if not run(query, **values):
+            _refuse(checkpoint, run("checkpoints", partition_id=checkpoint.partition_id))
 
     def _run(self, query: str, mode: Mode = "write", **values: object) -> list[Row]:
         with self._database.transaction(mode) as transaction:
@@ -124,23 +135,34 @@ class RelationalStore(ControlStore):
 def _checkpoint(row: Row) -> Checkpoint:
     """A row of the database, with every number proved to be one: SQLite stores what it is given."""
     stored = Checkpoint(**row)
-    position, counts = stored.sequence_number, (stored.epoch, stored.rows_error_count)
+    position = stored.sequence_number
+    counts = (stored.epoch, stored.rows_error_count, stored.channel_generation, stored.opened_generation)
     if not all(isinstance(number, int) for number in counts) or not isinstance(position, int | None):
         raise DataRefused(
             f"The checkpoint of partition {stored.partition_id} cannot be read",
-            f"sequence_number {position!r}, epoch and rows_error_count {counts!r} are to be whole numbers",
+            f"sequence_number {position!r}, epoch, rows_error_count and generations {counts!r} are to be whole numbers",
             f"Set it with `evsup checkpoints set --partition {stored.partition_id}`.",
         )
     return stored
 
 
-def _refuse(checkpoint: Checkpoint, stored: Checkpoint) -> NoReturn:
+def _refuse(checkpoint: Checkpoint, rows: list[Row]) -> NoReturn:
     """Say why a checkpoint was not written."""
     what = f"The checkpoint of partition {checkpoint.partition_id} was not written"
+    if not rows:
+        raise Bug(what, "the partition was never claimed")
+    stored = _checkpoint(rows[0])
     if stored.epoch > checkpoint.epoch:
         why = f"epoch {stored.epoch} owns the partition now, this writer has epoch {checkpoint.epoch}"
+        raise OwnershipLost(what, why)
+    if stored.channel_generation != checkpoint.channel_generation:
+        why = f"channel {stored.channel_generation} is in use, this writer has channel {checkpoint.channel_generation}"
         raise OwnershipLost(what, why)
     if stored.sequence_number is None:
         raise Bug(what, f"the database refused it without a reason: {checkpoint} over {stored}")
     why = f"sequence number {checkpoint.sequence_number} is behind the stored {stored.sequence_number}"
     raise CheckpointMovedBack(what, why)
+
+
+def _as_json(rows: list[Row]) -> str:
+    return json.dumps(rows[0] if rows else None)

@@ -1,40 +1,74 @@
-"""The control tables: creating them, and finding out whether they can be used."""
+"""The control tables: creating them, moving older ones forward, and finding out whether they can be used."""
 
-from shared.errors import ConfigurationError
-from shared.store.database import Database, Row
+from collections.abc import Sequence
+
+from shared.errors import ConfigurationError, NoControlTables
+from shared.store.database import Database, Row, Run
 from shared.store.queries import source
 
-VERSION = 1  # as in record_schema.sql
+VERSION = 2  # as in record_schema.sql and raise_schema.sql
+NO_TABLES = 0
 
-_STATEMENTS = ("create_schema", "create_ownership", "create_checkpoint", "create_supervisor", "record_schema")
+_TABLES = ("create_schema", "create_ownership", "create_checkpoint", "create_supervisor", "create_audit")
+TABLES = frozenset(statement.replace("create_", "evsup_") for statement in _TABLES)
+_MIGRATIONS = {2: ("add_channel_generation", "add_opened_generation")}  # what each version added to tables
 INIT = "Run `evsup init`."
 
 
-def create(database: Database) -> None:
-    """Create the tables where they are missing; what exists is left alone. Refuses tables of a newer evsup."""
+def create(database: Database) -> int:
+    """Create the tables where they are missing and move older ones forward, in one transaction; rows stay.
+
+    Returns the version found, `NO_TABLES` when there was none. Refuses tables of a newer evsup.
+    """
     with database.transaction("schema") as run:
-        for statement in _STATEMENTS:
+        run("create_schema")
+        found = _found(run)
+        for statement in _statements(found):
             run(statement)
-        _require_version(run("schema_version"))
+        run("probe_tables")
+    return found
 
 
 def check(database: Database) -> None:
     """Raise ConfigurationError when a table is missing or of another version."""
     with database.transaction("read") as run:
-        _require_version(run("schema_version"))
+        found = _found(run)
+        if found < VERSION:
+            why = f"they have version {found}, this evsup needs version {VERSION}" if found else "evsup_schema is empty"
+            raise ConfigurationError("The control tables are not up to date", why, INIT)
+        run("probe_tables")
 
 
-def as_sql(dialect: str) -> str:
-    """The statements of `create`, to be run by hand."""
-    return "\n\n".join(f"{source(statement, dialect)};" for statement in _STATEMENTS)
+def version(database: Database) -> int:
+    """The version of the tables, `NO_TABLES` when there are none."""
+    try:
+        with database.transaction("read") as run:
+            return _found(run)
+    except NoControlTables:
+        return NO_TABLES
 
 
-def _require_version(rows: list[Row]) -> None:
+def as_sql(dialect: str, found: int = NO_TABLES) -> str:
+    """The statements that `create` runs on tables of the version `found`, to be run by hand."""
+    return "\n\n".join(f"{source(statement, dialect)};" for statement in _statements(found))
+
+
+def _statements(found: int) -> Sequence[str]:
+    """New tables come in their newest form; older ones get what each version since has added."""
+    if found == NO_TABLES:
+        return *_TABLES, "record_schema"
+    added = [statement for version in range(found + 1, VERSION + 1) for statement in _MIGRATIONS[version]]
+    return *_TABLES, *added, *(["raise_schema"] if found < VERSION else [])
+
+
+def _found(run: Run) -> int:
+    rows: list[Row] = run("schema_version")
     if not rows:
-        raise ConfigurationError("The control tables have no version", "evsup_schema is empty", INIT)
-    if (found := rows[0]["version"]) != VERSION:
+        return NO_TABLES
+    if (found := int(rows[0]["version"])) > VERSION:
         raise ConfigurationError(
             "The control tables cannot be used",
             f"they have version {found}, this evsup knows version {VERSION}",
             "Upgrade evsup on this host, or point CONTROL_STORE at tables of this version.",
         )
+    return found

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
+from shared.errors import ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
 from shared.store import schema
 from shared.store.database import CALL_S, Database, Mode, Row
 from shared.store.queries import query
@@ -66,8 +66,12 @@ class SqliteDatabase(Database):
             raise StoreUnavailable(f"The control store {self.path} was closed")
         if self._connection is None:
             self._prepare_file() if create else self._require_file()
-            self._connection = _connect(self.path)
+            self._connection = self._open()
         return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        # Never created: an empty store in the wrong place looks like a fresh one.
+        return _connect(f"{self.path.absolute().as_uri()}?mode=rw")
 
     def _prepare_file(self) -> None:
         """Nobody else may read who owns what: the file is private before SQLite opens it, its -wal and -shm follow."""
@@ -88,9 +92,8 @@ class SqliteDatabase(Database):
             raise NotPermitted(f"Cannot open the control store {self.path}", str(error.strerror), _FIX) from error
         except OSError as error:
             what = f"There is no control store {self.path}"
-            raise ConfigurationError(
-                what, str(error.strerror), f"{schema.INIT} Or change CONTROL_SQLITE_PATH."
-            ) from error
+            fix = f"{schema.INIT} Or change CONTROL_SQLITE_PATH."
+            raise NoControlTables(what, str(error.strerror), fix) from error
 
     @contextmanager
     def _errors_in_our_words(self) -> Iterator[None]:
@@ -98,6 +101,19 @@ class SqliteDatabase(Database):
             yield
         except sqlite3.Error as error:
             raise _translated(error, self.path) from error
+
+
+class MemoryDatabase(SqliteDatabase):
+    """Seen by this object alone, and gone with it."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+
+    def _prepare_file(self) -> None:
+        """There is none."""
+
+    def _open(self) -> sqlite3.Connection:
+        return _connect("file::memory:")
 
 
 class _Transaction:
@@ -111,11 +127,8 @@ class _Transaction:
 _FIX = "Give this user the file and its directory, or change CONTROL_SQLITE_PATH."
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(uri: str) -> sqlite3.Connection:
     """A connection whose only transactions are those that are begun in so many words."""
-    uri = (
-        f"{path.absolute().as_uri()}?mode=rw"  # never create: an empty store in the wrong place looks like a fresh one
-    )
     connection = sqlite3.connect(uri, uri=True, timeout=CALL_S, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = _as_dict
@@ -140,7 +153,7 @@ def _translated(error: sqlite3.Error, path: Path) -> EvsupError:
     if code in _NOT_PERMITTED or (code == sqlite3.SQLITE_CANTOPEN and not os.access(path, os.R_OK | os.W_OK)):
         return NotPermitted(what, why, _FIX)
     if why.startswith(("no such table", "no such column")):
-        return ConfigurationError(what, why, schema.INIT)
+        return NoControlTables(what, why, schema.INIT)
     if code in _NOT_A_STORE:
         return ConfigurationError(what, why, "Check that CONTROL_SQLITE_PATH names evsup's file, or restore it.")
     return StoreUnavailable(what, why)

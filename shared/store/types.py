@@ -55,6 +55,15 @@ class Checkpoint:
     """Unix time the hub was created: another one means another hub behind the same name."""
     updated_at_s: float | None = None
     """Unix time of the write by the database's clock; None in a checkpoint that is still to be written."""
+    channel_generation: int = 0
+    """Which of the partition's channels is written to; a person who moves the checkpoint begins the next one."""
+    opened_generation: int = 0
+    """The one that a worker opened last: behind `channel_generation` until a worker has begun that."""
+
+    @property
+    def begins_channel(self) -> bool:
+        """Whether no worker has begun the channel: it has no token yet, and that contradicts nothing."""
+        return self.opened_generation < self.channel_generation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """`evsup init`: the control tables and the target table."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -17,7 +18,10 @@ from supervisor import options
 @click.option("--target", is_flag=True, help="The Snowflake table instead of the control tables; needs --print.")
 @options.env_file
 def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
-    """Create the control tables where they are missing. What exists is left as it is."""
+    """Create the control tables where they are missing, and move those of an older evsup forward. Rows stay.
+
+    Stop the supervisors of an older evsup first: they know nothing of what is new.
+    """
     settings = load(env_file).settings
     if target and not print_only:
         raise UsageError(
@@ -27,12 +31,17 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
     if target:
         click.echo(snowflake.create_table_sql(settings.snowflake))
         return
-    database = open_database(settings.control)
-    if print_only:
-        click.echo(schema.as_sql(database.dialect))
-        return
-    try:
-        schema.create(database)
-    finally:
-        database.close()
-    click.echo(f"The control tables are ready in {database.address}.", err=True)
+    with closing(open_database(settings.control, settings.snowflake)) as database:
+        if print_only:
+            click.echo(schema.as_sql(database.dialect, schema.version(database)))
+        else:
+            click.echo(_done(schema.create(database), database.address), err=True)
+
+
+def _done(found: int, address: str) -> str:
+    match found:
+        case schema.NO_TABLES:
+            return f"The control tables were created in {address}."
+        case schema.VERSION:
+            return f"The control tables are ready in {address}."
+    return f"The control tables in {address} were moved from version {found} to {schema.VERSION}."

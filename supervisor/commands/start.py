@@ -60,7 +60,7 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
 def _run(settings: Settings, directory: Path) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts, group = hub.hub(), hub.group
-    store = open_store(settings.control, group, settings.eventhub.ownership_expiration)
+    store = open_store(settings.control, group, settings.eventhub.ownership_expiration, settings.snowflake)
     try:
         store.check()
         _run_tree(settings, directory, facts, store)
@@ -73,6 +73,7 @@ def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: Contr
     # service that does not answer would hold it for minutes.
     signals = SignalInbox()
     me = _identity(settings)
+    store.heartbeat(me)  # what can be read and not written (a standby, a missing grant) is said here and ends the start
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
     told = _told(settings, me, store, facts)
     tree = Tree(told, signals, keeper, directory, settings.process.drain_timeout, settings.snowflake.commit_timeout)

@@ -51,7 +51,8 @@ def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
     def read() -> GroupStatus:
         return read_group(store, settings.control.store, _last_numbers(settings.eventhub))
 
-    with closing(open_store(settings.control, group, settings.eventhub.ownership_expiration)) as store:
+    expiration_s = settings.eventhub.ownership_expiration
+    with closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store:
         store.check()
         return _show(read, as_json=as_json, watch=watch)
 

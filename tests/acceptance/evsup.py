@@ -258,7 +258,8 @@ class Pipeline:
         """The control store, for a look or a change behind evsup's back."""
         settings = self.settings
         expiration_s = settings.eventhub.ownership_expiration
-        with closing(open_store(settings.control, consumer_group(settings.eventhub), expiration_s)) as store:
+        group = consumer_group(settings.eventhub)
+        with closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store:
             yield store
 
     def close(self) -> None:

@@ -1,23 +1,29 @@
-"""Databases for the control store's tests: a file of SQLite and a real Postgres, behind one face."""
+"""Databases for the control store's tests, behind one face: SQLite, Postgres, Postgres behind PgBouncer, Snowflake."""
 
 import itertools
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import psycopg
 import pytest
+from snowflake.connector import SnowflakeConnection
 
+from scripts.localcloud.pgbouncer import PgBouncer
 from scripts.localcloud.postgres import Postgres
+from scripts.localcloud.service import ServiceError
 from shared.secret import Secret
-from shared.settings import ControlSettings
+from shared.settings import ControlSettings, SnowflakeSettings
+from shared.snow_sql import SqlSession
 from shared.store.base import ControlStore
-from shared.store.open import open_store
+from shared.store.database import Database
+from shared.store.open import open_database, open_store
 from shared.store.types import ConsumerGroup
+from tests.integration.snow_sql import ACCOUNT, CLAIM, ROLE, USER, WAREHOUSE, SnowSql, ask
 
 EXPIRATION_S = 60.0
 _names = itertools.count()
@@ -25,7 +31,23 @@ _names = itertools.count()
 
 def a_group() -> ConsumerGroup:
     """A consumer group that no other test has seen."""
-    return ConsumerGroup("ns.servicebus.windows.net", f"hub{next(_names)}", "$Default")
+    return ConsumerGroup("ns.servicebus.windows.net", f"hub{next(_names)}", "evsup")
+
+
+def snowflake_settings_of(snow: SnowSql) -> SnowflakeSettings:
+    """What points evsup's SQL at it."""
+    return SnowflakeSettings(
+        account=ACCOUNT,
+        user=USER,
+        role=ROLE,
+        database="DB",
+        schema=snow.schema,
+        table="EVENTS",
+        warehouse=WAREHOUSE,
+        private_key_file=str(snow.key_file),
+        url=f"https://127.0.0.1:{snow.service.ready['port']}",
+        ca_file=snow.service.ready["ca_file"],
+    )
 
 
 @dataclass
@@ -33,16 +55,27 @@ class Site:
     """A database with the control tables, for one test: its own consumer group, any number of store objects."""
 
     settings: ControlSettings
+    snowflake: SnowflakeSettings | None = None
     group: ConsumerGroup = field(default_factory=a_group)
     stores: list[ControlStore] = field(default_factory=list)
 
     def open(self) -> ControlStore:
         """A further store object, as another process would have it."""
-        self.stores.append(open_store(self.settings, self.group, EXPIRATION_S))
+        self.stores.append(open_store(self.settings, self.group, EXPIRATION_S, self.snowflake))
         return self.stores[-1]
+
+    def database(self) -> Database:
+        """The database alone, as a store object would have it."""
+        return open_database(self.settings, self.snowflake)
+
+    def beside(self) -> "Site":
+        """The same database for another consumer group."""
+        return replace(self, group=a_group(), stores=[])
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Do behind the store's back, in autocommit."""
+        if self.snowflake is not None:
+            return self._snow_sql(statement)
         if self.settings.postgres_dsn is None:
             with closing(sqlite3.connect(self.settings.sqlite_path, isolation_level=None)) as connection:
                 return connection.execute(statement).fetchall()
@@ -52,17 +85,45 @@ class Site:
 
     def age(self, seconds: float, partition_id: str = "0") -> None:
         """Let a lease look as if it had been renewed that much earlier."""
-        past = f"{seconds}" if self.settings.postgres_dsn is None else f"make_interval(secs => {seconds})"
+        past = {
+            "sqlite": f"{seconds}",
+            "postgres": f"make_interval(secs => {seconds})",
+            "snowflake": f"INTERVAL '{seconds} seconds'",
+        }[self.settings.store]
         row = f"eventhub_name = '{self.group.eventhub_name}' AND partition_id = '{partition_id}'"
         self.sql(f"UPDATE evsup_ownership SET last_modified_time = last_modified_time - {past} WHERE {row}")  # noqa: S608
 
+    def _snow_sql(self, statement: str) -> list[tuple[Any, ...]]:
+        assert self.snowflake is not None
+        with closing(SqlSession(self.snowflake)) as session:
+            if statement.startswith("SELECT"):
+                return [tuple(row.values()) for row in session.query(statement)]
+            session.change(statement)
+            return []
+
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def open_directory() -> Iterator[Path]:
+    """For servers, which run as another user when the tests run as root."""
     with tempfile.TemporaryDirectory(prefix="evsup-postgres-") as parent:
-        Path(parent).chmod(0o755)  # the server runs as another user when the tests run as root
-        with Postgres(Path(parent) / "server") as server:
-            yield server
+        Path(parent).chmod(0o755)
+        yield Path(parent)
+
+
+@pytest.fixture(scope="session")
+def postgres(open_directory: Path) -> Iterator[Postgres]:
+    with Postgres(open_directory / "server") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(open_directory: Path, postgres: Postgres) -> Iterator[PgBouncer]:
+    try:
+        pool = PgBouncer(open_directory / "pool", postgres)
+    except ServiceError as error:
+        pytest.skip(f"no PgBouncer on PATH, and none from Debian: {error}")
+    with pool:
+        yield pool
 
 
 @pytest.fixture
@@ -71,13 +132,37 @@ def postgres_settings(postgres: Postgres) -> ControlSettings:
 
 
 @pytest.fixture
+def pgbouncer_settings(pgbouncer: PgBouncer) -> ControlSettings:
+    return ControlSettings(store="postgres", postgres_dsn=Secret(pgbouncer.dsn))
+
+
+@pytest.fixture
 def sqlite_settings(tmp_path: Path) -> ControlSettings:
     return ControlSettings(store="sqlite", sqlite_path=str(tmp_path / "state" / "control.db"))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(scope="session")
+def snow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowSql]:
+    server = SnowSql.start(tmp_path_factory.mktemp("snow"))
+    yield server
+    assert server.service.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def snowflake(snow_server: SnowSql) -> SnowflakeSettings:
+    """An account, and a schema for the control tables."""
+    return snowflake_settings_of(snow_server.elsewhere())
+
+
+@pytest.fixture
+def snowflake_settings() -> ControlSettings:
+    return ControlSettings(store="snowflake")
+
+
+@pytest.fixture(params=["sqlite", "postgres", "pgbouncer", "snowflake"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    made = Site(request.getfixturevalue(f"{request.param}_settings"))
+    account = request.getfixturevalue("snowflake") if request.param == "snowflake" else None
+    made = Site(request.getfixturevalue(f"{request.param}_settings"), account)
     made.open().initialise()
     yield made
     for store in made.stores:
@@ -87,3 +172,26 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 @pytest.fixture
 def store(site: Site) -> ControlStore:
     return site.stores[0]
+
+
+@pytest.fixture
+def snow_sql(snow_server: SnowSql, monkeypatch: pytest.MonkeyPatch) -> Iterator[SnowSql]:
+    """A local Snowflake in a schema of the test's own, which the connector trusts."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", snow_server.service.ready["ca_file"])
+    yield snow_server.elsewhere()
+    snow_server.admin.clear_faults()
+
+
+@pytest.fixture
+def session(snow_sql: SnowSql) -> Iterator[SnowflakeConnection]:
+    """A connection of the official connector."""
+    with snow_sql.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def claims(session: SnowflakeConnection) -> SnowflakeConnection:
+    """A connection whose schema has the Hybrid Table CLAIM, with the partitions 0 and 1 in it."""
+    ask(session, f"CREATE HYBRID TABLE CLAIM {CLAIM}")
+    ask(session, "INSERT INTO CLAIM (P, OWNER, EPOCH) VALUES ('0', 'a', 1), ('1', 'a', 1)")
+    return session

@@ -58,7 +58,13 @@ def test_init_print_changes_nothing_and_prints_what_creates_the_tables(run: Run,
         session.execute(result.stdout.encode())
         tables = session.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'printed' ORDER BY 1").fetchall()
         session.rollback()
-    assert tables == [("evsup_checkpoint",), ("evsup_ownership",), ("evsup_schema",), ("evsup_supervisor",)]
+    assert [table for (table,) in tables] == [
+        "evsup_audit",
+        "evsup_checkpoint",
+        "evsup_ownership",
+        "evsup_schema",
+        "evsup_supervisor",
+    ]
 
 
 def test_init_target_prints_the_snowflake_table_alone(run: Run) -> None:

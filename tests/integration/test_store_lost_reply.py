@@ -8,7 +8,6 @@ import pytest
 from shared.errors import StoreUnavailable
 from shared.store.base import ControlStore
 from shared.store.database import Database, Mode, Run
-from shared.store.open import open_database
 from shared.store.relational import RelationalStore
 from shared.store.types import Term
 from tests.integration.conftest import EXPIRATION_S, Site
@@ -35,7 +34,7 @@ class Forgetful(Database):
 
 @pytest.fixture
 def forgetful(site: Site) -> Forgetful:
-    return Forgetful(open_database(site.settings))
+    return Forgetful(site.database())
 
 
 @pytest.fixture

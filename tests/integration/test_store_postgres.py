@@ -14,7 +14,8 @@ from time import monotonic
 import psycopg
 import pytest
 
-from scripts.localcloud.postgres import HOST, Postgres
+from scripts.localcloud.daemon import HOST
+from scripts.localcloud.postgres import Postgres
 from shared.clock import Deadline
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
 from shared.secret import Secret
@@ -296,7 +297,7 @@ def test_closing_gives_every_session_and_thread_back(site: Site, postgres: Postg
     site.stores.pop().close()
     before = threading.active_count()
     for _ in range(5):
-        store = Site(site.settings, a_group()).open()
+        store = Site(site.settings, group=a_group()).open()
         store.ownerships()
         store.close()
     assert threading.active_count() == before

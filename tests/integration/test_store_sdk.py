@@ -1,5 +1,6 @@
 """The control store as the Azure SDK uses it."""
 
+import os
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from azure.eventhub import LoadBalancingStrategy
 from azure.eventhub._eventprocessor.ownership_manager import OwnershipManager
+from azure.eventhub._utils import event_position_selector
 
 from shared.errors import CheckpointMovedBack, ConfigurationError, OwnershipLost, StoreUnavailable
 from shared.store.base import ControlStore
@@ -30,8 +32,7 @@ def row(store: ControlStore, owner_id: str, **more: Any) -> dict[str, Any]:
 
 
 def listed(store: ControlStore) -> dict[str, Any]:
-    [ownership] = store.list_ownership(**key(store))
-    return ownership
+    return store.list_ownership(**key(store))[0]
 
 
 def position(store: ControlStore, sequence_number: int) -> dict[str, Any]:
@@ -106,14 +107,35 @@ def test_names_are_compared_without_case_and_other_groups_are_refused(store: Con
         store.list_ownership(**key(store) | {"consumer_group": "other"})
 
 
-def test_an_sdk_checkpoint_keeps_what_the_sdk_does_not_know(store: ControlStore) -> None:
+def test_the_first_sdk_checkpoint_begins_the_next_channel_and_keeps_the_birth_of_the_hub(store: ControlStore) -> None:
     store.save_checkpoint(Checkpoint("0", 5, "o5", 0, rows_error_count=3, hub_created_at_s=1700000000.0))
     store.claim_ownership([row(store, "sdk")])
     store.update_checkpoint(position(store, 7), timeout=3)
+    store.update_checkpoint(position(store, 9), timeout=3)
     [checkpoint] = store.checkpoints()
-    assert (checkpoint.sequence_number, checkpoint.offset, checkpoint.epoch) == (7, "o7", 1)
-    assert (checkpoint.rows_error_count, checkpoint.hub_created_at_s) == (3, 1700000000.0)
-    assert store.list_checkpoints(**key(store)) == [position(store, 7)]
+    assert (checkpoint.sequence_number, checkpoint.offset, checkpoint.epoch) == (9, "o9", 1)
+    assert (checkpoint.channel_generation, checkpoint.begins_channel) == (1, True)
+    assert (checkpoint.rows_error_count, checkpoint.hub_created_at_s) == (0, 1700000000.0)
+    assert store.list_checkpoints(**key(store)) == [position(store, 9)]
+
+
+def test_each_sdk_claim_begins_a_channel_of_its_own_for_the_one_before_may_be_half_begun(store: ControlStore) -> None:
+    for claims in (1, 2):
+        [won] = store.claim_ownership([row(store, "sdk") | {"etag": listed_etag(store)}])
+        store.update_checkpoint(position(store, 10 * claims))
+        store.claim_ownership([won | {"owner_id": ""}])
+        assert store.checkpoints()[0].channel_generation == claims
+
+
+def listed_etag(store: ControlStore) -> str | None:
+    return next((row["etag"] for row in store.list_ownership(**key(store))), None)
+
+
+def test_an_sdk_checkpoint_of_what_is_stored_already_begins_no_channel(store: ControlStore) -> None:
+    store.save_checkpoint(Checkpoint("0", 5, "o5", 0))
+    store.claim_ownership([row(store, "sdk")])
+    store.update_checkpoint(position(store, 5))
+    assert store.checkpoints()[0].channel_generation == 0
 
 
 def test_a_partition_without_a_position_is_not_listed_as_a_checkpoint(store: ControlStore) -> None:
@@ -121,10 +143,26 @@ def test_a_partition_without_a_position_is_not_listed_as_a_checkpoint(store: Con
     assert store.list_checkpoints(**key(store)) == []
 
 
-def test_a_position_without_an_offset_is_not_given_to_the_sdk(store: ControlStore) -> None:
+def test_a_position_without_an_offset_is_a_sequence_number_to_the_sdk(store: ControlStore) -> None:
     store.save_checkpoint(Checkpoint("0", 5, None, 0))
+    [checkpoint] = store.list_checkpoints(**key(store))
+    assert checkpoint["offset"] == checkpoint["sequence_number"] == 5
+    assert event_position_selector(checkpoint["offset"]) == b"amqp.annotation.x-opt-sequence-number > '5'"
+
+
+def test_the_one_position_that_the_sdk_takes_for_none_is_refused(store: ControlStore) -> None:
+    store.save_checkpoint(Checkpoint("0", 0, None, 0))
     with pytest.raises(ConfigurationError, match="no offset"):
         store.list_checkpoints(**key(store))
+
+
+def test_an_sdk_client_is_a_member_that_takes_what_it_asks_for_until_it_leaves(store: ControlStore) -> None:
+    [won] = store.claim_ownership([row(store, "sdk")])
+    store.claim_ownership([won, row(store, "sdk") | {"partition_id": "1"}])
+    [member] = store.supervisors()
+    assert (member.owner_id, member.pid, member.capacity, member.version) == ("sdk", os.getpid(), 2, "azure-sdk")
+    store.claim_ownership([listed(store) | {"owner_id": ""}])
+    assert store.supervisors() == []
 
 
 def test_an_sdk_client_that_lost_its_partition_cannot_checkpoint(site: Site, store: ControlStore) -> None:

@@ -84,6 +84,12 @@ def test_a_credential_is_closed_with_its_client_also_after_a_failure(default: Cr
     assert default.closed == 1
 
 
+def test_a_credential_is_closed_when_no_client_comes_about(default: Credentials) -> None:
+    with pytest.raises(ValueError, match="sometimes"):
+        EventHubClient(eventhub(), load_balancing_strategy="sometimes")
+    assert default.closed == 1
+
+
 def test_every_option_reaches_the_sdk() -> None:
     settings = eventhub(
         retry_total=7,
@@ -143,6 +149,7 @@ def test_the_group_is_named_by_the_settings() -> None:
         (AuthenticationError("CBS Token authentication failed.\nStatus code: 401"), NotPermitted),
         (ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token"), NotPermitted),
         (EventHubError("amqp:unauthorized-access"), NotPermitted),
+        (ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer"), ConfigurationError),
         (ConnectError("refused"), SourceUnavailable),
         (TimeoutError("timed out"), SourceUnavailable),
         (OSError(111, "Connection refused"), SourceUnavailable),

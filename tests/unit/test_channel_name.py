@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.channel import channel_name
+from shared.channel import channel_name, of_generation
 from shared.store.types import ConsumerGroup
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
@@ -14,7 +14,8 @@ GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
 
 def test_the_name_never_changes() -> None:
     """A name is where the committed token lives: another spelling would read every partition again."""
-    assert channel_name("evsup", GROUP, "3") == "EVSUP_FLIGHTS_DEFAULT_4D6C8503_3"
+    assert of_generation(channel_name("evsup", GROUP, "3"), 0) == "EVSUP_FLIGHTS_DEFAULT_4D6C8503_3"
+    assert of_generation(channel_name("evsup", GROUP, "3"), 1) == "EVSUP_FLIGHTS_DEFAULT_4D6C8503_3_G1"
 
 
 def test_a_name_ends_with_its_partition() -> None:

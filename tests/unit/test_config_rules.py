@@ -73,6 +73,8 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"SNOWFLAKE_PRIVATE_KEY": ""}, "SNOWFLAKE_PRIVATE_KEY_FILE", "or set SNOWFLAKE_PRIVATE_KEY"),
         ({"SNOWFLAKE_STREAMING_PROPERTIES": '{"url": "x"}'}, "SNOWFLAKE_STREAMING_PROPERTIES", "SNOWFLAKE_URL"),
         ({"CONTROL_STORE": "postgres"}, "CONTROL_POSTGRES_DSN", "is required"),
+        ({"CONTROL_STORE": "snowflake"}, "SNOWFLAKE_WAREHOUSE", "is required"),
+        ({"CONTROL_OWNERSHIP_MODE": "local_single_consumer_smoke"}, "CONTROL_OWNERSHIP_MODE", "snowflake alone"),
         ({"CONTROL_SQLITE_PATH": "/"}, "CONTROL_SQLITE_PATH", "is a directory"),
         ({"EVSUP_DRAIN_TIMEOUT": "30000"}, "EVSUP_DRAIN_TIMEOUT", "more than 3600"),
         ({"EVSUP_STATE_DIR": "/" + "d" * 90}, "EVSUP_STATE_DIR", "too long for a Unix socket"),
@@ -278,8 +280,6 @@ def test_a_dsn_without_its_store_is_a_warning() -> None:
         ("SNOWFLAKE_ROW_FORMAT", "columns"),
         ("SNOWFLAKE_ON_REJECT", "quarantine"),
         ("SNOWFLAKE_CHANNELS_PER_PARTITION", "2"),
-        ("CONTROL_STORE", "snowflake"),
-        ("CONTROL_OWNERSHIP_MODE", "local_single_consumer_smoke"),
         ("EVSUP_HTTP_ADDRESS", "127.0.0.1:9464"),
     ],
 )

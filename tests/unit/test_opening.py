@@ -1,10 +1,12 @@
 """Opening a partition: in what order the witnesses are heard, and what the next checkpoint is made from."""
 
+from dataclasses import replace
 from typing import Any, Self, cast
 
 import pytest
 
 from shared.azure import PartitionFacts
+from shared.channel import of_generation
 from shared.errors import ResumeRefused, RowsRejected
 from shared.settings import Settings
 from shared.store.types import Checkpoint, Term
@@ -21,10 +23,13 @@ BORN_S = 1.5
 class World:
     """Stands for the channel, the hub and the store of one partition; remembers who was asked when."""
 
-    def __init__(self, token: int | None, stored: Checkpoint | None, last: int = 100, errors: int = 0) -> None:
+    def __init__(
+        self, token: int | None, stored: Checkpoint | None, last: int = 100, errors: int = 0, first: int = 0
+    ) -> None:
         self.asked: list[str] = []
+        self.saved: list[Checkpoint] = []
         self._progress, self._stored = Progress(token, errors), stored
-        self._facts = PartitionFacts(0, last, last < 0, BORN_S, f"offset-{last}")
+        self._facts = PartitionFacts(first, last, last < 0, BORN_S, f"offset-{last}")
 
     def __enter__(self) -> Self:
         return self
@@ -34,8 +39,9 @@ class World:
     def probe(self) -> None:
         self.asked.append("probe")
 
-    def open(self, token: int | None = None) -> Progress:
-        self.asked.append("open" if token is None else f"open at {token}")
+    def open(self, generation: int, token: int | None = None) -> Progress:
+        self.name = of_generation("CHANNEL", generation)
+        self.asked.append(f"open {generation}" if token is None else f"open {generation} at {token}")
         return self._progress if token is None else Progress(token, 0)
 
     def partition(self, _: str) -> PartitionFacts:
@@ -45,6 +51,10 @@ class World:
     def load_checkpoint(self, _: str) -> Checkpoint | None:
         self.asked.append("checkpoint")
         return self._stored
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self.asked.append("save")
+        self.saved.append(checkpoint)
 
 
 def opened(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> Opening:
@@ -59,8 +69,8 @@ def stored(sequence_number: int | None, errors: int = 0) -> Checkpoint:
 def test_the_partition_is_read_after_the_channel_that_may_take_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(50, stored(50))
     opened(world, monkeypatch)
-    assert world.asked[:2] == ["probe", "open"]
-    assert sorted(world.asked[2:]) == ["checkpoint", "partition"]
+    assert world.asked == ["probe", "checkpoint", "open 0", "partition"]
+    assert not world.saved
 
 
 @pytest.mark.parametrize(
@@ -113,7 +123,7 @@ def test_latest_is_pinned_to_a_number_before_the_first_event(monkeypatch: pytest
     settings = plain(None, eventhub(starting_position="@latest"))
     world = World(None, None)
     made = opened(world, monkeypatch, settings)
-    assert world.asked[-1] == "open at 100"
+    assert world.asked[-1] == "open 0 at 100"
     assert made.position("@latest") == Position(100, made.position("@latest").fresh)
     assert made.progress.token == 100
     assert made.checkpoint.offset == "offset-100"
@@ -124,3 +134,52 @@ def test_latest_is_pinned_to_a_number_before_the_first_event(monkeypatch: pytest
 def test_latest_is_for_fresh_partitions_only(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = plain(None, eventhub(starting_position="@latest"))
     assert opened(World(50, stored(50)), monkeypatch, settings).position("@latest").after == 50
+
+
+def moved(sequence_number: int | None, opened: int = 0) -> Checkpoint:
+    return Checkpoint("3", sequence_number, "offset-stored", 6, 0, BORN_S, None, 2, opened)
+
+
+@pytest.mark.parametrize(
+    ("token", "checkpoint", "expected"),
+    [
+        (None, moved(50), ["open 0", "open 2", "partition", "open 2 at 50", "save"]),
+        (None, moved(50, opened=1), ["open 1", "open 2", "partition", "open 2 at 50", "save"]),
+        (50, moved(50), ["open 0", "open 2", "partition", "save"]),
+        (None, moved(None), ["open 0", "open 2", "partition", "save"]),
+        (50, moved(50, opened=2), ["open 2", "partition"]),
+        (None, moved(None, opened=2), ["open 2", "partition"]),
+    ],
+)
+def test_a_new_channel_is_begun_behind_its_former_and_noted_before_the_first_row(
+    monkeypatch: pytest.MonkeyPatch, token: int | None, checkpoint: Checkpoint, expected: list[str]
+) -> None:
+    world = World(token, checkpoint)
+    made = opened(world, monkeypatch)
+    assert world.asked[2:] == expected
+    assert made.resume.after == made.progress.token == checkpoint.sequence_number
+    assert made.checkpoint == replace(checkpoint, epoch=7, opened_generation=2)
+    assert world.saved == ([made.checkpoint] if checkpoint.begins_channel else [])
+
+
+@pytest.mark.parametrize("starting_position", ["-1", "@latest", "2026-01-31T00:00:00Z"])
+def test_a_partition_that_was_reset_begins_at_its_oldest_event(
+    monkeypatch: pytest.MonkeyPatch, starting_position: str
+) -> None:
+    settings = plain(None, eventhub(starting_position=starting_position))
+    for stored in (moved(None), moved(None, opened=2)):
+        assert opened(World(None, stored), monkeypatch, settings).position(starting_position) == Position(None, "-1")
+
+
+def test_a_token_is_set_to_the_checkpoint_also_where_events_after_it_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(None, moved(50), first=61)
+    made = opened(world, monkeypatch, plain(None, eventhub(on_gap="warn")))
+    assert "open 2 at 50" in world.asked
+    assert (made.resume.after, made.resume.lost) == (60, 10)
+
+
+def test_nothing_is_begun_or_noted_when_the_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for world in (World(40, moved(50)), World(None, moved(101))):
+        with pytest.raises(ResumeRefused):
+            opened(world, monkeypatch)
+        assert world.asked[-1] == "partition"

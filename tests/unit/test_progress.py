@@ -87,7 +87,7 @@ def test_a_long_foreign_token_is_not_repeated_in_full() -> None:
     [(None, None, None), (None, None, 5), (0, None, 5), (5, 5, 5), (5, 4, 9), (9, 4, 9), (4, 4, 9)],
 )
 def test_a_healthy_channel_passes(token: int | None, durable: int | None, appended: int | None) -> None:
-    verify(Progress(token, 3), durable, appended, 3)
+    verify("3", Progress(token, 3), durable, appended, 3)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_is_wrong_with_a_channel_stops_the_worker(
     progress: Progress, durable: int | None, appended: int | None, error: type[EvsupError], says: str
 ) -> None:
     with pytest.raises(error) as raised:
-        verify(progress, durable, appended, 0)
+        verify("3", progress, durable, appended, 0)
     assert type(raised.value) is error
     assert says in str(raised.value)
     assert raised.value.fix
@@ -117,11 +117,11 @@ def test_what_is_wrong_with_a_channel_stops_the_worker(
 
 def test_rejected_rows_are_named_with_their_message_and_bound() -> None:
     with pytest.raises(RowsRejected) as raised:
-        verify(Progress(9, 12, "SUCCESS", "Numeric value 'x' is not recognized", "8"), 4, 9, 10)
+        verify("3", Progress(9, 12, "SUCCESS", "Numeric value 'x' is not recognized", "8"), 4, 9, 10)
     assert raised.value.what == "Snowflake rejected 2 rows"
     assert "Numeric value 'x' is not recognized" in raised.value.why
     assert "sequence number 8" in raised.value.why
-    assert "rows_error_count = 12" in raised.value.fix
+    assert "`evsup checkpoints set --partition 3 --rejected-rows 12`" in raised.value.fix
 
 
 @given(st.none() | st.integers(0, 9), st.none() | st.integers(0, 9), st.none() | st.integers(0, 9))
@@ -129,7 +129,7 @@ def test_a_token_that_passes_lies_between_durable_and_appended(
     token: int | None, durable: int | None, appended: int | None
 ) -> None:
     try:
-        verify(Progress(token, 0), durable, appended, 0)
+        verify("3", Progress(token, 0), durable, appended, 0)
     except (DataRefused, OwnershipLost):
         return
     if token is None:

@@ -1,6 +1,8 @@
 """Where a worker starts: every row of the table in worker.resume, and what holds for all of them."""
 
+from dataclasses import replace
 from typing import Literal
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import assume, given
@@ -27,11 +29,15 @@ def checkpoint(sequence_number: int | None, born_s: float | None = BORN_S) -> Ch
     return Checkpoint("3", sequence_number, "offset", 1, hub_created_at_s=born_s)
 
 
+def moved(sequence_number: int | None, generation: int = 1, opened: int = 0) -> Checkpoint:
+    """A checkpoint that a person has moved to another channel."""
+    return replace(checkpoint(sequence_number), channel_generation=generation, opened_generation=opened)
+
+
 def start(
     token: int | None, position: int | None, facts: PartitionFacts | None = None, on_gap: OnGap = "fail"
 ) -> Resume:
-    stored = None if position is None else checkpoint(position)
-    return decide("3", token, stored, facts or partition(), on_gap)
+    return decide(token, checkpoint(position), facts or partition(), on_gap)
 
 
 @pytest.mark.parametrize(
@@ -60,18 +66,13 @@ def test_what_fits_together_goes_on_after_the_token(
     assert resume.lost == 0
 
 
-def test_a_claimed_partition_without_a_position_is_a_fresh_one() -> None:
-    assert decide("3", None, checkpoint(None), partition(), "fail").after is None
-    assert decide("3", 7, checkpoint(None), partition(), "fail").after == 7
-
-
 @pytest.mark.parametrize("on_gap", ["fail", "warn"])
 @pytest.mark.parametrize("token", [49, 0])
 def test_a_token_behind_the_checkpoint_is_refused(token: int, on_gap: OnGap) -> None:
     with pytest.raises(ResumeRefused, match=f"token {token} is behind the checkpoint 50") as refused:
         start(token, 50, on_gap=on_gap)
     assert f"rows {token + 1} to 50" in refused.value.why
-    assert refused.value.fix
+    assert "`evsup checkpoints set --partition 3 --sequence-number N`" in refused.value.fix
 
 
 @pytest.mark.parametrize("on_gap", ["fail", "warn"])
@@ -104,12 +105,12 @@ def test_a_position_beyond_the_last_event_is_refused(
 @pytest.mark.parametrize(("token", "position"), [(50, 50), (None, None), (50, 40), (None, 50)])
 def test_another_hub_behind_the_same_name_is_refused(token: int | None, position: int | None, later_s: float) -> None:
     with pytest.raises(ResumeRefused, match="the event hub is not the one of the checkpoint"):
-        decide("3", token, checkpoint(position, BORN_S + later_s), partition(), "warn")
+        decide(token, checkpoint(position, BORN_S + later_s), partition(), "warn")
 
 
 @pytest.mark.parametrize("born_s", [None, BORN_S, round(BORN_S), BORN_S + BIRTH_TOLERANCE_S / 2])
 def test_a_birth_that_is_unknown_or_rounded_is_no_other_hub(born_s: float | None) -> None:
-    assert decide("3", 50, checkpoint(50, born_s), partition(), "fail").after == 50
+    assert decide(50, checkpoint(50, born_s), partition(), "fail").after == 50
 
 
 LOST = [
@@ -137,6 +138,49 @@ def test_with_warn_it_goes_on_at_the_oldest_retained_event(
     resume = start(token, None, facts, "warn")
     assert (resume.after, resume.lost) == (after, lost)
     assert f"events {token + 1} to {after} left retention" in resume.reason
+
+
+@pytest.mark.parametrize(
+    ("token", "stored", "after", "reason"),
+    [
+        (None, moved(50), 50, "moved by hand, to a new channel"),
+        (50, moved(50), 50, "moved by hand, to a new channel"),  # ended after the token was set, before that was noted
+        (None, moved(0, generation=7, opened=3), 0, "moved by hand, to a new channel"),
+        (None, moved(None), None, "reset to the oldest event"),
+        (None, moved(None, opened=1), None, "nothing was committed since"),
+        (5, moved(None, opened=1), 5, "token without a checkpoint"),
+        (50, moved(50, opened=1), 50, "agree"),
+        (60, moved(50, opened=1), 60, "behind the token"),
+    ],
+)
+def test_a_checkpoint_moved_by_hand_begins_a_channel_without_a_token(
+    token: int | None, stored: Checkpoint, after: int | None, reason: str
+) -> None:
+    resume = decide(token, stored, partition(), "fail")
+    assert resume.after == after
+    assert reason in resume.reason
+
+
+def test_a_channel_that_was_begun_and_has_no_token_has_lost_it() -> None:
+    with pytest.raises(ResumeRefused, match="the checkpoint is at 50, but the channel has no token"):
+        decide(None, moved(50, opened=1), partition(), "warn")
+
+
+@pytest.mark.parametrize(("token", "position"), [(60, 50), (40, 50), (0, None), (50, 0)])
+def test_a_new_channel_with_another_token_is_not_new(token: int, position: int | None) -> None:
+    with pytest.raises(ResumeRefused, match=f"new channel 1 has the token {token} already") as refused:
+        decide(token, moved(position), partition(), "warn")
+    assert "it takes the next channel" in refused.value.fix
+
+
+@pytest.mark.parametrize("position", [101, 5000])
+def test_a_checkpoint_moved_beyond_the_last_event_is_refused(position: int) -> None:
+    with pytest.raises(ResumeRefused, match=f"position {position} is beyond the last event 100"):
+        decide(None, moved(position), partition(), "warn")
+
+
+def test_events_lost_before_a_checkpoint_that_was_moved_are_counted() -> None:
+    assert decide(None, moved(50), partition(first=61), "warn") == Resume(60, ANY, 10)
 
 
 numbers = st.none() | st.integers(0, 30)

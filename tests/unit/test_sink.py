@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, OwnershipLost, SinkUnavailable
 from shared.secret import Secret
+from shared.snowflake import address
 from tests.unit.plain_settings import snowflake
 from tests.unit.streaming_sdk import from_source
 from worker import sink
@@ -17,7 +18,6 @@ from worker.sink import (
     SATURATED,
     Channel,
     Saturated,
-    address,
     client_properties,
     prepare_environment,
     translated,

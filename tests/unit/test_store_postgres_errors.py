@@ -2,7 +2,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
+from shared.errors import Bug, ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
 from shared.secret import Secret
 from shared.store.dsn import parse
 from shared.store.postgres_errors import of_connecting, of_running
@@ -23,7 +23,11 @@ DSN = parse(Secret("postgresql://u:hush@h/db"))
         ('root certificate file "/x" does not exist', ConfigurationError),
         ("SSL error: certificate verify failed", ConfigurationError),
         ("server does not support SSL, but SSL was required", ConfigurationError),
+        ('server certificate for "a" does not match host name "b"', ConfigurationError),
+        ("FATAL:  SSL required", ConfigurationError),
+        ("FATAL:  unsupported startup parameter in options: search_path", ConfigurationError),
         ("FATAL:  the database system is starting up", StoreUnavailable),
+        ("connection is made, but session is read-only", StoreUnavailable),
         ("Connection refused", StoreUnavailable),
         ("Is this hush?", StoreUnavailable),
     ],
@@ -40,9 +44,9 @@ def test_a_refused_connection_is_told_apart_by_its_text(text: str, kind: type[Ev
         (errors.InvalidPassword, NotPermitted),
         (errors.InsufficientPrivilege, NotPermitted),
         (errors.InvalidCatalogName, ConfigurationError),
-        (errors.UndefinedTable, ConfigurationError),
-        (errors.UndefinedColumn, ConfigurationError),
-        (errors.InvalidSchemaName, ConfigurationError),
+        (errors.UndefinedTable, NoControlTables),
+        (errors.UndefinedColumn, NoControlTables),
+        (errors.InvalidSchemaName, NoControlTables),
         (errors.ReadOnlySqlTransaction, StoreUnavailable),
         (errors.QueryCanceled, StoreUnavailable),
         (errors.LockNotAvailable, StoreUnavailable),

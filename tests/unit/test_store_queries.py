@@ -5,7 +5,7 @@ import pytest
 
 from shared.errors import Bug
 from shared.store import schema
-from shared.store.queries import pyformat, query, source
+from shared.store.queries import pyformat, qmark, query, source
 
 COMMON = [file.name.removesuffix(".sql") for file in (files("shared.store") / "sql").iterdir() if file.is_file()]
 
@@ -38,12 +38,32 @@ def test_every_file_holds_one_statement(name: str) -> None:
     assert ";" not in query(name, "sqlite")
 
 
-@pytest.mark.parametrize("table", ["ownership", "checkpoint", "supervisor", "schema"])
+@pytest.mark.parametrize("table", ["ownership", "checkpoint", "supervisor", "audit", "schema"])
 def test_the_printed_tables_are_complete(table: str) -> None:
     printed = schema.as_sql("postgres")
     assert printed.count(f"CREATE TABLE IF NOT EXISTS evsup_{table} (") == 1
-    assert printed.endswith("ON CONFLICT (name) DO NOTHING;")
+    assert printed.endswith("VALUES ('control', 2);")
 
 
 def test_the_recorded_version_is_the_known_one() -> None:
     assert f"VALUES ('control', {schema.VERSION})" in query("record_schema", "sqlite")
+    assert f"SET version = {schema.VERSION} " in query("raise_schema", "sqlite")
+
+
+def test_older_tables_get_only_what_they_lack() -> None:
+    assert schema.as_sql("postgres", 1).endswith("UPDATE evsup_schema SET version = 2 WHERE name = 'control';")
+    assert "ADD COLUMN channel_generation" in schema.as_sql("postgres", 1)
+    assert "ADD COLUMN" not in schema.as_sql("postgres") + schema.as_sql("postgres", schema.VERSION)
+
+
+def test_a_query_for_snowflake_names_its_parameters_in_order() -> None:
+    statement, names = qmark("fence", "snowflake")
+    assert statement.count("?") == len(names)
+    assert names[0] == names[-1] == "epoch"
+    assert ":" not in statement
+
+
+def test_a_dialect_may_differ_from_another_one_in_a_few_queries() -> None:
+    assert source("create_checkpoint", "snowflake").count("CREATE HYBRID TABLE") == 1
+    assert "HYBRID" not in source("create_checkpoint", "smoke")
+    assert source("save_checkpoint", "smoke") == source("save_checkpoint", "snowflake")

@@ -129,6 +129,14 @@ AnyCommand = (
 )
 
 
+class ConnectionFacts(msgspec.Struct, frozen=True):
+    """What a client said when it opened its connection; `idle_timeout_ms` 0 is none."""
+
+    hostname: str
+    idle_timeout_ms: int
+    properties: dict[str, str]
+
+
 class ReceiverFacts(msgspec.Struct, frozen=True):
     """An attached receiver. `next_cursor` counts the events ever appended before the one it gets next."""
 
@@ -138,6 +146,7 @@ class ReceiverFacts(msgspec.Struct, frozen=True):
     sent: int
     credit: int
     next_cursor: int
+    wants_metrics: bool
 
 
 class PartitionFacts(msgspec.Struct, frozen=True):
@@ -157,6 +166,7 @@ class HubFacts(msgspec.Struct, frozen=True):
     name: str
     created_ms: int
     connections: int
+    opened: list[ConnectionFacts]
     partitions: dict[str, PartitionFacts]
     fired: dict[str, int]
 

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import performatives, values
+from scripts.localcloud.hub.commands import ConnectionFacts
 from scripts.localcloud.hub.faults import FaultName
 from scripts.localcloud.hub.performatives import Code, Fault, Frame
 from scripts.localcloud.hub.session import ProtocolError, Session
@@ -49,6 +50,7 @@ class Connection(asyncio.Protocol):
         self.sessions: dict[int, Session] = {}
         self.writable = True
         self.remote_max_frame_bytes = 512
+        self.opening: ConnectionFacts | None = None
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._held: list[bytes] = []
@@ -214,6 +216,8 @@ class Connection(asyncio.Protocol):
     def _on_open(self, frame: Frame) -> None:
         self.remote_max_frame_bytes = frame.fields.number(2, MAX_FRAME_BYTES)
         self._remote_idle_s = frame.fields.number(4) / 1000
+        properties = {str(name): str(value) for name, value in frame.fields.entries(9).items()}
+        self.opening = ConnectionFacts(frame.fields.text(1), frame.fields.number(4), properties)
         body = performatives.opening(self.hub.container, MAX_FRAME_BYTES, _CHANNEL_MAX, self.hub.idle_ms)
         self.write(performatives.frame(0, body))
         self.stage = Stage.OPENED

@@ -57,6 +57,7 @@ class Operator:
             name=hub.name,
             created_ms=hub.created_ms,
             connections=len(hub.connections),
+            opened=[one.opening for one in hub.connections if one.opening is not None],
             partitions={partition_id: self._partition_facts(partition_id) for partition_id in hub.partitions},
             fired={name.value: hub.faults.fired[name] for name in FaultName},
         )
@@ -184,7 +185,7 @@ class Operator:
 
 
 def _receiver_facts(feed: EventFeed) -> commands.ReceiverFacts:
-    return commands.ReceiverFacts(feed.name, feed.group, feed.epoch, feed.sent, feed.credit, feed.cursor)
+    return commands.ReceiverFacts(feed.name, feed.group, feed.epoch, feed.sent, feed.credit, feed.cursor, feed.metrics)
 
 
 def _body_maker(partition: str, body_bytes: int) -> Callable[[int], bytes]:

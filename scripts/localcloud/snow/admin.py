@@ -103,6 +103,20 @@ class SnowAdmin:
         """Count how often each fault altered an answer or a state."""
         return cast("dict[str, int]", self._call("counts")["fired"])
 
+    # -- SQL: who may do what; a role may do everything until it is revoked --
+
+    def revoke(self, privilege: str, on: tuple[str, ...], role: str) -> None:
+        """Take SELECT, INSERT, UPDATE or DELETE on a table, or CREATE [HYBRID] TABLE on a schema, from a role."""
+        self._call("revoke", privilege=privilege, on=".".join(on), role=role)
+
+    def grant(self, privilege: str, on: tuple[str, ...], role: str) -> None:
+        """Give a privilege back."""
+        self._call("grant", privilege=privilege, on=".".join(on), role=role)
+
+    def allow_hybrid_tables(self, *, allowed: bool) -> None:
+        """Make the account one that has no Hybrid Tables, as a trial account, or one that has."""
+        self._call("allow_hybrid_tables", allowed=allowed)
+
     # -- how it behaves --
 
     def set_commit_delay(self, seconds: float) -> None:
@@ -116,6 +130,14 @@ class SnowAdmin:
     def set_payload_limit(self, size: int) -> None:
         """Set the largest append in bytes on the wire (4 MiB at start)."""
         self._call("set_payload_limit", size=size)
+
+    def set_session_lifetime(self, seconds: float) -> None:
+        """Set the life of SQL session tokens given from now on (an hour at start)."""
+        self._call("set_session_lifetime", seconds=seconds)
+
+    def set_idle_transaction(self, seconds: float) -> None:
+        """Set after how long an idle transaction that others wait for is rolled back (five minutes at start)."""
+        self._call("set_idle_transaction", seconds=seconds)
 
     # -- what is broken --
 
@@ -136,12 +158,31 @@ class SnowAdmin:
         self._arm("hang", call, times)
 
     def clear_faults(self) -> None:
-        """Disarm all, release stalls and hanging calls, thaw tokens. What was invalidated or stolen stays so."""
+        """Disarm all, release stalls, locks and hanging calls, thaw tokens, give privileges and Hybrid Tables back.
+
+        What was invalidated or stolen stays so.
+        """
         self._call("clear_faults")
 
     def expire_tokens(self) -> None:
         """Make every scoped token given out so far an expired one."""
         self._call("expire_tokens")
+
+    def refuse_logins(self, times: int | None = 1, code: str = "390422") -> None:
+        """Refuse the next SQL logins with a number of the login service; 390422 is an address that is not allowed."""
+        self._arm("http", "login", times, status=200, code=code)
+
+    def expire_sessions(self, *, master: bool = False) -> None:
+        """Make every SQL session token given out so far an expired one; with `master` also those that renew them."""
+        self._call("expire_sessions", master=master)
+
+    def hold_lock(self, table: tuple[str, str, str]) -> None:
+        """Lock every row of a table against INSERT (Hybrid Tables), UPDATE, DELETE and MERGE until released."""
+        self._call("hold_lock", **dict(zip(("database", "schema", "table"), table, strict=True)))
+
+    def release_locks(self) -> None:
+        """Release what `hold_lock` has locked; those who wait go on."""
+        self._call("release_locks")
 
     def stall_commits(self, channel: str | None = None) -> None:
         """Accept rows and commit none, of one channel or of all, until released."""

@@ -28,7 +28,7 @@ class Pipe:
 
 @dataclass
 class Catalog:
-    """Names of a URI are compared without regard to case."""
+    """Names of a URI are compared without regard to case. SQL defines tables on a thread of its own."""
 
     _tables: dict[Name, Table] = field(default_factory=dict)
     _pipes: dict[Name, Name] = field(default_factory=dict)
@@ -44,8 +44,13 @@ class Catalog:
         """Remove a table, and with it every pipe that feeds it."""
         table = self.table(name)
         del self._tables[folded(*name)]
-        self._pipes = {pipe: fed for pipe, fed in self._pipes.items() if fed != folded(*name)}
+        self._pipes = {pipe: fed for pipe, fed in dict(self._pipes).items() if fed != folded(*name)}
         return table
+
+    def forget(self, name: Name) -> None:
+        """Remove a table that SQL has dropped, if rows could be streamed into it."""
+        if folded(*name) in self._tables:
+            self.remove(name)
 
     def table(self, name: Name) -> Table:
         """Find a table, or refuse."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from .catalog import folded
 from .column import column
 from .ddl import create_table
 from .faults import Fault
@@ -87,6 +88,17 @@ class Control:
     def _do_counts(self) -> dict[str, dict[str, int]]:
         return {"answers": dict(self._service.answers), "fired": dict(self._service.faults.fired)}
 
+    # -- SQL: who may do what --
+
+    def _do_revoke(self, privilege: str, on: str, role: str) -> None:
+        self._service.database.engine.grants.revoke(privilege, on, role)
+
+    def _do_grant(self, privilege: str, on: str, role: str) -> None:
+        self._service.database.engine.grants.grant(privilege, on, role)
+
+    def _do_allow_hybrid_tables(self, allowed: bool) -> None:
+        self._service.database.engine.definitions.hybrid_tables = allowed
+
     # -- how it behaves --
 
     def _do_set_commit_delay(self, seconds: float) -> None:
@@ -98,12 +110,19 @@ class Control:
     def _do_set_payload_limit(self, size: int) -> None:
         self._service.max_wire_bytes = size
 
+    def _do_set_session_lifetime(self, seconds: float) -> None:
+        self._service.database.sessions.lifetime_s = seconds
+
+    def _do_set_idle_transaction(self, seconds: float) -> None:
+        self._service.database.idle_transaction_s = seconds
+
     # -- what is broken --
 
     def _do_arm(self, **fault: Any) -> None:
         self._service.faults.arm(Fault(**fault))
 
-    def _do_clear_faults(self) -> None:
+    async def _do_clear_faults(self) -> None:
+        await self._service.database.heal()
         self._service.faults.clear()
         self._service.pace.release()
         self._service.thaw_tokens()
@@ -112,6 +131,17 @@ class Control:
     def _do_expire_tokens(self) -> None:
         self._service.identities.expire_tokens()
         self._fired("expire_tokens")
+
+    def _do_expire_sessions(self, master: bool) -> None:
+        self._service.database.sessions.expire(master=master)
+        self._fired("expire_sessions")
+
+    async def _do_hold_lock(self, database: str, schema: str, table: str) -> None:
+        await self._service.database.hold(folded(database, schema, table))
+        self._fired("hold_lock")
+
+    async def _do_release_locks(self) -> None:
+        await self._service.database.let_go()
 
     def _do_stall_commits(self, channel: str | None) -> None:
         self._service.pace.stall(channel)

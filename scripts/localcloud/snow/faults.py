@@ -10,8 +10,11 @@ from typing import Literal, get_args
 
 from .refusal import Refusal, bad_request
 
-Call = Literal["hostname", "token", "pipe_info", "open", "append", "status", "drop", "telemetry"]
-"""The kinds of call that a client makes; a fault is armed for one of them."""
+Call = Literal[
+    "hostname", "token", "pipe_info", "open", "append", "status", "drop", "telemetry",
+    "login", "query", "heartbeat", "renew", "logout", "abort",
+]  # fmt: skip
+"""The kinds of call that a client makes, the second line those of SQL; a fault is armed for one of them."""
 
 Kind = Literal["http", "latency", "reset", "reset_after", "hang"]
 """`reset` drops the connection before the call is served, `reset_after` once it is: the answer is lost."""

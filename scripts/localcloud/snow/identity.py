@@ -46,6 +46,11 @@ class User:
     fingerprint: str
     roles: frozenset[str]
 
+    @property
+    def name(self) -> str:
+        """The name without the account."""
+        return self.subject.partition(".")[2]
+
 
 @dataclass
 class Identities:
@@ -70,8 +75,11 @@ class Identities:
         """Make every scoped token given out so far an expired one."""
         self._generation += 1
 
-    def login(self, jwt: str) -> User:
-        """Verify a key-pair JWT; anything wrong with it is the same refusal, as the service does it."""
+    def login(self, jwt: str, subject: str | None = None, role: str = "") -> User:
+        """Verify a key-pair JWT; anything wrong with it is the same refusal, as the service does it.
+
+        With `subject` (ACCOUNT.USER) it must be that user's; `role` is one that is asked for beside the JWT.
+        """
         try:
             claims, signed, signature = _split(jwt, "RS256")
             user = self._users[str(claims["sub"])]
@@ -81,7 +89,9 @@ class Identities:
             raise _jwt_invalid() from None
         if claims.get("iss") != f"{user.subject}.{user.fingerprint}" or expires_at < time.time() - CLOCK_SKEW_S:
             raise _jwt_invalid()
-        _check_role(user, str(claims.get("scp", "")))
+        if subject is not None and subject.upper() != user.subject:
+            raise _jwt_invalid()
+        _check_role(user, role or str(claims.get("scp", "")))
         return user
 
     def issue(self, user: User, scope: str) -> str:

@@ -14,6 +14,7 @@ ROW_SEQUENCER = "ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER"
 
 # Numbers of Snowflake's login service, as its drivers and the key-pair page name them:
 # https://docs.snowflake.com/en/user-guide/key-pair-auth-troubleshooting
+ACCESS_DENIED = "390100"
 JWT_INVALID = "390144"
 ROLE_UNKNOWN = "390189"
 TOKEN_INVALID = "390303"  # noqa: S105 - a number of an error

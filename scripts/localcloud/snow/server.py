@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .certificate import make_certificate
 from .control import Control
-from .ingest import Ingest
+from .front import Front
 from .service import Service
 from .wire import Handler, serve_connection
 
@@ -45,11 +45,11 @@ async def serve(settings: Settings) -> None:
     certificate = make_certificate(settings.state_dir, HOST)
     service = Service(settings.commit_delay_s)
     public, private = (socket.create_server((HOST, port)) for port in (settings.port, settings.admin_port))
-    ingest, control = Ingest(service, HOST, _port(public)), Control(service)
+    front, control = Front(service, HOST, _port(public)), Control(service)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(service.close)
         for server in (
-            await _listen(ingest.handle, public, certificate.server_context()),
+            await _listen(front.handle, public, certificate.server_context()),
             await _listen(control.handle, private, None),
         ):
             stack.callback(server.close)

@@ -17,6 +17,7 @@ from .faults import Faults
 from .identity import Identities
 from .pace import Pace
 from .refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
+from .sql.database import Database
 from .warehouse import Loaded, Warehouse
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Service:
         self.identities = Identities()
         self.catalog = Catalog()
         self.warehouse = Warehouse()
+        self.database = Database(self.warehouse, self.catalog)
         self.pace = Pace(commit_delay_s)
         self.faults = Faults()
         self.answers: Counter[str] = Counter()
@@ -107,6 +109,7 @@ class Service:
         """Stop committing and let the rows go."""
         for channel in list(self._channels.values()):
             await self.forget(channel)
+        self.database.close()
         self._writer.shutdown()
         self.warehouse.close()
 

@@ -18,7 +18,7 @@ from .refusal import bad_request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_RESERVED = frozenset({"SYSTEM", "TEMP", "MEMORY", "MAIN"})  # DuckDB's own catalogs
+_RESERVED = frozenset({"SYSTEM", "TEMP", "MEMORY", "MAIN", "_FS_GLOBAL"})  # catalogs of DuckDB and of fakesnow
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Warehouse:
     """Stores and answers. Calls block on DuckDB; writers take turns, a query has a connection of its own."""
 
     def __init__(self) -> None:
-        # One thread: the machine is shared with the client whose speed is being measured.
-        self._connection = duckdb.connect(":memory:", config={"threads": "1"})
+        # One thread: the machine is shared with the client whose speed is being measured. The lambdas are fakesnow's.
+        self._connection = duckdb.connect(":memory:", config={"threads": "1", "lambda_syntax": "ENABLE_SINGLE_ARROW"})
         self._connection.execute("SET TimeZone = 'UTC'")
         self._lock = threading.Lock()
 
@@ -110,6 +110,10 @@ class Warehouse:
             shown = ", ".join(_shown(i, str(kind)) for i, kind in enumerate(relation.types, start=1))
             rows = relation.project(shown).fetchall()
             return Result(list(relation.columns), [list(row) for row in rows])
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Open a connection of its own to the same rows."""
+        return self._connection.cursor()
 
     def close(self) -> None:
         """Let the rows go."""

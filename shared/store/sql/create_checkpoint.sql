@@ -1,5 +1,6 @@
 -- How far a partition has come: everything up to sequence_number is durable. It is null when the partition has been
--- claimed and nothing was checkpointed yet.
+-- claimed and nothing was checkpointed yet. channel_generation says which channel of the partition is written to, and
+-- opened_generation which one a worker has opened last: the older one, until a worker has begun the newer.
 CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     fully_qualified_namespace TEXT NOT NULL,
     eventhub_name TEXT NOT NULL,
@@ -11,5 +12,7 @@ CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     rows_error_count BIGINT NOT NULL,
     hub_created_at TIMESTAMPTZ,
     updated_at TIMESTAMPTZ NOT NULL,
+    channel_generation BIGINT NOT NULL DEFAULT 0,
+    opened_generation BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
 )

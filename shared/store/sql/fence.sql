@@ -7,4 +7,5 @@ INSERT INTO evsup_checkpoint AS stored (
 )
 ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition_id) DO UPDATE SET
     epoch = excluded.epoch
-WHERE stored.epoch < excluded.epoch
+WHERE stored.epoch <= excluded.epoch
+RETURNING epoch

@@ -1,1 +1,2 @@
-INSERT INTO evsup_schema (name, version) VALUES ('control', 1) ON CONFLICT (name) DO NOTHING
+-- New tables have the newest version.
+INSERT INTO evsup_schema (name, version) VALUES ('control', 2)

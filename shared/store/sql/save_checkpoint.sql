@@ -1,11 +1,13 @@
--- Write a checkpoint under its epoch. No row comes back when a newer epoch is stored, or when the position would move
--- back and may not.
+-- Write a checkpoint under its epoch. No row comes back when a newer epoch or another channel generation is stored, or
+-- when the position would move back. The generation is never changed here, and that of the channel last opened only up.
 INSERT INTO evsup_checkpoint AS stored (
     fully_qualified_namespace, eventhub_name, consumer_group, partition_id,
-    sequence_number, "offset", epoch, rows_error_count, hub_created_at, updated_at
+    sequence_number, "offset", epoch, rows_error_count, hub_created_at, updated_at,
+    channel_generation, opened_generation
 ) VALUES (
     :fully_qualified_namespace, :eventhub_name, :consumer_group, :partition_id,
-    :sequence_number, :offset, :epoch, :rows_error_count, to_timestamp(:hub_created_at_s), now()
+    :sequence_number, :offset, :epoch, :rows_error_count, to_timestamp(:hub_created_at_s), now(),
+    :channel_generation, :opened_generation
 )
 ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition_id) DO UPDATE SET
     sequence_number = excluded.sequence_number,
@@ -13,7 +15,9 @@ ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition
     epoch = excluded.epoch,
     rows_error_count = excluded.rows_error_count,
     hub_created_at = excluded.hub_created_at,
-    updated_at = excluded.updated_at
+    updated_at = excluded.updated_at,
+    opened_generation = greatest(stored.opened_generation, excluded.opened_generation)
 WHERE stored.epoch <= excluded.epoch
-    AND (:may_move_back OR stored.sequence_number IS NULL OR excluded.sequence_number >= stored.sequence_number)
+    AND stored.channel_generation = excluded.channel_generation
+    AND (stored.sequence_number IS NULL OR excluded.sequence_number >= stored.sequence_number)
 RETURNING epoch

@@ -1,0 +1,213 @@
+"""The statements of all sessions in order: one at a time a session, writers in one thread, waits on locks here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .definition import Definitions
+from .engine import SUCCESS, Engine
+from .locks import Blocked
+from .refusal import canceled, deadlock, lock_timeout, role_not_assigned, statement_timeout
+from .rowset import Rowset, single
+from .session import IDLE_TRANSACTION_S, Login, Session, Sessions
+from .statement import Statement, parse, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlglot import exp
+
+    from scripts.localcloud.snow.catalog import Catalog
+    from scripts.localcloud.snow.warehouse import Warehouse
+
+    from .speaker import Dialect
+
+READERS = 2  # threads; the machine is shared with the client that streams
+
+T = TypeVar("T")
+
+
+class Database:
+    """Lives on the event loop. fakesnow, which takes a second or two to import, is loaded at the first login."""
+
+    def __init__(self, warehouse: Warehouse, catalog: Catalog) -> None:
+        self.sessions = Sessions()
+        self.engine = Engine(Definitions(warehouse, catalog))
+        self.idle_transaction_s = IDLE_TRANSACTION_S
+        self._warehouse = warehouse
+        self._dialect: Dialect | None = None
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sql-write")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sql-read")
+        self._released = asyncio.Event()
+        self._waits: dict[int, int] = {}
+
+    async def login(self, login: Login) -> Session:
+        """Open a session; a database or schema that does not exist is left unset, as the service does it."""
+        speaker = await self._writing(lambda: self._loaded().speaker(login.database, login.schema))
+        return self.sessions.open(login, speaker)
+
+    async def logout(self, session: Session) -> None:
+        """End a session; what it has not committed is rolled back."""
+        self.sessions.close(session)
+        async with session.running:
+            await self._ending(self.engine.rollback, session)
+            session.speaker.close()
+
+    async def run(self, session: Session, request_id: str, executions: Sequence[str]) -> tuple[Statement, Rowset]:
+        """Run one statement, written out once for each row that was bound to it."""
+        statements = [parse(sql) for sql in executions]
+        async with session.running:
+            session.last_used = time.monotonic()
+            try:
+                return statements[0], await self._run(session, request_id, statements)
+            finally:
+                session.last_used = time.monotonic()
+
+    def abort(self, session: Session, request_id: str) -> None:
+        """End a statement that waits for a lock."""
+        session.aborted.add(request_id)
+        self._wake()
+
+    async def heal(self) -> None:
+        """Take back what tests have forbidden or locked."""
+        self.engine.grants.restore()
+        self.engine.definitions.hybrid_tables = True
+        self.idle_transaction_s = IDLE_TRANSACTION_S
+        await self.let_go()
+
+    async def hold(self, table: tuple[str, str, str]) -> None:
+        """Lock every row of a table until `let_go`."""
+        await self._writing(self.engine.hold, table)
+
+    async def let_go(self) -> None:
+        """Release what `hold` has locked."""
+        await self._ending(self.engine.let_go)
+
+    def close(self) -> None:
+        """Let everything go; statements that still run or wait are not answered."""
+        for session in self.sessions.all():
+            session.cancel()
+        self._writer.shutdown(cancel_futures=True)
+        self._readers.shutdown(cancel_futures=True)
+
+    async def _run(self, session: Session, request_id: str, statements: list[Statement]) -> Rowset:
+        statement = statements[0]
+        match statement.kind:
+            case "write":
+                return await self._write(session, request_id, statements)
+            case "begin":
+                return self.engine.begin(session)
+            case "commit":
+                return await self._ending(self.engine.commit, session)
+            case "rollback":
+                return await self._ending(self.engine.rollback, session)
+            case "definition":
+                return await self._ending(self.engine.define, session, statement)
+            case "session":
+                return await self._set(session, statement)
+            case "use" if statement.tree.args.get("kind") is not None and _switch(session, statement.tree):
+                return single("status", SUCCESS)
+            case _:
+                return await self._read(session, statement)
+
+    async def _read(self, session: Session, statement: Statement) -> Rowset:
+        if session.transaction is not None:
+            return await self._writing(self.engine.read, session, statement)
+        return await self._on(self._readers, self.engine.read, session, statement)
+
+    async def _write(self, session: Session, request_id: str, statements: list[Statement]) -> Rowset:
+        """Write, and while somebody else holds one of the rows, wait and try again."""
+        started = time.monotonic()
+        try:
+            while request_id not in session.aborted:
+                released = self._released
+                try:
+                    return await self._writing(self.engine.write, session, statements)
+                except Blocked as blocked:
+                    self._refuse_circle(session, blocked)
+                    await self._wait(session, blocked, released, started)
+            raise canceled()
+        finally:
+            self._waits.pop(session.number, None)
+
+    def _refuse_circle(self, session: Session, blocked: Blocked) -> None:
+        """Note who waits for whom; the one who closes a circle of waiters is refused."""
+        holder: int | None = blocked.holder
+        while holder is not None:
+            if holder == session.number:
+                raise deadlock() from None
+            holder = self._waits.get(holder)
+        self._waits[session.number] = blocked.holder
+
+    async def _wait(self, session: Session, blocked: Blocked, released: asyncio.Event, started: float) -> None:
+        """Wait until any lock was released, or refuse when the time is over."""
+        lock_s = session.parameters.seconds("HYBRID_TABLE_LOCK_TIMEOUT" if blocked.hybrid else "LOCK_TIMEOUT")
+        statement_s = session.parameters.seconds("STATEMENT_TIMEOUT_IN_SECONDS") or float("inf")
+        left_s = started + min(lock_s, statement_s) - time.monotonic()
+        if left_s <= 0:
+            raise (lock_timeout(blocked.table[-1], lock_s) if lock_s <= statement_s else statement_timeout(statement_s))
+        holder = self.sessions.numbered(blocked.holder)
+        idle_left_s = self._idle_left_s(holder)
+        if holder is not None and idle_left_s <= 0:
+            await self._ending(self.engine.rollback, holder)
+            return
+        try:
+            await asyncio.wait_for(released.wait(), min(left_s, idle_left_s))
+        except TimeoutError:
+            return
+
+    def _idle_left_s(self, holder: Session | None) -> float:
+        """Give the seconds after which an idle transaction is rolled back by the service."""
+        if holder is None or holder.running.locked():
+            return float("inf") if holder is None else self.idle_transaction_s
+        return self.idle_transaction_s - holder.idle_s
+
+    async def _set(self, session: Session, statement: Statement) -> Rowset:
+        """Set or unset parameters of the session; switching AUTOCOMMIT commits what is open."""
+        for name, value in settings(statement.tree).items():
+            if name.upper() == "AUTOCOMMIT":
+                await self._ending(self.engine.commit, session)
+            if value is None:
+                session.parameters.unset(name)
+            else:
+                session.parameters.set(name, value)
+        return single("status", SUCCESS)
+
+    def _loaded(self) -> Dialect:
+        from .speaker import Dialect
+
+        if self._dialect is None:
+            self._dialect = Dialect(self._warehouse)
+        return self._dialect
+
+    async def _writing(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await self._on(self._writer, call, *arguments)
+
+    async def _ending(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Make a call that may release locks, and let those who wait for one try again."""
+        try:
+            return await self._writing(call, *arguments)
+        finally:
+            self._wake()
+
+    async def _on(self, pool: ThreadPoolExecutor, call: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, call, *arguments)
+
+    def _wake(self) -> None:
+        self._released.set()
+        self._released = asyncio.Event()
+
+
+def _switch(session: Session, tree: exp.Expr) -> bool:
+    """Take up another role or warehouse; a database or schema is fakesnow's to switch."""
+    kind, name = tree.args["kind"].name.upper(), tree.this.name.upper()
+    if kind == "ROLE":
+        if session.user.roles and name not in session.user.roles:
+            raise role_not_assigned(name)
+        session.role = name
+    elif kind == "WAREHOUSE":
+        session.warehouse = name
+    return kind in ("ROLE", "WAREHOUSE")

@@ -1,0 +1,79 @@
+"""CREATE, DROP, ALTER and TRUNCATE: which tables may be made, and by whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from scripts.localcloud.snow.ddl import create_table
+from scripts.localcloud.snow.warehouse import Table
+
+from . import hybrid
+from .refusal import already_exists, unknown_object, unsupported
+from .rowset import Rowset, single
+
+if TYPE_CHECKING:
+    from scripts.localcloud.snow.catalog import Catalog
+    from scripts.localcloud.snow.warehouse import Warehouse
+
+    from .session import Session
+    from .statement import Name, Statement
+
+
+@dataclass
+class Definitions:
+    """Makes and drops tables; the catalog learns of those that rows can be streamed into."""
+
+    warehouse: Warehouse
+    catalog: Catalog
+    hybrid_tables: bool = True
+
+    def run(self, session: Session, statement: Statement) -> Rowset:
+        """Run one definition."""
+        if statement.target is None:
+            return session.speaker.run(statement.text)
+        name = session.full_name(statement.target)
+        if isinstance(statement.tree, exp.Create):
+            return self._create(session, statement, statement.tree, name)
+        result = session.speaker.run(statement.text)
+        if isinstance(statement.tree, exp.Drop):
+            self.catalog.forget(name)
+        return result
+
+    def _create(self, session: Session, statement: Statement, tree: exp.Create, name: Name) -> Rowset:
+        sql = self._declared(statement, tree)
+        if not session.speaker.has_schema(name):
+            raise unknown_object(".".join(name[:2]))
+        if session.speaker.columns(name) and not tree.args.get("replace"):
+            if tree.args.get("exists"):
+                return single("status", f"{name[-1]} already exists, statement succeeded.")
+            raise already_exists(name[-1])
+        streamed = None if statement.hybrid else _streamed(statement, name)
+        if streamed is None:
+            return session.speaker.run(sql)
+        self.warehouse.drop(streamed)
+        self.warehouse.create(streamed)
+        self.catalog.forget(name)
+        self.catalog.add(streamed)
+        return single("status", f"Table {name[-1]} successfully created.")
+
+    def _declared(self, statement: Statement, tree: exp.Create) -> str:
+        """Write a declaration as fakesnow takes it; a Hybrid Table is one that keeps its primary key."""
+        if not statement.hybrid:
+            return hybrid.unenforced(tree).sql("snowflake")
+        if not self.hybrid_tables:
+            # https://docs.snowflake.com/en/user-guide/tables-hybrid-limitations: not in trial accounts.
+            raise unsupported("HYBRID TABLE")
+        hybrid.check(tree)
+        return statement.text
+
+
+def _streamed(statement: Statement, name: Name) -> Table | None:
+    """Give the table when it is one of the types that streaming knows; it is made by the warehouse then."""
+    try:
+        _, columns = create_table(statement.text)
+    except ValueError:
+        return None
+    return Table(*name, tuple(columns))

@@ -1,0 +1,145 @@
+"""Runs statements. Whatever writes runs on one thread, one after the other; reads run beside it.
+
+A transaction is a list of what it wrote, and locks. Each of its statements runs on top of what is committed now: the
+list is run again, then the statement, and all of it is taken back until COMMIT runs the list for good. No transaction
+of DuckDB stays open between two statements: its snapshot would grow old (Snowflake reads what is committed, statement
+by statement), and its optimistic conflicts would end statements that ought to wait.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from . import hybrid, keys
+from .grants import Grants
+from .locks import WHOLE, Blocked, Key, Locks
+from .refusal import internal
+from .rowset import Rowset, single
+from .session import Session, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .definition import Definitions
+    from .statement import Name, Statement
+
+SUCCESS = "Statement executed successfully."
+ADMIN = 0  # the owner of locks that a test holds; sessions count from 1
+
+
+class Engine:
+    """Every session's statements; all but `read` outside of a transaction belong to the writing thread."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self.grants = Grants()
+        self._locks = Locks()
+
+    def read(self, session: Session, statement: Statement) -> Rowset:
+        """Answer a query; inside of a transaction, with its own writes."""
+        self.grants.admit(session, statement)
+        sql = session.written(statement.tree)
+        if session.transaction is None:
+            return _shown(statement, session.speaker.run(sql))
+        with session.speaker.tentative():
+            self._again(session, session.transaction)
+            return _shown(statement, session.speaker.run(sql))
+
+    def write(self, session: Session, statements: Sequence[Statement]) -> Rowset:
+        """Run INSERT, UPDATE or DELETE, once for each row that was bound; give how many rows it changed.
+
+        Raises `Blocked` when another transaction holds one of the rows; nothing has happened then.
+        """
+        for statement in statements:
+            self.grants.admit(session, statement)
+        if session.transaction is None and session.parameters.flag("AUTOCOMMIT"):
+            with session.speaker.lasting():
+                return _total([self._written(session, one)[1] for one in statements])
+        transaction = session.transaction = session.transaction or Transaction()
+        with session.speaker.tentative():
+            self._again(session, transaction)
+            written = [self._written(session, one) for one in statements]
+        transaction.done += [(sql, _count(result)) for sql, result in written]
+        return _total([result for _, result in written])
+
+    def define(self, session: Session, statement: Statement) -> Rowset:
+        """Create, alter, drop or truncate; a transaction that is open is committed first."""
+        self.commit(session)
+        self.grants.admit(session, statement)
+        return self.definitions.run(session, statement)
+
+    def begin(self, session: Session) -> Rowset:
+        """Open a transaction; inside of one it is an empty word."""
+        session.transaction = session.transaction or Transaction()
+        return single("status", SUCCESS)
+
+    def commit(self, session: Session) -> Rowset:
+        """Write for good what the transaction wrote, and let its rows go."""
+        if session.transaction is not None:
+            with session.speaker.lasting():
+                self._again(session, session.transaction)
+        return self.rollback(session)
+
+    def rollback(self, session: Session) -> Rowset:
+        """Forget what the transaction wrote, and let its rows go."""
+        session.transaction = None
+        self._locks.release(session.number)
+        return single("status", SUCCESS)
+
+    def hold(self, table: Name) -> None:
+        """Lock every row of a table, as a test wants it."""
+        self._locks.take(table, [WHOLE], ADMIN)
+
+    def let_go(self) -> None:
+        """Release what `hold` has locked."""
+        self._locks.release(ADMIN)
+
+    def _again(self, session: Session, transaction: Transaction) -> None:
+        for sql, count in transaction.done:
+            changed = _count(session.speaker.run(sql))
+            if changed != count:
+                raise internal(f"a locked row changed: {sql} wrote {count} rows, and {changed} when it was run again")
+
+    def _written(self, session: Session, statement: Statement) -> tuple[str, Rowset]:
+        self._lock(session, statement)
+        sql = session.written(statement.tree)
+        return sql, session.speaker.run(sql)
+
+    def _lock(self, session: Session, statement: Statement) -> None:
+        """Take the rows that the statement writes, or raise `Blocked`. Without a transaction nothing is held."""
+        assert statement.target is not None, statement.text
+        table = session.full_name(statement.target)
+        if session.transaction is None and not self._locks.contended(table, session.number):
+            return
+        key = session.speaker.key(table)
+        if not key and isinstance(statement.tree, exp.Insert):
+            return  # rows that are added to a standard table are in nobody's way
+        wanted = self._wanted(session, statement, table, key)
+        holder = self._locks.holder(table, wanted, session.number)
+        if holder is not None:
+            raise Blocked(table, holder, hybrid=bool(key))
+        if session.transaction is not None:
+            self._locks.take(table, wanted, session.number)
+
+    def _wanted(self, session: Session, statement: Statement, table: Name, key: list[str]) -> list[Key]:
+        query = keys.written(statement.tree, key, session.speaker.columns(table)) if key else None
+        if query is None:
+            return [WHOLE]
+        return [tuple(row) for row in session.speaker.run(session.written(query)).rows]
+
+
+def _shown(statement: Statement, result: Rowset) -> Rowset:
+    return hybrid.shown(result) if statement.kind == "show" and statement.hybrid else result
+
+
+def _total(results: Sequence[Rowset]) -> Rowset:
+    """Add up what the executions of one statement say they changed."""
+    sums = [sum(int(value) for value in column) for column in zip(*(one.rows[0] for one in results), strict=True)]
+    return Rowset(results[0].names, results[0].types, [sums])
+
+
+def _count(result: Rowset) -> int:
+    """Add up the rows that a statement says it changed."""
+    return sum(int(value) for value in result.rows[0])

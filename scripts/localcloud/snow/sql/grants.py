@@ -1,0 +1,58 @@
+"""What a role may do. It may do everything, until a privilege is revoked from it.
+
+https://docs.snowflake.com/en/user-guide/security-access-control-privileges
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from .refusal import insufficient_privileges, no_warehouse
+
+if TYPE_CHECKING:
+    from .session import Session
+    from .statement import Statement
+
+_WRITES: dict[type[exp.Expr], str] = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
+
+
+@dataclass
+class Grants:
+    """The privileges that were revoked: of a role, on a table `DB.SCHEMA.TABLE` or on a schema `DB.SCHEMA`."""
+
+    _revoked: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def revoke(self, privilege: str, securable: str, role: str) -> None:
+        """Take a privilege such as SELECT or CREATE HYBRID TABLE away."""
+        self._revoked.add((privilege.upper(), securable.upper(), role.upper()))
+
+    def grant(self, privilege: str, securable: str, role: str) -> None:
+        """Give a privilege back."""
+        self._revoked.discard((privilege.upper(), securable.upper(), role.upper()))
+
+    def restore(self) -> None:
+        """Give every privilege back."""
+        self._revoked.clear()
+
+    def admit(self, session: Session, statement: Statement) -> None:
+        """Refuse what the session has no warehouse or its role no privilege for."""
+        read = [one for one in statement.sources() if one.db.upper() != "INFORMATION_SCHEMA"]
+        if session.warehouse is None and (read or statement.kind == "write" or statement.hybrid):
+            raise no_warehouse()
+        for table in read:
+            self._require("SELECT", "table", session.full_name(table), session.role)
+        if statement.target is None:
+            return
+        name = session.full_name(statement.target)
+        if statement.kind == "write":
+            self._require(_WRITES[type(statement.tree)], "table", name, session.role)
+        elif isinstance(statement.tree, exp.Create):
+            privilege = "CREATE HYBRID TABLE" if statement.hybrid else "CREATE TABLE"
+            self._require(privilege, "schema", name[:2], session.role)
+
+    def _require(self, privilege: str, kind: str, name: tuple[str, ...], role: str) -> None:
+        if (privilege, ".".join(name).upper(), role) in self._revoked:
+            raise insufficient_privileges(kind, name[-1])

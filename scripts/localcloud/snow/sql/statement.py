@@ -1,0 +1,165 @@
+"""One statement: what kind it is, which tables it reads and writes, and what its words for now and here mean."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from .refusal import syntax, unknown_object, unsupported
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+Kind = Literal["read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show"]
+Name = tuple[str, str, str]
+
+SHOWN = 60  # characters of a statement that a refusal repeats
+
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it does not know is refused here, in an answer
+
+_HYBRID = re.compile(
+    r"\A(?P<verb>\s*(?:CREATE(?:\s+OR\s+REPLACE)?|SHOW|DROP|DESC|DESCRIBE|ALTER))\s+HYBRID\b", re.IGNORECASE
+)
+_START = re.compile(r"\A\s*START\s+TRANSACTION\b", re.IGNORECASE)
+_CUT_TO = {"EPOCH": "SECOND", "EPOCH_SECOND": "SECOND", "EPOCH_MILLISECOND": "MILLISECOND"}
+_KINDS: dict[type[exp.Expr], Kind] = {
+    exp.Insert: "write", exp.Update: "write", exp.Delete: "write",
+    exp.Create: "definition", exp.Drop: "definition", exp.TruncateTable: "definition", exp.Alter: "definition",
+    exp.Transaction: "begin", exp.Commit: "commit", exp.Rollback: "rollback",
+    exp.Use: "use", exp.Show: "show", exp.Describe: "show",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`text` is the statement without the word HYBRID, which `hybrid` says was there; values are bound already."""
+
+    text: str
+    tree: exp.Expr
+    kind: Kind
+    hybrid: bool = False
+
+    @property
+    def target(self) -> exp.Table | None:
+        """The table that is written or defined."""
+        if self.kind not in ("write", "definition") or self.tree.args.get("kind", "TABLE") != "TABLE":
+            return None
+        named = self.tree.args.get("tables") or self.tree.args.get("this") or self.tree.expressions
+        this = named[0] if isinstance(named, list) else named
+        if isinstance(this, exp.Schema):
+            this = this.this
+        return this if isinstance(this, exp.Table) else None
+
+    def sources(self) -> list[exp.Table]:
+        """The tables that are read; names of common table expressions are none."""
+        if self.kind == "definition" and not isinstance(self.tree, exp.Create):
+            return []
+        local = {one.alias_or_name for one in self.tree.find_all(exp.CTE)}
+        return [one for one in self.tree.find_all(exp.Table) if one is not self.target and one.name not in local]
+
+
+def parse(sql: str) -> Statement:
+    """Read one statement of Snowflake's SQL, or refuse it."""
+    text = _START.sub("BEGIN", sql.strip().rstrip(";"))
+    found = _HYBRID.match(text)
+    if found is not None:
+        text = found["verb"] + text[found.end() :]
+    try:
+        trees = [one for one in sqlglot.parse(text, read="snowflake") if one is not None]
+    except SqlglotError as exc:
+        raise syntax(_plain(str(exc))) from exc
+    if len(trees) != 1:
+        raise syntax(f"{len(trees)} statements in one request; one is expected")
+    (tree,) = trees
+    return Statement(text, tree, _kind(tree), found is not None)
+
+
+def resolved(table: exp.Table, database: str | None, schema: str | None) -> Name:
+    """Give the three parts of a table's name, unquoted ones in upper case; refuse what the session cannot complete."""
+    parts = [_folded(part) for part in table.parts]
+    missing = [database, schema][: 3 - len(parts)]
+    if None in missing:
+        raise unknown_object(".".join(parts))
+    first, second, third = [*(part for part in missing if part is not None), *parts]
+    return first, second, third
+
+
+def settings(tree: exp.Expr) -> dict[str, str | None]:
+    """Give what ALTER SESSION sets, by name; None is to be unset."""
+    items = list(tree.find_all(exp.SetItem))
+    pairs = [one.this for one in items if isinstance(one.this, exp.EQ)]
+    return {one.this.name: one.expression.name or one.expression.sql() for one in pairs} | {
+        one.this.name: None for one in items if not isinstance(one.this, exp.EQ)
+    }
+
+
+def present(tree: exp.Expr, now: dt.datetime, here: Mapping[type[exp.Expr], str | None]) -> exp.Expr:
+    """Write the moment and the session's names as literals, so that a statement means the same when it is run again.
+
+    A column without a name is called by its text, as Snowflake does it, with paths written as GET_PATH.
+    """
+    if isinstance(tree, exp.Select):
+        tree = tree.copy()
+        tree.set("expressions", [_named(one) for one in tree.expressions])
+    return tree.transform(_cut).transform(lambda node: _literal(node, now, here))
+
+
+def _cut(node: exp.Expr) -> exp.Expr:
+    """Cut a time since 1970 off, which DuckDB rounds. https://docs.snowflake.com/en/sql-reference/functions/date_part."""
+    if not isinstance(node, exp.Extract) or node.this.name.upper() not in _CUT_TO:
+        return node
+    unit = exp.Literal.string(_CUT_TO[node.this.name.upper()])
+    whole = exp.func("DATE_TRUNC", unit, node.expression)
+    return exp.Extract(this=node.this, expression=whole)
+
+
+def _literal(node: exp.Expr, now: dt.datetime, here: Mapping[type[exp.Expr], str | None]) -> exp.Expr:
+    if isinstance(node, exp.CurrentTimestamp | exp.Localtimestamp):
+        local = isinstance(node, exp.Localtimestamp) or bool(node.args.get("sysdate"))
+        moment = now.replace(tzinfo=None) if local else now
+        kind = exp.DataType.Type.TIMESTAMPNTZ if local else exp.DataType.Type.TIMESTAMPLTZ
+        return exp.cast(exp.Literal.string(moment.isoformat(" ", "microseconds")), kind)
+    if isinstance(node, exp.CurrentDate):
+        return exp.cast(exp.Literal.string(now.date().isoformat()), exp.DataType.Type.DATE)
+    if type(node) in here:
+        name = here[type(node)]
+        return exp.Null() if name is None else exp.Literal.string(name)
+    return node
+
+
+def _named(one: exp.Expr) -> exp.Expr:
+    if isinstance(one, exp.Alias | exp.Column | exp.Star) or one.is_star:
+        return one
+    return exp.alias_(one, one.sql("snowflake").upper(), quoted=True)
+
+
+def _kind(tree: exp.Expr) -> Kind:
+    if isinstance(tree, exp.Alter) and tree.args.get("kind") == "SESSION":
+        return "session"
+    if isinstance(tree, exp.Merge):  # fakesnow makes several statements of it, over two databases
+        raise unsupported("MERGE")
+    if tree.args.get("locks"):  # fakesnow leaves it out without a word
+        raise unsupported("FOR UPDATE")
+    if isinstance(tree, exp.Query):
+        return "read"
+    kind = _KINDS.get(type(tree))
+    if kind is None:
+        raise unsupported(tree.sql("snowflake")[:SHOWN])
+    return kind
+
+
+def _folded(part: exp.Expr) -> str:
+    quoted = isinstance(part, exp.Identifier) and part.quoted
+    return part.name if quoted else part.name.upper()
+
+
+def _plain(message: str) -> str:
+    """Take the colours for a terminal out of sqlglot's message."""
+    return re.sub(r"\x1b\[\d*m", "", message)

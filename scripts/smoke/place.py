@@ -1,0 +1,84 @@
+"""Where the smoke test runs: against the cloud that the settings name, or against services on this machine."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from azure.eventhub import EventHubProducerClient
+
+from scripts.localcloud.cloud import CloudSettings, LocalCloud
+from scripts.smoke.failure import SmokeFailed
+from scripts.smoke.markers import Markers, Query
+from shared import config
+from shared.azure import EventHubClient, credential, sdk_options
+from shared.settings import EventHubSettings, Settings
+from shared.snow_sql import SqlSession
+
+LOCAL = CloudSettings(partitions=2, commit_delay_s=0.5)
+BRISK = {"EVENTHUB_LOAD_BALANCING_INTERVAL": "1", "EVENTHUB_OWNERSHIP_EXPIRATION": "10"}
+# Markers only: what the hub holds already is not read again. A group that has checkpoints goes on after them.
+FRESH = {"EVENTHUB_STARTING_POSITION": "@latest"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Services and the settings for them."""
+
+    name: str
+    settings: Settings
+    environment: Mapping[str, str] = field(repr=False)
+    partition_ids: tuple[str, ...]
+    producer: EventHubProducerClient
+    query: Query
+
+    def markers(self) -> Markers:
+        """Markers that nobody has sent before."""
+        target = self.settings.snowflake
+        return Markers(self.producer, self.query, f"{target.database}.{target.schema}.{target.table}")
+
+
+@contextmanager
+def here() -> Iterator[Place]:
+    """Services on this machine, gone at the end."""
+    with LocalCloud(LOCAL) as cloud:
+        settings = config.load_worker(cloud.environment)
+        with _place("local services", settings, cloud.environment | BRISK) as place:
+            yield place
+
+
+@contextmanager
+def in_cloud(env_file: Path | None) -> Iterator[Place]:
+    """The services that the environment and `.env` name, as `evsup start` reads them."""
+    loaded = config.load(env_file)
+    environment = FRESH | config.environment_for_worker(loaded)
+    with _place("the cloud", loaded.settings, environment) as place:
+        yield place
+
+
+def is_configured(env_file: Path | None) -> bool:
+    """Whether there are credentials of both clouds to go by."""
+    source = ("EVENTHUB_CONNECTION_STRING", "EVENTHUB_NAMESPACE")
+    has_source = any(config.load_one(name, env_file) for name in source)
+    return has_source and config.load_one("SNOWFLAKE_ACCOUNT", env_file) is not None
+
+
+@contextmanager
+def _place(name: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Place]:
+    with EventHubClient(settings.eventhub) as hub:
+        facts = hub.hub()
+    if len(facts.partition_ids) < 2:
+        raise SmokeFailed("Two consumers need an event hub of two partitions or more")
+    with _producer(settings.eventhub) as producer, closing(SqlSession(settings.snowflake)) as session:
+        yield Place(name, settings, environment, facts.partition_ids, producer, session.query)
+
+
+def _producer(settings: EventHubSettings) -> EventHubProducerClient:
+    options: dict[str, Any] = sdk_options(settings)
+    if settings.connection_string:
+        text = settings.connection_string.reveal()
+        return EventHubProducerClient.from_connection_string(text, eventhub_name=settings.name, **options)
+    assert settings.namespace
+    assert settings.name
+    return EventHubProducerClient(settings.namespace, settings.name, credential=credential(settings), **options)

@@ -1,0 +1,111 @@
+"""The steps: a round trip, two consumers beside each other, and a restart between two phases."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from scripts.demo.daemon import Evsup
+from scripts.smoke.failure import SmokeFailed
+from scripts.smoke.markers import Markers
+from scripts.smoke.place import Place
+
+MARKERS = 100
+SHARED_MARKERS = 80
+PHASE_MARKERS = 40
+LIMIT_S = 180.0  # opening a channel may take two minutes by itself
+POLL_S = 0.3
+
+Truth = TypeVar("Truth")
+
+
+class Smoke:
+    """All steps in one place; each returns what it saw, or raises `SmokeFailed`."""
+
+    def __init__(self, place: Place, directory: Path, limit_s: float = LIMIT_S) -> None:
+        self._place, self._directory, self._limit_s = place, directory, limit_s
+
+    def round_trip(self) -> str:
+        """Markers into every partition, and each in the table once."""
+        markers = self._place.markers()
+        with self._running("round-trip") as evsup:
+            self._until(evsup, lambda: len(_owned(evsup)) == len(self._place.partition_ids), "all partitions are read")
+            markers.send(MARKERS, self._place.partition_ids)
+            self._await(evsup, markers)
+            self._drain(evsup)
+        return str(markers.found())
+
+    def two_consumers(self) -> str:
+        """Two supervisors share the hub; markers into a partition of each, and each in the table once."""
+        markers = self._place.markers()
+        with self._running("first") as first, self._running("second") as second:
+            self._until(second, lambda: self._is_shared(first, second), "two consumers share the partitions")
+            ours, theirs = _owned(first)[0], _owned(second)[0]
+            markers.send(SHARED_MARKERS, sorted([ours, theirs]))
+            self._await(first, markers)
+            self._drain(second)
+            self._drain(first)
+        return f"{markers.found()}: partition {ours} by one, partition {theirs} by the other"
+
+    def resume(self) -> Iterator[str]:
+        """Phase A reads and stops; phase B begins after its checkpoints with what came in between."""
+        markers, partitions = self._place.markers(), self._place.partition_ids[:2]
+        for phase in ("A", "B"):
+            markers.send(PHASE_MARKERS, partitions)
+            with self._running(f"phase-{phase}") as evsup:
+                self._await(evsup, markers)
+                begun = {partition: opened.after for partition in partitions if (opened := evsup.opened(partition))}
+                self._drain(evsup)
+            yield f"phase {phase}: {markers.found()}; read after {begun}"
+
+    @contextmanager
+    def _running(self, name: str) -> Iterator[Evsup]:
+        directory = self._directory / name
+        directory.mkdir()
+        evsup = Evsup(self._place.environment, directory)
+        evsup.init()
+        evsup.start()
+        try:
+            yield evsup
+        finally:
+            evsup.kill()
+
+    def _is_shared(self, first: Evsup, second: Evsup) -> bool:
+        ours, theirs = _owned(first), _owned(second)
+        return bool(ours and theirs) and {*ours, *theirs} == {*self._place.partition_ids}
+
+    def _await(self, evsup: Evsup, markers: Markers) -> None:
+        """Wait until the table has each marker; one too many is a failure at once."""
+
+        def arrived() -> bool:
+            found = markers.found()
+            if found.rows > found.distinct:
+                raise SmokeFailed(f"{found}: a duplicate", evsup.last_lines())
+            return found.holds
+
+        self._until(evsup, arrived, f"{markers.sent.total()} markers are in the table")
+
+    def _until(self, evsup: Evsup, condition: Callable[[], Truth], what: str) -> Truth:
+        deadline_s = time.monotonic() + self._limit_s
+        while not (value := condition()):
+            if evsup.exit_code is not None:
+                raise SmokeFailed(f"evsup ended with {evsup.exit_code} before {what}", evsup.last_lines())
+            if time.monotonic() > deadline_s:
+                raise SmokeFailed(f"Not within {self._limit_s:.0f} s: {what}", evsup.last_lines())
+            time.sleep(POLL_S)
+        return value
+
+    def _drain(self, evsup: Evsup) -> None:
+        evsup.drain()
+        deadline_s = time.monotonic() + self._limit_s
+        while (code := evsup.exit_code) is None and time.monotonic() < deadline_s:
+            time.sleep(POLL_S)
+        if code != 0:
+            raise SmokeFailed(f"The drain ended with {code} and not with 0", evsup.last_lines())
+
+
+def _owned(evsup: Evsup) -> list[str]:
+    """Partitions that it reads."""
+    tree = evsup.status()
+    return [row.partition for row in tree.partitions if row.state == "running"] if tree else []

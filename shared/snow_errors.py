@@ -1,0 +1,101 @@
+"""What Snowflake and its connector say, in our words.
+
+Numbers of the service: https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api#error and
+its messages; numbers from 250001 are the connector's own (its errorcode.py). SQLSTATE classes are ANSI's.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, SnowflakeUnavailable
+from shared.secret import mask
+
+if TYPE_CHECKING:
+    from snowflake.connector import Error
+
+_KEY = "Check SNOWFLAKE_USER, SNOWFLAKE_ROLE and the key pair: DESC USER shows the key's RSA_PUBLIC_KEY_FP."
+_GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
+_NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
+_WAREHOUSE = "Set SNOWFLAKE_WAREHOUSE to a warehouse that the role may use."
+_REACH = "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between."
+_TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy)."
+
+# The session or its master token is over; the statement was refused before it was executed.
+SESSION_LOST = frozenset((390104, 390111, 390112, 390114, 390195))
+DUPLICATE_KEY = 200001
+_LOGIN = range(390100, 390500)  # of the authentication service
+_NO_WAREHOUSE = 606
+_STOPPED = frozenset((604, 630))  # a statement canceled, or past its timeout
+_ACCESS = 3001
+_ABSENT = frozenset((2003, 2043, 90105, 90106, 90109))
+_FORBIDDEN = re.compile(r"\b403\b|Verify the account name")
+_CERTIFICATE = re.compile(r"certificate.verify.failed|hostname .* doesn't match", re.IGNORECASE)
+_LOCK, _DEADLOCK = 625, "40001"
+# Row locks of hybrid tables: https://docs.snowflake.com/en/sql-reference/transactions#deadlocks
+_LOCKED = re.compile(r"deadlock|lock.{0,60}(time(d )?-?out|not yet been released)|waiters for this lock", re.IGNORECASE)
+
+
+class DuplicateKey(Bug):
+    """A row with this primary key is there already; the statement changed nothing."""
+
+
+class RowLocked(SnowflakeUnavailable):
+    """Somebody else held the row's lock for too long, or a deadlock was broken; the statement changed nothing."""
+
+
+class DoesNotExist(ConfigurationError):
+    """An object that a statement names is not there, or the role may not see it: Snowflake does not say which."""
+
+
+class Unsupported(ConfigurationError):
+    """A feature that this account, or its region, does not have."""
+
+
+@contextmanager
+def in_our_words(address: str) -> Iterator[None]:
+    """Translate what the connector raises in the block."""
+    from snowflake.connector import Error
+
+    try:
+        yield
+    except Error as error:
+        raise of(error, address) from None  # its own text is not masked
+
+
+def of(error: "Error", address: str) -> EvsupError:
+    """The reason why there is no session, or why a statement failed."""
+    number, what, why = error.errno or -1, f"Snowflake at {address} failed", _why(error)
+    if number == DUPLICATE_KEY:
+        return DuplicateKey(what, why)
+    if number == _LOCK or error.sqlstate == _DEADLOCK or _LOCKED.search(why):
+        return RowLocked(what, why)
+    if _CERTIFICATE.search(why):
+        return ConfigurationError(what, why, _TRUST)
+    if number in SESSION_LOST:  # of a new session, too
+        return SnowflakeUnavailable(what, why)
+    if number in _LOGIN:
+        return NotPermitted(what, why, _KEY)
+    if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
+        kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable
+        return kind(what, why, _REACH)
+    return _of_statement(number, error.sqlstate or "", what, why)
+
+
+def _of_statement(number: int, state: str, what: str, why: str) -> EvsupError:
+    if number == _ACCESS or state == "42501":
+        return NotPermitted(what, why, _GRANT)
+    if number == _NO_WAREHOUSE:
+        return ConfigurationError(what, why, _WAREHOUSE)
+    if number in _ABSENT:
+        return DoesNotExist(what, why, _NAME)
+    if state.startswith("0A"):
+        return Unsupported(what, why, "Use an account and a region that have this feature.")
+    if number in _STOPPED or state[:2] not in {"22", "23", "42"}:
+        return SnowflakeUnavailable(what, why)
+    return Bug(what, why)
+
+
+def _why(error: "Error") -> str:
+    return mask(" ".join(str(error.msg).split()))

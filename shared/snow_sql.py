@@ -1,0 +1,146 @@
+"""SQL in Snowflake, through the vendor's connector: one session, one statement at a time.
+
+Importing the connector takes a second and 60 MB and starts a thread, so it is imported by the first statement and never
+by a process that runs none. https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from shared import private_key, snow_errors
+from shared.ca_bundle import trust
+from shared.errors import SnowflakeUnavailable
+from shared.rules.files import text_of
+from shared.settings import SnowflakeSettings
+from shared.snowflake import address
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
+
+Row = dict[str, Any]
+Parameter = str | int | bool
+
+CALL_S = 10  # a statement; a command that reads a whole table gives it more
+LOGIN_S = 20
+LONGEST_SILENCE_S = 60  # of a socket; a statement that runs longer is asked after every 45 s
+
+# Telemetry would hold a process that ends while Snowflake is away. The rest is announced to nobody.
+_SESSION: dict[str, Parameter] = {"QUERY_TAG": "evsup", "TIMEZONE": "UTC", "CLIENT_TELEMETRY_ENABLED": False}
+
+
+class SqlSession:
+    """Logs in with the key pair at the first statement; safe to call from several threads, not across a fork.
+
+    Statements have `?` for each value, bound by the server. Raises what `shared.snow_errors` makes of the connector's
+    errors. After `SnowflakeUnavailable` it is unknown whether the statement was executed, unless it is `RowLocked`.
+    """
+
+    def __init__(
+        self,
+        settings: SnowflakeSettings,
+        *,
+        database: str | None = None,
+        schema: str | None = None,
+        parameters: Mapping[str, Parameter] | None = None,
+        call_s: int = CALL_S,
+    ) -> None:
+        self._settings = settings
+        self._database, self._schema = database or settings.database, schema or settings.schema
+        self._parameters = {**_SESSION, "STATEMENT_TIMEOUT_IN_SECONDS": call_s, **(parameters or {})}
+        self._call_s = call_s
+        host, port = address(settings)
+        self.address = f"{host}:{port}/{self._database}.{self._schema}"
+        self._lock = threading.Lock()
+        self._connection: SnowflakeConnection | None = None
+        self._closed = False
+
+    def query(self, statement: str, *values: object) -> list[Row]:
+        """The rows of a SELECT or SHOW, by their columns' names in small letters."""
+        with self._executed(statement, values) as cursor:
+            names = [column.name.lower() for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def change(self, statement: str, *values: object) -> int:
+        """Run a statement that changes something; how many rows it changed, if it changes rows."""
+        with self._executed(statement, values) as cursor:
+            return cursor.rowcount or 0
+
+    def close(self) -> None:
+        """End the session. Further statements raise SnowflakeUnavailable."""
+        with self._lock:
+            self._closed = True
+            self._leave()
+
+    @contextmanager
+    def _executed(self, statement: str, values: tuple[object, ...]) -> "Iterator[SnowflakeCursor]":
+        with self._lock, snow_errors.in_our_words(self.address), closing(self._execute(statement, values)) as cursor:
+            yield cursor
+
+    def _execute(self, statement: str, values: tuple[object, ...]) -> "SnowflakeCursor":
+        from snowflake.connector import Error
+
+        try:
+            return _run(self._connected(), statement, values)
+        except Error as error:
+            if error.errno not in snow_errors.SESSION_LOST:
+                raise
+            self._leave()  # the session was refused, so the statement was not executed
+            return _run(self._connected(), statement, values)
+
+    def _connected(self) -> "SnowflakeConnection":
+        if self._closed:
+            raise SnowflakeUnavailable(f"The session with {self.address} was closed")
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> "SnowflakeConnection":
+        from snowflake.connector import connect
+
+        settings = self._settings
+        if settings.ca_file:
+            trust(settings.ca_file)
+        host, port = address(settings)
+        return connect(
+            account=settings.account,
+            host=host,
+            port=port,
+            user=settings.user,
+            private_key=_key(settings),
+            role=settings.role,
+            warehouse=settings.warehouse,
+            database=self._database,
+            schema=self._schema,
+            application="evsup",
+            paramstyle="qmark",
+            autocommit=True,
+            session_parameters=self._parameters,
+            client_session_keep_alive=True,
+            login_timeout=LOGIN_S,
+            network_timeout=self._call_s,
+            socket_timeout=min(self._call_s, LONGEST_SILENCE_S),
+            platform_detection_timeout_seconds=0.0,  # else it asks the metadata services of three clouds
+            log_imported_packages_in_telemetry=False,
+        )
+
+    def _leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close(retry=False)
+
+
+def _run(connection: "SnowflakeConnection", statement: str, values: tuple[object, ...]) -> "SnowflakeCursor":
+    cursor = connection.cursor()
+    cursor.execute(statement, values or None)
+    return cursor
+
+
+def _key(settings: SnowflakeSettings) -> bytes:
+    """As DER: the connector's own reading of files and passphrases differs between its versions."""
+    file = settings.private_key_file
+    text = settings.private_key.reveal() if settings.private_key else text_of(file or "", private_key.MOST_BYTES)
+    passphrase = settings.private_key_passphrase
+    return private_key.der(text, passphrase.reveal() if passphrase else None)

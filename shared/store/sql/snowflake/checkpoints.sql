@@ -1,0 +1,10 @@
+-- The checkpoint rows of the group; of one partition when `partition_id` is not null.
+SELECT
+    partition_id, sequence_number, "OFFSET", epoch, rows_error_count,
+    DATE_PART(EPOCH_MICROSECOND, hub_created_at)::FLOAT / 1000000 AS hub_created_at_s,
+    DATE_PART(EPOCH_MICROSECOND, updated_at)::FLOAT / 1000000 AS updated_at_s,
+    channel_generation, opened_generation
+FROM evsup_checkpoint
+WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
+    AND consumer_group = :consumer_group AND partition_id = COALESCE(:partition_id, partition_id)
+ORDER BY partition_id

@@ -1,0 +1,18 @@
+-- How far a partition has come: everything up to sequence_number is durable. It is null when the partition has been
+-- claimed and nothing was checkpointed yet. channel_generation says which channel of the partition is written to, and
+-- opened_generation which one a worker has opened last: the older one, until a worker has begun the newer.
+CREATE HYBRID TABLE IF NOT EXISTS evsup_checkpoint (
+    fully_qualified_namespace VARCHAR(256) NOT NULL,
+    eventhub_name VARCHAR(256) NOT NULL,
+    consumer_group VARCHAR(256) NOT NULL,
+    partition_id VARCHAR(64) NOT NULL,
+    sequence_number NUMBER(38, 0),
+    "OFFSET" VARCHAR,
+    epoch NUMBER(38, 0) NOT NULL,
+    rows_error_count NUMBER(38, 0) NOT NULL,
+    hub_created_at TIMESTAMP_NTZ,
+    updated_at TIMESTAMP_NTZ NOT NULL,
+    channel_generation NUMBER(38, 0) DEFAULT 0 NOT NULL,
+    opened_generation NUMBER(38, 0) DEFAULT 0 NOT NULL,
+    PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
+)

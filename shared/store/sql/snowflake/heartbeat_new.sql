@@ -1,0 +1,5 @@
+INSERT INTO evsup_supervisor (
+    fully_qualified_namespace, eventhub_name, consumer_group, owner_id, host, pid, capacity, version, last_seen
+)
+SELECT
+    :fully_qualified_namespace, :eventhub_name, :consumer_group, :owner_id, :host, :pid, :capacity, :version, SYSDATE()

@@ -1,0 +1,15 @@
+-- Write a checkpoint under its epoch. Changes no row when a newer epoch or another channel generation is stored, or when
+-- the position would move back. The generation is never changed here, and that of the channel last opened only up.
+UPDATE evsup_checkpoint SET
+    sequence_number = :sequence_number,
+    "OFFSET" = :offset,
+    epoch = :epoch,
+    rows_error_count = :rows_error_count,
+    hub_created_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:hub_created_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6),
+    updated_at = SYSDATE(),
+    opened_generation = GREATEST(opened_generation, :opened_generation)
+WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
+    AND consumer_group = :consumer_group AND partition_id = :partition_id
+    AND epoch <= :epoch
+    AND channel_generation = :channel_generation
+    AND (sequence_number IS NULL OR sequence_number <= :sequence_number)

@@ -1,0 +1,117 @@
+"""A person at work on checkpoints: who it is, what he sees, and the term under which he changes anything."""
+
+import getpass
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared import config
+from shared.azure import EventHubClient, PartitionFacts, consumer_group
+from shared.errors import DataRefused, PartitionHeld, UsageError
+from shared.settings import Settings
+from shared.store.base import ControlStore
+from shared.store.open import open_store
+from shared.store.types import Checkpoint, Ownership, Term
+from supervisor.moves import Move
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The settings, the control store and the hub, for the length of a command."""
+
+    settings: Settings
+    store: ControlStore
+    hub: EventHubClient
+
+    def partitions(self, wanted: Sequence[str] = ()) -> dict[str, PartitionFacts]:
+        """What the hub says of the partitions wanted, or of all. Raises UsageError for one that it does not have."""
+        ids = self.hub.hub().partition_ids
+        for partition_id in wanted:
+            if partition_id not in ids:
+                raise UsageError(f"The hub has no partition {partition_id}", f"its partitions are {', '.join(ids)}")
+        return {partition_id: self.hub.partition(partition_id) for partition_id in wanted or ids}
+
+    def checkpoint(self, partition_id: str) -> Checkpoint:
+        """The stored one; one without a position when there is none."""
+        return self.store.load_checkpoint(partition_id) or Checkpoint(partition_id, None, None, 0)
+
+    def owners(self) -> dict[str, str]:
+        """Who holds a partition by a live lease."""
+        return {row.partition_id: row.owner_id for row in self.store.ownerships() if self._is_live(row)}
+
+    def _is_live(self, row: Ownership) -> bool:
+        return bool(row.owner_id) and row.age_s <= self.store.ownership_expiration_s
+
+
+@contextmanager
+def site(env_file: Path | None, **overrides: str | None) -> Iterator[Site]:
+    """Open what a command works on. `overrides` are settings by variable. Raises what they raise."""
+    settings = config.load(env_file, overrides=overrides).settings
+    group, expiration_s = consumer_group(settings.eventhub), settings.eventhub.ownership_expiration
+    with closing(open_store(settings.control, group, expiration_s)) as store, EventHubClient(settings.eventhub) as hub:
+        store.check()
+        yield Site(settings, store, hub)
+
+
+def default_actor() -> str:
+    """`user@host`, for the audit."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+@contextmanager
+def holding(store: ControlStore, partition_ids: Sequence[str], actor: str) -> Iterator[dict[str, Term]]:
+    """Claim partitions, all or none, and release them at the end. Raises PartitionHeld when one has a live owner.
+
+    The claims raise the epochs, so nothing that an earlier owner still writes is taken.
+    """
+    owner_id = f"{actor}-{secrets.token_hex(4)}"
+    terms: dict[str, Term] = {}
+    try:
+        for partition_id in partition_ids:
+            term = store.claim(partition_id, owner_id, store.ownership_expiration_s)
+            if term is None:
+                raise _held(store, partition_id)
+            terms[partition_id] = term
+        yield terms
+    finally:
+        for term in terms.values():
+            store.release(term)
+
+
+def carry_out(site: Site, moves: Sequence[Move], actor: str, action: str) -> None:
+    """Write the positions of `moves`, each with its audit row. Raises when one of them has changed since the plan."""
+    with holding(site.store, [move.before.partition_id for move in moves], actor) as terms:
+        for move in moves:
+            _refuse_changed(move.before, site.checkpoint(move.before.partition_id))
+        for move in moves:
+            epoch = terms[move.before.partition_id].epoch
+            site.store.move_checkpoint(move.checkpoint(epoch), actor, action)
+
+
+def _refuse_changed(planned: Checkpoint, now: Checkpoint) -> None:
+    def told(row: Checkpoint) -> tuple[int | None, int]:
+        return row.sequence_number, row.channel_generation
+
+    if told(planned) != told(now):
+        raise DataRefused(
+            f"The checkpoint of partition {planned.partition_id} has changed since the plan was made",
+            f"it was at {planned.sequence_number} and is at {now.sequence_number}",
+            "Look at the new plan: run the command again without --yes.",
+        )
+
+
+def _held(store: ControlStore, partition_id: str) -> PartitionHeld:
+    owner = next((row for row in store.ownerships() if row.partition_id == partition_id), None)
+    return PartitionHeld(
+        f"Partition {partition_id} has a live owner",
+        f"{owner.owner_id} renewed its lease {owner.age_s:.0f} s ago" if owner else "somebody claimed it just now",
+        "Stop the supervisors of the group with SIGTERM (`evsup status --all` shows them), then run this again.",
+    )

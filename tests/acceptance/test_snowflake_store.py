@@ -1,0 +1,69 @@
+"""The whole tree on control tables in Snowflake."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.localcloud.cloud import CloudSettings
+from tests.acceptance.evsup import GRACE_S, Pipeline, eventually, marked, pipeline_of
+
+# The group has no $ in its name: the SQL dialect behind the local service takes $Default in a text for a variable.
+CLOUD = CloudSettings(partitions=2, store="snowflake", commit_delay_s=0.3, consumer_group="evsup")
+
+
+@pytest.fixture
+def pipeline() -> Iterator[Pipeline]:
+    with pipeline_of(cloud=CLOUD) as made:
+        yield made
+
+
+def test_every_event_is_in_the_table_once_over_start_restart_handover_and_kill(pipeline: Pipeline) -> None:
+    assert pipeline.run("init").returncode == 0
+    pipeline.publish(500)
+    first = pipeline.start()
+    first.await_running(2)
+    pipeline.await_all()
+    assert first.stop() == 0
+    pipeline.publish(300)
+    again = pipeline.start(EVENTHUB_OWNERSHIP_EXPIRATION="6", EVENTHUB_LOAD_BALANCING_INTERVAL="1")
+    assert {row.epoch for row in again.await_running(2).values()} == {2}
+    other = pipeline.start(
+        EVSUP_STATE_DIR=str(pipeline.cloud.directory / "other"),
+        EVENTHUB_OWNERSHIP_EXPIRATION="6",
+        EVENTHUB_LOAD_BALANCING_INTERVAL="1",
+    )
+    (taken,) = other.await_running(1).values()
+    assert taken.epoch == 3
+    pipeline.publish(300)
+    pipeline.await_all()
+    again.send(signal.SIGKILL)
+    again.wait()
+    eventually(lambda: not marked(again.marker), "no orphan", GRACE_S)
+    other.await_running(2)
+    pipeline.publish(100)
+    pipeline.await_all()
+    assert other.stop() == 0
+    pipeline.prove()
+
+
+def test_a_start_without_tables_says_which_command_makes_them(pipeline: Pipeline) -> None:
+    start = pipeline.run("start")
+    assert start.returncode == 78
+    assert "evsup init" in start.stderr
+
+
+def test_the_diagnostic_moves_events_of_one_consumer_and_says_at_every_start_what_it_is(pipeline: Pipeline) -> None:
+    pipeline.environment["CONTROL_OWNERSHIP_MODE"] = "local_single_consumer_smoke"
+    assert pipeline.run("init").returncode == 0
+    for epoch in (1, 2):
+        pipeline.publish(200)
+        evsup = pipeline.start()
+        assert {row.epoch for row in evsup.await_running(2).values()} == {epoch}
+        pipeline.await_all()
+        assert evsup.stop() == 0
+        assert "is a diagnostic: ownership is in memory" in evsup.stderr
+    durable = pipeline.run("start", CONTROL_OWNERSHIP_MODE="durable")
+    assert durable.returncode == 78
+    assert "evsup_checkpoint is a standard table" in durable.stderr
+    pipeline.prove()
