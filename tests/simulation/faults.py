@@ -1,0 +1,139 @@
+"""What goes wrong: each fault strikes somewhere, and most of them pass."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.simulation.process import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+    from tests.simulation.site import Site
+    from tests.simulation.supervisor import Supervisor
+    from tests.simulation.worker import WorkerProcess
+
+LASTS_S = 20.0
+SLOW_S = 5.0
+
+
+def freeze_tree(at: "Simulation") -> None:
+    """SIGSTOP to a whole process group, SIGCONT after a while."""
+    if supervisor := _supervisor(at):
+        _freeze(at, supervisor, *supervisor.workers)
+
+
+def freeze_supervisor(at: "Simulation") -> None:
+    """SIGSTOP to a supervisor alone."""
+    if supervisor := _supervisor(at):
+        _freeze(at, supervisor)
+
+
+def freeze_worker(at: "Simulation") -> None:
+    """SIGSTOP to one worker."""
+    if worker := _worker(at):
+        _freeze(at, worker)
+
+
+def stick_worker(at: "Simulation") -> None:
+    """A worker's loop is in a call that does not return; its other threads run."""
+    if worker := _worker(at):
+        at.world.note("stuck", worker=worker.name)
+        worker.stuck_until_s = at.world.now_s + _lasts_s(at)
+
+
+def kill_worker(at: "Simulation") -> None:
+    """SIGKILL to one worker."""
+    if worker := _worker(at):
+        worker.kill()
+
+
+def kill_supervisor(at: "Simulation") -> None:
+    """SIGKILL to a supervisor."""
+    if supervisor := _supervisor(at):
+        supervisor.kill()
+
+
+def terminate_supervisor(at: "Simulation") -> None:
+    """SIGTERM to a supervisor, which is started again."""
+    if supervisor := _supervisor(at):
+        at.world.note("terminated", supervisor=supervisor.name)
+        supervisor.terminate()
+
+
+def lose_requests(at: "Simulation") -> None:
+    """The control store cannot be reached from one host."""
+    site, until_s = _site(at), at.world.now_s + _lasts_s(at)
+    at.world.note("store_away", until_s=until_s)
+    site.network.away_until_s = until_s
+
+
+def lose_answers(at: "Simulation") -> None:
+    """The control store obeys one host, and its answers are lost after COMMIT."""
+    site, until_s = _site(at), at.world.now_s + _lasts_s(at)
+    at.world.note("store_forgetful", until_s=until_s)
+    site.network.forgetful_until_s = until_s
+
+
+def slow_down(at: "Simulation") -> None:
+    """The control store is slow for one host."""
+    site, until_s = _site(at), at.world.now_s + _lasts_s(at)
+    at.world.note("store_slow", until_s=until_s)
+    site.network.slow_until_s, site.network.slow_s = until_s, at.world.rng.uniform(0.1, SLOW_S)
+
+
+def stall_commits(at: "Simulation") -> None:
+    """Snowflake commits nothing of one partition for a while."""
+    channel = at.world.rng.choice(list(at.invariants.channels.values()))
+    channel.stalled_until_s = at.world.now_s + _lasts_s(at)
+
+
+def break_link(at: "Simulation") -> None:
+    """The connection of one reader ends, and it reads some events again."""
+    at.world.rng.choice(list(at.partitions.values())).break_link()
+
+
+FAULTS: tuple[Callable[["Simulation"], None], ...] = (
+    freeze_tree,
+    freeze_tree,
+    freeze_supervisor,
+    freeze_worker,
+    stick_worker,
+    kill_worker,
+    kill_supervisor,
+    terminate_supervisor,
+    lose_requests,
+    lose_answers,
+    slow_down,
+    stall_commits,
+    break_link,
+)
+
+
+def _freeze(at: "Simulation", *processes: Process) -> None:
+    lasts_s = _lasts_s(at)
+    at.world.note("frozen", processes=[process.name for process in processes], lasts_s=round(lasts_s, 3))
+    for process in processes:
+        process.freeze()
+    at.world.after(lasts_s, lambda: _thaw(at, processes))
+
+
+def _thaw(at: "Simulation", processes: tuple[Process, ...]) -> None:
+    at.world.note("continued", processes=[process.name for process in processes])
+    for process in processes:
+        process.thaw()
+
+
+def _lasts_s(at: "Simulation") -> float:
+    return at.world.rng.uniform(0.5, LASTS_S)
+
+
+def _site(at: "Simulation") -> "Site":
+    return at.world.rng.choice(at.sites)
+
+
+def _supervisor(at: "Simulation") -> "Supervisor | None":
+    living = [supervisor for supervisor in at.supervisors.values() if supervisor.lives]
+    return at.world.rng.choice(living) if living else None
+
+
+def _worker(at: "Simulation") -> "WorkerProcess | None":
+    return at.world.rng.choice(at.invariants.workers) if at.invariants.workers else None

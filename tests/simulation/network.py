@@ -1,0 +1,46 @@
+"""Between a host and a service: how long requests and answers take, and which of them arrive."""
+
+from dataclasses import dataclass
+from random import Random
+
+from tests.simulation.world import World
+
+FAST_S = 0.02
+TIMEOUT_S = 4.0  # a call that is not answered fails after this
+
+
+@dataclass(slots=True)
+class Network:
+    """The way from one host to the control store. The moments say until when it is bad, and how."""
+
+    world: World
+    away_until_s: float = 0.0
+    """Requests do not arrive."""
+    forgetful_until_s: float = 0.0
+    """Requests arrive and are obeyed; their answers are lost."""
+    slow_until_s: float = 0.0
+    slow_s: float = 0.0
+
+    @property
+    def carries_requests(self) -> bool:
+        """Whether a request that is sent now arrives."""
+        return self.world.now_s >= self.away_until_s
+
+    @property
+    def carries_answers(self) -> bool:
+        """Whether an answer that is sent now arrives."""
+        return self.world.now_s >= self.forgetful_until_s
+
+    def heal(self) -> None:
+        """It is good from now on."""
+        self.away_until_s = self.forgetful_until_s = self.slow_until_s = 0.0
+
+    def delay_s(self) -> float:
+        """How long the next request or answer takes."""
+        most_s = self.slow_s if self.world.now_s < self.slow_until_s else FAST_S
+        return skewed(self.world.rng, most_s)
+
+
+def skewed(rng: Random, most_s: float) -> float:
+    """Mostly short, now and then nearly the most."""
+    return most_s * rng.random() ** 4
