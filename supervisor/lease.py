@@ -162,7 +162,7 @@ class LeaseKeeper:
             return
         trusted_until_s = self._clock() + self._window_s
         renewed = tuple(self._store.renew(tuple(self._held)))
-        for term in self._held.keys() - set(renewed):
+        for term in [term for term in self._held if term not in renewed]:
             self._forget(term)
             self._tell(Lost(term))
         self._held.update(dict.fromkeys(renewed, trusted_until_s))

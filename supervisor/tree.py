@@ -134,7 +134,7 @@ class Tree:
                 child.drain(Deadline.after(self._hand_over_timeout_s, now_s))
 
     def _start(self, term: Term, trusted_until_s: float, now_s: float) -> None:
-        if self._stopping:
+        if self._stopping or term.partition_id in self._children:  # the worker of a lost term has not gone yet
             self._keeper.release(term)
             return
         child = Child(term, trusted_until_s, now_s)

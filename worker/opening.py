@@ -6,7 +6,7 @@ from shared.azure import EventHubClient, PartitionFacts
 from shared.log import get_logger
 from shared.settings import Settings
 from shared.store.base import ControlStore
-from shared.store.types import Checkpoint, Term
+from shared.store.types import PINNED, Checkpoint, Term
 from worker import resume
 from worker.progress import Progress, rejected
 from worker.resume import Resume
@@ -46,23 +46,29 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         if progress.rows_error_count > (stored.rows_error_count if stored else 0):
             raise rejected(progress, stored.rows_error_count if stored else 0)
         decided = resume.decide(term.partition_id, progress.token, stored, partition, settings.eventhub.on_gap)
+        checkpoint = _baseline(term, stored, progress, partition)
         if decided.after is None and settings.eventhub.starting_position == LATEST and partition.last >= 0:
-            decided, progress = _pinned(channel, partition)
+            decided, checkpoint = _pinned(checkpoint, partition, store)
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
-    return Opening(decided, progress, _baseline(term, stored, progress, partition))
+    return Opening(decided, progress, checkpoint)
 
 
-def _pinned(channel: Channel, partition: PartitionFacts) -> tuple[Resume, Progress]:
-    """Make `@latest` a number, and the channel's token: if we ended before the first commit, `@latest` would by then be
-    another event, and what came in between would be skipped.
+def _pinned(checkpoint: Checkpoint, partition: PartitionFacts, store: ControlStore) -> tuple[Resume, Checkpoint]:
+    """Make `@latest` a number for good: if we ended before the first commit, `@latest` would by then be another event,
+    and what came in between would be skipped.
+
+    It goes into the checkpoint row, whose epoch fences it. Set as the channel's token it would set back the token of
+    the next owner, when this process was stopped past its lease just before.
     """
-    return Resume(partition.last, f"a fresh partition, from its end on ({LATEST})"), channel.open(partition.last)
+    pinned = replace(checkpoint, sequence_number=partition.last, offset=PINNED)
+    store.save_checkpoint(pinned)
+    return Resume(partition.last, f"a fresh partition, from its end on ({LATEST})"), pinned
 
 
 def _baseline(term: Term, stored: Checkpoint | None, progress: Progress, partition: PartitionFacts) -> Checkpoint:
     checkpoint = stored or Checkpoint(term.partition_id, None, None, term.epoch)
-    if progress.token != checkpoint.sequence_number:
+    if progress.token not in (None, checkpoint.sequence_number):
         # The offset belongs to another event than the token; on an idle partition nothing comes soon to replace it.
         checkpoint = replace(checkpoint, offset=partition.last_offset if progress.token == partition.last else None)
     return replace(

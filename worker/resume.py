@@ -11,6 +11,7 @@ events: it is refused, with what a person can do.
 | C > K | K | go from C + 1: the checkpoint was behind, as it is after every crash |
 | C < K | K | refuse: rows that were committed are not in this channel any more |
 | none | K | refuse: the channel was dropped, or expired after 30 idle days |
+| none | K, pinned | go from K + 1: `@latest` was K at the first start, and nothing is committed yet |
 | none | none | a fresh partition: `EVENTHUB_STARTING_POSITION` |
 | beyond the partition's last event, or another birth of the hub | | refuse: the hub was recreated or failed over |
 | older than the oldest retained event | | refuse or warn (`EVENTHUB_ON_GAP`): events are lost already |
@@ -23,7 +24,7 @@ from typing import Literal
 
 from shared.azure import PartitionFacts
 from shared.errors import ResumeRefused
-from shared.store.types import Checkpoint
+from shared.store.types import PINNED, Checkpoint
 
 BIRTH_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp
 
@@ -47,7 +48,7 @@ def decide(
 ) -> Resume:
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the channel returned."""
     _refuse_another_hub(partition_id, checkpoint, partition)
-    position, reason = _position(partition_id, token, checkpoint.sequence_number if checkpoint else None)
+    position, reason = _position(partition_id, token, checkpoint)
     if position is None:
         return Resume(None, reason)
     _refuse_beyond_end(partition_id, position, partition)
@@ -64,10 +65,12 @@ def decide(
     return Resume(position + lost, f"{reason}; {story}", lost)
 
 
-def _position(partition_id: str, token: int | None, checkpoint: int | None) -> tuple[int | None, str]:
-    match token, checkpoint:
+def _position(partition_id: str, token: int | None, checkpoint: Checkpoint | None) -> tuple[int | None, str]:
+    match token, checkpoint.sequence_number if checkpoint else None:
         case None, None:
             return None, "neither token nor checkpoint: a fresh partition"
+        case None, int(k) if checkpoint and checkpoint.offset == PINNED:
+            return k, f"nothing is committed yet, and {PINNED} was event {k} at the first start"
         case None, int(k):
             raise ResumeRefused(
                 f"Partition {partition_id}: the checkpoint is at {k}, but the channel has no token",

@@ -11,7 +11,7 @@ from typing import Any
 from azure.eventhub import CheckpointStore
 
 from shared.errors import ConfigurationError, OwnershipLost
-from shared.store.types import Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
+from shared.store.types import PINNED, Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
 
 
 def new_etag() -> str:
@@ -193,7 +193,7 @@ class ControlStore(CheckpointStore):
         }
 
     def _as_sdk_checkpoint(self, stored: Checkpoint) -> dict[str, Any]:
-        if not stored.offset:
+        if stored.offset in (None, "", PINNED):
             raise ConfigurationError(
                 f"The Azure SDK cannot start from the checkpoint of partition {stored.partition_id}",
                 f"it has sequence number {stored.sequence_number} and no offset",

@@ -23,7 +23,7 @@ class RelationalStore(ControlStore):
 
     def __init__(self, database: Database, group: ConsumerGroup, ownership_expiration_s: float) -> None:
         super().__init__(group, ownership_expiration_s)
-        self._database = database
+        self._database, self._key = database, asdict(group)
         self._unanswered: dict[tuple[str, str], str] = {}
         """Etags of claims that got no answer, by partition and owner: the next try carries the same one."""
 
@@ -118,7 +118,7 @@ class RelationalStore(ControlStore):
             return self._in_group(transaction)(query, **values)
 
     def _in_group(self, run: Run) -> Run:
-        return partial(run, **asdict(self.group))
+        return partial(run, **self._key)
 
 
 def _checkpoint(row: Row) -> Checkpoint:

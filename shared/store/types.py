@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+PINNED = "@latest"
+"""Stands for the offset of a checkpoint that says where a fresh partition begins, and that nothing is durable yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConsumerGroup:
@@ -46,7 +49,7 @@ class Checkpoint:
     """None: the partition has been claimed, but nothing was ever checkpointed."""
     offset: str | None
     """Opaque, never parsed: with geo-replication it is not a number
-    (https://learn.microsoft.com/azure/event-hubs/geo-replication)."""
+    (https://learn.microsoft.com/azure/event-hubs/geo-replication). Or `PINNED`."""
     epoch: int
     """The writer's; a row with a newer one refuses the write."""
     rows_error_count: int = 0

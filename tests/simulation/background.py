@@ -1,8 +1,11 @@
 """Stand for `worker.background.Background`: a blocking call whose result comes when the world says so."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from contextlib import suppress
+from typing import Generic, NoReturn, TypeVar, cast
 
+from shared.errors import EvsupError, StoreUnavailable
+from tests.simulation.network import TIMEOUT_S
 from tests.simulation.process import Process
 
 T = TypeVar("T")
@@ -68,9 +71,23 @@ class Exchange(Background[T]):
         self.process.after(self._delay_s(), lambda: self._send(call))
 
     def _send(self, call: Callable[[], T]) -> None:
-        """The request arrives whatever becomes of its sender."""
-        self.process.world.after(self._delay_s(), lambda: self._arrive(call))
+        """The request arrives whatever becomes of its sender, also after the sender gave it up."""
+        delay_s = self._delay_s()
+        if delay_s > TIMEOUT_S:
+            self.process.after(TIMEOUT_S, lambda: self.finish(_give_up))
+            self.process.world.after(delay_s, lambda: _arrive_late(call))
+        else:
+            self.process.world.after(delay_s, lambda: self._arrive(call))
 
     def _arrive(self, call: Callable[[], T]) -> None:
         self.run(call)
         self.process.after(self._delay_s(), self.done)
+
+
+def _give_up() -> NoReturn:
+    raise StoreUnavailable("The control store does not answer")
+
+
+def _arrive_late(call: Callable[[], object]) -> None:
+    with suppress(EvsupError):  # nobody waits for the answer
+        call()

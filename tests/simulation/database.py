@@ -23,7 +23,7 @@ CREATE TRIGGER audit_owner AFTER UPDATE ON evsup_ownership BEGIN
     SELECT owner_changed(NEW.partition_id, OLD.epoch, NEW.epoch, NEW.owner_id);
 END;
 CREATE TRIGGER audit_checkpoint AFTER UPDATE ON evsup_checkpoint BEGIN
-    SELECT checkpointed(NEW.partition_id, OLD.epoch, OLD.sequence_number, NEW.epoch, NEW.sequence_number);
+    SELECT checkpointed(NEW.partition_id, OLD.epoch, OLD.sequence_number, NEW.epoch, NEW.sequence_number, NEW.offset);
 END;
 """
 
@@ -39,7 +39,7 @@ class Memory(SqliteDatabase):
             connection.create_function(name, arguments, function)
         connection.create_function("now", 0, lambda: world.now_s)
         connection.create_function("owner_changed", 4, invariants.owner_changed)
-        connection.create_function("checkpointed", 5, invariants.checkpointed)
+        connection.create_function("checkpointed", 6, invariants.checkpointed)
         self._connection = connection
 
     def audit(self) -> None:

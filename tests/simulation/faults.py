@@ -1,7 +1,7 @@
 """What goes wrong: each fault strikes somewhere, and most of them pass."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tests.simulation.process import Process
 
@@ -12,13 +12,22 @@ if TYPE_CHECKING:
     from tests.simulation.worker import WorkerProcess
 
 LASTS_S = 20.0
-SLOW_S = 5.0
+SLOW_S = 8.0
+MOVES = 12  # things that a worker begins in about a second
 
 
 def freeze_tree(at: "Simulation") -> None:
     """SIGSTOP to a whole process group, SIGCONT after a while."""
     if supervisor := _supervisor(at):
         _freeze(at, supervisor, *supervisor.workers)
+
+
+def freeze_tree_in_the_middle(at: "Simulation") -> None:
+    """The same, when one of its workers has just begun something, and for longer than a lease."""
+    if worker := _worker(at):
+        owner = next(each for each in at.supervisors.values() if worker in each.workers)
+        lasts_s = at.world.rng.uniform(LASTS_S / 2, 1.5 * LASTS_S)
+        worker.ambush(at.world.rng.randrange(MOVES), lambda: _freeze(at, owner, *owner.workers, lasts_s=lasts_s))
 
 
 def freeze_supervisor(at: "Simulation") -> None:
@@ -61,9 +70,9 @@ def terminate_supervisor(at: "Simulation") -> None:
 
 def lose_requests(at: "Simulation") -> None:
     """The control store cannot be reached from one host."""
-    site, until_s = _site(at), at.world.now_s + _lasts_s(at)
-    at.world.note("store_away", until_s=until_s)
-    site.network.away_until_s = until_s
+    site, lasts_s = _site(at), _lasts_s(at)
+    at.world.note("store_away", lasts_s=lasts_s)
+    site.network.leave(lasts_s)
 
 
 def lose_answers(at: "Simulation") -> None:
@@ -80,6 +89,14 @@ def slow_down(at: "Simulation") -> None:
     site.network.slow_until_s, site.network.slow_s = until_s, at.world.rng.uniform(0.1, SLOW_S)
 
 
+def fade_away(at: "Simulation") -> None:
+    """The control store becomes slow for one host, and then cannot be reached."""
+    site, slow_until_s = _site(at), at.world.now_s + _lasts_s(at) / 2
+    at.world.note("store_fading", slow_until_s=slow_until_s)
+    site.network.slow_until_s, site.network.slow_s = slow_until_s, SLOW_S
+    at.world.after(slow_until_s - at.world.now_s, lambda: site.network.leave(LASTS_S))
+
+
 def stall_commits(at: "Simulation") -> None:
     """Snowflake commits nothing of one partition for a while."""
     channel = at.world.rng.choice(list(at.invariants.channels.values()))
@@ -91,9 +108,11 @@ def break_link(at: "Simulation") -> None:
     at.world.rng.choice(list(at.partitions.values())).break_link()
 
 
-FAULTS: tuple[Callable[["Simulation"], None], ...] = (
+Fault: TypeAlias = Callable[["Simulation"], None]
+FAULTS: tuple[Fault, ...] = (
     freeze_tree,
-    freeze_tree,
+    freeze_tree_in_the_middle,
+    freeze_tree_in_the_middle,
     freeze_supervisor,
     freeze_worker,
     stick_worker,
@@ -103,13 +122,14 @@ FAULTS: tuple[Callable[["Simulation"], None], ...] = (
     lose_requests,
     lose_answers,
     slow_down,
+    fade_away,
     stall_commits,
     break_link,
 )
 
 
-def _freeze(at: "Simulation", *processes: Process) -> None:
-    lasts_s = _lasts_s(at)
+def _freeze(at: "Simulation", *processes: Process, lasts_s: float | None = None) -> None:
+    lasts_s = lasts_s or _lasts_s(at)
     at.world.note("frozen", processes=[process.name for process in processes], lasts_s=round(lasts_s, 3))
     for process in processes:
         process.freeze()

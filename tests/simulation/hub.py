@@ -157,5 +157,3 @@ class HubClient:
         facts = self._partition_of(partition_id).facts()
         self._process.wait(skewed(self._process.world.rng, 0.5))
         return facts
-
-

@@ -40,7 +40,11 @@ class Network:
         most_s = self.slow_s if self.world.now_s < self.slow_until_s else FAST_S
         return skewed(self.world.rng, most_s)
 
+    def leave(self, lasts_s: float) -> None:
+        """It carries nothing for so long."""
+        self.away_until_s = self.world.now_s + lasts_s
+
 
 def skewed(rng: Random, most_s: float) -> float:
     """Mostly short, now and then nearly the most."""
-    return most_s * rng.random() ** 4
+    return most_s * rng.random() ** 3

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tests.simulation.fiber import Fiber
 from tests.simulation.world import World
 
+MOMENT_S = 0.002  # a wait shorter than this is none: to hand the baton over costs more than it shows
 WOKEN_S = 0.05  # within so much all threads of a process that was continued run again, in any order
 
 
@@ -28,11 +29,20 @@ class Process:
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
         self.lives, self.is_frozen = True, False
+        self.continued_s = float("-inf")
+        """When it was last continued."""
         self._held_back: list[Callable[[], None]] = []
+        self._ambush: tuple[int, Callable[[], None]] | None = None
 
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
         """Do something later, on any of its threads."""
+        if self._ambush:
+            self._spring(*self._ambush)
         self.world.after(delay_s, lambda: self._act(action))
+
+    def ambush(self, moves: int, strike: Callable[[], None]) -> None:
+        """Strike when it has begun so many things more: in the middle of one."""
+        self._ambush = (moves, strike)
 
     def freeze(self) -> None:
         """SIGSTOP."""
@@ -40,7 +50,7 @@ class Process:
 
     def thaw(self) -> None:
         """SIGCONT."""
-        self.is_frozen = False
+        self.is_frozen, self.continued_s = False, self.world.now_s
         held_back, self._held_back = self._held_back, []
         for action in held_back:
             self.after(self.world.rng.uniform(0, WOKEN_S), action)
@@ -57,14 +67,20 @@ class Process:
 
     def wait(self, seconds: float) -> None:
         """Go on after a while, if the process runs then; at once where nothing can wait."""
-        if Fiber.current:
+        if Fiber.current and (seconds > MOMENT_S or self.is_frozen or not self.lives):
             Sleep(self, seconds).enter()
 
     def travel(self, seconds: float) -> None:
         """A request is under way, and arrives whatever becomes of its sender; at once where nothing can wait."""
-        if fiber := Fiber.current:
+        fiber = Fiber.current
+        if fiber and seconds > MOMENT_S:
             self.world.after(seconds, fiber.resume)
             fiber.pause()
+
+    def _spring(self, moves: int, strike: Callable[[], None]) -> None:
+        self._ambush = (moves - 1, strike) if moves else None
+        if not moves:
+            strike()
 
     def _act(self, action: Callable[[], None]) -> None:
         if not self.lives:

@@ -17,7 +17,7 @@ from tests.simulation.world import World
 from worker.progress import Progress
 from worker.rows import Row, sequence_numbers
 
-COMMIT_S = 2.0
+COMMIT_S = 6.0
 SEND_S = 0.3  # until the SDK's threads send what they were given
 LOOK_S = 0.3  # a request for the status, and its answer, take so long at most
 PATIENCE_S = 1.0  # between looks of an opener at rows that are in flight
@@ -48,13 +48,10 @@ class Channel:
         """Whether nothing is in flight."""
         return not self._inflight
 
-    def open(self, token: int | None) -> int:
+    def open(self) -> int:
         """A new opener's sequencer. What is in flight is thrown away."""
         self._inflight.clear()
         self._sequencer += 1
-        if token is not None:
-            self._invariants.set_to(self._partition_id, self.token, token)
-            self.token = token
         return self._sequencer
 
     def take(self, sent: Sent) -> bool:
@@ -95,7 +92,7 @@ class Handle:
     def probe(self) -> None:
         """It answers."""
 
-    def open(self, token: int | None = None) -> Progress:
+    def open(self) -> Progress:
         """Wait a while for what is in flight, then take the channel over by force."""
         self._process.wait(skewed(self._world.rng, FAST_S))
         tries = self._world.rng.randrange(8)
@@ -103,9 +100,7 @@ class Handle:
             self._process.travel(PATIENCE_S)
             tries -= 1
         self._process.travel(skewed(self._world.rng, 1.0))
-        self._sequencer = self._channel.open(token)
-        self._refused = False
-        self._unsent.clear()
+        self._sequencer = self._channel.open()
         opened = Progress(self._channel.token, 0)
         self._world.note("channel_opened", channel=self.name, sequencer=self._sequencer, token=opened.token)
         self._process.wait(skewed(self._world.rng, 1.0))
@@ -123,9 +118,6 @@ class Handle:
 
     def flush_soon(self) -> None:
         """It sends soon anyway."""
-
-    def abandon(self) -> None:
-        self._unsent.clear()
 
     def _send(self) -> None:
         """One append leaves the process; what was sent arrives in order, whatever becomes of the process."""

@@ -67,5 +67,3 @@ def _ignore(*_: object) -> None:
 
 def _nothing() -> int:
     return 0
-
-

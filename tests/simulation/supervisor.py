@@ -68,9 +68,7 @@ class Jobs:
 class Supervisor(Process):
     """One run of `evsup start`, from its first claim to its exit code."""
 
-    def __init__(
-        self, site: Site, name: str, me: SupervisorRow, settings: Settings, partition_ids: list[str]
-    ) -> None:
+    def __init__(self, site: Site, name: str, me: SupervisorRow, settings: Settings, partition_ids: list[str]) -> None:
         super().__init__(site.world, name)
         self.site, self.me, self.settings = site, me, settings
         self.signals = Signals()
@@ -182,5 +180,3 @@ def _told(me: SupervisorRow, partition_ids: list[str]) -> TreeStatus:
         store="memory",
         partitions_total=len(partition_ids),
     )
-
-

@@ -1,6 +1,7 @@
 """A worker process: the real `Worker`, turned when something happens or a second has passed, and its guard."""
 
 import traceback
+from collections.abc import Callable
 from typing import Any, cast
 
 from shared.errors import EvsupError, ExitCode, WorkerCrashed
@@ -12,13 +13,12 @@ from tests.simulation.background import Background, Exchange
 from tests.simulation.hub import HubClient, Reader
 from tests.simulation.network import skewed
 from tests.simulation.pipe import End
-from tests.simulation.process import Process
+from tests.simulation.process import WOKEN_S, Process
 from tests.simulation.site import Site
 from tests.simulation.snowpipe import LOOK_S, Handle
 from tests.unit.stores import GROUP
 from worker import guard
 from worker.loop import REPORT_S, Worker
-from worker.opening import open_partition
 from worker.source import Position
 
 BOOT_S = 3.0
@@ -36,7 +36,7 @@ class WorkerProcess(Process):
         self.stuck_until_s = 0.0
         self.worker: Worker | None = None
         self._lease, self._pipe, self._settings = lease, pipe, settings
-        self._turn_number = 0
+        self._turn_number, self._is_leaving = 0, False
         site.invariants.workers.append(self)
         self.after(0.2 + skewed(self.world.rng, BOOT_S), self._boot)
 
@@ -57,8 +57,16 @@ class WorkerProcess(Process):
     @property
     def trusts_until_s(self) -> float:
         """On the world's clock."""
-        own_s = self.worker.trusted_until_s if self.worker else self._lease.trusted_until_s
-        return self.site.clock.in_world_s(own_s)
+        return self.site.clock.in_world_s(self._trusted_until_s)
+
+    @property
+    def _trusted_until_s(self) -> float:
+        return self.worker.trusted_until_s if self.worker else self._lease.trusted_until_s
+
+    @property
+    def is_on_its_way_out(self) -> bool:
+        """Whether it could not end itself so far, because it was stopped."""
+        return self.is_frozen or self.world.now_s - self.continued_s < WOKEN_S + guard.CHECK_S
 
     @property
     def is_running(self) -> bool:
@@ -94,31 +102,42 @@ class WorkerProcess(Process):
         store = RelationalStore(self.site.wire(self), GROUP, self._settings.eventhub.ownership_expiration)
         pipe: Any = self._pipe
         self.worker = Worker(self._settings, self.term, self._lease, pipe, channel, store, self.site.clock)
-        self.worker._opening.submit(lambda: open_partition(self._settings, self.term, channel, store))
-        self._turn_in(0)
         self._watch()
+        self._run(self._open)
+
+    def _run(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 (the last word of this process)
+            self._fail(error)
+
+    def _open(self) -> None:
+        assert self.worker
+        self.worker.open()
+        self._turn_in(0)
 
     def _turn_in(self, delay_s: float) -> None:
         """One turn is due at a time: a new one takes the place of the last."""
         self._turn_number += 1
         number = self._turn_number
-        self.after(delay_s, lambda: self._turn() if number == self._turn_number else None)
+        self.after(delay_s, lambda: self._turn(number))
 
-    def _turn(self) -> None:
-        assert self.worker
+    def _turn(self, number: int) -> None:
+        if number != self._turn_number or self._is_leaving:
+            return
         if self.world.now_s < self.stuck_until_s:
             self._turn_in(self.stuck_until_s - self.world.now_s)
-            return
-        try:
-            is_drained = self.worker.step()
-        except Exception as error:  # noqa: BLE001 (the last word of this process)
-            self._fail(error)
-            return
+        else:
+            self._run(self._step)
+
+    def _step(self) -> None:
+        assert self.worker
+        is_drained = self.worker.step()
         flow = self.worker._flow
         self.site.invariants.turned(self, flow.marks if flow else None)
         if is_drained:
             self.worker._leave()
-            self._end_in(0.1, ExitCode.OK)
+            self._leave(0.1, ExitCode.OK)
         else:
             self._turn_in(REPORT_S * self.world.rng.uniform(0.9, 1.0))
 
@@ -129,21 +148,21 @@ class WorkerProcess(Process):
         known = error if isinstance(error, EvsupError) else WorkerCrashed(str(error))
         self.world.note("worker_failed", error=type(known).__name__, reason=str(known))
         self._pipe.send(Failed(error=type(known).__name__, what=known.what, why=known.why, fix=known.fix))
-        self._end_in(skewed(self.world.rng, LAST_WORD_S), known.exit_code)
+        self._leave(skewed(self.world.rng, LAST_WORD_S), known.exit_code)
 
     def _watch(self) -> None:
-        """The guard's thread; it looks when it could find something, at the latest moment it might."""
-        overdue_s = self.trusts_until_s + guard.LEASE_GRACE_S - self.world.now_s
-        if overdue_s < 0:
+        """The guard's thread, at the moments at which it could find something."""
+        if guard.is_overdue(self.site.clock(), self._trusted_until_s):
             self._guarded()
         else:
-            self.after(overdue_s + guard.CHECK_S * self.world.rng.random() + 1e-6, self._watch)
+            overdue_s = self.trusts_until_s + guard.LEASE_GRACE_S - self.world.now_s
+            self.after(overdue_s + guard.CHECK_S * self.world.rng.random() + 1e-3, self._watch)
 
     def _guarded(self) -> None:
         self._end(ExitCode.TEMPORARY)
 
-    def _end_in(self, delay_s: float, code: int) -> None:
-        self._turn_number += 1  # no more turns
+    def _leave(self, delay_s: float, code: int) -> None:
+        self._is_leaving = True
         self.after(delay_s, lambda: self._end(code))
 
     def _end(self, code: int) -> None:

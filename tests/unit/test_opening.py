@@ -1,17 +1,19 @@
 """Opening a partition: in what order the witnesses are heard, and what the next checkpoint is made from."""
 
+from dataclasses import replace
 from typing import Any, Self, cast
 
 import pytest
 
 from shared.azure import PartitionFacts
-from shared.errors import ResumeRefused, RowsRejected
+from shared.errors import OwnershipLost, ResumeRefused, RowsRejected
 from shared.settings import Settings
 from shared.store.types import Checkpoint, Term
 from tests.unit.plain_settings import eventhub, plain
 from worker import opening
 from worker.opening import Opening, open_partition
 from worker.progress import Progress
+from worker.resume import Resume
 from worker.source import Position
 
 TERM = Term("3", "me", 7)
@@ -23,6 +25,7 @@ class World:
 
     def __init__(self, token: int | None, stored: Checkpoint | None, last: int = 100, errors: int = 0) -> None:
         self.asked: list[str] = []
+        self.newest_epoch = TERM.epoch
         self._progress, self._stored = Progress(token, errors), stored
         self._facts = PartitionFacts(0, last, last < 0, BORN_S, f"offset-{last}")
 
@@ -34,9 +37,9 @@ class World:
     def probe(self) -> None:
         self.asked.append("probe")
 
-    def open(self, token: int | None = None) -> Progress:
-        self.asked.append("open" if token is None else f"open at {token}")
-        return self._progress if token is None else Progress(token, 0)
+    def open(self) -> Progress:
+        self.asked.append("open")
+        return self._progress
 
     def partition(self, _: str) -> PartitionFacts:
         self.asked.append("partition")
@@ -45,6 +48,12 @@ class World:
     def load_checkpoint(self, _: str) -> Checkpoint | None:
         self.asked.append("checkpoint")
         return self._stored
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self.asked.append(f"save {checkpoint.sequence_number} {checkpoint.offset}")
+        if self.newest_epoch > checkpoint.epoch:
+            raise OwnershipLost("The checkpoint was not written")
+        self._stored = checkpoint
 
 
 def opened(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> Opening:
@@ -113,12 +122,21 @@ def test_latest_is_pinned_to_a_number_before_the_first_event(monkeypatch: pytest
     settings = plain(None, eventhub(starting_position="@latest"))
     world = World(None, None)
     made = opened(world, monkeypatch, settings)
-    assert world.asked[-1] == "open at 100"
-    assert made.position("@latest") == Position(100, made.position("@latest").fresh)
-    assert made.progress.token == 100
-    assert made.checkpoint.offset == "offset-100"
+    assert world.asked[-1] == "save 100 @latest"
+    assert made.position("@latest").after == made.checkpoint.sequence_number == 100
+    assert opened(world, monkeypatch, settings) == replace(
+        made, resume=Resume(100, "nothing is committed yet, and @latest was event 100 at the first start")
+    )
     never_used = opened(World(None, None, last=-1), monkeypatch, settings)
     assert never_used.position("@latest") == Position(None)
+
+
+def test_latest_is_not_pinned_by_one_who_is_not_the_owner_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(None, None)
+    world.newest_epoch = TERM.epoch + 1
+    with pytest.raises(OwnershipLost):
+        opened(world, monkeypatch, plain(None, eventhub(starting_position="@latest")))
+    assert world.asked.count("open") == 1
 
 
 def test_latest_is_for_fresh_partitions_only(monkeypatch: pytest.MonkeyPatch) -> None:
