@@ -223,8 +223,8 @@ class LeaseKeeper:
             log.warning("heartbeat_failed", reason=str(error))
 
     def _forget(self, term: Term) -> None:
-        self._held.pop(term, None)
-        self._leaving.discard(term.partition_id)
+        if self._held.pop(term, None) is not None:
+            self._leaving.discard(term.partition_id)
 
     def _release(self, term: Term) -> None:
         self._forget(term)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from shared.azure import EventHubClient, PartitionFacts
+from shared.errors import OwnershipLost
 from shared.log import get_logger
 from shared.settings import Settings
 from shared.store.base import ControlStore
@@ -43,6 +44,7 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         progress = channel.open()
         partition = hub.partition(term.partition_id)  # after the channel: while that blocks, the partition moves on
         stored = store.load_checkpoint(term.partition_id)
+        _refuse_newer_owner(term, stored)
         if progress.rows_error_count > (stored.rows_error_count if stored else 0):
             raise rejected(progress, stored.rows_error_count if stored else 0)
         decided = resume.decide(term.partition_id, progress.token, stored, partition, settings.eventhub.on_gap)
@@ -52,6 +54,15 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
     return Opening(decided, progress, checkpoint)
+
+
+def _refuse_newer_owner(term: Term, stored: Checkpoint | None) -> None:
+    """A process that was stopped in the middle sees a token of then beside a checkpoint of now: no reason for a person."""
+    if stored and stored.epoch > term.epoch:
+        raise OwnershipLost(
+            f"Partition {term.partition_id} has a new owner",
+            f"epoch {stored.epoch} owns it now, this worker has epoch {term.epoch}",
+        )
 
 
 def _pinned(checkpoint: Checkpoint, partition: PartitionFacts, store: ControlStore) -> tuple[Resume, Checkpoint]:

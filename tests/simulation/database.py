@@ -9,6 +9,7 @@ from shared.errors import StoreUnavailable
 from shared.store import sqlite
 from shared.store.database import Database, Mode, Run
 from shared.store.sqlite import SqliteDatabase
+from tests.simulation.fiber import Fiber
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import TIMEOUT_S, Network
 from tests.simulation.process import Process
@@ -33,11 +34,13 @@ class Memory(SqliteDatabase):
 
     def __init__(self, world: World, invariants: Invariants) -> None:
         super().__init__(":memory:")
+        self.ahead_s = 0.0
+        """Of the true time; a fault may change it."""
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite._as_dict
         for (name, arguments), function in sqlite._FUNCTIONS.items():
             connection.create_function(name, arguments, function)
-        connection.create_function("now", 0, lambda: world.now_s)
+        connection.create_function("now", 0, lambda: world.now_s + self.ahead_s)
         connection.create_function("owner_changed", 4, invariants.owner_changed)
         connection.create_function("checkpointed", 6, invariants.checkpointed)
         self._connection = connection
@@ -69,9 +72,12 @@ class Wire(Database):
                 yield run
         finally:
             is_answered = self._network.carries_answers
-            self._process.wait(self._network.delay_s() if is_answered else 0)
+            self._process.wait(self._answer_s(mode) if is_answered else 0)
         if not is_answered:
             self._fail()
+
+    def _answer_s(self, mode: Mode) -> float:
+        return self._network.last_answer_s() if mode == "write" and Fiber.current else self._network.delay_s()
 
     def _fail(self) -> NoReturn:
         self._process.wait(TIMEOUT_S)

@@ -97,6 +97,13 @@ def fade_away(at: "Simulation") -> None:
     at.world.after(slow_until_s - at.world.now_s, lambda: site.network.leave(LASTS_S))
 
 
+def answer_late_and_leave(at: "Simulation") -> None:
+    """The control store answers one host once more, late, and then cannot be reached."""
+    site = _site(at)
+    at.world.note("store_parting")
+    site.network.parting_s = at.world.rng.uniform(1.0, SLOW_S)
+
+
 def stall_commits(at: "Simulation") -> None:
     """Snowflake commits nothing of one partition for a while."""
     channel = at.world.rng.choice(list(at.invariants.channels.values()))
@@ -106,6 +113,12 @@ def stall_commits(at: "Simulation") -> None:
 def break_link(at: "Simulation") -> None:
     """The connection of one reader ends, and it reads some events again."""
     at.world.rng.choice(list(at.partitions.values())).break_link()
+
+
+def jump(at: "Simulation") -> None:
+    """The database's clock is set forward by an hour: every lease looks expired. Not one of `FAULTS`."""
+    at.world.note("clock_jumped")
+    at.sites[0].database.ahead_s += 3600.0
 
 
 Fault: TypeAlias = Callable[["Simulation"], None]
@@ -123,6 +136,7 @@ FAULTS: tuple[Fault, ...] = (
     lose_answers,
     slow_down,
     fade_away,
+    answer_late_and_leave,
     stall_commits,
     break_link,
 )

@@ -15,6 +15,7 @@ from supervisor.tree import Tree
 from tests.simulation.faults import (
     FAULTS,
     Fault,
+    answer_late_and_leave,
     break_link,
     fade_away,
     freeze_supervisor,
@@ -155,7 +156,7 @@ GUARDS = (
         "trust from the start of a renewal",
         replaced(LeaseKeeper, "_renew", trust_from_the_answer),
         "I5",
-        faults=(fade_away,),
+        faults=(answer_late_and_leave,),
     ),
     Guard(
         "the end of a worker that is stuck",
@@ -164,7 +165,7 @@ GUARDS = (
         faults=(freeze_supervisor, stick_worker),
     ),
     Guard("the end of a worker with its trust", distrust, "I5", faults=(fade_away, freeze_supervisor)),
-    Guard("a clock that never jumps", replaced(Clock, "__call__", lambda _: time.time()), "I5", faults=FREEZES),
+    Guard("a clock that never jumps", replaced(Clock, "__call__", lambda _: time.time()), "I", faults=FREEZES),
     Guard("a release when the worker has gone", replaced(Tree, "_follow_plan", released_at_once), "I5"),
     Guard("owner and epoch of a release", without("release", " AND owner_id = :owner_id AND epoch = :epoch"), "I5"),
     Guard("equal owner ids", without("claim", "held.etag = excluded.etag AND "), "I5", equal_ids=True),

@@ -6,6 +6,7 @@ from random import Random
 from tests.simulation.world import World
 
 FAST_S = 0.02
+AWAY_S = 20.0
 TIMEOUT_S = 4.0  # a call that is not answered fails after this
 
 
@@ -20,6 +21,8 @@ class Network:
     """Requests arrive and are obeyed; their answers are lost."""
     slow_until_s: float = 0.0
     slow_s: float = 0.0
+    parting_s: float = 0.0
+    """When not 0: the next answer to a supervisor takes so long, and none comes after it."""
 
     @property
     def carries_requests(self) -> bool:
@@ -33,7 +36,15 @@ class Network:
 
     def heal(self) -> None:
         """It is good from now on."""
-        self.away_until_s = self.forgetful_until_s = self.slow_until_s = 0.0
+        self.away_until_s = self.forgetful_until_s = self.slow_until_s = self.parting_s = 0.0
+
+    def last_answer_s(self) -> float:
+        """How long the next answer to a supervisor takes."""
+        if not self.parting_s:
+            return self.delay_s()
+        parting_s, self.parting_s = self.parting_s, 0.0
+        self.leave(parting_s + AWAY_S)
+        return parting_s
 
     def delay_s(self) -> float:
         """How long the next request or answer takes."""

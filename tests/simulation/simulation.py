@@ -1,6 +1,7 @@
 """A group of supervisors on hosts of their own, run through faults, quiet and proof."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from shared.settings import Settings
 from shared.store import schema
@@ -56,7 +57,7 @@ class Simulation:
         self.supervisors: dict[int, Supervisor] = {}
         self._runs = 0
         for number in range(hosts):
-            world.after(world.rng.uniform(0, RESTART_S), lambda number=number: self._start(number))
+            world.after(world.rng.uniform(0, RESTART_S), partial(self._start, number))
         world.after(PUBLISH_S, self._publish)
 
     # --- what happens by itself ---------------------------------------------------------------------------------------
@@ -92,8 +93,13 @@ class Simulation:
         rng = self.world.rng
         for _ in range(rng.randint(2, FAULTS_AT_MOST)):
             fault = rng.choice(faults)
-            self.world.after(rng.uniform(3.0, FAULTY_S), lambda fault=fault: fault(self))
+            self.world.after(rng.uniform(3.0, FAULTY_S), partial(self.strike, fault))
         self.world.run(FAULTY_S + LOOK_S)
+
+    def strike(self, fault: Fault) -> None:
+        """One fault, now."""
+        self.world.note("fault", name=fault.__name__)
+        fault(self)
 
     def heal(self) -> None:
         """The last fault is over, and the last event published."""
@@ -155,7 +161,7 @@ def run(seed: int, *, trusting: bool = True, equal_ids: bool | None = None, faul
 def drawn(world: World, *, trusting: bool = True, equal_ids: bool | None = None) -> Simulation:
     """A group as the seed draws it: mostly small ones, for those meet their troubles sooner."""
     rng = world.rng
-    hosts, partitions = rng.choice((2, 2, 2, 3, 3, 4)), rng.choice((4, 4, 4, 4, 6, 8, 16))
+    hosts, partitions = rng.choice((2, 2, 2, 3, 3, 4)), rng.choice((4, 4, 4, 4, 4, 6, 8, 16))
     source = eventhub(
         ownership_expiration=EXPIRATION_S,
         load_balancing_interval=INTERVAL_S,

@@ -107,6 +107,13 @@ def test_witnesses_that_contradict_each_other_are_refused(monkeypatch: pytest.Mo
         opened(World(40, stored(50)), monkeypatch)
 
 
+def test_a_checkpoint_of_a_newer_epoch_is_a_new_owner_and_no_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = replace(stored(50), epoch=TERM.epoch + 1)
+    for token in (40, None):
+        with pytest.raises(OwnershipLost, match="epoch 8 owns it now, this worker has epoch 7"):
+            opened(World(token, newer), monkeypatch)
+
+
 @pytest.mark.parametrize(
     ("starting_position", "expected"),
     [("-1", Position(None)), ("2026-01-31T00:00:00Z", Position(None, "2026-01-31T00:00:00Z"))],

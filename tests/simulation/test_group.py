@@ -1,0 +1,64 @@
+"""The simulation, driven by hypothesis: what fails shrinks to the shortest history that still fails."""
+
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from supervisor.tree import Tree
+from tests.simulation.faults import FAULTS, Fault
+from tests.simulation.guards import released_at_once, replaced
+from tests.simulation.simulation import Simulation, drawn
+from tests.simulation.stage import staged
+from tests.simulation.world import Violation, World
+
+FEW = settings(
+    max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck), database=None
+)
+
+
+class Group(RuleBasedStateMachine):
+    """A group of supervisors: time passes, faults strike; at the end it has to recover."""
+
+    simulation: Simulation
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stage = ExitStack()
+        self._is_broken = False
+
+    @initialize(seed=st.integers(0, 999))
+    def begin(self, seed: int) -> None:
+        world = World(seed)
+        self._stage.callback(world.end)
+        self._stage.enter_context(staged(world))
+        self.simulation = drawn(world)
+        self.wait(5.0)
+
+    @rule(seconds=st.sampled_from((0.1, 1.0, 5.0, 13.0)))
+    def wait(self, seconds: float) -> None:
+        self._is_broken = True
+        self.simulation.world.run(seconds)
+        self._is_broken = False
+
+    @rule(fault=st.sampled_from(FAULTS))
+    def strike(self, fault: Fault) -> None:
+        self.simulation.strike(fault)
+
+    def teardown(self) -> None:
+        with self._stage:
+            if not self._is_broken:
+                self.simulation.recover()
+
+
+def test_whatever_happens_in_whatever_order_every_invariant_holds() -> None:
+    run_state_machine_as_test(Group, settings=FEW)  # type: ignore[no-untyped-call]
+
+
+def test_a_failure_shrinks_to_a_short_history() -> None:
+    with replaced(Tree, "_follow_plan", released_at_once)(), pytest.raises(Violation, match="I5") as raised:
+        run_state_machine_as_test(Group, settings=FEW)  # type: ignore[no-untyped-call]
+    steps = [note for note in raised.value.__notes__ if note.startswith("state.")]
+    assert 0 < len(steps) <= 6
