@@ -110,15 +110,20 @@ class Tree:
                     self._start(term, until_s, now_s)
                 case Renewed(terms=terms, trusted_until_s=until_s):
                     for term in terms:
-                        if child := self._children.get(term.partition_id):
+                        if child := self._worker_of(term):
                             child.renew(until_s)
                 case Lost(term=term):
-                    if child := self._children.get(term.partition_id):
+                    if child := self._worker_of(term):
                         child.abort("the lease has another owner")
                 case Planned(plan=plan):
                     self._follow_plan(plan, now_s)
                 case Broken(error=error):
                     self._fail(error, now_s)
+
+    def _worker_of(self, term: Term) -> Child | None:
+        """The worker of this very term: that of an earlier one may not have gone yet."""
+        child = self._children.get(term.partition_id)
+        return child if child and child.term == term else None
 
     def _follow_plan(self, plan: Plan, now_s: float) -> None:
         if plan.unowned and plan.unowned != self._plan.unowned:

@@ -63,7 +63,7 @@ class Worker:
         self._leave()
 
     def open(self) -> None:
-        """Begin to open the partition. Raises `OwnershipLost` when the lease is over: to open takes the channel over."""
+        """Begin to open, which takes the channel over. Raises `OwnershipLost` when the lease is over already."""
         self._require_trust(self._clock())
         self._opening.submit(lambda: open_partition(self._settings, self._term, self._channel, self._store))
 

@@ -57,7 +57,7 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
 
 
 def _refuse_newer_owner(term: Term, stored: Checkpoint | None) -> None:
-    """A process that was stopped in the middle sees a token of then beside a checkpoint of now: no reason for a person."""
+    """One that was stopped in the middle sees a token of then and a checkpoint of now: no riddle for a person."""
     if stored and stored.epoch > term.epoch:
         raise OwnershipLost(
             f"Partition {term.partition_id} has a new owner",

@@ -1,4 +1,4 @@
-"""The guards of the product, each with a way to take it out: a simulation that cannot tell the difference proves nothing."""
+"""The guards of the product, and how to take each out: a simulation that cannot tell the difference proves nothing."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -7,6 +7,7 @@ https://learn.microsoft.com/azure/event-hubs/event-processor-balance-partition-l
 from collections.abc import Callable
 from functools import cache
 from types import TracebackType
+from typing import Self
 
 from shared.azure import PartitionFacts
 from shared.clock import Deadline
@@ -146,7 +147,7 @@ class HubClient:
     def __init__(self, process: Process, partition_of: Callable[[str], Partition]) -> None:
         self._process, self._partition_of = process, partition_of
 
-    def __enter__(self) -> "HubClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -1,12 +1,13 @@
 """What has to hold after every step: I1 to I5, each looked at in the moment in which it could break."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared.store.types import PINNED
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.simulation.snowpipe import Channel
     from tests.simulation.worker import WorkerProcess
     from worker.flow import Marks

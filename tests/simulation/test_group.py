@@ -54,11 +54,11 @@ class Group(RuleBasedStateMachine):
 
 
 def test_whatever_happens_in_whatever_order_every_invariant_holds() -> None:
-    run_state_machine_as_test(Group, settings=FEW)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Group, settings=FEW)
 
 
 def test_a_failure_shrinks_to_a_short_history() -> None:
     with replaced(Tree, "_follow_plan", released_at_once)(), pytest.raises(Violation, match="I5") as raised:
-        run_state_machine_as_test(Group, settings=FEW)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(Group, settings=FEW)
     steps = [note for note in raised.value.__notes__ if note.startswith("state.")]
     assert 0 < len(steps) <= 6

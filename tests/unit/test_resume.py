@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.azure import PartitionFacts
 from shared.errors import ResumeRefused
-from shared.store.types import Checkpoint
+from shared.store.types import PINNED, Checkpoint
 from worker.resume import BIRTH_TOLERANCE_S, Resume, decide
 
 OnGap = Literal["fail", "warn"]
@@ -25,6 +25,9 @@ ALL_EXPIRED = partition(101, 100, is_empty=True)
 
 def checkpoint(sequence_number: int | None, born_s: float | None = BORN_S) -> Checkpoint:
     return Checkpoint("3", sequence_number, "offset", 1, hub_created_at_s=born_s)
+
+
+PINNED_AT_50 = Checkpoint("3", 50, PINNED, 1, hub_created_at_s=BORN_S)
 
 
 def start(
@@ -58,6 +61,13 @@ def test_what_fits_together_goes_on_after_the_token(
     assert resume.after == after
     assert reason in resume.reason
     assert resume.lost == 0
+
+
+def test_a_pinned_checkpoint_stands_alone_until_the_first_commit() -> None:
+    assert decide("3", None, PINNED_AT_50, partition(), "fail").after == 50
+    assert decide("3", 60, PINNED_AT_50, partition(), "fail").after == 60
+    with pytest.raises(ResumeRefused, match="behind the checkpoint 50"):
+        decide("3", 40, PINNED_AT_50, partition(), "fail")
 
 
 def test_a_claimed_partition_without_a_position_is_a_fresh_one() -> None:
