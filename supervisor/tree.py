@@ -139,13 +139,17 @@ class Tree:
                 child.drain(Deadline.after(self._hand_over_timeout_s, now_s))
 
     def _start(self, term: Term, trusted_until_s: float, now_s: float) -> None:
-        if self._stopping or term.partition_id in self._children:  # the worker of a lost term has not gone yet
+        if self._stopping or not self._can_start(term, trusted_until_s, now_s):
             self._keeper.release(term)
             return
         child = Child(term, trusted_until_s, now_s)
         self._children[term.partition_id] = child
         log.info("worker_started", partition=term.partition_id, epoch=term.epoch, worker=child.pid)
         self._show_title()
+
+    def _can_start(self, term: Term, trusted_until_s: float, now_s: float) -> bool:
+        """Not when the worker of a lost term has not gone yet, or the lease ran out while the tree was stopped."""
+        return term.partition_id not in self._children and now_s < trusted_until_s
 
     def _show_title(self) -> None:
         told, held = self._told, len(self._children)

@@ -10,7 +10,7 @@ from azure.eventhub._eventprocessor.ownership_manager import OwnershipManager
 
 from shared.errors import CheckpointMovedBack, ConfigurationError, OwnershipLost, StoreUnavailable
 from shared.store.base import ControlStore
-from shared.store.types import Checkpoint
+from shared.store.types import PINNED, Checkpoint
 from tests.integration.conftest import EXPIRATION_S, Site
 
 PARTITIONS = ["0", "1", "2", "3"]
@@ -121,8 +121,9 @@ def test_a_partition_without_a_position_is_not_listed_as_a_checkpoint(store: Con
     assert store.list_checkpoints(**key(store)) == []
 
 
-def test_a_position_without_an_offset_is_not_given_to_the_sdk(store: ControlStore) -> None:
-    store.save_checkpoint(Checkpoint("0", 5, None, 0))
+@pytest.mark.parametrize("offset", [None, PINNED])
+def test_a_position_without_an_offset_is_not_given_to_the_sdk(store: ControlStore, offset: str | None) -> None:
+    store.save_checkpoint(Checkpoint("0", 5, offset, 0))
     with pytest.raises(ConfigurationError, match="no offset"):
         store.list_checkpoints(**key(store))
 

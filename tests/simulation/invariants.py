@@ -46,7 +46,7 @@ class Invariants:
                 self._world.violated(
                     f"I5: {worker.name} trusts its lease for {left_s:.3f} s more, and it has a new owner"
                 )
-            elif not worker.is_on_its_way_out:
+            elif worker.worker and not worker.is_on_its_way_out:
                 self._world.violated(f"I5: {worker.name} runs, and its partition has a new owner")
 
     def turned(self, worker: "WorkerProcess", marks: "Marks | None") -> None:

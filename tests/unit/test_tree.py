@@ -2,6 +2,7 @@
 
 import signal
 from collections import deque
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, cast
 
@@ -72,14 +73,14 @@ class Rig:
     """A tree that is turned by hand."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.keeper, self.signals = StandInKeeper(), StandInSignals()
+        self.clock, self.keeper, self.signals = Clock(), StandInKeeper(), StandInSignals()
         self.children: list[StandInChild] = []
         monkeypatch.setattr(tree, "Child", self._child)
         monkeypatch.setattr(tree, "setproctitle", lambda _: None)
-        monkeypatch.setattr(tree.connection, "wait", lambda *_: [])
+        monkeypatch.setattr(connection, "wait", lambda *_: [])
         monkeypatch.setattr(Tree, "_described", lambda *_: None)
         keeper, signals, told = cast("Any", self.keeper), cast("Any", self.signals), cast("Any", _TOLD)
-        self.tree = Tree(told, signals, keeper, Path(), 30.0, 30.0, Clock())
+        self.tree = Tree(told, signals, keeper, Path(), 30.0, 30.0, self.clock)
 
     def step(self, *events: LeaseEvent) -> None:
         self.keeper.events.extend(events)
@@ -100,22 +101,29 @@ OLD, NEW = Term("0", "a", 1), Term("0", "a", 3)
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
     made = Rig(monkeypatch)
-    made.step(Claimed(OLD, 100.0))
+    made.step(Claimed(OLD, 1100.0))
     return made
 
 
 def test_a_term_won_while_the_worker_of_the_lost_one_lives_is_given_back(rig: Rig) -> None:
-    rig.step(Lost(OLD), Claimed(NEW, 200.0))
+    rig.step(Lost(OLD), Claimed(NEW, 1200.0))
     (child,) = rig.children
     assert child.told == ["abort: the lease has another owner"]
     assert rig.keeper.released == [NEW]
 
 
+def test_a_term_whose_lease_ran_out_before_it_was_heard_of_is_given_back(rig: Rig) -> None:
+    late = Term("1", "a", 1)
+    rig.step(Claimed(late, rig.clock()))
+    assert rig.keeper.released == [late]
+    assert len(rig.children) == 1
+
+
 def test_the_lease_of_another_term_extends_no_workers_trust(rig: Rig) -> None:
-    rig.step(Lost(OLD), Claimed(NEW, 200.0), Renewed((NEW,), 300.0))
-    assert rig.children[0].trusted_until_s == 100.0
-    rig.step(Renewed((OLD,), 300.0))
-    assert rig.children[0].trusted_until_s == 300.0
+    rig.step(Lost(OLD), Claimed(NEW, 1200.0), Renewed((NEW,), 1300.0))
+    assert rig.children[0].trusted_until_s == 1100.0
+    rig.step(Renewed((OLD,), 1300.0))
+    assert rig.children[0].trusted_until_s == 1300.0
 
 
 def test_the_loss_of_an_earlier_term_aborts_no_worker_of_the_present_one(rig: Rig) -> None:
@@ -127,6 +135,6 @@ def test_a_term_won_while_the_tree_stops_is_given_back(rig: Rig) -> None:
     rig.signals.sent.append(signal.SIGTERM)
     rig.step()
     other = Term("1", "a", 1)
-    rig.step(Claimed(other, 200.0))
+    rig.step(Claimed(other, 1200.0))
     assert rig.keeper.released == [other]
     assert len(rig.children) == 1
