@@ -25,7 +25,7 @@ DRIFT = 0.005  # of a quartz; real ones are a hundred times better
 PUBLISH_S, PUBLISHED = 1.0, 6
 RESTART_S = 3.0  # what systemd waits before it starts a service again
 FAULTY_S, FAULTS_AT_MOST = 32.0, 9
-RECOVERY_S = 120.0  # for everything to be owned, fairly, with nothing left behind
+RECOVERY_S = 180.0  # for everything to be owned, fairly, with nothing left behind
 LOOK_S = 1.0
 STARVING_S = 15.0
 EQUAL_IDS = 0.1  # of the seeds have two supervisors with one owner id
@@ -45,6 +45,7 @@ class Simulation:
         trusting: bool = True,
     ) -> None:
         self.world, self._settings = world, settings
+        world.note("group", hosts=hosts, partitions=partitions, start=settings.eventhub.starting_position)
         self.invariants = Invariants(world, trusting=trusting)
         self._has_equal_ids = equal_ids
         self._is_publishing = True
@@ -159,14 +160,19 @@ def drawn(world: World, *, trusting: bool = True, equal_ids: bool | None = None)
     """A group as the seed draws it: mostly small ones, for those meet their troubles sooner."""
     rng = world.rng
     hosts, partitions = rng.choice((2, 2, 2, 3, 3, 4)), rng.choice((4, 4, 4, 4, 4, 6, 8, 16))
+    strategy, position = rng.choice(("greedy", "greedy", "balanced")), rng.choice(("-1", "@latest"))
+    settings = chosen(strategy, position, rng.choice((8, 20, 100)))
+    if equal_ids is None:
+        equal_ids = rng.random() < EQUAL_IDS
+    return Simulation(world, hosts, partitions, settings, equal_ids=equal_ids, trusting=trusting)
+
+
+def chosen(strategy: str, starting_position: str, max_inflight_rows: int) -> Settings:
+    """The settings of every process, with short leases."""
     source = eventhub(
         ownership_expiration=EXPIRATION_S,
         load_balancing_interval=INTERVAL_S,
-        load_balancing_strategy=rng.choice(("greedy", "greedy", "balanced")),
-        starting_position=rng.choice(("-1", "@latest")),
+        load_balancing_strategy=strategy,
+        starting_position=starting_position,
     )
-    target = snowflake(commit_timeout=COMMIT_TIMEOUT_S, max_inflight_rows=rng.choice((4, 12, 100)))
-    world.note("seed", hosts=hosts, partitions=partitions, start=source.starting_position)
-    if equal_ids is None:
-        equal_ids = rng.random() < EQUAL_IDS
-    return Simulation(world, hosts, partitions, plain(target, source), equal_ids=equal_ids, trusting=trusting)
+    return plain(snowflake(commit_timeout=COMMIT_TIMEOUT_S, max_inflight_rows=max_inflight_rows), source)

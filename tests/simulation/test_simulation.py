@@ -7,8 +7,8 @@ from tests.simulation.guards import distrust
 from tests.simulation.simulation import run
 from tests.simulation.world import Violation, World
 
-SEEDS = range(80)
-FEWER_SEEDS = range(30)
+SEEDS = range(60)
+FEWER_SEEDS = range(20)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
