@@ -162,7 +162,7 @@ class LeaseKeeper:
             return
         trusted_until_s = self._clock() + self._window_s
         renewed = tuple(self._store.renew(tuple(self._held)))
-        for term in self._held.keys() - set(renewed):
+        for term in [term for term in self._held if term not in renewed]:
             self._forget(term)
             self._tell(Lost(term))
         self._held.update(dict.fromkeys(renewed, trusted_until_s))
@@ -223,8 +223,8 @@ class LeaseKeeper:
             log.warning("heartbeat_failed", reason=str(error))
 
     def _forget(self, term: Term) -> None:
-        self._held.pop(term, None)
-        self._leaving.discard(term.partition_id)
+        if self._held.pop(term, None) is not None:
+            self._leaving.discard(term.partition_id)
 
     def _release(self, term: Term) -> None:
         self._forget(term)

@@ -110,15 +110,20 @@ class Tree:
                     self._start(term, until_s, now_s)
                 case Renewed(terms=terms, trusted_until_s=until_s):
                     for term in terms:
-                        if child := self._children.get(term.partition_id):
+                        if child := self._worker_of(term):
                             child.renew(until_s)
                 case Lost(term=term):
-                    if child := self._children.get(term.partition_id):
+                    if child := self._worker_of(term):
                         child.abort("the lease has another owner")
                 case Planned(plan=plan):
                     self._follow_plan(plan, now_s)
                 case Broken(error=error):
                     self._fail(error, now_s)
+
+    def _worker_of(self, term: Term) -> Child | None:
+        """The worker of this very term: that of an earlier one may not have gone yet."""
+        child = self._children.get(term.partition_id)
+        return child if child and child.term == term else None
 
     def _follow_plan(self, plan: Plan, now_s: float) -> None:
         if plan.unowned and plan.unowned != self._plan.unowned:
@@ -134,13 +139,17 @@ class Tree:
                 child.drain(Deadline.after(self._hand_over_timeout_s, now_s))
 
     def _start(self, term: Term, trusted_until_s: float, now_s: float) -> None:
-        if self._stopping:
+        if self._stopping or not self._can_start(term, trusted_until_s, now_s):
             self._keeper.release(term)
             return
         child = Child(term, trusted_until_s, now_s)
         self._children[term.partition_id] = child
         log.info("worker_started", partition=term.partition_id, epoch=term.epoch, worker=child.pid)
         self._show_title()
+
+    def _can_start(self, term: Term, trusted_until_s: float, now_s: float) -> bool:
+        """Not when the worker of a lost term has not gone yet, or the lease ran out while the tree was stopped."""
+        return term.partition_id not in self._children and now_s < trusted_until_s
 
     def _show_title(self) -> None:
         told, held = self._told, len(self._children)

@@ -57,10 +57,10 @@ class Flow:
     ) -> None:
         self._settings, self._source, self._channel, self._store = settings, source, channel, store
         self._saved = opening.checkpoint
-        self._unsaved = replace(opening.checkpoint, sequence_number=opening.progress.token)
+        start, token = opening.resume.after, opening.progress.token
+        self._unsaved = self._saved if token is None else replace(self._saved, sequence_number=token)
         self._errors_before = opening.progress.rows_error_count
-        start = opening.resume.after
-        self.marks = Marks(start, start, opening.progress.token, opening.checkpoint.sequence_number)
+        self.marks = Marks(start, start, token, None if token is None else self._saved.sequence_number)
         self.window = Window(settings.snowflake.max_inflight_rows, settings.snowflake.max_inflight_bytes)
         self._waiting: deque[Chunk] = deque()
         self._poll: Background[Progress | None] = Background("status")

@@ -44,6 +44,11 @@ def _watch(trusted_until_s: Callable[[], float]) -> None:
     parent = parent_process()
     sentinels = [parent.sentinel] if parent else []
     while not connection.wait(sentinels, CHECK_S):
-        if monotonic() > trusted_until_s() + LEASE_GRACE_S:
+        if is_overdue(monotonic(), trusted_until_s()):
             break
     os._exit(ExitCode.TEMPORARY)
+
+
+def is_overdue(now_s: float, trusted_until_s: float) -> bool:
+    """Whether the lease has been over for so long that the loop must be stuck."""
+    return now_s > trusted_until_s + LEASE_GRACE_S

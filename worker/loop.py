@@ -57,10 +57,15 @@ class Worker:
 
     def run(self) -> None:
         """Open, then step until drained."""
-        self._opening.submit(lambda: open_partition(self._settings, self._term, self._channel, self._store))
+        self.open()
         while not self.step():
             pass
         self._leave()
+
+    def open(self) -> None:
+        """Begin to open, which takes the channel over. Raises `OwnershipLost` when the lease is over already."""
+        self._require_trust(self._clock())
+        self._opening.submit(lambda: open_partition(self._settings, self._term, self._channel, self._store))
 
     def step(self) -> bool:
         """One turn; True when the worker has drained. Blocks until something happens or a duty is due, at most 1 s.

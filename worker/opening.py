@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from shared.azure import EventHubClient, PartitionFacts
+from shared.errors import OwnershipLost
 from shared.log import get_logger
 from shared.settings import Settings
 from shared.store.base import ControlStore
@@ -42,20 +43,33 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
     checkpoint and partition do not fit together, `RowsRejected` when rows were rejected while nobody watched.
     """
     channel.probe()
-    stored = store.load_checkpoint(term.partition_id) or Checkpoint(term.partition_id, None, None, term.epoch)
     with EventHubClient(settings.eventhub) as hub:
-        progress = _opened(channel, stored)
+        progress = _opened(channel, _stored(store, term))
         partition = hub.partition(term.partition_id)  # after the channel: while that blocks, the partition moves on
+    stored = _stored(store, term)
     decided = resume.decide(progress.token, stored, partition, settings.eventhub.on_gap)
     if progress.rows_error_count > stored.rows_error_count:
         raise rejected(term.partition_id, progress, stored.rows_error_count)
-    if stored.begins_channel:
-        stored, progress = _begun(channel, store, replace(stored, epoch=term.epoch), progress)
-    elif _is_fresh(stored, decided) and settings.eventhub.starting_position == LATEST and partition.last >= 0:
-        decided, progress = _pinned(channel, partition)
+    checkpoint = _baseline(term, stored, progress, partition)
+    if _is_fresh(stored, decided) and settings.eventhub.starting_position == LATEST and partition.last >= 0:
+        decided, checkpoint = _pinned(checkpoint, partition)
+    if checkpoint.begins_channel or checkpoint.begins_after != stored.begins_after:
+        checkpoint = replace(checkpoint, opened_generation=checkpoint.channel_generation)
+        store.save_checkpoint(checkpoint)
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
-    return Opening(decided, progress, _baseline(term, stored, progress, partition))
+    return Opening(decided, progress, checkpoint)
+
+
+def _stored(store: ControlStore, term: Term) -> Checkpoint:
+    """The checkpoint row. One of a newer epoch is no riddle for a person: this process was stopped past its lease."""
+    stored = store.load_checkpoint(term.partition_id) or Checkpoint(term.partition_id, None, None, term.epoch)
+    if stored.epoch > term.epoch:
+        raise OwnershipLost(
+            f"Partition {term.partition_id} has a new owner",
+            f"epoch {stored.epoch} owns it now, this worker has epoch {term.epoch}",
+        )
+    return stored
 
 
 def _opened(channel: Channel, stored: Checkpoint) -> Progress:
@@ -66,32 +80,24 @@ def _opened(channel: Channel, stored: Checkpoint) -> Progress:
     return channel.open(stored.channel_generation)
 
 
-def _begun(
-    channel: Channel, store: ControlStore, stored: Checkpoint, progress: Progress
-) -> tuple[Checkpoint, Progress]:
-    """Give a new channel the checkpoint for its first token, then say in the store that it was opened, all before the
-    first row. After an end in between both are done again; after that a channel without a token has lost it.
-    """
-    if progress.token != stored.sequence_number:
-        progress = channel.open(stored.channel_generation, stored.sequence_number)
-    begun = replace(stored, opened_generation=stored.channel_generation)
-    store.save_checkpoint(begun)
-    return begun, progress
-
-
 def _is_fresh(stored: Checkpoint, decided: Resume) -> bool:
     return decided.after is None and stored.channel_generation == 0
 
 
-def _pinned(channel: Channel, partition: PartitionFacts) -> tuple[Resume, Progress]:
-    """Make `@latest` a number, and the channel's token: if we ended before the first commit, `@latest` would by then be
-    another event, and what came in between would be skipped.
+def _pinned(checkpoint: Checkpoint, partition: PartitionFacts) -> tuple[Resume, Checkpoint]:
+    """Make `@latest` a number for good: if we ended before the first commit, `@latest` would by then be another event,
+    and what came in between would be skipped.
+
+    It goes into the checkpoint row, whose epoch fences it. Set as the channel's token it would set back the token of
+    the next owner, when this process was stopped past its lease just before.
     """
-    return Resume(partition.last, f"a fresh partition, from its end on ({LATEST})"), channel.open(0, partition.last)
+    last = partition.last
+    pinned = replace(checkpoint, sequence_number=last, offset=partition.last_offset, begins_after=last)
+    return Resume(last, f"a fresh partition, from its end on ({LATEST})"), pinned
 
 
 def _baseline(term: Term, stored: Checkpoint, progress: Progress, partition: PartitionFacts) -> Checkpoint:
-    if progress.token != stored.sequence_number:
+    if progress.token not in (None, stored.sequence_number):
         # The offset belongs to another event than the token; on an idle partition nothing comes soon to replace it.
         stored = replace(stored, offset=partition.last_offset if progress.token == partition.last else None)
     return replace(

@@ -12,13 +12,13 @@ events: it is refused, with what a person can do.
 | C < K | K | refuse: rows that were committed are not in this channel any more |
 | none | K | refuse: the channel was dropped, or expired after 30 idle days |
 | none | none | a fresh partition: `EVENTHUB_STARTING_POSITION`; after a reset, from the oldest retained event |
-| none or C = K | K moved by hand, its channel not begun | go from K + 1: the token is set to K before the first row |
-| another C | K moved by hand, its channel not begun | refuse: the channel is not new |
+| none | K, where the channel begins | go from K + 1: nothing is committed in it yet |
+| C | the channel was never opened | refuse: it is not new |
 | beyond the partition's last event, or another birth of the hub | | refuse: the hub was recreated or failed over |
 | older than the oldest retained event | | refuse or warn (`EVENTHUB_ON_GAP`): events are lost already |
 
-A person moves a checkpoint with `evsup checkpoints`, and with it to the next channel of the partition: the token of the
-present one would contradict it. Only until a worker has begun that channel may it be without a token.
+A channel begins at K when `@latest` was K at the first start, or when a person moved the checkpoint there with
+`evsup checkpoints`; that takes the next channel of the partition, for the token of the present one would contradict it.
 
 Channels expire: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-channels
 """
@@ -49,7 +49,8 @@ def decide(
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned."""
     partition_id = checkpoint.partition_id
     _refuse_another_hub(checkpoint, partition)
-    position, reason = _of_new_channel(token, checkpoint) if checkpoint.begins_channel else _position(token, checkpoint)
+    _refuse_used_channel(token, checkpoint)
+    position, reason = _position(token, checkpoint)
     if position is None:
         return Resume(None, reason)
     _refuse_beyond_end(partition_id, position, partition)
@@ -70,9 +71,11 @@ def _position(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, st
     partition_id = checkpoint.partition_id
     match token, checkpoint.sequence_number:
         case None, None if checkpoint.channel_generation:
-            return None, "reset to the oldest event, and nothing was committed since"
+            return None, "reset to the oldest event, and nothing is committed since"
         case None, None:
             return None, "neither token nor checkpoint: a fresh partition"
+        case None, int(k) if k == checkpoint.begins_after:
+            return k, f"the channel begins after event {k}, and nothing is committed in it yet"
         case None, int(k):
             raise ResumeRefused(
                 f"Partition {partition_id}: the checkpoint is at {k}, but the channel has no token",
@@ -95,17 +98,14 @@ def _position(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, st
             return c, "token and checkpoint agree"
 
 
-def _of_new_channel(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, str]:
-    partition_id, position = checkpoint.partition_id, checkpoint.sequence_number
-    if token not in (None, position):
+def _refuse_used_channel(token: int | None, checkpoint: Checkpoint) -> None:
+    if checkpoint.begins_channel and token is not None:
         raise ResumeRefused(
-            f"Partition {partition_id}: its new channel {checkpoint.channel_generation} has the token {token} already",
-            f"the checkpoint was moved to {position}; another control store has used this channel before",
+            f"Partition {checkpoint.partition_id}: its new channel {checkpoint.channel_generation} has the token"
+            f" {token} already",
+            f"the checkpoint was moved to {checkpoint.sequence_number}; another control store has used this channel",
             "Run the `evsup checkpoints` command again: it takes the next channel.",
         )
-    if position is None:
-        return None, "reset to the oldest event"
-    return position, "the checkpoint was moved by hand, to a new channel"
 
 
 def _refuse_another_hub(checkpoint: Checkpoint, partition: PartitionFacts) -> None:

@@ -101,12 +101,12 @@ class Channel:
                 "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
             ) from error
 
-    def open(self, generation: int, token: int | None = None) -> Progress:
+    def open(self, generation: int) -> Progress:
         """Open the channel of a generation and return its status. Snowflake discards what a previous owner had in
-        flight.
+        flight. An open before, of another generation, is let go, client and all.
 
-        With `token` the channel's committed token becomes that one. An open before is let go, client and all: a status
-        of the same client may answer from the channel as it was for another second.
+        The token is never set here, although the SDK can: a process that was stopped past its lease just before would
+        set back that of the next owner.
 
         Blocks up to 120 s while rows of the previous owner are uncommitted, then takes the channel over by force:
         https://docs.snowflake.com/en/release-notes/clients-drivers/snowpipe-streaming-sdk-2026
@@ -116,7 +116,7 @@ class Channel:
         self.abandon()
         self.name = of_generation(self._first_name, generation)
         self._client, self._channel, status = self._guard(
-            f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient, token)
+            f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient)
         )
         return read_progress(status)
 
@@ -161,7 +161,7 @@ class Channel:
         if self._client:
             _quietly(lambda: self._client.close(wait_for_flush=False, timeout_seconds=0))
 
-    def _open(self, client_class: Callable[..., Any], token: int | None) -> tuple[Any, Any, Any]:
+    def _open(self, client_class: Callable[..., Any]) -> tuple[Any, Any, Any]:
         settings = self._settings
         client: Any = client_class(
             client_name=f"{self.name}_{os.getpid()}",
@@ -170,7 +170,7 @@ class Channel:
             pipe_name=settings.pipe_name,
             properties=client_properties(settings),
         )
-        channel, status = client.open_channel(self.name, None if token is None else str(token))
+        channel, status = client.open_channel(self.name)
         return client, channel, status
 
     def _append(self, rows: Sequence[Row], start: str, end: str) -> None:

@@ -23,7 +23,7 @@ class RelationalStore(ControlStore):
 
     def __init__(self, database: Database, group: ConsumerGroup, ownership_expiration_s: float) -> None:
         super().__init__(group, ownership_expiration_s)
-        self._database = database
+        self._database, self._key = database, asdict(group)
         self._unanswered: dict[tuple[str, str], str] = {}
         """Etags of claims that got no answer, by partition and owner: the next try carries the same one."""
 
@@ -129,18 +129,21 @@ class RelationalStore(ControlStore):
             return self._in_group(transaction)(query, **values)
 
     def _in_group(self, run: Run) -> Run:
-        return partial(run, **asdict(self.group))
+        return partial(run, **self._key)
 
 
 def _checkpoint(row: Row) -> Checkpoint:
     """A row of the database, with every number proved to be one: SQLite stores what it is given."""
     stored = Checkpoint(**row)
-    position = stored.sequence_number
+    positions = (stored.sequence_number, stored.begins_after)
     counts = (stored.epoch, stored.rows_error_count, stored.channel_generation, stored.opened_generation)
-    if not all(isinstance(number, int) for number in counts) or not isinstance(position, int | None):
+    if not all(isinstance(number, int) for number in counts) or not all(
+        isinstance(number, int | None) for number in positions
+    ):
         raise DataRefused(
             f"The checkpoint of partition {stored.partition_id} cannot be read",
-            f"sequence_number {position!r}, epoch, rows_error_count and generations {counts!r} are to be whole numbers",
+            f"sequence_number and begins_after {positions!r}, epoch, rows_error_count and generations {counts!r} are to"
+            " be whole numbers",
             f"Set it with `evsup checkpoints set --partition {stored.partition_id}`.",
         )
     return stored

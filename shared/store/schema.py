@@ -11,7 +11,7 @@ NO_TABLES = 0
 
 _TABLES = ("create_schema", "create_ownership", "create_checkpoint", "create_supervisor", "create_audit")
 TABLES = frozenset(statement.replace("create_", "evsup_") for statement in _TABLES)
-_MIGRATIONS = {2: ("add_channel_generation", "add_opened_generation")}  # what each version added to tables
+_MIGRATIONS = {2: ("add_channel_generation", "add_opened_generation", "add_begins_after")}  # what each version added
 INIT = "Run `evsup init`."
 
 

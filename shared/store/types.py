@@ -59,6 +59,8 @@ class Checkpoint:
     """Which of the partition's channels is written to; a person who moves the checkpoint begins the next one."""
     opened_generation: int = 0
     """The one that a worker opened last: behind `channel_generation` until a worker has begun that."""
+    begins_after: int | None = None
+    """Sequence number after which the channel's rows begin; None: at the oldest event there was."""
 
     @property
     def begins_channel(self) -> bool:

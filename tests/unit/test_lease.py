@@ -149,6 +149,39 @@ def test_a_slow_success_does_not_stretch_trust(make: Make, clock: Clock) -> None
     assert renewed.trusted_until_s == began_s + WINDOW_S
 
 
+def test_a_renewal_answered_after_the_lease_gives_no_trust_and_what_was_taken_meanwhile_is_lost(
+    make: Make, clock: Clock
+) -> None:
+    keeper, _, wire = make("a", capacity=1)
+    rival, _, _ = make("b", capacity=1)
+    (term,) = terms(stepped(keeper))
+    clock.move(ROUND_S)
+
+    def answer_late() -> None:
+        wire.on_call = lambda: None
+        clock.move(EXPIRATION_S + 1)
+        assert terms(stepped(rival)) == [Term("0", "b", 2)]
+
+    wire.on_call = answer_late
+    renewed = stepped(keeper)[0]
+    assert isinstance(renewed, Renewed)
+    assert renewed.terms == (term,)
+    assert renewed.trusted_until_s < clock.now_s
+    clock.move(ROUND_S)
+    assert stepped(keeper)[0] == Lost(term)
+
+
+def test_a_wall_clock_that_jumps_by_an_hour_moves_no_moment_of_trust(
+    make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, _, _ = make("a", capacity=1)
+    (term,) = terms(stepped(keeper))
+    for jump_s in (3600.0, -3600.0):
+        monkeypatch.setattr("time.time", lambda jump_s=jump_s: 1_700_000_000.0 + jump_s)
+        clock.move(ROUND_S)
+        assert stepped(keeper)[0] == Renewed((term,), clock.now_s + WINDOW_S)
+
+
 def test_nobody_can_claim_while_the_owner_trusts_its_lease(make: Make, clock: Clock) -> None:
     owner, _, wire = make("a")
     rival, _, _ = make("b")
@@ -215,6 +248,33 @@ def test_a_term_that_somebody_else_took_is_lost(make: Make, clock: Clock) -> Non
     events = stepped(owner)
     assert events[:2] == [Lost(term), Renewed((), clock.now_s + WINDOW_S)]
     assert terms(events) == [Term("1", "a", 1)]
+
+
+def test_two_supervisors_with_one_owner_id_never_share_a_term(make: Make, clock: Clock) -> None:
+    one, _, _ = make("a", capacity=1)
+    two, _, _ = make("a", capacity=1)
+    (term,) = terms(stepped(one))
+    assert terms(stepped(two)) == []
+    clock.move(EXPIRATION_S + 1)  # the first was stopped all this time
+    assert terms(stepped(two)) == [Term("0", "a", 2)]
+    assert stepped(one)[0] == Lost(term)
+
+
+def test_a_worker_of_an_old_term_that_ends_late_releases_nothing_of_the_new_one(make: Make, clock: Clock) -> None:
+    owner, store, _ = make("a", capacity=1)
+    rival, _, _ = make("b", capacity=1)
+    (old,) = terms(stepped(owner))
+    clock.move(EXPIRATION_S + 1)
+    (taken,) = terms(stepped(rival))
+    rival._release(taken)
+    assert [event for event in stepped(owner) if isinstance(event, Lost)] == [Lost(old)]
+    (new,) = owner._held
+    owner._leaving.add(new.partition_id)
+    owner._release(old)
+    assert new.epoch == 3
+    assert (store.ownerships()[0].owner_id, store.ownerships()[0].epoch) == ("a", 3)
+    assert owner._leaving == {new.partition_id}
+    assert owner._held.keys() == {new}
 
 
 def test_a_lease_that_expired_and_nobody_took_goes_on(make: Make, clock: Clock) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from shared.azure import PartitionFacts
 from shared.channel import of_generation
-from shared.errors import ResumeRefused, RowsRejected
+from shared.errors import OwnershipLost, ResumeRefused, RowsRejected
 from shared.settings import Settings
 from shared.store.types import Checkpoint, Term
 from tests.unit.plain_settings import eventhub, plain
@@ -28,6 +28,7 @@ class World:
     ) -> None:
         self.asked: list[str] = []
         self.saved: list[Checkpoint] = []
+        self.newest_epoch = TERM.epoch
         self._progress, self._stored = Progress(token, errors), stored
         self._facts = PartitionFacts(first, last, last < 0, BORN_S, f"offset-{last}")
 
@@ -39,10 +40,10 @@ class World:
     def probe(self) -> None:
         self.asked.append("probe")
 
-    def open(self, generation: int, token: int | None = None) -> Progress:
+    def open(self, generation: int) -> Progress:
         self.name = of_generation("CHANNEL", generation)
-        self.asked.append(f"open {generation}" if token is None else f"open {generation} at {token}")
-        return self._progress if token is None else Progress(token, 0)
+        self.asked.append(f"open {generation}")
+        return self._progress
 
     def partition(self, _: str) -> PartitionFacts:
         self.asked.append("partition")
@@ -54,7 +55,10 @@ class World:
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         self.asked.append("save")
+        if self.newest_epoch > checkpoint.epoch:
+            raise OwnershipLost("The checkpoint was not written")
         self.saved.append(checkpoint)
+        self._stored = checkpoint
 
 
 def opened(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> Opening:
@@ -69,7 +73,7 @@ def stored(sequence_number: int | None, errors: int = 0) -> Checkpoint:
 def test_the_partition_is_read_after_the_channel_that_may_take_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(50, stored(50))
     opened(world, monkeypatch)
-    assert world.asked == ["probe", "checkpoint", "open 0", "partition"]
+    assert world.asked == ["probe", "checkpoint", "open 0", "partition", "checkpoint"]
     assert not world.saved
 
 
@@ -123,12 +127,29 @@ def test_latest_is_pinned_to_a_number_before_the_first_event(monkeypatch: pytest
     settings = plain(None, eventhub(starting_position="@latest"))
     world = World(None, None)
     made = opened(world, monkeypatch, settings)
-    assert world.asked[-1] == "open 0 at 100"
-    assert made.position("@latest") == Position(100, made.position("@latest").fresh)
-    assert made.progress.token == 100
-    assert made.checkpoint.offset == "offset-100"
+    assert world.asked[-1] == "save"
+    assert world.saved == [made.checkpoint]
+    assert made.checkpoint == Checkpoint("3", 100, "offset-100", 7, 0, BORN_S, begins_after=100)
+    assert made.position("@latest").after == 100
+    again = opened(world, monkeypatch, settings)
+    assert (again.checkpoint, again.resume.after) == (made.checkpoint, 100)
+    assert world.asked.count("save") == 1
     never_used = opened(World(None, None, last=-1), monkeypatch, settings)
     assert never_used.position("@latest") == Position(None)
+
+
+def test_latest_is_not_pinned_by_one_who_is_not_the_owner_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(None, None)
+    world.newest_epoch = TERM.epoch + 1
+    with pytest.raises(OwnershipLost):
+        opened(world, monkeypatch, plain(None, eventhub(starting_position="@latest")))
+
+
+def test_a_checkpoint_of_a_newer_epoch_is_a_new_owner_and_no_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = replace(stored(50), epoch=TERM.epoch + 1)
+    for token in (40, None):
+        with pytest.raises(OwnershipLost, match="epoch 8 owns it now, this worker has epoch 7"):
+            opened(World(token, newer), monkeypatch)
 
 
 def test_latest_is_for_fresh_partitions_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,18 +158,18 @@ def test_latest_is_for_fresh_partitions_only(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def moved(sequence_number: int | None, opened: int = 0) -> Checkpoint:
-    return Checkpoint("3", sequence_number, "offset-stored", 6, 0, BORN_S, None, 2, opened)
+    return Checkpoint("3", sequence_number, "offset-stored", 6, 0, BORN_S, None, 2, opened, sequence_number)
 
 
 @pytest.mark.parametrize(
     ("token", "checkpoint", "expected"),
     [
-        (None, moved(50), ["open 0", "open 2", "partition", "open 2 at 50", "save"]),
-        (None, moved(50, opened=1), ["open 1", "open 2", "partition", "open 2 at 50", "save"]),
-        (50, moved(50), ["open 0", "open 2", "partition", "save"]),
-        (None, moved(None), ["open 0", "open 2", "partition", "save"]),
-        (50, moved(50, opened=2), ["open 2", "partition"]),
-        (None, moved(None, opened=2), ["open 2", "partition"]),
+        (None, moved(50), ["open 0", "open 2", "partition", "checkpoint", "save"]),
+        (None, moved(50, opened=1), ["open 1", "open 2", "partition", "checkpoint", "save"]),
+        (None, moved(None), ["open 0", "open 2", "partition", "checkpoint", "save"]),
+        (None, moved(50, opened=2), ["open 2", "partition", "checkpoint"]),
+        (50, moved(50, opened=2), ["open 2", "partition", "checkpoint"]),
+        (None, moved(None, opened=2), ["open 2", "partition", "checkpoint"]),
     ],
 )
 def test_a_new_channel_is_begun_behind_its_former_and_noted_before_the_first_row(
@@ -157,7 +178,8 @@ def test_a_new_channel_is_begun_behind_its_former_and_noted_before_the_first_row
     world = World(token, checkpoint)
     made = opened(world, monkeypatch)
     assert world.asked[2:] == expected
-    assert made.resume.after == made.progress.token == checkpoint.sequence_number
+    assert made.resume.after == checkpoint.sequence_number
+    assert made.progress.token == token
     assert made.checkpoint == replace(checkpoint, epoch=7, opened_generation=2)
     assert world.saved == ([made.checkpoint] if checkpoint.begins_channel else [])
 
@@ -171,10 +193,8 @@ def test_a_partition_that_was_reset_begins_at_its_oldest_event(
         assert opened(World(None, stored), monkeypatch, settings).position(starting_position) == Position(None, "-1")
 
 
-def test_a_token_is_set_to_the_checkpoint_also_where_events_after_it_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(None, moved(50), first=61)
-    made = opened(world, monkeypatch, plain(None, eventhub(on_gap="warn")))
-    assert "open 2 at 50" in world.asked
+def test_a_new_channel_begins_after_the_events_that_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = opened(World(None, moved(50), first=61), monkeypatch, plain(None, eventhub(on_gap="warn")))
     assert (made.resume.after, made.resume.lost) == (60, 10)
 
 
@@ -182,4 +202,4 @@ def test_nothing_is_begun_or_noted_when_the_start_is_refused(monkeypatch: pytest
     for world in (World(40, moved(50)), World(None, moved(101))):
         with pytest.raises(ResumeRefused):
             opened(world, monkeypatch)
-        assert world.asked[-1] == "partition"
+        assert not world.saved

@@ -31,7 +31,12 @@ def checkpoint(sequence_number: int | None, born_s: float | None = BORN_S) -> Ch
 
 def moved(sequence_number: int | None, generation: int = 1, opened: int = 0) -> Checkpoint:
     """A checkpoint that a person has moved to another channel."""
-    return replace(checkpoint(sequence_number), channel_generation=generation, opened_generation=opened)
+    return replace(
+        checkpoint(sequence_number),
+        channel_generation=generation,
+        opened_generation=opened,
+        begins_after=sequence_number,
+    )
 
 
 def start(
@@ -140,33 +145,50 @@ def test_with_warn_it_goes_on_at_the_oldest_retained_event(
     assert f"events {token + 1} to {after} left retention" in resume.reason
 
 
+@pytest.mark.parametrize("opened", [0, 1])
+@pytest.mark.parametrize(
+    ("stored", "after", "reason"),
+    [
+        (moved(50), 50, "the channel begins after event 50, and nothing is committed in it yet"),
+        (moved(0, generation=7), 0, "the channel begins after event 0"),
+        (moved(None), None, "reset to the oldest event"),
+    ],
+)
+def test_a_channel_may_be_without_a_token_where_it_begins(
+    stored: Checkpoint, after: int | None, reason: str, opened: int
+) -> None:
+    resume = decide(None, replace(stored, opened_generation=opened), partition(), "fail")
+    assert resume.after == after
+    assert reason in resume.reason
+
+
+def test_a_fresh_partition_that_was_pinned_to_its_end_begins_there() -> None:
+    assert decide(None, replace(checkpoint(50), begins_after=50), partition(), "fail").after == 50
+
+
 @pytest.mark.parametrize(
     ("token", "stored", "after", "reason"),
     [
-        (None, moved(50), 50, "moved by hand, to a new channel"),
-        (50, moved(50), 50, "moved by hand, to a new channel"),  # ended after the token was set, before that was noted
-        (None, moved(0, generation=7, opened=3), 0, "moved by hand, to a new channel"),
-        (None, moved(None), None, "reset to the oldest event"),
-        (None, moved(None, opened=1), None, "nothing was committed since"),
         (5, moved(None, opened=1), 5, "token without a checkpoint"),
         (50, moved(50, opened=1), 50, "agree"),
         (60, moved(50, opened=1), 60, "behind the token"),
     ],
 )
-def test_a_checkpoint_moved_by_hand_begins_a_channel_without_a_token(
-    token: int | None, stored: Checkpoint, after: int | None, reason: str
+def test_a_channel_of_a_later_generation_goes_on_as_the_first_does(
+    token: int, stored: Checkpoint, after: int, reason: str
 ) -> None:
     resume = decide(token, stored, partition(), "fail")
     assert resume.after == after
     assert reason in resume.reason
 
 
-def test_a_channel_that_was_begun_and_has_no_token_has_lost_it() -> None:
+@pytest.mark.parametrize("begins_after", [None, 49, 51])
+def test_a_channel_past_its_beginning_that_has_no_token_has_lost_it(begins_after: int | None) -> None:
     with pytest.raises(ResumeRefused, match="the checkpoint is at 50, but the channel has no token"):
-        decide(None, moved(50, opened=1), partition(), "warn")
+        decide(None, replace(moved(50, opened=1), begins_after=begins_after), partition(), "warn")
 
 
-@pytest.mark.parametrize(("token", "position"), [(60, 50), (40, 50), (0, None), (50, 0)])
+@pytest.mark.parametrize(("token", "position"), [(60, 50), (50, 50), (40, 50), (0, None), (50, 0)])
 def test_a_new_channel_with_another_token_is_not_new(token: int, position: int | None) -> None:
     with pytest.raises(ResumeRefused, match=f"new channel 1 has the token {token} already") as refused:
         decide(token, moved(position), partition(), "warn")

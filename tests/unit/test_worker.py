@@ -68,6 +68,25 @@ def test_a_worker_that_is_still_opening_stops_at_the_end_of_its_trust(make: Make
         rig.step(0.1)
 
 
+def test_a_lease_that_is_over_when_it_comes_gives_no_trust(make: Make) -> None:
+    rig = make(trust_s=10.0)
+    rig.tell(Lease(trusted_until_s=rig.began_s + 12.0))
+    with pytest.raises(OwnershipLost, match="ran out"):
+        rig.step(13.0)
+
+
+def test_a_worker_that_comes_up_after_its_trust_does_not_take_the_channel_over(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, asked = make(trust_s=10.0), []
+    monkeypatch.setattr(loop, "open_partition", lambda *_: asked.append("open"))
+    rig.clock.move(10.0)
+    with pytest.raises(OwnershipLost, match="ran out"):
+        rig.worker.run()
+    assert not rig.worker._opening.is_busy
+    assert asked == []
+
+
 def test_a_lease_that_was_read_late_still_counts(make: Make) -> None:
     rig = make(trust_s=10.0)
     rig.tell(Lease(trusted_until_s=rig.began_s + 100.0))

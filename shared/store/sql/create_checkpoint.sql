@@ -1,6 +1,7 @@
 -- How far a partition has come: everything up to sequence_number is durable. It is null when the partition has been
--- claimed and nothing was checkpointed yet. channel_generation says which channel of the partition is written to, and
--- opened_generation which one a worker has opened last: the older one, until a worker has begun the newer.
+-- claimed and nothing was checkpointed yet. channel_generation says which channel of the partition is written to,
+-- opened_generation which one a worker has opened last (the older one, until a worker has begun the newer), and
+-- begins_after behind which event the channel's rows begin; null: at the oldest event there was.
 CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     fully_qualified_namespace TEXT NOT NULL,
     eventhub_name TEXT NOT NULL,
@@ -14,5 +15,6 @@ CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     updated_at TIMESTAMPTZ NOT NULL,
     channel_generation BIGINT NOT NULL DEFAULT 0,
     opened_generation BIGINT NOT NULL DEFAULT 0,
+    begins_after BIGINT,
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
 )

@@ -7,6 +7,7 @@ UPDATE evsup_checkpoint SET
     rows_error_count = 0,
     hub_created_at = to_timestamp(:hub_created_at_s),
     channel_generation = channel_generation + 1,
+    begins_after = :sequence_number,
     updated_at = now()
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
     AND consumer_group = :consumer_group AND partition_id = :partition_id AND epoch <= :epoch

@@ -1,4 +1,4 @@
 -- Fails when a table or a column is missing, or may not be read.
-SELECT evsup_checkpoint.channel_generation, evsup_checkpoint.opened_generation
+SELECT evsup_checkpoint.channel_generation, evsup_checkpoint.opened_generation, evsup_checkpoint.begins_after
 FROM evsup_checkpoint, evsup_audit
 WHERE FALSE

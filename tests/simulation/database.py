@@ -1,0 +1,89 @@
+"""The control store: the real SQL of `shared/store` on SQLite in memory, on the world's clock, behind a network."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from shared.errors import StoreUnavailable
+from shared.store import sqlite
+from shared.store.database import Database, Mode, Run
+from shared.store.sqlite import SqliteDatabase
+from tests.simulation.fiber import Fiber
+from tests.simulation.invariants import Invariants
+from tests.simulation.network import TIMEOUT_S, Network
+from tests.simulation.process import Process
+from tests.simulation.world import World
+
+# Every change of a row is shown to the invariants by the database itself, whoever made it.
+AUDIT = """
+CREATE TRIGGER audit_claim AFTER INSERT ON evsup_ownership BEGIN
+    SELECT owner_changed(NEW.partition_id, 0, NEW.epoch, NEW.owner_id);
+END;
+CREATE TRIGGER audit_owner AFTER UPDATE ON evsup_ownership BEGIN
+    SELECT owner_changed(NEW.partition_id, OLD.epoch, NEW.epoch, NEW.owner_id);
+END;
+CREATE TRIGGER audit_checkpoint AFTER UPDATE ON evsup_checkpoint BEGIN
+    SELECT checkpointed(
+        NEW.partition_id, OLD.epoch, OLD.sequence_number, NEW.epoch, NEW.sequence_number, NEW.begins_after
+    );
+END;
+"""
+
+
+class Memory(SqliteDatabase):
+    """One connection for everybody: a transaction happens at one moment of the world."""
+
+    def __init__(self, world: World, invariants: Invariants) -> None:
+        super().__init__(":memory:")
+        self.ahead_s = 0.0
+        """Of the true time; a fault may change it."""
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite._as_dict
+        for (name, arguments), function in sqlite._FUNCTIONS.items():
+            connection.create_function(name, arguments, function)
+        connection.create_function("now", 0, lambda: world.now_s + self.ahead_s)
+        connection.create_function("owner_changed", 4, invariants.owner_changed)
+        connection.create_function("checkpointed", 6, invariants.checkpointed)
+        self._connection = connection
+
+    def audit(self) -> None:
+        """From now on; the tables have to be there."""
+        assert self._connection
+        self._connection.executescript(AUDIT)
+
+
+class Wire(Database):
+    """The database as a process reaches it, from a thread that may wait."""
+
+    dialect, address = "sqlite", "memory"
+
+    def __init__(self, process: Process, network: Network, database: Memory) -> None:
+        self._process, self._network, self._database = process, network, database
+
+    @contextmanager
+    def transaction(self, mode: Mode = "write") -> Iterator[Run]:
+        self._process.wait(self._network.delay_s())
+        arrives = self._network.carries_requests
+        if mode != "read":  # what is read late tells the same as what is asked late
+            self._process.travel(self._network.delay_s())
+        if not arrives:
+            self._fail()
+        try:
+            with self._database.transaction(mode) as run:
+                yield run
+        finally:
+            is_answered = self._network.carries_answers
+            self._process.wait(self._answer_s(mode) if is_answered else 0)
+        if not is_answered:
+            self._fail()
+
+    def _answer_s(self, mode: Mode) -> float:
+        return self._network.last_answer_s() if mode == "write" and Fiber.current else self._network.delay_s()
+
+    def _fail(self) -> NoReturn:
+        self._process.wait(TIMEOUT_S)
+        raise StoreUnavailable("The control store does not answer")
+
+    def close(self) -> None:
+        """Nothing to give back."""

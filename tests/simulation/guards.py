@@ -1,0 +1,206 @@
+"""The guards of the product, and how to take each out: a simulation that cannot tell the difference proves nothing."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+from shared.store import queries, sqlite
+from supervisor import lease
+from supervisor.balance import Plan
+from supervisor.lease import LeaseKeeper, Renewed
+from supervisor.tree import Tree
+from tests.simulation.faults import (
+    FAULTS,
+    Fault,
+    answer_late_and_leave,
+    break_link,
+    fade_away,
+    freeze_supervisor,
+    freeze_tree,
+    freeze_tree_in_the_middle,
+    kill_worker,
+    lose_requests,
+    slow_down,
+    stick_worker,
+)
+from tests.simulation.hub import Reader
+from tests.simulation.process import Clock
+from tests.simulation.snowpipe import Channel, Handle
+from tests.simulation.worker import WorkerProcess
+from worker import flow
+from worker.flow import Flow
+from worker.loop import Worker
+from worker.order import Admission
+from worker.progress import Progress, verify
+from worker.source import Position
+
+Removal = Callable[[], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What protects against what, and how to take it out."""
+
+    name: str
+    removed: Removal
+    breaks: str
+    """Begins the violation that shows without it."""
+    trusting: bool = True
+    """False: it is the second line, and shows only when leases are ignored."""
+    equal_ids: bool | None = None
+    faults: Sequence[Fault] = FAULTS
+    """That bring it out soonest."""
+
+
+def without(name: str, text: str, instead: str = "") -> Removal:
+    """A named query with a part of it left out."""
+    original = queries.query(name, "sqlite")
+    assert text in original, f"{name}.sql reads differently now"
+    changed = original.replace(text, instead)
+    return lambda: patch.object(
+        sqlite, "query", lambda asked, dialect: changed if asked == name else queries.query(asked, dialect)
+    )
+
+
+def replaced(owner: Any, name: str, function: Any) -> Removal:
+    """A function of the product with another in its place."""
+    return lambda: patch.object(owner, name, function)
+
+
+# --- the lease --------------------------------------------------------------------------------------------------------
+
+
+def trust_from_the_answer(keeper: LeaseKeeper, renew: Callable[[LeaseKeeper], None] = LeaseKeeper._renew) -> None:
+    """Count the lease from when the answer came."""
+    renew(keeper)
+    until_s = keeper._clock() + keeper._window_s
+    keeper._held.update(dict.fromkeys(keeper._held, until_s))
+    keeper._tell(Renewed(tuple(keeper._held), until_s))
+
+
+def released_at_once(
+    tree: Tree, plan: Plan, now_s: float, follow: Callable[[Tree, Plan, float], None] = Tree._follow_plan
+) -> None:
+    """Give surplus back while its worker still drains."""
+    follow(tree, plan, now_s)
+    for partition in plan.surplus:
+        if child := tree._children.get(partition):
+            tree._keeper.release(child.term)
+
+
+@contextmanager
+def distrust() -> Iterator[None]:
+    """Workers know nothing of leases: neither loop nor guard ends them."""
+    with (
+        patch.object(Worker, "_require_trust", lambda *_: None),
+        patch.object(WorkerProcess, "_guarded", lambda _: None),
+    ):
+        yield
+
+
+# --- the sink, the source ---------------------------------------------------------------------------------------------
+
+
+def same_sequencer(channel: Channel) -> int:
+    """Open without taking the channel over."""
+    channel._sequencer = 1
+    return 1
+
+
+def earlier_token(handle: Handle, generation: int, open_: Callable[[Handle, int], Progress] = Handle.open) -> Progress:
+    """Resume after what was committed before the open."""
+    before = handle._channel.token
+    return replace(open_(handle, generation), token=before)
+
+
+def level_zero(
+    process: WorkerProcess, partition_id: str, level: int, position: Position, source: Any = WorkerProcess.source
+) -> Reader:
+    """Receive without the epoch as owner level."""
+    reader: Reader = source(process, partition_id, 0, position)
+    return reader
+
+
+# --- the flow ---------------------------------------------------------------------------------------------------------
+
+
+def admit_all(high: int | None, numbers: Sequence[int | None]) -> Admission:
+    """Take whatever comes."""
+    return Admission(range(len(numbers)), numbers[-1] if numbers else high)
+
+
+def verify_less(
+    partition_id: str, progress: Progress, durable: int | None, appended: int | None, errors_before: int
+) -> None:
+    """Believe any token that does not go back."""
+    verify(partition_id, progress, durable, appended if progress.token is None else progress.token, errors_before)
+
+
+def checkpoint_appended(pipeline: Flow, now_s: float, save: Callable[[Flow, float], None] = Flow._checkpoint) -> None:
+    """Checkpoint what was appended."""
+    pipeline._unsaved = replace(pipeline._unsaved, sequence_number=pipeline.marks.appended)
+    save(pipeline, now_s)
+
+
+FREEZES = (freeze_tree, freeze_tree_in_the_middle)
+SLOW_STORES = (slow_down, fade_away)
+GUARDS = (
+    Guard(
+        "the margin of the trust window",
+        replaced(lease, "trust_window_s", lambda expiration_s: expiration_s),
+        "I5",
+        faults=(fade_away, lose_requests, stick_worker),
+    ),
+    Guard(
+        "trust from the start of a renewal",
+        replaced(LeaseKeeper, "_renew", trust_from_the_answer),
+        "I5",
+        faults=(answer_late_and_leave,),
+    ),
+    Guard(
+        "the end of a worker that is stuck",
+        replaced(WorkerProcess, "_guarded", lambda _: None),
+        "I5",
+        faults=(freeze_supervisor, stick_worker),
+    ),
+    Guard("the end of a worker with its trust", distrust, "I5", faults=(fade_away, freeze_supervisor)),
+    Guard("a clock that never jumps", replaced(Clock, "__call__", lambda _: time.time()), "I", faults=FREEZES),
+    Guard("a release when the worker has gone", replaced(Tree, "_follow_plan", released_at_once), "I5"),
+    Guard("owner and epoch of a release", without("release", " AND owner_id = :owner_id AND epoch = :epoch"), "I5"),
+    Guard("equal owner ids", without("claim", "held.etag = excluded.etag AND "), "I5", equal_ids=True),
+    Guard(
+        "the epoch of a checkpoint",
+        without("save_checkpoint", "stored.epoch <= excluded.epoch\n    AND "),
+        "I4",
+        faults=FREEZES,
+    ),
+    Guard(
+        "the fence in the transaction of a claim",
+        without("fence", "epoch = excluded.epoch", "epoch = stored.epoch"),
+        "I4",
+        faults=FREEZES,
+    ),
+    Guard(
+        "a position that only rises",
+        without("save_checkpoint", "excluded.sequence_number >= stored.sequence_number", "true"),
+        "I4",
+        faults=SLOW_STORES,
+    ),
+    Guard("the reopening of the channel", replaced(Channel, "open", same_sequencer), "I"),
+    Guard("the token of this open", replaced(Handle, "open", earlier_token), "I1", faults=(kill_worker,)),
+    Guard("dropping what comes again", replaced(flow, "admit", admit_all), "I1", faults=(break_link,)),
+    Guard("checkpointing what is durable", replaced(Flow, "_checkpoint", checkpoint_appended), "I3"),
+    Guard(
+        "the epoch as owner level", replaced(WorkerProcess, "source", level_zero), "I5", trusting=False, faults=FREEZES
+    ),
+    Guard(
+        "refusing a token above what was appended",
+        replaced(flow, "verify", verify_less),
+        "I3",
+        trusting=False,
+        faults=FREEZES,
+    ),
+)

@@ -1,0 +1,160 @@
+"""Event Hubs, as far as a lease is concerned: numbered events, and one reader a partition by owner level.
+
+A reader with a higher or equal level disconnects the one before it, one with a lower level is refused.
+https://learn.microsoft.com/azure/event-hubs/event-processor-balance-partition-load
+"""
+
+from collections.abc import Callable
+from functools import cache
+from types import TracebackType
+from typing import Self
+
+from shared.azure import PartitionFacts
+from shared.clock import Deadline
+from shared.errors import OwnershipLost
+from tests.simulation.invariants import Invariants
+from tests.simulation.network import FAST_S, skewed
+from tests.simulation.process import Process
+from tests.simulation.world import World
+from worker.rows import Row
+from worker.source import Batch, Position
+
+BATCH = 5
+BUFFERED = 8  # events that a reader has already and still gives after it was disconnected
+NOTICE_S = 0.5  # until a reader hears that it was disconnected
+BORN_S = 1_700_000_000.0
+
+
+class Partition:
+    """Events with the numbers 0 to `last`."""
+
+    def __init__(self, world: World, invariants: Invariants, partition_id: str) -> None:
+        self.world, self.partition_id = world, partition_id
+        self._invariants = invariants
+        self.last = -1
+        self.reader: Reader | None = None
+
+    def facts(self) -> PartitionFacts:
+        """As Event Hubs tells them."""
+        return PartitionFacts(0, self.last, self.last < 0, BORN_S, str(self.last) if self.last >= 0 else None)
+
+    def attach(self, reader: "Reader") -> bool:
+        """Whether the reader is let in; the one before it is disconnected then."""
+        before, self.reader = self.reader, reader
+        if before is None or before is reader or not before.process.lives:
+            return True
+        if reader.level < before.level:
+            self.reader = before
+            return False
+        self._invariants.attached(self.partition_id, reader.term_epoch, before.term_epoch)
+        before.lose()
+        return True
+
+    def break_link(self) -> None:
+        """The connection of the present reader ends; it comes again."""
+        if self.reader:
+            self.reader.reconnect()
+
+
+class Reader:
+    """Stands for `worker.source.Source`: what it gives, and when."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        process: Process,
+        term_epoch: int,
+        level: int,
+        position: Position,
+    ) -> None:
+        self.process, self.level, self.term_epoch = process, level, term_epoch
+        self._partition, self._world = partition, partition.world
+        self._next = 0 if position.after is None else position.after + 1
+        self._first = self._next
+        self._is_attached, self._is_stopped = False, False
+        self._seen_to: int | None = None
+        """The last event that was under way when it was disconnected."""
+        self._again = False
+        self._error: OwnershipLost | None = None
+
+    def start(self) -> None:
+        self.process.after(skewed(self._world.rng, 1.0), self._knock)
+
+    def fileno(self) -> int:
+        return 0
+
+    def take(self) -> Batch | None:
+        end = self._partition.last if self._seen_to is None else min(self._seen_to, self._partition.last)
+        if self._is_attached and self._next <= end:
+            return self._batch(min(end, self._next + self._world.rng.randrange(BATCH)))
+        if self._error:
+            raise self._error
+        return None
+
+    def check_alive(self, now_s: float) -> None:
+        """It never hangs."""
+
+    def stop(self) -> None:
+        self._is_stopped, self._is_attached = True, False
+        if self._partition.reader is self:
+            self._partition.reader = None
+
+    def join(self, deadline: Deadline) -> None:
+        """Its thread has ended."""
+
+    def lose(self) -> None:
+        """Another reader was let in."""
+        self._seen_to = self._next + self._world.rng.randrange(BUFFERED)
+        self.process.after(skewed(self._world.rng, NOTICE_S), self._hear_of_it)
+
+    def reconnect(self) -> None:
+        """Come again after the last event; the SDK then gives what it had buffered once more."""
+        self._is_attached, self._again = False, True
+        self.process.after(0.5 + skewed(self._world.rng, 2.0), self._knock)
+
+    def _knock(self) -> None:
+        self._world.after(skewed(self._world.rng, FAST_S), self._enter)
+
+    def _enter(self) -> None:
+        if self._is_stopped or self._error or not self.process.lives:
+            return
+        if self._partition.attach(self):
+            self._seen_to, self._is_attached = None, True
+        else:
+            self.process.after(skewed(self._world.rng, NOTICE_S), self._hear_of_it)
+
+    def _hear_of_it(self) -> None:
+        self._error = OwnershipLost("The link was stolen", "amqp:link:stolen")
+
+    def _batch(self, end: int) -> Batch:
+        numbers = list(range(self._next, end + 1))
+        if self._again:
+            self._again = False
+            numbers = [*range(max(self._first, self._next - 3), self._next), *numbers, *numbers]
+        self._next = end + 1
+        return Batch([row(number) for number in numbers], self._partition.last)
+
+
+@cache
+def row(number: int) -> Row:
+    """What the pipeline looks at in a row."""
+    return {"SEQUENCE_NUMBER": number, "OFFSET": str(number), "PAYLOAD": b"", "RAW_BODY": None}
+
+
+class HubClient:
+    """Stands for `shared.azure.EventHubClient` while a partition is opened."""
+
+    def __init__(self, process: Process, partition_of: Callable[[str], Partition]) -> None:
+        self._process, self._partition_of = process, partition_of
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Nothing to close."""
+
+    def partition(self, partition_id: str) -> PartitionFacts:
+        self._process.travel(skewed(self._process.world.rng, 0.5))
+        facts = self._partition_of(partition_id).facts()
+        self._process.wait(skewed(self._process.world.rng, 0.5))
+        return facts

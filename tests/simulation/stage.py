@@ -1,0 +1,69 @@
+"""The product's modules on the stage of a simulation: what would block or be another vendor's is replaced there."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from shared.settings import EventHubSettings
+from supervisor import lease, tree
+from tests.simulation.supervisor import Supervisor
+from tests.simulation.worker import WorkerProcess
+from tests.simulation.world import World
+from worker import flow, loop, opening
+from worker.source import Position
+
+
+class Log:
+    """Stands for the log of every module: the history tells in the product's own words."""
+
+    def __init__(self, world: World) -> None:
+        self.debug = self.info = self.warning = self.error = world.note
+
+
+@contextmanager
+def staged(world: World) -> Iterator[None]:
+    """As long as this lasts, the product runs in the world."""
+
+    def worker() -> WorkerProcess:
+        assert isinstance(world.running, WorkerProcess)
+        return world.running
+
+    def child(*arguments: Any) -> Any:
+        assert isinstance(world.running, Supervisor)
+        return world.running.child(*arguments)
+
+    def source(_: EventHubSettings, partition_id: str, epoch: int, position: Position, __: object) -> Any:
+        return worker().source(partition_id, epoch, position)
+
+    def background(name: str) -> Any:
+        return worker().background(name)
+
+    jumps = Random(0)  # noqa: S311 (a wall clock that is never right)
+    nothing_to_wait_for = SimpleNamespace(wait=lambda *_: [])
+    log = Log(world)
+    replaced: dict[Any, dict[str, Any]] = {
+        loop: {"Background": background, "Source": source, "setproctitle": _ignore, "rss_bytes": _nothing},
+        flow: {"Background": background},
+        opening: {"EventHubClient": lambda _: worker().hub()},
+        tree: {"Child": child, "setproctitle": _ignore, "rss_bytes": _nothing},
+    }
+    with ExitStack() as stack:
+        for module, names in replaced.items():
+            stack.enter_context(patch.multiple(module, **names, log=log))
+        stack.enter_context(patch.multiple(loop, connection=nothing_to_wait_for))
+        stack.enter_context(patch.multiple(tree, connection=nothing_to_wait_for, crash=SimpleNamespace(write=_ignore)))
+        stack.enter_context(patch.multiple(lease, log=log))
+        stack.enter_context(patch("shared.clock.random", world.rng))
+        stack.enter_context(patch("time.time", lambda: jumps.uniform(0, 1e9)))
+        yield
+
+
+def _ignore(*_: object) -> None:
+    return None
+
+
+def _nothing() -> int:
+    return 0

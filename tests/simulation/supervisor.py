@@ -1,0 +1,182 @@
+"""A supervisor process: the real `Tree`, `Child` and `LeaseKeeper`, with the keeper's thread on a fiber."""
+
+import os
+import queue
+import signal
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shared.errors import ExitCode
+from shared.messages import Lease
+from shared.settings import Settings
+from shared.store.relational import RelationalStore
+from shared.store.types import SupervisorRow, Term
+from supervisor.child import Child
+from supervisor.lease import LeaseKeeper
+from supervisor.status import TreeStatus
+from supervisor.tree import RELEASE_S, Tree
+from tests.simulation.pipe import pipe
+from tests.simulation.process import Process, Sleep
+from tests.simulation.site import Site
+from tests.simulation.worker import WorkerProcess
+from tests.unit.stores import GROUP
+
+DRAIN_S = 8.0
+HAND_OVER_S = 20.0
+TURN_S = 1.0
+ORPHANED_S = 0.1
+PASSING = (ExitCode.OK, ExitCode.UNAVAILABLE, ExitCode.TEMPORARY)
+
+
+class Signals:
+    """Stands for `supervisor.signals.SignalInbox`."""
+
+    def __init__(self) -> None:
+        self.sent: deque[int] = deque()
+
+    def fileno(self) -> int:
+        return 0
+
+    def take(self) -> list[int]:
+        return [self.sent.popleft() for _ in range(len(self.sent))]
+
+
+class Jobs:
+    """Stands for the keeper's queue: `get` waits on the keeper's fiber."""
+
+    def __init__(self, process: Process) -> None:
+        self._process, self._jobs = process, deque[Callable[[], None] | None]()
+        self._sleep: Sleep | None = None
+
+    def put(self, job: Callable[[], None] | None) -> None:
+        self._jobs.append(job)
+        if self._sleep:
+            self._sleep.wake()
+
+    def get(self, timeout: float) -> Callable[[], None] | None:
+        if not self._jobs:
+            self._sleep = Sleep(self._process, timeout)
+            self._sleep.enter()
+            self._sleep = None
+        if not self._jobs:
+            raise queue.Empty
+        return self._jobs.popleft()
+
+
+class Supervisor(Process):
+    """One run of `evsup start`, from its first claim to its exit code."""
+
+    def __init__(self, site: Site, name: str, me: SupervisorRow, settings: Settings, partition_ids: list[str]) -> None:
+        super().__init__(site.world, name)
+        self.site, self.me, self.settings = site, me, settings
+        self.signals = Signals()
+        self.exit_code: int | None = None
+        self.ended: Callable[[], None] = lambda: None
+        self.started: list[WorkerProcess] = []
+        store = RelationalStore(site.wire(self), GROUP, settings.eventhub.ownership_expiration)
+        self.keeper = LeaseKeeper(store, me, partition_ids, settings.eventhub, site.clock)
+        jobs: Any = Jobs(self)
+        self.keeper._jobs = jobs
+        signals: Any = self.signals
+        self.tree = Tree(_told(me, partition_ids), signals, self.keeper, Path(), DRAIN_S, HAND_OVER_S, site.clock)
+        self.start(self._keep)
+        self.after(0, self._turn)
+
+    @property
+    def workers(self) -> list[WorkerProcess]:
+        """Those that live."""
+        self.started = [worker for worker in self.started if worker.lives]
+        return self.started
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self.signals.sent.append(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL: the kernel sends it to the workers, too."""
+        self.exit_code = -9
+        self.die()
+
+    def die(self) -> None:
+        super().die()
+        self.world.note("supervisor_ended", supervisor=self.name, code=self.exit_code)
+        for worker in self.workers:
+            self.world.after(self.world.rng.random() * ORPHANED_S, worker.kill)
+        os.close(self.keeper.fileno())
+        self.ended()
+
+    def child(self, term: Term, trusted_until_s: float, now_s: float) -> "SimulatedChild":
+        """In place of a `supervisor.child.Child`."""
+        return SimulatedChild(self, term, trusted_until_s, now_s)
+
+    def _keep(self) -> None:
+        self.keeper._run()
+        self._exit()
+
+    def _turn(self) -> None:
+        if self.tree.step():
+            self._require_all_children()
+            self.after(TURN_S * self.world.rng.uniform(0.5, 1.0), self._turn)
+            return
+        self.keeper._jobs.put(None)
+        self.after(RELEASE_S, self._exit)
+
+    def _require_all_children(self) -> None:
+        followed = {id(child.process) for child in self.tree._children.values()}
+        for worker in self.workers:
+            if id(worker) not in followed:
+                self.world.violated(f"{worker.name} lives and its supervisor does not know it")
+
+    def _exit(self) -> None:
+        if not self.lives:
+            return
+        cause = self.tree._cause
+        self.exit_code = int(cause.exit_code if cause else ExitCode.OK)
+        if self.exit_code not in PASSING:
+            self.world.violated(f"{self.name} wants a person although nothing is wrong: {cause}")
+        self.die()
+
+
+class SimulatedChild(Child):
+    """A child whose process is simulated."""
+
+    def __init__(self, supervisor: Supervisor, term: Term, trusted_until_s: float, now_s: float) -> None:
+        self._supervisor = supervisor
+        super().__init__(term, trusted_until_s, now_s)
+
+    def _start(self, term: Term, trusted_until_s: float) -> None:
+        ours, theirs = pipe()
+        at = self._supervisor
+        worker = WorkerProcess(at.site, at.name, term, Lease(trusted_until_s=trusted_until_s), theirs, at.settings)
+        at.started.append(worker)
+        self.pid = 1
+        self.process, self.pipe, self._stderr = _as_any(worker), _as_any(ours), _as_any(Silent())
+
+
+class Silent:
+    """A stderr on which nothing comes."""
+
+    closed = True
+
+    def close(self) -> None:
+        """It is closed."""
+
+
+def _as_any(value: object) -> Any:
+    return value
+
+
+def _told(me: SupervisorRow, partition_ids: list[str]) -> TreeStatus:
+    return TreeStatus(
+        host=me.host,
+        pid=me.pid,
+        owner_id=me.owner_id,
+        version=me.version,
+        source="ns/flights",
+        consumer_group="$Default",
+        target="table",
+        store="memory",
+        partitions_total=len(partition_ids),
+    )

@@ -1,0 +1,26 @@
+"""That the simulation can see: without any one of the product's guards it finds a violation."""
+
+from contextlib import nullcontext
+
+import pytest
+
+from tests.simulation.guards import GUARDS, Guard, distrust
+from tests.simulation.simulation import run
+from tests.simulation.world import Violation
+
+SEEDS = 300  # within which a missing guard shows; most do within ten
+
+
+def first_violation(guard: Guard) -> str:
+    for seed in range(SEEDS):
+        try:
+            run(seed, trusting=guard.trusting, equal_ids=guard.equal_ids, faults=guard.faults)
+        except Violation as violation:
+            return str(violation)
+    return "nothing was found"
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name.replace(" ", "-"))
+def test_the_simulation_sees_that_a_guard_is_missing(guard: Guard) -> None:
+    with nullcontext() if guard.trusting else distrust(), guard.removed():
+        assert first_violation(guard).startswith(guard.breaks)
