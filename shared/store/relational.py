@@ -141,7 +141,7 @@ def _checkpoint(row: Row) -> Checkpoint:
         raise DataRefused(
             f"The checkpoint of partition {stored.partition_id} cannot be read",
             f"sequence_number {position!r}, epoch, rows_error_count and generations {counts!r} are to be whole numbers",
-            f"Set it with `evsup checkpoints set --partition {stored.partition_id}`.",
+            "Somebody wrote something else into its row of evsup_checkpoint: put the number back.",
         )
     return stored
 
