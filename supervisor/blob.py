@@ -81,7 +81,7 @@ def _position(name: str, metadata: Mapping[str, Any] | None) -> Position:
     https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
     """
     values = {key.lower(): value for key, value in (metadata or {}).items()}
-    number = values.get("sequencenumber", "")
+    number = values.get("sequencenumber") or ""  # the SDK makes None of an empty text
     if not (number.isascii() and number.isdigit()):
         raise DataRefused(
             f"The checkpoint blob {name} has no sequence number",

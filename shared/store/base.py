@@ -95,7 +95,8 @@ class ControlStore(CheckpointStore):
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint under its epoch. The position may stay, for the counts beside it may change.
 
-        Raises `OwnershipLost` when the row carries a newer epoch, `CheckpointMovedBack` when the position would shrink.
+        Raises `OwnershipLost` when the row carries a newer epoch or another channel generation, which is never changed
+        here, and `CheckpointMovedBack` when the position would shrink.
         """
 
     @abstractmethod

@@ -137,14 +137,12 @@ def _checkpoint(row: Row) -> Checkpoint:
     stored = Checkpoint(**row)
     positions = (stored.sequence_number, stored.begins_after)
     counts = (stored.epoch, stored.rows_error_count, stored.channel_generation, stored.opened_generation)
-    if not all(isinstance(number, int) for number in counts) or not all(
-        isinstance(number, int | None) for number in positions
-    ):
+    if not all(isinstance(number, int) for number in (*counts, *(each for each in positions if each is not None))):
         raise DataRefused(
             f"The checkpoint of partition {stored.partition_id} cannot be read",
-            f"sequence_number and begins_after {positions!r}, epoch, rows_error_count and generations {counts!r} are to"
+f"sequence_number and begins_after {positions!r}, epoch, rows_error_count and generations {counts!r} are to"
             " be whole numbers",
-            f"Set it with `evsup checkpoints set --partition {stored.partition_id}`.",
+            "Somebody wrote something else into its row of evsup_checkpoint: put the number back.",
         )
     return stored
 

@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scripts.localcloud.blob import SAS, local_blobs
+from shared.azure import consumer_group
 from tests.acceptance.evsup import Held, Pipeline, eventually
 
 P = "0"
@@ -101,14 +103,25 @@ def test_a_token_lost_after_a_move_is_still_refused(pipeline: Pipeline) -> None:
     assert "`evsup checkpoints set --partition 0 --sequence-number N`" in evsup.last_line
 
 
-def test_positions_of_another_program_are_taken_over_without_loss_or_repetition(
-    pipeline: Pipeline, tmp_path: Path
-) -> None:
+def test_a_reader_of_the_azure_sdk_is_taken_over_without_loss_or_repetition(pipeline: Pipeline) -> None:
+    pipeline.publish(150)
+    group = consumer_group(pipeline.settings.eventhub)
+    name = f"{group.fully_qualified_namespace}/{group.eventhub_name}/{group.consumer_group}/checkpoint/{P}".lower()
+    with local_blobs() as blobs:
+        blobs.metadata[name] = {"offset": "theirs", "sequencenumber": "99"}
+        told = checkpoints(pipeline, "import", "--from", f"blob:{blobs.url}?{SAS}", "--yes")
+    assert "Read 1 checkpoints (Azure SDK blob checkpoints)" in told
+    assert "100 events, 0 to 99: are never read" in told
+    assert finish(pipeline, 50) == Held(50, 50, 100, 149)
+    assert finish(pipeline, 50) == Held(50, 50, 100, 149), "and it stays so"
+
+
+def test_bare_integers_of_an_older_program_are_taken_over(pipeline: Pipeline, tmp_path: Path) -> None:
     pipeline.publish(150)
     (tmp_path / "legacy.json").write_text('{"0": 99}')
-    told = checkpoints(pipeline, "import", str(tmp_path / "legacy.json"), "--yes")
-    assert "legacy: bare sequence numbers" in told
-    assert finish(pipeline, 50) == Held(50, 50, 100, 149)
+    assert "legacy: bare sequence numbers" in checkpoints(pipeline, "import", str(tmp_path / "legacy.json"), "--yes")
+    [row] = json.loads(checkpoints(pipeline, "list", "--json"))
+    assert (row["sequence_number"], row["generation"], row["lag"]) == (99, 1, 50)
 
 
 def test_an_exported_position_is_imported_again(pipeline: Pipeline, tmp_path: Path) -> None:
