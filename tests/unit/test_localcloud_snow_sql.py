@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import sqlglot
@@ -144,7 +145,10 @@ def test_marks_in_texts_and_comments_are_left_alone() -> None:
 
 
 def test_an_array_binding_is_one_execution_for_each_of_its_values() -> None:
-    arrays = {"1": {"type": "FIXED", "value": ["1", "2"]}, "2": {"type": "TEXT", "value": ["a", None]}}
+    arrays: dict[str, dict[str, Any]] = {
+        "1": {"type": "FIXED", "value": ["1", "2"]},
+        "2": {"type": "TEXT", "value": ["a", None]},
+    }
     assert rows(arrays) == [["1", "'a'"], ["2", "NULL"]]
     assert rows({"1": {"type": "FIXED", "value": "1"}}) == [["1"]]
 
