@@ -45,7 +45,7 @@ _CALLS: dict[tuple[str, ...], Call] = {
     ("telemetry", "send"): "telemetry",
 }
 # STATEMENT_TYPE_ID_… of the connector's cursor.py, which takes row counts from results of the DML types alone.
-_TYPES = {"select": 0x1000, "union": 0x1000, "insert": 0x3100, "update": 0x3200, "delete": 0x3300, "merge": 0x3400}
+_TYPES = {"select": 0x1000, "union": 0x1000, "insert": 0x3100, "update": 0x3200, "delete": 0x3300}
 
 
 class Endpoint:
