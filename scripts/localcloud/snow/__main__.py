@@ -1,4 +1,4 @@
-"""`python -m scripts.localcloud.snow`: the local Snowpipe Streaming service as a process of its own."""
+"""`python -m scripts.localcloud.snow`: the local Snowflake as a process of its own."""
 
 from __future__ import annotations
 
