@@ -12,6 +12,8 @@ from snowflake.connector.errors import DatabaseError, ProgrammingError, ServiceU
 from tests.integration.snow_sql import CLAIM, OTHER_ROLE, ROLE, SnowSql, ask, count, refusal, until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from snowflake.connector import SnowflakeConnection
 
     from scripts.localcloud.snow.faults import Call
@@ -172,6 +174,14 @@ def test_a_service_that_stays_unavailable_is_given_up_after_the_network_timeout(
         snow_sql.admin.fail("query", 503, times=None)
         with pytest.raises(ServiceUnavailableError):
             ask(session, "SELECT 1")
+
+
+def test_a_service_stops_at_once_although_a_driver_idles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    snow_sql = SnowSql.start(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", snow_sql.service.ready["ca_file"])
+    idle = snow_sql.connect(network_timeout=1)
+    assert snow_sql.service.stop() == 0
+    idle.close(retry=False)
 
 
 def test_streaming_goes_on_while_sql_waits(snow_sql: SnowSql, claims: SnowflakeConnection) -> None:

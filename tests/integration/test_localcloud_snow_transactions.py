@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from snowflake.connector import SnowflakeConnection
 
-CLAIMANTS, ROUNDS = 20, 5
+CLAIMANTS, EPOCHS = 20, range(1, 6)
 LOCK_TIMEOUT = (625, "57014")
 DEADLOCK = (634, "40001")
 TAKE = "UPDATE CLAIM SET OWNER = 'b', EPOCH = EPOCH + 1 WHERE P = '0'"
@@ -210,37 +209,31 @@ def test_a_lock_that_is_held_on_request_is_waited_for(snow_sql: SnowSql, other: 
 def test_of_twenty_processes_that_compare_and_set_each_time_one_wins(
     snow_sql: SnowSql, claims: SnowflakeConnection
 ) -> None:
+    count(claims, "INSERT INTO CLAIM (P, EPOCH) VALUES ('2', 1)")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([snowflake.connector.__name__, __name__])
     arguments = [(snow_sql.settings, snow_sql.service.ready["ca_file"], f"p{n}") for n in range(CLAIMANTS)]
     with context.Pool(CLAIMANTS) as pool:
-        wins = Counter[int]()
-        for won in pool.starmap(race, arguments, chunksize=1):
-            wins.update(won)
-    assert wins == Counter(range(1, 2 * ROUNDS + 1))
-    assert ask(claims, "SELECT EPOCH FROM CLAIM ORDER BY P") == [(2 * ROUNDS + 1,), (2 * ROUNDS + 1,)]
+        won = [wins for of_one in pool.starmap(race, arguments, chunksize=1) for wins in of_one]
+    assert sorted(won) == sorted((how, epoch) for how in ("alone", "both") for epoch in EPOCHS)
+    assert ask(claims, "SELECT EPOCH FROM CLAIM ORDER BY P") == [(EPOCHS[-1] + 1,)] * 3
 
 
-def race(settings: dict[str, Any], ca_file: str, name: str) -> list[int]:
-    """Claim every epoch of both rows, half of them in autocommit and half in a transaction; give the epochs won.
-
-    The claim of row 1 is part of the same transaction, as the checkpoint's epoch is of an ownership's.
-    """
+def race(settings: dict[str, Any], ca_file: str, name: str) -> list[tuple[str, int]]:
+    """Claim every epoch of row 0 in autocommit, and every one of the rows 1 and 2 in a transaction; give those won."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", ca_file)
         with snowflake.connector.connect(**settings) as connection:
-            alone = [epoch for epoch in range(1, ROUNDS + 1) if _claim(connection, name, "0", epoch)]
-            for epoch in alone:
-                assert _claim(connection, name, "1", epoch)
-            until(lambda: ask(connection, "SELECT MIN(EPOCH) FROM CLAIM") == [(ROUNDS + 1,)])
-            return alone + [epoch for epoch in range(ROUNDS + 1, 2 * ROUNDS + 1) if _both(connection, name, epoch)]
+            alone = [("alone", epoch) for epoch in EPOCHS if _claim(connection, name, "0", epoch)]
+            return alone + [("both", epoch) for epoch in EPOCHS if _claim_both(connection, name, epoch)]
 
 
-def _both(connection: SnowflakeConnection, name: str, epoch: int) -> bool:
+def _claim_both(connection: SnowflakeConnection, name: str, epoch: int) -> bool:
+    """Claim two rows that belong together, as an ownership and the epoch of its checkpoint do."""
     ask(connection, "BEGIN")
-    won = _claim(connection, name, "0", epoch)
+    won = _claim(connection, name, "1", epoch)
     if won:
-        assert _claim(connection, name, "1", epoch)
+        assert _claim(connection, name, "2", epoch)
     ask(connection, "COMMIT" if won else "ROLLBACK")
     return won
 

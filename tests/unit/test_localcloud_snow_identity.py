@@ -61,6 +61,18 @@ def test_any_other_jwt_is_refused(identities: Identities, token: str, code: str)
     assert (caught.value.status, caught.value.code) == (401, code)
 
 
+@pytest.mark.parametrize(
+    ("subject", "role", "code"), [("ACCT.OTHER", "", JWT_INVALID), ("acct.evsup", "ACCOUNTADMIN", ROLE_UNKNOWN)]
+)
+def test_a_jwt_is_good_for_its_own_user_and_a_granted_role_alone(
+    identities: Identities, subject: str, role: str, code: str
+) -> None:
+    assert identities.login(jwt(), "acct.evsup", "LOADER").name == "EVSUP"
+    with pytest.raises(Refusal) as caught:
+        identities.login(jwt(), subject, role)
+    assert caught.value.code == code
+
+
 def test_a_scoped_token_is_accepted_until_it_expires(identities: Identities) -> None:
     token = identities.issue(identities.login(jwt()), "host")
     assert identities.admit(token) == SUBJECT

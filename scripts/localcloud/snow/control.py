@@ -122,11 +122,7 @@ class Control:
         self._service.faults.arm(Fault(**fault))
 
     async def _do_clear_faults(self) -> None:
-        await self._service.database.heal()
-        self._service.faults.clear()
-        self._service.pace.release()
-        self._service.thaw_tokens()
-        self._service.reject_no_more()
+        await self._service.heal()
 
     def _do_expire_tokens(self) -> None:
         self._service.identities.expire_tokens()

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from .ingest import Ingest
-from .sql.endpoint import Endpoint, speaks_sql
 
 if TYPE_CHECKING:
     from .service import Service
+    from .sql.endpoint import Endpoint
     from .wire import Request, Response
+
+SQL_PATHS = (("session",), ("queries",), ("telemetry", "send"))
 
 
 class Front:
     """Hands a request to the side that it is for."""
 
     def __init__(self, service: Service, host: str, port: int) -> None:
+        self._service = service
         self._ingest = Ingest(service, host, port)
-        self._sql = Endpoint(service)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
-        return await (self._sql if speaks_sql(request) else self._ingest).handle(request)
+        return await (self._sql if _speaks_sql(request) else self._ingest).handle(request)
+
+    @functools.cached_property
+    def _sql(self) -> Endpoint:
+        from .sql.endpoint import Endpoint
+
+        return Endpoint(self._service)
+
+
+def _speaks_sql(request: Request) -> bool:
+    return request.segments[:1] in SQL_PATHS or request.segments in SQL_PATHS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,12 @@ from .faults import Faults
 from .identity import Identities
 from .pace import Pace
 from .refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
-from .sql.database import Database
 from .warehouse import Loaded, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .sql.database import Database
 
 # The stricter of two values that copies of the vendor's REST page give (4 and 16 MB); `set_payload_limit` changes it.
 MAX_WIRE_BYTES = 4 * 1024 * 1024
@@ -37,7 +39,6 @@ class Service:
         self.identities = Identities()
         self.catalog = Catalog()
         self.warehouse = Warehouse()
-        self.database = Database(self.warehouse, self.catalog)
         self.pace = Pace(commit_delay_s)
         self.faults = Faults()
         self.answers: Counter[str] = Counter()
@@ -46,6 +47,22 @@ class Service:
         self._frozen_tokens: dict[ChannelKey, str | None] = {}
         self._rejections: Counter[str | None] = Counter()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
+
+    @functools.cached_property
+    def database(self) -> Database:
+        """The SQL side, made when it is first called: the translator takes longer to import than all the rest."""
+        from .sql.database import Database
+
+        return Database(self.warehouse, self.catalog)
+
+    async def heal(self) -> None:
+        """Take back every fault, of streaming and of SQL. What was invalidated or stolen stays so."""
+        self.faults.clear()
+        self.pace.release()
+        self._frozen_tokens.clear()
+        self._rejections.clear()
+        if "database" in vars(self):
+            await self.database.heal()
 
     def channel(self, pipe: Pipe, name: str) -> Channel:
         """Find a channel, or refuse."""
@@ -88,10 +105,6 @@ class Service:
         """Skip and count the next rows of a channel, or of whichever comes first."""
         self._rejections[name] += rows
 
-    def reject_no_more(self) -> None:
-        """Reject no row that fits."""
-        self._rejections.clear()
-
     def named(self, name: str | None) -> list[Channel]:
         """Give the channels of that name in any pipe, or all; refuse a name nobody has opened."""
         found = [channel for channel in self._channels.values() if name in (None, channel.name)]
@@ -109,7 +122,8 @@ class Service:
         """Stop committing and let the rows go."""
         for channel in list(self._channels.values()):
             await self.forget(channel)
-        self.database.close()
+        if "database" in vars(self):
+            self.database.close()
         self._writer.shutdown()
         self.warehouse.close()
 

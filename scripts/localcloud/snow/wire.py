@@ -75,6 +75,9 @@ async def serve_connection(handler: Handler, reader: asyncio.StreamReader, write
     except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
         # The peer left in the middle of a request, or does not speak HTTP: nobody is there to answer.
         pass
+    except asyncio.CancelledError:
+        writer.transport.abort()  # the service stops: an idle driver would not say goodbye for half a minute
+        raise
     finally:
         writer.close()
         with contextlib.suppress(OSError):

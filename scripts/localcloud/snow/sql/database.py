@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .definition import Definitions
 from .engine import SUCCESS, Engine
 from .locks import Blocked
-from .refusal import canceled, deadlock, lock_timeout, role_not_assigned, statement_timeout
+from .refusal import canceled, role_not_assigned
 from .rowset import Rowset, single
 from .session import IDLE_TRANSACTION_S, Login, Session, Sessions
 from .statement import Statement, parse, settings
+from .waits import Waits, left_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,8 +43,7 @@ class Database:
         self._dialect: Dialect | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sql-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sql-read")
-        self._released = asyncio.Event()
-        self._waits: dict[int, int] = {}
+        self._waits = Waits()
 
     async def login(self, login: Login) -> Session:
         """Open a session; a database or schema that does not exist is left unset, as the service does it."""
@@ -69,7 +70,7 @@ class Database:
     def abort(self, session: Session, request_id: str) -> None:
         """End a statement that waits for a lock."""
         session.aborted.add(request_id)
-        self._wake()
+        self._waits.wake()
 
     async def heal(self) -> None:
         """Take back what tests have forbidden or locked."""
@@ -123,47 +124,27 @@ class Database:
         started = time.monotonic()
         try:
             while request_id not in session.aborted:
-                released = self._released
+                released = self._waits.released
                 try:
                     return await self._writing(self.engine.write, session, statements)
                 except Blocked as blocked:
-                    self._refuse_circle(session, blocked)
-                    await self._wait(session, blocked, released, started)
+                    limit_s = left_s(session.parameters, blocked, time.monotonic() - started)
+                    self._waits.begin(session.number, blocked.holder)
+                    await self._wait(blocked.holder, released, limit_s)
             raise canceled()
         finally:
-            self._waits.pop(session.number, None)
+            self._waits.end(session.number)
+            session.aborted.discard(request_id)
 
-    def _refuse_circle(self, session: Session, blocked: Blocked) -> None:
-        """Note who waits for whom; the one who closes a circle of waiters is refused."""
-        holder: int | None = blocked.holder
-        while holder is not None:
-            if holder == session.number:
-                raise deadlock() from None
-            holder = self._waits.get(holder)
-        self._waits[session.number] = blocked.holder
-
-    async def _wait(self, session: Session, blocked: Blocked, released: asyncio.Event, started: float) -> None:
-        """Wait until any lock was released, or refuse when the time is over."""
-        lock_s = session.parameters.seconds("HYBRID_TABLE_LOCK_TIMEOUT" if blocked.hybrid else "LOCK_TIMEOUT")
-        statement_s = session.parameters.seconds("STATEMENT_TIMEOUT_IN_SECONDS") or float("inf")
-        left_s = started + min(lock_s, statement_s) - time.monotonic()
-        if left_s <= 0:
-            raise (lock_timeout(blocked.table[-1], lock_s) if lock_s <= statement_s else statement_timeout(statement_s))
-        holder = self.sessions.numbered(blocked.holder)
-        idle_left_s = self._idle_left_s(holder)
+    async def _wait(self, number: int, released: asyncio.Event, limit_s: float) -> None:
+        """Wait until a lock was released; a holder that idles for too long loses its transaction."""
+        holder = self.sessions.numbered(number)
+        idle_left_s = self.idle_transaction_s - holder.idle_s if holder else limit_s
         if holder is not None and idle_left_s <= 0:
             await self._ending(self.engine.rollback, holder)
             return
-        try:
-            await asyncio.wait_for(released.wait(), min(left_s, idle_left_s))
-        except TimeoutError:
-            return
-
-    def _idle_left_s(self, holder: Session | None) -> float:
-        """Give the seconds after which an idle transaction is rolled back by the service."""
-        if holder is None or holder.running.locked():
-            return float("inf") if holder is None else self.idle_transaction_s
-        return self.idle_transaction_s - holder.idle_s
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(released.wait(), min(limit_s, idle_left_s))
 
     async def _set(self, session: Session, statement: Statement) -> Rowset:
         """Set or unset parameters of the session; switching AUTOCOMMIT commits what is open."""
@@ -191,14 +172,10 @@ class Database:
         try:
             return await self._writing(call, *arguments)
         finally:
-            self._wake()
+            self._waits.wake()
 
     async def _on(self, pool: ThreadPoolExecutor, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(pool, call, *arguments)
-
-    def _wake(self) -> None:
-        self._released.set()
-        self._released = asyncio.Event()
 
 
 def _switch(session: Session, tree: exp.Expr) -> bool:

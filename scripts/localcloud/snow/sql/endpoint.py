@@ -48,11 +48,6 @@ _CALLS: dict[tuple[str, ...], Call] = {
 _TYPES = {"select": 0x1000, "union": 0x1000, "insert": 0x3100, "update": 0x3200, "delete": 0x3300, "merge": 0x3400}
 
 
-def speaks_sql(request: Request) -> bool:
-    """Say whether a call is one of a SQL driver."""
-    return request.segments in _CALLS
-
-
 class Endpoint:
     """Answers the drivers: faults first, then the token, then the call."""
 
@@ -62,7 +57,9 @@ class Endpoint:
 
     async def handle(self, request: Request) -> Response:
         """Answer one call; every answer is counted by call, status and code."""
-        call = _CALLS[request.segments]
+        call = _CALLS.get(request.segments)
+        if call is None:
+            return _refused(Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"No such call: /{'/'.join(request.segments)}"))
         try:
             await self._service.faults.before(call)
             response, code = await self._serve(call, request), ""

@@ -41,11 +41,7 @@ SESSION_GONE = "390111"
 
 @dataclass
 class Transaction:
-    """What an open transaction has written so far, to be run again, and the rows that each of it wrote.
-
-    No transaction of DuckDB stays open between two statements: its snapshot would grow old (Snowflake reads what is
-    committed, statement by statement), and its optimistic conflicts would end statements that ought to wait.
-    """
+    """What an open transaction has written so far, to be run again, and the rows that each of it wrote."""
 
     done: list[tuple[str, int]] = field(default_factory=list)
 
@@ -103,8 +99,8 @@ class Session:
 
     @property
     def idle_s(self) -> float:
-        """Seconds since the last statement."""
-        return time.monotonic() - self.last_used
+        """Seconds since the last statement, none while one runs."""
+        return 0.0 if self.running.locked() else time.monotonic() - self.last_used
 
 
 @dataclass
