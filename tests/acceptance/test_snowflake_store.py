@@ -18,8 +18,13 @@ def pipeline() -> Iterator[Pipeline]:
         yield made
 
 
+@pytest.fixture
+def diagnostic() -> Iterator[Pipeline]:
+    with pipeline_of(cloud=CLOUD, CONTROL_OWNERSHIP_MODE="local_single_consumer_smoke") as made:
+        yield made
+
+
 def test_every_event_is_in_the_table_once_over_start_restart_handover_and_kill(pipeline: Pipeline) -> None:
-    assert pipeline.run("init").returncode == 0
     pipeline.publish(500)
     first = pipeline.start()
     first.await_running(2)
@@ -47,23 +52,17 @@ def test_every_event_is_in_the_table_once_over_start_restart_handover_and_kill(p
     pipeline.prove()
 
 
-def test_a_start_without_tables_says_which_command_makes_them(pipeline: Pipeline) -> None:
-    start = pipeline.run("start")
-    assert start.returncode == 78
-    assert "evsup init" in start.stderr
-
-
-def test_the_diagnostic_moves_events_of_one_consumer_and_says_at_every_start_what_it_is(pipeline: Pipeline) -> None:
-    pipeline.environment["CONTROL_OWNERSHIP_MODE"] = "local_single_consumer_smoke"
-    assert pipeline.run("init").returncode == 0
+def test_the_diagnostic_moves_events_of_one_consumer_and_says_at_every_start_what_it_is(
+    diagnostic: Pipeline,
+) -> None:
     for epoch in (1, 2):
-        pipeline.publish(200)
-        evsup = pipeline.start()
+        diagnostic.publish(200)
+        evsup = diagnostic.start()
         assert {row.epoch for row in evsup.await_running(2).values()} == {epoch}
-        pipeline.await_all()
+        diagnostic.await_all()
         assert evsup.stop() == 0
         assert "is a diagnostic: ownership is in memory" in evsup.stderr
-    durable = pipeline.run("start", CONTROL_OWNERSHIP_MODE="durable")
+    durable = diagnostic.run("start", CONTROL_OWNERSHIP_MODE="durable")
     assert durable.returncode == 78
     assert "evsup_checkpoint is a standard table" in durable.stderr
-    pipeline.prove()
+    diagnostic.prove()

@@ -55,9 +55,9 @@ class Site:
     """A database with the control tables, for one test: its own consumer group, any number of store objects."""
 
     settings: ControlSettings
-    snowflake: SnowflakeSettings | None = None
     group: ConsumerGroup = field(default_factory=a_group)
     stores: list[ControlStore] = field(default_factory=list)
+    snowflake: SnowflakeSettings | None = None
 
     def open(self) -> ControlStore:
         """A further store object, as another process would have it."""
@@ -162,7 +162,7 @@ def snowflake_settings() -> ControlSettings:
 @pytest.fixture(params=["sqlite", "postgres", "pgbouncer", "snowflake"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     account = request.getfixturevalue("snowflake") if request.param == "snowflake" else None
-    made = Site(request.getfixturevalue(f"{request.param}_settings"), account)
+    made = Site(request.getfixturevalue(f"{request.param}_settings"), snowflake=account)
     made.open().initialise()
     yield made
     for store in made.stores:

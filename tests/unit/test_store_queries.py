@@ -67,3 +67,9 @@ def test_a_dialect_may_differ_from_another_one_in_a_few_queries() -> None:
     assert source("create_checkpoint", "snowflake").count("CREATE HYBRID TABLE") == 1
     assert "HYBRID" not in source("create_checkpoint", "smoke")
     assert source("save_checkpoint", "smoke") == source("save_checkpoint", "snowflake")
+
+
+def test_snowflakes_tables_are_hybrid_and_printed_with_the_grant_they_need() -> None:
+    printed = schema.as_sql("snowflake")
+    assert printed.count("CREATE HYBRID TABLE IF NOT EXISTS evsup_") == len(schema.TABLES)
+    assert "GRANT CREATE HYBRID TABLE ON SCHEMA" in printed

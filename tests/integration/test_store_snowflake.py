@@ -1,0 +1,329 @@
+"""Snowflake only: statements that commit one by one, tables of the wrong kind, and what an account may refuse."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from msgspec import structs
+
+from scripts.localcloud.cloud import key_pair
+from scripts.localcloud.snow.certificate import write_private
+from shared.errors import (
+    ConfigurationError,
+    DataRefused,
+    NoControlTables,
+    NotPermitted,
+    OwnershipLost,
+    StoreUnavailable,
+)
+from shared.settings import ControlSettings
+from shared.snow_sql import SqlSession
+from shared.store.base import ControlStore
+from shared.store.database import Database, Mode, Row, Run
+from shared.store.relational import RelationalStore
+from shared.store.types import Checkpoint, Term
+from tests.integration.conftest import EXPIRATION_S, Site, snowflake_settings_of
+from tests.integration.snow_sql import ROLE, SnowSql
+
+DURABLE = ControlSettings(store="snowflake")
+SMOKE = ControlSettings(store="snowflake", ownership_mode="local_single_consumer_smoke")
+PROCESSES, PARTITIONS = 20, 32
+
+
+@pytest.fixture
+def snow(snow_server: SnowSql) -> Iterator[SnowSql]:
+    """A schema without tables of ours."""
+    yield snow_server.elsewhere()
+    snow_server.admin.clear_faults()
+
+
+@pytest.fixture
+def empty(snow: SnowSql) -> Iterator[Site]:
+    made = Site(DURABLE, snowflake=snowflake_settings_of(snow))
+    yield made
+    for store in made.stores:
+        store.close()
+
+
+@pytest.fixture
+def site(empty: Site) -> Site:
+    empty.open().initialise()
+    return empty
+
+
+def elsewhere(site: Site, **changes: object) -> ControlStore:
+    """A store object with other settings of the account."""
+    assert site.snowflake is not None
+    return replace(site, snowflake=structs.replace(site.snowflake, **changes)).open()
+
+
+# --- a claim and its fence are two commits ----------------------------------------------------------------------------
+
+
+class Crashing(Database):
+    """A database whose connection breaks before the query named."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.dialect, self.address = database, database.dialect, database.address
+        self.breaks_before = ""
+
+    @contextmanager
+    def transaction(self, mode: Mode = "write") -> Iterator[Run]:
+        with self.database.transaction(mode) as run:
+
+            def until_it_breaks(name: str, /, **values: object) -> list[Row]:
+                if name == self.breaks_before:
+                    raise StoreUnavailable("The connection broke")
+                return run(name, **values)
+
+            yield until_it_breaks
+
+    def close(self) -> None:
+        self.database.close()
+
+
+@pytest.fixture
+def crashing(site: Site) -> Crashing:
+    return Crashing(site.database())
+
+
+@pytest.fixture
+def unlucky(site: Site, crashing: Crashing) -> ControlStore:
+    site.stores.append(RelationalStore(crashing, site.group, EXPIRATION_S))
+    return site.stores[-1]
+
+
+def claim_without_fence(unlucky: ControlStore, crashing: Crashing) -> None:
+    crashing.breaks_before = "fence"
+    with pytest.raises(StoreUnavailable):
+        unlucky.claim("0", "b", EXPIRATION_S)
+    crashing.breaks_before = ""
+
+
+def test_an_old_writer_is_true_until_the_fence_and_refused_after_it(
+    site: Site, unlucky: ControlStore, crashing: Crashing
+) -> None:
+    old = site.stores[0]
+    assert old.claim("0", "a", EXPIRATION_S) == Term("0", "a", 1)
+    site.age(EXPIRATION_S + 5)
+    claim_without_fence(unlucky, crashing)
+    old.save_checkpoint(Checkpoint("0", 10, "o10", 1))
+    assert unlucky.claim("0", "b", EXPIRATION_S) == Term("0", "b", 2)
+    with pytest.raises(OwnershipLost, match="epoch 2 owns"):
+        old.save_checkpoint(Checkpoint("0", 11, "o11", 1))
+    stored = unlucky.load_checkpoint("0")
+    assert stored is not None
+    assert (stored.sequence_number, stored.epoch) == (10, 2)
+
+
+def test_one_that_died_before_its_fence_only_delays_the_next(
+    site: Site, unlucky: ControlStore, crashing: Crashing
+) -> None:
+    claim_without_fence(unlucky, crashing)
+    next_one = site.stores[0]
+    assert next_one.claim("0", "c", EXPIRATION_S) is None
+    site.age(EXPIRATION_S + 5)
+    assert next_one.claim("0", "c", EXPIRATION_S) == Term("0", "c", 2)
+
+
+def test_a_fence_that_comes_after_a_newer_ones_gives_no_term(site: Site) -> None:
+    with site.database().transaction() as run:
+        group = {
+            "fully_qualified_namespace": site.group.fully_qualified_namespace,
+            "eventhub_name": site.group.eventhub_name,
+            "consumer_group": site.group.consumer_group,
+        }
+        assert run("fence", partition_id="0", epoch=7, **group)
+        assert not run("fence", partition_id="0", epoch=6, **group)
+        assert run("fence", partition_id="0", epoch=7, **group)
+
+
+def test_all_terms_are_renewed_in_two_statements(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = site.stores[0]
+    terms = [term for n in range(5) if (term := store.claim(str(n), "a", EXPIRATION_S))]
+    statements: list[str] = []
+    for method in (SqlSession.query, SqlSession.change):
+        _count(monkeypatch, method.__name__, statements)
+    assert store.renew(terms) == terms
+    assert [statement.split()[0] for statement in statements] == ["UPDATE", "SELECT"]
+
+
+def _count(monkeypatch: pytest.MonkeyPatch, method: str, statements: list[str]) -> None:
+    original = getattr(SqlSession, method)
+
+    def counted(self: SqlSession, statement: str, *values: object) -> object:
+        statements.append(statement)
+        return original(self, statement, *values)
+
+    monkeypatch.setattr(SqlSession, method, counted)
+
+
+# --- many processes ---------------------------------------------------------------------------------------------------
+
+RACER = """
+import json, sys
+import msgspec
+from shared.settings import ControlSettings, SnowflakeSettings
+from shared.store.open import open_store
+from shared.store.types import ConsumerGroup
+me, group, account, partitions = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+settings = msgspec.json.decode(account, type=SnowflakeSettings, dec_hook=lambda kind, value: None)
+store = open_store(ControlSettings(store="snowflake"), ConsumerGroup(*group), 60.0, settings)
+store.check()
+print("ready", flush=True)
+sys.stdin.readline()
+terms = [store.claim(str(p), me, 60.0) for p in range(partitions)]
+print(json.dumps([[term.partition_id, term.epoch] for term in terms if term]))
+store.close()
+"""
+
+
+@pytest.mark.timeout(300)
+def test_twenty_processes_racing_for_every_partition_yield_one_winner_each(site: Site) -> None:
+    assert site.snowflake is not None
+    account = json.dumps({key: value for key, value in structs.asdict(site.snowflake).items() if value is not None})
+    group = json.dumps([site.group.fully_qualified_namespace, site.group.eventhub_name, site.group.consumer_group])
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, f"owner{n}", group, account, str(PARTITIONS)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(PROCESSES)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    answers = [racer.communicate()[0] for racer in racers]
+    won = sorted(tuple(term) for answer in answers for term in json.loads(answer))
+    assert [racer.returncode for racer in racers] == [0] * PROCESSES
+    assert won == sorted((str(partition), 1) for partition in range(PARTITIONS))
+    assert len({row.owner_id for row in site.stores[0].ownerships()}) > 1
+
+
+# --- tables and grants ------------------------------------------------------------------------------------------------
+
+
+def test_a_standard_table_is_refused_with_what_to_do(empty: Site) -> None:
+    empty.sql("CREATE TABLE evsup_ownership (partition_id VARCHAR)")
+    store = empty.open()
+    for call in (store.initialise, store.check, store.ownerships):
+        with pytest.raises(ConfigurationError, match="evsup_ownership is a standard table") as caught:
+            call()
+        assert "CONTROL_STORE=postgres" in caught.value.fix
+        assert "drop the table" in caught.value.fix
+
+
+def test_missing_tables_are_named_with_the_command_that_makes_them(empty: Site) -> None:
+    with pytest.raises(NoControlTables, match=r"EVSUP_SCHEMA.*evsup init"):
+        empty.open().check()
+
+
+def test_an_account_without_hybrid_tables_is_sent_to_postgres(empty: Site, snow: SnowSql) -> None:
+    snow.admin.allow_hybrid_tables(allowed=False)
+    with pytest.raises(ConfigurationError) as caught:
+        empty.open().initialise()
+    assert "trial accounts" in caught.value.fix
+    assert "CONTROL_STORE=postgres" in caught.value.fix
+
+
+def test_a_role_that_may_not_create_hybrid_tables_is_told_the_grant(empty: Site, snow: SnowSql) -> None:
+    snow.admin.revoke("CREATE HYBRID TABLE", ("DB", snow.schema), ROLE)
+    with pytest.raises(NotPermitted) as caught:
+        empty.open().initialise()
+    assert "CREATE HYBRID TABLE" in caught.value.fix
+    assert "CONTROL_STORE=postgres" in caught.value.fix
+
+
+def test_a_role_that_may_not_write_is_told_so(site: Site, snow: SnowSql) -> None:
+    snow.admin.revoke("UPDATE", ("DB", snow.schema, "EVSUP_OWNERSHIP"), ROLE)
+    with pytest.raises(NotPermitted, match="Insufficient privileges"):
+        site.stores[0].claim("0", "a", EXPIRATION_S)
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_key_is_not_permitted(site: Site, tmp_path: Path) -> None:
+    write_private(tmp_path / "other.p8", key_pair()[0])
+    with pytest.raises(NotPermitted, match="JWT token is invalid"):
+        elsewhere(site, private_key_file=str(tmp_path / "other.p8")).check()
+
+
+def test_another_role_is_not_permitted(site: Site) -> None:
+    with pytest.raises(NotPermitted, match="SNOWFLAKE_ROLE"):
+        elsewhere(site, role="ACCOUNTADMIN").check()
+
+
+def test_nobody_at_the_address_is_unavailable_within_the_minute(site: Site) -> None:
+    started = monotonic()
+    with pytest.raises(StoreUnavailable):
+        elsewhere(site, url="https://127.0.0.1:1").check()
+    assert monotonic() - started < 60
+
+
+def test_a_session_that_expired_is_begun_anew(site: Site, snow: SnowSql) -> None:
+    store = site.stores[0]
+    for master in (False, True):
+        snow.admin.expire_sessions(master=master)
+        store.check()
+
+
+def test_a_held_lock_is_waited_for_and_no_longer_than_a_call_may_take(
+    site: Site, snow: SnowSql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, table = site.stores[0], ("DB", snow.schema, "EVSUP_OWNERSHIP")
+    term = store.claim("0", "a", EXPIRATION_S)
+    assert term is not None
+    snow.admin.hold_lock(table)
+    started = monotonic()
+    with pytest.raises(StoreUnavailable, match="lock"):
+        store.renew([term])
+    assert monotonic() - started < 30
+    monkeypatch.setattr("shared.store.snowflake.time.sleep", lambda _: snow.admin.release_locks())
+    snow.admin.hold_lock(table)
+    assert store.renew([term]) == [term]
+
+
+# --- the diagnostic ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def smoke(empty: Site) -> Site:
+    made = replace(empty, settings=SMOKE)
+    made.open().initialise()
+    return made
+
+
+def test_ownership_in_memory_fences_the_consumer_before(smoke: Site) -> None:
+    first, second = smoke.stores[-1], smoke.open()
+    assert first.claim("0", "a", EXPIRATION_S) == Term("0", "a", 1)
+    first.save_checkpoint(Checkpoint("0", 10, "o10", 1))
+    assert second.claim("0", "b", EXPIRATION_S) == Term("0", "b", 2)
+    with pytest.raises(OwnershipLost):
+        first.save_checkpoint(Checkpoint("0", 11, "o11", 1))
+    assert [row.partition_id for row in second.checkpoints()] == ["0"]
+
+
+def test_a_position_that_stands_twice_is_not_guessed(smoke: Site) -> None:
+    store = smoke.stores[-1]
+    store.claim("0", "a", EXPIRATION_S)
+    smoke.sql("INSERT INTO evsup_checkpoint SELECT * FROM evsup_checkpoint")
+    with pytest.raises(DataRefused, match="2 rows"):
+        store.load_checkpoint("0")
+
+
+def test_the_diagnostic_leaves_durable_tables_alone(site: Site) -> None:
+    with pytest.raises(ConfigurationError, match="evsup_checkpoint is a hybrid table"):
+        replace(site, settings=SMOKE).open().check()
