@@ -140,7 +140,7 @@ def _checkpoint(row: Row) -> Checkpoint:
     if not all(isinstance(number, int) for number in (*counts, *(each for each in positions if each is not None))):
         raise DataRefused(
             f"The checkpoint of partition {stored.partition_id} cannot be read",
-f"sequence_number and begins_after {positions!r}, epoch, rows_error_count and generations {counts!r} are to"
+            f"sequence_number and begins_after {positions!r}, epoch, rows_error_count and generations {counts!r} are to"
             " be whole numbers",
             "Somebody wrote something else into its row of evsup_checkpoint: put the number back.",
         )
