@@ -5,11 +5,11 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, marked, pipeline_of
+from scripts.chaos.marker import marked, process_state
+from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
 
 STOPPED, ENDED = "T", "Z"
 
@@ -23,11 +23,6 @@ def pipeline4() -> Iterator[Pipeline]:
 def beside(pipeline: Pipeline, *arguments: str) -> Evsup:
     """Another supervisor over the same control store, as on another host."""
     return pipeline.start(*arguments, EVSUP_STATE_DIR=str(pipeline.cloud.directory / f"state-{len(pipeline.started)}"))
-
-
-def state(pid: int) -> str:
-    """The kernel's letter for what a process does."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def owned(evsup: Evsup) -> set[str]:
@@ -51,7 +46,7 @@ def test_a_tree_frozen_past_its_lease_stops_with_75_and_writes_nothing_more(pipe
     pipeline2.await_all()
     pids = marked(frozen.marker)
     frozen.send_to_group(signal.SIGSTOP)
-    eventually(lambda: all(state(pid) == STOPPED for pid in pids), "it is frozen")
+    eventually(lambda: all(process_state(pid) == STOPPED for pid in pids), "it is frozen")
     pipeline2.publish(500)
     other = beside(pipeline2)
     assert all(row.epoch == 2 for row in other.await_running(2).values())
@@ -72,7 +67,7 @@ def test_a_supervisor_frozen_alone_stops_its_workers_before_anybody_may_claim(pi
     worker = evsup.await_running(1)["0"].pid
     stopped_s = time.monotonic()
     evsup.send(signal.SIGSTOP)
-    eventually(lambda: state(worker) == ENDED, "the worker has ended")
+    eventually(lambda: process_state(worker) == ENDED, "the worker has ended")
     assert time.monotonic() - stopped_s < pipeline.settings.eventhub.ownership_expiration
     evsup.send(signal.SIGCONT)
     assert evsup.wait() == 75
