@@ -25,7 +25,7 @@ LONGEST_SEED = 10**6
 def main() -> int:
     """Play one seed, or several one after the other."""
     options = _parser().parse_args()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     seeds = options.seed or [secrets.randbelow(LONGEST_SEED)]
     return max(_played(console, seed, options.seconds) for seed in seeds)
 

@@ -36,12 +36,14 @@ BRISK = {
 Truth = TypeVar("Truth")
 
 
-def eventually(condition: Callable[[], Truth], what: str, timeout_s: float = PATIENCE_S) -> Truth:
+def eventually(
+    condition: Callable[[], Truth], what: str, timeout_s: float = PATIENCE_S, every_s: float = POLL_S
+) -> Truth:
     """The first true value of `condition`, asked again and again until the deadline; then fails with `what`."""
     deadline_s = time.monotonic() + timeout_s
     while not (value := condition()):
         assert time.monotonic() < deadline_s, f"not within {timeout_s:g} s: {what}"
-        time.sleep(POLL_S)
+        time.sleep(every_s)
     return value
 
 
