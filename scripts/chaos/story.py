@@ -1,5 +1,6 @@
 """One story: exit code, last line, log, crash report and status name the same cause."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -9,7 +10,7 @@ from scripts.chaos.broken import InvariantBroken
 from shared.errors import ExitCode
 from supervisor.crash import CrashReport
 
-KILLED = -9
+KILLED, TOLD = -signal.SIGKILL, (-signal.SIGTERM, -signal.SIGINT)
 STARTED_AGAIN = (ExitCode.OK, ExitCode.UNAVAILABLE, ExitCode.TEMPORARY, KILLED)
 """How a tree may end under faults that pass; anything else asks for a person, and there is nothing for one to do."""
 
@@ -25,6 +26,8 @@ class Failure(msgspec.Struct, frozen=True):
 def require_one_story(code: int, log: str, reports: Sequence[CrashReport], cause: str | None) -> None:
     """Judge the end of a tree by all it left behind; `cause` is the last that its status named."""
     last = log.rstrip("\n").rpartition("\n")[2]
+    if code in TOLD and not log:
+        return  # before the interpreter ran its first line there is nobody who could handle a signal
     if code not in STARTED_AGAIN:
         raise InvariantBroken("I9", f"a tree ended with {code}: {last}")
     if code in (KILLED, ExitCode.OK):

@@ -20,6 +20,7 @@ def pipeline() -> Iterator[Pipeline]:
     with pipeline_of(partitions=2, EVSUP_DRAIN_TIMEOUT=str(DRAIN_S)) as made:
         yield made
         last = made.start()
+        last.await_running(2)
         made.await_all()
         assert last.stop() == 0
         made.prove()
