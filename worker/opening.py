@@ -29,7 +29,8 @@ class Opening:
 
     def position(self, starting_position: str) -> Position:
         """Where the receiver begins. The end of a partition that never had an event is its beginning."""
-        return Position(self.resume.after, "-1" if starting_position == LATEST else starting_position)
+        fresh = "-1" if starting_position == LATEST else starting_position
+        return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s)
 
 
 def open_partition(settings: Settings, term: Term, channel: Channel, store: ControlStore) -> Opening:

@@ -46,7 +46,7 @@ def decide(
     on_gap: Literal["fail", "warn"],
 ) -> Resume:
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the channel returned."""
-    _refuse_another_hub(partition_id, checkpoint, partition)
+    refuse_another_hub(partition_id, checkpoint.hub_created_at_s if checkpoint else None, partition.hub_created_at_s)
     position, reason = _position(partition_id, token, checkpoint.sequence_number if checkpoint else None)
     if position is None:
         return Resume(None, reason)
@@ -91,12 +91,12 @@ def _position(partition_id: str, token: int | None, checkpoint: int | None) -> t
             return c, "token and checkpoint agree"
 
 
-def _refuse_another_hub(partition_id: str, checkpoint: Checkpoint | None, partition: PartitionFacts) -> None:
-    known = checkpoint.hub_created_at_s if checkpoint else None
-    if known is not None and abs(known - partition.hub_created_at_s) > BIRTH_TOLERANCE_S:
+def refuse_another_hub(partition_id: str, known_s: float | None, created_at_s: float) -> None:
+    """Raise `ResumeRefused` unless a hub is the one that was created at `known_s` (None: nobody knows)."""
+    if known_s is not None and abs(known_s - created_at_s) > BIRTH_TOLERANCE_S:
         raise ResumeRefused(
             f"Partition {partition_id}: the event hub is not the one of the checkpoint",
-            f"it was created at {partition.hub_created_at_s:.0f} (Unix time), the checkpoint's at {known:.0f}",
+            f"it was created at {created_at_s:.0f} (Unix time), the checkpoint's at {known_s:.0f}",
             "Sequence numbers of a recreated hub begin anew. Give it a new EVENTHUB_CONSUMER_GROUP or"
             " SNOWFLAKE_CHANNEL_PREFIX, or delete the group's rows in evsup_checkpoint and drop its channels.",
         )

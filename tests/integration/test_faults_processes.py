@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +21,13 @@ def pipeline4() -> Iterator[Pipeline]:
         yield made
 
 
-def beside(pipeline: Pipeline, *arguments: str) -> Evsup:
+def beside(pipeline: Pipeline, *arguments: str, **environment: str) -> Evsup:
     """Another supervisor over the same control store, as on another host."""
-    return pipeline.start(*arguments, EVSUP_STATE_DIR=str(pipeline.cloud.directory / f"state-{len(pipeline.started)}"))
+    state = pipeline.cloud.directory / f"state-{len(pipeline.started)}"
+    return pipeline.start(*arguments, EVSUP_STATE_DIR=str(state), **environment)
+
+
+SABOTEUR = str(Path(__file__).parent / "saboteur")
 
 
 def owned(evsup: Evsup) -> set[str]:
@@ -83,3 +88,22 @@ def test_two_supervisors_of_two_partitions_each_own_all_four_once(pipeline4: Pip
     eventually(lambda: all((tree := evsup.status()) and tree.healthy for evsup in (one, other)), "both are healthy")
     assert (one.stop(), other.stop()) == (0, 0)
     pipeline4.prove()
+
+
+def test_a_clock_that_is_an_hour_off_takes_no_live_lease_and_gives_none_away(pipeline: Pipeline) -> None:
+    pipeline.publish(300)
+    late = beside(pipeline, PYTHONPATH=SABOTEUR, SABOTAGE_CLOCK_S="-3000")
+    assert late.await_running(1)["0"].epoch == 1
+    early = beside(pipeline, PYTHONPATH=SABOTEUR, SABOTAGE_CLOCK_S="3600")
+    eventually(lambda: (tree := early.status()) and tree.elsewhere, "it sees the other")
+    expiration_s = pipeline.settings.eventhub.ownership_expiration
+    eventually(lambda: (tree := early.status()) and tree.uptime_s > expiration_s, "a lease has passed")
+    assert late.workers()["0"].epoch == 1
+    assert not early.workers()
+    late.send(signal.SIGKILL)
+    late.wait()
+    killed_s = time.monotonic()
+    assert early.await_running(1)["0"].epoch == 2
+    assert time.monotonic() - killed_s < expiration_s + 10.0
+    pipeline.await_all()
+    assert early.stop() == 0

@@ -124,3 +124,17 @@ def test_a_snowflake_that_never_answers_delays_a_drain_no_longer_than_its_timeou
     evsup.send(signal.SIGTERM)
     assert evsup.wait() == 75
     assert time.monotonic() - sent_s < DRAIN_S + 5.0
+
+
+def test_a_table_that_is_gone_ends_the_tree_and_no_start_begins_without_it() -> None:
+    with pipeline_of() as own:
+        own.publish(300)
+        evsup = own.start()
+        own.await_all()
+        own.snow.drop_table((DATABASE, SCHEMA, TABLE))
+        own.publish(300)
+        assert evsup.wait() in (69, 78)  # its channel is invalid, or its table unknown, whatever is asked first
+        assert "Partition 0" in evsup.last_line
+        again = own.start()
+        assert again.wait() == 78
+        assert TABLE in again.last_line

@@ -100,7 +100,10 @@ def test_witnesses_that_contradict_each_other_are_refused(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("starting_position", "expected"),
-    [("-1", Position(None)), ("2026-01-31T00:00:00Z", Position(None, "2026-01-31T00:00:00Z"))],
+    [
+        ("-1", Position(None, "-1", BORN_S)),
+        ("2026-01-31T00:00:00Z", Position(None, "2026-01-31T00:00:00Z", BORN_S)),
+    ],
 )
 def test_a_fresh_partition_begins_where_the_settings_say(
     monkeypatch: pytest.MonkeyPatch, starting_position: str, expected: Position
@@ -114,11 +117,11 @@ def test_latest_is_pinned_to_a_number_before_the_first_event(monkeypatch: pytest
     world = World(None, None)
     made = opened(world, monkeypatch, settings)
     assert world.asked[-1] == "open at 100"
-    assert made.position("@latest") == Position(100, made.position("@latest").fresh)
+    assert made.position("@latest") == Position(100, "-1", BORN_S)
     assert made.progress.token == 100
     assert made.checkpoint.offset == "offset-100"
     never_used = opened(World(None, None, last=-1), monkeypatch, settings)
-    assert never_used.position("@latest") == Position(None)
+    assert never_used.position("@latest") == Position(None, "-1", BORN_S)
 
 
 def test_latest_is_for_fresh_partitions_only(monkeypatch: pytest.MonkeyPatch) -> None:
