@@ -26,7 +26,7 @@ from shared.store.open import open_store
 from shared.store.types import Checkpoint, ConsumerGroup, Term
 from supervisor.status import PartitionStatus
 
-SECONDS, SEED = 12.0, 7
+SECONDS, SEED = 16.0, 560
 NAMES = [fault.name for fault in FAULTS]
 PLACES = [str(number) for number in range(PARTITIONS)]
 FAILED = '{"event": "tree_failed", "reason": "The lease is over", "exit_code": 75}\n'

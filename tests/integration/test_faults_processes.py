@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.chaos.marker import marked, process_state
+from scripts.localcloud.cloud import CloudSettings
 from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
 
 STOPPED, ENDED = "T", "Z"
@@ -90,7 +91,13 @@ def test_two_supervisors_of_two_partitions_each_own_all_four_once(pipeline4: Pip
     pipeline4.prove()
 
 
-def test_a_clock_that_is_an_hour_off_takes_no_live_lease_and_gives_none_away(pipeline: Pipeline) -> None:
+def test_a_clock_that_is_an_hour_off_takes_no_live_lease_and_gives_none_away() -> None:
+    """With Postgres, whose clock counts; SQLite has none of its own, and all who share it have one host's."""
+    with pipeline_of(cloud=CloudSettings(partitions=1, store="postgres", commit_delay_s=0.3)) as pipeline:
+        _compete_with_clocks_apart(pipeline)
+
+
+def _compete_with_clocks_apart(pipeline: Pipeline) -> None:
     pipeline.publish(300)
     late = beside(pipeline, PYTHONPATH=SABOTEUR, SABOTAGE_CLOCK_S="-3000")
     assert late.await_running(1)["0"].epoch == 1
