@@ -21,6 +21,11 @@ class Fault:
     mend: Callable[[Scene, Strike], None] = nothing
     lasts_s: tuple[float, float] = (0.0, 0.0)
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is over after a time, be it met by anybody or not."""
+        return self.mend is not nothing
+
     def ends_s(self, strike: Strike, now_s: float) -> float:
         """When this strike is to be mended."""
         shortest, longest = self.lasts_s

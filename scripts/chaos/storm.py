@@ -1,6 +1,7 @@
 """The schedule carried out: strikes when they are due, mends when their time is over, and who was seen to fire."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -10,8 +11,8 @@ from scripts.chaos.fault import Fault
 from scripts.chaos.scene import Scene
 from scripts.chaos.schedule import Strike
 
-AGAIN_S = 8.0  # a fault that was not seen to do damage by then strikes again: both trees may just have been starting
-MISSED_S = 40.0  # and fails the run so long after it was due
+AGAIN_S = 8.0  # a fault that ended without being seen strikes again: both trees may just have been starting
+MISSED_S = 60.0  # and fails the run so long after it was due
 
 
 @dataclass
@@ -48,10 +49,13 @@ class Storm:
     def turn(self, at_s: float) -> None:
         """Do what is due at this many seconds after the beginning."""
         for blow in self.blows:
-            if blow.struck_s is None and at_s >= blow.strike.at_s:
-                self._strike(blow, at_s)
-            elif blow.struck_s is not None and not blow.is_over:
-                self._follow(blow, at_s)
+            if blow.is_over or at_s < blow.strike.at_s:
+                continue
+            go_on = self._strike if blow.struck_s is None else self._follow
+            with suppress(psycopg.OperationalError):  # another fault has the database: the next turn tries again
+                go_on(blow, at_s)
+            if not blow.fired and at_s > blow.strike.at_s + MISSED_S:
+                raise InvariantBroken("mix", f"{blow.fault.name} was due at {blow.strike.at_s:.1f} s and never fired")
 
     @property
     def is_over(self) -> bool:
@@ -59,29 +63,21 @@ class Storm:
         return all(blow.is_over for blow in self.blows)
 
     def _strike(self, blow: Blow, at_s: float) -> None:
-        try:
-            before = blow.fault.fired(self.scene)
-            hit = blow.fault.strike(self.scene, blow.strike) is not False
-        except psycopg.OperationalError:  # another fault has the database
-            hit, before = False, 0
-        if hit:
-            blow.before, blow.struck_s = before, at_s
-            blow.mend_s = blow.fault.ends_s(blow.strike, at_s) if any(blow.fault.lasts_s) else None
-            self.say(self._line(blow, at_s))
-        elif at_s > blow.strike.at_s + MISSED_S:
-            raise InvariantBroken("mix", f"{blow.fault.name} was due at {blow.strike.at_s:.1f} s and never fired")
+        before = blow.fault.fired(self.scene)
+        if blow.fault.strike(self.scene, blow.strike) is False:
+            return
+        blow.before, blow.struck_s = before, at_s
+        blow.mend_s = blow.fault.ends_s(blow.strike, at_s) if blow.fault.ends else None
+        self.say(self._line(blow, at_s))
 
     def _follow(self, blow: Blow, at_s: float) -> None:
         assert blow.struck_s is not None
-        try:
-            blow.fired = blow.fired or blow.fault.fired(self.scene) > blow.before
-        except psycopg.OperationalError:
-            return
+        blow.fired = blow.fired or blow.fault.fired(self.scene) > blow.before
         if blow.mend_s is not None and at_s >= blow.mend_s:
             blow.fault.mend(self.scene, blow.strike)
             blow.mend_s = None
-        if blow.mend_s is None and not blow.fired and at_s > blow.struck_s + AGAIN_S:
-            blow.struck_s = None
+        if blow.fault.ends and blow.mend_s is None and not blow.fired and at_s > blow.struck_s + AGAIN_S:
+            blow.struck_s = None  # one without an end stays armed until somebody meets it
 
     def _line(self, blow: Blow, at_s: float) -> str:
         strike = blow.strike

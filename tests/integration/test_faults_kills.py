@@ -96,6 +96,11 @@ def test_a_worker_killed_at_any_moment_ends_the_tree_with_75_and_loses_nothing(
     assert "Partition 0: The worker" in evsup.last_line
     assert "SIGKILL" in evsup.last_line
     if moment in (a_checkpoint_in_its_transaction, a_checkpoint_that_nobody_takes):
-        checkpoint = pipeline.checkpoint(P)
-        assert checkpoint
-        assert checkpoint.sequence_number < int(pipeline.token(P) or 0), "the table is ahead of the checkpoint"
+        assert checkpointed(pipeline) < int(pipeline.token(P) or 0), "the table is ahead of the checkpoint"
+
+
+def checkpointed(pipeline: Pipeline) -> int:
+    checkpoint = pipeline.checkpoint(P)
+    assert checkpoint is not None
+    assert checkpoint.sequence_number is not None
+    return checkpoint.sequence_number

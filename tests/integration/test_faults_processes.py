@@ -22,10 +22,15 @@ def pipeline4() -> Iterator[Pipeline]:
         yield made
 
 
-def beside(pipeline: Pipeline, *arguments: str, **environment: str) -> Evsup:
+def beside(pipeline: Pipeline, *arguments: str) -> Evsup:
     """Another supervisor over the same control store, as on another host."""
-    state = pipeline.cloud.directory / f"state-{len(pipeline.started)}"
-    return pipeline.start(*arguments, EVSUP_STATE_DIR=str(state), **environment)
+    return pipeline.start(*arguments, EVSUP_STATE_DIR=str(pipeline.cloud.directory / f"state-{len(pipeline.started)}"))
+
+
+def with_clock(pipeline: Pipeline, shift_s: float) -> Evsup:
+    """A supervisor on a host whose clock is that many seconds off."""
+    state = str(pipeline.cloud.directory / f"state-{len(pipeline.started)}")
+    return pipeline.start(EVSUP_STATE_DIR=state, PYTHONPATH=SABOTEUR, SABOTAGE_CLOCK_S=str(shift_s))
 
 
 SABOTEUR = str(Path(__file__).parent / "saboteur")
@@ -99,9 +104,9 @@ def test_a_clock_that_is_an_hour_off_takes_no_live_lease_and_gives_none_away() -
 
 def _compete_with_clocks_apart(pipeline: Pipeline) -> None:
     pipeline.publish(300)
-    late = beside(pipeline, PYTHONPATH=SABOTEUR, SABOTAGE_CLOCK_S="-3000")
+    late = with_clock(pipeline, -3000)  # with an hour its SAS tokens would have run out
     assert late.await_running(1)["0"].epoch == 1
-    early = beside(pipeline, PYTHONPATH=SABOTEUR, SABOTAGE_CLOCK_S="3600")
+    early = with_clock(pipeline, 3600)
     eventually(lambda: (tree := early.status()) and tree.elsewhere, "it sees the other")
     expiration_s = pipeline.settings.eventhub.ownership_expiration
     eventually(lambda: (tree := early.status()) and tree.uptime_s > expiration_s, "a lease has passed")
