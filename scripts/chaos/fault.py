@@ -20,11 +20,8 @@ class Fault:
     fired: Callable[[Scene], int]
     mend: Callable[[Scene, Strike], None] = nothing
     lasts_s: tuple[float, float] = (0.0, 0.0)
-
-    @property
-    def ends(self) -> bool:
-        """Whether it is over after a time, be it met by anybody or not."""
-        return self.mend is not nothing
+    stays: bool = False
+    """Armed until somebody meets it; any other strikes again when nobody was hurt."""
 
     def ends_s(self, strike: Strike, now_s: float) -> float:
         """When this strike is to be mended."""

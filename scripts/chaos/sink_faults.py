@@ -20,6 +20,8 @@ def _snow(
     counter: Counter,
     deed: Callable[[SnowAdmin, str], None],
     mend: Callable[[SnowAdmin], None] | None = None,
+    *,
+    stays: bool = False,
 ) -> Fault:
     """A fault that the local Snowflake does and counts; `deed` gets the name of the partition's channel."""
 
@@ -35,7 +37,12 @@ def _snow(
             mend(scene.snow)
 
     return Fault(
-        name, strike, lambda scene: counter(scene.snow), mended if mend else nothing, STANDS_S if mend else (0.0, 0.0)
+        name,
+        strike,
+        lambda scene: counter(scene.snow),
+        mended if mend else nothing,
+        STANDS_S if mend else (0.0, 0.0),
+        stays,
     )
 
 
@@ -47,10 +54,14 @@ def _answered(start: str) -> Counter:
     return lambda snow: sum(count for answer, count in snow.answers().items() if answer.startswith(start))
 
 
+def _met(name: str, counter: Counter, arm: Callable[[SnowAdmin], None]) -> Fault:
+    """A fault of the next calls of a kind, whoever makes them."""
+    return _snow(name, counter, lambda snow, _: arm(snow), stays=True)
+
+
 def _refused(call: Call, status: int) -> Fault:
-    return _snow(
-        f"{call} refused with {status}", _answered(f"{call} {status}"), lambda snow, _: snow.fail(call, status, TIMES)
-    )
+    counter = _answered(f"{call} {status}")
+    return _met(f"{call} refused with {status}", counter, lambda snow: snow.fail(call, status, TIMES))
 
 
 SINK_FAULTS = (
@@ -58,9 +69,9 @@ SINK_FAULTS = (
     _refused("append", 500),
     _refused("append", 503),
     _refused("status", 503),
-    _snow("append's connection reset", _fired("reset"), lambda snow, _: snow.reset("append")),
-    _snow("append's answer lost", _fired("reset_after"), lambda snow, _: snow.reset("append", served=True)),
-    _snow("appends slow", _fired("latency"), lambda snow, _: snow.delay("append", LATE_S, TIMES)),
+    _met("append's connection reset", _fired("reset"), lambda snow: snow.reset("append")),
+    _met("append's answer lost", _fired("reset_after"), lambda snow: snow.reset("append", served=True)),
+    _met("appends slow", _fired("latency"), lambda snow: snow.delay("append", LATE_S, TIMES)),
     _snow("Snowflake tokens expired", _answered("append 401"), lambda snow, _: snow.expire_tokens()),
     _snow("commits stalled", _fired("stall_commits"), SnowAdmin.stall_commits, SnowAdmin.release_commits),
     _snow("token frozen", _fired("freeze_token"), SnowAdmin.freeze_token, SnowAdmin.thaw_tokens),

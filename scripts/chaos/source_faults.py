@@ -20,14 +20,14 @@ def _hub(
     deed: Deed,
     mend: Callable[[HubAdmin], object] | None = None,
     *,
-    at_once: bool = True,
+    stays: bool = False,
 ) -> Fault:
-    """A fault that the local hub does and counts; some at once, or they hit nobody, others with the next attach."""
+    """A fault that the local hub does and counts: at once, or it hits nobody, or while it lasts, or when it is met."""
 
     def strike(scene: Scene, strike: Strike) -> bool:
         before = scene.hub.fired(counter)
         deed(scene.hub, strike.partition)
-        return not at_once or scene.hub.fired(counter) > before
+        return stays or mend is not None or scene.hub.fired(counter) > before
 
     def mended(scene: Scene, _strike: Strike) -> None:
         if mend:
@@ -39,6 +39,7 @@ def _hub(
         lambda scene: scene.hub.fired(counter),
         mended if mend else nothing,
         AWAY_S if mend else (0.0, 0.0),
+        stays,
     )
 
 
@@ -58,9 +59,9 @@ SOURCE_FAULTS = (
     _hub("link stolen", "steal", lambda hub, partition: hub.steal_receivers(partition)),
     _hub("connections dropped", "drop", lambda hub, _: hub.drop_connections()),
     _hub("events redelivered", "redeliver", lambda hub, partition: hub.redeliver_now(partition, REDELIVERED)),
-    _hub("events redelivered by a new link", "redeliver", _redeliver_on_attach, at_once=False),
-    _hub("attaches throttled", "throttle", _throttle, at_once=False),
+    _hub("events redelivered by a new link", "redeliver", _redeliver_on_attach, stays=True),
+    _hub("attaches throttled", "throttle", _throttle, stays=True),
     _hub("hub tokens expired", "expire_tokens", lambda hub, _: hub.expire_tokens()),
-    _hub("hub away", "outage", lambda hub, _: hub.begin_outage(), lambda hub: hub.end_outage(), at_once=False),
-    _hub("hub silent", "hang", lambda hub, _: hub.hang(), lambda hub: hub.release_hang(), at_once=False),
+    _hub("hub away", "outage", lambda hub, _: hub.begin_outage(), lambda hub: hub.end_outage()),
+    _hub("hub silent", "hang", lambda hub, _: hub.hang(), lambda hub: hub.release_hang()),
 )

@@ -11,7 +11,7 @@ from scripts.chaos.fault import Fault
 from scripts.chaos.scene import Scene
 from scripts.chaos.schedule import Strike
 
-AGAIN_S = 8.0  # a fault that ended without being seen strikes again: both trees may just have been starting
+AGAIN_S = 8.0  # a fault that hurt nobody strikes again: both trees may just have been starting
 MISSED_S = 60.0  # and fails the run so long after it was due
 
 
@@ -67,7 +67,7 @@ class Storm:
         if blow.fault.strike(self.scene, blow.strike) is False:
             return
         blow.before, blow.struck_s = before, at_s
-        blow.mend_s = blow.fault.ends_s(blow.strike, at_s) if blow.fault.ends else None
+        blow.mend_s = blow.fault.ends_s(blow.strike, at_s) if any(blow.fault.lasts_s) else None
         self.say(self._line(blow, at_s))
 
     def _follow(self, blow: Blow, at_s: float) -> None:
@@ -76,8 +76,9 @@ class Storm:
         if blow.mend_s is not None and at_s >= blow.mend_s:
             blow.fault.mend(self.scene, blow.strike)
             blow.mend_s = None
-        if blow.fault.ends and blow.mend_s is None and not blow.fired and at_s > blow.struck_s + AGAIN_S:
-            blow.struck_s = None  # one without an end stays armed until somebody meets it
+        is_missed = blow.mend_s is None and not blow.fired and at_s > blow.struck_s + AGAIN_S
+        if is_missed and not blow.fault.stays:
+            blow.struck_s = None
 
     def _line(self, blow: Blow, at_s: float) -> str:
         strike = blow.strike
