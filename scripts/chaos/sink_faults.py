@@ -50,8 +50,14 @@ def _fired(kind: str) -> Counter:
     return lambda snow: snow.fired().get(kind, 0)
 
 
-def _answered(start: str) -> Counter:
-    return lambda snow: sum(count for answer, count in snow.answers().items() if answer.startswith(start))
+def _answered(status: int, *calls: str) -> Counter:
+    """Answers of this HTTP status to these calls, or to any."""
+
+    def count(snow: SnowAdmin) -> int:
+        answers = ((answer.split(), times) for answer, times in snow.answers().items())
+        return sum(times for (call, told, *_), times in answers if told == str(status) and call in (calls or (call,)))
+
+    return count
 
 
 def _met(name: str, counter: Counter, arm: Callable[[SnowAdmin], None]) -> Fault:
@@ -60,7 +66,7 @@ def _met(name: str, counter: Counter, arm: Callable[[SnowAdmin], None]) -> Fault
 
 
 def _refused(call: Call, status: int) -> Fault:
-    counter = _answered(f"{call} {status}")
+    counter = _answered(status, call)
     return _met(f"{call} refused with {status}", counter, lambda snow: snow.fail(call, status, TIMES))
 
 
@@ -72,7 +78,7 @@ SINK_FAULTS = (
     _met("append's connection reset", _fired("reset"), lambda snow: snow.reset("append")),
     _met("append's answer lost", _fired("reset_after"), lambda snow: snow.reset("append", served=True)),
     _met("appends slow", _fired("latency"), lambda snow: snow.delay("append", LATE_S, TIMES)),
-    _snow("Snowflake tokens expired", _answered("append 401"), lambda snow, _: snow.expire_tokens()),
+    _snow("Snowflake tokens expired", _answered(401), lambda snow, _: snow.expire_tokens()),
     _snow("commits stalled", _fired("stall_commits"), SnowAdmin.stall_commits, SnowAdmin.release_commits),
     _snow("token frozen", _fired("freeze_token"), SnowAdmin.freeze_token, SnowAdmin.thaw_tokens),
     _snow("channel stolen", _fired("steal"), SnowAdmin.steal),
