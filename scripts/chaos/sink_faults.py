@@ -8,7 +8,7 @@ from scripts.chaos.schedule import Strike
 from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.faults import Call
 
-STANDS_S = (1.0, COMMIT_TIMEOUT_S + 3.0)  # on both sides of the commit timeout
+STANDS_S = (3.0, COMMIT_TIMEOUT_S + 3.0)  # on both sides of the commit timeout
 LATE_S = 2.0
 TIMES = 2
 
@@ -26,10 +26,9 @@ def _snow(
     """A fault that the local Snowflake does and counts; `deed` gets the name of the partition's channel."""
 
     def strike(scene: Scene, strike: Strike) -> bool:
-        channel = scene.channels[strike.partition]
-        if channel not in scene.snow.channels():
+        if not scene.worker(strike.partition):
             return False
-        deed(scene.snow, channel)
+        deed(scene.snow, scene.channels[strike.partition])
         return True
 
     def mended(scene: Scene, _strike: Strike) -> None:
