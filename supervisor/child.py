@@ -140,6 +140,7 @@ class Child:
         except ProtocolError as error:
             self._fail(error)
             self.pipe.ended = True
+            self.kill()  # it would go on unheard: neither Drain nor Abort can be known to reach it
             return
         for report in reports:
             self._hung_after = Deadline.after(HUNG_AFTER_S, now_s)

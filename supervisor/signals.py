@@ -19,6 +19,17 @@ def leave_when_told() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def leave_undisturbed() -> None:
+    """From here on a signal changes nothing: all is released, and what is left is the last line and the exit code.
+
+    While it shuts down, the interpreter puts back the default of every signal that is handled, but not of one that is
+    ignored: a late SIGTERM would take the place of the exit code.
+    https://github.com/python/cpython/blob/3.11/Modules/signalmodule.c (`_PySignal_Fini`)
+    """
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_IGN)
+
+
 class SignalInbox:
     """Receives the daemon's signals in the main thread.
 

@@ -33,7 +33,8 @@ class Opening:
         that was reset to no position is not a fresh one.
         """
         from_oldest = starting_position == LATEST or self.checkpoint.channel_generation > 0
-        return Position(self.resume.after, "-1" if from_oldest else starting_position)
+        fresh = "-1" if from_oldest else starting_position
+        return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s)
 
 
 def open_partition(settings: Settings, term: Term, channel: Channel, store: ControlStore) -> Opening:

@@ -48,7 +48,7 @@ def decide(
 ) -> Resume:
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned."""
     partition_id = checkpoint.partition_id
-    _refuse_another_hub(checkpoint, partition)
+    refuse_another_hub(partition_id, checkpoint.hub_created_at_s, partition.hub_created_at_s)
     _refuse_used_channel(token, checkpoint)
     position, reason = _position(token, checkpoint)
     if position is None:
@@ -108,12 +108,12 @@ def _refuse_used_channel(token: int | None, checkpoint: Checkpoint) -> None:
         )
 
 
-def _refuse_another_hub(checkpoint: Checkpoint, partition: PartitionFacts) -> None:
-    partition_id, known = checkpoint.partition_id, checkpoint.hub_created_at_s
-    if known is not None and abs(known - partition.hub_created_at_s) > BIRTH_TOLERANCE_S:
+def refuse_another_hub(partition_id: str, known_s: float | None, created_at_s: float) -> None:
+    """Raise `ResumeRefused` unless a hub is the one that was created at `known_s` (None: nobody knows)."""
+    if known_s is not None and abs(known_s - created_at_s) > BIRTH_TOLERANCE_S:
         raise ResumeRefused(
             f"Partition {partition_id}: the event hub is not the one of the checkpoint",
-            f"it was created at {partition.hub_created_at_s:.0f} (Unix time), the checkpoint's at {known:.0f}",
+            f"it was created at {created_at_s:.0f} (Unix time), the checkpoint's at {known_s:.0f}",
             "Sequence numbers of a recreated hub begin anew. Run `evsup checkpoints reset --all --to -1` to read it"
             " from its oldest event on, or give it a new EVENTHUB_CONSUMER_GROUP.",
         )

@@ -12,7 +12,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from shared.errors import EvsupError, SourceUnavailable
 from shared.log import get_logger
 from shared.settings import EventHubSettings
 from worker.pauses import Pauses
+from worker.resume import refuse_another_hub
 from worker.rows import Mapper, Row
 
 QUEUED_BATCHES = 4  # enough that neither thread waits for the other in a steady stream
@@ -59,6 +60,8 @@ class Position:
 
     after: int | None
     fresh: str = "-1"
+    hub_created_at_s: float | None = None
+    """Birth of the hub that the number is one of; None: not known."""
 
     def for_sdk(self) -> int | str | datetime:
         """`starting_position` of `receive_batch`: an int is a sequence number, a str an offset, never inclusive.
@@ -170,11 +173,19 @@ class Source:
         try:
             with EventHubClient(self._settings, retry_total=SDK_RETRIES) as client:
                 self._client = client
+                self._require_same_hub(client)
                 if not self._stopping.is_set():
                     client.sdk.receive_batch(self._on_batch, **self.receive_options())
         except Exception as error:  # noqa: BLE001 (translated just below)
             self._on_error(None, error)
         return self._why_closed()
+
+    def _require_same_hub(self, client: EventHubClient) -> None:
+        """A hub that was recreated while no link was open numbers its events anew: after our position there may be some
+        by now, and those before it would be skipped without a gap.
+        """
+        if self._position.hub_created_at_s is not None and not self._stopping.is_set():
+            refuse_another_hub(self._partition_id, self._position.hub_created_at_s, client.hub().created_at_s)
 
     def _why_closed(self) -> EvsupError | None:
         if self._stopping.is_set() or (self._events_on_link and self._link_error is None):
@@ -226,7 +237,7 @@ class Source:
         """Remember where a next link has to begin, and close this one when it has carried enough."""
         number = rows[-1]["SEQUENCE_NUMBER"]
         if number is not None and number > (self._position.after if self._position.after is not None else -1):
-            self._position = Position(number)
+            self._position = replace(self._position, after=number)
         self._events_on_link += len(rows)
         if self._events_on_link >= EVENTS_PER_LINK and self._client:
             log.info("receiver_recycled", events=self._events_on_link, after=self._position.after)

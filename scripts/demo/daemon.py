@@ -67,6 +67,17 @@ class Evsup:
         return read_status(self._state)
 
     @property
+    def pid(self) -> int:
+        """The supervisor, which leads its process group."""
+        assert self._process
+        return self._process.pid
+
+    @property
+    def said(self) -> str:
+        """What this run has logged so far."""
+        return self.log.read_bytes()[self._log_start :].decode(errors="replace")
+
+    @property
     def exit_code(self) -> int | None:
         """The tree's exit code, None while it runs."""
         return self._process.poll() if self._process else None
@@ -85,7 +96,7 @@ class Evsup:
 
     def opened(self, partition: str) -> Opened | None:
         """What this run's log says of how a partition was opened; None when it says nothing yet."""
-        for line in self.log.read_bytes()[self._log_start :].splitlines():
+        for line in self.said.splitlines():
             with suppress(msgspec.MsgspecError):
                 entry = msgspec.json.decode(line, type=Opened)
                 if entry.event == "partition_opened" and entry.partition == partition:

@@ -13,7 +13,7 @@ from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import SupervisorRow
-from supervisor import options
+from supervisor import options, signals
 from supervisor.lease import LeaseKeeper
 from supervisor.signals import SignalInbox
 from supervisor.state_dir import Lock, prepare, state_dir
@@ -54,6 +54,7 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     try:
         _run(settings, directory)
     finally:
+        signals.leave_undisturbed()
         lock.release()
 
 
@@ -71,12 +72,12 @@ def _run(settings: Settings, directory: Path) -> None:
 def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: ControlStore) -> None:
     # From here on a signal waits for the tree, which drains before it has begun. Until here it ends the process: a
     # service that does not answer would hold it for minutes.
-    signals = SignalInbox()
+    inbox = SignalInbox()
     me = _identity(settings)
     store.heartbeat(me)  # what can be read and not written (a standby, a missing grant) is said here and ends the start
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
     told = _told(settings, me, store, facts)
-    tree = Tree(told, signals, keeper, directory, settings.process.drain_timeout, settings.snowflake.commit_timeout)
+    tree = Tree(told, inbox, keeper, directory, settings.process.drain_timeout, settings.snowflake.commit_timeout)
     server = StatusServer(directory, lambda: tree.status)
     logger.info(
         "supervisor_started",

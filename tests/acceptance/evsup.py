@@ -1,7 +1,6 @@
 """The real `evsup` as its users run it, against local services: started, watched, ended and held to account."""
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from scripts.chaos.marker import MARKER, marked, new_marker
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE, CloudSettings, LocalCloud
 from shared import config
 from shared.azure import consumer_group
@@ -22,7 +22,6 @@ from shared.store.types import Checkpoint
 from supervisor.status import PartitionStatus, TreeStatus, read_status
 
 EVSUP = str(Path(sys.executable).parent / "evsup")
-MARKER = "TEST_RUN_MARKER"
 EVENTS = f"{DATABASE}.{SCHEMA}.{TABLE}"
 POLL_S = 0.05
 PATIENCE_S = 60.0  # far more than anything takes: the machine may be busy
@@ -32,19 +31,19 @@ GRACE_S = 10.0  # no orphan lives longer (contract, promise 6)
 BRISK = {
     "EVENTHUB_LOAD_BALANCING_INTERVAL": "1",
     "EVENTHUB_OWNERSHIP_EXPIRATION": "8",
-    # Without it setproctitle writes over /proc/PID/environ, where the marker is looked for.
-    "SPT_NOENV": "1",
 }
 
 Truth = TypeVar("Truth")
 
 
-def eventually(condition: Callable[[], Truth], what: str, timeout_s: float = PATIENCE_S) -> Truth:
+def eventually(
+    condition: Callable[[], Truth], what: str, timeout_s: float = PATIENCE_S, every_s: float = POLL_S
+) -> Truth:
     """The first true value of `condition`, asked again and again until the deadline; then fails with `what`."""
     deadline_s = time.monotonic() + timeout_s
     while not (value := condition()):
         assert time.monotonic() < deadline_s, f"not within {timeout_s:g} s: {what}"
-        time.sleep(POLL_S)
+        time.sleep(every_s)
     return value
 
 
@@ -175,9 +174,8 @@ class Pipeline:
         self, *arguments: str, stderr: int | None = None, command: Sequence[str] = (EVSUP,), **environment: str
     ) -> Evsup:
         """`evsup start`; `environment` is for this run alone."""
-        marker = {MARKER: secrets.token_hex(8)}
         directory = self.cloud.directory / f"run-{len(self.started)}"
-        environment = {**self.environment, **marker, **environment}
+        environment = {**self.environment, **new_marker(), **environment}
         evsup = Evsup(environment, directory, *arguments, stderr=stderr, command=command)
         self.started.append(evsup)
         return evsup
@@ -274,17 +272,6 @@ def pipeline_of(partitions: int = 1, cloud: CloudSettings | None = None, **envir
     settings = cloud or CloudSettings(partitions=partitions, commit_delay_s=0.3)
     with LocalCloud(settings) as running, closing(Pipeline(running, **environment)) as pipeline:
         yield pipeline
-
-
-def marked(marker: str, *but: int) -> list[int]:
-    """Processes that carry a run's marker in their environment."""
-    wanted = f"{MARKER}={marker}".encode()
-    found = []
-    for directory in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if wanted in (directory / "environ").read_bytes() and int(directory.name) not in but:
-                found.append(int(directory.name))
-    return found
 
 
 def _plain_environment() -> dict[str, str]:

@@ -6,8 +6,9 @@ import stat
 
 import msgspec
 
+from scripts.chaos.marker import marked
 from supervisor.crash import CrashReport
-from tests.acceptance.evsup import EVENTS, GRACE_S, Evsup, Pipeline, eventually, marked, pipeline_of
+from tests.acceptance.evsup import EVENTS, GRACE_S, Evsup, Pipeline, eventually, pipeline_of
 
 
 def crash_reports(evsup: Evsup) -> list[CrashReport]:

@@ -4,8 +4,9 @@ import os
 import signal
 from pathlib import Path
 
+from scripts.chaos.marker import marked
 from scripts.localcloud.cloud import CloudSettings
-from tests.acceptance.evsup import Pipeline, eventually, marked, pipeline_of
+from tests.acceptance.evsup import Pipeline, eventually, pipeline_of
 
 
 def secrets_of(pipeline: Pipeline) -> list[str]:

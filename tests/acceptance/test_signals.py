@@ -76,6 +76,19 @@ def test_a_signal_to_the_whole_group_drains_with_0(pipeline: Pipeline, number: s
     assert "Traceback" not in evsup.stderr
 
 
+def test_signals_to_the_very_end_do_not_take_the_exit_code_away(pipeline: Pipeline) -> None:
+    evsup = pipeline.start()
+    evsup.await_running(1)
+
+    def is_over() -> bool:
+        evsup.send(signal.SIGTERM)
+        return not evsup.is_running
+
+    eventually(is_over, "it ends", every_s=0.002)
+    assert evsup.wait() in (0, 75)
+    assert "Traceback" not in evsup.stderr
+
+
 def test_a_second_sigterm_stops_a_drain_that_cannot_end_at_once_with_75(pipeline: Pipeline) -> None:
     evsup = stalled(pipeline)
     evsup.send(signal.SIGTERM)

@@ -91,14 +91,6 @@ def test_a_tree_that_leaves_partitions_to_nobody_is_degraded_and_one_that_is_not
         assert pipeline.run("status").returncode == 3
 
 
-def test_a_start_without_standard_error_goes_on_working(pipeline: Pipeline) -> None:
-    pipeline.publish(300)
-    evsup = pipeline.start(command=("sh", "-c", 'exec "$0" "$@" 2>&-', EVSUP))
-    evsup.await_running(1)
-    pipeline.await_all()
-    assert evsup.stop() == 0
-
-
 def fill(pipe: int) -> None:
     """Write until it takes no more."""
     os.set_blocking(pipe, False)

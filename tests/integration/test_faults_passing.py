@@ -85,7 +85,7 @@ def test_events_redelivered_by_a_new_link_are_dropped_and_counted(pipeline: Pipe
     pipeline.await_all()
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 500, 503])
 def test_appends_refused_for_a_while_are_retried(pipeline: Pipeline, evsup: Evsup, status: int) -> None:
     before = pipeline.snow.fired().get("http", 0)
     pipeline.snow.fail("append", status, times=2)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, marked, pipeline_of
+from scripts.chaos.marker import marked, process_state
+from scripts.localcloud.cloud import CloudSettings
+from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
 
 STOPPED, ENDED = "T", "Z"
 
@@ -25,9 +27,13 @@ def beside(pipeline: Pipeline, *arguments: str) -> Evsup:
     return pipeline.start(*arguments, EVSUP_STATE_DIR=str(pipeline.cloud.directory / f"state-{len(pipeline.started)}"))
 
 
-def state(pid: int) -> str:
-    """The kernel's letter for what a process does."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def with_clock(pipeline: Pipeline, shift_s: float) -> Evsup:
+    """A supervisor on a host whose clock is that many seconds off."""
+    state = str(pipeline.cloud.directory / f"state-{len(pipeline.started)}")
+    return pipeline.start(EVSUP_STATE_DIR=state, PYTHONPATH=SABOTEUR, SABOTAGE_CLOCK_S=str(shift_s))
+
+
+SABOTEUR = str(Path(__file__).parent / "saboteur")
 
 
 def owned(evsup: Evsup) -> set[str]:
@@ -51,7 +57,7 @@ def test_a_tree_frozen_past_its_lease_stops_with_75_and_writes_nothing_more(pipe
     pipeline2.await_all()
     pids = marked(frozen.marker)
     frozen.send_to_group(signal.SIGSTOP)
-    eventually(lambda: all(state(pid) == STOPPED for pid in pids), "it is frozen")
+    eventually(lambda: all(process_state(pid) == STOPPED for pid in pids), "it is frozen")
     pipeline2.publish(500)
     other = beside(pipeline2)
     assert all(row.epoch == 2 for row in other.await_running(2).values())
@@ -72,7 +78,7 @@ def test_a_supervisor_frozen_alone_stops_its_workers_before_anybody_may_claim(pi
     worker = evsup.await_running(1)["0"].pid
     stopped_s = time.monotonic()
     evsup.send(signal.SIGSTOP)
-    eventually(lambda: state(worker) == ENDED, "the worker has ended")
+    eventually(lambda: process_state(worker) == ENDED, "the worker has ended")
     assert time.monotonic() - stopped_s < pipeline.settings.eventhub.ownership_expiration
     evsup.send(signal.SIGCONT)
     assert evsup.wait() == 75
@@ -88,3 +94,28 @@ def test_two_supervisors_of_two_partitions_each_own_all_four_once(pipeline4: Pip
     eventually(lambda: all((tree := evsup.status()) and tree.healthy for evsup in (one, other)), "both are healthy")
     assert (one.stop(), other.stop()) == (0, 0)
     pipeline4.prove()
+
+
+def test_a_clock_that_is_an_hour_off_takes_no_live_lease_and_gives_none_away() -> None:
+    """With Postgres, whose clock counts; SQLite has none of its own, and all who share it have one host's."""
+    with pipeline_of(cloud=CloudSettings(partitions=1, store="postgres", commit_delay_s=0.3)) as pipeline:
+        _compete_with_clocks_apart(pipeline)
+
+
+def _compete_with_clocks_apart(pipeline: Pipeline) -> None:
+    pipeline.publish(300)
+    late = with_clock(pipeline, -3000)  # with an hour its SAS tokens would have run out
+    assert late.await_running(1)["0"].epoch == 1
+    early = with_clock(pipeline, 3600)
+    eventually(lambda: (tree := early.status()) and tree.elsewhere, "it sees the other")
+    expiration_s = pipeline.settings.eventhub.ownership_expiration
+    eventually(lambda: (tree := early.status()) and tree.uptime_s > expiration_s, "a lease has passed")
+    assert late.workers()["0"].epoch == 1
+    assert not early.workers()
+    late.send(signal.SIGKILL)
+    late.wait()
+    killed_s = time.monotonic()
+    assert early.await_running(1)["0"].epoch == 2
+    assert time.monotonic() - killed_s < expiration_s + 10.0
+    pipeline.await_all()
+    assert early.stop() == 0

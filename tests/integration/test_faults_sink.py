@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
+from scripts.localcloud.snow.faults import Call
 from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
 
-P = "0"
+P, PIPE = "0", f"{TABLE}-STREAMING"
 STALL_S, DRAIN_S = 4.0, 1.0
 
 
@@ -73,6 +75,34 @@ def test_a_token_that_moves_back_ends_the_tree_with_65(pipeline: Pipeline, evsup
         pipeline.snow.set_token(pipeline.channel(P), before)
 
 
+def test_a_token_that_is_no_number_any_more_ends_the_tree_with_65(pipeline: Pipeline, evsup: Evsup) -> None:
+    before = pipeline.token(P)
+    pipeline.snow.set_token(pipeline.channel(P), "somebody's")
+    try:
+        assert evsup.wait() == 65
+        assert "is not a sequence number" in evsup.last_line
+    finally:
+        pipeline.snow.set_token(pipeline.channel(P), before)
+
+
+@pytest.mark.parametrize(("call", "status"), [("append", 429), ("status", 503)])
+def test_refusals_without_end_end_the_tree_with_69(pipeline: Pipeline, evsup: Evsup, call: Call, status: int) -> None:
+    pipeline.snow.fail(call, status, times=None)
+    pipeline.publish(300)
+    assert evsup.wait() == 69
+    assert "Snowflake has committed nothing for" in evsup.last_line
+
+
+def test_a_pipe_that_is_gone_ends_the_tree_with_78_and_names_it(pipeline: Pipeline, evsup: Evsup) -> None:
+    pipeline.snow.drop_pipe((DATABASE, SCHEMA, PIPE))
+    pipeline.publish(300)
+    try:
+        assert evsup.wait() == 78
+        assert PIPE in evsup.last_line
+    finally:
+        pipeline.snow.create_pipe((DATABASE, SCHEMA, PIPE), TABLE)
+
+
 def test_a_token_of_somebody_else_s_rows_ends_the_tree_with_75(pipeline: Pipeline, evsup: Evsup) -> None:
     before = pipeline.token(P)
     pipeline.snow.set_token(pipeline.channel(P), "999999")
@@ -94,3 +124,17 @@ def test_a_snowflake_that_never_answers_delays_a_drain_no_longer_than_its_timeou
     evsup.send(signal.SIGTERM)
     assert evsup.wait() == 75
     assert time.monotonic() - sent_s < DRAIN_S + 5.0
+
+
+def test_a_table_that_is_gone_ends_the_tree_and_no_start_begins_without_it() -> None:
+    with pipeline_of() as own:
+        own.publish(300)
+        evsup = own.start()
+        own.await_all()
+        own.snow.drop_table((DATABASE, SCHEMA, TABLE))
+        own.publish(300)
+        assert evsup.wait() in (69, 78)  # its channel is invalid, or its table unknown, whatever is asked first
+        assert "Partition 0" in evsup.last_line
+        again = own.start()
+        assert again.wait() == 78
+        assert TABLE in again.last_line

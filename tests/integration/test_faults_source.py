@@ -54,6 +54,20 @@ def test_a_credential_refused_while_receiving_ends_the_tree_with_77(pipeline: Pi
     assert "EVENTHUB_CONNECTION_STRING" in evsup.last_line
 
 
+def test_a_hub_recreated_while_nobody_could_see_it_ends_the_tree_with_65(pipeline: Pipeline) -> None:
+    pipeline.publish(300)
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    pipeline.await_all()
+    pipeline.hub.begin_outage()
+    pipeline.hub.recreate()
+    pipeline.hub.seed(P, 1000)  # numbered from 0: those after 299 would be read as if nothing had happened
+    pipeline.hub.end_outage()
+    assert evsup.wait() == 65
+    assert "not the one of the checkpoint" in evsup.last_line
+    assert pipeline.in_table()[P] == Held(300, 300, 0, 299)
+
+
 @pytest.mark.timeout(180)
 def test_events_trimmed_before_they_were_read_are_refused_with_65_or_with_warn_passed(pipeline: Pipeline) -> None:
     pipeline.publish(300)

@@ -78,6 +78,14 @@ def test_sessions_ended_by_an_administrator_are_opened_again(
     pipeline.publish(300)
 
 
+def test_a_lock_held_on_the_checkpoint_row_is_waited_out(pipeline: Pipeline, postgres: Postgres, evsup: Evsup) -> None:
+    before = evsup.stderr.count("checkpoint_retrying")
+    with psycopg.connect(postgres.dsn) as holder:
+        holder.execute("SELECT 1 FROM evsup_checkpoint FOR UPDATE")
+        pipeline.publish(300)
+        eventually(lambda: evsup.stderr.count("checkpoint_retrying") > before, "it waits, and tries again")
+
+
 def test_an_outage_longer_than_the_lease_ends_the_tree_with_75_and_loses_nothing() -> None:
     with pipeline_of(cloud=CLOUD, EVENTHUB_OWNERSHIP_EXPIRATION="5") as pipeline:
         postgres = pipeline.cloud.postgres

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from azure.eventhub import EventData
 
+from shared.azure import HubFacts
 from shared.settings import EventHubSettings
 from tests.unit.events import events
 from tests.unit.readable import DEADLINE_S
@@ -54,6 +55,8 @@ class Hub:
 
     def __init__(self) -> None:
         self.links: list[Link] = []
+        self.created_at_s = [0.0]
+        """Birth of the hub, as each client is told; the last one stays."""
         self.opened: list[dict[str, Any]] = []
         self.opened_again = threading.Event()
         self.retry_totals: list[int] = []
@@ -75,6 +78,10 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def hub(self) -> HubFacts:
+        births = self._hub.created_at_s
+        return HubFacts(("3",), births.pop(0) if len(births) > 1 else births[0])
 
     def close(self) -> None:
         self._closed.set()

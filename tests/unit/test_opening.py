@@ -114,7 +114,10 @@ def test_witnesses_that_contradict_each_other_are_refused(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("starting_position", "expected"),
-    [("-1", Position(None)), ("2026-01-31T00:00:00Z", Position(None, "2026-01-31T00:00:00Z"))],
+    [
+        ("-1", Position(None, "-1", BORN_S)),
+        ("2026-01-31T00:00:00Z", Position(None, "2026-01-31T00:00:00Z", BORN_S)),
+    ],
 )
 def test_a_fresh_partition_begins_where_the_settings_say(
     monkeypatch: pytest.MonkeyPatch, starting_position: str, expected: Position
@@ -130,12 +133,12 @@ def test_latest_is_pinned_to_a_number_before_the_first_event(monkeypatch: pytest
     assert world.asked[-1] == "save"
     assert world.saved == [made.checkpoint]
     assert made.checkpoint == Checkpoint("3", 100, "offset-100", 7, 0, BORN_S, begins_after=100)
-    assert made.position("@latest").after == 100
+    assert made.position("@latest") == Position(100, "-1", BORN_S)
     again = opened(world, monkeypatch, settings)
     assert (again.checkpoint, again.resume.after) == (made.checkpoint, 100)
     assert world.asked.count("save") == 1
     never_used = opened(World(None, None, last=-1), monkeypatch, settings)
-    assert never_used.position("@latest") == Position(None)
+    assert never_used.position("@latest") == Position(None, "-1", BORN_S)
 
 
 def test_latest_is_not_pinned_by_one_who_is_not_the_owner_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +193,8 @@ def test_a_partition_that_was_reset_begins_at_its_oldest_event(
 ) -> None:
     settings = plain(None, eventhub(starting_position=starting_position))
     for stored in (moved(None), moved(None, opened=2)):
-        assert opened(World(None, stored), monkeypatch, settings).position(starting_position) == Position(None, "-1")
+        made = opened(World(None, stored), monkeypatch, settings)
+        assert made.position(starting_position) == Position(None, "-1", BORN_S)
 
 
 def test_a_new_channel_begins_after_the_events_that_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:

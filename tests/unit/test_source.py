@@ -15,6 +15,7 @@ from shared.errors import (
     EvsupError,
     NotPermitted,
     OwnershipLost,
+    ResumeRefused,
     SourceUnavailable,
     UndecodableEvent,
 )
@@ -207,6 +208,18 @@ def test_a_broken_link_is_opened_again_after_the_last_event_handed_over(start: S
     source = start(broken, delivering(7))
     assert [numbers(taken(source)), numbers(taken(source))] == [[5, 6], [7]]
     assert [options["starting_position"] for options in hub.opened] == [4, 6]
+
+
+def test_a_hub_that_was_recreated_between_two_links_is_not_read(start: Start, hub: Hub) -> None:
+    def broken(receiver: Receiver) -> None:
+        receiver.deliver(5, 6)
+        receiver.fail(ConnectError("refused"))
+
+    hub.created_at_s = [1000.0, 5000.0]
+    source = start(broken, position=Position(4, hub_created_at_s=1000.0))
+    assert numbers(taken(source)) == [5, 6]
+    assert isinstance(raised(source), ResumeRefused)
+    assert len(hub.opened) == 1
 
 
 def test_what_is_delivered_again_does_not_move_the_position_back(start: Start, hub: Hub) -> None:

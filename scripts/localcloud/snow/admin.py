@@ -193,7 +193,7 @@ class SnowAdmin:
         self._call("release_commits")
 
     def freeze_token(self, channel: str | None = None) -> None:
-        """Go on committing rows and show the present token for ever."""
+        """Go on committing rows and show the present token until the channel is opened again."""
         self._call("freeze_token", channel=channel)
 
     def thaw_tokens(self) -> None:

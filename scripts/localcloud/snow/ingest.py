@@ -112,7 +112,8 @@ class Ingest:
             token if isinstance(token, str) else None,
             fail_on_uncommitted=body.get("fail_on_uncommitted_rows") is True,
         )
-        status = channel.status(self.service.shown_token(channel))
+        self.service.thaw_token(channel)
+        status = channel.status(channel.token)
         return json_response({"next_continuation_token": channel.continuation, "channel_status": status})
 
     def _append(self, pipe: Pipe, name: str, request: Request) -> Response:

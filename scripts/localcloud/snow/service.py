@@ -101,6 +101,10 @@ class Service:
         """Show the true tokens again."""
         self._frozen_tokens.clear()
 
+    def thaw_token(self, channel: Channel) -> None:
+        """Show the true token of a channel that was opened: an open answers from the channel, not from a status."""
+        self._frozen_tokens.pop((channel.pipe.name, channel.name), None)
+
     def reject_rows(self, rows: int, name: str | None) -> None:
         """Skip and count the next rows of a channel, or of whichever comes first."""
         self._rejections[name] += rows

@@ -1,0 +1,35 @@
+"""No orphan: every process of a run carries a marker in its environment, and `/proc` shows who does."""
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+MARKER = "TEST_RUN_MARKER"
+
+
+def new_marker() -> dict[str, str]:
+    """The variables that mark one run and everything it starts."""
+    # Without the second one setproctitle writes over /proc/PID/environ, where the marker is looked for.
+    return {MARKER: secrets.token_hex(8), "SPT_NOENV": "1"}
+
+
+def marked(marker: str, *but: int) -> list[int]:
+    """Processes that carry a run's marker in their environment."""
+    wanted = f"{MARKER}={marker}".encode()
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if wanted in (directory / "environ").read_bytes() and int(directory.name) not in but:
+                found.append(int(directory.name))
+    return found
+
+
+def process_state(pid: int) -> str:
+    """The kernel's letter for what a process does (`T` stopped, `Z` ended); empty when it is gone.
+
+    https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""

@@ -1,0 +1,95 @@
+"""What the faults strike: local services, and two supervisors over one control store."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from scripts.chaos.audit import Audit
+from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
+from scripts.chaos.unit import Unit
+from scripts.localcloud.cloud import CloudSettings, LocalCloud
+from shared import config
+from shared.azure import consumer_group
+from shared.channel import channel_name
+from shared.store.open import open_store
+from supervisor.status import PartitionStatus
+
+PARTITIONS, UNITS = 4, 2
+EXPIRATION_S, COMMIT_TIMEOUT_S, DRAIN_TIMEOUT_S = 8.0, 8.0, 10.0
+CLOUD = CloudSettings(partitions=PARTITIONS, store="postgres", commit_delay_s=0.3)
+# Short leases, stalls and drains, so that every wait ends within seconds.
+BRISK = {
+    "EVENTHUB_LOAD_BALANCING_INTERVAL": "1",
+    "EVENTHUB_OWNERSHIP_EXPIRATION": f"{EXPIRATION_S:g}",
+    "SNOWFLAKE_COMMIT_TIMEOUT": f"{COMMIT_TIMEOUT_S:g}",
+    "EVSUP_DRAIN_TIMEOUT": f"{DRAIN_TIMEOUT_S:g}",
+}
+
+
+class Scene:
+    """Everything of one run. `look` asks all witnesses once and raises what does not fit together."""
+
+    def __init__(self, cloud: LocalCloud, directory: Path) -> None:
+        assert cloud.postgres
+        self.hub, self.snow, self.postgres = cloud.hub, cloud.snow, cloud.postgres
+        self.struck: Counter[str] = Counter()
+        """How often faults without a counter of their own were seen to strike."""
+        self.locks: dict[str, psycopg.Connection[Any]] = {}
+        settings = config.load_worker({**cloud.environment, **BRISK})
+        group = consumer_group(settings.eventhub)
+        self.channels = {
+            partition: channel_name(settings.snowflake.channel_prefix, group, partition)
+            for partition in self.hub.facts().partitions
+        }
+        with closing(open_store(settings.control, group, EXPIRATION_S)) as store:
+            store.initialise()
+        self.audit = Audit(self.postgres.dsn)
+        self._owners = Owners()
+        environment = {**cloud.environment, **BRISK}
+        self.units = [
+            Unit(f"supervisor {number}", environment, directory / f"supervisor-{number}", DRAIN_TIMEOUT_S)
+            for number in range(UNITS)
+        ]
+
+    def look(self) -> None:
+        """I3 and I5, by the trees' own reports and by what store and sink say of them."""
+        rows = [row for unit in self.units for row in unit.workers().values()]
+        for row in rows:
+            require_marks_in_order(row)
+        self._owners.see(rows)
+        if self.postgres.pid:
+            checkpoints = dict(self.ask("SELECT partition_id, sequence_number FROM evsup_checkpoint"))
+            tokens = {name: one.token for name, one in self.snow.channels().items()}
+            require_checkpoints_behind(checkpoints, {p: tokens.get(name) for p, name in self.channels.items()})
+
+    def worker(self, partition: str) -> PartitionStatus | None:
+        """The running worker of a partition, whoever has it."""
+        workers = (unit.workers().get(partition) for unit in self.units)
+        return next((row for row in workers if row and row.state == "running"), None)
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """Ask the control store's database behind evsup's back."""
+        with psycopg.connect(self.postgres.dsn, autocommit=True) as session:
+            return session.execute(statement.encode()).fetchall()
+
+    def rows(self) -> int:
+        """Rows in the table."""
+        return sum(facts.rows_inserted for facts in self.snow.channels().values())
+
+    def close(self) -> None:
+        """End what is still running."""
+        for session in self.locks.values():
+            session.close()
+        for unit in self.units:
+            unit.destroy()
+
+
+@contextmanager
+def staged(directory: Path) -> Iterator[Scene]:
+    """Fresh services and two supervisors that begin to claim, and nothing left of them after."""
+    with LocalCloud(CLOUD) as cloud, closing(Scene(cloud, directory)) as scene:
+        yield scene

@@ -1,0 +1,85 @@
+"""What happens at Snowflake."""
+
+from collections.abc import Callable
+
+from scripts.chaos.fault import Fault, nothing
+from scripts.chaos.scene import COMMIT_TIMEOUT_S, Scene
+from scripts.chaos.schedule import Strike
+from scripts.localcloud.snow.admin import SnowAdmin
+from scripts.localcloud.snow.faults import Call
+
+STANDS_S = (3.0, COMMIT_TIMEOUT_S + 3.0)  # on both sides of the commit timeout
+LATE_S = 2.0
+TIMES = 2
+
+Counter = Callable[[SnowAdmin], int]
+
+
+def _snow(
+    name: str,
+    counter: Counter,
+    deed: Callable[[SnowAdmin, str], None],
+    mend: Callable[[SnowAdmin], None] | None = None,
+    *,
+    stays: bool = False,
+) -> Fault:
+    """A fault that the local Snowflake does and counts; `deed` gets the name of the partition's channel."""
+
+    def strike(scene: Scene, strike: Strike) -> bool:
+        if not scene.worker(strike.partition):
+            return False
+        deed(scene.snow, scene.channels[strike.partition])
+        return True
+
+    def mended(scene: Scene, _strike: Strike) -> None:
+        if mend:
+            mend(scene.snow)
+
+    return Fault(
+        name,
+        strike,
+        lambda scene: counter(scene.snow),
+        mended if mend else nothing,
+        STANDS_S if mend else (0.0, 0.0),
+        stays,
+    )
+
+
+def _fired(kind: str) -> Counter:
+    return lambda snow: snow.fired().get(kind, 0)
+
+
+def _answered(status: int, *calls: str) -> Counter:
+    """Answers of this HTTP status to these calls, or to any."""
+
+    def count(snow: SnowAdmin) -> int:
+        answers = ((answer.split(), times) for answer, times in snow.answers().items())
+        return sum(times for (call, told, *_), times in answers if told == str(status) and call in (calls or (call,)))
+
+    return count
+
+
+def _met(name: str, counter: Counter, arm: Callable[[SnowAdmin], None]) -> Fault:
+    """A fault of the next calls of a kind, whoever makes them."""
+    return _snow(name, counter, lambda snow, _: arm(snow), stays=True)
+
+
+def _refused(call: Call, status: int) -> Fault:
+    counter = _answered(status, call)
+    return _met(f"{call} refused with {status}", counter, lambda snow: snow.fail(call, status, TIMES))
+
+
+SINK_FAULTS = (
+    _refused("append", 429),
+    _refused("append", 500),
+    _refused("append", 503),
+    _refused("status", 503),
+    _met("append's connection reset", _fired("reset"), lambda snow: snow.reset("append")),
+    _met("append's answer lost", _fired("reset_after"), lambda snow: snow.reset("append", served=True)),
+    _met("appends slow", _fired("latency"), lambda snow: snow.delay("append", LATE_S, TIMES)),
+    _snow("Snowflake tokens expired", _answered(401), lambda snow, _: snow.expire_tokens()),
+    _snow("commits stalled", _fired("stall_commits"), SnowAdmin.stall_commits, SnowAdmin.release_commits),
+    _snow("token frozen", _fired("freeze_token"), SnowAdmin.freeze_token, SnowAdmin.thaw_tokens),
+    _snow("channel stolen", _fired("steal"), SnowAdmin.steal),
+    _snow("channel invalid", _fired("invalidate"), SnowAdmin.invalidate),
+)

@@ -1,0 +1,143 @@
+"""One supervisor as systemd would run it: started again after 0, 69, 75 and a kill, and judged at every end."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.marker import MARKER, marked, new_marker
+from scripts.chaos.story import KILLED, require_one_story
+from scripts.demo.daemon import Evsup
+from shared.clock import Deadline
+from shared.errors import ServiceUnavailable
+from supervisor.crash import CrashReport
+from supervisor.status import PartitionStatus, TreeStatus
+from supervisor.tree import ABORT_GRACE_S, LATE_S, RELEASE_S
+
+RESTART_S = 0.5  # RestartSec of the unit
+ORPHAN_S = 10.0  # promise 6 of the contract
+# I7: from SIGTERM to the exit a drain has its timeout; then come the ladder, the release, and a second for the process.
+STOP_GRACE_S = LATE_S + ABORT_GRACE_S + RELEASE_S + 1.0
+
+
+class Unit:
+    """Keeps one tree running until `stop`; `follow` is one turn and never blocks."""
+
+    def __init__(self, name: str, settings: Mapping[str, str], directory: Path, drain_timeout_s: float) -> None:
+        self.name, self._settings, self._directory = name, settings, directory
+        self._stop_limit_s = drain_timeout_s + STOP_GRACE_S
+        self.ends: Counter[int] = Counter()
+        self.is_frozen = False
+        self._is_wanted = True
+        self._stop_by: Deadline | None = None
+        self._start_due_s = 0.0
+        self._leftover: dict[str, Deadline] = {}
+        self._cause: str | None = None
+        directory.mkdir(mode=0o700)
+        self.start()
+
+    def start(self) -> None:
+        """A life begins; everything that it starts carries its marker."""
+        self._known = set(self._reports())
+        mark = new_marker()
+        self.marker = mark[MARKER]
+        self.evsup = Evsup({**self._settings, **mark}, self._directory)
+        self.evsup.start()
+        self._cause, self._stop_by, self.is_frozen, self._is_buried = None, None, False, False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its supervisor is there and can be hit."""
+        return self.evsup.exit_code is None and not self.is_frozen and not self._start_due_s
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether it was stopped for good, and no process of any of its lives is left."""
+        return not self._is_wanted and self._is_buried and not self._leftover
+
+    def status(self) -> TreeStatus | None:
+        """What `evsup status` knows; None while there is nobody to ask."""
+        if not self.is_running:
+            return None
+        with suppress(ServiceUnavailable):
+            tree = self.evsup.status()
+            self._cause = tree.cause if tree and tree.cause else self._cause
+            return tree
+        return None
+
+    def workers(self) -> dict[str, PartitionStatus]:
+        """Its workers by partition."""
+        tree = self.status()
+        return {row.partition: row for row in tree.partitions} if tree else {}
+
+    def tell(self, number: signal.Signals, *, group: bool = False) -> None:
+        """A signal to the supervisor, or to all its processes as a terminal does."""
+        (os.killpg if group else os.kill)(self.evsup.pid, number)
+        if number in (signal.SIGTERM, signal.SIGINT) and self._stop_by is None:
+            self._stop_by = Deadline.after(self._stop_limit_s)
+
+    def freeze(self, *, group: bool) -> None:
+        """Stop the supervisor, or the whole tree, without a word."""
+        self.is_frozen = True
+        self.tell(signal.SIGSTOP, group=group)
+
+    def thaw(self, *, group: bool) -> None:
+        """Let it go on; what it was told before counts from now."""
+        self.is_frozen = False
+        self._stop_by = self._stop_by and Deadline.after(self._stop_limit_s)
+        with suppress(ProcessLookupError):
+            self.tell(signal.SIGCONT, group=group)
+
+    def stop(self) -> None:
+        """Drain it for good."""
+        self._is_wanted = False
+        if self.evsup.exit_code is None:
+            self.tell(signal.SIGTERM)
+
+    def follow(self, now_s: float) -> None:
+        """Judge a tree that has ended, and start the next one when its time has come."""
+        self._require_nobody_left(now_s)
+        if self._start_due_s:
+            if now_s >= self._start_due_s:
+                self._start_due_s = 0.0
+                self.start()
+        elif self.evsup.exit_code is not None:
+            self._bury(self.evsup.exit_code, now_s)
+        elif self._stop_by and self._stop_by.passed(now_s) and not self.is_frozen:
+            raise InvariantBroken("I7", f"{self.name} has not stopped {self._stop_limit_s:.0f} s after it was told to")
+
+    def destroy(self) -> None:
+        """End it and its workers, whatever became of them."""
+        for pid in marked(self.marker):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.evsup.kill()
+
+    def _bury(self, code: int, now_s: float) -> None:
+        if self._is_buried:
+            return
+        self._is_buried = True
+        self.ends[code] += 1
+        self._leftover[self.marker] = Deadline.after(ORPHAN_S, now_s)
+        if self._is_wanted:
+            self._start_due_s = now_s + RESTART_S
+        require_one_story(code, self.evsup.said, self._new_reports(), None if code == KILLED else self._cause)
+
+    def _require_nobody_left(self, now_s: float) -> None:
+        for marker, deadline in tuple(self._leftover.items()):
+            if not (pids := marked(marker)):
+                del self._leftover[marker]
+            elif deadline.passed(now_s):
+                raise InvariantBroken("I6", f"{self.name} left {pids} behind {ORPHAN_S:.0f} s after its end")
+
+    def _new_reports(self) -> list[CrashReport]:
+        paths = sorted(set(self._reports()) - self._known)
+        return [msgspec.json.decode(path.read_bytes(), type=CrashReport) for path in paths]
+
+    def _reports(self) -> list[Path]:
+        return list(self._directory.glob("state/crash-*.json"))

@@ -1,0 +1,163 @@
+"""A short storm over two real trees, and what decides about the long ones: the schedule and the judges."""
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
+import pytest
+
+from scripts.chaos import schedule
+from scripts.chaos.audit import Audit
+from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.proof import PartitionProof
+from scripts.chaos.run import FAULTS, TAIL_S, Run
+from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
+from scripts.chaos.scene import PARTITIONS, UNITS, staged
+from scripts.chaos.story import require_one_story
+from scripts.localcloud.postgres import Postgres
+from shared.secret import Secret
+from shared.settings import ControlSettings
+from shared.store.open import open_store
+from shared.store.types import Checkpoint, ConsumerGroup, Term
+from supervisor.status import PartitionStatus
+
+SECONDS, SEED = 16.0, 560
+NAMES = [fault.name for fault in FAULTS]
+PLACES = [str(number) for number in range(PARTITIONS)]
+FAILED = '{"event": "tree_failed", "reason": "The lease is over", "exit_code": 75}\n'
+
+
+def report(**changes: Any) -> PartitionStatus:
+    """A worker's report in which all is well."""
+    marks = {"received": 9, "appended": 8, "durable": 7, "checkpointed": 6}
+    counters = dict.fromkeys(
+        ("rows_total", "bytes_total", "rows_inflight", "bytes_inflight", "duplicates_total", "rss_bytes"), 0
+    )
+    fields: dict[str, Any] = {"partition": "0", "state": "running", "pid": 1, "epoch": 1, "channel": None, "lag": None}
+    fields |= {"rows_per_s": 0.0, "age_s": 0.0, "reported_at_s": 1.0, **marks, **counters}
+    return PartitionStatus(**{**fields, **changes})
+
+
+@pytest.mark.timeout(SECONDS + TAIL_S)
+def test_a_short_storm_breaks_no_promise() -> None:
+    # A socket's path has room for little more than 100 bytes: pytest's own directories are too deep.
+    with TemporaryDirectory(prefix="evsup-chaos-") as directory, staged(Path(directory)) as scene:
+        run = Run(scene, schedule.plan(SEED, SECONDS, NAMES, PLACES, UNITS), SECONDS, print)
+        assert run.run()
+        assert run.changes["checkpoint"] > 0
+        assert all(blow.fired for blow in run.storm.blows)
+
+
+def test_a_seed_gives_the_same_schedule_again_and_deals_every_fault_before_any_twice() -> None:
+    strikes = schedule.plan(SEED, 120.0, NAMES, PLACES, UNITS)
+    assert strikes == schedule.plan(SEED, 120.0, NAMES, PLACES, UNITS)
+    assert strikes != schedule.plan(SEED + 1, 120.0, NAMES, PLACES, UNITS)
+    assert {strike.fault for strike in strikes[: len(NAMES)]} == set(NAMES)
+    assert max(Counter(strike.fault for strike in strikes).values()) == 2
+    assert [strike.at_s for strike in strikes] == sorted(strike.at_s for strike in strikes)
+
+
+@pytest.mark.parametrize("marks", [{"checkpointed": 8}, {"durable": 9}, {"appended": 10}, {"received": None}])
+def test_a_mark_beyond_the_one_before_it_is_seen(marks: dict[str, int | None]) -> None:
+    require_marks_in_order(report())
+    with pytest.raises(InvariantBroken, match="I3"):
+        require_marks_in_order(report(**marks))
+
+
+def test_a_checkpoint_beyond_the_token_is_seen() -> None:
+    require_checkpoints_behind({"0": 4, "1": None}, {"0": "4", "1": None})
+    for token in ("3", None):
+        with pytest.raises(InvariantBroken, match="I3"):
+            require_checkpoints_behind({"0": 4}, {"0": token})
+
+
+def test_two_owners_at_once_are_seen() -> None:
+    owners = Owners()
+    owners.see([report(reported_at_s=1.0), report(pid=2, epoch=2, reported_at_s=3.0)])
+    owners.see([report(reported_at_s=2.0), report(pid=2, epoch=2, reported_at_s=4.0)])
+    with pytest.raises(InvariantBroken, match="I5"):
+        owners.see([report(reported_at_s=3.5)])
+    with pytest.raises(InvariantBroken, match="I5"):
+        owners.see([report(pid=3, epoch=2, reported_at_s=5.0)])
+
+
+def test_a_tree_that_tells_two_stories_is_seen() -> None:
+    require_one_story(75, f"{FAILED}evsup: The lease is over\n", [], "The lease is over")
+    require_one_story(0, "anything\n", [], None)
+    require_one_story(-signal.SIGKILL, FAILED, [], None)
+    require_one_story(-signal.SIGTERM, "", [], None)
+    for code, log, cause in (
+        (69, f"{FAILED}evsup: The lease is over\n", None),
+        (75, f"{FAILED}evsup: Something else\n", None),
+        (75, f"{FAILED}{FAILED}evsup: The lease is over\n", None),
+        (75, "evsup: The lease is over\n", "The disk is full"),
+    ):
+        with pytest.raises(InvariantBroken, match="I12"):
+            require_one_story(code, log, [], cause)
+    for code in (65, 70, 77, 78, 1, -signal.SIGTERM):
+        with pytest.raises(InvariantBroken, match="I9"):
+            require_one_story(code, "evsup: Whatever\n", [], None)
+
+
+@pytest.mark.parametrize(
+    ("proof", "broken"),
+    [
+        (PartitionProof("0", 3, 2, 2, 0, 1), "I1"),
+        (PartitionProof("0", 3, 2, 2, 1, 2), "I1"),
+        (PartitionProof("0", 3), "I1"),
+        (PartitionProof("0", 3, 4, 3, 0, 2), "I2"),
+        (PartitionProof("0", 3, 3, 3, 0, 2, strange=1), "I2"),
+    ],
+)
+def test_a_table_that_lies_proves_nothing(proof: PartitionProof, broken: str) -> None:
+    PartitionProof("0", 3, 3, 3, 0, 2).require()
+    with pytest.raises(InvariantBroken, match=broken):
+        proof.require()
+
+
+@pytest.fixture(scope="module")
+def audited() -> Iterator[tuple[str, Audit]]:
+    """A claimed and checkpointed partition in a real Postgres, with the triggers on it."""
+    with TemporaryDirectory(prefix="evsup-audit-") as parent, Postgres(opened(parent) / "server") as server:
+        settings = ControlSettings(store="postgres", postgres_dsn=Secret(server.dsn))
+        with closing(open_store(settings, ConsumerGroup("ns", "hub", "group"), 60.0)) as store:
+            store.initialise()
+            audit = Audit(server.dsn)
+            term = store.claim("0", "me", 60.0)
+            assert term
+            store.save_checkpoint(Checkpoint("0", 5, None, term.epoch))
+            store.save_checkpoint(Checkpoint("0", 9, None, term.epoch))
+            store.release(term)
+            assert store.claim("0", "you", 60.0) == Term("0", "you", term.epoch + 1)
+        assert audit.check() == {"checkpoint": 4, "ownership": 3}
+        yield server.dsn, audit
+
+
+def opened(parent: str) -> Path:
+    """Postgres runs as another user when the tests run as root."""
+    Path(parent).chmod(0o755)
+    return Path(parent)
+
+
+@pytest.mark.parametrize(
+    ("deed", "broken"),
+    [
+        ("UPDATE evsup_checkpoint SET sequence_number = sequence_number - 1", "I4"),
+        ("UPDATE evsup_checkpoint SET epoch = epoch - 1", "I4"),
+        ("UPDATE evsup_ownership SET owner_id = 'another'", "I5"),
+        ("DELETE FROM evsup_checkpoint", "I4"),
+    ],
+)
+def test_what_somebody_does_to_the_control_rows_is_seen(audited: tuple[str, Audit], deed: str, broken: str) -> None:
+    dsn, audit = audited
+    with psycopg.connect(dsn) as session:
+        session.execute(deed.encode())
+        session.commit()
+        with pytest.raises(InvariantBroken, match=broken):
+            audit.check()
+        session.execute("TRUNCATE evsup_audit")

@@ -1,0 +1,84 @@
+"""Turns a real worker against its tree: Python imports this by itself in every process that has it on PYTHONPATH.
+
+`SABOTAGE` names the deed. It is done as soon as the file `SABOTAGE_GO` is there; without one, at once.
+https://docs.python.org/3/library/site.html#module-sitecustomize
+"""
+
+import ctypes
+import os
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+POLL_S = 0.02
+LEFT_CODE = 3
+HEADER = struct.Struct(">I")
+NO_MESSAGE = HEADER.pack(3) + b"\xc1\xc1\xc1"  # the one byte that MessagePack never uses
+HALF = HEADER.pack(100) + b"half of it"
+OVERSIZE = HEADER.pack(2**31)
+
+
+def leave() -> None:
+    """End without a word."""
+    os._exit(LEFT_CODE)
+
+
+def get_stuck() -> None:
+    """Hold the interpreter's lock in native code: no thread of the process runs any more."""
+    ctypes.PyDLL(None).sleep(600)
+
+
+def crash() -> None:
+    """Raise what nobody expects, in the middle of the worker's loop."""
+
+    def turn(*_: object) -> NoReturn:
+        raise RuntimeError("sabotage")
+
+    sys.modules["worker.flow"].Flow.turn = turn
+
+
+def say(noise: bytes) -> Callable[[], None]:
+    """Put these bytes between the messages to the supervisor."""
+
+    def deed() -> None:
+        pipe = sys.modules["shared.pipe"].MessagePipe
+        flush = pipe.flush
+
+        def noisy_flush(self: Any) -> Any:
+            pipe.flush = flush
+            os.write(self.fileno(), noise)
+            return flush(self)
+
+        pipe.flush = noisy_flush
+
+    return deed
+
+
+DEEDS = {
+    "leave": leave,
+    "get stuck": get_stuck,
+    "crash": crash,
+    "say garbage": say(NO_MESSAGE),
+    "say half a frame": say(HALF),
+    "say an oversize frame": say(OVERSIZE),
+}
+
+
+def wait_for(path: str, deed: Callable[[], None]) -> None:
+    """Do it when the file is there."""
+    while not os.path.exists(path):  # noqa: PTH110 (pathlib is not needed by anybody else this early)
+        time.sleep(POLL_S)
+    deed()
+
+
+if shift_s := float(os.environ.get("SABOTAGE_CLOCK_S", "0")):
+    true_time = time.time
+    time.time = lambda: true_time() + shift_s
+if (name := os.environ.get("SABOTAGE")) and "--multiprocessing-fork" in sys.orig_argv:
+    if go := os.environ.get("SABOTAGE_GO"):
+        threading.Thread(target=wait_for, args=(go, DEEDS[name]), daemon=True).start()
+    else:
+        DEEDS[name]()
