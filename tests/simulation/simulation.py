@@ -22,9 +22,9 @@ from tests.unit.plain_settings import eventhub, plain, snowflake
 
 EXPIRATION_S, INTERVAL_S, COMMIT_TIMEOUT_S = 12.0, 3.5, 20.0
 DRIFT = 0.005  # of a quartz; real ones are a hundred times better
-PUBLISH_S, PUBLISHED = 1.0, 6
+PUBLISH_S, PUBLISHED = 1.0, 5
 RESTART_S = 3.0  # what systemd waits before it starts a service again
-FAULTY_S, FAULTS_AT_MOST = 32.0, 9
+FAULTY_S, FAULTS_AT_MOST = 25.0, 8
 RECOVERY_S = 180.0  # for everything to be owned, fairly, with nothing left behind
 LOOK_S = 1.0
 STARVING_S = 15.0
@@ -161,7 +161,7 @@ def drawn(world: World, *, trusting: bool = True, equal_ids: bool | None = None)
     rng = world.rng
     hosts, partitions = rng.choice((2, 2, 2, 3, 3, 4)), rng.choice((4, 4, 4, 4, 4, 6, 8, 16))
     strategy, position = rng.choice(("greedy", "greedy", "balanced")), rng.choice(("-1", "@latest"))
-    settings = chosen(strategy, position, rng.choice((8, 20, 100)))
+    settings = chosen(strategy, position, rng.choice((12, 40, 100)))
     if equal_ids is None:
         equal_ids = rng.random() < EQUAL_IDS
     return Simulation(world, hosts, partitions, settings, equal_ids=equal_ids, trusting=trusting)

@@ -118,7 +118,7 @@ class Supervisor(Process):
     def _turn(self) -> None:
         if self.tree.step():
             self._require_all_children()
-            self.after(TURN_S * self.world.rng.uniform(0.5, 1.0), self._turn)
+            self.after(TURN_S * self.world.rng.uniform(0.8, 1.0), self._turn)
             return
         self.keeper._jobs.put(None)
         self.after(RELEASE_S, self._exit)
