@@ -32,7 +32,6 @@ NOT_YET = (
         "`local_single_consumer_smoke`",
         "durable",
     ),
-    NotYet("EVSUP_HTTP_ADDRESS", lambda value: value is not None, "any address", ""),
 )
 
 
