@@ -31,6 +31,10 @@ class Endpoint:
         families = text_string_to_metric_families(self.get("/metrics")[1])
         return sum(sample.value for family in families for sample in family.samples if sample.name == name)
 
+    def await_checkpoints(self, total: int) -> None:
+        """Wait until the partitions' checkpoints add up to it."""
+        eventually(lambda: self.metric("evsup_checkpointed_sequence_number") == total, "checkpoints follow")
+
 
 def running(pipeline: Pipeline, partitions: int, *arguments: str) -> tuple[Evsup, Endpoint]:
     """A tree with an endpoint, and its workers at work."""
@@ -42,13 +46,10 @@ def running(pipeline: Pipeline, partitions: int, *arguments: str) -> tuple[Evsup
 
 def test_metrics_move_and_the_status_is_the_one_of_the_command(pipeline2: Pipeline) -> None:
     evsup, endpoint = running(pipeline2, 2)
-    for published in (100, 200):
+    for last in (99, 199):
         pipeline2.publish(100)
-        eventually(lambda count=published: endpoint.metric("evsup_appended_rows_total") == 2 * count, "rows move")
-        eventually(
-            lambda count=published: endpoint.metric("evsup_checkpointed_sequence_number") == 2 * (count - 1),
-            "checkpoints follow",
-        )
+        endpoint.await_checkpoints(2 * last)
+        assert endpoint.metric("evsup_appended_rows_total") == 2 * (last + 1)
     assert endpoint.metric("evsup_lag_events") == 0
     assert endpoint.metric("evsup_partitions_owned") == endpoint.metric("evsup_partitions") == 2
     assert endpoint.metric("evsup_lease_remaining_seconds") > 0

@@ -56,7 +56,8 @@ def test_ipv6_is_served() -> None:
         assert get(number, host="::1") == (200, b"ok\n")
 
 
-def test_more_silent_clients_than_there_is_room_for_keep_nobody_out(port: int) -> None:
+def test_more_silent_clients_than_there_is_room_for_keep_nobody_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "CLIENT_S", 10 * TIMEOUT_S)
     with ExitStack() as clients:
         silent = [clients.enter_context(connect(port)) for _ in range(2 * MOST_CLIENTS)]
         assert get(port) == (200, b"ok\n")
