@@ -17,7 +17,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.environment = {"EVSUP_HTTP_ADDRESS": f"127.0.0.1:{self.port}"}
+        self.address = f"127.0.0.1:{self.port}"
 
     def get(self, page: str) -> tuple[int, str]:
         """Status and page."""
@@ -39,7 +39,7 @@ class Endpoint:
 def running(pipeline: Pipeline, partitions: int, *arguments: str) -> tuple[Evsup, Endpoint]:
     """A tree with an endpoint, and its workers at work."""
     endpoint = Endpoint()
-    evsup = pipeline.start(*arguments, **endpoint.environment)
+    evsup = pipeline.start(*arguments, EVSUP_HTTP_ADDRESS=endpoint.address)
     evsup.await_running(partitions)
     return evsup, endpoint
 
