@@ -3,7 +3,6 @@
 `python -m scripts.settings_doc --write` writes; without the flag, exit code 1 says that something differs.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from itertools import groupby
@@ -12,10 +11,10 @@ from textwrap import wrap
 
 from msgspec import inspect
 
+from scripts.generated import ROOT, between, run, text_of
 from shared.rules.not_yet import NOT_YET
 from shared.variable import VARIABLES, Variable, as_text, shown
 
-ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- settings:begin -->", "<!-- settings:end -->"
 WIDTH = 100
 NOTE_MARK = "## "  # of what holds for several settings
@@ -52,37 +51,21 @@ def env_example() -> str:
     return "\n".join(_env_lines()) + "\n"
 
 
-def table() -> str:
-    """The README's tables, one a section, with the markers."""
-    return "\n".join([BEGIN, *_table_lines(), "", END])
-
-
 def with_table(readme: str) -> str:
-    """`readme` with the tables between its markers, or at its end when it has none."""
-    if BEGIN not in readme or END not in readme:
-        return f"{readme.rstrip()}\n\n{table()}\n".lstrip()
-    before, _, rest = readme.partition(BEGIN)
-    return before + table() + rest.partition(END)[2]
+    """`readme` with the tables, one a section, between its markers."""
+    return between(readme, BEGIN, END, "\n".join([*_table_lines(), ""]))
 
 
 def documents(root: Path) -> Iterator[tuple[Path, str]]:
     """Each file that is made here, with the text it should have."""
     yield root / ".env.example", env_example()
     readme = root / "README.md"
-    yield readme, with_table(_text(readme))
+    yield readme, with_table(text_of(readme))
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Write or check; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.settings_doc", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the files instead of checking them")
-    write = parser.parse_args(arguments).write
-    stale = [(path, text) for path, text in documents(root) if _text(path) != text]
-    for path, text in stale:
-        if write:
-            path.write_text(text, encoding="utf-8")
-        print(f"{path.name}: {'written' if write else 'differs; run python -m scripts.settings_doc --write'}")
-    return 1 if stale and not write else 0
+    return run("scripts.settings_doc", documents, arguments, root)
 
 
 def _env_lines() -> Iterator[str]:
@@ -147,10 +130,6 @@ def _comment(text: str, mark: str = "# ") -> Iterator[str]:
         if number:
             yield mark.rstrip()
         yield from wrap(paragraph, WIDTH, initial_indent=mark, subsequent_indent=mark, break_on_hyphens=False)
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 if __name__ == "__main__":

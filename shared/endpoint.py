@@ -2,9 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where to listen: `127.0.0.1:9464`, `[::1]:9464`."""
+
+    ip: IPv4Address | IPv6Address
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,20 @@ def parse(text: str) -> Endpoint:
         has_credentials="@" in parts.netloc,
         has_path=bool(parts.path.strip("/") or parts.query or parts.fragment),
     )
+
+
+def parse_listening(text: str) -> Listening:
+    """Take `IP:PORT` apart. A name is refused: it may mean several addresses, and other ones tomorrow.
+
+    Raises ValueError as `parse` does.
+    """
+    address = parse(text)
+    if address.scheme or address.has_path or address.has_credentials or address.port is None:
+        raise ValueError("must be IP:PORT alone, an IPv6 address in brackets")
+    try:
+        return Listening(ip_address(address.host), address.port)
+    except ValueError:
+        raise ValueError("must be an IP address and a port, not a name") from None
 
 
 def _split(text: str) -> SplitResult:

@@ -274,7 +274,7 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     http_address: Annotated[
         str | None,
         Meta(
-            description="`/metrics`, `/healthz`, `/readyz`, `/status`; empty: off.",
+            description="IP:PORT of `/metrics`, `/healthz`, `/readyz`, `/status`; open to who reaches it. Empty: off.",
             examples=["127.0.0.1:9464"],
         ),
     ] = None

@@ -118,6 +118,7 @@ class Child:
             rss_bytes=status.rss_bytes,
             reported_at_s=status.sent_at_s,
             age_s=round(max(0.0, now_s - status.sent_at_s), 1) if status.sent_at_s else 0.0,
+            lease_s=round(max(0.0, self.trusted_until_s - now_s), 1),
         )
 
     # --- from the worker ----------------------------------------------------------------------------------------------

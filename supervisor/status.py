@@ -46,6 +46,8 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the worker's last report."""
     reported_at_s: float
     """Its moment on the host's monotonic clock: two reports give a rate."""
+    lease_s: float
+    """Seconds until the worker stops itself unless the lease is renewed."""
 
 
 class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,8 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     healthy: bool = False
     cause: str | None = None
     """Why the tree stops, if it does."""
+    exit_code: int = 0
+    """What the process is going to end with, as far as is known."""
     host: str
     pid: int
     owner_id: str
@@ -71,6 +75,8 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Partitions of other supervisors. A tree that holds none beside them is a standby, and healthy."""
     partitions: tuple[PartitionStatus, ...] = ()
     rss_bytes: int = 0
+    described_at_s: float = 0.0
+    """The loop's last turn, on the host's monotonic clock: one that is stuck describes nothing any more."""
 
 
 class StatusServer:

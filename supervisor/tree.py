@@ -23,6 +23,7 @@ from shared.vitals import rss_bytes
 from supervisor import crash
 from supervisor.balance import Plan, by_owner
 from supervisor.child import Child
+from supervisor.health import complaints
 from supervisor.lease import Broken, Claimed, LeaseKeeper, Lost, Planned, Renewed
 from supervisor.signals import STOPPING, SignalInbox
 from supervisor.status import TreeState, TreeStatus
@@ -30,7 +31,6 @@ from supervisor.status import TreeState, TreeStatus
 TICK_S = 1.0
 LATE_S = 0.5  # workers end a drain at its deadline themselves; this much later they are told to
 ABORT_GRACE_S = 2.0  # between Abort and SIGKILL
-WORKING = ("running", "draining")  # the second: one that is handed over
 RELEASE_S = 5.0  # for the control store to take back what was held
 
 log = get_logger()
@@ -227,19 +227,19 @@ class Tree:
 
     def _described(self, now_s: float) -> TreeStatus:
         partitions = tuple(child.describe(now_s) for child in self._children.values())
-        state = self._state()
-        works = state == "standby" or (state == "running" and all(row.state in WORKING for row in partitions))
-        return replace(
+        described = replace(
             self._told,
-            state=state,
-            healthy=works and not self._plan.unowned and self._cause is None,
+            state=self._state(),
             cause=str(self._cause) if self._cause else None,
+            exit_code=int(self._cause.exit_code) if self._cause else 0,
             uptime_s=round(now_s - self._started_s, 1),
             rss_bytes=rss_bytes(),
             unowned=self._plan.unowned,
             elsewhere=self._plan.elsewhere,
             partitions=tuple(sorted(partitions, key=lambda row: (len(row.partition), row.partition))),
+            described_at_s=now_s,
         )
+        return replace(described, healthy=not any(complaints(described)))
 
     def _state(self) -> TreeState:
         if self._stopping:

@@ -12,7 +12,7 @@ from shared.rules import control, eventhub, not_yet, process, snowflake
 from shared.settings import Settings
 
 RULES = (*eventhub.RULES, *snowflake.RULES, *control.RULES, *process.RULES, *not_yet.RULES)
-CAUTIONS = (*eventhub.CAUTIONS, *snowflake.CAUTIONS, *control.CAUTIONS)
+CAUTIONS = (*eventhub.CAUTIONS, *snowflake.CAUTIONS, *control.CAUTIONS, *process.CAUTIONS)
 
 
 def faults(settings: Settings, faulty: Iterable[str] = ()) -> Iterator[Fault]:

@@ -18,14 +18,13 @@ class NotYet:
     what: str
     """The refused values, in words that stand in a fault and in `.env.example`."""
     instead: str
-    """What to type; empty: nothing."""
+    """What to type."""
 
 
 NOT_YET = (
     NotYet("SNOWFLAKE_ROW_FORMAT", lambda value: value == "columns", "`columns`", "envelope"),
     NotYet("SNOWFLAKE_ON_REJECT", lambda value: value == "quarantine", "`quarantine`", "fail"),
     NotYet("SNOWFLAKE_CHANNELS_PER_PARTITION", lambda value: value > 1, "more than `1`", "1"),
-    NotYet("EVSUP_HTTP_ADDRESS", lambda value: value is not None, "any address", ""),
 )
 
 
@@ -33,8 +32,7 @@ def everything_is_built(settings: Settings) -> Iterator[Fault]:
     """A setting that does nothing would be a promise not kept."""
     for row in NOT_YET:
         if row.refuses(VARIABLES[row.variable].of(settings)):
-            unset = "" if row.instead else "; leave it unset"
-            yield Fault(row.variable, f"{row.what} is not available in this version{unset}", row.instead)
+            yield Fault(row.variable, f"{row.what} is not available in this version", row.instead)
 
 
 RULES = ((everything_is_built, ()),)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+from shared import endpoint
 from shared.fault import Fault
 from shared.settings import Settings
 
@@ -30,7 +31,26 @@ def state_dir_holds_a_socket(settings: Settings) -> Iterator[Fault]:
         yield Fault("EVSUP_STATE_DIR", "is a file; a directory is needed")
 
 
+def http_address_can_be_listened_on(settings: Settings) -> Iterator[Fault]:
+    """In form: whether the port is free shows when it is bound."""
+    if settings.process.http_address is None:
+        return
+    try:
+        endpoint.parse_listening(settings.process.http_address)
+    except ValueError as error:
+        yield Fault("EVSUP_HTTP_ADDRESS", str(error))
+
+
+def http_stays_on_this_host(settings: Settings) -> Iterator[str]:
+    """Who can connect can read: it asks nobody for a name."""
+    text = settings.process.http_address
+    if text and not endpoint.parse_listening(text).ip.is_loopback:
+        yield f"EVSUP_HTTP_ADDRESS={text} lets other hosts in, without authentication: a firewall should say which"
+
+
 RULES = (
     (drain_ends, ("EVSUP_DRAIN_TIMEOUT",)),
     (state_dir_holds_a_socket, ("EVSUP_STATE_DIR",)),
+    (http_address_can_be_listened_on, ("EVSUP_HTTP_ADDRESS",)),
 )
+CAUTIONS = (http_stays_on_this_host,)

@@ -3,6 +3,8 @@
 import os
 import secrets
 import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 import click
@@ -78,22 +80,33 @@ def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: Contr
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
     told = _told(settings, me, store, facts)
     tree = Tree(told, inbox, keeper, directory, settings.process.drain_timeout, settings.snowflake.commit_timeout)
-    server = StatusServer(directory, lambda: tree.status)
-    logger.info(
-        "supervisor_started",
-        source=told.source,
-        consumer_group=told.consumer_group,
-        target=told.target,
-        store=told.store,
-        partitions_total=told.partitions_total,
-        max_partitions=settings.process.max_partitions or "all",
-        state_dir=str(directory),
-    )
-    try:
+
+    def read() -> TreeStatus:
+        return tree.status
+
+    with closing(StatusServer(directory, read)), _http_server(settings.process.http_address, read):
+        logger.info(
+            "supervisor_started",
+            source=told.source,
+            consumer_group=told.consumer_group,
+            target=told.target,
+            store=told.store,
+            partitions_total=told.partitions_total,
+            max_partitions=settings.process.max_partitions or "all",
+            state_dir=str(directory),
+            http=settings.process.http_address or "off",
+        )
         tree.run()
-    finally:
-        server.close()
     logger.info("supervisor_drained")
+
+
+def _http_server(address: str | None, read: Callable[[], TreeStatus]) -> AbstractContextManager[object]:
+    """The HTTP endpoint, if there is an address for it; else nothing, and nothing of it is imported."""
+    if address is None:
+        return nullcontext()
+    from supervisor.http import HttpServer
+
+    return closing(HttpServer(address, read))
 
 
 def _identity(settings: Settings) -> SupervisorRow:

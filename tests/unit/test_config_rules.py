@@ -78,6 +78,13 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"CONTROL_SQLITE_PATH": "/"}, "CONTROL_SQLITE_PATH", "is a directory"),
         ({"EVSUP_DRAIN_TIMEOUT": "30000"}, "EVSUP_DRAIN_TIMEOUT", "more than 3600"),
         ({"EVSUP_STATE_DIR": "/" + "d" * 90}, "EVSUP_STATE_DIR", "too long for a Unix socket"),
+        ({"EVSUP_HTTP_ADDRESS": "127.0.0.1"}, "EVSUP_HTTP_ADDRESS", "must be IP:PORT alone"),
+        ({"EVSUP_HTTP_ADDRESS": ":9464"}, "EVSUP_HTTP_ADDRESS", "the host is missing"),
+        ({"EVSUP_HTTP_ADDRESS": "::1:9464"}, "EVSUP_HTTP_ADDRESS", "the port must be a number"),
+        ({"EVSUP_HTTP_ADDRESS": "127.0.0.1:0"}, "EVSUP_HTTP_ADDRESS", "from 1 to 65535"),
+        ({"EVSUP_HTTP_ADDRESS": "localhost:9464"}, "EVSUP_HTTP_ADDRESS", "not a name"),
+        ({"EVSUP_HTTP_ADDRESS": "http://127.0.0.1:9464"}, "EVSUP_HTTP_ADDRESS", "must be IP:PORT alone"),
+        ({"EVSUP_HTTP_ADDRESS": "127.0.0.1:9464/metrics"}, "EVSUP_HTTP_ADDRESS", "must be IP:PORT alone"),
     ],
 )
 def test_one_wrong_setting_is_one_fault(changes: dict[str, str], variable: str, reason: str) -> None:
@@ -271,6 +278,21 @@ def test_a_dsn_without_its_store_is_a_warning() -> None:
     assert warning == "CONTROL_POSTGRES_DSN is not used: CONTROL_STORE=sqlite"
 
 
+# --- process ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9464", "[::1]:9464"])
+def test_http_on_the_loopback_is_nobody_s_concern(address: str) -> None:
+    assert loaded(EVSUP_HTTP_ADDRESS=address).warnings == ()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:9464", "[::]:9464", "10.0.0.4:9464"])
+def test_http_that_others_can_reach_is_a_warning(address: str) -> None:
+    (warning,) = loaded(EVSUP_HTTP_ADDRESS=address).warnings
+    assert address in warning
+    assert "without authentication" in warning
+
+
 # --- not in this version ----------------------------------------------------------------------------------------------
 
 
@@ -280,7 +302,6 @@ def test_a_dsn_without_its_store_is_a_warning() -> None:
         ("SNOWFLAKE_ROW_FORMAT", "columns"),
         ("SNOWFLAKE_ON_REJECT", "quarantine"),
         ("SNOWFLAKE_CHANNELS_PER_PARTITION", "2"),
-        ("EVSUP_HTTP_ADDRESS", "127.0.0.1:9464"),
     ],
 )
 def test_what_is_not_built_is_refused_and_never_ignored(variable: str, text: str) -> None:

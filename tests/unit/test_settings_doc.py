@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from scripts import settings_doc
+from scripts.generated import ROOT
 from shared.config import load
 from shared.env_file import read
 from shared.variable import VARIABLES
 from tests.unit.configurations import complete, key
 
-EXAMPLE = settings_doc.ROOT / ".env.example"
+EXAMPLE = ROOT / ".env.example"
 
 
 @pytest.fixture(autouse=True)
