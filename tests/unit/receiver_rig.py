@@ -12,7 +12,7 @@ from tests.unit.events import events
 from tests.unit.readable import DEADLINE_S
 
 OnBatch = Callable[[Any, list[EventData]], None]
-Link = Callable[["Receiver"], None]
+Script = Callable[["Receiver"], None]
 
 
 class Receiver:
@@ -39,7 +39,7 @@ class Receiver:
         assert self.closed.wait(DEADLINE_S)
 
 
-def delivering(*numbers: int, last: int | None = None) -> Link:
+def delivering(*numbers: int, last: int | None = None) -> Script:
     """A link that delivers these events and stays open."""
 
     def link(receiver: Receiver) -> None:
@@ -53,7 +53,7 @@ class Hub:
     """Stands for the SDK: every client it gives out plays the next link of a script, the last one stays open."""
 
     def __init__(self) -> None:
-        self.links: list[Link] = []
+        self.links: list[Script] = []
         self.opened: list[dict[str, Any]] = []
         self.opened_again = threading.Event()
         self.retry_totals: list[int] = []
