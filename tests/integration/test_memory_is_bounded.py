@@ -24,8 +24,9 @@ FRESH_REPORTS = 4  # of a worker that gets no further
 
 @pytest.fixture
 def pipeline() -> Iterator[Pipeline]:
-    window = {"SNOWFLAKE_MAX_INFLIGHT_ROWS": str(WINDOW_ROWS), "SNOWFLAKE_MAX_INFLIGHT_BYTES": str(WINDOW_BYTES)}
-    with pipeline_of(**window) as made:
+    with pipeline_of(
+        SNOWFLAKE_MAX_INFLIGHT_ROWS=str(WINDOW_ROWS), SNOWFLAKE_MAX_INFLIGHT_BYTES=str(WINDOW_BYTES)
+    ) as made:
         yield made
 
 
