@@ -59,7 +59,7 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=100_000,
-            description="Link credit: events sent ahead, all held in memory; lower it for large ones.",
+            description="Most link credit: events sent ahead. Large ones get less, so that they hold 4 MB.",
             examples=["1000"],
         ),
     ] = 1000

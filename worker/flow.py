@@ -16,6 +16,7 @@ from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint
 from worker.background import Background
+from worker.backlog import Batch
 from worker.chunks import Chunk, chunked
 from worker.opening import Opening
 from worker.order import Gap, admit
@@ -23,7 +24,7 @@ from worker.pauses import Pauses
 from worker.progress import Progress, verify
 from worker.rows import Row, sequence_numbers
 from worker.sink import Channel, Saturated
-from worker.source import Batch, Source
+from worker.source import Source
 from worker.window import Append, Window
 
 POLL_S = 1.0  # the SDK refreshes its cache of the status about once a second; asking more often shows nothing new

@@ -9,10 +9,10 @@ from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint, Term
 from worker import resume
+from worker.link import Position
 from worker.progress import Progress, rejected
 from worker.resume import Resume
 from worker.sink import Channel
-from worker.source import Position
 
 LATEST = "@latest"
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from scripts.demo import bound
 from scripts.demo.failure import DemoFailed
+from scripts.localcloud.service import REPOSITORY
 from supervisor.status import TreeStatus, read_status
 
 EVSUP = Path(sys.executable).parent / "evsup"
@@ -50,15 +52,15 @@ class Evsup:
         return done.stderr.strip()
 
     def start(self, *options: str) -> None:
-        """`evsup start`, in a session of its own so that Ctrl-C is the demo's; stderr goes to the log."""
+        """`evsup start`, in a session of its own so that Ctrl-C is ours, and bound to us; stderr goes to the log."""
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
-                [EVSUP, "start", *options],
+                [sys.executable, "-m", bound.__name__, self._directory, EVSUP, "start", *options],
                 stdin=subprocess.DEVNULL,
                 stderr=log,
                 env=self._environment,
-                cwd=self._directory,
+                cwd=REPOSITORY,
                 start_new_session=True,
             )
 

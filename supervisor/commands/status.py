@@ -102,7 +102,7 @@ def _screen(found: Found, width: int) -> RenderableType:
         case GroupStatus():
             return group_screen(found)
         case None:
-            return Text("evsup is not running here (EVSUP_STATE_DIR has no supervisor)")
+            return Text("evsup is not running here; EVSUP_STATE_DIR names the directory of a supervisor elsewhere")
 
 
 def _console() -> Console:

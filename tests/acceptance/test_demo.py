@@ -13,6 +13,7 @@ import pytest
 
 from scripts.demo.flights import Flight, flights
 from scripts.demo.proof import ContentProof, PartitionProof, Proof, compare
+from tests.acceptance.evsup import GRACE_S, eventually
 
 REPOSITORY = Path(__file__).parents[2]
 EVENTS = 3000
@@ -99,6 +100,15 @@ def test_ctrl_c_ends_the_demo_and_everything_it_started(directory: Path, moment:
     assert "Traceback" not in said
     assert list(directory.iterdir()) == []
     assert processes_with(directory) == []
+
+
+@pytest.mark.timeout(150)
+def test_kill_9_of_the_demo_ends_everything_it_started(directory: Path) -> None:
+    with running_demo(directory) as demo:
+        listen_until(demo, "workers run after")
+        assert len(processes_with(directory)) > 1
+        demo.kill()
+    eventually(lambda: not processes_with(directory), "everything has ended", GRACE_S)
 
 
 @pytest.mark.parametrize(

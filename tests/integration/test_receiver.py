@@ -17,9 +17,12 @@ from shared.clock import Deadline, monotonic
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, OwnershipLost, ResumeRefused, SourceUnavailable
 from shared.secret import Secret
 from shared.settings import EventHubSettings
+from worker import link as link_module
 from worker import source as receiver
+from worker.backlog import QUEUED_BATCHES
+from worker.link import Link, Position
 from worker.rows import Row, envelope
-from worker.source import QUEUED_BATCHES, Position, Source
+from worker.source import Source
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the SDK's, of broken links
 
@@ -128,7 +131,7 @@ def test_a_full_queue_stops_the_receiver_and_loses_nothing(hub: HubProcess) -> N
     hub.admin.seed("0", 3_000)
     with receiving(hub, prefetch=100, max_batch_size=100) as source:
         deadline = Deadline.after(PATIENCE_S)
-        while len(source._queue) < QUEUED_BATCHES:
+        while len(source._backlog._batches) < QUEUED_BATCHES:
             assert not deadline.passed()
             connection.wait([], 0.01)
         sent = hub.admin.facts().partitions["0"].receivers[0].sent
@@ -161,7 +164,7 @@ def test_an_error_in_the_callback_ends_the_receiver_instead_of_reading_again(
     def broken(*_: object) -> None:
         raise ValueError("the hand-over is broken")
 
-    monkeypatch.setattr(Source, "_hand_over", broken)
+    monkeypatch.setattr(Link, "_batch", broken)
     hub.admin.seed("0", 10)
     with receiving(hub) as source:
         assert "the hand-over is broken" in str(failure(source))
@@ -210,7 +213,7 @@ def test_a_hub_that_falls_silent_on_a_live_link_is_reported(
     hub: HubProcess, monkeypatch: pytest.MonkeyPatch, max_wait_time: float
 ) -> None:
     monkeypatch.setattr(azure, "SILENCE_LIMIT_S", 4)
-    monkeypatch.setattr(receiver, "HUNG_AFTER_S", 3.0)
+    monkeypatch.setattr(link_module, "HUNG_AFTER_S", 3.0)
     hub.admin.seed("0", 10)
     with receiving(hub, max_wait_time=max_wait_time) as source:
         take(source, 10)

@@ -24,8 +24,9 @@ from shared.errors import ConfigurationError, NotPermitted, SourceUnavailable
 from shared.secret import Secret
 from shared.settings import EventHubSettings
 from tests.acceptance.evsup import eventually
+from worker.link import Position
 from worker.rows import envelope
-from worker.source import Position, Source
+from worker.source import Source
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")  # the SDK's, of refused connections
 

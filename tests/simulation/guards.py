@@ -32,10 +32,10 @@ from tests.simulation.snowpipe import Channel, Handle
 from tests.simulation.worker import WorkerProcess
 from worker import flow
 from worker.flow import Flow
+from worker.link import Position
 from worker.loop import Worker
 from worker.order import Admission
 from worker.progress import Progress, verify
-from worker.source import Position
 
 Removal = Callable[[], AbstractContextManager[object]]
 

@@ -16,8 +16,9 @@ from tests.simulation.invariants import Invariants
 from tests.simulation.network import FAST_S, skewed
 from tests.simulation.process import Process
 from tests.simulation.world import World
+from worker.backlog import Batch
+from worker.link import Position
 from worker.rows import Row
-from worker.source import Batch, Position
 
 BATCH = 5
 BUFFERED = 8  # events that a reader has already and still gives after it was disconnected

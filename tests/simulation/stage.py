@@ -13,7 +13,7 @@ from tests.simulation.supervisor import Supervisor
 from tests.simulation.worker import WorkerProcess
 from tests.simulation.world import World
 from worker import flow, loop, opening
-from worker.source import Position
+from worker.link import Position
 
 
 class Log:

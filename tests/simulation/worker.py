@@ -18,8 +18,8 @@ from tests.simulation.site import Site
 from tests.simulation.snowpipe import LOOK_S, Handle
 from tests.unit.stores import GROUP
 from worker import guard
+from worker.link import Position
 from worker.loop import REPORT_S, Worker
-from worker.source import Position
 
 BOOT_S = 3.0
 LAST_WORD_S = 2.0

@@ -11,12 +11,12 @@ from shared.store.types import Checkpoint
 from tests.unit.events import events
 from tests.unit.plain_settings import plain
 from tests.unit.readable import readable
+from worker.backlog import Batch
 from worker.flow import Flow
 from worker.opening import Opening
 from worker.progress import Progress
 from worker.resume import Resume
 from worker.rows import Row, envelope
-from worker.source import Batch
 
 NOBODY_READS = 0
 row_of = envelope("3", "keep")

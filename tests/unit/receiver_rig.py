@@ -13,7 +13,7 @@ from tests.unit.events import events
 from tests.unit.readable import DEADLINE_S
 
 OnBatch = Callable[[Any, list[EventData]], None]
-Link = Callable[["Receiver"], None]
+Script = Callable[["Receiver"], None]
 
 
 class Receiver:
@@ -40,7 +40,7 @@ class Receiver:
         assert self.closed.wait(DEADLINE_S)
 
 
-def delivering(*numbers: int, last: int | None = None) -> Link:
+def delivering(*numbers: int, last: int | None = None) -> Script:
     """A link that delivers these events and stays open."""
 
     def link(receiver: Receiver) -> None:
@@ -54,7 +54,7 @@ class Hub:
     """Stands for the SDK: every client it gives out plays the next link of a script, the last one stays open."""
 
     def __init__(self) -> None:
-        self.links: list[Link] = []
+        self.links: list[Script] = []
         self.created_at_s = [0.0]
         """Birth of the hub, as each client is told; the last one stays."""
         self.opened: list[dict[str, Any]] = []

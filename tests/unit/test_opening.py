@@ -12,9 +12,9 @@ from shared.settings import Settings
 from shared.store.types import Checkpoint, Term
 from tests.unit.plain_settings import eventhub, plain
 from worker import opening
+from worker.link import Position
 from worker.opening import Opening, open_partition
 from worker.progress import Progress
-from worker.source import Position
 
 TERM = Term("3", "me", 7)
 BORN_S = 1.5

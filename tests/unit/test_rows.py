@@ -66,7 +66,6 @@ def test_metadata_of_the_service_has_columns_of_its_own() -> None:
         b'{"a": 1, "b": [true, null, "x"]}',
         b"[]",
         b"{}",
-        b"null",
         b"true",
         b'""',
         b"12345678901234567890123456789012345678901234567890",
@@ -83,6 +82,17 @@ def test_metadata_of_the_service_has_columns_of_its_own() -> None:
 def test_json_passes_as_it_came(body: bytes) -> None:
     assert payload(body) == body
     line_of(row_of(event(body)))
+
+
+@pytest.mark.parametrize("body", [b"null", b" null\r\n", b"\xef\xbb\xbfnull"])
+def test_a_json_null_is_kept_beside_the_payload_that_snowflake_makes_nothing_of(body: bytes) -> None:
+    row = row_of(event(body))
+    assert (bytes(row["PAYLOAD"]), row["RAW_BODY"], row["DECODE_ERROR"]) == (b"null", body, None)
+
+
+@pytest.mark.parametrize("body", [b'"null"', b"[null]", b"0", b"false", b'""'])
+def test_nothing_else_is_taken_for_a_null(body: bytes) -> None:
+    assert row_of(event(body))["RAW_BODY"] is None
 
 
 @pytest.mark.parametrize("around", [(b"", b"\n"), (b"\r\n", b"\r\n"), (b" \t", b" "), (b"\xef\xbb\xbf", b"\n")])

@@ -63,7 +63,7 @@ def test_env_example_explains_identity_options_and_the_override() -> None:
 
 
 def test_a_difference_is_told_and_written_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "README.md").write_text("# evsup\n\n<!-- settings:begin -->\nold\n<!-- settings:end -->\n\nmore\n")
+    (tmp_path / "README.md").write_text("# evsup\n\n<!-- settings:begin -->\nstale\n<!-- settings:end -->\n\nmore\n")
     assert settings_doc.main([], root=tmp_path) == 1
     assert "README.md: differs" in capsys.readouterr().out
     assert settings_doc.main(["--write"], root=tmp_path) == 0
@@ -71,7 +71,7 @@ def test_a_difference_is_told_and_written_on_demand(tmp_path: Path, capsys: pyte
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("# evsup\n")
     assert text.endswith("\n\nmore\n")
-    assert "old" not in text
+    assert "\nstale\n" not in text
 
 
 def test_a_readme_without_markers_gets_them_at_its_end() -> None:

@@ -19,13 +19,18 @@ from shared.errors import (
     SourceUnavailable,
     UndecodableEvent,
 )
+from shared.settings import EventHubSettings
 from tests.unit.events import event, events
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
-from tests.unit.receiver_rig import Hub, Link, Receiver, delivering
+from tests.unit.receiver_rig import Hub, Receiver, Script, delivering
+from worker import link as link_module
 from worker import source as source_module
+from worker.backlog import QUEUED_BATCHES, Batch
+from worker.credit import HELD_BYTES
+from worker.link import HUNG_AFTER_S, Link, Position, Reader
 from worker.rows import envelope
-from worker.source import HUNG_AFTER_S, QUEUED_BATCHES, Batch, Position, Source
+from worker.source import Source
 
 AFTER_4 = Position(4)
 row_of = envelope("3", "fail")
@@ -35,7 +40,7 @@ row_of = envelope("3", "fail")
 def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     """The SDK, and no pauses between links."""
     made = Hub()
-    monkeypatch.setattr(source_module, "EventHubClient", made.client)
+    monkeypatch.setattr(link_module, "EventHubClient", made.client)
     monkeypatch.setattr(source_module, "REOPEN_FIRST_S", 0.0)
     monkeypatch.setattr(source_module, "REOPEN_MOST_S", 0.0)
     return made
@@ -49,7 +54,7 @@ def start(hub: Hub) -> Iterator[Start]:
     """Starts a source that plays these links."""
     started: list[Source] = []
 
-    def source(*links: Link, position: Position = AFTER_4, **settings: Any) -> Source:
+    def source(*links: Script, position: Position = AFTER_4, **settings: Any) -> Source:
         hub.links = list(links)
         started.append(Source(eventhub(**settings), "3", 7, position, row_of))
         started[-1].start()
@@ -84,6 +89,11 @@ def raised(source: Source) -> EvsupError:
     raise AssertionError("the source goes on")
 
 
+def link(settings: EventHubSettings | None = None, credit: int = 1000) -> Link:
+    """A link after event 4 that nobody has started."""
+    return Link(Reader(settings or eventhub(), "3", 7, row_of), AFTER_4, credit, lambda _: True)
+
+
 # --- positions and options --------------------------------------------------------------------------------------------
 
 
@@ -107,9 +117,7 @@ def test_a_sequence_number_is_an_int_to_the_sdk_and_a_fresh_start_is_not(
 
 
 def test_the_receiver_is_exclusive_with_the_terms_epoch_and_never_inclusive() -> None:
-    options = Source(
-        eventhub(prefetch=17, max_batch_size=5, max_wait_time=0.25), "3", 7, Position(4), row_of
-    ).receive_options()
+    options = link(eventhub(max_batch_size=5, max_wait_time=0.25), credit=17).options()
     assert options["owner_level"] == 7
     assert options["partition_id"] == "3"
     assert options["starting_position"] == 4
@@ -118,7 +126,7 @@ def test_the_receiver_is_exclusive_with_the_terms_epoch_and_never_inclusive() ->
 
 
 def test_a_wait_time_of_zero_means_no_empty_callbacks() -> None:
-    assert Source(eventhub(max_wait_time=0.0), "3", 7, Position(4), row_of).receive_options()["max_wait_time"] is None
+    assert link(eventhub(max_wait_time=0.0)).options()["max_wait_time"] is None
 
 
 def test_the_sdk_retries_nothing_by_itself(start: Start, hub: Hub) -> None:
@@ -195,6 +203,63 @@ def test_stop_frees_a_receiver_that_waits_for_room_and_drops_what_is_queued(star
     source.join(Deadline.after(DEADLINE_S))
     assert not source._thread.is_alive()
     assert source.take() is None
+
+
+# --- large events -----------------------------------------------------------------------------------------------------
+
+
+def test_a_link_begins_as_if_all_events_were_of_the_largest_size(start: Start, hub: Hub) -> None:
+    taken(start(delivering(5)))
+    assert hub.opened[0]["prefetch"] == hub.opened[0]["max_batch_size"] == 4
+
+
+def test_small_events_that_use_up_the_credit_bring_a_link_with_the_whole_of_it(start: Start, hub: Hub) -> None:
+    closed = threading.Event()
+
+    def small(receiver: Receiver) -> None:
+        receiver.deliver(5, 6, 7, 8)
+        receiver.stay()
+        closed.set()
+
+    source = start(small, delivering(9), prefetch=700, max_batch_size=600)
+    assert [numbers(taken(source)), numbers(taken(source))] == [[5, 6, 7, 8], [9]]
+    assert [options["starting_position"] for options in hub.opened] == [4, 8]
+    assert (hub.opened[1]["prefetch"], hub.opened[1]["max_batch_size"]) == (700, 600)
+    assert closed.wait(DEADLINE_S)
+
+
+def test_the_next_link_does_not_wait_until_the_sdk_has_closed_the_last_one(start: Start, hub: Hub) -> None:
+    opened = threading.Event()
+
+    def slow_to_close(receiver: Receiver) -> None:
+        receiver.deliver(5, 6, 7, 8)
+        assert opened.wait(DEADLINE_S)
+
+    def following(receiver: Receiver) -> None:
+        opened.set()
+        receiver.stay()
+
+    taken(start(slow_to_close, following))
+    assert opened.wait(DEADLINE_S)
+
+
+def test_a_backlog_of_large_events_holds_the_sdk_back_by_its_bytes(start: Start) -> None:
+    body = b'"' + b"x" * HELD_BYTES + b'"'
+    delivered: list[int] = []
+    full = threading.Event()
+
+    def large(receiver: Receiver) -> None:
+        for number in (5, 6, 7):
+            if number == 6:
+                full.set()
+            receiver.deliver_events([event(body, number)])
+            delivered.append(number)
+        receiver.stay()
+
+    source = start(large)
+    assert full.wait(DEADLINE_S)
+    assert delivered == [5]
+    assert [numbers(taken(source)) for _ in range(3)] == [[5], [6], [7]]
 
 
 # --- links that end ---------------------------------------------------------------------------------------------------
@@ -324,32 +389,32 @@ def test_an_error_while_stopping_is_no_error(start: Start) -> None:
 
 
 def test_a_receiver_that_never_calls_back_hangs() -> None:
-    source = Source(eventhub(), "3", 7, Position(4), row_of)
-    source.check_alive(monotonic() + HUNG_AFTER_S - 1)
+    silent = link()
+    silent.check_alive(monotonic() + HUNG_AFTER_S - 1)
     with pytest.raises(SourceUnavailable, match="hangs"):
-        source.check_alive(monotonic() + HUNG_AFTER_S + 1)
+        silent.check_alive(monotonic() + HUNG_AFTER_S + 1)
 
 
 def test_an_empty_callback_is_a_sign_of_life() -> None:
-    source = Source(eventhub(), "3", 7, Position(4), row_of)
-    source._called_back_s = monotonic() - HUNG_AFTER_S - 1
-    source._on_batch(None, [])
-    source.check_alive(monotonic() + HUNG_AFTER_S - 1)
+    idle = link()
+    idle.called_back_s = monotonic() - HUNG_AFTER_S - 1
+    idle.options()
+    idle._on_batch(None, [])
+    idle.check_alive(monotonic() + HUNG_AFTER_S - 1)
 
 
 def test_without_empty_callbacks_silence_is_no_sign() -> None:
-    source = Source(eventhub(max_wait_time=0.0), "3", 7, Position(4), row_of)
-    source.receive_options()["on_partition_initialize"](None)
-    source.check_alive(monotonic() + 10 * HUNG_AFTER_S)
+    idle = link(eventhub(max_wait_time=0.0))
+    idle.options()["on_partition_initialize"](None)
+    idle.check_alive(monotonic() + 10 * HUNG_AFTER_S)
 
 
 def test_a_receiver_that_does_not_open_is_reported_even_without_empty_callbacks() -> None:
-    source = Source(eventhub(max_wait_time=0.0), "3", 7, Position(4), row_of)
     with pytest.raises(SourceUnavailable, match="did not open"):
-        source.check_alive(monotonic() + HUNG_AFTER_S + 1)
+        link(eventhub(max_wait_time=0.0)).check_alive(monotonic() + HUNG_AFTER_S + 1)
 
 
-def test_a_receiver_that_waits_for_room_does_not_hang() -> None:
-    source = Source(eventhub(track_last_enqueued=False), "3", 7, Position(4), row_of)
-    source._on_batch(None, events(5))
+def test_a_receiver_that_waits_for_room_does_not_hang(start: Start) -> None:
+    source = start(delivering(5))
+    assert readable(source)
     source.check_alive(monotonic() + 10 * HUNG_AFTER_S)

@@ -11,9 +11,9 @@ from shared.messages import Abort, Drain, Drained, Lease, Opened
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.worker_rig import OPENING, TERM, StandInChannel, WorkerRig
 from worker import loop
+from worker.link import Position
 from worker.loop import DETACH_S, OPEN_LIMIT_S, REPORT_S
 from worker.opening import Opening
-from worker.source import Position
 
 Make = Callable[..., WorkerRig]
 

@@ -17,11 +17,11 @@ from tests.unit.events import events
 from tests.unit.plain_settings import plain
 from tests.unit.readable import readable
 from worker import loop
+from worker.backlog import Batch
 from worker.loop import REPORT_S, Worker
 from worker.opening import Opening
 from worker.progress import Progress
 from worker.resume import Resume
-from worker.source import Batch
 
 TERM = Term("3", "me", 2)
 OPENING = Opening(Resume(4, "a test"), Progress(4, 0), Checkpoint("3", 4, None, 2))
