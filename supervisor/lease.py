@@ -27,6 +27,8 @@ from supervisor import balance
 from supervisor.balance import Plan, View
 
 RETRY_S = 1.0  # between tries to renew while the store is away
+AFTER_END_S = 0.5  # by then the heartbeat of whoever held it, a moment younger, is over as well
+NEVER_S = float("inf")
 WAITING_S = 1.0  # between looks at the group while another supervisor hands over what belongs to this one
 log = get_logger()
 
@@ -149,13 +151,12 @@ class LeaseKeeper:
                 self._renew()
                 self._store.heartbeat(self._me)
                 self._renew_due_s = self._clock() + jittered(self._settings.load_balancing_interval)
-            is_waiting = self._claiming and self._balance()
+            look_in_s = self._balance() if self._claiming else NEVER_S
         except ServiceUnavailable as error:
             self._require_time_to_retry(error)
             log.warning("lease_retrying", reason=str(error))
             return RETRY_S
-        due_in_s = self._renew_due_s - self._clock()
-        return min(due_in_s, jittered(WAITING_S)) if is_waiting else due_in_s
+        return min(self._renew_due_s - self._clock(), look_in_s)
 
     def _renew(self) -> None:
         if not self._held:
@@ -168,21 +169,19 @@ class LeaseKeeper:
         self._held.update(dict.fromkeys(renewed, trusted_until_s))
         self._tell(Renewed(renewed, trusted_until_s))
 
-    def _balance(self) -> bool:
-        """Look at the group, claim, and tell what is to be handed over; True when others keep us waiting."""
+    def _balance(self) -> float:
+        """Look at the group, claim, and tell what is to be handed over. Returns the seconds until another look pays."""
         held = [term.partition_id for term in self._held]
         view = View(self._partition_ids, self._store.ownerships(), self._store.supervisors(), held, self._leaving)
         settings = self._settings
         plan = balance.plan(view, self._me, settings.ownership_expiration, settings.load_balancing_strategy)
         for partition_id in plan.claim:
             self._claim(partition_id)
-            if (
-                self._clock() > self._renew_due_s
-            ):  # a slow store: what is held comes first, the rest with the next round
+            if self._clock() > self._renew_due_s:  # a slow store: what is held comes first, the rest the next time
                 break
         self._leaving.update(plan.surplus)
         self._tell(Planned(plan))
-        return plan.is_waiting
+        return _pays_in_s(plan)
 
     def _claim(self, partition_id: str) -> None:
         trusted_until_s = self._clock() + self._window_s
@@ -244,6 +243,16 @@ class LeaseKeeper:
     def _tell(self, event: LeaseEvent) -> None:
         self._events.append(event)
         os.eventfd_write(self._wakeup, 1)
+
+
+def _pays_in_s(plan: Plan) -> float:
+    """Soon while others hand over what belongs to this share; else when the first lease of another ends unrenewed.
+
+    Whoever lives renews long before that: what a killed supervisor left is found so, at once and not a round later.
+    """
+    if plan.is_waiting:
+        return jittered(WAITING_S)
+    return min((lease.ends_in_s for lease in plan.elsewhere), default=NEVER_S) + jittered(AFTER_END_S)
 
 
 def _as_ours(error: Exception) -> EvsupError:

@@ -226,6 +226,19 @@ def test_one_that_waits_for_its_share_looks_every_second_and_renews_no_more_ofte
     assert not [event for event in stepped(newcomer) if isinstance(event, Renewed)]
 
 
+def test_what_a_killed_supervisor_left_is_taken_when_its_leases_end_and_not_a_round_later(
+    make: Make, clock: Clock
+) -> None:
+    killed, survivor = make("a", capacity=2)[0], make("b")[0]
+    killed.step()
+    survivor.step()
+    clock.move(EXPIRATION_S - 3.0)
+    assert 3.0 < (pause_s := survivor.step()) < 4.0
+    survivor.take()
+    clock.move(pause_s)
+    assert [term.partition_id for term in terms(stepped(survivor))] == ["0", "1"]
+
+
 def test_one_that_stops_claiming_leaves_its_share_to_the_others(make: Make, clock: Clock) -> None:
     leaver, _, _ = make("a")
     heir, _, _ = make("b")
