@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint format bench bench-balance clean
+.PHONY: help setup demo test unit lint format bench bench-balance chaos smoke clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -26,8 +26,8 @@ demo: $(STAMP) ## Move 27,004 real events through local services and prove that 
 test: $(STAMP) ## Run all tests: unit, integration, acceptance
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
-unit: $(STAMP) ## Run the unit tests only
-	@$(BIN)/python -m pytest tests/unit
+unit: $(STAMP) ## Run the unit tests and the simulation only
+	@$(BIN)/python -m pytest tests/unit tests/simulation
 
 lint: $(STAMP) ## Check format, style, types and import rules
 	@$(BIN)/ruff format --check .
@@ -35,6 +35,7 @@ lint: $(STAMP) ## Check format, style, types and import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m scripts.settings_doc
+	@$(BIN)/python -m scripts.metrics_doc
 
 format: $(STAMP) ## Format the code
 	@$(BIN)/ruff format .
@@ -45,6 +46,12 @@ bench: $(STAMP) ## Measure against the raw SDK and a waiting design
 
 bench-balance: $(STAMP) ## Measure leases and balancing: 4 supervisors, 32 partitions, one Postgres
 	@$(BIN)/python -m scripts.bench.balance
+
+chaos: $(STAMP) ## Strike two supervisors with random faults for a minute, then prove every event
+	@$(BIN)/python -m scripts.chaos
+
+smoke: $(STAMP) ## Send markers and find each once: here, and in the cloud when the settings name one
+	@$(BIN)/python -m scripts.smoke
 
 clean: ## Remove .venv and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
