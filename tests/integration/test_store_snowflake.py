@@ -163,7 +163,7 @@ def _count(monkeypatch: pytest.MonkeyPatch, method: str, statements: list[str]) 
 # --- many processes ---------------------------------------------------------------------------------------------------
 
 RACER = """
-import json, sys
+import json, random, sys
 import msgspec
 from shared.settings import ControlSettings, SnowflakeSettings
 from shared.store.open import open_store
@@ -175,7 +175,10 @@ store.check()
 print("ready", flush=True)
 sys.stdin.readline()
 won, owned = [], set()
-for partition in map(str, range(partitions)):
+order = [str(partition) for partition in range(partitions)]
+rest = order[4:]  # everybody wants the first ones first
+random.Random(me).shuffle(rest)
+for partition in order[:4] + rest:
     if partition in owned:
         continue
     if term := store.claim(partition, me, 60.0):
