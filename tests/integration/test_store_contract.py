@@ -276,7 +276,7 @@ def test_what_an_operator_does_leaves_an_audit_row_with_it(site: Site, store: Co
     store.move_checkpoint(at(3, epoch), "me@host", "set")
     store.accept_rejected(at(3, epoch, rows_error_count=1), "you@host", "accept")
     group = f"eventhub_name = '{site.group.eventhub_name}' AND partition_id = '0'"
-    rows = site.sql(f"SELECT actor, action, before, after FROM evsup_audit WHERE {group} ORDER BY action")  # noqa: S608
+    rows = site.sql(f"SELECT actor, action, before, after FROM evsup_audit WHERE {group} ORDER BY action DESC")  # noqa: S608
     assert [row[:2] for row in rows] == [("me@host", "set"), ("you@host", "accept")]
     moved, accepted = [(json.loads(before), json.loads(after)) for _, _, before, after in rows]
     assert [row["sequence_number"] for row in moved] == [10, 3]
