@@ -52,7 +52,10 @@ def site(env_file: Path | None, **overrides: str | None) -> Iterator[Site]:
     """Open what a command works on. `overrides` are settings by variable. Raises what they raise."""
     settings = config.load(env_file, overrides=overrides).settings
     group, expiration_s = consumer_group(settings.eventhub), settings.eventhub.ownership_expiration
-    with closing(open_store(settings.control, group, expiration_s)) as store, EventHubClient(settings.eventhub) as hub:
+    with (
+        closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store,
+        EventHubClient(settings.eventhub) as hub,
+    ):
         store.check()
         yield Site(settings, store, hub)
 

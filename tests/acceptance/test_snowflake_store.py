@@ -10,7 +10,7 @@ from scripts.localcloud.cloud import CloudSettings
 from tests.acceptance.evsup import GRACE_S, Pipeline, eventually, pipeline_of
 
 # The group has no $ in its name: the SQL dialect behind the local service takes $Default in a text for a variable.
-CLOUD = CloudSettings(partitions=2, store="snowflake", commit_delay_s=0.3, consumer_group="evsup")
+CLOUD = CloudSettings(partitions=2, store="snowflake", commit_delay_s=0.3)
 
 
 @pytest.fixture

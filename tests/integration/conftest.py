@@ -31,7 +31,7 @@ _names = itertools.count()
 
 def a_group() -> ConsumerGroup:
     """A consumer group that no other test has seen."""
-    return ConsumerGroup("ns.servicebus.windows.net", f"hub{next(_names)}", "evsup")
+    return ConsumerGroup("ns.servicebus.windows.net", f"hub{next(_names)}", "$Default")
 
 
 def snowflake_settings_of(snow: SnowSql) -> SnowflakeSettings:

@@ -57,7 +57,9 @@ def literal(kind: str, value: str | None) -> str:
         return f"'{_EPOCH.date() + dt.timedelta(milliseconds=int(value))}'::DATE"
     if kind in ("TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ"):
         return f"'{_timestamp(value, zoned=kind != 'TIMESTAMP_NTZ')}'::{kind}"
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+    text = "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+    # fakesnow looks for session variables in texts, too.
+    return "(" + text.replace("$", "' || CHR(36) || '") + ")" if "$" in text else text
 
 
 def _timestamp(value: str, *, zoned: bool) -> str:
