@@ -91,6 +91,7 @@ def test_a_tree_that_tells_two_stories_is_seen() -> None:
     require_one_story(0, "anything\n", [], None)
     require_one_story(-signal.SIGKILL, FAILED, [], None)
     require_one_story(-signal.SIGTERM, "", [], None)
+    require_one_story(-signal.SIGINT, "Traceback (most recent call last):\nKeyboardInterrupt\n", [], None)
     for code, log, cause in (
         (69, f"{FAILED}evsup: The lease is over\n", None),
         (75, f"{FAILED}evsup: Something else\n", None),
