@@ -99,6 +99,10 @@ class SnowflakeUnavailable(ServiceUnavailable):
     """Snowflake's SQL service cannot be reached, or broke a statement off."""
 
 
+class RowLocked(SnowflakeUnavailable):
+    """Somebody else held the row's lock for too long, or a deadlock was broken; the statement changed nothing."""
+
+
 class StoreUnavailable(ServiceUnavailable):
     """The control store cannot be reached, or its tables are missing."""
 
@@ -116,6 +120,10 @@ class ProtocolError(Bug):
 
 class CheckpointMovedBack(Bug):
     """A checkpoint below the stored one was to be written under the same epoch."""
+
+
+class DuplicateKey(Bug):
+    """A row with this primary key is there already, which nobody expected; the statement changed nothing."""
 
 
 class WorkerCrashed(Bug):
@@ -172,3 +180,11 @@ class ConfigurationError(EvsupError):
 
 class NoControlTables(ConfigurationError):
     """The control store has no tables yet."""
+
+
+class DoesNotExist(ConfigurationError):
+    """An object that a statement names is not there, or the role may not see it: Snowflake does not say which."""
+
+
+class Unsupported(ConfigurationError):
+    """A feature that this Snowflake account, or its region, does not have."""

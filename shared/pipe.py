@@ -59,7 +59,9 @@ class MessagePipe(Generic[In]):
     def flush_until(self, deadline: Deadline) -> bool:
         """Send what is waiting, and wait for room until the deadline; for a last word before leaving."""
         while self.flush() and self.has_unsent and not deadline.passed():
-            select.select([], [self.fileno()], [], deadline.remaining_s())
+            room = select.poll()  # unlike select(2) it knows descriptors above 1023
+            room.register(self.fileno(), select.POLLOUT)
+            room.poll(deadline.remaining_s() * 1000)
         return not self.has_unsent
 
     def receive(self) -> list[In]:

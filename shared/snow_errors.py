@@ -9,7 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, SnowflakeUnavailable
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    DoesNotExist,
+    DuplicateKey,
+    EvsupError,
+    NotPermitted,
+    RowLocked,
+    SnowflakeUnavailable,
+    Unsupported,
+)
 from shared.secret import mask
 
 if TYPE_CHECKING:
@@ -35,22 +45,6 @@ _CERTIFICATE = re.compile(r"certificate.verify.failed|hostname .* doesn't match"
 _LOCK, _DEADLOCK = 625, "40001"
 # Row locks of hybrid tables: https://docs.snowflake.com/en/sql-reference/transactions#deadlocks
 _LOCKED = re.compile(r"deadlock|lock.{0,60}(time(d )?-?out|not yet been released)|waiters for this lock", re.IGNORECASE)
-
-
-class DuplicateKey(Bug):
-    """A row with this primary key is there already; the statement changed nothing."""
-
-
-class RowLocked(SnowflakeUnavailable):
-    """Somebody else held the row's lock for too long, or a deadlock was broken; the statement changed nothing."""
-
-
-class DoesNotExist(ConfigurationError):
-    """An object that a statement names is not there, or the role may not see it: Snowflake does not say which."""
-
-
-class Unsupported(ConfigurationError):
-    """A feature that this account, or its region, does not have."""
 
 
 @contextmanager

@@ -8,7 +8,6 @@ database counts the expiration from a moment after `t`, so ours always ends firs
 stop themselves at that moment; nobody may claim before it.
 """
 
-import os
 import queue
 import threading
 from collections import deque
@@ -23,6 +22,7 @@ from shared.log import get_logger
 from shared.settings import EventHubSettings
 from shared.store.base import ControlStore
 from shared.store.types import SupervisorRow, Term
+from shared.wakeup import Wakeup
 from supervisor import balance
 from supervisor.balance import Plan, View
 
@@ -92,7 +92,7 @@ class LeaseKeeper:
         self._renew_due_s = clock()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._events: deque[LeaseEvent] = deque()
-        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wakeup = Wakeup()
         self._claiming = True
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
@@ -104,13 +104,11 @@ class LeaseKeeper:
 
     def fileno(self) -> int:
         """For `multiprocessing.connection.wait`."""
-        return self._wakeup
+        return self._wakeup.fileno()
 
     def take(self) -> list[LeaseEvent]:
         """What happened since the last call, in order."""
-        try:
-            os.eventfd_read(self._wakeup)
-        except BlockingIOError:
+        if not self._wakeup.clear():
             return []
         return [self._events.popleft() for _ in range(len(self._events))]
 
@@ -242,7 +240,7 @@ class LeaseKeeper:
 
     def _tell(self, event: LeaseEvent) -> None:
         self._events.append(event)
-        os.eventfd_write(self._wakeup, 1)
+        self._wakeup.set()
 
 
 def _pays_in_s(plan: Plan) -> float:

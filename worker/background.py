@@ -1,9 +1,10 @@
 """A blocking call on a thread of its own, so that the loop always answers the supervisor."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
+
+from shared.wakeup import Wakeup
 
 T = TypeVar("T")
 
@@ -18,11 +19,11 @@ class Background(Generic[T]):
     def __init__(self, name: str) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._future: Future[T] | None = None
-        self._done = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._done = Wakeup()
 
     def fileno(self) -> int:
         """For `multiprocessing.connection.wait`."""
-        return self._done
+        return self._done.fileno()
 
     @property
     def is_busy(self) -> bool:
@@ -33,18 +34,11 @@ class Background(Generic[T]):
         """Start a call; only when not busy."""
         assert self._future is None, "one call at a time"  # noqa: S101 (a bug of the loop, not an input)
         self._future = self._executor.submit(call)
-        self._future.add_done_callback(lambda _: os.eventfd_write(self._done, 1))
+        self._future.add_done_callback(lambda _: self._done.set())
 
     def take(self) -> T | None:
         """The result of a call that has ended, once; None while it runs. Raises what the call raised."""
-        if self._future is None or not self._is_signalled():
+        if self._future is None or not self._done.clear():  # a future is done a moment before its callback has run
             return None
         future, self._future = self._future, None
         return future.result()
-
-    def _is_signalled(self) -> bool:
-        """Whether the call has ended and said so: a future is done a moment before its callback has run."""
-        try:
-            return os.eventfd_read(self._done) > 0
-        except BlockingIOError:
-            return False

@@ -1,12 +1,12 @@
 """What the receiver thread has handed over and the loop has not taken, bounded in batches and in bytes."""
 
-import os
 import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from shared.wakeup import Wakeup
 from worker.rows import Row, size_bytes
 
 QUEUED_BATCHES = 4  # enough that neither thread waits for the other in a steady stream
@@ -34,11 +34,11 @@ class Backlog:
         self._size_bytes = 0
         self._closed = False
         self._changed = threading.Condition()
-        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wakeup = Wakeup()
 
     def fileno(self) -> int:
         """For `multiprocessing.connection.wait`."""
-        return self._wakeup
+        return self._wakeup.fileno()
 
     @property
     def is_empty(self) -> bool:
@@ -60,7 +60,7 @@ class Backlog:
         """The oldest batch; None when there is none, and then `fileno` sleeps until there is."""
         with self._changed:
             if not self._batches:
-                self._sleep()
+                self._wakeup.clear()
                 return None
             batch = self._batches.popleft()
             self._size_bytes -= batch.size_bytes
@@ -69,7 +69,7 @@ class Backlog:
 
     def wake(self) -> None:
         """Make `fileno` readable."""
-        os.eventfd_write(self._wakeup, 1)
+        self._wakeup.set()
 
     def close(self) -> None:
         """Drop what waits, and take no more."""
@@ -81,9 +81,3 @@ class Backlog:
     def _has_room(self, batch: Batch) -> bool:
         fits = len(self._batches) < QUEUED_BATCHES and self._size_bytes + batch.size_bytes <= QUEUED_BYTES
         return fits or not self._batches
-
-    def _sleep(self) -> None:
-        try:
-            os.eventfd_read(self._wakeup)
-        except BlockingIOError:
-            return

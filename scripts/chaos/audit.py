@@ -8,7 +8,7 @@ import psycopg
 from scripts.chaos.broken import InvariantBroken
 
 TRIGGERS = Path(__file__).with_name("audit.sql")
-CHANGES = "SELECT partition_id, before, after FROM evsup_audit WHERE control_table = %s ORDER BY id"
+CHANGES = "SELECT partition_id, before, after FROM chaos_audit WHERE control_table = %s ORDER BY id"
 NOTHING = -1  # a position below every sequence number
 
 Row = dict[str, Any]

@@ -6,11 +6,11 @@ import contextlib
 import ctypes
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing import connection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -108,7 +108,7 @@ class Service:
         descriptor, line = self._process.stdout.fileno(), b""
         while not line.endswith(b"\n"):
             left_s = deadline - time.monotonic()
-            if left_s <= 0 or not select.select([descriptor], [], [], left_s)[0]:
+            if left_s <= 0 or not connection.wait([descriptor], left_s):
                 raise ServiceError(f"{self.name} did not get ready in time\n{self.stderr()}")
             chunk = os.read(descriptor, 65536)
             if not chunk:

@@ -29,9 +29,18 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from shared.clock import Deadline, backoff_s
-from shared.errors import ConfigurationError, NoControlTables, NotPermitted, SnowflakeUnavailable, StoreUnavailable
+from shared.errors import (
+    ConfigurationError,
+    DoesNotExist,
+    DuplicateKey,
+    NoControlTables,
+    NotPermitted,
+    RowLocked,
+    SnowflakeUnavailable,
+    StoreUnavailable,
+    Unsupported,
+)
 from shared.settings import ControlSettings, SnowflakeSettings
-from shared.snow_errors import DoesNotExist, DuplicateKey, RowLocked, Unsupported
 from shared.snow_sql import SqlSession
 from shared.store import schema
 from shared.store.database import CALL_S, Database, Mode, Row, Run

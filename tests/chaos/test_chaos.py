@@ -25,6 +25,7 @@ from shared.settings import ControlSettings
 from shared.store.open import open_store
 from shared.store.types import Checkpoint, ConsumerGroup, Term
 from supervisor.status import PartitionStatus
+from tests.unit.statuses import a_partition
 
 SECONDS, SEED = 16.0, 560
 NAMES = [fault.name for fault in FAULTS]
@@ -35,12 +36,7 @@ FAILED = '{"event": "tree_failed", "reason": "The lease is over", "exit_code": 7
 def report(**changes: Any) -> PartitionStatus:
     """A worker's report in which all is well."""
     marks = {"received": 9, "appended": 8, "durable": 7, "checkpointed": 6}
-    counters = dict.fromkeys(
-        ("rows_total", "bytes_total", "rows_inflight", "bytes_inflight", "duplicates_total", "rss_bytes"), 0
-    )
-    fields: dict[str, Any] = {"partition": "0", "state": "running", "pid": 1, "epoch": 1, "channel": None, "lag": None}
-    fields |= {"rows_per_s": 0.0, "age_s": 0.0, "reported_at_s": 1.0, **marks, **counters}
-    return PartitionStatus(**{**fields, **changes})
+    return a_partition(**{"epoch": 1, **marks, **changes})
 
 
 @pytest.mark.timeout(SECONDS + TAIL_S)
@@ -161,4 +157,4 @@ def test_what_somebody_does_to_the_control_rows_is_seen(audited: tuple[str, Audi
         session.commit()
         with pytest.raises(InvariantBroken, match=broken):
             audit.check()
-        session.execute("TRUNCATE evsup_audit")
+        session.execute("TRUNCATE chaos_audit")

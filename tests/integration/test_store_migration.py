@@ -101,7 +101,7 @@ def older(request: pytest.FixtureRequest) -> ControlSettings:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, older: ControlSettings) -> Callable[..., Result]:
     """Run `evsup init` on it."""
-    loaded = SimpleNamespace(settings=SimpleNamespace(control=older))
+    loaded = SimpleNamespace(settings=SimpleNamespace(control=older, snowflake=None))
     monkeypatch.setattr("supervisor.commands.init.load", lambda _: loaded)
     return lambda *arguments: CliRunner().invoke(init, arguments)
 
@@ -128,7 +128,7 @@ def test_init_moves_older_tables_forward_and_keeps_their_rows(older: ControlSett
         store = RelationalStore(database, GROUP, 60.0)
         assert store.claim("0", "next", 0.0) == Term("0", "next", 8)
         store.move_checkpoint(Checkpoint("0", 5, None, 8), "me@host", "set")
-        assert rows(database)[1] == [Checkpoint("0", 5, None, 8, channel_generation=1)]
+        assert rows(database)[1] == [Checkpoint("0", 5, None, 8, channel_generation=1, begins_after=5)]
     assert "are ready" in run().stderr
 
 

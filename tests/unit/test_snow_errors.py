@@ -1,8 +1,18 @@
 import pytest
 from snowflake.connector import DatabaseError, Error, OperationalError, ProgrammingError
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, SnowflakeUnavailable
-from shared.snow_errors import DoesNotExist, DuplicateKey, RowLocked, Unsupported, of
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    DoesNotExist,
+    DuplicateKey,
+    EvsupError,
+    NotPermitted,
+    RowLocked,
+    SnowflakeUnavailable,
+    Unsupported,
+)
+from shared.snow_errors import of
 
 
 @pytest.mark.parametrize(

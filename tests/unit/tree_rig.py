@@ -1,6 +1,5 @@
 """A tree between stand-ins of its keeper and its workers, on a clock that a test moves."""
 
-import os
 from collections import deque
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +10,7 @@ from shared.clock import Deadline
 from shared.errors import EvsupError, WorkerCrashed
 from shared.messages import Drained
 from shared.store.types import Term
+from shared.wakeup import Wakeup
 from supervisor import crash, tree
 from supervisor.balance import Plan
 from supervisor.lease import Claimed, LeaseEvent, Planned
@@ -36,10 +36,11 @@ class Awake:
     """Always readable, so that no turn waits for a second to pass."""
 
     def __init__(self) -> None:
-        self._fd = os.eventfd(1, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wakeup = Wakeup()
+        self._wakeup.set()
 
     def fileno(self) -> int:
-        return self._fd
+        return self._wakeup.fileno()
 
 
 class StandInSignals(Awake):

@@ -1,6 +1,5 @@
 """A worker between its supervisor's end of a real pipe and stand-ins of its vendors, on a clock that a test moves."""
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from multiprocessing import Pipe, connection
@@ -12,6 +11,7 @@ from shared.clock import Clock, Deadline
 from shared.messages import Command, Drain, Drained, Lease, Opened, Report, Status
 from shared.pipe import MessagePipe
 from shared.store.types import Checkpoint, Term
+from shared.wakeup import Wakeup
 from tests.unit import flow_rig, stores
 from tests.unit.events import events
 from tests.unit.plain_settings import plain
@@ -35,10 +35,10 @@ class StandInSource(flow_rig.StandInSource):
         super().__init__()
         self.started = False
         self.joined: Deadline | None = None
-        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wakeup = Wakeup()
 
     def fileno(self) -> int:
-        return self._wakeup
+        return self._wakeup.fileno()
 
     def start(self) -> None:
         self.started = True
@@ -49,7 +49,7 @@ class StandInSource(flow_rig.StandInSource):
     def deliver(self, *numbers: int, last: int | None = None) -> None:
         """A batch of these events."""
         self.batches.append(Batch([flow_rig.row_of(event) for event in events(*numbers)], last))
-        os.eventfd_write(self._wakeup, 1)
+        self._wakeup.set()
 
 
 class StandInChannel(flow_rig.StandInChannel):
