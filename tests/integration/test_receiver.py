@@ -2,6 +2,7 @@
 
 import gc
 import json
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -41,7 +42,10 @@ def hub(shared_hub: HubProcess) -> Iterator[HubProcess]:
     shared_hub.admin.recreate()
     yield shared_hub
     shared_hub.admin.heal()
-    with warnings.catch_warnings():
+    for thread in threading.enumerate():  # the SDK may be stuck in a call that only now gets an answer
+        if thread.name.startswith("receiver-"):
+            thread.join(PATIENCE_S)
+    with warnings.catch_warnings():  # it drops the sockets of calls that failed; a worker's end closes them
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
 
