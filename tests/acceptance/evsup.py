@@ -192,6 +192,12 @@ class Pipeline:
             timeout=PATIENCE_S,
         )
 
+    def told(self, *arguments: str, code: int = 0, **environment: str) -> str:
+        """What a command printed; fails with its stderr unless it ended with `code`."""
+        done = self.run(*arguments, **environment)
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
     def publish(self, count: int, *partitions: str) -> None:
         """That many JSON events more into each partition named, or into all."""
         for partition, facts in self.hub.facts().partitions.items():
