@@ -1,7 +1,7 @@
 """EvSnow's control table, made and written as its own source does.
 
 https://github.com/MiguelElGallo/evsnow/blob/main/src/utils/snowflake.py and postgres.py beside it. Where it has MERGE,
-which the local Snowflake lacks, this has the INSERT that MERGE comes down to.
+which the local Snowflake lacks, this has the DELETE and INSERT that MERGE comes down to.
 """
 
 import json
@@ -46,8 +46,13 @@ INSERT INTO {} (
 _SNOWFLAKE_ROW = f"""{_ROW}
 SELECT DATEADD(second, ?, CURRENT_TIMESTAMP()), ?, ?, 'INGESTION', 'PUBLIC', ?, 4711, ?, PARSE_JSON(?)
 """
+_SNOWFLAKE_ROW_GONE = """
+DELETE FROM {} WHERE EVENTHUB_NAMESPACE = ? AND EVENTHUB = ? AND TARGET_TABLE = ? AND PARTITION_ID = ?
+"""
 _POSTGRES_ROW = f"""{_ROW}
 VALUES (now() + make_interval(secs => %s), %s, %s, 'INGESTION', 'PUBLIC', %s, 4711, %s, %s)
+ON CONFLICT (eventhub_namespace, eventhub, target_db, target_schema, target_table, partition_id)
+DO UPDATE SET waterlevel = EXCLUDED.waterlevel, ts_inserted = EXCLUDED.ts_inserted, metadata = EXCLUDED.metadata
 """
 
 Change = Callable[..., object]
@@ -60,11 +65,11 @@ def metadata_of(sequence_number: int, offset: str) -> str:
 
 
 class InSnowflake:
-    """The table in Snowflake; `hybrid` unless the account is a trial."""
+    """The table in Snowflake: Hybrid, or as older versions had it, standard and only ever appended to."""
 
     def __init__(self, change: Change, table: str, *, hybrid: bool = True) -> None:
         self.address = table
-        self._change = change
+        self._change, self._hybrid = change, hybrid
         kind, key = ("HYBRID TABLE", f", {_KEY}") if hybrid else ("TABLE", "")
         change(f"CREATE {kind} IF NOT EXISTS {table} ({_COLUMNS}{key})")
 
@@ -72,6 +77,8 @@ class InSnowflake:
         self, namespace: str, hub: str, partition: str, metadata: str | None, *, target: str = "EVENTS", age_s: int = 0
     ) -> None:
         """A row, written `age_s` seconds ago."""
+        if self._hybrid:
+            self._change(_SNOWFLAKE_ROW_GONE.format(self.address), namespace, hub, target, partition)
         statement = _SNOWFLAKE_ROW.format(self.address)
         self._change(statement, -age_s, namespace, hub, target, partition, metadata)
 
