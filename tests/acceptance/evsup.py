@@ -252,6 +252,11 @@ class Pipeline:
         with self.store() as store:
             return store.load_checkpoint(partition)
 
+    def position(self, partition: str) -> int | None:
+        """The sequence number in it."""
+        row = self.checkpoint(partition)
+        return row.sequence_number if row else None
+
     @property
     def settings(self) -> Settings:
         """As a worker would read them."""
