@@ -2,7 +2,7 @@
 """PostgreSQL: the control store of many hosts, also behind PgBouncer in transaction mode."""
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
@@ -128,7 +128,11 @@ class _Transaction:
         self._connection = connection
 
     def __call__(self, name: str, /, **values: object) -> list[Row]:
-        cursor = self._connection.execute(pyformat(name, PostgresDatabase.dialect), values)
+        return self.statement(pyformat(name, PostgresDatabase.dialect), values)
+
+    def statement(self, text: str, values: Mapping[str, object]) -> list[Row]:
+        """One that no file holds as it is: of a table that somebody names."""
+        cursor = self._connection.execute(text, values)
         return cursor.fetchall() if cursor.description else []
 
 

@@ -192,6 +192,12 @@ class Pipeline:
             timeout=PATIENCE_S,
         )
 
+    def told(self, *arguments: str, code: int = 0, **environment: str) -> str:
+        """What a command printed; fails with its stderr unless it ended with `code`."""
+        done = self.run(*arguments, **environment)
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
     def publish(self, count: int, *partitions: str) -> None:
         """That many JSON events more into each partition named, or into all."""
         for partition, facts in self.hub.facts().partitions.items():
@@ -245,6 +251,11 @@ class Pipeline:
         """The stored row."""
         with self.store() as store:
             return store.load_checkpoint(partition)
+
+    def position(self, partition: str) -> int | None:
+        """The sequence number in it."""
+        row = self.checkpoint(partition)
+        return row.sequence_number if row else None
 
     @property
     def settings(self) -> Settings:

@@ -6,7 +6,7 @@ import click
 
 from shared.errors import DataRefused, UsageError
 from shared.store.types import ConsumerGroup
-from supervisor import blob, moves, operator, positions
+from supervisor import blob, evsnow, moves, operator, positions
 from supervisor import options as common
 from supervisor.commands.checkpoints import acting
 from supervisor.operator import Site
@@ -19,7 +19,8 @@ from supervisor.positions import Found
     "--from",
     "source",
     metavar="SOURCE",
-    help="blob:https://ACCOUNT.blob.core.windows.net/CONTAINER: the Azure SDK's checkpoints.",
+    help="blob:https://ACCOUNT.blob.core.windows.net/CONTAINER: the Azure SDK's checkpoints."
+    " evsnow:DATABASE.SCHEMA.TABLE or evsnow:postgresql://USER@HOST/DATABASE#SCHEMA.TABLE: EvSnow's control table.",
 )
 @acting.options
 @common.env_file
@@ -28,9 +29,11 @@ def import_(*, file: Path | None, source: str | None, yes: bool, actor: str, env
     if (file is None) == (source is None):
         raise UsageError("Say what to import", fix="Give either a FILE or --from.")
     with operator.site(env_file) as site:
-        found = _of_source(source, site) if source else _of_file(file or Path(), site.store.group)
+        group = site.store.group
+        found = _of_source(source, site) if source else _of_file(file or Path(), group)
         if not found.positions:
-            raise DataRefused("There is nothing to import", f"no checkpoint was found ({found.layout})")
+            hub = f"{group.fully_qualified_namespace}/{group.eventhub_name}"
+            raise DataRefused("There is nothing to import", f"no checkpoint of {hub} was found ({found.layout})")
         click.echo(f"Read {len(found.positions)} checkpoints ({found.layout}).")
         facts = site.partitions(sorted(found.positions))
         planned = [
@@ -44,7 +47,9 @@ def _of_source(source: str, site: Site) -> Found:
     kind, _, address = source.partition(":")
     if kind == "blob":
         return blob.read(address, site.store.group)
-    raise UsageError(f"--from {kind} is not known", fix="It is blob:…; a file needs no --from.")
+    if kind == "evsnow":
+        return evsnow.read(address, site.settings.snowflake, site.store.group)
+    raise UsageError(f"--from {kind} is not known", fix="It is blob:… or evsnow:…; a file needs no --from.")
 
 
 def _of_file(path: Path, group: ConsumerGroup) -> Found:
