@@ -114,7 +114,7 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
         evidence.partition,
     )
     findings = (*_contradictions(evidence), *_missing(evidence, begins), *_repeated(landed))
-    committed = _committed(evidence)
+    reached = checkpoint.sequence_number if channel.token is None else channel.token
     return Proof(
         partition=checkpoint.partition_id,
         verdict="refuted" if findings else "proven" if landed else "nothing",
@@ -130,7 +130,7 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
         begins=begins.reason,
         missing=sum(each.count for each in findings if each.kind == "missing"),
         repeated=landed.repeated if landed else 0,
-        lag=max(0, partition.last - (-1 if committed is None else committed)),
+        lag=max(0, partition.last - (-1 if reached is None else reached)),
         findings=findings,
     )
 
