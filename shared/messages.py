@@ -99,3 +99,25 @@ class Failed(Message, frozen=True):
 
 
 Report: TypeAlias = Opened | Status | Drained | Failed
+
+# --- a process that only asks how far channels are --------------------------------------------------------------------
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How far one channel is, as Snowflake says without it being opened."""
+
+    token: int | None
+    """Committed offset token; None: no row yet, or there is no such channel."""
+    rows_error_count: int
+    """Rows that Snowflake did not take, since the channel was created."""
+    status_code: str
+    last_error: str | None = None
+
+
+class Standings(Message, frozen=True):
+    """By channel, each of those that were asked for."""
+
+    channels: dict[str, Standing]
+
+
+Answer: TypeAlias = Standings | Failed

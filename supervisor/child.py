@@ -157,7 +157,7 @@ class Child:
             case Drained():
                 self.drained = report
             case Failed():
-                self._fail(_error_of(report))
+                self._fail(error_of(report))
 
     def check_alive(self, now_s: float) -> None:
         """A worker that has said nothing for three heartbeats has failed.
@@ -243,7 +243,8 @@ def held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _error_of(report: Failed) -> EvsupError:
+def error_of(report: Failed) -> EvsupError:
+    """The error that a process said it ended with."""
     kind = getattr(errors, report.error, WorkerCrashed)
     if not (isinstance(kind, type) and issubclass(kind, EvsupError)):
         kind = WorkerCrashed

@@ -29,11 +29,15 @@ class Site:
 
     def partitions(self, wanted: Sequence[str] = ()) -> dict[str, PartitionFacts]:
         """What the hub says of the partitions wanted, or of all. Raises UsageError for one that it does not have."""
+        return {partition_id: self.hub.partition(partition_id) for partition_id in self.partition_ids(wanted)}
+
+    def partition_ids(self, wanted: Sequence[str] = ()) -> Sequence[str]:
+        """Those wanted, or all. Raises UsageError for one that the hub does not have."""
         ids = self.hub.hub().partition_ids
         for partition_id in wanted:
             if partition_id not in ids:
                 raise UsageError(f"The hub has no partition {partition_id}", f"its partitions are {', '.join(ids)}")
-        return {partition_id: self.hub.partition(partition_id) for partition_id in wanted or ids}
+        return wanted or ids
 
     def checkpoint(self, partition_id: str) -> Checkpoint:
         """The stored one; one without a position when there is none."""
@@ -49,8 +53,13 @@ class Site:
 
 @contextmanager
 def site(env_file: Path | None, **overrides: str | None) -> Iterator[Site]:
-    """Open what a command works on. `overrides` are settings by variable. Raises what they raise."""
-    settings = config.load(env_file, overrides=overrides).settings
+    """Open what a command works on. `overrides` are settings by variable. Raises what they raise.
+
+    The environment becomes the one of a worker, for a process that the command may start.
+    """
+    loaded = config.load(env_file, overrides=overrides)
+    os.environ.update(config.environment_for_worker(loaded))
+    settings = loaded.settings
     group, expiration_s = consumer_group(settings.eventhub), settings.eventhub.ownership_expiration
     with (
         closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store,

@@ -10,6 +10,7 @@ from rich.text import Text
 from supervisor.balance import by_owner
 from supervisor.group import GroupPartition, GroupStatus, GroupSupervisor
 from supervisor.positions import Listed
+from supervisor.proof import Proof
 from supervisor.status import PartitionStatus, TreeStatus
 
 WIDE = 100  # columns of a terminal, and of everything that is none
@@ -50,6 +51,18 @@ def checkpoint_table(rows: Sequence[Listed]) -> Table:
     return _table(CHECKPOINTS, rows)
 
 
+def proof_screen(source: str, table: str, proofs: Sequence[Proof]) -> Group:
+    """A line a partition: hub, checkpoint, token and table side by side; then what speaks against the proof."""
+    refuted = [one for one in proofs if one.verdict == "refuted"]
+    head = Text.assemble(
+        _light(healthy=not refuted),
+        (f"{source} in {table} ", "bold"),
+        f"{len(refuted)} of {len(proofs)} partitions refuted\n" if refuted else "every event is there once\n",
+    )
+    lines = [Text(f"  partition {one.partition}: {each.text}", "red") for one in refuted for each in one.findings]
+    return Group(head, _table(PROOFS, proofs), *([Text(), *lines] if lines else []))
+
+
 def _tree_head(tree: TreeStatus) -> Text:
     head = Text.assemble(
         _light(healthy=tree.healthy),
@@ -84,6 +97,10 @@ def _table(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> Table:
 
 def _number(value: int | None) -> str:
     return "-" if value is None else str(value)
+
+
+def _span(first: int | None, last: int | None) -> str:
+    return "-" if first is None or last is None else f"{first}-{last}"
 
 
 def _mib(size_bytes: int) -> str:
@@ -142,4 +159,17 @@ CHECKPOINTS: tuple[Column[Listed], ...] = (
     Column("LAG", "right", lambda row: str(row.lag)),
     Column("AGE", "right", lambda row: _age(row.age_s)),
     Column("OWNER", "left", lambda row: row.owner_id or "-"),
+)
+PROOFS: tuple[Column[Proof], ...] = (
+    Column("PART", "left", lambda row: row.partition),
+    Column("IN HUB", "right", lambda row: _span(row.hub_first, row.hub_last)),
+    Column("CHECKPT", "right", lambda row: _number(row.checkpoint)),
+    Column("TOKEN", "right", lambda row: _number(row.token)),
+    Column("IN TABLE", "right", lambda row: _span(row.first, row.last)),
+    Column("ROWS", "right", lambda row: str(row.rows)),
+    Column("MISSING", "right", lambda row: str(row.missing)),
+    Column("REPEATED", "right", lambda row: str(row.repeated)),
+    Column("REJECTED", "right", lambda row: str(row.rejected)),
+    Column("LAG", "right", lambda row: str(row.lag)),
+    Column("", "left", lambda row: row.verdict),
 )

@@ -18,9 +18,9 @@ from azure.eventhub import EventData
 from shared.azure import EventHubClient, consumer_group, translated
 from shared.clock import monotonic
 from shared.errors import EvsupError, SourceUnavailable
+from shared.resume import refuse_another_hub
 from shared.settings import EventHubSettings
 from worker.backlog import Batch
-from worker.resume import refuse_another_hub
 from worker.rows import Mapper
 
 # With any retry of its own the SDK reopens a refused or broken link for ever and never says so: its counter starts anew

@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import sys
-import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,13 @@ from shared import config, log
 from shared.azure import consumer_group
 from shared.channel import channel_name
 from shared.clock import Deadline
-from shared.errors import EvsupError, ExitCode, WorkerCrashed
-from shared.messages import Command, Failed, Lease
+from shared.errors import ExitCode
+from shared.messages import Command, Lease
 from shared.pipe import MessagePipe
-from shared.secret import mask
 from shared.store.open import open_store
 from shared.store.types import Term
 from worker import guard
+from worker.last_word import last_word
 from worker.loop import Worker
 from worker.sink import Channel, prepare_environment
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 LAST_WORD_S = 2.0
-FIRST_CHARS, LAST_CHARS = slice(16_000), slice(-16_000, None)  # of each text of the last word: a frame takes them all
 # Decoding events allocates containers that hardly ever form cycles. Measured: the collector costs 5 µs an event at the
 # default of 700, 1.2 at 10,000 and next to nothing at 50,000; what waits for it then is bounded by some 10 MB.
 # https://docs.python.org/3/library/gc.html#gc.freeze
@@ -90,24 +88,7 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
 
 
 def _say_failed(error: Exception, messages: MessagePipe[Command]) -> ExitCode:
-    known = (
-        error
-        if isinstance(error, EvsupError)
-        else WorkerCrashed("The worker crashed", f"{type(error).__name__}: {error}")
-    )
-    lines = "" if isinstance(error, EvsupError) else "".join(traceback.format_exception(error))
-    failed = Failed(
-        error=type(known).__name__,
-        what=_said(known.what),
-        why=_said(known.why),
-        fix=_said(known.fix),
-        traceback=_said(lines, LAST_CHARS),
-    )
+    known, failed = last_word(error)
     logger.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
     messages.send(failed)
     return known.exit_code
-
-
-def _said(text: str, part: slice = FIRST_CHARS) -> str:
-    """As it can travel: masked, in part, and without the lone surrogates that names of files may hold."""
-    return mask(text)[part].encode(errors="replace").decode()

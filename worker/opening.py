@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, replace
 
+from shared import resume
 from shared.azure import EventHubClient, PartitionFacts
 from shared.errors import OwnershipLost
 from shared.log import get_logger
+from shared.resume import Resume
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint, Term
-from worker import resume
 from worker.link import Position
 from worker.progress import Progress, rejected
-from worker.resume import Resume
 from worker.sink import Channel
 
 LATEST = "@latest"

@@ -80,26 +80,8 @@ class Channel:
         """Rows that `append_row` took of an append which then met a saturated SDK."""
 
     def probe(self) -> None:
-        """Shake hands, and raise within seconds when nobody answers or shows another certificate: the SDK itself tries
-        for minutes. Behind a proxy there is nothing to shake hands with.
-        """
-        host, port = address(self._settings)
-        if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-            return
-        try:
-            _shake_hands(host, port, self._settings.ca_file)
-        except ssl.SSLCertVerificationError as error:
-            raise ConfigurationError(
-                f"The certificate of {host}:{port} is not trusted",
-                error.verify_message,
-                "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy).",
-            ) from error
-        except OSError as error:
-            raise SinkUnavailable(
-                f"Snowflake does not answer at {host}:{port}",
-                str(error),
-                "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
-            ) from error
+        """Raise within seconds when nobody answers."""
+        probe(self._settings)
 
     def open(self, generation: int) -> Progress:
         """Open the channel of a generation and return its status. Snowflake discards what a previous owner had in
@@ -162,14 +144,7 @@ class Channel:
             _quietly(lambda: self._client.close(wait_for_flush=False, timeout_seconds=0))
 
     def _open(self, client_class: Callable[..., Any]) -> tuple[Any, Any, Any]:
-        settings = self._settings
-        client: Any = client_class(
-            client_name=f"{self.name}_{os.getpid()}",
-            db_name=settings.database,
-            schema_name=settings.schema,
-            pipe_name=settings.pipe_name,
-            properties=client_properties(settings),
-        )
+        client = _client(client_class, self._settings, f"{self.name}_{os.getpid()}")
         channel, status = client.open_channel(self.name)
         return client, channel, status
 
@@ -187,6 +162,54 @@ class Channel:
             return call()
         except Exception as error:
             raise translated(error, what, self._settings) from error
+
+
+def probe(settings: SnowflakeSettings) -> None:
+    """Shake hands, and raise within seconds when nobody answers or shows another certificate: the SDK itself tries for
+    minutes. Behind a proxy there is nothing to shake hands with.
+    """
+    host, port = address(settings)
+    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+        return
+    try:
+        _shake_hands(host, port, settings.ca_file)
+    except ssl.SSLCertVerificationError as error:
+        raise ConfigurationError(
+            f"The certificate of {host}:{port} is not trusted",
+            error.verify_message,
+            "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy).",
+        ) from error
+    except OSError as error:
+        raise SinkUnavailable(
+            f"Snowflake does not answer at {host}:{port}",
+            str(error),
+            "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+        ) from error
+
+
+def read_statuses(settings: SnowflakeSettings, names: Sequence[str]) -> dict[str, Progress]:
+    """How far channels are, without opening one, which would take it from its owner; one that is not there has a status
+    code that says so. Blocks for as long as the SDK tries.
+
+    https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-rest-api
+    """
+    from snowflake.ingest.streaming import StreamingIngestClient
+
+    try:
+        client = _client(StreamingIngestClient, settings, f"evsup_reader_{os.getpid()}")
+        return {name: read_progress(status) for name, status in client.get_channel_statuses(list(names)).items()}
+    except Exception as error:
+        raise translated(error, "The channels' statuses cannot be read", settings) from error
+
+
+def _client(client_class: Callable[..., Any], settings: SnowflakeSettings, name: str) -> Any:
+    return client_class(
+        client_name=name,
+        db_name=settings.database,
+        schema_name=settings.schema,
+        pipe_name=settings.pipe_name,
+        properties=client_properties(settings),
+    )
 
 
 def _shake_hands(host: str, port: int, ca_file: str | None) -> None:

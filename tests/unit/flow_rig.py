@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from azure.eventhub import EventData
 
+from shared.resume import Resume
 from shared.settings import EventHubSettings, SnowflakeSettings
 from shared.store.types import Checkpoint
 from tests.unit.events import events
@@ -15,7 +16,6 @@ from worker.backlog import Batch
 from worker.flow import Flow
 from worker.opening import Opening
 from worker.progress import Progress
-from worker.resume import Resume
 from worker.rows import Row, envelope
 
 NOBODY_READS = 0

@@ -2,26 +2,34 @@
 
 import pytest
 
-from shared import errors
+from shared import errors, snow_errors
 from shared.errors import EvsupError, WorkerCrashed
 from shared.messages import Failed
-from supervisor.child import _error_of
+from supervisor.child import error_of
+from worker.last_word import last_word
 
 
 def every(base: type[EvsupError]) -> list[type[EvsupError]]:
-    return [base, *(kind for child in base.__subclasses__() for kind in every(child))]
+    kinds = [base, *(kind for child in base.__subclasses__() for kind in every(child))]
+    return [kind for kind in kinds if kind.__module__ == errors.__name__]
 
 
 @pytest.mark.parametrize("kind", every(EvsupError))
 def test_an_error_arrives_as_what_it_was(kind: type[EvsupError]) -> None:
-    error = _error_of(Failed(error=kind.__name__, what="what", why="why", fix="fix"))
+    error = error_of(last_word(kind("what", "why", "fix"))[1])
     assert type(error) is kind
     assert (error.what, error.why, error.fix) == ("what", "why", "fix")
 
 
+def test_an_adapters_own_kind_of_error_arrives_as_the_one_that_is_listed() -> None:
+    error = error_of(last_word(snow_errors.DoesNotExist("what", "why", "fix"))[1])
+    assert type(error) is errors.ConfigurationError
+    assert type(error_of(last_word(ValueError("7"))[1])) is WorkerCrashed
+
+
 @pytest.mark.parametrize("name", ["", "Exception", "ExitCode", "IntEnum", "ClassVar", "__name__", "print"])
 def test_a_name_that_is_no_error_is_a_crash(name: str) -> None:
-    assert type(_error_of(Failed(error=name, what="what", why="", fix=""))) is WorkerCrashed
+    assert type(error_of(Failed(error=name, what="what", why="", fix=""))) is WorkerCrashed
 
 
 def test_every_error_has_an_exit_code_of_its_own_kind() -> None:

@@ -1,4 +1,4 @@
-"""Where a worker starts: every row of the table in worker.resume, and what holds for all of them."""
+"""Where a worker starts: every row of the table in shared.resume, and what holds for all of them."""
 
 from dataclasses import replace
 from typing import Literal
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.azure import PartitionFacts
 from shared.errors import ResumeRefused
+from shared.resume import BIRTH_TOLERANCE_S, Resume, decide
 from shared.store.types import Checkpoint
-from worker.resume import BIRTH_TOLERANCE_S, Resume, decide
 
 OnGap = Literal["fail", "warn"]
 BORN_S = 1_700_000_000.123

@@ -10,6 +10,7 @@ import pytest
 from shared.clock import Clock, Deadline
 from shared.messages import Command, Drain, Drained, Lease, Opened, Report, Status
 from shared.pipe import MessagePipe
+from shared.resume import Resume
 from shared.store.types import Checkpoint, Term
 from shared.wakeup import Wakeup
 from tests.unit import flow_rig, stores
@@ -21,7 +22,6 @@ from worker.backlog import Batch
 from worker.loop import REPORT_S, Worker
 from worker.opening import Opening
 from worker.progress import Progress
-from worker.resume import Resume
 
 TERM = Term("3", "me", 2)
 OPENING = Opening(Resume(4, "a test"), Progress(4, 0), Checkpoint("3", 4, None, 2))

@@ -1,0 +1,77 @@
+"""What has landed in the target table, counted by Snowflake: one row a partition comes back, never the events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from shared.settings import SnowflakeSettings
+from shared.snow_sql import Row, SqlSession
+from shared.snowflake import table_name
+from shared.store.queries import qmark
+
+COUNT_S = 1800  # a small warehouse counts billions of distinct numbers in minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The rows of one partition, by their sequence numbers."""
+
+    rows: int
+    numbers: int
+    """Distinct ones."""
+    first: int
+    last: int
+    gaps: Sequence[range] = ()
+    """The first runs of missing numbers between `first` and `last`, once `located`."""
+    repeats: Sequence[int] = ()
+    """The first numbers that more than one row has, once `located`."""
+
+    @property
+    def missing(self) -> int:
+        """Numbers between the first and the last that no row has."""
+        return self.last - self.first + 1 - self.numbers
+
+    @property
+    def repeated(self) -> int:
+        """Rows too many."""
+        return self.rows - self.numbers
+
+
+class Target:
+    """The target table, for reading. Blocks for as long as Snowflake counts; raises what `SqlSession` does."""
+
+    def __init__(self, settings: SnowflakeSettings) -> None:
+        self._session = SqlSession(settings, call_s=COUNT_S)
+        self._table = table_name(settings)
+
+    def close(self) -> None:
+        """End the session."""
+        self._session.close()
+
+    def landed(self, partition_id: str | None, since: str | None) -> dict[str, Landed]:
+        """By partition; those without a row are left out. `since` is an ISO 8601 time: events enqueued from then on."""
+        rows = self._query("landed", partition_id=partition_id, since=since)
+        return {row["partition_id"]: _landed(row) for row in rows}
+
+    def located(self, partition_id: str, since: str | None, landed: Landed) -> Landed:
+        """The same, with the first places where a number is missing or has two rows."""
+        where = {"partition_id": partition_id, "since": since}
+        gaps = self._query("gaps", **where) if landed.missing else []
+        repeats = self._query("repeats", **where) if landed.repeated else []
+        return replace(
+            landed,
+            gaps=[range(int(row["first_number"]), int(row["last_number"]) + 1) for row in gaps],
+            repeats=[int(row["sequence_number"]) for row in repeats],
+        )
+
+    def _query(self, name: str, **values: str | None) -> list[Row]:
+        statement, names = qmark(name, "target")
+        return self._session.query(statement.format(table=self._table), *(values[each] for each in names))
+
+
+def _landed(row: Row) -> Landed:
+    return Landed(
+        rows=int(row["row_count"]),
+        numbers=int(row["number_count"]),
+        first=int(row["first_number"]),
+        last=int(row["last_number"]),
+    )

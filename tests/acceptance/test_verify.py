@@ -1,0 +1,128 @@
+"""`evsup verify`: proven when each event is in the table once, and the partition and the event named when not."""
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.snow_sql import SqlSession
+from tests.acceptance.evsup import EVENTS, Pipeline, eventually
+
+
+def loaded(pipeline: Pipeline, events: int = 300) -> None:
+    """That many events of each partition in the table, drained."""
+    pipeline.publish(events)
+    evsup = pipeline.start()
+    pipeline.await_all()
+    assert evsup.stop() == 0
+
+
+def change(pipeline: Pipeline, statement: str) -> None:
+    """Change the table behind evsup's back; {table} is its name."""
+    with closing(SqlSession(pipeline.settings.snowflake)) as session:
+        assert session.change(statement.format(table=EVENTS)) > 0
+
+
+def verified(pipeline: Pipeline, *arguments: str, code: int, **environment: str) -> dict[str, Any]:
+    """What `verify --json` prints, by partition; fails unless it ended with `code`."""
+    done = pipeline.run("verify", "--json", *arguments, **environment)
+    assert done.returncode == code, done.stderr
+    document = json.loads(done.stdout)
+    assert document["proven"] is (code == 0)
+    return {one["partition"]: one for one in document["partitions"]}
+
+
+def test_what_was_loaded_is_proven_and_what_is_missing_or_there_twice_is_named(pipeline2: Pipeline) -> None:
+    loaded(pipeline2)
+    proofs = verified(pipeline2, code=0)
+    assert {(one["verdict"], one["rows"], one["first"], one["last"], one["token"]) for one in proofs.values()} == {
+        ("proven", 300, 0, 299, 299)
+    }
+    between = datetime.now(UTC).isoformat()
+    change(pipeline2, "DELETE FROM {table} WHERE PARTITION_ID = '1' AND SEQUENCE_NUMBER IN (0, 7, 8, 299)")
+    change(pipeline2, "INSERT INTO {table} SELECT * FROM {table} WHERE PARTITION_ID = '0' AND SEQUENCE_NUMBER = 12")
+    done = pipeline2.run("verify")
+    assert done.returncode == 65
+    for told in (
+        "2 of 2 partitions refuted",
+        "partition 0: 1 rows too many, the first of event 12",
+        "partition 1: event 0 is not in the table",
+        "partition 1: 2 events, 7 to 8, are not in the table",
+        "partition 1: event 299 is not in the table",
+    ):
+        assert told in done.stdout
+    assert done.stderr.startswith("evsup: 2 of 2 partitions are not proven: partition 0: 1 rows too many")
+    proofs = verified(pipeline2, "--partition", "1", code=65)
+    assert proofs.keys() == {"1"}
+    assert [(one["first"], one["last"]) for one in proofs["1"]["findings"]] == [(0, 0), (7, 8), (299, 299)]
+    assert (proofs["1"]["missing"], proofs["1"]["repeated"]) == (4, 0)
+
+    pipeline2.publish(50)
+    evsup = pipeline2.start()
+    eventually(lambda: all(held.last == 349 for held in pipeline2.in_table().values()), "the next rows are there")
+    assert evsup.stop() == 0
+    since = verified(pipeline2, "--since", between, code=0)
+    assert {(one["rows"], one["first"]) for one in since.values()} == {(50, 300)}
+
+
+def test_it_holds_while_the_tree_runs_and_takes_nothing_from_it(pipeline: Pipeline) -> None:
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    assert verified(pipeline, code=0)["0"]["verdict"] == "nothing"
+    for _ in range(3):
+        pipeline.publish(2000)
+        verified(pipeline, code=0)
+    eventually(lambda: pipeline.rows() == 6000, "all rows are there")
+    assert verified(pipeline, code=0)["0"]["rows"] == 6000
+    assert evsup.is_running, "the channel was not taken over"
+    assert evsup.stop() == 0
+
+
+def test_rows_that_snowflake_rejected_are_missing_and_explained(pipeline: Pipeline) -> None:
+    loaded(pipeline, 100)
+    pipeline.snow.reject_rows(3)
+    pipeline.publish(100)
+    assert pipeline.start().wait() == 65
+    finding = verified(pipeline, code=65)["0"]["findings"][0]
+    assert (finding["kind"], finding["count"]) == ("missing", 3)
+    assert "Snowflake rejected 3 rows of this channel" in finding["text"]
+
+
+def test_rows_begin_where_latest_was_or_where_a_person_moved_the_checkpoint(pipeline: Pipeline) -> None:
+    pipeline.publish(100)
+    evsup = pipeline.start(EVENTHUB_STARTING_POSITION="@latest")
+    evsup.await_running(1)
+    pipeline.publish(100)
+    eventually(lambda: pipeline.rows() == 100, "what came after the start is there")
+    assert evsup.stop() == 0
+    proof = verified(pipeline, code=0)["0"]
+    assert (proof["first"], proof["begins"]) == (100, "after event 99, as the checkpoint says")
+    change(pipeline, "DELETE FROM {table} WHERE SEQUENCE_NUMBER = 100")
+    verified(pipeline, code=65)
+    change(pipeline, "DELETE FROM {table}")
+    pipeline.run("checkpoints", "set", "--partition", "0", "--sequence-number", "149", "--yes")
+    assert verified(pipeline, code=0)["0"]["verdict"] == "nothing"
+    evsup = pipeline.start()
+    eventually(lambda: pipeline.rows() == 50, "the rows after the new checkpoint are there")
+    assert evsup.stop() == 0
+    assert verified(pipeline, code=0)["0"]["first"] == 150
+
+
+def test_a_token_that_contradicts_the_checkpoint_refutes(pipeline: Pipeline) -> None:
+    loaded(pipeline, 100)
+    pipeline.snow.delete_channel(pipeline.channel("0"))
+    finding = verified(pipeline, code=65)["0"]["findings"][0]
+    assert finding["kind"] == "contradiction"
+    assert "the channel has no token" in finding["text"]
+
+
+def test_what_cannot_be_asked_is_no_proof(pipeline: Pipeline) -> None:
+    loaded(pipeline, 10)
+    unknown = pipeline.run("verify", "--partition", "9")
+    assert (unknown.returncode, "The hub has no partition 9" in unknown.stderr) == (64, True)
+    assert pipeline.run("verify", "--since", "yesterday").returncode == 64
+    assert pipeline.run("verify", SNOWFLAKE_WAREHOUSE="").returncode == 78
+    pipeline.snow.revoke("SELECT", tuple(EVENTS.split(".")), "EVSUP_LOADER")
+    refused = pipeline.run("verify")
+    assert refused.returncode == 77
+    assert "Insufficient privileges" in refused.stderr

@@ -1,0 +1,37 @@
+"""The error that ends a process, as its supervisor hears it."""
+
+import traceback
+
+from shared import errors
+from shared.errors import EvsupError, WorkerCrashed
+from shared.messages import Failed
+from shared.secret import mask
+
+FIRST_CHARS, LAST_CHARS = slice(16_000), slice(-16_000, None)  # of each text: a frame takes them all
+
+
+def last_word(error: Exception) -> tuple[EvsupError, Failed]:
+    """The error as one of ours, and the message that carries it. What is none of ours brings its traceback."""
+    if isinstance(error, EvsupError):
+        known, lines = error, ""
+    else:
+        known = WorkerCrashed("The worker crashed", f"{type(error).__name__}: {error}")
+        lines = "".join(traceback.format_exception(error))
+    failed = Failed(
+        error=_listed(type(known)),
+        what=_said(known.what),
+        why=_said(known.why),
+        fix=_said(known.fix),
+        traceback=_said(lines, LAST_CHARS),
+    )
+    return known, failed
+
+
+def _listed(kind: type[EvsupError]) -> str:
+    """The class that both ends know: an adapter's own kind of error is known to its process alone."""
+    return next(each.__name__ for each in kind.__mro__ if each.__module__ == errors.__name__)
+
+
+def _said(text: str, part: slice = FIRST_CHARS) -> str:
+    """As it can travel: masked, in part, and without the lone surrogates that names of files may hold."""
+    return mask(text)[part].encode(errors="replace").decode()

@@ -1,0 +1,57 @@
+"""The process that asks Snowflake how far channels are, and ends. It opens none: that would take it from its owner."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared import config
+from shared.clock import Deadline
+from shared.messages import Answer, Command, Standing, Standings
+from shared.pipe import MessagePipe
+from worker import guard
+from worker.last_word import last_word
+from worker.sink import prepare_environment, probe, read_statuses
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+LAST_WORD_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The channels, and who asks. Settings come through the environment, because secrets do not travel."""
+
+    channels: Sequence[str]
+    asked_by: int
+
+
+def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
+    """Answer with `Standings` or `Failed`. Never returns."""
+    guard.die_with(question.asked_by)
+    messages: MessagePipe[Command] = MessagePipe(pipe, Command)
+    messages.send(_answer(question.channels))
+    messages.flush_until(Deadline.after(LAST_WORD_S))
+    os._exit(0)  # the SDK's threads are left where they are
+
+
+def _answer(channels: Sequence[str]) -> Answer:
+    try:
+        settings = config.load_worker().snowflake
+        prepare_environment(settings)
+        probe(settings)
+        found = read_statuses(settings, channels)
+    except Exception as error:  # noqa: BLE001 (the last word of this process)
+        return last_word(error)[1]
+    return Standings(
+        channels={
+            name: Standing(
+                token=one.token,
+                rows_error_count=one.rows_error_count,
+                status_code=one.status_code,
+                last_error=one.last_error,
+            )
+            for name, one in found.items()
+        }
+    )
