@@ -2,7 +2,6 @@
 
 import traceback
 
-from shared import errors
 from shared.errors import EvsupError, WorkerCrashed
 from shared.messages import Failed
 from shared.secret import mask
@@ -18,18 +17,13 @@ def last_word(error: Exception) -> tuple[EvsupError, Failed]:
         known = WorkerCrashed("The worker crashed", f"{type(error).__name__}: {error}")
         lines = "".join(traceback.format_exception(error))
     failed = Failed(
-        error=_listed(type(known)),
+        error=type(known).__name__,
         what=_said(known.what),
         why=_said(known.why),
         fix=_said(known.fix),
         traceback=_said(lines, LAST_CHARS),
     )
     return known, failed
-
-
-def _listed(kind: type[EvsupError]) -> str:
-    """The class that both ends know: an adapter's own kind of error is known to its process alone."""
-    return next(each.__name__ for each in kind.__mro__ if each.__module__ == errors.__name__)
 
 
 def _said(text: str, part: slice = FIRST_CHARS) -> str:
