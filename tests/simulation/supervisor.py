@@ -1,6 +1,5 @@
 """A supervisor process: the real `Tree`, `Child` and `LeaseKeeper`, with the keeper's thread on a fiber."""
 
-import os
 import queue
 import signal
 from collections import deque
@@ -104,7 +103,6 @@ class Supervisor(Process):
         self.world.note("supervisor_ended", supervisor=self.name, code=self.exit_code)
         for worker in self.workers:
             self.world.after(self.world.rng.random() * ORPHANED_S, worker.kill)
-        os.close(self.keeper.fileno())
         self.ended()
 
     def child(self, term: Term, trusted_until_s: float, now_s: float) -> "SimulatedChild":
