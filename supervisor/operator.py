@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared import config
-from shared.azure import EventHubClient, PartitionFacts, consumer_group
+from shared.azure import EventHubClient, HubFacts, PartitionFacts, consumer_group
 from shared.errors import DataRefused, PartitionHeld, UsageError
 from shared.settings import Settings
 from shared.store.base import ControlStore
@@ -29,15 +29,12 @@ class Site:
 
     def partitions(self, wanted: Sequence[str] = ()) -> dict[str, PartitionFacts]:
         """What the hub says of the partitions wanted, or of all. Raises UsageError for one that it does not have."""
-        return {partition_id: self.hub.partition(partition_id) for partition_id in self.partition_ids(wanted)}
+        hub = self.hub.hub()
+        return {partition_id: self.hub.partition(partition_id, hub) for partition_id in _known(hub, wanted)}
 
     def partition_ids(self, wanted: Sequence[str] = ()) -> Sequence[str]:
         """Those wanted, or all. Raises UsageError for one that the hub does not have."""
-        ids = self.hub.hub().partition_ids
-        for partition_id in wanted:
-            if partition_id not in ids:
-                raise UsageError(f"The hub has no partition {partition_id}", f"its partitions are {', '.join(ids)}")
-        return wanted or ids
+        return _known(self.hub.hub(), wanted)
 
     def checkpoint(self, partition_id: str) -> Checkpoint:
         """The stored one; one without a position when there is none."""
@@ -49,6 +46,14 @@ class Site:
 
     def _is_live(self, row: Ownership) -> bool:
         return bool(row.owner_id) and row.age_s <= self.store.ownership_expiration_s
+
+
+def _known(hub: HubFacts, wanted: Sequence[str]) -> Sequence[str]:
+    for partition_id in wanted:
+        if partition_id not in hub.partition_ids:
+            why = f"its partitions are {', '.join(hub.partition_ids)}"
+            raise UsageError(f"The hub has no partition {partition_id}", why)
+    return wanted or hub.partition_ids
 
 
 @contextmanager
