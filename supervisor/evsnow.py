@@ -24,6 +24,7 @@ from supervisor.moves import Position
 from supervisor.positions import Found
 
 POSTGRES = ("postgresql://", "postgres://")
+SHOWN = 100  # characters of a METADATA that cannot be used
 
 _QUERY, _TABLE = "evsnow_checkpoints", "ingestion_status"
 _FIX = "Check address and table, whose case counts; libpq takes a password from PGPASSWORD or ~/.pgpass."
@@ -62,10 +63,10 @@ class _Metadata(msgspec.Struct, frozen=True):
 def _position(row: Row) -> Position:
     try:
         metadata = msgspec.json.decode(row["metadata"] or "", type=_Metadata)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise DataRefused(
             f"EvSnow's checkpoint of partition {row['partition_id']} has no sequence number",
-            f"its METADATA is {row['metadata']!r}: {error}",
+            f"its METADATA is {row['metadata']!r:.{SHOWN}}: {error}",
             "WATERLEVEL may be an offset, which says nothing of the events done: let EvSnow write one more checkpoint,"
             " or `evsup checkpoints set` each partition to the newest sequence number that its table has.",
         ) from error

@@ -75,7 +75,7 @@ def decode(text: bytes, group: ConsumerGroup, name: str) -> Found:
         if not isinstance(document, dict):
             raise msgspec.ValidationError("it is no JSON object")
         return _exported(document, group, name) if "checkpoints" in document else _legacy(document)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         fix = 'It is to be what `evsup checkpoints export` writes, or {"partition": sequence number, …}.'
         raise DataRefused(f"{name} holds no checkpoints", str(error), fix) from error
 

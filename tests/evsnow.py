@@ -5,6 +5,7 @@ which the local Snowflake lacks, this has the DELETE and INSERT that MERGE comes
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -84,10 +85,10 @@ class InSnowflake:
 
 
 class InPostgres:
-    """The table in Postgres."""
+    """The table in Postgres; its address is without the password."""
 
     def __init__(self, dsn: str, schema: str = "public", table: str = "INGESTION_STATUS") -> None:
-        self.address = f"{dsn}#{schema}.{table}"
+        self.address = f"{re.sub(':[^:/@]*@', '@', dsn)}#{schema}.{table}"
         self._dsn, self._table = dsn, Identifier(schema, table)
         self._run(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(schema)))
         self._run(SQL(_POSTGRES).format(self._table))

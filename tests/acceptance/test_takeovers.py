@@ -64,23 +64,25 @@ def of_evsnow_in_snowflake(pipeline: Pipeline) -> str:
 
 
 def of_evsnow_in_postgres(pipeline: Pipeline) -> str:
-    return of_evsnow(pipeline, InPostgres(pipeline.environment["CONTROL_POSTGRES_DSN"]), EVSNOW_POSTGRES)
+    assert pipeline.cloud.postgres
+    table = InPostgres(pipeline.cloud.postgres.dsn)
+    return of_evsnow(pipeline, table, EVSNOW_POSTGRES, pipeline.cloud.postgres.password)
 
 
-def of_evsnow(pipeline: Pipeline, table: InSnowflake | InPostgres, partition: str) -> str:
+def of_evsnow(pipeline: Pipeline, table: InSnowflake | InPostgres, partition: str, password: str = "") -> str:
     """Refused until the sequence number is there."""
     group = consumer_group(pipeline.settings.eventhub)
     hub = (group.fully_qualified_namespace, group.eventhub_name)
     source = ("--from", f"evsnow:{table.address}")
     table.put(*hub, partition, None, age_s=60)
-    refusal = pipeline.told("checkpoints", "import", *source, "--yes", code=65)
+    refusal = pipeline.told("checkpoints", "import", *source, "--yes", code=65, PGPASSWORD=password)
     assert f"EvSnow's checkpoint of partition {partition} has no sequence number" in refusal
     table.put(*hub, partition, metadata_of(LOADED - 1, "4711"))
-    return imported(pipeline, *source)
+    return imported(pipeline, *source, password=password)
 
 
-def imported(pipeline: Pipeline, *source: str) -> str:
-    return pipeline.told("checkpoints", "import", *source, "--yes")
+def imported(pipeline: Pipeline, *source: str, password: str = "") -> str:
+    return pipeline.told("checkpoints", "import", *source, "--yes", PGPASSWORD=password)
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,11 @@ def theirs(snow_sql: SnowSql) -> Iterator[SnowflakeConnection]:
 
 
 @pytest.fixture(params=["hybrid", "standard", "postgres"])
-def table(request: pytest.FixtureRequest, snow_sql: SnowSql) -> Table:
+def table(request: pytest.FixtureRequest, snow_sql: SnowSql, monkeypatch: pytest.MonkeyPatch) -> Table:
     if request.param == "postgres":
-        return InPostgres(request.getfixturevalue("postgres").dsn, snow_sql.schema.lower())
+        server: Postgres = request.getfixturevalue("postgres")
+        monkeypatch.setenv("PGPASSWORD", server.password)
+        return InPostgres(server.dsn, snow_sql.schema.lower())
     return in_snowflake(request.getfixturevalue("theirs"), snow_sql.schema, hybrid=request.param == "hybrid")
 
 

@@ -35,6 +35,7 @@ NO_CHECKPOINTS = (
     b'{"0": 1.5}',
     b'{"0": null}',
     b'{"0": true}',
+    b"[" * 100_000,
     b'{"checkpoints": {}}',
     b'{"version": 1, "checkpoints": {"0": 5}}',
 )
