@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import ClientAuthenticationError
@@ -27,6 +27,8 @@ from shared.store.types import ConsumerGroup
 
 if TYPE_CHECKING:
     from azure.identity import AzureCliCredential, DefaultAzureCredential
+
+Answer = TypeVar("Answer")
 
 ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is wrong
 AUTH_TIMEOUT_S = 20  # the SDK's 60 would use up the whole minute in which a start with a wrong key has to say so
@@ -196,9 +198,9 @@ class EventHubClient:
             self._credential.close()
 
 
-def within(limit_s: float, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def within(limit_s: float, ask: Callable[[], Answer]) -> Answer:
     """What `ask` gives, or `TimeoutError`: for a hub that accepts and is silent the SDK waits without end."""
-    answer: Future[dict[str, Any]] = Future()
+    answer: Future[Answer] = Future()
 
     def run() -> None:
         try:

@@ -25,6 +25,11 @@ def stored_name(identifier: str) -> str:
     return identifier.upper()
 
 
+def quoted(stored: str) -> str:
+    """A stored name as it may stand in SQL, whatever is in it."""
+    return '"' + stored.replace('"', '""') + '"'
+
+
 def _advice(text: str) -> str:
     if '"' in text:
         return 'has a double quote out of place: either none, or one at each end and "" for one inside'

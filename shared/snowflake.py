@@ -71,5 +71,4 @@ def _definition(column: Column) -> str:
 def _quoted(variable: str, name: str) -> str:
     if reason := identifier.problem(name):
         raise ConfigurationError(f"{variable} cannot stand in SQL", f"{name!r} {reason}")
-    stored = identifier.stored_name(name).replace('"', '""')
-    return f'"{stored}"'
+    return identifier.quoted(identifier.stored_name(name))

@@ -39,6 +39,7 @@ def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
 def _answer(channels: Sequence[str]) -> Answer:
     try:
         settings = config.load_worker().snowflake
+        os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
         prepare_environment(settings)
         probe(settings)
         found = read_statuses(settings, channels)

@@ -7,7 +7,8 @@ import click
 
 from shared import snowflake
 from shared.config import load
-from shared.errors import UsageError
+from shared.settings import SnowflakeSettings
+from shared.snow_sql import SqlSession
 from shared.store import schema
 from shared.store.open import open_database
 from supervisor import options
@@ -15,20 +16,17 @@ from supervisor import options
 
 @click.command()
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL and change nothing.")
-@click.option("--target", is_flag=True, help="The Snowflake table instead of the control tables; needs --print.")
+@click.option("--target", is_flag=True, help="The Snowflake table, too; with --print its SQL alone.")
 @options.env_file
 def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
     """Create the control tables where they are missing, and move those of an older evsup forward. Rows stay.
 
+    The role needs CREATE TABLE on the schema for --target. `evsup check` says whether a table that was there will do.
+
     Stop the supervisors of an older evsup first: they know nothing of what is new.
     """
     settings = load(env_file).settings
-    if target and not print_only:
-        raise UsageError(
-            "evsup does not create the Snowflake table itself",
-            fix="Run `evsup init --target --print` and paste the statement into a worksheet.",
-        )
-    if target:
+    if target and print_only:
         click.echo(snowflake.create_table_sql(settings.snowflake))
         return
     with closing(open_database(settings.control, settings.snowflake)) as database:
@@ -36,6 +34,15 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
             click.echo(schema.as_sql(database.dialect, schema.version(database)))
         else:
             click.echo(_done(schema.create(database), database.address), err=True)
+    if target:
+        click.echo(f"{snowflake.table_name(settings.snowflake)}: {_create_target(settings.snowflake)}", err=True)
+
+
+def _create_target(settings: SnowflakeSettings) -> str:
+    """Create the table where it is missing; Snowflake's own words. A table that is there stays as it is."""
+    with closing(SqlSession(settings)) as session:
+        [row] = session.query(snowflake.create_table_sql(settings))
+        return str(row["status"])
 
 
 def _done(found: int, address: str) -> str:

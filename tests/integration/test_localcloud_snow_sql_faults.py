@@ -44,6 +44,19 @@ def test_a_role_without_a_privilege_on_a_table_is_refused_until_it_is_granted(
     ask(claims, sql)
 
 
+def test_a_statement_that_is_explained_needs_its_privilege_and_no_warehouse_and_is_not_run(
+    snow_sql: SnowSql, claims: SnowflakeConnection
+) -> None:
+    explained = "EXPLAIN INSERT INTO CLAIM (P) SELECT '7'"
+    with snow_sql.connect(warehouse=None) as session:
+        ask(session, explained)
+        ask(session, "DESCRIBE TABLE CLAIM")
+        snow_sql.admin.revoke("INSERT", ("DB", snow_sql.schema, "CLAIM"), ROLE)
+        assert refusal(session, explained) == NO_PRIVILEGE
+        assert refusal(session, explained.replace("CLAIM", "NOTHING"))[0] == 2003
+    assert len(ask(claims, "SELECT P FROM CLAIM")) == 2
+
+
 def test_a_role_that_may_not_create_hybrid_tables_says_so(snow_sql: SnowSql, session: SnowflakeConnection) -> None:
     snow_sql.admin.revoke("CREATE HYBRID TABLE", ("DB", snow_sql.schema), ROLE)
     with pytest.raises(ProgrammingError, match=f"Insufficient privileges to operate on schema '{snow_sql.schema}'"):

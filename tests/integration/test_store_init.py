@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from scripts.localcloud.postgres import Postgres
-from shared.errors import UsageError
 from shared.settings import ControlSettings
 from shared.store import schema
 from shared.store.open import open_database
@@ -71,10 +70,3 @@ def test_init_target_prints_the_snowflake_table_alone(run: Run) -> None:
     result = run("--target", "--print")
     assert result.stdout.startswith('CREATE TABLE IF NOT EXISTS "EVENTS"."PUBLIC"."FLIGHTS"')
     assert "evsup_" not in result.stdout
-
-
-def test_init_target_does_not_pretend_to_create_the_table(run: Run, tmp_path: Path) -> None:
-    result = run("--target")
-    assert isinstance(result.exception, UsageError)
-    assert "evsup init --target --print" in result.exception.fix
-    assert not (tmp_path / "control.db").exists()

@@ -107,6 +107,8 @@ class Database:
                 return await self._ending(self.engine.rollback, session)
             case "definition":
                 return await self._ending(self.engine.define, session, statement)
+            case "explain":
+                return await self._on(self._readers, self.engine.explain, session, statement)
             case "session":
                 return await self._set(session, statement)
             case "use" if statement.tree.args.get("kind") is not None and _switch(session, statement.tree):

@@ -15,7 +15,7 @@ from sqlglot import exp
 from . import hybrid, keys
 from .grants import Grants
 from .locks import WHOLE, Blocked, Key, Locks
-from .refusal import internal
+from .refusal import internal, unknown_object
 from .rowset import Rowset, single
 from .session import Session, Transaction
 
@@ -46,6 +46,13 @@ class Engine:
         with session.speaker.tentative():
             self._again(session, session.transaction)
             return _shown(statement, session.speaker.run(sql))
+
+    def explain(self, session: Session, statement: Statement) -> Rowset:
+        """Compile a statement, which asks for every privilege and for no warehouse, and run nothing of it."""
+        if statement.target is not None and not session.speaker.columns(name := session.full_name(statement.target)):
+            raise unknown_object(name[-1])
+        self.grants.permit(session, statement)
+        return single("operation", "Result")
 
     def write(self, session: Session, statements: Sequence[Statement]) -> Rowset:
         """Run INSERT, UPDATE or DELETE, once for each row that was bound; give how many rows it changed.

@@ -39,15 +39,22 @@ class Grants:
 
     def admit(self, session: Session, statement: Statement) -> None:
         """Refuse what the session has no warehouse or its role no privilege for."""
+        if statement.kind == "show":  # metadata needs no warehouse
+            return
         read = [one for one in statement.sources() if one.db.upper() != "INFORMATION_SCHEMA"]
         if session.warehouse is None and (read or statement.kind == "write" or statement.hybrid):
             raise no_warehouse()
-        for table in read:
-            self._require("SELECT", "table", session.full_name(table), session.role)
+        self.permit(session, statement)
+
+    def permit(self, session: Session, statement: Statement) -> None:
+        """Refuse what the role has no privilege for."""
+        for table in statement.sources():
+            if table.db.upper() != "INFORMATION_SCHEMA":
+                self._require("SELECT", "table", session.full_name(table), session.role)
         if statement.target is None:
             return
         name = session.full_name(statement.target)
-        if statement.kind == "write":
+        if type(statement.tree) in _WRITES:
             self._require(_WRITES[type(statement.tree)], "table", name, session.role)
         elif isinstance(statement.tree, exp.Create):
             privilege = "CREATE HYBRID TABLE" if statement.hybrid else "CREATE TABLE"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import sqlglot
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-Kind = Literal["read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show"]
+Kind = Literal["read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show", "explain"]
 Name = tuple[str, str, str]
 
 SHOWN = 60  # characters of a statement that a refusal repeats
@@ -27,6 +27,7 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it does not know is
 _HYBRID = re.compile(
     r"\A(?P<verb>\s*(?:CREATE(?:\s+OR\s+REPLACE)?|SHOW|DROP|DESC|DESCRIBE|ALTER))\s+HYBRID\b", re.IGNORECASE
 )
+_EXPLAIN = re.compile(r"\A\s*EXPLAIN(?:\s+USING\s+\w+)?\s+", re.IGNORECASE)
 _START = re.compile(r"\A\s*START\s+TRANSACTION\b", re.IGNORECASE)
 _CUT_TO = {"EPOCH": "SECOND", "EPOCH_SECOND": "SECOND", "EPOCH_MILLISECOND": "MILLISECOND"}
 _KINDS: dict[type[exp.Expr], Kind] = {
@@ -49,7 +50,7 @@ class Statement:
     @property
     def target(self) -> exp.Table | None:
         """The table that is written or defined."""
-        if self.kind not in ("write", "definition") or self.tree.args.get("kind", "TABLE") != "TABLE":
+        if self.kind not in ("write", "definition", "explain") or self.tree.args.get("kind", "TABLE") != "TABLE":
             return None
         named = self.tree.args.get("tables") or self.tree.args.get("this") or self.tree.expressions
         this = named[0] if isinstance(named, list) else named
@@ -67,6 +68,8 @@ class Statement:
 
 def parse(sql: str) -> Statement:
     """Read one statement of Snowflake's SQL, or refuse it."""
+    if explained := _EXPLAIN.match(sql):
+        return replace(parse(sql[explained.end() :]), kind="explain")
     text = _START.sub("BEGIN", sql.strip().rstrip(";"))
     found = _HYBRID.match(text)
     if found is not None:

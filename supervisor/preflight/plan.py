@@ -1,0 +1,113 @@
+"""Which questions there are, and what each needs to have been answered."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from shared import azure, config
+from shared.azure import EventHubClient
+from shared.channel import channel_name, of_generation
+from shared.messages import Standing
+from shared.settings import Settings
+from shared.store.base import ControlStore
+from shared.store.open import open_store
+from shared.store.types import Checkpoint
+from supervisor.channels import BOOT_S, standings
+from supervisor.preflight import source
+from supervisor.preflight.check import ANSWER_S, Answer, Check
+from supervisor.preflight.positions import reconciled
+from supervisor.preflight.target import Account
+
+
+class Preflight:
+    """Makes the checks, and keeps what they found for those that come after."""
+
+    _settings: Settings
+    _store: ControlStore
+    _account: Account
+    _checkpoints: Mapping[str, Checkpoint]
+    _channels: Mapping[str, Standing]
+
+    def __init__(self, env_file: Path | None) -> None:
+        self._env_file = env_file
+        self._partition_ids: Sequence[str] = ()
+
+    def checks(self) -> Iterator[Check]:
+        """In the order in which a start meets them; a partition each at the end, once the hub has told them."""
+        yield Check("config", self._load)
+        yield Check("identity", self._identity, ["config"])
+        yield Check("hub", self._hub, ["identity"])
+        yield Check("consumer group", self._group, ["hub"])
+        yield Check("control store", self._control, ["config"])
+        yield Check("snowflake login", self._login, ["config"])
+        yield Check("table", self._table, ["snowflake login"])
+        yield Check("insert", self._insert, ["table"])
+        yield Check("error logging", self._error_logging, ["table"])
+        yield Check("pipe", self._pipe, ["hub", "control store"], ANSWER_S + BOOT_S)
+        for partition_id in self._partition_ids:
+            yield Check(f"partition {partition_id}", partial(self._partition, partition_id), ["pipe"])
+
+    def _load(self) -> Answer:
+        loaded = config.load(self._env_file)
+        os.environ.update(config.environment_for_worker(loaded))
+        self._settings = loaded.settings
+        if loaded.warnings:
+            return Answer("; ".join(loaded.warnings), "warn")
+        return Answer("all settings can be used")
+
+    def _identity(self) -> Answer:
+        return source.identity(self._settings.eventhub)
+
+    def _hub(self) -> Answer:
+        self._partition_ids = source.hub(self._settings.eventhub).partition_ids
+        group = azure.consumer_group(self._settings.eventhub)
+        count = len(self._partition_ids)
+        return Answer(f"{group.eventhub_name} on {group.fully_qualified_namespace}, {count} partitions")
+
+    def _group(self) -> Answer:
+        return source.consumer_group(self._settings.eventhub, self._partition_ids[0])
+
+    def _control(self) -> Answer:
+        settings = self._settings
+        group, expiration_s = azure.consumer_group(settings.eventhub), settings.eventhub.ownership_expiration
+        self._store = open_store(settings.control, group, expiration_s, settings.snowflake)
+        self._store.check()
+        self._checkpoints = {row.partition_id: row for row in self._store.checkpoints()}
+        return Answer(f"{settings.control.store}, {len(self._checkpoints)} checkpoints")
+
+    def _login(self) -> Answer:
+        self._account = Account(self._settings.snowflake)
+        return self._account.login()
+
+    def _table(self) -> Answer:
+        return self._account.columns()
+
+    def _insert(self) -> Answer:
+        return self._account.insert()
+
+    def _error_logging(self) -> Answer:
+        return self._account.error_logging()
+
+    def _pipe(self) -> Answer:
+        """Streaming answers, and says how far each channel is."""
+        settings = self._settings.snowflake
+        group = azure.consumer_group(self._settings.eventhub)
+        names = {
+            each: of_generation(
+                channel_name(settings.channel_prefix, group, each), self._checkpoint(each).channel_generation
+            )
+            for each in self._partition_ids
+        }
+        found = standings(tuple(names.values()), ANSWER_S)
+        self._channels = {each: found[name] for each, name in names.items()}
+        return Answer(settings.pipe_name)
+
+    def _partition(self, partition_id: str) -> Answer:
+        with EventHubClient(self._settings.eventhub) as hub:
+            facts = hub.partition(partition_id)
+        on_gap = self._settings.eventhub.on_gap
+        return reconciled(self._checkpoint(partition_id), self._channels[partition_id], facts, on_gap)
+
+    def _checkpoint(self, partition_id: str) -> Checkpoint:
+        return self._checkpoints.get(partition_id) or Checkpoint(partition_id, None, None, 0)

@@ -1,0 +1,29 @@
+"""Whether a start of a partition would be refused: the worker's own decision, on what can be read from outside."""
+
+from typing import Literal
+
+from shared.azure import PartitionFacts
+from shared.errors import RowsRejected
+from shared.messages import Standing
+from shared.resume import decide
+from shared.store.types import Checkpoint
+from supervisor.preflight.check import Answer
+
+
+def reconciled(
+    checkpoint: Checkpoint, channel: Standing, partition: PartitionFacts, on_gap: Literal["fail", "warn"]
+) -> Answer:
+    """What a start would do. Raises what it would end with."""
+    decided = decide(channel.token, checkpoint, partition, on_gap)
+    rejected = channel.rows_error_count - checkpoint.rows_error_count
+    if rejected > 0:
+        raise RowsRejected(
+            f"Snowflake rejected {rejected} rows of partition {checkpoint.partition_id}",
+            channel.last_error or "no message was given",
+            "Correct the table or the sender, then run `evsup checkpoints set --partition"
+            f" {checkpoint.partition_id} --rejected-rows {channel.rows_error_count}` to go on without them.",
+        )
+    if decided.lost:
+        return Answer(decided.reason, "warn", "EVENTHUB_ON_GAP=warn goes on without them.")
+    goes_on = "the starting position" if decided.after is None else str(decided.after)
+    return Answer(f"goes on after {goes_on}: {decided.reason}")

@@ -1,0 +1,125 @@
+"""`evsup check`: every broken thing has its line, its fix and its exit code, and nothing is touched."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.acceptance.evsup import EVENTS, Pipeline, eventually, pipeline_of
+
+TABLE = tuple(EVENTS.split("."))
+ROLE = "EVSUP_LOADER"
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Pipeline]:
+    """One pipeline for the checks that leave it as it was."""
+    with pipeline_of(1) as made:
+        yield made
+
+
+def checked(pipeline: Pipeline, code: int, **environment: str) -> dict[str, dict[str, Any]]:
+    """What `check --json` prints, by check; fails unless it ended with `code`."""
+    done = pipeline.run("check", "--json", **environment)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    assert not done.stderr, "no SDK talks in between"
+    return {one["name"]: one for one in json.loads(done.stdout)}
+
+
+def test_a_site_that_is_ready_is_called_so_line_by_line_and_left_as_it_was(pipeline: Pipeline) -> None:
+    done = pipeline.run("check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 8 + ["skipped"] + ["ok"] * 2
+    assert not pipeline.snow.channels(), "no channel was opened"
+    assert pipeline.checkpoint("0") is None, "no partition was claimed"
+
+
+def test_beside_a_running_tree_nothing_is_taken_from_it(pipeline: Pipeline) -> None:
+    pipeline.publish(100)
+    evsup = pipeline.start()
+    pipeline.await_all()
+    eventually(lambda: pipeline.checkpoint("0").sequence_number == 99, "it is checkpointed")  # type: ignore[union-attr]
+    found = checked(pipeline, 0)
+    assert found["consumer group"]["detail"] == "$Default, in use by a supervisor"
+    assert found["partition 0"]["detail"] == "goes on after 99: token and checkpoint agree"
+    pipeline.publish(100)
+    pipeline.await_all()
+    assert evsup.stop() == 0
+    pipeline.snow.delete_channel(pipeline.channel("0"))
+    refused = checked(pipeline, 65)["partition 0"]
+    assert "the channel has no token" in refused["detail"]
+    assert "evsup checkpoints set --partition 0" in refused["fix"]
+
+
+BROKEN = [
+    ({"SNOWFLAKE_USER": ""}, 78, "config", "SNOWFLAKE_USER", ""),
+    ({"EVENTHUB_CONSUMER_GROUP": "nobody"}, 78, "consumer group", "could not be found", "EVENTHUB_CONSUMER_GROUP"),
+    ({"CONTROL_SQLITE_PATH": "/tmp/evsup-nothing-is-here.db"}, 78, "control store", "", "evsup init"),
+    ({"SNOWFLAKE_ROLE": "OTHER"}, 77, "snowflake login", "OTHER", "SNOWFLAKE_ROLE"),
+    ({"SNOWFLAKE_TABLE": "NOPE"}, 78, "table", "does not exist", "evsup init --target"),
+    ({"SNOWFLAKE_PIPE": "NOPE"}, 78, "pipe", "PIPE_DOES_NOT_EXIST", "NOPE"),
+    ({"SNOWFLAKE_URL": "https://127.0.0.1:1"}, 69, "snowflake login", "", "the network between"),
+]
+
+
+@pytest.mark.parametrize(
+    ("environment", "code", "name", "detail", "fix"), BROKEN, ids=[next(iter(each[0])) for each in BROKEN]
+)
+def test_what_is_broken_has_its_line(
+    shared: Pipeline, environment: dict[str, str], code: int, name: str, detail: str, fix: str
+) -> None:
+    found = checked(shared, code, **environment)
+    failed = [one["name"] for one in found.values() if one["verdict"] == "fail"]
+    assert failed[0] == name
+    assert detail in found[name]["detail"]
+    assert fix in found[name]["fix"]
+
+
+def test_an_unknown_hub_is_named_and_what_needs_it_is_left_out(shared: Pipeline) -> None:
+    elsewhere = {
+        name: shared.environment[name].replace("flights", "trains")
+        for name in ("EVENTHUB_CONNECTION_STRING", "EVENTHUB_NAME")
+    }
+    found = checked(shared, 78, **elsewhere)
+    assert "EVENTHUB_NAME=trains" in found["hub"]["fix"]
+    assert found["consumer group"]["verdict"] == found["pipe"]["verdict"] == "skipped"
+    assert found["insert"]["verdict"] == "ok"
+
+
+def test_without_a_warehouse_everything_else_is_checked(shared: Pipeline) -> None:
+    found = checked(shared, 0, SNOWFLAKE_WAREHOUSE="")
+    assert found["snowflake login"]["verdict"] == "warn"
+    assert found["insert"]["verdict"] == "ok"
+
+
+def test_a_missing_grant_and_a_column_that_does_not_fit_are_named(shared: Pipeline) -> None:
+    shared.snow.revoke("INSERT", TABLE, ROLE)
+    assert "Insufficient privileges" in checked(shared, 77)["insert"]["detail"]
+    shared.snow.grant("INSERT", TABLE, ROLE)
+    shared.snow.create_table(("EVSUP", "PUBLIC", "OTHER"), (("PAYLOAD", "VARCHAR"), ("THEIRS", "FLOAT", False)))
+    found = checked(shared, 78, SNOWFLAKE_TABLE="OTHER")["table"]
+    assert "PAYLOAD is VARCHAR(16777216), not VARIANT" in found["detail"]
+    assert 'ALTER COLUMN "THEIRS" DROP NOT NULL' in found["fix"]
+
+
+def test_init_creates_the_table_that_check_misses(pipeline: Pipeline) -> None:
+    pipeline.environment["SNOWFLAKE_TABLE"] = "MADE"
+    assert checked(pipeline, 78)["table"]["verdict"] == "fail"
+    for said in ("successfully created", "already exists"):
+        done = pipeline.run("init", "--target")
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert f'"EVSUP"."PUBLIC"."MADE": MADE {said}' in done.stderr.replace("Table ", "")
+    assert checked(pipeline, 0)["table"]["detail"] == "13 columns, and rows fit"
+    pipeline.snow.revoke("CREATE TABLE", TABLE[:2], ROLE)
+    pipeline.environment["SNOWFLAKE_TABLE"] = "OTHER"
+    assert pipeline.run("init", "--target").returncode == 77
+
+
+def test_services_that_accept_and_are_silent_are_named_in_time(pipeline: Pipeline) -> None:
+    pipeline.snow.hang("login", times=None)
+    pipeline.snow.hang("hostname", times=None)
+    found = checked(pipeline, 69)
+    assert "no answer" in found["snowflake login"]["detail"]
+    assert "no answer" in found["pipe"]["detail"]
+    assert found["control store"]["verdict"] == "ok"

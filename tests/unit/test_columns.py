@@ -1,0 +1,92 @@
+"""Which tables take evsup's rows, and the statement that makes one of the others do it."""
+
+from dataclasses import astuple
+from typing import Any
+
+import pytest
+
+from shared.snowflake import envelope_columns
+from supervisor.preflight.columns import Misfit, Stored, misfits
+
+DESCRIBED = {
+    "VARCHAR": "VARCHAR(16777216)",
+    "BINARY": "BINARY(8388608)",
+    "TIMESTAMP_TZ": "TIMESTAMP_TZ(9)",
+}
+TABLE = '"D"."S"."T"'
+
+
+def described(**changes: dict[str, Any] | None) -> list[Stored]:
+    """Our own table as DESCRIBE shows it, with columns changed, added, or (None) left out."""
+    own = {
+        name: Stored(name, DESCRIBED.get(kind, kind), not is_required, has_default=False)
+        for name, kind, is_required in map(astuple, envelope_columns())
+    }
+    for name, change in changes.items():
+        if change is None:
+            del own[name]
+        else:
+            added = Stored(name, "FLOAT", is_nullable=True, has_default=False)
+            own[name] = own.get(name, added)._replace(**change)
+    return list(own.values())
+
+
+def found(**changes: dict[str, Any] | None) -> list[Misfit]:
+    return list(misfits(described(**changes), envelope_columns(), TABLE))
+
+
+def renewed(name: str, kind: str) -> str:
+    """A column of another type is put aside: Snowflake alters none into ours."""
+    rename = f'ALTER TABLE {TABLE} RENAME COLUMN "{name}" TO "{name}_OLD";'
+    return f'{rename} ALTER TABLE {TABLE} ADD COLUMN "{name}" {kind};'
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"SEQUENCE_NUMBER": {"type": "NUMBER(19,0)", "is_nullable": True}},
+        {"THEIRS": {}},
+        {"THEIRS": {"is_nullable": False, "has_default": True}},
+    ],
+)
+def test_a_table_that_takes_every_row_has_no_misfit(changes: dict[str, Any]) -> None:
+    assert not found(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem", "statement"),
+    [
+        ({"PAYLOAD": None}, "there is no column PAYLOAD", f'ALTER TABLE {TABLE} ADD COLUMN "PAYLOAD" VARIANT;'),
+        (
+            {"PAYLOAD": {"type": "VARCHAR(16777216)"}},
+            "PAYLOAD is VARCHAR(16777216), not VARIANT",
+            renewed("PAYLOAD", "VARIANT"),
+        ),
+        (
+            {"SEQUENCE_NUMBER": {"type": "NUMBER(10,0)"}},
+            "SEQUENCE_NUMBER is NUMBER(10,0), not NUMBER(38,0)",
+            renewed("SEQUENCE_NUMBER", "NUMBER(38,0)"),
+        ),
+        (
+            {"MESSAGE_ID": {"is_nullable": False}},
+            "MESSAGE_ID is NOT NULL, and evsup does not fill it in every row",
+            f'ALTER TABLE {TABLE} ALTER COLUMN "MESSAGE_ID" DROP NOT NULL;',
+        ),
+        (
+            {"THEIRS": {"is_nullable": False}},
+            "THEIRS is NOT NULL, and evsup does not fill it in every row",
+            f'ALTER TABLE {TABLE} ALTER COLUMN "THEIRS" DROP NOT NULL;',
+        ),
+    ],
+)
+def test_every_misfit_comes_with_the_statement_that_helps(
+    changes: dict[str, Any], problem: str, statement: str
+) -> None:
+    assert found(**changes) == [Misfit(problem, statement)]
+
+
+def test_a_narrow_text_rejects_some_rows_only() -> None:
+    (misfit,) = found(MESSAGE_ID={"type": "VARCHAR(40)"})
+    assert misfit.some_rows
+    assert misfit.statement == f'ALTER TABLE {TABLE} ALTER COLUMN "MESSAGE_ID" SET DATA TYPE VARCHAR;'

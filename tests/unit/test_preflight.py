@@ -1,0 +1,120 @@
+"""Checks are asked in order, within bounds; one that fails takes those that need it along, and nobody else."""
+
+import threading
+
+import pytest
+
+from shared.azure import PartitionFacts
+from shared.errors import ConfigurationError, NotPermitted, ResumeRefused, RowsRejected
+from shared.messages import Standing
+from shared.snow_errors import DoesNotExist
+from shared.store.types import Checkpoint
+from supervisor.preflight.check import Answer, Check, Result, Round, exit_code
+from supervisor.preflight.positions import reconciled
+from supervisor.preflight.target import Account
+from tests.unit.plain_settings import snowflake
+
+
+def fine() -> Answer:
+    return Answer("fine")
+
+
+def refused() -> Answer:
+    raise NotPermitted("No entry", "the key is wrong", "Take another.")
+
+
+def broken() -> Answer:
+    raise ConfigurationError("Broken")
+
+
+def crashed() -> Answer:
+    raise ZeroDivisionError("SharedAccessKey=abc;")
+
+
+def results(*checks: Check) -> list[Result]:
+    return list(Round(checks).results())
+
+
+def test_what_needs_a_failed_answer_is_left_out_and_says_why() -> None:
+    found = results(
+        Check("a", fine), Check("b", refused, ["a"]), Check("c", fine, ["b"]), Check("d", fine, ["c"]), Check("e", fine)
+    )
+    assert [one.verdict for one in found] == ["ok", "fail", "skipped", "skipped", "ok"]
+    assert (found[1].detail, found[1].fix) == ("No entry: the key is wrong", "Take another.")
+    assert found[2].detail == "not asked, because b gave no answer"
+
+
+def test_the_exit_code_is_that_of_the_first_failure() -> None:
+    assert exit_code(results(Check("a", fine), Check("b", broken), Check("c", refused))) == 78
+    assert exit_code(results(Check("a", fine), Check("b", lambda: Answer("hm", "warn")))) == 0
+
+
+def test_a_service_that_is_silent_is_unavailable_in_time() -> None:
+    never = threading.Event()
+
+    def silent() -> Answer:
+        never.wait()
+        return Answer("late")
+
+    (found,) = results(Check("a", silent, limit_s=0.05))
+    never.set()
+    assert (found.verdict, found.exit_code) == ("fail", 69)
+    assert "no answer for" in found.detail
+
+
+def test_a_check_that_is_broken_hides_no_other_and_no_secret_is_shown() -> None:
+    first, second = results(Check("a", crashed), Check("b", fine))
+    assert (first.verdict, first.exit_code, second.verdict) == ("fail", 70, "ok")
+    assert "abc" not in first.detail
+
+
+class OnlyInsert:
+    """A session of a role that may insert and not describe."""
+
+    def __init__(self, *tables: str) -> None:
+        self._tables = tables
+
+    def query(self, statement: str) -> list[dict[str, str]]:
+        if statement.startswith("DESCRIBE"):
+            raise DoesNotExist("Snowflake failed", "does not exist or not authorized")
+        return [{"name": name, "error_logging": "N"} for name in self._tables]
+
+
+def account(monkeypatch: pytest.MonkeyPatch, *tables: str) -> Account:
+    made = Account(snowflake())
+    monkeypatch.setattr(made, "_session", OnlyInsert(*tables))
+    return made
+
+
+def test_a_role_that_may_only_insert_is_told_that_columns_were_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = account(monkeypatch, "OTHER", "FLIGHTS").columns()
+    assert (answer.verdict, "GRANT REFERENCES" in answer.fix) == ("warn", True)
+    with pytest.raises(ConfigurationError, match="init --target"):
+        account(monkeypatch, "OTHER").columns()
+
+
+def test_rejected_rows_that_are_not_kept_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = account(monkeypatch, "FLIGHTS").error_logging()
+    assert answer.fix == 'ALTER TABLE "EVENTS"."PUBLIC"."FLIGHTS" SET ERROR_LOGGING = TRUE;'
+
+
+FACTS = PartitionFacts(0, 100, is_empty=False, hub_created_at_s=1.0)
+
+
+def standing(token: int | None, rejected: int = 0) -> Standing:
+    return Standing(token=token, rows_error_count=rejected, status_code="SUCCESS", last_error="too long")
+
+
+def test_a_partition_says_where_a_start_would_go_on() -> None:
+    assert reconciled(Checkpoint("3", 4, None, 1), standing(7), FACTS, "fail").detail.startswith("goes on after 7: ")
+    fresh = reconciled(Checkpoint("3", None, None, 1), standing(None), FACTS, "fail")
+    assert "the starting position" in fresh.detail
+
+
+def test_what_a_start_would_refuse_fails_and_what_it_would_go_on_without_is_a_warning() -> None:
+    with pytest.raises(ResumeRefused):
+        reconciled(Checkpoint("3", 9, None, 1), standing(7), FACTS, "fail")
+    with pytest.raises(RowsRejected, match="--rejected-rows 5`"):
+        reconciled(Checkpoint("3", 7, None, 1, rows_error_count=2), standing(7, rejected=5), FACTS, "fail")
+    behind = PartitionFacts(50, 100, is_empty=False, hub_created_at_s=1.0)
+    assert reconciled(Checkpoint("3", 7, None, 1), standing(7), behind, "warn").verdict == "warn"
