@@ -1,9 +1,8 @@
 """Snowflake before a start, by SQL: login, table, columns, INSERT, error logging. Statements that need no warehouse."""
 
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, DoesNotExist, Unsupported
 from shared.identifier import quoted, stored_name
 from shared.settings import SnowflakeSettings
-from shared.snow_errors import DoesNotExist, Unsupported
 from shared.snow_sql import Row, SqlSession
 from shared.snowflake import envelope_columns, table_name
 from supervisor.preflight.check import Answer

@@ -5,9 +5,8 @@ import threading
 import pytest
 
 from shared.azure import PartitionFacts
-from shared.errors import ConfigurationError, NotPermitted, ResumeRefused, RowsRejected
+from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, ResumeRefused, RowsRejected
 from shared.messages import Standing
-from shared.snow_errors import DoesNotExist
 from shared.store.types import Checkpoint
 from supervisor.preflight.check import Answer, Check, Result, Round, exit_code
 from supervisor.preflight.positions import reconciled
