@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from shared.settings import SnowflakeSettings
 from shared.snow_sql import Row, SqlSession
-from shared.snowflake import table_name
+from shared.snowflake import create_table_sql, table_name
 from shared.store.queries import qmark
 
 COUNT_S = 1800  # a small warehouse counts billions of distinct numbers in minutes
@@ -37,11 +37,11 @@ class Landed:
 
 
 class Target:
-    """The target table, for reading. Blocks for as long as Snowflake counts; raises what `SqlSession` does."""
+    """The target table. Blocks for as long as Snowflake counts; raises what `SqlSession` does."""
 
     def __init__(self, settings: SnowflakeSettings) -> None:
         self._session = SqlSession(settings, call_s=COUNT_S)
-        self._table = table_name(settings)
+        self._table, self._create = table_name(settings), create_table_sql(settings)
 
     def close(self) -> None:
         """End the session."""
@@ -54,7 +54,7 @@ class Target:
 
     def located(self, partition_id: str, since: str | None, landed: Landed) -> Landed:
         """The same, with the first places where a number is missing or has two rows."""
-        where = {"partition_id": partition_id, "since": since}
+        where: dict[str, str | None] = {"partition_id": partition_id, "since": since}
         gaps = self._query("gaps", **where) if landed.missing else []
         repeats = self._query("repeats", **where) if landed.repeated else []
         return replace(
@@ -63,7 +63,16 @@ class Target:
             repeats=[int(row["sequence_number"]) for row in repeats],
         )
 
-    def _query(self, name: str, **values: str | None) -> list[Row]:
+    def landed_range(self, partition_id: str, first: int, last: int) -> Landed | None:
+        """Of the sequence numbers `first` to `last` alone; None without a row."""
+        rows = self._query("landed_range", partition_id=partition_id, first=first, last=last)
+        return _landed(rows[0]) if rows else None
+
+    def create(self) -> None:
+        """Create the table where it is missing."""
+        self._session.change(self._create)
+
+    def _query(self, name: str, **values: str | int | None) -> list[Row]:
         statement, names = qmark(name, "target")
         return self._session.query(statement.format(table=self._table), *(values[each] for each in names))
 

@@ -100,7 +100,7 @@ class Failed(Message, frozen=True):
 
 Report: TypeAlias = Opened | Status | Drained | Failed
 
-# --- a process that only asks how far channels are --------------------------------------------------------------------
+# --- a process with one errand, to who sent it ------------------------------------------------------------------------
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -120,4 +120,11 @@ class Standings(Message, frozen=True):
     channels: dict[str, Standing]
 
 
-Answer: TypeAlias = Standings | Failed
+class Replayed(Message, frozen=True):
+    """Everything up to the last event of the range is durable in the side table."""
+
+    rows: int
+    """Appended in this run; an earlier one may have come some of the way."""
+
+
+Answer: TypeAlias = Standings | Replayed | Failed

@@ -11,7 +11,7 @@ from shared.errors import EvsupError, ExitCode
 from shared.secret import mask
 from supervisor.version import VERSION
 
-COMMANDS = ("start", "status", "init", "check", "verify", "checkpoints", "config")
+COMMANDS = ("start", "status", "init", "check", "verify", "checkpoints", "replay", "config")
 
 
 class Commands(click.Group):

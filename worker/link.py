@@ -58,8 +58,8 @@ class Reader:
 
     settings: EventHubSettings
     partition_id: str
-    epoch: int
-    """Owner level of the receiver."""
+    epoch: int | None
+    """Owner level of the receiver; None: it takes the partition from nobody, and is refused beside one that has."""
     row_of: Mapper
 
 

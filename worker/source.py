@@ -39,7 +39,7 @@ class Source:
     """
 
     def __init__(
-        self, settings: EventHubSettings, partition_id: str, epoch: int, position: Position, row_of: Mapper
+        self, settings: EventHubSettings, partition_id: str, epoch: int | None, position: Position, row_of: Mapper
     ) -> None:
         self._reader, self._position = Reader(settings, partition_id, epoch, row_of), position
         self._backlog, self._credit = Backlog(), Credit(settings.prefetch)

@@ -13,7 +13,8 @@ from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import Checkpoint
-from supervisor.channels import BOOT_S, standings
+from supervisor.channels import standings
+from supervisor.errand import BOOT_S
 from supervisor.preflight import source
 from supervisor.preflight.check import ANSWER_S, Answer, Check
 from supervisor.preflight.positions import reconciled

@@ -1,0 +1,69 @@
+"""`evsup replay`: exactly the range that was asked for, beside the live table, and nothing else moves."""
+
+from scripts.localcloud.cloud import CloudSettings
+from tests.acceptance.evsup import EVENTS, Pipeline, pipeline_of
+
+SIDE = f"{EVENTS}_REPLAY"
+RANGE = ("--partition", "0", "--from", "100", "--to", "249")
+
+
+def numbers(pipeline: Pipeline, table: str = SIDE) -> list[int]:
+    """The sequence numbers of a table."""
+    rows = pipeline.snow.query(f"SELECT SEQUENCE_NUMBER FROM {table} ORDER BY 1")  # noqa: S608
+    return [number for (number,) in rows]
+
+
+def test_a_range_is_in_the_side_table_once_and_the_live_position_stays(pipeline: Pipeline) -> None:
+    pipeline.publish(400)
+    evsup = pipeline.start()
+    pipeline.await_all()
+    held = pipeline.run("replay", *RANGE)
+    assert held.returncode == 75
+    assert "--consumer-group" in held.stderr
+    assert evsup.stop() == 0
+    before = pipeline.checkpoint("0"), pipeline.token("0")
+    for _ in range(2):  # the second adds nothing
+        done = pipeline.run("replay", *RANGE)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Events 100 to 249 of partition 0" in done.stdout
+        assert "150 rows, each once" in done.stdout
+        assert numbers(pipeline) == list(range(100, 250))
+    assert (pipeline.checkpoint("0"), pipeline.token("0")) == before
+    pipeline.prove()
+
+
+def test_another_group_reads_beside_a_running_tree_and_from_the_very_first_event() -> None:
+    cloud = CloudSettings(partitions=1, commit_delay_s=0.3, consumer_group="evsup")
+    with pipeline_of(cloud=cloud) as pipeline:
+        pipeline.publish(50)
+        evsup = pipeline.start()
+        pipeline.await_all()
+        command = ("replay", "--partition", "0", "--from", "0", "--to", "0", "--into", "again")
+        done = pipeline.run(*command, "--consumer-group", "$Default")
+        assert done.returncode == 0, done.stderr
+        assert numbers(pipeline, f"{EVENTS.rpartition('.')[0]}.AGAIN") == [0]
+        assert evsup.is_running
+        assert evsup.stop() == 0
+
+
+def test_a_replay_goes_into_the_live_table_only_when_told_and_says_that_rows_are_there_twice(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.publish(10)
+    evsup = pipeline.start()
+    pipeline.await_all()
+    assert evsup.stop() == 0
+    command = ("replay", "--partition", "0", "--from", "3", "--to", "4", "--into", EVENTS.rpartition(".")[2])
+    done = pipeline.run(*command)
+    assert done.returncode == 65
+    assert "it has 4 rows of 2 events, and 2 were to be there" in done.stderr
+    assert pipeline.run("verify").returncode == 65
+
+
+def test_a_range_that_the_hub_does_not_have_is_refused(pipeline: Pipeline) -> None:
+    pipeline.publish(200)
+    refused = pipeline.run("replay", *RANGE)
+    assert refused.returncode == 65
+    assert "the hub has 0 to 199" in refused.stderr
+    assert pipeline.run("replay", "--partition", "0", "--from", "5", "--to", "4").returncode == 64
+    assert not pipeline.snow.channels()
