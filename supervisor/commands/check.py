@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from supervisor import options
-from supervisor.preflight.check import Result, Round, exit_code
+from supervisor.preflight.check import Result, exit_code, results
 from supervisor.preflight.plan import Preflight
 
 WIDTH = 16  # of the longest name
@@ -25,15 +25,15 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
     Nothing is changed, no channel is opened, no partition claimed. Exit code of the first failure, 0 without one.
     """
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # what matters is raised
-    results = []
-    for result in Round(Preflight(env_file).checks()).results():
-        results.append(result)
+    found = []
+    for result in results(Preflight(env_file).checks()):
+        found.append(result)
         if not as_json:
             _show(result)
     if as_json:
-        click.echo(msgspec.json.encode(results).decode())
+        click.echo(msgspec.json.encode(found).decode())
     sys.stdout.flush()
-    os._exit(exit_code(results))  # a thread that waits for a silent service would hold the process
+    os._exit(exit_code(found))  # a thread that waits for a silent service would hold the process
 
 
 def _show(result: Result) -> None:

@@ -49,7 +49,7 @@ def replay(
         raise DataRefused(
             f"{target.table} does not have events {first} to {last} once each",
             f"it has {found[0]} rows of {found[1]} events, and {wanted} were to be there",
-            "Delete these rows, or give another --into; then replay again.",
+            "Give another --into, and replay again.",
         )
     click.echo(f"Events {first} to {last} of partition {partition} are in {target.table}: {wanted} rows, each once.")
 

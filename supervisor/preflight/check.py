@@ -1,7 +1,6 @@
 """One question with a bounded answer, and the order in which questions are asked."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -44,26 +43,20 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Of the error's class; 0 unless the check failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """Asks checks one after the other."""
-
-    checks: Iterable[Check]
-
-    def results(self) -> Iterator[Result]:
-        """Each as it is known. A check may be made from what the ones before it found."""
-        unanswered: set[str] = set()
-        for check in self.checks:
-            missing = next((name for name in check.needs if name in unanswered), None)
-            result = _asked(check) if missing is None else _left_out(check, missing)
-            if result.verdict in ("fail", "skipped"):
-                unanswered.add(check.name)
-            yield result
+def results(checks: Iterable[Check]) -> Iterator[Result]:
+    """Each as it is known. A check may be made from what the ones before it found."""
+    unanswered: set[str] = set()
+    for check in checks:
+        missing = next((name for name in check.needs if name in unanswered), None)
+        result = _asked(check) if missing is None else _left_out(check, missing)
+        if result.verdict in ("fail", "skipped"):
+            unanswered.add(check.name)
+        yield result
 
 
-def exit_code(results: Iterable[Result]) -> int:
+def exit_code(found: Iterable[Result]) -> int:
     """That of the first failure."""
-    return next((one.exit_code for one in results if one.verdict == "fail"), ExitCode.OK)
+    return next((one.exit_code for one in found if one.verdict == "fail"), ExitCode.OK)
 
 
 def _asked(check: Check) -> Result:

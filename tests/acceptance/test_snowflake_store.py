@@ -51,6 +51,9 @@ def test_every_event_is_in_the_table_once_over_start_restart_handover_and_kill(p
     pipeline.await_all()
     assert other.stop() == 0
     pipeline.prove()
+    for command in (("checkpoints", "list"), ("verify",), ("check",)):
+        done = pipeline.run(*command)
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_diagnostic_moves_events_of_one_consumer_and_says_at_every_start_what_it_is(

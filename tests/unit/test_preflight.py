@@ -8,7 +8,7 @@ from shared.azure import PartitionFacts
 from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, ResumeRefused, RowsRejected
 from shared.messages import Standing
 from shared.store.types import Checkpoint
-from supervisor.preflight.check import Answer, Check, Result, Round, exit_code
+from supervisor.preflight.check import Answer, Check, Result, exit_code, results
 from supervisor.preflight.positions import reconciled
 from supervisor.preflight.target import Account
 from tests.unit.plain_settings import snowflake
@@ -30,12 +30,12 @@ def crashed() -> Answer:
     raise ZeroDivisionError("SharedAccessKey=abc;")
 
 
-def results(*checks: Check) -> list[Result]:
-    return list(Round(checks).results())
+def asked(*checks: Check) -> list[Result]:
+    return list(results(checks))
 
 
 def test_what_needs_a_failed_answer_is_left_out_and_says_why() -> None:
-    found = results(
+    found = asked(
         Check("a", fine), Check("b", refused, ["a"]), Check("c", fine, ["b"]), Check("d", fine, ["c"]), Check("e", fine)
     )
     assert [one.verdict for one in found] == ["ok", "fail", "skipped", "skipped", "ok"]
@@ -44,8 +44,8 @@ def test_what_needs_a_failed_answer_is_left_out_and_says_why() -> None:
 
 
 def test_the_exit_code_is_that_of_the_first_failure() -> None:
-    assert exit_code(results(Check("a", fine), Check("b", broken), Check("c", refused))) == 78
-    assert exit_code(results(Check("a", fine), Check("b", lambda: Answer("hm", "warn")))) == 0
+    assert exit_code(asked(Check("a", fine), Check("b", broken), Check("c", refused))) == 78
+    assert exit_code(asked(Check("a", fine), Check("b", lambda: Answer("hm", "warn")))) == 0
 
 
 def test_a_service_that_is_silent_is_unavailable_in_time() -> None:
@@ -55,14 +55,14 @@ def test_a_service_that_is_silent_is_unavailable_in_time() -> None:
         never.wait()
         return Answer("late")
 
-    (found,) = results(Check("a", silent, limit_s=0.05))
+    (found,) = asked(Check("a", silent, limit_s=0.05))
     never.set()
     assert (found.verdict, found.exit_code) == ("fail", 69)
     assert "no answer for" in found.detail
 
 
 def test_a_check_that_is_broken_hides_no_other_and_no_secret_is_shown() -> None:
-    first, second = results(Check("a", crashed), Check("b", fine))
+    first, second = asked(Check("a", crashed), Check("b", fine))
     assert (first.verdict, first.exit_code, second.verdict) == ("fail", 70, "ok")
     assert "abc" not in first.detail
 
