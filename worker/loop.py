@@ -63,7 +63,11 @@ class Worker:
         self._leave()
 
     def open(self) -> None:
-        """Begin to open, which takes the channel over. Raises `OwnershipLost` when the lease is over already."""
+        """Begin to open, which takes the channel over. Raises `OwnershipLost` when the lease is over already.
+
+        The one it was started with may well be, after a slow boot; those since then wait in the pipe.
+        """
+        self._hear()
         self._require_trust(self._clock())
         self._opening.submit(lambda: open_partition(self._settings, self._term, self._channel, self._store))
 
@@ -74,8 +78,7 @@ class Worker:
         or the flow raise.
         """
         self._wait()
-        for command in self._pipe.receive():
-            self._obey(command)
+        self._hear()
         now_s = self._clock()
         self._require_supervisor()
         self._require_trust(now_s)
@@ -97,6 +100,10 @@ class Worker:
         if self._flow:
             due_s = min(due_s, self._flow.due_s(now_s))
         connection.wait(sources, max(0.0, due_s - now_s))
+
+    def _hear(self) -> None:
+        for command in self._pipe.receive():
+            self._obey(command)
 
     def _obey(self, command: Command) -> None:
         match command:

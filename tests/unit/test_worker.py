@@ -93,6 +93,18 @@ def test_a_lease_that_was_read_late_still_counts(make: Make) -> None:
     assert not rig.step(20.0)
 
 
+def test_a_slow_boot_outlives_the_lease_that_it_began_with_when_that_was_renewed_meanwhile(make: Make) -> None:
+    rig = make(trust_s=6.0)
+    rig.clock.move(7.0)
+    rig.tell(Lease(trusted_until_s=rig.began_s + 100.0))
+    rig.worker.open()
+    assert rig.worker.trusted_until_s == rig.began_s + 100.0
+    late = make(trust_s=6.0)
+    late.clock.move(7.0)
+    with pytest.raises(OwnershipLost, match="ran out"):
+        late.worker.open()
+
+
 def test_a_turn_waits_a_second_at_most_and_no_longer_than_trust_lasts(make: Make) -> None:
     rig = make(trust_s=REPORT_S + 0.01)
     rig.step(0.0)
