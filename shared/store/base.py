@@ -180,7 +180,9 @@ class ControlStore(CheckpointStore):
                 "Receive without partition_id, so that the SDK claims what it reads.",
             )
         number = checkpoint["sequence_number"]
-        moved = replace(stored, epoch=epoch, sequence_number=number, offset=checkpoint["offset"])
+        begins_after = number if stored.begins_channel else stored.begins_after  # no row of ours is in it yet
+        position = {"sequence_number": number, "offset": checkpoint["offset"], "begins_after": begins_after}
+        moved = replace(stored, epoch=epoch, **position)
         is_ahead = stored.sequence_number is None or number > stored.sequence_number
         if is_ahead and self._sdk_channels.get(partition_id) != epoch:
             self.move_checkpoint(moved, self._sdk_owner_id, "checkpoint of an Azure SDK client")

@@ -23,6 +23,7 @@ from shared.store.base import ControlStore
 from shared.store.database import Database
 from shared.store.open import open_database, open_store
 from shared.store.types import ConsumerGroup
+from tests.integration import sdk_sockets
 from tests.integration.snow_sql import ACCOUNT, CLAIM, ROLE, USER, WAREHOUSE, SnowSql, ask
 
 EXPIRATION_S = 60.0
@@ -100,6 +101,12 @@ class Site:
                 return [tuple(row.values()) for row in session.query(statement)]
             session.change(statement)
             return []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sockets_let_go() -> Iterator[None]:
+    yield
+    sdk_sockets.let_go()
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,7 @@
 """The receiver thread on the real Azure SDK and the local hub: what the SDK hides, the worker sees."""
 
-import gc
 import json
-import threading
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import connection
@@ -18,6 +15,7 @@ from shared.clock import Deadline, monotonic
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, OwnershipLost, ResumeRefused, SourceUnavailable
 from shared.secret import Secret
 from shared.settings import EventHubSettings
+from tests.integration import sdk_sockets
 from worker import link as link_module
 from worker import source as receiver
 from worker.backlog import QUEUED_BATCHES
@@ -42,12 +40,7 @@ def hub(shared_hub: HubProcess) -> Iterator[HubProcess]:
     shared_hub.admin.recreate()
     yield shared_hub
     shared_hub.admin.heal()
-    for thread in threading.enumerate():  # the SDK may be stuck in a call that only now gets an answer
-        if thread.name.startswith("receiver-"):
-            thread.join(PATIENCE_S)
-    with warnings.catch_warnings():  # it drops the sockets of calls that failed; a worker's end closes them
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    sdk_sockets.let_go()
 
 
 @contextmanager

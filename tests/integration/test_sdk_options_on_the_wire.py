@@ -24,6 +24,7 @@ from shared.errors import ConfigurationError, NotPermitted, SourceUnavailable
 from shared.secret import Secret
 from shared.settings import EventHubSettings
 from tests.acceptance.evsup import eventually
+from tests.integration import sdk_sockets
 from worker.link import Position
 from worker.rows import envelope
 from worker.source import Source
@@ -38,6 +39,12 @@ PATIENCE_S = 20.0
 def hub() -> Iterator[HubProcess]:
     with HubProcess(HubSettings(partitions=1)) as process:
         yield process
+
+
+@pytest.fixture(autouse=True)
+def sockets_let_go_at_once() -> Iterator[None]:
+    yield
+    sdk_sockets.let_go()
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def test_the_first_sdk_checkpoint_begins_the_next_channel_and_keeps_the_birth_of
     store.update_checkpoint(position(store, 9), timeout=3)
     [checkpoint] = store.checkpoints()
     assert (checkpoint.sequence_number, checkpoint.offset, checkpoint.epoch) == (9, "o9", 1)
-    assert (checkpoint.channel_generation, checkpoint.begins_channel) == (1, True)
+    assert (checkpoint.channel_generation, checkpoint.begins_channel, checkpoint.begins_after) == (1, True, 9)
     assert (checkpoint.rows_error_count, checkpoint.hub_created_at_s) == (0, 1700000000.0)
     assert store.list_checkpoints(**key(store)) == [position(store, 9)]
 
