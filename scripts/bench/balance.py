@@ -167,7 +167,8 @@ def _pauses(group: Group, supervisors: int) -> list[float]:
     opened = _opened(group.log(supervisors - 1))
     handed: dict[str, datetime] = {}
     for number in range(supervisors - 1):
-        handed |= _moments(group.log(number), "partition_handing_over")
+        for partition, at in _moments(group.log(number), "partition_handing_over").items():
+            handed[partition] = max(at, handed.get(partition, at))  # some moved before, among the first supervisors
     return [(opened[partition] - handed[partition]).total_seconds() for partition in opened]
 
 
