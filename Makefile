@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint format bench bench-balance chaos smoke clean
+.PHONY: help setup demo test unit lint format bench bench-balance soak chaos smoke clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench: $(STAMP) ## Measure against the raw SDK and a waiting design
 
 bench-balance: $(STAMP) ## Measure leases and balancing: 4 supervisors, 32 partitions, one Postgres
 	@$(BIN)/python -m scripts.bench.balance
+
+soak: $(STAMP) ## Two partitions at full speed for half an hour: memory, descriptors and speed stay what they were
+	@$(BIN)/python -m scripts.bench.soak
 
 chaos: $(STAMP) ## Strike two supervisors with random faults for a minute, then prove every event
 	@$(BIN)/python -m scripts.chaos

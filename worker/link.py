@@ -20,6 +20,7 @@ from shared.clock import monotonic
 from shared.errors import EvsupError, SourceUnavailable
 from shared.resume import refuse_another_hub
 from shared.settings import EventHubSettings
+from worker import memory
 from worker.backlog import Batch
 from worker.rows import Mapper
 
@@ -82,7 +83,7 @@ class Link:
     def start(self) -> None:
         """Open it, on its thread."""
         self.called_back_s = monotonic()
-        threading.Thread(target=self._run, name=f"receiver-{self._reader.partition_id}", daemon=True).start()
+        threading.Thread(target=self._live, name=f"receiver-{self._reader.partition_id}", daemon=True).start()
 
     def wait(self) -> EvsupError | None:
         """Wait for its end, and say why it failed, if it did.
@@ -100,8 +101,8 @@ class Link:
     def close(self) -> None:
         """Have it end. On a thread of its own: closing shakes hands with a hub that may not answer."""
         self._closing.set()
-        if self._client:
-            threading.Thread(target=self._client.sdk.close, name="receiver-close", daemon=True).start()
+        if client := self._client:
+            threading.Thread(target=client.sdk.close, name="receiver-close", daemon=True).start()
 
     def check_alive(self, now_s: float) -> None:
         """Raise `SourceUnavailable` when the SDK has not called back for too long.
@@ -118,7 +119,13 @@ class Link:
 
     # --- its thread ---------------------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _live(self) -> None:
+        """Receive, and leave nothing of the client behind: it has a tag of every event (see `worker.source`)."""
+        self._receive()
+        self._client = None
+        memory.give_back()
+
+    def _receive(self) -> None:
         try:
             with EventHubClient(self._reader.settings, retry_total=SDK_RETRIES) as client:
                 self._client = client

@@ -1,7 +1,6 @@
 """The process of one worker, from its first line to its exit code."""
 
 import faulthandler
-import gc
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from shared.messages import Command, Lease
 from shared.pipe import MessagePipe
 from shared.store.open import open_store
 from shared.store.types import Term
-from worker import guard
+from worker import guard, memory
 from worker.last_word import last_word
 from worker.loop import Worker
 from worker.sink import Channel, prepare_environment
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 LAST_WORD_S = 2.0
-# Decoding events allocates containers that hardly ever form cycles. Measured: the collector costs 5 µs an event at the
-# default of 700, 1.2 at 10,000 and next to nothing at 50,000; what waits for it then is bounded by some 10 MB.
-# https://docs.python.org/3/library/gc.html#gc.freeze
-GC_THRESHOLD = 50_000
 IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 logger = log.get_logger()
@@ -81,8 +76,7 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
     )
     store = open_store(settings.control, group, settings.eventhub.ownership_expiration, settings.snowflake)
     worker = Worker(settings, term, boot.lease, messages, channel, store)
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
+    memory.settle()
     guard.watch(lambda: worker.trusted_until_s)
     worker.run()
 

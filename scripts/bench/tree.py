@@ -1,4 +1,4 @@
-"""evsup itself: `evsup start` with one partition, watched through its status socket."""
+"""evsup itself: `evsup start`, watched through its status socket."""
 
 import os
 import signal
@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from scripts.bench.measure import Run, Sample, steady
 from shared.clock import Deadline
@@ -13,6 +15,7 @@ from supervisor.status import TreeStatus, read_status
 
 EVSUP = (sys.executable, "-m", "supervisor")
 LIMIT_S = 300.0
+DRAIN_S = 60.0
 LOOK_S = 0.25
 
 
@@ -22,19 +25,47 @@ class TreeRun(Run, frozen=True, kw_only=True):
     supervisor_rss_bytes: int
 
 
+class Tree:
+    """A context manager: one supervisor runs inside it, and is drained at the end."""
+
+    def __init__(self, environment: dict[str, str], partitions: int) -> None:
+        self._environment, self._partitions = os.environ | environment, partitions
+        self._directory = Path(environment["EVSUP_STATE_DIR"])
+
+    def __enter__(self) -> Self:
+        subprocess.run([*EVSUP, "init"], env=self._environment, check=True, stderr=subprocess.DEVNULL)
+        command = [*EVSUP, "start", "--max-partitions", str(self._partitions)]
+        self._log = (self._directory / "log").open("w+b")
+        self._process = subprocess.Popen(command, env=self._environment, stderr=self._log)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._log:
+            self._process.send_signal(signal.SIGTERM)
+            if self._process.wait(DRAIN_S) and error is None:
+                raise RuntimeError(f"evsup ended with {self._process.returncode}: {self._last_words()}")
+
+    @property
+    def runs(self) -> bool:
+        """Whether the supervisor has not ended."""
+        return self._process.poll() is None
+
+    def status(self) -> TreeStatus | None:
+        """What it says of itself, once its workers do."""
+        status = read_status(self._directory)
+        return status if status and status.partitions else None
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode()[-2000:]
+
+
 def move(environment: dict[str, str], total: int) -> TreeRun:
-    """Start evsup, wait until `total` events are durable, drain it."""
-    env = os.environ | environment
-    subprocess.run([*EVSUP, "init"], env=env, check=True, stderr=subprocess.DEVNULL)
-    directory = Path(environment["EVSUP_STATE_DIR"])
-    process = subprocess.Popen([*EVSUP, "start", "--max-partitions", "1"], env=env, stderr=subprocess.PIPE)
-    try:
-        looks = _watch(directory, process, total)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, stderr = process.communicate(timeout=60)
-    if process.returncode:
-        raise RuntimeError(f"evsup ended with {process.returncode}: {stderr.decode()[-2000:]}")
+    """Start evsup with one partition, wait until `total` events are durable, drain it."""
+    with Tree(environment, 1) as tree:
+        looks = _watch(tree, total)
     workers = [look.partitions[0] for look in looks]
     samples = [Sample(row.reported_at_s, row.rows_total) for row in workers]
     run = steady(samples, total, max(row.rss_bytes for row in workers))
@@ -42,14 +73,13 @@ def move(environment: dict[str, str], total: int) -> TreeRun:
     return TreeRun(events=run.events, seconds=run.seconds, rss_bytes=run.rss_bytes, supervisor_rss_bytes=supervisor)
 
 
-def _watch(directory: Path, process: "subprocess.Popen[bytes]", total: int) -> list[TreeStatus]:
+def _watch(tree: Tree, total: int) -> list[TreeStatus]:
     looks: list[TreeStatus] = []
     deadline = Deadline.after(LIMIT_S)
     while not looks or (looks[-1].partitions[0].durable or 0) < total - 1:
-        if process.poll() is not None or deadline.passed():
+        if not tree.runs or deadline.passed():
             break
-        status = read_status(directory)
-        if status and status.partitions:
+        if status := tree.status():
             looks.append(status)
         time.sleep(LOOK_S)
     return looks

@@ -1,6 +1,8 @@
 """The receiver thread on the real Azure SDK and the local hub: what the SDK hides, the worker sees."""
 
+import gc
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ from multiprocessing import connection
 from typing import Any
 
 import pytest
+from azure.eventhub._pyamqp.receiver import ReceiverLink
 
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from shared import azure
@@ -122,6 +125,26 @@ def test_a_link_is_given_up_for_a_new_one_without_a_gap_or_a_repetition(
         names = {reader.name for reader in hub.admin.facts().partitions["0"].receivers}
         assert hub.admin.facts().partitions["0"].receivers[0].sent < 5_000
     assert len(names) == 1
+
+
+def test_a_link_that_is_over_leaves_no_delivery_tag_behind(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "EVENTS_PER_LINK", 1_000)
+    hub.admin.seed("0", 5_000)
+    deadline = Deadline.after(PATIENCE_S)
+    with receiving(hub, prefetch=300, max_batch_size=300) as source:
+        take(source, 5_000)
+        while (
+            sum(len(held._received_delivery_tags) for held in gc.get_objects() if isinstance(held, ReceiverLink)) > 999
+        ):
+            assert not deadline.passed()
+            connection.wait([], 0.05)
+
+
+def test_nobody_but_its_own_thread_reads_the_connection_of_a_receiver(hub: HubProcess) -> None:
+    hub.admin.seed("0", 10)
+    with receiving(hub) as source:
+        take(source, 10)
+        assert not [thread.name for thread in threading.enumerate() if "_keep_alive" in thread.name]
 
 
 def test_a_full_queue_stops_the_receiver_and_loses_nothing(hub: HubProcess) -> None:
