@@ -33,6 +33,7 @@ def pipeline() -> Iterator[Pipeline]:
             "PLAIN_URL": f"http://127.0.0.1:{made.cloud.snow_service.ready['plain_port']}",
             "SSL_CERT_FILE": ca_file,
             "REQUESTS_CA_BUNDLE": ca_file,
+            "EVSUP_LOG_FORMAT": "text",  # rendered by other code than JSON
         }
         yield made
 
