@@ -69,12 +69,18 @@ def prepare_environment(settings: SnowflakeSettings, environ: dict[str, str] | o
     environ.setdefault("SS_LOG_LEVEL", "warn")
     environ["SS_ENABLE_METRICS"] = "false"
     if settings.ca_file:
-        refuse_without_ca_file()
+        _refuse_unread_ca_file()
         environ["SSL_CERT_FILE"] = settings.ca_file
         environ.setdefault("SSL_CERT_DIR", SYSTEM_CA_DIR)
 
 
-def refuse_without_ca_file() -> None:
+def keep_off_stdout() -> None:
+    """Send to standard error what this process writes on standard output: the SDK before 1.6 has its log there."""
+    if sys.stdout:  # none where standard output was closed at the start
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def _refuse_unread_ca_file() -> None:
     """Raise when the SDK would pass over a CA file: it would repeat a handshake that cannot succeed, for hours."""
     installed = version("snowpipe-streaming")
     if tuple(map(int, installed.split(".")[:2])) < CA_FILE_SINCE:
@@ -83,12 +89,6 @@ def refuse_without_ca_file() -> None:
             f"snowpipe-streaming {installed} trusts only the authorities that it was built with",
             "Install snowpipe-streaming 1.7 or newer.",
         )
-
-
-def keep_off_stdout() -> None:
-    """Send to standard error what this process writes on standard output: the SDK before 1.6 has its log there."""
-    if sys.stdout:  # none where standard output was closed at the start
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
 class Channel:
