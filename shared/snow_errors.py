@@ -36,6 +36,10 @@ _TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an ins
 SESSION_LOST = frozenset((390104, 390111, 390112, 390114, 390195))
 DUPLICATE_KEY = 200001
 _LOGIN = range(390100, 390500)  # of the authentication service
+# Connectors before 4.5 keep the service's number to themselves. With a point for the colon it is a 403, 502 or 504:
+# https://github.com/snowflakedb/snowflake-connector-python/blob/main/src/snowflake/connector/auth/_auth.py
+_LOGIN_REFUSED = re.compile(r"Failed to connect to DB: ")
+_NOT_CONNECTED = 250001
 _NO_WAREHOUSE = 606
 _STOPPED = frozenset((604, 630))  # a statement canceled, or past its timeout
 _ACCESS = 3001
@@ -69,7 +73,7 @@ def of(error: "Error", address: str) -> EvsupError:
         return ConfigurationError(what, why, _TRUST)
     if number in SESSION_LOST:  # of a new session, too
         return SnowflakeUnavailable(what, why)
-    if number in _LOGIN:
+    if number in _LOGIN or (number == _NOT_CONNECTED and _LOGIN_REFUSED.search(why)):
         return NotPermitted(what, why, _KEY)
     if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
         kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable

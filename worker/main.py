@@ -19,7 +19,7 @@ from shared.store.types import Term
 from worker import guard, memory
 from worker.last_word import last_word
 from worker.loop import Worker
-from worker.sink import Channel, prepare_environment
+from worker.sink import Channel, keep_off_stdout, prepare_environment
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -70,6 +70,7 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
         settings.process.log_format, settings.process.log_level, partition=term.partition_id, epoch=term.epoch
     )
     prepare_environment(settings.snowflake)
+    keep_off_stdout()
     group = consumer_group(settings.eventhub)
     channel = Channel(
         settings.snowflake, channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)

@@ -27,7 +27,7 @@ from worker.last_word import last_word
 from worker.link import Position
 from worker.opening import Opening
 from worker.rows import Mapper, envelope
-from worker.sink import Channel, prepare_environment
+from worker.sink import Channel, keep_off_stdout, prepare_environment
 from worker.source import Source
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def _answer(order: Order) -> Answer:
         log.configure(settings.process.log_format, "error", partition=order.partition_id)
         os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
         prepare_environment(settings.snowflake)
+        keep_off_stdout()
         return Replayed(rows=_replay(order, settings))
     except Exception as error:  # noqa: BLE001 (the last word of this process)
         return last_word(error)[1]

@@ -7,7 +7,9 @@ the import starts native threads (https://docs.snowflake.com/en/user-guide/snowp
 import os
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from shared.channel import of_generation
@@ -28,10 +30,12 @@ from worker.rows import Row
 
 SYSTEM_CA_DIR = "/etc/ssl/certs"
 PROBE_TIMEOUT_S = 5.0
+CA_FILE_SINCE = (1, 7)  # before, the SDK trusted the authorities that it was built with, and no others (measured)
 # The SDK's memory guard measures the process against a share of itself and refuses appends from about 100 MB of RSS on;
 # the window bounds our memory already.
 SDK_DEFAULTS = {"mem_throttle_by_process": "false"}
-# Error codes by what they mean for a worker. Any other code, and codes that a newer SDK brings, are a failed sink.
+# Error codes by what they mean for a worker. Any other code, and codes that a newer SDK brings, are a failed sink; one
+# that the SDK itself does not know it calls `Fatal`, with the code in the text.
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-error-handling
 SATURATED = frozenset(
     (
@@ -65,8 +69,26 @@ def prepare_environment(settings: SnowflakeSettings, environ: dict[str, str] | o
     environ.setdefault("SS_LOG_LEVEL", "warn")
     environ["SS_ENABLE_METRICS"] = "false"
     if settings.ca_file:
+        _refuse_unread_ca_file()
         environ["SSL_CERT_FILE"] = settings.ca_file
         environ.setdefault("SSL_CERT_DIR", SYSTEM_CA_DIR)
+
+
+def keep_off_stdout() -> None:
+    """Send to standard error what this process writes on standard output: the SDK before 1.6 has its log there."""
+    if sys.stdout:  # none where standard output was closed at the start
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def _refuse_unread_ca_file() -> None:
+    """Raise when the SDK would pass over a CA file: it would repeat a handshake that cannot succeed, for hours."""
+    installed = version("snowpipe-streaming")
+    if tuple(map(int, installed.split(".")[:2])) < CA_FILE_SINCE:
+        raise ConfigurationError(
+            "SNOWFLAKE_CA_FILE cannot be used",
+            f"snowpipe-streaming {installed} trusts only the authorities that it was built with",
+            "Install snowpipe-streaming 1.7 or newer.",
+        )
 
 
 class Channel:
@@ -253,7 +275,8 @@ def translated(error: Exception, what: str, settings: SnowflakeSettings) -> Evsu
         )
     if not hasattr(error, "error_code") and not isinstance(error, OSError):
         return Bug(what, f"{code}: {why}")
-    return SinkUnavailable(what, f"{code}: {why}", "Start again; the channel resumes after its committed token.")
+    reason = why if why.startswith(code) else f"{code}: {why}"
+    return SinkUnavailable(what, reason, "Start again; the channel resumes after its committed token.")
 
 
 def _code(error: Exception) -> str:

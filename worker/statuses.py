@@ -11,7 +11,7 @@ from shared.messages import Answer, Command, Standing, Standings
 from shared.pipe import MessagePipe
 from worker import guard
 from worker.last_word import last_word
-from worker.sink import prepare_environment, probe, read_statuses
+from worker.sink import keep_off_stdout, prepare_environment, probe, read_statuses
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -41,6 +41,7 @@ def _answer(channels: Sequence[str]) -> Answer:
         settings = config.load_worker().snowflake
         os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
         prepare_environment(settings)
+        keep_off_stdout()
         probe(settings)
         found = read_statuses(settings, channels)
     except Exception as error:  # noqa: BLE001 (the last word of this process)

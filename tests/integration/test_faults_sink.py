@@ -50,6 +50,14 @@ def test_an_invalid_channel_ends_the_tree_with_69(pipeline: Pipeline, evsup: Evs
     assert "ERR_CHANNEL_MUST_BE_REOPENED" in evsup.last_line
 
 
+def test_a_refusal_that_the_sdk_does_not_know_ends_the_tree_with_69(pipeline: Pipeline, evsup: Evsup) -> None:
+    pipeline.snow.fail("append", 400, times=None, code="ERR_OF_A_LATER_YEAR")
+    pipeline.publish(300)
+    assert evsup.wait() == 69
+    assert "Partition 0" in evsup.last_line
+    assert "ERR_OF_A_LATER_YEAR" in evsup.last_line
+
+
 def test_commits_that_stall_end_the_tree_with_69(pipeline: Pipeline, evsup: Evsup) -> None:
     pipeline.snow.stall_commits()
     pipeline.publish(300)

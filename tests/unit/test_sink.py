@@ -57,6 +57,16 @@ def test_every_error_code_of_the_sdk_is_one_of_our_errors(code: str) -> None:
     assert error.fix
 
 
+def test_a_code_that_the_sdk_does_not_know_is_a_failed_sink_and_said_once() -> None:
+    fatal = from_source("streaming_ingest_error", "StreamingIngestErrorCode").FATAL
+    raised = from_source("streaming_ingest_error", "StreamingIngestError")(
+        fatal, "Unknown error code 'QuotaExceeded': no more rows today", 500, "Internal Server Error"
+    )
+    error = translated(raised, "Rows cannot be appended", snowflake())
+    assert type(error) is SinkUnavailable
+    assert error.why.startswith("Fatal: Unknown error code 'QuotaExceeded': no more rows today")
+
+
 def test_the_codes_that_are_told_apart_exist() -> None:
     assert {*OTHER_THAN_UNAVAILABLE, *SATURATED, "InvalidChannelError"} <= set(codes_of_the_installed_sdk())
 
@@ -222,6 +232,22 @@ def test_a_ca_file_is_added_to_the_systems() -> None:
     prepare_environment(snowflake(ca_file="/etc/ssl/ca.pem"), environ)
     assert environ["SSL_CERT_FILE"] == "/etc/ssl/ca.pem"
     assert environ["SSL_CERT_DIR"] == "/etc/ssl/certs"
+
+
+@pytest.mark.parametrize("version", ["1.4.0", "1.6.2"])
+def test_a_ca_file_is_refused_with_an_sdk_that_would_pass_over_it(
+    monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(sink, "version", lambda _: version)
+    with pytest.raises(ConfigurationError, match=f"SNOWFLAKE_CA_FILE cannot be used: .*{version}"):
+        prepare_environment(snowflake(ca_file="/etc/ssl/ca.pem"), {})
+    prepare_environment(snowflake(), {})
+
+
+@pytest.mark.parametrize("version", ["1.7.0", "1.10.1", "2.0.0rc1"])
+def test_a_ca_file_is_taken_with_an_sdk_that_reads_it(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr(sink, "version", lambda _: version)
+    prepare_environment(snowflake(ca_file="/etc/ssl/ca.pem"), {})
 
 
 def test_properties_leave_out_what_is_not_set() -> None:

@@ -44,6 +44,7 @@ def test_a_failed_statement_is_told_apart_by_its_number(
     [
         (390144, "JWT token is invalid. [0ce9eb56]", NotPermitted),
         (390186, "Role 'X' specified in the connect string is not granted to this user", NotPermitted),
+        (250001, "Failed to connect to DB: host:443. JWT token is invalid. [0ce9eb56]", NotPermitted),
         (390114, "Authentication token has expired", SnowflakeUnavailable),
         (250001, "Failed to connect to DB. Verify the account name is correct: 403 Forbidden", ConfigurationError),
         (250001, "Failed to connect to DB. Service is unavailable", SnowflakeUnavailable),

@@ -1,4 +1,4 @@
-"""Starts the two listeners, says where they are, and stops them on a signal."""
+"""Starts the listeners, says where they are, and stops them on a signal."""
 
 from __future__ import annotations
 
@@ -44,16 +44,22 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     certificate = make_certificate(settings.state_dir, HOST)
     service = Service(settings.commit_delay_s)
-    public, private = (socket.create_server((HOST, port)) for port in (settings.port, settings.admin_port))
+    public, private, plain = (socket.create_server((HOST, port)) for port in (settings.port, settings.admin_port, 0))
     front, control = Front(service, HOST, _port(public)), Control(service)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(service.close)
         for server in (
             await _listen(front.handle, public, certificate.server_context()),
             await _listen(control.handle, private, None),
+            await _listen(front.handle, plain, None),  # for SDKs that trust no CA but their own, and speak http
         ):
             stack.callback(server.close)
-        ready = {"port": _port(public), "admin_port": _port(private), "ca_file": str(certificate.ca_file)}
+        ready = {
+            "port": _port(public),
+            "admin_port": _port(private),
+            "plain_port": _port(plain),
+            "ca_file": str(certificate.ca_file),
+        }
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
         await stop.wait()
