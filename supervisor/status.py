@@ -94,7 +94,7 @@ class StatusServer:
 
     def __init__(self, directory: Path, read: Callable[[], TreeStatus]) -> None:
         self._path = directory / SOCKET_NAME
-        self._read = read
+        self._read, self._closing = read, False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         mask = os.umask(0o177)  # 0600 from its first moment on
         try:
@@ -111,6 +111,8 @@ class StatusServer:
     def close(self) -> None:
         """Stop answering and remove the socket."""
         self._path.unlink(missing_ok=True)
+        self._closing = True
+        self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which a close would not
         self._socket.close()
 
     def _serve(self) -> None:
@@ -118,7 +120,7 @@ class StatusServer:
             try:
                 client, _ = self._socket.accept()
             except OSError as error:
-                if self._socket.fileno() < 0:
+                if self._closing:
                     return
                 log.warning("status_not_answered", reason=str(error))  # no descriptor is left, say, for now
                 time.sleep(PAUSE_S)
