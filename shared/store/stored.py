@@ -21,7 +21,12 @@ _TABLES = {
     Term: "evsup_ownership",
     SupervisorRow: "evsup_supervisor",
 }
+SHOWN = 60  # characters of what stands in a row
+
+_FIX = "Somebody else wrote it: stop all supervisors of the group, and put back what stood there."
+_HEARTBEAT = "Somebody else wrote it: delete it; a supervisor that lives writes its own again."
 _COLUMN = re.compile(r" - at `\$\.(\w+)`$")
+_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "null": "nothing", "|": "or"}
 
 
 def read_row(kind: type[Stored], row: Row) -> Stored:
@@ -29,21 +34,21 @@ def read_row(kind: type[Stored], row: Row) -> Stored:
     try:
         return msgspec.convert(row, kind)
     except msgspec.ValidationError as error:
-        raise DataRefused(
-            f"The row of {_name(row)} in {_TABLES[kind]} cannot be read",
-            _reason(str(error), row),
-            "Somebody else wrote it: stop all supervisors of the group, and put back what stood there.",
-        ) from error
+        what = f"The row of {_name(row)} in {_TABLES[kind]} cannot be read"
+        fix = _HEARTBEAT if kind is SupervisorRow else _FIX
+        raise DataRefused(what, _reason(str(error), row), fix) from error
 
 
 def _name(row: Row) -> str:
-    return f"partition {row['partition_id']!r}" if "partition_id" in row else f"supervisor {row['owner_id']!r}"
+    key = "partition_id" if "partition_id" in row else "owner_id"
+    return f"{key} {row[key]!r:.{SHOWN}}"
 
 
 def _reason(text: str, row: Row) -> str:
-    """`epoch is 'abc': expected int, got str`."""
+    """Plain words: `epoch is 'abc': expected a whole number, got text`."""
     column = _COLUMN.search(text)
     if column is None:
         return text
-    reason = text[: column.start()].replace("`", "")
-    return f"{column[1]} is {row[column[1]]!r}: {reason[0].lower()}{reason[1:]}"
+    reason = text[: column.start()].replace("`", "").replace("Expected", "expected")
+    reason = re.sub(r"\b(int|float|str|null)\b|\|", lambda word: _WORDS[word[0]], reason)
+    return f"{column[1]} is {row[column[1]]!r:.{SHOWN}}: {reason}"

@@ -88,7 +88,7 @@ def pages(port: int) -> str:
     return "\n".join(found)
 
 
-def test_no_secret_is_in_a_log_a_status_a_page_a_crash_report_or_a_command_line(pipeline: Pipeline) -> None:
+def test_no_secret_is_in_a_log_a_status_a_crash_report_or_a_command_line(pipeline: Pipeline) -> None:
     port = free_port()
     evsup = pipeline.start(EVSUP_HTTP_ADDRESS=f"127.0.0.1:{port}", EVSUP_LOG_FORMAT="text")
     workers = evsup.await_running(1)
