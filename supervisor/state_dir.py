@@ -8,8 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import AlreadyRunning, ConfigurationError
+from shared.log import get_logger
 
 LOCK_NAME = "supervisor.lock"
+log = get_logger()
 
 
 def state_dir(configured: str | None) -> Path:
@@ -24,9 +26,7 @@ def state_dir(configured: str | None) -> Path:
 
 
 def prepare(directory: Path) -> None:
-    """Make it, private to this user. One that is there is left as it is, and refused if others could write into it, or
-    put another in its place.
-    """
+    """Make it, private to this user. One that is there is left as it is, and refused if others could write into it."""
     try:
         _make(directory)
         facts = directory.lstat()
@@ -35,8 +35,8 @@ def prepare(directory: Path) -> None:
         raise unusable(directory, str(error)) from error
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
         raise unusable(directory, "it is a link, belongs to another user, or others may write into it")
-    if exchangeable:
-        raise unusable(directory, f"anybody may exchange what is in {exchangeable[0]}: chmod o-w, or +t as /tmp has it")
+    if exchangeable:  # not refused: an emptyDir of Kubernetes is like that, and nobody else is in the pod
+        log.warning("state_dir_exchangeable", state_dir=str(directory), open_to_all=exchangeable[0], fix="chmod +t")
 
 
 def _make(directory: Path) -> None:
