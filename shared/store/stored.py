@@ -33,7 +33,7 @@ def read_row(kind: type[Stored], row: Row) -> Stored:
     """The row as a value. Raises DataRefused, which names table, row and column, when it is none."""
     try:
         return msgspec.convert(row, kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, ValueError) as error:  # a decimal that signals is no ValidationError
         what = f"The row of {_name(row)} in {_TABLES[kind]} cannot be read"
         fix = _HEARTBEAT if kind is SupervisorRow else _FIX
         raise DataRefused(what, _reason(str(error), row), fix) from error
