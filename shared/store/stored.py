@@ -15,7 +15,7 @@ from shared.store.types import Checkpoint, Ownership, SupervisorRow, Term
 
 Stored = TypeVar("Stored", Checkpoint, Ownership, SupervisorRow, Term)
 
-_TABLES = {
+_TABLES: dict[type, str] = {
     Checkpoint: "evsup_checkpoint",
     Ownership: "evsup_ownership",
     Term: "evsup_ownership",
@@ -24,7 +24,9 @@ _TABLES = {
 SHOWN = 60  # characters of what stands in a row
 
 _FIX = "Somebody else wrote it: stop all supervisors of the group, and put back what stood there."
-_HEARTBEAT = "Somebody else wrote it: delete it; a supervisor that lives writes its own again."
+_FIXES: dict[type, str] = {
+    SupervisorRow: "Somebody else wrote it: delete it; a supervisor that lives writes its own again."
+}
 _COLUMN = re.compile(r" - at `\$\.(\w+)`$")
 _WORDS = {"int": "a whole number", "float": "a number", "str": "text", "null": "nothing", "|": "or"}
 
@@ -35,8 +37,7 @@ def read_row(kind: type[Stored], row: Row) -> Stored:
         return msgspec.convert(row, kind)
     except (msgspec.ValidationError, ValueError) as error:  # a decimal that signals is no ValidationError
         what = f"The row of {_name(row)} in {_TABLES[kind]} cannot be read"
-        fix = _HEARTBEAT if kind is SupervisorRow else _FIX
-        raise DataRefused(what, _reason(str(error), row), fix) from error
+        raise DataRefused(what, _reason(str(error), row), _FIXES.get(kind, _FIX)) from error
 
 
 def _name(row: Row) -> str:
