@@ -13,6 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub import EventHubConsumerClient, TransportType, parse_connection_string
 from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError, EventHubError
 
+from shared.amqp_types import teach_the_sdk
 from shared.errors import (
     Bug,
     ConfigurationError,
@@ -93,6 +94,7 @@ class EventHubClient:
     """
 
     def __init__(self, settings: EventHubSettings, **overrides: Any) -> None:
+        teach_the_sdk()
         self.group = consumer_group(settings)
         self._credential = None if settings.connection_string else credential(settings)
         try:

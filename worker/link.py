@@ -20,7 +20,6 @@ from shared.clock import monotonic
 from shared.errors import EvsupError, SourceUnavailable
 from shared.resume import refuse_another_hub
 from shared.settings import EventHubSettings
-from worker import amqp_types
 from worker.backlog import Batch
 from worker.rows import Mapper
 
@@ -120,7 +119,6 @@ class Link:
     # --- its thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        amqp_types.teach_the_sdk()
         try:
             with EventHubClient(self._reader.settings, retry_total=SDK_RETRIES) as client:
                 self._client = client

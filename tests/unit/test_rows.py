@@ -12,10 +12,10 @@ from azure.eventhub import EventData
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shared.amqp_types import teach_the_sdk
 from shared.errors import UndecodableEvent
 from tests.unit.events import ENQUEUED_MS, IN_A_MAP, event, line_of, message, nested_event, properties
 from worker import rows
-from worker.amqp_types import teach_the_sdk
 from worker.rows import Row, envelope, sequence_numbers, size_bytes
 
 COLUMNS = [
