@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint format bench bench-balance soak chaos smoke clean
+.PHONY: help setup demo test unit lint format bench bench-balance soak chaos smoke audit clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ chaos: $(STAMP) ## Strike two supervisors with random faults for a minute, then 
 
 smoke: $(STAMP) ## Send markers and find each once: here, and in the cloud when the settings name one
 	@$(BIN)/python -m scripts.smoke
+
+audit: $(STAMP) ## Look for known vulnerabilities in the locked packages that evsup runs on (asks PyPI)
+	@$(BIN)/uv export --frozen --quiet --no-dev --all-extras --no-emit-project --output-file $(VENV)/runtime.txt
+	@$(BIN)/uvx --quiet 'pip-audit>=2.9,<3' --strict --disable-pip --requirement $(VENV)/runtime.txt
 
 clean: ## Remove .venv and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

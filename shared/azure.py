@@ -1,7 +1,8 @@
 """The Azure SDK's client, made from the settings; facts about the hub; the SDK's errors in our words."""
 
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +13,11 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub import EventHubConsumerClient, TransportType, parse_connection_string
 from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError, EventHubError
 
+from shared.amqp_types import teach_the_sdk
 from shared.errors import (
     Bug,
     ConfigurationError,
+    DataRefused,
     EvsupError,
     NotPermitted,
     OwnershipLost,
@@ -45,6 +48,9 @@ SOCKET_SILENCE_S = 0.01
 
 # A link says it in words, the management node by status alone: the SDK loses its description.
 NOT_FOUND = ("could not be found", "not-found", "Status code: 404")
+
+# Azure counts them; they become parts of names of files and channels, and of titles of processes.
+_PARTITION_ID = re.compile(r"[A-Za-z0-9-]{1,50}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ class EventHubClient:
     """
 
     def __init__(self, settings: EventHubSettings, **overrides: Any) -> None:
+        teach_the_sdk()
         self.group = consumer_group(settings)
         self._credential = None if settings.connection_string else credential(settings)
         try:
@@ -131,7 +138,7 @@ class EventHubClient:
             properties = within(ANSWER_LIMIT_S, self.sdk.get_eventhub_properties)
         except Exception as error:
             raise translated(error, what, self.group) from error
-        return HubFacts(tuple(properties["partition_ids"]), properties["created_at"].timestamp())
+        return HubFacts(_names(properties["partition_ids"], what), properties["created_at"].timestamp())
 
     def partition(self, partition_id: str, hub: HubFacts | None = None) -> PartitionFacts:
         """Retained range of one partition, on a connection of its own; blocks and raises as `hub`.
@@ -211,6 +218,12 @@ class EventHubClient:
     def _close_credential(self) -> None:
         if self._credential is not None:
             self._credential.close()
+
+
+def _names(partition_ids: Sequence[str], what: str) -> tuple[str, ...]:
+    if strange := [name for name in partition_ids if not _PARTITION_ID.fullmatch(name)]:
+        raise DataRefused(what, f"it names a partition {strange[0]!r:.100}", "Check that the endpoint is Event Hubs.")
+    return tuple(partition_ids)
 
 
 def within(limit_s: float, ask: Callable[[], Answer]) -> Answer:

@@ -7,6 +7,8 @@ from dotenv.parser import parse_stream
 
 from shared.errors import ConfigurationError
 
+MOST_CHARACTERS = 1_000_000  # guards against a path that points at something else
+
 
 def read(path: Path, *, required: bool) -> dict[str, str]:
     """All `NAME=value` of the file; the last one of a name counts. Nothing when it is neither there nor required.
@@ -15,7 +17,8 @@ def read(path: Path, *, required: bool) -> dict[str, str]:
     for they may hold a secret.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
         if not required:
             return {}
@@ -23,6 +26,10 @@ def read(path: Path, *, required: bool) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(f"Cannot read the settings file {path}", str(reason)) from None
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigurationError(
+            f"Cannot read the settings file {path}", f"it has more than {MOST_CHARACTERS} characters"
+        )
     bindings = list(parse_stream(StringIO(text)))
     if bad := [str(binding.original.line) for binding in bindings if binding.error]:
         raise ConfigurationError(

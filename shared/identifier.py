@@ -5,7 +5,7 @@ import re
 MOST_CHARACTERS = 255
 
 _UNQUOTED = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
-_QUOTED = re.compile(r'"(?:[^"]|"")+"')
+_QUOTED = re.compile(r'"(?:[^"\x00-\x1f\x7f]|"")+"')
 
 
 def problem(text: str) -> str | None:
@@ -31,6 +31,8 @@ def quoted(stored: str) -> str:
 
 
 def _advice(text: str) -> str:
+    if any(ord(char) < 32 or char == "\x7f" for char in text):
+        return "has a control character in it"
     if '"' in text:
         return 'has a double quote out of place: either none, or one at each end and "" for one inside'
     if "." in text:

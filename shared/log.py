@@ -15,6 +15,7 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from shared.printable import printable
 from shared.secret import MASK, Secret, mask, names_a_secret
 from shared.stderr import FILE_DESCRIPTOR, Stderr
 
@@ -76,12 +77,12 @@ def flush(timeout_s: float = LAST_FLUSH_S) -> bool:
 
 def relay(line: str) -> None:
     """Pass on a line that another process has rendered and masked already: a worker's, through its supervisor."""
-    _opened(None).write(line)
+    _opened(None).write(printable(line))
 
 
 def last_word(line: str) -> None:
     """Say why the process ends, behind all that was logged and with nothing after it; waits as `flush` does."""
-    _opened(None).end(line, LAST_FLUSH_S)
+    _opened(None).end(printable(line), LAST_FLUSH_S)
 
 
 def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -7,6 +7,7 @@ line take a second, in which a signal would find Python's own handlers.
 import os
 import sys
 
+from shared import core_file
 from supervisor import signals
 
 STANDARD_DESCRIPTORS = 3
@@ -15,6 +16,7 @@ STANDARD_DESCRIPTORS = 3
 def main() -> None:
     """Run the command line."""
     _open_standard_descriptors()
+    core_file.forbid()
     if "start" in sys.argv[1:]:
         signals.leave_when_told()
     from supervisor.cli import main as run

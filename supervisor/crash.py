@@ -1,6 +1,7 @@
 """What was known when a worker failed, as a file for the morning after."""
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,9 +48,14 @@ def write(directory: Path, child: Child, now_s: float) -> Path | None:
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(report), indent=2))
-        for old in sorted(directory.glob("crash-*.json"))[:-KEPT]:
-            old.unlink(missing_ok=True)
     except OSError as error:
         log.warning("crash_report_not_written", reason=str(error))
         return None
+    _forget_old_ones(directory)
     return path
+
+
+def _forget_old_ones(directory: Path) -> None:
+    for old in sorted(directory.glob("crash-*.json"))[:-KEPT]:
+        with suppress(OSError):  # a directory of that name, say: it is not ours
+            old.unlink()

@@ -21,6 +21,7 @@ from supervisor.status import TreeStatus
 
 CLIENT_S = 5.0  # for a client to send its request and to read the answer
 MOST_CLIENTS = 32  # a descriptor each, and the tree needs descriptors too
+LINE = 128  # who waits in the kernel to be taken in; beyond it a client tries again after a second
 MOST_HEAD_BYTES = 8 * 1024
 log = get_logger()
 
@@ -48,9 +49,7 @@ class HttpServer:
             self._runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(
-            self._attend, sock=self._socket, limit=MOST_HEAD_BYTES, backlog=MOST_CLIENTS
-        )
+        server = await asyncio.start_server(self._attend, sock=self._socket, limit=MOST_HEAD_BYTES, backlog=LINE)
         await self._closing.wait()
         server.close()  # without a wait for clients: the runner cancels what attends them
 
@@ -89,7 +88,7 @@ def _bound(address: str) -> socket.socket:
     where = parse_listening(address)
     family = socket.AF_INET6 if where.ip.version == 6 else socket.AF_INET
     try:
-        return socket.create_server((str(where.ip), where.port), family=family, backlog=MOST_CLIENTS)
+        return socket.create_server((str(where.ip), where.port), family=family, backlog=LINE)
     except OSError as error:
         raise ConfigurationError(
             f"EVSUP_HTTP_ADDRESS={address} cannot be listened on",

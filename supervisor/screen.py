@@ -7,6 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from shared.printable import printable
 from supervisor.balance import by_owner
 from supervisor.group import GroupPartition, GroupStatus, GroupSupervisor
 from supervisor.positions import Listed
@@ -59,7 +60,8 @@ def proof_screen(source: str, table: str, proofs: Sequence[Proof]) -> Group:
         (f"{source} in {table} ", "bold"),
         f"{len(refuted)} of {len(proofs)} partitions refuted\n" if refuted else "every event is there once\n",
     )
-    lines = [Text(f"  partition {one.partition}: {each.text}", "red") for one in refuted for each in one.findings]
+    found = [f"  partition {one.partition}: {each.text}" for one in refuted for each in one.findings]
+    lines = [Text(printable(line), "red") for line in found]
     return Group(head, _table(PROOFS, proofs), *([Text(), *lines] if lines else []))
 
 
@@ -74,11 +76,11 @@ def _tree_head(tree: TreeStatus) -> Text:
         f" up {_age(tree.uptime_s)}, store {tree.store}\n",
     )
     for owner_id, partitions in by_owner(tree.elsewhere).items():
-        head.append(f"  others {owner_id} holds {', '.join(partitions)}\n")
+        head.append(printable(f"  others {owner_id} holds {', '.join(partitions)}\n"))
     if tree.unowned:
         head.append(f"  unowned partitions: {', '.join(tree.unowned)}\n", "yellow")
     if tree.cause:
-        head.append(f"  stopping: {tree.cause}\n", "red")
+        head.append(printable(f"  stopping: {tree.cause}\n"), "red")
     return head
 
 
@@ -91,7 +93,7 @@ def _table(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> Table:
     for column in columns:
         table.add_column(column.name, justify=column.justify, no_wrap=True)
     for row in rows:
-        table.add_row(*(column.cell(row) for column in columns))
+        table.add_row(*(Text(printable(column.cell(row))) for column in columns))
     return table
 
 

@@ -8,8 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import AlreadyRunning, ConfigurationError
+from shared.log import get_logger
 
 LOCK_NAME = "supervisor.lock"
+log = get_logger()
 
 
 def state_dir(configured: str | None) -> Path:
@@ -26,18 +28,38 @@ def state_dir(configured: str | None) -> Path:
 def prepare(directory: Path) -> None:
     """Make it, private to this user. One that is there is left as it is, and refused if others could write into it."""
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(directory)
         facts = directory.lstat()
+        exchangeable = [str(each) for each in directory.resolve().parents if _is_open_to_all(each)]
     except OSError as error:
         raise unusable(directory, str(error)) from error
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
         raise unusable(directory, "it is a link, belongs to another user, or others may write into it")
+    if exchangeable:  # not refused: an emptyDir of Kubernetes is like that, and nobody else is in the pod
+        log.warning("state_dir_exchangeable", state_dir=str(directory), open_to_all=exchangeable[0], fix="chmod +t")
+
+
+def _make(directory: Path) -> None:
+    """With what is missing above it, which is private too: `Path.mkdir` would open that as far as the umask lets."""
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+def _is_open_to_all(directory: Path) -> bool:
+    mode = directory.stat().st_mode
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def unusable(directory: Path, why: str) -> ConfigurationError:
     """The error for a directory that cannot hold the state."""
     fix = "Set EVSUP_STATE_DIR to a directory of this user alone."
     return ConfigurationError(f"The state directory {directory} cannot be used", why, fix)
+
+
+def _is_ours_alone(facts: os.stat_result) -> bool:
+    """A pipe cannot hold the pid; a second name of some file would have that file overwritten."""
+    return stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_uid == os.getuid()
 
 
 class Lock:
@@ -49,6 +71,10 @@ class Lock:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise unusable(directory, str(error)) from error
+        if not _is_ours_alone(os.fstat(self._fd)):
+            os.close(self._fd)
+            raise unusable(directory, f"{self._path} is no file of its own, or of another user")
+        os.fchmod(self._fd, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -105,8 +105,9 @@ def size_bytes(row: Row) -> int:
 
 
 def sequence_numbers(rows: Sequence[Row]) -> list[int | None]:
-    """The sequence numbers of a batch, None where an event has none."""
-    return [row["SEQUENCE_NUMBER"] for row in rows]
+    """The sequence numbers of a batch, None where an event has none (or what is no number)."""
+    numbers = (row["SEQUENCE_NUMBER"] for row in rows)
+    return [number if type(number) is int else None for number in numbers]
 
 
 def _body(message: Any) -> tuple[msgspec.Raw | None, bytes | None, str | None]:
@@ -180,9 +181,17 @@ def _text(value: object) -> str | None:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+def _moment(milliseconds: Any) -> datetime | None:
+    """The service's time; None for what is no time, which no event is refused for."""
+    try:
+        return None if milliseconds is None else _utc(milliseconds)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
 @lru_cache(maxsize=64)  # events of a batch share their moments
-def _moment(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+def _utc(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _undecodable(partition_id: str, event: EventData, reason: str) -> UndecodableEvent:

@@ -35,8 +35,10 @@ def postgres_dsn_parses(settings: Settings) -> Iterator[Fault]:
 def sqlite_path_is_a_file(settings: Settings) -> Iterator[Fault]:
     """The file is made when it is not there."""
     control = settings.control
-    if control.store == "sqlite" and os.path.isdir(control.sqlite_path):  # noqa: PTH112 (pathlib raises for a name too long)
-        yield Fault("CONTROL_SQLITE_PATH", "is a directory; the path of a file in it is needed")
+    path = control.sqlite_path  # `os.path`, for pathlib raises for a name that is too long
+    if control.store == "sqlite" and os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+        what = "a directory" if os.path.isdir(path) else "a pipe or a device"  # noqa: PTH112
+        yield Fault("CONTROL_SQLITE_PATH", f"is {what}; the path of a file is needed")
 
 
 def snowflake_has_a_warehouse(settings: Settings) -> Iterator[Fault]:

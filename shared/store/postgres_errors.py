@@ -7,7 +7,15 @@ import re
 
 import psycopg
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    DataRefused,
+    EvsupError,
+    NoControlTables,
+    NotPermitted,
+    StoreUnavailable,
+)
 from shared.store import schema
 from shared.store.dsn import Dsn
 
@@ -15,6 +23,7 @@ _GRANT = "Check user and password in CONTROL_POSTGRES_DSN, and the user's rights
 _NAME = "Correct CONTROL_POSTGRES_DSN, or create the database."
 _POOL = "Leave `options` out of CONTROL_POSTGRES_DSN, or name the server itself instead of the pool."
 _PRIMARY = "Name the primary in CONTROL_POSTGRES_DSN (target_session_attrs=read-write finds it)."
+_RANGE = "Somebody wrote a number into a row that cannot grow: put back what stood there."
 _REACH = "Check that PostgreSQL is up and can be reached from this host."
 _TABLES = f"{schema.INIT} Or set the search path in CONTROL_POSTGRES_DSN."
 _TLS = "Check host, sslmode and sslrootcert in CONTROL_POSTGRES_DSN against the server's certificate."
@@ -57,6 +66,8 @@ def of_running(error: psycopg.Error, dsn: Dsn) -> EvsupError:
             return NoControlTables(what, why, _TABLES)
         case (_, "25006"):
             return StoreUnavailable(what, why, _PRIMARY)
+        case (_, "22003"):
+            return DataRefused(what, why, _RANGE)
         case ("22" | "23" | "42", _):
             return Bug(what, why)
     return StoreUnavailable(what, why)

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from functools import partial
 from typing import NoReturn
 
-from shared.errors import Bug, CheckpointMovedBack, DataRefused, OwnershipLost, StoreUnavailable
+from shared.errors import Bug, CheckpointMovedBack, OwnershipLost, StoreUnavailable
 from shared.store import schema
 from shared.store.base import ControlStore, new_etag
 from shared.store.database import Database, Mode, Row, Run
+from shared.store.stored import read_row
 from shared.store.types import Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
 
 
@@ -37,7 +38,7 @@ class RelationalStore(ControlStore):
         self._database.close()
 
     def ownerships(self) -> list[Ownership]:
-        return [Ownership(**row) for row in self._run("ownerships", "read")]
+        return [read_row(Ownership, row) for row in self._run("ownerships", "read")]
 
     def claim(self, partition_id: str, owner_id: str, expiration_s: float) -> Term | None:
         if not owner_id:
@@ -59,7 +60,7 @@ class RelationalStore(ControlStore):
             seen_etag=seen_etag,
             expiration_s=self.ownership_expiration_s,
         )
-        return Ownership(**row) if row else None
+        return read_row(Ownership, row) if row else None
 
     def renew(self, terms: Sequence[Term]) -> list[Term]:
         if not terms:
@@ -72,11 +73,11 @@ class RelationalStore(ControlStore):
         return bool(self._run("release", etag=new_etag(), **asdict(term)))
 
     def checkpoints(self) -> list[Checkpoint]:
-        return [_checkpoint(row) for row in self._run("checkpoints", "read", partition_id=None)]
+        return [read_row(Checkpoint, row) for row in self._run("checkpoints", "read", partition_id=None)]
 
     def load_checkpoint(self, partition_id: str) -> Checkpoint | None:
         rows = self._run("checkpoints", "read", partition_id=partition_id)
-        return _checkpoint(rows[0]) if rows else None
+        return read_row(Checkpoint, rows[0]) if rows else None
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         with self._database.transaction() as transaction:
@@ -94,7 +95,7 @@ class RelationalStore(ControlStore):
         self._run("heartbeat", **values)
 
     def supervisors(self) -> list[SupervisorRow]:
-        return [SupervisorRow(**row) for row in self._run("supervisors", "read")]
+        return [read_row(SupervisorRow, row) for row in self._run("supervisors", "read")]
 
     def retire(self, owner_id: str) -> None:
         self._run("retire", owner_id=owner_id)
@@ -106,8 +107,12 @@ class RelationalStore(ControlStore):
             rows = run(query, partition_id=partition_id, owner_id=owner_id, **values)
             if not rows:
                 return None
-            fenced = run("fence", partition_id=partition_id, epoch=rows[0]["epoch"])
-            return rows[0] if fenced else None
+            term = read_row(Term, {"partition_id": partition_id, "owner_id": owner_id, "epoch": rows[0]["epoch"]})
+            if run("fence", partition_id=partition_id, epoch=term.epoch):
+                return rows[0]
+            for row in run("checkpoints", partition_id=partition_id):
+                read_row(Checkpoint, row)  # an epoch that is no number is never below: nobody would own it, and why?
+            return None
 
     def _act(self, query: str, checkpoint: Checkpoint, actor: str, action: str) -> None:
         """What a person does to a checkpoint, and the audit row of it, in one transaction."""
@@ -132,27 +137,12 @@ class RelationalStore(ControlStore):
         return partial(run, **self._key)
 
 
-def _checkpoint(row: Row) -> Checkpoint:
-    """A row of the database, with every number proved to be one: SQLite stores what it is given."""
-    stored = Checkpoint(**row)
-    positions = (stored.sequence_number, stored.begins_after)
-    counts = (stored.epoch, stored.rows_error_count, stored.channel_generation, stored.opened_generation)
-    if not all(isinstance(number, int) for number in (*counts, *(each for each in positions if each is not None))):
-        raise DataRefused(
-            f"The checkpoint of partition {stored.partition_id} cannot be read",
-            f"sequence_number and begins_after {positions!r}, epoch, rows_error_count and generations {counts!r} are to"
-            " be whole numbers",
-            "Somebody wrote something else into its row of evsup_checkpoint: put the number back.",
-        )
-    return stored
-
-
 def _refuse(checkpoint: Checkpoint, rows: list[Row]) -> NoReturn:
     """Say why a checkpoint was not written."""
     what = f"The checkpoint of partition {checkpoint.partition_id} was not written"
     if not rows:
         raise Bug(what, "the partition was never claimed")
-    stored = _checkpoint(rows[0])
+    stored = read_row(Checkpoint, rows[0])
     if stored.epoch > checkpoint.epoch:
         why = f"epoch {stored.epoch} owns the partition now, this writer has epoch {checkpoint.epoch}"
         raise OwnershipLost(what, why)

@@ -65,10 +65,11 @@ def _found(run: Run) -> int:
     rows: list[Row] = run("schema_version")
     if not rows:
         return NO_TABLES
-    if (found := int(rows[0]["version"])) > VERSION:
+    found = rows[0]["version"]
+    if not isinstance(found, int) or found not in range(1, VERSION + 1):
         raise ConfigurationError(
             "The control tables cannot be used",
-            f"they have version {found}, this evsup knows version {VERSION}",
+            f"they have version {found!r}, this evsup knows versions 1 to {VERSION}",
             "Upgrade evsup on this host, or point CONTROL_STORE at tables of this version.",
         )
     return found

@@ -14,10 +14,18 @@ from shared.store import schema
 from shared.store.database import CALL_S, Database, Mode, Row
 from shared.store.queries import query
 
+NEVER_S = float("inf")
+
+
+def _seconds(_field: str, at_s: object) -> float | None:
+    """What is no time, for SQLite stores anything, is never: no lease ends by it, and who reads the row refuses it."""
+    return float(at_s) if isinstance(at_s, int | float) else None if at_s is None else NEVER_S
+
+
 # PostgreSQL's functions that the shared queries use. Times are Unix seconds in SQLite, and its clock is the host's.
 _FUNCTIONS: dict[tuple[str, int], Callable[..., float | None]] = {
     ("now", 0): time.time,
-    ("date_part", 2): lambda _field, at_s: None if at_s is None else float(at_s),
+    ("date_part", 2): _seconds,
     ("to_timestamp", 1): lambda at_s: at_s,
     ("greatest", 2): max,
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from shared.printable import printable
 from supervisor import options
 from supervisor.preflight.check import Result, exit_code, results
 from supervisor.preflight.plan import Preflight
@@ -38,6 +39,6 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
 
 def _show(result: Result) -> None:
     verdict = click.style(f"{result.verdict:8}", fg=COLOURS[result.verdict])
-    click.echo(f"{verdict}{result.name:{WIDTH}}  {result.detail}")
+    click.echo(f"{verdict}{result.name:{WIDTH}}  {printable(result.detail)}")
     if result.fix:
-        click.echo(f"{'':{WIDTH + 10}}{result.fix}")
+        click.echo(f"{'':{WIDTH + 10}}{printable(result.fix)}")

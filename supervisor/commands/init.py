@@ -27,7 +27,7 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
     """
     settings = load(env_file).settings
     if target and print_only:
-        click.echo(snowflake.create_table_sql(settings.snowflake))
+        click.echo(f"{snowflake.create_table_sql(settings.snowflake)}\n{_about_the_pipe(settings.snowflake)}")
         return
     with closing(open_database(settings.control, settings.snowflake)) as database:
         if print_only:
@@ -36,6 +36,16 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
             click.echo(_done(schema.create(database), database.address), err=True)
     if target:
         click.echo(f"{snowflake.table_name(settings.snowflake)}: {_create_target(settings.snowflake)}", err=True)
+
+
+def _about_the_pipe(settings: SnowflakeSettings) -> str:
+    """A comment of SQL: the default pipe cannot be created, and a named one is somebody's own.
+
+    https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
+    """
+    if settings.pipe is None:
+        return f"-- Its default pipe {settings.pipe_name} comes with it."
+    return f"-- SNOWFLAKE_PIPE names {settings.pipe_name}: a pipe into it with MATCH_BY_COLUMN_NAME has to be there."
 
 
 def _create_target(settings: SnowflakeSettings) -> str:

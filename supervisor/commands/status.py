@@ -16,6 +16,7 @@ from rich.text import Text
 from shared import config
 from shared.azure import EventHubClient, consumer_group
 from shared.errors import EvsupError
+from shared.printable import printable
 from shared.settings import EventHubSettings
 from shared.store.open import open_store
 from supervisor import options
@@ -63,7 +64,7 @@ def _last_numbers(settings: EventHubSettings) -> dict[str, int]:
         with EventHubClient(settings) as hub:
             return {partition: hub.partition(partition).last for partition in hub.hub().partition_ids}
     except EvsupError as error:
-        click.echo(f"Without lag: {error}", err=True)
+        click.echo(printable(f"Without lag: {error}"), err=True)
         return {}
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -51,6 +52,7 @@ def pipeline() -> Iterator[Pipeline]:
 def publish_with_properties(pipeline: Pipeline) -> None:
     event = EventData(b'{"from": "the official producer"}')
     event.properties = {b"bytes key": b"bytes value", "not utf-8": b"\xff", "number": 1.5, "nan": float("nan")}
+    event.properties["decimal"] = Decimal("-12345678901234.5")
     event.content_type, event.message_id, event.correlation_id = "application/json", "m-1", "c-1"
     with EventHubProducerClient.from_connection_string(pipeline.cloud.connection_string) as producer:
         producer.send_batch([event], partition_id="0", partition_key=None)
@@ -82,7 +84,13 @@ def test_properties_of_any_type_have_a_place_in_the_row(pipeline: Pipeline) -> N
     columns = "PAYLOAD, PROPERTIES, CONTENT_TYPE, MESSAGE_ID, CORRELATION_ID, PARTITION_ID"
     payload, properties, *rest = rows(pipeline, columns)[-1]
     assert json.loads(payload) == {"from": "the official producer"}
-    expected = {"bytes key": "bytes value", "not utf-8": "base64:/w==", "number": 1.5, "nan": "nan"}
+    expected = {
+        "bytes key": "bytes value",
+        "not utf-8": "base64:/w==",
+        "number": 1.5,
+        "nan": "nan",
+        "decimal": "-12345678901234.5",
+    }
     assert json.loads(properties) == expected
     assert rest == ["application/json", "m-1", "c-1", "0"]
 

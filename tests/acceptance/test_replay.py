@@ -4,6 +4,8 @@ from scripts.localcloud.cloud import CloudSettings
 from tests.acceptance.evsup import EVENTS, Pipeline, pipeline_of
 
 SIDE = f"{EVENTS}_REPLAY"
+# One name in SQL, in the paths of Snowpipe's REST, and as the stem of its pipe's name.
+HOSTILE = '"a ""gain"" %s %41 ? :x {0} ../é"'
 RANGE = ("--partition", "0", "--from", "100", "--to", "249")
 
 
@@ -38,10 +40,10 @@ def test_another_group_reads_beside_a_running_tree_and_from_the_very_first_event
         pipeline.publish(50)
         evsup = pipeline.start()
         pipeline.await_all()
-        command = ("replay", "--partition", "0", "--from", "0", "--to", "0", "--into", "again")
+        command = ("replay", "--partition", "0", "--from", "0", "--to", "0", "--into", HOSTILE)
         done = pipeline.run(*command, "--consumer-group", "$Default")
         assert done.returncode == 0, done.stderr
-        assert numbers(pipeline, f"{EVENTS.rpartition('.')[0]}.AGAIN") == [0]
+        assert numbers(pipeline, f"{EVENTS.rpartition('.')[0]}.{HOSTILE}") == [0]
         assert evsup.is_running
         assert evsup.stop() == 0
 

@@ -39,6 +39,11 @@ def stored(store: ControlStore, partition_id: str = "0") -> Checkpoint:
     return checkpoint
 
 
+def damage(site: Site, change: str) -> None:
+    """Write it into the checkpoint row, as a person at a prompt could."""
+    site.sql(f"UPDATE evsup_checkpoint SET {change} WHERE eventhub_name = '{site.group.eventhub_name}'")  # noqa: S608
+
+
 def all_at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
     barrier = Barrier(len(calls))
 
@@ -298,12 +303,20 @@ def test_an_operator_of_an_old_epoch_moves_nothing(site: Site, store: ControlSto
 
 
 def test_a_position_that_is_no_number_is_not_guessed(site: Site, store: ControlStore) -> None:
-    if site.settings.store != "sqlite":
-        pytest.skip("Postgres and Snowflake store only numbers there")
     won(store)
-    site.sql("UPDATE evsup_checkpoint SET sequence_number = 'twelve'")
-    with pytest.raises(DataRefused, match="twelve"):
+    damage(site, "sequence_number = -5")
+    with pytest.raises(DataRefused, match=r"sequence_number is -5: expected a whole number"):
         store.load_checkpoint("0")
+
+
+def test_an_epoch_that_cannot_rise_any_more_is_refused(site: Site, store: ControlStore) -> None:
+    store.release(won(store))
+    is_snowflake = (
+        site.settings.store == "snowflake"
+    )  # the local one counts in 64 bits and calls it an error of its own
+    damage(site, f"epoch = {2**62 if is_snowflake else 2**63 - 1}")
+    with pytest.raises(DataRefused, match="put back what stood there"):
+        won(store)
 
 
 def test_a_legacy_row_without_an_offset_loads(store: ControlStore) -> None:

@@ -1,5 +1,6 @@
 """The Azure SDK's client as the settings make it, and its errors in our words."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import azure.identity
@@ -12,6 +13,7 @@ from shared.azure import EventHubClient, consumer_group, sdk_options, translated
 from shared.errors import (
     Bug,
     ConfigurationError,
+    DataRefused,
     EvsupError,
     NotPermitted,
     OwnershipLost,
@@ -160,3 +162,14 @@ def test_an_error_of_the_sdk_answers_what_to_do(error: Exception, expected: type
     made = translated(error, "It failed", GROUP)
     assert type(made) is expected
     assert "\n" not in str(made)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/cron.d/x", "0\n", "0/1", "\x1b[2K", "p" * 51, "é"])
+def test_a_hub_whose_partition_could_not_be_part_of_a_file_s_name_is_refused(default: Credentials, name: str) -> None:
+    properties = {"partition_ids": ["0", name], "created_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    with EventHubClient(eventhub()) as client:
+        client.sdk.get_eventhub_properties = lambda: properties  # type: ignore[method-assign]
+        with pytest.raises(DataRefused, match="names a partition"):
+            client.hub()
+        properties["partition_ids"] = ["0", "31"]
+        assert client.hub().partition_ids == ("0", "31")

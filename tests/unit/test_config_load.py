@@ -92,6 +92,11 @@ def test_a_line_that_is_no_assignment_is_named_by_its_number_only() -> None:
     assert "canary" not in str(caught.value)
 
 
+def test_a_file_without_an_end_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="has more than"):
+        load(Path("/dev/zero"), environ=complete())
+
+
 def test_a_file_that_is_not_utf_8_is_an_error() -> None:
     Path(".env").write_bytes(b"EVENTHUB_NAME=\xff\n")
     with pytest.raises(ConfigurationError, match="UTF-8"):

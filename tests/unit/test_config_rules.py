@@ -76,6 +76,7 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"CONTROL_STORE": "snowflake"}, "SNOWFLAKE_WAREHOUSE", "is required"),
         ({"CONTROL_OWNERSHIP_MODE": "local_single_consumer_smoke"}, "CONTROL_OWNERSHIP_MODE", "snowflake alone"),
         ({"CONTROL_SQLITE_PATH": "/"}, "CONTROL_SQLITE_PATH", "is a directory"),
+        ({"CONTROL_SQLITE_PATH": "/dev/null"}, "CONTROL_SQLITE_PATH", "is a pipe or a device"),
         ({"EVSUP_DRAIN_TIMEOUT": "30000"}, "EVSUP_DRAIN_TIMEOUT", "more than 3600"),
         ({"EVSUP_STATE_DIR": "/" + "d" * 90}, "EVSUP_STATE_DIR", "too long for a Unix socket"),
         ({"EVSUP_HTTP_ADDRESS": "127.0.0.1"}, "EVSUP_HTTP_ADDRESS", "must be IP:PORT alone"),

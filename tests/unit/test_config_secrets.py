@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import convert
 
 from shared.config import load
 from shared.errors import ConfigurationError
+from shared.secret import Secret
 from shared.variable import VARIABLES
 from supervisor.commands.config import document
 from tests.unit.configurations import complete, fault_text, key
@@ -72,7 +74,7 @@ texts = st.one_of(
 environments = st.dictionaries(st.sampled_from([*VARIABLES, "EVSUP_X", "SNOWFLAKE_TABEL"]), texts, max_size=12)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(environments, st.booleans())
 def test_a_random_environment_loads_or_is_refused_and_never_shows_a_secret(
     environ: dict[str, str], based_on_a_valid_one: bool
@@ -86,7 +88,6 @@ def test_a_random_environment_loads_or_is_refused_and_never_shows_a_secret(
     assert CANARY not in shown
 
 
-@settings(max_examples=100, deadline=None)
 @given(content=st.one_of(st.text(max_size=200).map(str.encode), st.binary(max_size=200)))
 def test_a_random_file_loads_or_is_refused(content: bytes) -> None:
     Path("random.env").write_bytes(content)
@@ -94,3 +95,14 @@ def test_a_random_file_loads_or_is_refused(content: bytes) -> None:
         load(Path("random.env"), environ=complete())
     except ConfigurationError as error:
         assert str(error)  # noqa: PT017 (either outcome is right)
+
+
+@given(st.sampled_from([*VARIABLES]), texts)
+def test_any_text_of_any_variable_is_a_typed_value_or_a_fault_that_names_it(name: str, text: str) -> None:
+    variable = VARIABLES[name]
+    try:
+        value = variable.of(load(environ=complete() | {name: text}).settings)
+    except ConfigurationError as error:
+        assert name in str(error)  # noqa: PT017 (either outcome is right)
+    else:
+        assert type(value) in (Secret, type(None)) if variable.secret else convert(value, variable.type) == value

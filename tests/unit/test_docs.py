@@ -10,7 +10,9 @@ TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py
 FILES = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
 
 
-@pytest.mark.parametrize("document", ["requirements.md", "architecture.md", "reliability.md", "streaming-sdk.md"])
+@pytest.mark.parametrize(
+    "document", ["requirements.md", "architecture.md", "reliability.md", "security.md", "streaming-sdk.md"]
+)
 def test_every_test_that_a_document_names_exists(document: str) -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / document).read_text()))
     assert named

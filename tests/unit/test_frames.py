@@ -1,7 +1,9 @@
 """Frames arrive in any pieces; what is no frame is refused."""
 
 import struct
+from contextlib import suppress
 from itertools import pairwise
+from typing import get_args
 
 import msgspec
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import ProtocolError
 from shared.frames import HEADER, MAX_FRAME_BYTES, FrameDecoder, encode
-from shared.messages import Abort, Command, Drain, Failed, Lease
+from shared.messages import Abort, Command, Drain, Failed, Lease, Report
 
 MESSAGES: list[Command] = [Lease(trusted_until_s=1.5), Drain(deadline_s=2.0), Abort(reason="lost " * 50)]
 STREAM = b"".join(map(encode, MESSAGES))
@@ -93,3 +95,28 @@ def test_garbage_gives_messages_or_a_protocol_error_and_nothing_else(garbage: by
         list(decoder().feed(garbage))
     except ProtocolError:
         return
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=9)
+    | st.binary(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = sorted({"type", *(field for union in get_args(Command | Report) for field in union.__struct_fields__)})
+TAGS = st.sampled_from([union.__name__ for union in get_args(Command | Report)])
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), VALUES | TAGS), st.sampled_from([Command, Report]))
+def test_any_message_like_frame_is_a_message_or_a_protocol_error_and_nothing_else(
+    content: dict[str, object], union: object
+) -> None:
+    payload = msgspec.msgpack.encode(content)
+    frames: FrameDecoder[Command | Report] = FrameDecoder(union)
+    with suppress(ProtocolError):
+        for message in frames.feed(HEADER.pack(len(payload)) + payload):
+            assert type(message) in get_args(union)

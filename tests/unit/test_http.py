@@ -2,10 +2,12 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shared.errors import ConfigurationError, ExitCode
 from supervisor import http
@@ -76,6 +78,32 @@ def test_a_head_without_an_end_is_refused(port: int) -> None:
         client.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * MOST_HEAD_BYTES)
         assert all_of(client).startswith(b"HTTP/1.1 431 ")
     assert get(port) == (200, b"ok\n")
+
+
+def test_a_head_of_a_megabyte_is_refused_and_nothing_of_it_comes_back(port: int) -> None:
+    with connect(port) as client, suppress(ConnectionError):
+        client.sendall(b"GET /Xq7canary HTTP/1.1\r\nX-Xq7canary: " + b"Xq7canary" * 120_000 + b"\r\n\r\n")
+        assert b"Xq7canary" not in all_of(client)
+    assert get(port) == (200, b"ok\n")
+
+
+def test_a_thousand_clients_keep_nobody_out(port: int) -> None:
+    with ExitStack() as clients:
+        for number in range(1000):
+            client = clients.enter_context(connect(port))
+            client.sendall(b"GET /metrics HTTP/1.1\r\n"[: number % 24])
+            if number % 100 == 99:
+                assert get(port) == (200, b"ok\n")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda noise: b"GET /" + noise + b"\r\n\r\n"))
+def test_any_bytes_are_answered_or_dropped(port: int, noise: bytes) -> None:
+    with connect(port) as client:
+        client.sendall(noise)
+        client.shutdown(socket.SHUT_WR)
+        reply = all_of(client)
+    assert not reply or reply.startswith(b"HTTP/1.1 ")
 
 
 def test_a_client_that_leaves_is_forgotten(port: int) -> None:

@@ -4,12 +4,29 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from shared.errors import AlreadyRunning, ConfigurationError
 from supervisor.state_dir import LOCK_NAME, Lock, prepare, state_dir
+from supervisor.status import SOCKET_NAME, StatusServer, read_status
+from tests.unit.statuses import a_tree
+
+PRECIOUS = "precious"
+
+
+def precious(path: Path) -> None:
+    path.write_text(PRECIOUS)
+
+
+@pytest.fixture
+def umask_0() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
 
 
 def mode(path: Path) -> int:
@@ -56,6 +73,31 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
         prepare(tmp_path / "evsup")
 
 
+def test_nothing_that_is_made_is_open_to_others_whatever_the_umask(tmp_path: Path, umask_0: None) -> None:
+    directory = tmp_path / "run" / "evsup"
+    prepare(directory)
+    Lock(directory).release()
+    with closing(StatusServer(directory, a_tree)):
+        assert {path.name: mode(path) for path in (directory.parent, *directory.rglob("*"), directory)} == {
+            "run": 0o700,
+            "evsup": 0o700,
+            LOCK_NAME: 0o600,
+            SOCKET_NAME: 0o600,
+        }
+
+
+@pytest.mark.parametrize(("parents_mode", "told"), [(0o777, True), (0o1777, False), (0o775, False)])
+def test_a_directory_that_anybody_may_exchange_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], parents_mode: int, *, told: bool
+) -> None:
+    """Through a link, too: what counts is where the directory is."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(parents_mode)
+    (tmp_path / "link").symlink_to(tmp_path / "open")
+    prepare(tmp_path / "link" / "evsup")
+    assert ("state_dir_exchangeable" in capsys.readouterr().out) == told
+
+
 def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     uid = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: uid + 1)
@@ -96,9 +138,55 @@ def test_the_lock_of_a_dead_process_is_free(tmp_path: Path) -> None:
 
 
 def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
-    target = tmp_path / "victim"
-    target.write_text("precious")
-    (tmp_path / LOCK_NAME).symlink_to(target)
+    precious(tmp_path / "victim")
+    (tmp_path / LOCK_NAME).symlink_to(tmp_path / "victim")
     with pytest.raises(ConfigurationError, match="symbolic links"):
         Lock(tmp_path)
-    assert target.read_text() == "precious"
+    assert (tmp_path / "victim").read_text() == PRECIOUS
+
+
+def test_a_lock_file_that_is_another_file_too_is_not_written(tmp_path: Path) -> None:
+    precious(tmp_path / "victim")
+    os.link(tmp_path / "victim", tmp_path / LOCK_NAME)
+    with pytest.raises(ConfigurationError, match="no file of its own"):
+        Lock(tmp_path)
+    assert (tmp_path / "victim").read_text() == PRECIOUS
+
+
+def test_a_lock_file_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / LOCK_NAME)
+    with pytest.raises(ConfigurationError, match="no file of its own"):
+        Lock(tmp_path)
+
+
+def test_a_lock_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / LOCK_NAME).touch()
+    uid = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+    with pytest.raises(ConfigurationError, match="of another user"):
+        Lock(tmp_path)
+
+
+def test_a_lock_file_that_was_open_is_closed_to_others(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).touch()
+    (tmp_path / LOCK_NAME).chmod(0o666)
+    Lock(tmp_path).release()
+    assert mode(tmp_path / LOCK_NAME) == 0o600
+
+
+@pytest.mark.parametrize("plant", [Path.touch, os.mkfifo, lambda path: path.symlink_to("victim")])
+def test_what_stands_in_the_socket_s_place_is_taken_away_and_not_followed(
+    tmp_path: Path, plant: Callable[[Path], None]
+) -> None:
+    precious(tmp_path / "victim")
+    plant(tmp_path / SOCKET_NAME)
+    with closing(StatusServer(tmp_path, a_tree)):
+        assert read_status(tmp_path) == a_tree()
+        assert mode(tmp_path / SOCKET_NAME) == 0o600
+    assert (tmp_path / "victim").read_text() == PRECIOUS
+
+
+def test_a_directory_in_the_socket_s_place_is_a_fault_of_the_setting(tmp_path: Path) -> None:
+    (tmp_path / SOCKET_NAME).mkdir()
+    with pytest.raises(ConfigurationError, match=f"{SOCKET_NAME}: Is a directory.*EVSUP_STATE_DIR"):
+        StatusServer(tmp_path, a_tree)

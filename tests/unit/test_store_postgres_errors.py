@@ -2,7 +2,15 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    DataRefused,
+    EvsupError,
+    NoControlTables,
+    NotPermitted,
+    StoreUnavailable,
+)
 from shared.secret import Secret
 from shared.store.dsn import parse
 from shared.store.postgres_errors import of_connecting, of_running
@@ -55,7 +63,8 @@ def test_a_refused_connection_is_told_apart_by_its_text(text: str, kind: type[Ev
         (errors.IdleInTransactionSessionTimeout, StoreUnavailable),
         (errors.DiskFull, StoreUnavailable),
         (psycopg.OperationalError, StoreUnavailable),
-        (errors.NumericValueOutOfRange, Bug),
+        (errors.NumericValueOutOfRange, DataRefused),
+        (errors.DivisionByZero, Bug),
         (errors.SyntaxError, Bug),
         (errors.NotNullViolation, Bug),
     ],

@@ -31,13 +31,18 @@ def get_stuck() -> None:
     ctypes.PyDLL(None).sleep(600)
 
 
-def crash() -> None:
+def crash(reason: str = "sabotage") -> None:
     """Raise what nobody expects, in the middle of the worker's loop."""
 
     def turn(*_: object) -> NoReturn:
-        raise RuntimeError("sabotage")
+        raise RuntimeError(reason)
 
     sys.modules["worker.flow"].Flow.turn = turn
+
+
+def spill() -> None:
+    """The same, with every setting in the message, as a library would quote what it was given."""
+    crash(f"cannot use {dict(os.environ)}")
 
 
 def say(noise: bytes) -> Callable[[], None]:
@@ -61,6 +66,7 @@ DEEDS = {
     "leave": leave,
     "get stuck": get_stuck,
     "crash": crash,
+    "spill": spill,
     "say garbage": say(NO_MESSAGE),
     "say half a frame": say(HALF),
     "say an oversize frame": say(OVERSIZE),
