@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared import private_key, snow_errors
+from shared import oauth, private_key, snow_errors
 from shared.ca_bundle import trust
 from shared.errors import SnowflakeUnavailable
 from shared.rules.files import text_of
@@ -32,7 +32,7 @@ _SESSION: dict[str, Parameter] = {"QUERY_TAG": "evsup", "TIMEZONE": "UTC", "CLIE
 
 
 class SqlSession:
-    """Logs in with the key pair at the first statement; safe to call from several threads, not across a fork.
+    """Logs in at the first statement; safe to call from several threads, not across a fork.
 
     Statements have `?` for each value, bound by the server. Raises what `shared.snow_errors` makes of the connector's
     errors. After `SnowflakeUnavailable` it is unknown whether the statement was executed, unless it is `RowLocked`.
@@ -109,7 +109,7 @@ class SqlSession:
             host=host,
             port=port,
             user=settings.user,
-            private_key=_key(settings),
+            **_credential(settings),
             role=settings.role,
             warehouse=settings.warehouse,
             database=self._database,
@@ -136,6 +136,13 @@ def _run(connection: "SnowflakeConnection", statement: str, values: tuple[object
     cursor = connection.cursor()
     cursor.execute(statement, values or None)
     return cursor
+
+
+def _credential(settings: SnowflakeSettings) -> dict[str, object]:
+    """What the connector is given to log in with."""
+    if settings.oauth_client_id:
+        return {"authenticator": "oauth", "token": oauth.access_token(settings)}
+    return {"private_key": _key(settings)}
 
 
 def _key(settings: SnowflakeSettings) -> bytes:

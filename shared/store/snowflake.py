@@ -35,6 +35,7 @@ from shared.errors import (
     DuplicateKey,
     NoControlTables,
     NotPermitted,
+    NotSignedIn,
     RowLocked,
     SnowflakeUnavailable,
     StoreUnavailable,
@@ -113,6 +114,8 @@ class SnowflakeDatabase(Database):
             raise NoControlTables(error.what, error.why, f"{schema.INIT} {error.fix}") from error
         except Unsupported as error:
             raise ConfigurationError(error.what, error.why, _NO_HYBRID) from error
+        except NotSignedIn:
+            raise
         except NotPermitted as error:
             raise NotPermitted(error.what, error.why, f"{error.fix} {_GRANTS}") from error
 

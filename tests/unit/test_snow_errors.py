@@ -8,6 +8,7 @@ from shared.errors import (
     DuplicateKey,
     EvsupError,
     NotPermitted,
+    NotSignedIn,
     RowLocked,
     SnowflakeUnavailable,
     Unsupported,
@@ -42,8 +43,10 @@ def test_a_failed_statement_is_told_apart_by_its_number(
 @pytest.mark.parametrize(
     ("number", "text", "kind"),
     [
-        (390144, "JWT token is invalid. [0ce9eb56]", NotPermitted),
-        (390186, "Role 'X' specified in the connect string is not granted to this user", NotPermitted),
+        (390144, "JWT token is invalid. [0ce9eb56]", NotSignedIn),
+        (390303, "Invalid OAuth access token. [0ce9eb56]", NotSignedIn),
+        (390318, "OAuth access token expired. [0ce9eb56]", SnowflakeUnavailable),
+        (390186, "Role 'X' specified in the connect string is not granted to this user", NotSignedIn),
         (390114, "Authentication token has expired", SnowflakeUnavailable),
         (250001, "Failed to connect to DB. Verify the account name is correct: 403 Forbidden", ConfigurationError),
         (250001, "Failed to connect to DB. Service is unavailable", SnowflakeUnavailable),
