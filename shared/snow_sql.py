@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import oauth, private_key, snow_errors
 from shared.ca_bundle import trust
-from shared.errors import SnowflakeUnavailable
+from shared.errors import EvsupError, SnowflakeUnavailable
 from shared.rules.files import text_of
 from shared.settings import SnowflakeSettings
 from shared.snowflake import address
@@ -53,9 +53,9 @@ class SqlSession:
         self._call_s = call_s
         host, port = address(settings)
         self.address = f"{host}:{port}/{self._database}.{self._schema}"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connection: SnowflakeConnection | None = None
-        self._closed = False
+        self._closed = self._in_transaction = False
 
     def query(self, statement: str, *values: object) -> list[Row]:
         """The rows of a SELECT or SHOW, by their columns' names in small letters."""
@@ -67,6 +67,25 @@ class SqlSession:
         """Run a statement that changes something; how many rows it changed, if it changes rows."""
         with self._executed(statement, values) as cursor:
             return cursor.rowcount or 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the block changes at its end, all of it or nothing; other threads wait until then.
+
+        It lives and dies with its session. When this process dies in the middle, Snowflake ends it as soon as it has
+        been idle for five minutes while others wait for its rows: https://docs.snowflake.com/en/sql-reference/transactions
+        """
+        with self._lock:
+            self.change("BEGIN TRANSACTION")
+            self._in_transaction = True
+            try:
+                yield
+                self.change("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._in_transaction = False
 
     def close(self) -> None:
         """End the session. Further statements raise SnowflakeUnavailable."""
@@ -85,10 +104,17 @@ class SqlSession:
         try:
             return _run(self._connected(), statement, values)
         except Error as error:
-            if error.errno not in snow_errors.SESSION_LOST:
+            if self._in_transaction or error.errno not in snow_errors.SESSION_LOST:
                 raise
             self._leave()  # the session was refused, so the statement was not executed
             return _run(self._connected(), statement, values)
+
+    def _roll_back(self) -> None:
+        """Give the rows back, if need be with the session."""
+        try:
+            self.change("ROLLBACK")
+        except EvsupError:
+            self._leave()
 
     def _connected(self) -> "SnowflakeConnection":
         if self._closed:

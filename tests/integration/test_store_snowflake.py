@@ -3,10 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 
 import pytest
@@ -27,7 +28,7 @@ from shared.snow_sql import SqlSession
 from shared.store.base import ControlStore
 from shared.store.database import Database, Mode, Row, Run
 from shared.store.relational import RelationalStore
-from shared.store.types import Checkpoint, Term
+from shared.store.types import Checkpoint, SupervisorRow, Term
 from tests.integration.conftest import EXPIRATION_S, Site, snowflake_settings_of
 from tests.integration.snow_sql import ROLE, SnowSql
 
@@ -67,19 +68,18 @@ def elsewhere(site: Site, **changes: object) -> ControlStore:
 
 
 class Crashing(Database):
-    """A database whose connection breaks before the query named."""
+    """A database that something happens to before the query named: its connection breaks, if nothing else."""
 
     def __init__(self, database: Database) -> None:
         self.database, self.dialect, self.address = database, database.dialect, database.address
-        self.breaks_before = ""
+        self.happens_before: dict[str, Callable[[], object]] = {}
 
     @contextmanager
     def transaction(self, mode: Mode = "write") -> Iterator[Run]:
         with self.database.transaction(mode) as run:
 
             def until_it_breaks(name: str, /, **values: object) -> list[Row]:
-                if name == self.breaks_before:
-                    raise StoreUnavailable("The connection broke")
+                self.happens_before.pop(name, lambda: None)()
                 return run(name, **values)
 
             yield until_it_breaks
@@ -99,11 +99,14 @@ def unlucky(site: Site, crashing: Crashing) -> ControlStore:
     return site.stores[-1]
 
 
+def breaks() -> None:
+    raise StoreUnavailable("The connection broke")
+
+
 def claim_without_fence(unlucky: ControlStore, crashing: Crashing) -> None:
-    crashing.breaks_before = "fence"
+    crashing.happens_before["fence"] = breaks
     with pytest.raises(StoreUnavailable):
         unlucky.claim("0", "b", EXPIRATION_S)
-    crashing.breaks_before = ""
 
 
 def test_an_old_writer_is_true_until_the_fence_and_refused_after_it(
@@ -138,6 +141,80 @@ def test_a_fence_that_comes_after_a_newer_one_gives_no_term(
     claim_without_fence(unlucky, crashing)
     site.stores[0].save_checkpoint(Checkpoint("0", 10, "o10", 9))
     assert unlucky.claim("0", "b", EXPIRATION_S) is None
+
+
+# --- what a person does and its audit row are one ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def claimed(unlucky: ControlStore) -> ControlStore:
+    assert unlucky.claim("0", "a", EXPIRATION_S) == Term("0", "a", 1)
+    unlucky.save_checkpoint(Checkpoint("0", 10, "o10", 1))
+    return unlucky
+
+
+def move(store: ControlStore) -> None:
+    store.move_checkpoint(Checkpoint("0", 5, None, 1), "me@here", "set")
+
+
+def position_and_audit(site: Site) -> tuple[int | None, int]:
+    stored = site.stores[0].load_checkpoint("0")
+    assert stored is not None
+    group = f"eventhub_name = '{site.group.eventhub_name}'"
+    return stored.sequence_number, len(site.sql(f"SELECT actor FROM evsup_audit WHERE {group}"))  # noqa: S608
+
+
+def test_a_move_without_its_audit_row_is_taken_back(site: Site, claimed: ControlStore, crashing: Crashing) -> None:
+    crashing.happens_before["record_audit"] = breaks
+    with pytest.raises(StoreUnavailable):
+        move(claimed)
+    assert position_and_audit(site) == (10, 0)
+    move(claimed)
+    assert position_and_audit(site) == (5, 1)
+
+
+def test_a_session_that_is_lost_in_the_middle_takes_the_move_with_it(
+    site: Site, claimed: ControlStore, crashing: Crashing, snow: SnowSql
+) -> None:
+    crashing.happens_before["record_audit"] = lambda: snow.admin.expire_sessions(master=True)
+    with pytest.raises(StoreUnavailable):
+        move(claimed)
+    assert position_and_audit(site) == (10, 0)
+
+
+def test_a_lost_reply_of_the_commit_is_asked_for_again(
+    site: Site, claimed: ControlStore, snow: SnowSql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = SqlSession.change
+
+    def loses_the_reply(session: SqlSession, statement: str, *values: object) -> int:
+        if statement == "COMMIT":
+            snow.admin.reset("query", served=True)
+        return change(session, statement, *values)
+
+    monkeypatch.setattr(SqlSession, "change", loses_the_reply)
+    lost = snow.admin.fired().get("reset_after", 0)
+    move(claimed)
+    assert snow.admin.fired()["reset_after"] == lost + 1
+    assert position_and_audit(site) == (5, 1)
+
+
+def test_what_another_thread_writes_meanwhile_is_not_taken_back(claimed: ControlStore, crashing: Crashing) -> None:
+    other = Thread(target=claimed.heartbeat, args=(SupervisorRow("a", "here", 1, None, "1.0"),))
+
+    def breaks_while_another_waits() -> None:
+        other.start()
+        other.join(0.5)
+        breaks()
+
+    crashing.happens_before["record_audit"] = breaks_while_another_waits
+    with pytest.raises(StoreUnavailable):
+        move(claimed)
+    other.join()
+    assert [row.owner_id for row in claimed.supervisors()] == ["a"]
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
 
 
 def test_all_terms_are_renewed_in_two_statements(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
