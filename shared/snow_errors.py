@@ -40,6 +40,7 @@ _TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an ins
 SESSION_LOST = frozenset((390104, 390111, 390112, 390114, 390195, 390318))
 DUPLICATE_KEY = 200001
 _AUTHENTICATION = range(390100, 390500)
+_NOT_CONNECTED, _ANSWERED = 250001, re.compile("Failed to connect to DB: ")  # a refusal, as older connectors tell it
 _NO_WAREHOUSE = 606
 _STOPPED = frozenset((604, 630))  # a statement canceled, or past its timeout
 _ACCESS = 3001
@@ -73,7 +74,7 @@ def of(error: "Error", address: str) -> EvsupError:
         return ConfigurationError(what, why, _TRUST)
     if number in SESSION_LOST:  # of a new session, too
         return SnowflakeUnavailable(what, why)
-    if number in _AUTHENTICATION:
+    if number in _AUTHENTICATION or (number == _NOT_CONNECTED and _ANSWERED.search(why)):
         return NotSignedIn(what, why, LOGIN)
     if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
         kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable

@@ -50,6 +50,7 @@ def test_a_failed_statement_is_told_apart_by_its_number(
         (390114, "Authentication token has expired", SnowflakeUnavailable),
         (250001, "Failed to connect to DB. Verify the account name is correct: 403 Forbidden", ConfigurationError),
         (250001, "Failed to connect to DB. Service is unavailable", SnowflakeUnavailable),
+        (250001, "Failed to connect to DB: host:443. JWT token is invalid. [0ce9eb56]", NotSignedIn),
         (250003, "Failed to execute request: [Errno 111] Connection refused", SnowflakeUnavailable),
         (250003, "Failed to execute request: certificate verify failed", ConfigurationError),
         (251011, "250001: Could not connect to Snowflake backend after 2 attempt(s)", SnowflakeUnavailable),
