@@ -1,7 +1,8 @@
 """OAuth client credentials: what evsup signs in with instead of a key pair.
 
-The streaming SDK gets and renews its access tokens by itself. The connector can too, from 3.15 on, but its request has
-no deadline, and knows no authority of the user's own. So SQL fetches a token here, a new one for each login.
+The streaming SDK gets and renews its access tokens by itself. The connector can too, but only from 3.15 on, without a
+deadline, and with the credentials in a header, where the SDK has them in the form: an authorization server may take one
+of the two. So SQL fetches a token here, a new one for each login, as the SDK does.
 https://docs.snowflake.com/en/user-guide/oauth-ext-overview
 """
 
@@ -35,10 +36,13 @@ _TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed its certificate."
 
 
 def client_secret(settings: SnowflakeSettings) -> str:
-    """The secret itself, or what its file holds now."""
+    """The secret itself, or what its file holds now. Raises ConfigurationError when it is gone since the start."""
     if settings.oauth_client_secret:
         return settings.oauth_client_secret.reveal()
-    return text_of(settings.oauth_client_secret_file or "", MOST_BYTES).strip("\r\n")
+    try:
+        return text_of(settings.oauth_client_secret_file or "", MOST_BYTES).strip("\r\n")
+    except ValueError as error:
+        raise ConfigurationError("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE cannot be used", str(error)) from None
 
 
 def scope(settings: SnowflakeSettings) -> str | None:

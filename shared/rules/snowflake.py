@@ -17,6 +17,8 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*)
 # through SQL. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
 _DEFAULT_PIPE_ENDING = "-STREAMING"
 
+SECRET_BYTES = 64 * 1024  # no client secret is longer
+
 IDENTIFIERS = (
     "SNOWFLAKE_ROLE",
     "SNOWFLAKE_DATABASE",
@@ -122,7 +124,7 @@ def client_secret_is_there(settings: Settings) -> Iterator[Fault]:
     """The file can be read, and holds something."""
     if path := settings.snowflake.oauth_client_secret_file:
         try:
-            if not text_of(path, private_key.MOST_BYTES).strip():
+            if not text_of(path, SECRET_BYTES).strip():
                 yield Fault("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE", "is empty")
         except ValueError as error:
             yield Fault("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE", str(error))

@@ -105,6 +105,9 @@ def test_the_secret_is_read_from_its_file_each_time(server: Server, tmp_path: Pa
         file.write_text(f"{secret}\n")
         oauth.access_token(settings_of(server, oauth_client_secret=None, oauth_client_secret_file=str(file)))
     assert [asked["client_secret"] for asked in server.asked] == [["first"], ["rotated"]]
+    file.unlink()
+    with pytest.raises(ConfigurationError, match="no such file"):
+        oauth.access_token(settings_of(server, oauth_client_secret=None, oauth_client_secret_file=str(file)))
 
 
 @pytest.mark.parametrize(
