@@ -43,6 +43,10 @@ or EVENTHUB_NAME (when both are there, they must agree).""",
     "EVENTHUB_LOAD_BALANCING_INTERVAL": "Sharing the partitions with other supervisors.",
     "SNOWFLAKE_ACCOUNT": "Target. Names that need double quotes in SQL keep them here: SNOWFLAKE_TABLE='\"My Table\"'.",
     "SNOWFLAKE_PRIVATE_KEY_FILE": "Key pair: exactly one of the file and the key itself. RSA, PKCS#8 PEM.",
+    "SNOWFLAKE_OAUTH_CLIENT_ID": """\
+OAuth instead of the key pair: the client, exactly one of the secret's file and the secret itself, and the token
+endpoint of the authorization server that an External OAuth security integration in Snowflake trusts.""",
+    "SNOWFLAKE_URL": "How the account is reached, and what is done there.",
 }
 
 

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+QUESTIONS_AT_ONCE = 8  # 32 partitions in 1.5 s instead of 12
 ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is wrong
 AUTH_TIMEOUT_S = 20  # the SDK's 60 would use up the whole minute in which a start with a wrong key has to say so
 
@@ -157,6 +158,12 @@ class EventHubClient:
             created_at_s,
             properties["last_enqueued_offset"],
         )
+
+    def partitions(self, partition_ids: Sequence[str], hub: HubFacts) -> dict[str, PartitionFacts]:
+        """Many, some at a time; blocks and raises as `hub`. Each question is mostly waiting."""
+        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as pool:
+            found = pool.map(lambda each: self.partition(each, hub), partition_ids)
+            return dict(zip(partition_ids, found, strict=True))
 
     def last_before(self, partition_id: str, moment: str, partition: PartitionFacts) -> int | None:
         """Sequence number of the last event enqueued before an ISO 8601 time; None when the oldest one is younger.

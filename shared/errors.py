@@ -172,6 +172,10 @@ class NotPermitted(EvsupError):
     exit_code = ExitCode.NOT_PERMITTED
 
 
+class NotSignedIn(NotPermitted):
+    """Snowflake, or the authorization server before it, refused the credential."""
+
+
 class ConfigurationError(EvsupError):
     """A setting is missing, malformed, contradicts another one, or names something that does not exist."""
 

@@ -128,7 +128,7 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     title: ClassVar[str] = "Snowflake"
 
     account: Annotated[str, Meta(description="Account identifier.", examples=["myorg-myaccount"])]
-    user: Annotated[str, Meta(description="User with the key pair.", examples=["EVSUP"])]
+    user: Annotated[str, Meta(description="User that evsup signs in as.", examples=["EVSUP"])]
     role: Annotated[str | None, Meta(description="Role; empty means the user's default.", examples=["EVSUP_ROLE"])] = (
         None
     )
@@ -151,6 +151,30 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     ] = None
     private_key_passphrase: Annotated[
         Secret | None, Meta(description="Passphrase of an encrypted key.", examples=["…"])
+    ] = None
+    oauth_client_id: Annotated[
+        str | None,
+        Meta(description="OAuth client credentials instead of a key pair.", examples=["0oa1b2c3d4"]),
+    ] = None
+    oauth_client_secret_file: Annotated[
+        str | None, Meta(description="The client's secret.", examples=["/etc/evsup/client_secret"])
+    ] = None
+    oauth_client_secret: Annotated[
+        Secret | None, Meta(description="The secret itself instead of a file.", examples=["…"])
+    ] = None
+    oauth_token_endpoint: Annotated[
+        str | None,
+        Meta(
+            description="Where the authorization server gives tokens.",
+            examples=["https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"],
+        ),
+    ] = None
+    oauth_scope: Annotated[
+        str | None,
+        Meta(
+            description="What the token is asked for; default: `session:role:` and the role.",
+            examples=["api://evsup/.default"],
+        ),
     ] = None
     url: Annotated[
         str | None,

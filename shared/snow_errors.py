@@ -16,6 +16,7 @@ from shared.errors import (
     DuplicateKey,
     EvsupError,
     NotPermitted,
+    NotSignedIn,
     RowLocked,
     SnowflakeUnavailable,
     Unsupported,
@@ -25,21 +26,23 @@ from shared.secret import mask
 if TYPE_CHECKING:
     from snowflake.connector import Error
 
-_KEY = "Check SNOWFLAKE_USER, SNOWFLAKE_ROLE and the key pair: DESC USER shows the key's RSA_PUBLIC_KEY_FP."
+LOGIN = (
+    "Check SNOWFLAKE_USER, SNOWFLAKE_ROLE and the credential: DESC USER shows the key pair's RSA_PUBLIC_KEY_FP, DESC"
+    " SECURITY INTEGRATION whose OAuth tokens are taken, and for which users."
+)
 _GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
 _NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
 _WAREHOUSE = "Set SNOWFLAKE_WAREHOUSE to a warehouse that the role may use."
 _REACH = "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between."
 _TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy)."
 
-# The session or its master token is over; the statement was refused before it was executed.
-SESSION_LOST = frozenset((390104, 390111, 390112, 390114, 390195))
+# The session, its master token or its access token is over; the statement was refused before it was executed.
+SESSION_LOST = frozenset((390104, 390111, 390112, 390114, 390195, 390318))
 DUPLICATE_KEY = 200001
-_LOGIN = range(390100, 390500)  # of the authentication service
+_AUTHENTICATION = range(390100, 390500)
 # Connectors before 4.5 keep the service's number to themselves. With a point for the colon it is a 403, 502 or 504:
 # https://github.com/snowflakedb/snowflake-connector-python/blob/main/src/snowflake/connector/auth/_auth.py
-_LOGIN_REFUSED = re.compile(r"Failed to connect to DB: ")
-_NOT_CONNECTED = 250001
+_NOT_CONNECTED, _ANSWERED = 250001, re.compile("Failed to connect to DB: ")
 _NO_WAREHOUSE = 606
 _STOPPED = frozenset((604, 630))  # a statement canceled, or past its timeout
 _ACCESS = 3001
@@ -73,8 +76,8 @@ def of(error: "Error", address: str) -> EvsupError:
         return ConfigurationError(what, why, _TRUST)
     if number in SESSION_LOST:  # of a new session, too
         return SnowflakeUnavailable(what, why)
-    if number in _LOGIN or (number == _NOT_CONNECTED and _LOGIN_REFUSED.search(why)):
-        return NotPermitted(what, why, _KEY)
+    if number in _AUTHENTICATION or (number == _NOT_CONNECTED and _ANSWERED.search(why)):
+        return NotSignedIn(what, why, LOGIN)
     if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
         kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable
         return kind(what, why, _REACH)

@@ -1,6 +1,6 @@
 """SQL in Snowflake, through the vendor's connector: one session, one statement at a time.
 
-Importing the connector takes a second and 60 MB and starts a thread, so it is imported by the first statement and never
+Importing the connector takes a second and 25 MB and starts a thread, so it is imported by the first statement and never
 by a process that runs none. https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api
 """
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared import private_key, snow_errors
+from shared import oauth, private_key, snow_errors
 from shared.ca_bundle import trust
-from shared.errors import SnowflakeUnavailable
+from shared.errors import EvsupError, SnowflakeUnavailable
 from shared.rules.files import text_of
 from shared.settings import SnowflakeSettings
 from shared.snowflake import address
@@ -32,7 +32,7 @@ _SESSION: dict[str, Parameter] = {"QUERY_TAG": "evsup", "TIMEZONE": "UTC", "CLIE
 
 
 class SqlSession:
-    """Logs in with the key pair at the first statement; safe to call from several threads, not across a fork.
+    """Logs in at the first statement; safe to call from several threads, not across a fork.
 
     Statements have `?` for each value, bound by the server. Raises what `shared.snow_errors` makes of the connector's
     errors. After `SnowflakeUnavailable` it is unknown whether the statement was executed, unless it is `RowLocked`.
@@ -53,9 +53,9 @@ class SqlSession:
         self._call_s = call_s
         host, port = address(settings)
         self.address = f"{host}:{port}/{self._database}.{self._schema}"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connection: SnowflakeConnection | None = None
-        self._closed = False
+        self._closed = self._in_transaction = False
 
     def query(self, statement: str, *values: object) -> list[Row]:
         """The rows of a SELECT or SHOW, by their columns' names in small letters."""
@@ -67,6 +67,25 @@ class SqlSession:
         """Run a statement that changes something; how many rows it changed, if it changes rows."""
         with self._executed(statement, values) as cursor:
             return cursor.rowcount or 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the block changes at its end, all of it or nothing; other threads wait until then.
+
+        It lives and dies with its session. When this process dies in the middle, Snowflake ends it as soon as it has
+        been idle for five minutes while others wait for its rows: https://docs.snowflake.com/en/sql-reference/transactions
+        """
+        with self._lock:
+            self.change("BEGIN TRANSACTION")
+            self._in_transaction = True
+            try:
+                yield
+                self.change("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._in_transaction = False
 
     def close(self) -> None:
         """End the session. Further statements raise SnowflakeUnavailable."""
@@ -85,10 +104,17 @@ class SqlSession:
         try:
             return _run(self._connected(), statement, values)
         except Error as error:
-            if error.errno not in snow_errors.SESSION_LOST:
+            if self._in_transaction or error.errno not in snow_errors.SESSION_LOST:
                 raise
             self._leave()  # the session was refused, so the statement was not executed
             return _run(self._connected(), statement, values)
+
+    def _roll_back(self) -> None:
+        """Give the rows back, if need be with the session."""
+        try:
+            self.change("ROLLBACK")
+        except EvsupError:
+            self._leave()
 
     def _connected(self) -> "SnowflakeConnection":
         if self._closed:
@@ -109,7 +135,7 @@ class SqlSession:
             host=host,
             port=port,
             user=settings.user,
-            private_key=_key(settings),
+            **_credential(settings),
             role=settings.role,
             warehouse=settings.warehouse,
             database=self._database,
@@ -136,6 +162,13 @@ def _run(connection: "SnowflakeConnection", statement: str, values: tuple[object
     cursor = connection.cursor()
     cursor.execute(statement, values or None)
     return cursor
+
+
+def _credential(settings: SnowflakeSettings) -> dict[str, object]:
+    """What the connector is given to log in with."""
+    if settings.oauth_client_id:
+        return {"authenticator": "oauth", "token": oauth.access_token(settings)}
+    return {"private_key": _key(settings)}
 
 
 def _key(settings: SnowflakeSettings) -> bytes:

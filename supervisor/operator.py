@@ -30,7 +30,7 @@ class Site:
     def partitions(self, wanted: Sequence[str] = ()) -> dict[str, PartitionFacts]:
         """What the hub says of the partitions wanted, or of all. Raises UsageError for one that it does not have."""
         hub = self.hub.hub()
-        return {partition_id: self.hub.partition(partition_id, hub) for partition_id in _known(hub, wanted)}
+        return self.hub.partitions(_known(hub, wanted), hub)
 
     def partition_ids(self, wanted: Sequence[str] = ()) -> Sequence[str]:
         """Those wanted, or all. Raises UsageError for one that the hub does not have."""

@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from shared import oauth, snow_errors
 from shared.channel import of_generation
 from shared.errors import (
     Bug,
     ConfigurationError,
     EvsupError,
-    NotPermitted,
+    NotSignedIn,
     OwnershipLost,
     SinkUnavailable,
 )
@@ -188,8 +189,11 @@ class Channel:
 
 def probe(settings: SnowflakeSettings) -> None:
     """Shake hands, and raise within seconds when nobody answers or shows another certificate: the SDK itself tries for
-    minutes. Behind a proxy there is nothing to shake hands with.
+    minutes. Behind a proxy there is nothing to shake hands with. An authorization server is asked for a token: the SDK
+    would ask for minutes, too, and then call it not permitted.
     """
+    if settings.oauth_client_id:
+        oauth.access_token(settings)
     host, port = address(settings)
     if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
         return
@@ -260,11 +264,7 @@ def translated(error: Exception, what: str, settings: SnowflakeSettings) -> Evsu
     if code == INVALID_CHANNEL and STALE in why:
         return OwnershipLost(what, why, "Another opener took the channel over.")
     if code in REFUSED:
-        return NotPermitted(
-            what,
-            why,
-            f"Check the key pair of {settings.user}: ALTER USER {settings.user} SET RSA_PUBLIC_KEY='…', and its role.",
-        )
+        return NotSignedIn(what, why, snow_errors.LOGIN)
     if code in MISSING or (code == INVALID_CHANNEL and GONE in why):
         target = f"{settings.database}.{settings.schema}.{settings.table}"
         return ConfigurationError(
@@ -294,8 +294,24 @@ def client_properties(settings: SnowflakeSettings) -> dict[str, str]:
         "user": settings.user,
         "url": f"https://{host}:{port}",
         "role": settings.role,
+        **(_client_credentials(settings) if settings.oauth_client_id else _key_pair(settings)),
+    }
+    return SDK_DEFAULTS | {name: text for name, text in properties.items() if text} | settings.streaming_properties
+
+
+def _key_pair(settings: SnowflakeSettings) -> dict[str, str | None]:
+    return {
         "private_key": settings.private_key.reveal() if settings.private_key else None,
         "private_key_file": settings.private_key_file,
         "private_key_passphrase": settings.private_key_passphrase.reveal() if settings.private_key_passphrase else None,
     }
-    return SDK_DEFAULTS | {name: text for name, text in properties.items() if text} | settings.streaming_properties
+
+
+def _client_credentials(settings: SnowflakeSettings) -> dict[str, str | None]:
+    return {
+        "authorization_type": "OAUTH",
+        "oauth_client_id": settings.oauth_client_id,
+        "oauth_client_secret": oauth.client_secret(settings),
+        "oauth_token_endpoint": settings.oauth_token_endpoint,
+        "oauth_scope": oauth.scope(settings),
+    }

@@ -19,6 +19,7 @@ from scripts.localcloud.hub.admin import HubAdmin
 from scripts.localcloud.postgres import Postgres
 from scripts.localcloud.service import Service
 from scripts.localcloud.snow.admin import SnowAdmin
+from scripts.localcloud.snow.authorization import ROLE_SCOPE, TOKEN_PATH
 from scripts.localcloud.snow.certificate import write_private
 from shared.settings import SnowflakeSettings
 from shared.snowflake import create_table_sql
@@ -31,6 +32,7 @@ DATABASE, SCHEMA, TABLE = "EVSUP", "PUBLIC", "EVENTS"
 WAREHOUSE = "EVSUP_WH"
 TARGET = SnowflakeSettings(account=ACCOUNT, user=USER, role=ROLE, database=DATABASE, schema=SCHEMA, table=TABLE)
 KEY_NAME = "listen"
+CLIENT_ID = "evsup-client"
 
 # With the first three the SDK sends rows inline; without them it uploads files to a cloud stage under load.
 STREAMING_PROPERTIES = {
@@ -72,6 +74,7 @@ class LocalCloud:
     def __init__(self, settings: CloudSettings | None = None) -> None:
         self.settings = settings or CloudSettings()
         self._hub_key = base64.b64encode(secrets.token_bytes(32)).decode()
+        self._client_secret = secrets.token_urlsafe(24)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -130,6 +133,16 @@ class LocalCloud:
             "EVSUP_STATE_DIR": str(state),
         }
 
+    @property
+    def oauth_environment(self) -> dict[str, str]:
+        """What signs in to Snowflake by OAuth, on top of `environment`."""
+        return {
+            "SNOWFLAKE_PRIVATE_KEY_FILE": "",
+            "SNOWFLAKE_OAUTH_CLIENT_ID": CLIENT_ID,
+            "SNOWFLAKE_OAUTH_CLIENT_SECRET": self._client_secret,
+            "SNOWFLAKE_OAUTH_TOKEN_ENDPOINT": f"{self.environment['SNOWFLAKE_URL']}/{'/'.join(TOKEN_PATH)}",
+        }
+
     def _control(self) -> dict[str, str]:
         if self.postgres is not None:
             return {"CONTROL_STORE": "postgres", "CONTROL_POSTGRES_DSN": self.postgres.dsn}
@@ -154,10 +167,11 @@ class LocalCloud:
         return snow
 
     def _make_account(self) -> None:
-        """Make the user with a key pair, and the table."""
+        """Make the user with a key pair and an OAuth client, and the table."""
         private, public = key_pair()
         write_private(self.private_key_file, private)
         self.snow.register_user(ACCOUNT, USER, public, [ROLE])
+        self.snow.register_client(CLIENT_ID, self._client_secret, ACCOUNT, USER, [f"{ROLE_SCOPE}{ROLE}"])
         self.snow.execute_create_table(create_table_sql(TARGET))
 
 

@@ -17,6 +17,8 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*)
 # through SQL. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
 _DEFAULT_PIPE_ENDING = "-STREAMING"
 
+SECRET_BYTES = 64 * 1024  # no client secret is longer
+
 IDENTIFIERS = (
     "SNOWFLAKE_ROLE",
     "SNOWFLAKE_DATABASE",
@@ -38,7 +40,20 @@ OWN_PROPERTIES = {
     "private_key": "SNOWFLAKE_PRIVATE_KEY",
     "private_key_file": "SNOWFLAKE_PRIVATE_KEY_FILE",
     "private_key_passphrase": "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
+    "authorization_type": "SNOWFLAKE_OAUTH_CLIENT_ID",
+    "oauth_client_id": "SNOWFLAKE_OAUTH_CLIENT_ID",
+    "oauth_client_secret": "SNOWFLAKE_OAUTH_CLIENT_SECRET",
+    "oauth_token_endpoint": "SNOWFLAKE_OAUTH_TOKEN_ENDPOINT",
+    "oauth_scope": "SNOWFLAKE_OAUTH_SCOPE",
 }
+KEY_PAIR = ("SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE")
+OAUTH = (
+    "SNOWFLAKE_OAUTH_CLIENT_ID",
+    "SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE",
+    "SNOWFLAKE_OAUTH_CLIENT_SECRET",
+    "SNOWFLAKE_OAUTH_TOKEN_ENDPOINT",
+    "SNOWFLAKE_OAUTH_SCOPE",
+)
 
 
 def account_is_an_identifier(settings: Settings) -> Iterator[Fault]:
@@ -60,13 +75,34 @@ def names_are_identifiers(settings: Settings) -> Iterator[Fault]:
             yield Fault(name, reason, "'\"My Table\"'" if "single ones" in reason else None)
 
 
-def one_private_key(settings: Settings) -> Iterator[Fault]:
-    """Exactly one source of the key: with two, nobody knows which one was rotated."""
-    target = settings.snowflake
-    if target.private_key and target.private_key_file:
-        yield Fault("SNOWFLAKE_PRIVATE_KEY_FILE", "is set and so is SNOWFLAKE_PRIVATE_KEY; drop one of the two")
-    elif not target.private_key and not target.private_key_file:
-        yield Fault("SNOWFLAKE_PRIVATE_KEY_FILE", "is required; or set SNOWFLAKE_PRIVATE_KEY instead")
+def one_way_to_sign_in(settings: Settings) -> Iterator[Fault]:
+    """By key pair or by OAuth, and of either exactly one credential: with two, nobody knows which one was rotated."""
+    by_key, by_oauth = _set(settings, KEY_PAIR), _set(settings, OAUTH)
+    if by_key and by_oauth:
+        yield Fault(by_oauth[0], f"is set and so is {by_key[0]}: sign in by OAuth or by key pair, and drop the other")
+    elif by_oauth:
+        yield from _oauth_faults(by_oauth)
+    else:
+        yield from _one_of(by_key, "SNOWFLAKE_PRIVATE_KEY", ", or sign in by OAuth (SNOWFLAKE_OAUTH_CLIENT_ID)")
+
+
+def _set(settings: Settings, variables: tuple[str, ...]) -> list[str]:
+    return [name for name in variables if VARIABLES[name].of(settings)]
+
+
+def _oauth_faults(found: list[str]) -> Iterator[Fault]:
+    for name in ("SNOWFLAKE_OAUTH_CLIENT_ID", "SNOWFLAKE_OAUTH_TOKEN_ENDPOINT"):
+        if name not in found:
+            yield Fault(name, f"is required beside {found[0]}")
+    yield from _one_of(found, "SNOWFLAKE_OAUTH_CLIENT_SECRET")
+
+
+def _one_of(found: list[str], credential: str, or_else: str = "") -> Iterator[Fault]:
+    file = f"{credential}_FILE"
+    if file in found and credential in found:
+        yield Fault(file, f"is set and so is {credential}; drop one of the two")
+    elif file not in found and credential not in found:
+        yield Fault(file, f"is required; or set {credential} instead{or_else}")
 
 
 def private_key_opens(settings: Settings) -> Iterator[Fault]:
@@ -82,6 +118,16 @@ def private_key_opens(settings: Settings) -> Iterator[Fault]:
             yield Fault("SNOWFLAKE_PRIVATE_KEY_FILE", str(error))
         else:
             yield from _key_faults("SNOWFLAKE_PRIVATE_KEY_FILE", text, passphrase)
+
+
+def client_secret_is_there(settings: Settings) -> Iterator[Fault]:
+    """The file can be read, and holds something."""
+    if path := settings.snowflake.oauth_client_secret_file:
+        try:
+            if not text_of(path, SECRET_BYTES).strip():
+                yield Fault("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE", "is empty")
+        except ValueError as error:
+            yield Fault("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE", str(error))
 
 
 def _key_faults(variable: str, text: str, passphrase: str | None) -> Iterator[Fault]:
@@ -106,6 +152,19 @@ def url_is_https(settings: Settings) -> Iterator[Fault]:
         yield Fault("SNOWFLAKE_URL", "must be https://HOST:PORT alone")
 
 
+def token_endpoint_is_https(settings: Settings) -> Iterator[Fault]:
+    """The secret goes there."""
+    if settings.snowflake.oauth_token_endpoint is None:
+        return
+    try:
+        url = endpoint.parse(settings.snowflake.oauth_token_endpoint)
+    except ValueError as error:
+        yield Fault("SNOWFLAKE_OAUTH_TOKEN_ENDPOINT", str(error))
+        return
+    if url.scheme != "https" or url.has_credentials:
+        yield Fault("SNOWFLAKE_OAUTH_TOKEN_ENDPOINT", "must be https://HOST/PATH, without a user")
+
+
 def ca_file_is_a_bundle(settings: Settings) -> Iterator[Fault]:
     """The SDK says nothing of a bundle it cannot read: it only fails to connect."""
     if reason := certificate_problem(settings.snowflake.ca_file):
@@ -119,20 +178,23 @@ def properties_contradict_nothing(settings: Settings) -> Iterator[Fault]:
             yield Fault("SNOWFLAKE_STREAMING_PROPERTIES", f"holds {key}, which is set by {OWN_PROPERTIES[key]}")
 
 
-def key_file_is_private(settings: Settings) -> Iterator[str]:
+def credential_file_is_private(settings: Settings) -> Iterator[str]:
     """A caution, not a fault: files of a Kubernetes secret are readable by all unless `defaultMode` says otherwise."""
-    path = settings.snowflake.private_key_file
-    if path and is_open_to_others(path):
-        yield f"SNOWFLAKE_PRIVATE_KEY_FILE can be read by others: chmod 600 {path} (Kubernetes: defaultMode: 0400)"
+    for name in _set(settings, ("SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE")):
+        path = VARIABLES[name].of(settings)
+        if is_open_to_others(path):
+            yield f"{name} can be read by others: chmod 600 {path} (Kubernetes: defaultMode: 0400)"
 
 
 RULES = (
     (account_is_an_identifier, ("SNOWFLAKE_ACCOUNT",)),
     (names_are_identifiers, ()),
-    (one_private_key, ()),
-    (private_key_opens, ("SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE")),
+    (one_way_to_sign_in, ()),
+    (private_key_opens, KEY_PAIR),
+    (client_secret_is_there, ("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE",)),
     (url_is_https, ("SNOWFLAKE_URL",)),
+    (token_endpoint_is_https, ("SNOWFLAKE_OAUTH_TOKEN_ENDPOINT",)),
     (ca_file_is_a_bundle, ("SNOWFLAKE_CA_FILE",)),
     (properties_contradict_nothing, ("SNOWFLAKE_STREAMING_PROPERTIES",)),
 )
-CAUTIONS = (key_file_is_private,)
+CAUTIONS = (credential_file_is_private,)

@@ -7,7 +7,9 @@ https://docs.snowflake.com/en/user-guide/tables-hybrid
 Statements commit one by one: that is the fast path of Hybrid Tables, Snowflake advises against MERGE there, and there
 is no RETURNING (https://docs.snowflake.com/en/sql-reference/transactions, "Best practices"). So an upsert is an UPDATE
 whose count of rows decides, an INSERT when there was no row, and the UPDATE again when somebody else inserted first;
-what the winner needs to know is read back by the etag it wrote.
+what the winner needs to know is read back by the etag it wrote. Only what a person does to a checkpoint is a
+transaction, with its audit row. The count of rows decides there, too: isolation is READ COMMITTED, and the row stays
+locked. A statement that waited for a lock in vain leaves the transaction open, and is tried again in it.
 
 A claim and its fence are two commits then, and this is why it is safe. A term is given out only after the fence has
 raised the checkpoint row to the term's epoch.
@@ -20,12 +22,12 @@ raised the checkpoint row to the term's epoch.
 - A fence that comes late, after another claim has fenced with a higher epoch, changes no row: no term.
 
 Every statement may be given twice by the connector when a reply is lost: each finds its own etag, or the row as it left
-it.
+it. In a transaction a lost session is not begun anew: what it had changed is rolled back, and the rest must not follow.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from shared.clock import Deadline, backoff_s
@@ -35,6 +37,7 @@ from shared.errors import (
     DuplicateKey,
     NoControlTables,
     NotPermitted,
+    NotSignedIn,
     RowLocked,
     SnowflakeUnavailable,
     StoreUnavailable,
@@ -60,6 +63,7 @@ _INSERT = {
     "save_checkpoint": "save_checkpoint_new",
     "heartbeat": "heartbeat_new",
 }
+_BEGINS = frozenset(("move_checkpoint", "accept_rejected"))
 _READ_BACK = {"claim": "taken", "compare_and_set": "taken", "renew": "renewed"}
 
 
@@ -83,9 +87,9 @@ class SnowflakeDatabase(Database):
 
     @contextmanager
     def transaction(self, mode: Mode = "write") -> Iterator[Run]:
-        """Not one transaction: every statement is committed as it is run (see above)."""
-        with self._errors_in_our_words():
-            run = _Statements(self._session, self.dialect, Deadline.after(CALL_S))
+        """Every statement is committed as it is run (see above), until one that begins a transaction."""
+        with self._errors_in_our_words(), ExitStack() as stack:
+            run = _Statements(self._session, self.dialect, Deadline.after(CALL_S), stack)
             self._refuse_other_tables(run)
             yield run
 
@@ -113,6 +117,8 @@ class SnowflakeDatabase(Database):
             raise NoControlTables(error.what, error.why, f"{schema.INIT} {error.fix}") from error
         except Unsupported as error:
             raise ConfigurationError(error.what, error.why, _NO_HYBRID) from error
+        except NotSignedIn:
+            raise
         except NotPermitted as error:
             raise NotPermitted(error.what, error.why, f"{error.fix} {_GRANTS}") from error
 
@@ -131,10 +137,12 @@ _NO_HYBRID = (
 class _Statements:
     """Runs a named query: one statement, or the statements that make an upsert with RETURNING."""
 
-    def __init__(self, session: SqlSession, dialect: str, deadline: Deadline) -> None:
-        self._session, self._dialect, self._deadline = session, dialect, deadline
+    def __init__(self, session: SqlSession, dialect: str, deadline: Deadline, stack: ExitStack) -> None:
+        self._session, self._dialect, self._deadline, self._stack = session, dialect, deadline, stack
 
     def __call__(self, name: str, /, **values: object) -> list[Row]:
+        if name in _BEGINS:
+            self._stack.enter_context(self._session.transaction())
         rows = self._run(name, values)
         if not rows and name in _INSERT:
             rows = self._run(_INSERT[name], values) or self._run(name, values)

@@ -62,7 +62,8 @@ def _last_numbers(settings: EventHubSettings) -> dict[str, int]:
     """The last sequence number of every partition; empty, with a word on stderr, when the hub does not say."""
     try:
         with EventHubClient(settings) as hub:
-            return {partition: hub.partition(partition).last for partition in hub.hub().partition_ids}
+            facts = hub.hub()
+            return {each: found.last for each, found in hub.partitions(facts.partition_ids, facts).items()}
     except EvsupError as error:
         click.echo(printable(f"Without lag: {error}"), err=True)
         return {}

@@ -1,5 +1,6 @@
 """The Azure SDK's client as the settings make it, and its errors in our words."""
 
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub import TransportType
 from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError, EventHubError
 
-from shared.azure import EventHubClient, consumer_group, sdk_options, translated
+from shared.azure import QUESTIONS_AT_ONCE, EventHubClient, HubFacts, consumer_group, sdk_options, translated
 from shared.errors import (
     Bug,
     ConfigurationError,
@@ -126,6 +127,24 @@ def test_every_option_reaches_the_sdk() -> None:
     }
     options = sdk_options(settings)
     assert {name: options[name] for name in expected} == expected
+
+
+def test_many_partitions_are_asked_for_at_once_and_the_hub_is_not_asked_again(
+    default: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = threading.Barrier(QUESTIONS_AT_ONCE)
+
+    def answer(partition_id: str) -> dict[str, Any]:
+        everybody.wait(10)
+        numbers = {"beginning_sequence_number": 0, "last_enqueued_sequence_number": int(partition_id)}
+        return {**numbers, "is_empty": False, "last_enqueued_offset": "o"}
+
+    with EventHubClient(eventhub()) as client:
+        monkeypatch.setattr(client.sdk, "get_partition_properties", answer)
+        monkeypatch.setattr(client.sdk, "get_eventhub_properties", None)
+        ids = [str(number) for number in range(2 * QUESTIONS_AT_ONCE)]
+        facts = client.partitions(ids, HubFacts(tuple(ids), 1.0))
+    assert {each: found.last for each, found in facts.items()} == {each: int(each) for each in ids}
 
 
 def test_a_custom_endpoint_alone_does_not_switch_to_websockets() -> None:

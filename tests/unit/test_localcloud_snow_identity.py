@@ -76,11 +76,11 @@ def test_a_jwt_is_good_for_its_own_user_and_a_granted_role_alone(
 def test_a_scoped_token_is_accepted_until_it_expires(identities: Identities) -> None:
     token = identities.issue(identities.login(jwt()), "host")
     assert identities.admit(token) == SUBJECT
-    identities.expire_tokens()
+    identities.scoped.expire()
     with pytest.raises(Refusal) as caught:
         identities.admit(token)
     assert caught.value.code == TOKEN_EXPIRED
-    identities.token_lifetime_s = -1
+    identities.scoped.lifetime_s = -1
     with pytest.raises(Refusal) as caught:
         identities.admit(identities.issue(identities.login(jwt()), "host"))
     assert caught.value.code == TOKEN_EXPIRED

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NotPermitted, OwnershipLost, SinkUnavailable
+from shared.errors import Bug, ConfigurationError, EvsupError, NotSignedIn, OwnershipLost, SinkUnavailable
 from shared.secret import Secret
 from shared.snowflake import address
 from tests.unit.plain_settings import snowflake
@@ -40,8 +40,8 @@ def codes_of_the_installed_sdk() -> list[str]:
 
 
 OTHER_THAN_UNAVAILABLE: dict[str, type[EvsupError]] = {
-    "AuthTokenError": NotPermitted,
-    "SfApiAuthError": NotPermitted,
+    "AuthTokenError": NotSignedIn,
+    "SfApiAuthError": NotSignedIn,
     "SfApiNotFoundError": ConfigurationError,
     "SfApiUserError": ConfigurationError,
     "ConfigError": ConfigurationError,
@@ -266,6 +266,21 @@ def test_properties_carry_the_key_and_the_operator_has_the_last_word() -> None:
     assert properties["private_key_passphrase"] == "correct horse"
     assert properties["role"] == "OTHER"
     assert properties["mem_throttle_by_process"] == "true"
+
+
+def test_client_credentials_are_the_sdks_to_renew() -> None:
+    oauth = {
+        "oauth_client_id": "evsup",
+        "oauth_client_secret": Secret("c4nary"),
+        "oauth_token_endpoint": "https://login.example.com/token",
+    }
+    assert client_properties(snowflake(role="LOADER", **oauth)) == client_properties(snowflake(role="LOADER")) | {
+        "authorization_type": "OAUTH",
+        "oauth_client_id": "evsup",
+        "oauth_client_secret": "c4nary",
+        "oauth_token_endpoint": "https://login.example.com/token",
+        "oauth_scope": "session:role:LOADER",
+    }
 
 
 def test_neither_settings_nor_a_channel_show_a_secret() -> None:

@@ -65,7 +65,9 @@ def test_a_query_for_snowflake_names_its_parameters_in_order() -> None:
 
 def test_a_dialect_may_differ_from_another_one_in_a_few_queries() -> None:
     assert source("create_checkpoint", "snowflake").count("CREATE HYBRID TABLE") == 1
-    assert "HYBRID" not in source("create_checkpoint", "smoke")
+    for table in ("checkpoint", "audit"):
+        assert "CREATE TABLE IF NOT EXISTS" in source(f"create_{table}", "smoke")
+        assert "CREATE HYBRID TABLE IF NOT EXISTS" in source(f"create_{table}", "snowflake")
     assert source("save_checkpoint", "smoke") == source("save_checkpoint", "snowflake")
 
 

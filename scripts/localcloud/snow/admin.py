@@ -58,6 +58,19 @@ class SnowAdmin:
         )
         return cast("str", fingerprint)
 
+    def register_client(
+        self, client_id: str, client_secret: str, account: str, user: str, scopes: Sequence[str]
+    ) -> None:
+        """Let a program get access tokens of a user, each for one of the scopes (`session:role:ROLE`)."""
+        self._call(
+            "register_client",
+            client_id=client_id,
+            client_secret=client_secret,
+            account=account,
+            user=user,
+            scopes=list(scopes),
+        )
+
     def create_table(
         self, name: tuple[str, str, str], columns: Sequence[tuple[str, str] | tuple[str, str, bool]]
     ) -> bool:
@@ -127,6 +140,10 @@ class SnowAdmin:
         """Set the life of scoped tokens given from now on."""
         self._call("set_token_lifetime", seconds=seconds)
 
+    def set_access_token_lifetime(self, seconds: float) -> None:
+        """Set the life of access tokens given from now on (ten minutes at start)."""
+        self._call("set_access_token_lifetime", seconds=seconds)
+
     def set_payload_limit(self, size: int) -> None:
         """Set the largest append in bytes on the wire (4 MiB at start)."""
         self._call("set_payload_limit", size=size)
@@ -167,6 +184,10 @@ class SnowAdmin:
     def expire_tokens(self) -> None:
         """Make every scoped token given out so far an expired one."""
         self._call("expire_tokens")
+
+    def expire_access_tokens(self) -> None:
+        """Make every access token given out so far an expired one, whatever it says of its life."""
+        self._call("expire_access_tokens")
 
     def refuse_logins(self, times: int | None = 1, code: str = "390422") -> None:
         """Refuse the next SQL logins with a number of the login service; 390422 is an address that is not allowed."""

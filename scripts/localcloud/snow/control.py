@@ -55,6 +55,11 @@ class Control:
     def _do_register_user(self, account: str, user: str, public_key: str, roles: list[str]) -> str:
         return self._service.identities.register(account, user, public_key, roles)
 
+    def _do_register_client(
+        self, client_id: str, client_secret: str, account: str, user: str, scopes: list[str]
+    ) -> None:
+        self._service.identities.authorization.register(client_id, client_secret, f"{account}.{user}", scopes)
+
     def _do_create_table(
         self, statement: str | None = None, name: list[str] | None = None, columns: list[list[Any]] | None = None
     ) -> bool:
@@ -105,7 +110,10 @@ class Control:
         self._service.pace.set_delay(seconds)
 
     def _do_set_token_lifetime(self, seconds: float) -> None:
-        self._service.identities.token_lifetime_s = seconds
+        self._service.identities.scoped.lifetime_s = seconds
+
+    def _do_set_access_token_lifetime(self, seconds: float) -> None:
+        self._service.identities.authorization.tokens.lifetime_s = seconds
 
     def _do_set_payload_limit(self, size: int) -> None:
         self._service.max_wire_bytes = size
@@ -125,8 +133,12 @@ class Control:
         await self._service.heal()
 
     def _do_expire_tokens(self) -> None:
-        self._service.identities.expire_tokens()
+        self._service.identities.scoped.expire()
         self._fired("expire_tokens")
+
+    def _do_expire_access_tokens(self) -> None:
+        self._service.identities.authorization.tokens.expire()
+        self._fired("expire_access_tokens")
 
     def _do_expire_sessions(self, master: bool) -> None:
         self._service.database.sessions.expire(master=master)

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from .refusal import Refusal, bad_request
 
 Call = Literal[
-    "hostname", "token", "pipe_info", "open", "append", "status", "drop", "telemetry",
+    "hostname", "token", "pipe_info", "open", "append", "status", "drop", "telemetry", "access_token",
     "login", "query", "heartbeat", "renew", "logout", "abort",
 ]  # fmt: skip
 """The kinds of call that a client makes, the second line those of SQL; a fault is armed for one of them."""

@@ -1,10 +1,14 @@
-"""The account's URL: the REST API of streaming and the calls of the SQL drivers at one address, as in the cloud."""
+"""The account's URL: the REST API of streaming and the calls of the SQL drivers at one address, as in the cloud.
+
+The authorization server, which in the cloud is somebody else's, answers at a path of its own.
+"""
 
 from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING
 
+from .authorization import TOKEN_PATH, TokenEndpoint
 from .ingest import Ingest
 
 if TYPE_CHECKING:
@@ -21,9 +25,12 @@ class Front:
     def __init__(self, service: Service, host: str, port: int) -> None:
         self._service = service
         self._ingest = Ingest(service, host, port)
+        self._access = TokenEndpoint(service)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
+        if request.segments == TOKEN_PATH:
+            return await self._access.handle(request)
         return await (self._sql if _speaks_sql(request) else self._ingest).handle(request)
 
     @functools.cached_property

@@ -1,35 +1,25 @@
-"""Who may call: users with a public key, the key-pair JWT they sign, and the scoped token they get for it.
+"""Who may call: users by the key-pair JWT they sign or an access token, and the scoped token they get for either.
 
 The JWT is checked as Snowflake documents it (RS256; `iss` is ACCOUNT.USER.SHA256:fingerprint, `sub` is ACCOUNT.USER):
 https://docs.snowflake.com/en/developer-guide/sql-api/authenticating
+The access token is one of the authorization server that the account trusts, and names the user and the role:
+https://docs.snowflake.com/en/user-guide/oauth-ext-overview
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
-import hmac
-import json
-import secrets
 import time
-import uuid
 from dataclasses import dataclass, field
-from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from .refusal import (
-    JWT_INVALID,
-    ROLE_UNKNOWN,
-    TOKEN_EXPIRED,
-    TOKEN_INVALID,
-    Refusal,
-    bad_request,
-    unauthorized,
-)
+from .authorization import ROLE_SCOPE, AuthorizationServer
+from .refusal import JWT_INVALID, ROLE_UNKNOWN, Refusal, bad_request, unauthorized
+from .tokens import Tokens, invalid, split, tagged
 
 DEFAULT_TOKEN_LIFETIME_S = 3600.0
 CLOCK_SKEW_S = 60.0
@@ -54,12 +44,11 @@ class User:
 
 @dataclass
 class Identities:
-    """The registered users, and the scoped tokens given out, each an HS256 JWT of this server's own secret."""
+    """The registered users, the scoped tokens given to them, and the authorization server that is trusted."""
 
-    token_lifetime_s: float = DEFAULT_TOKEN_LIFETIME_S
+    scoped: Tokens = field(default_factory=lambda: Tokens(DEFAULT_TOKEN_LIFETIME_S))
+    authorization: AuthorizationServer = field(default_factory=AuthorizationServer)
     _users: dict[str, User] = field(default_factory=dict)
-    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
-    _generation: int = 0
 
     def register(self, account: str, user: str, public_key_pem: str, roles: list[str]) -> str:
         """Add or replace a user; give the fingerprint of the key, as `DESC USER` shows it."""
@@ -71,17 +60,13 @@ class Identities:
         self._users[subject] = User(subject, key, fingerprint(key), granted)
         return self._users[subject].fingerprint
 
-    def expire_tokens(self) -> None:
-        """Make every scoped token given out so far an expired one."""
-        self._generation += 1
-
     def login(self, jwt: str, subject: str | None = None, role: str = "") -> User:
         """Verify a key-pair JWT; anything wrong with it is the same refusal, as the service does it.
 
         With `subject` (ACCOUNT.USER) it must be that user's; `role` is one that is asked for beside the JWT.
         """
         try:
-            claims, signed, signature = _split(jwt, "RS256")
+            claims, signed, signature = split(jwt, "RS256")
             user = self._users[str(claims["sub"])]
             user.public_key.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
             expires_at = _seconds(claims["exp"])
@@ -94,36 +79,24 @@ class Identities:
         _check_role(user, role or str(claims.get("scp", "")))
         return user
 
+    def login_by_token(self, token: str, subject: str | None = None, role: str = "") -> User:
+        """Verify an access token of the authorization server; otherwise as `login`. Its scope names the one role."""
+        claims = self.authorization.tokens.admit(token)
+        user = self._users.get(claims["sub"])
+        if user is None or (subject is not None and subject.upper() != user.subject):
+            raise invalid()
+        _check_role(user, claims["scope"])
+        if role and claims["scope"].upper() != f"{ROLE_SCOPE}{role}".upper():
+            raise unauthorized(ROLE_UNKNOWN, _no_role(role))
+        return user
+
     def issue(self, user: User, scope: str) -> str:
         """Give a scoped token for `user`."""
-        now = time.time()
-        claims = {
-            "sub": user.subject,
-            "scope": scope,
-            "iat": int(now),
-            "exp": int(now + self.token_lifetime_s),
-            "deadline": now + self.token_lifetime_s,
-            "generation": self._generation,
-        }
-        signed = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode(claims)}"
-        return f"{signed}.{_base64url(self._sign(signed.encode()))}"
+        return self.scoped.issue(sub=user.subject, scope=scope)
 
     def admit(self, token: str) -> str:
         """Verify a scoped token and give its ACCOUNT.USER, or refuse it as invalid or expired."""
-        try:
-            claims, signed, signature = _split(token, "HS256")
-            known = hmac.compare_digest(signature, self._sign(signed)) and claims["sub"] in self._users
-            live = claims["generation"] == self._generation and claims["deadline"] >= time.time()
-        except (ValueError, KeyError, TypeError):
-            raise unauthorized(TOKEN_INVALID, _tagged("Invalid OAuth access token.")) from None
-        if not known:
-            raise unauthorized(TOKEN_INVALID, _tagged("Invalid OAuth access token."))
-        if not live:
-            raise unauthorized(TOKEN_EXPIRED, _tagged("OAuth access token expired."))
-        return str(claims["sub"])
-
-    def _sign(self, signed: bytes) -> bytes:
-        return hmac.digest(self._secret, signed, "sha256")
+        return str(self.scoped.admit(token)["sub"])
 
 
 def fingerprint(key: rsa.RSAPublicKey) -> str:
@@ -133,49 +106,18 @@ def fingerprint(key: rsa.RSAPublicKey) -> str:
 
 
 def _check_role(user: User, scope: str) -> None:
-    role = scope.removeprefix("session:role:").upper()
+    role = scope.removeprefix(ROLE_SCOPE).upper()
     if role and user.roles and role not in user.roles:
-        message = f"Role '{role}' specified in the connect string does not exist or not authorized."
-        raise unauthorized(ROLE_UNKNOWN, message)
+        raise unauthorized(ROLE_UNKNOWN, _no_role(role))
 
 
-def _split(jwt: str, algorithm: str) -> tuple[dict[str, Any], bytes, bytes]:
-    """Give the claims, the signed bytes and the signature of a compact JWT of this very algorithm."""
-    header, claims, signature = jwt.split(".")
-    if _decode(header).get("alg") != algorithm:
-        raise ValueError(f"the algorithm is not {algorithm}")
-    return _decode(claims), f"{header}.{claims}".encode(), _unbase64url(signature)
+def _no_role(role: str) -> str:
+    return f"Role '{role}' specified in the connect string does not exist or not authorized."
 
 
 def _seconds(claim: float) -> float:
     return claim / 1000 if claim > MILLISECONDS_FROM else float(claim)
 
 
-def _encode(value: dict[str, Any]) -> str:
-    return _base64url(json.dumps(value, separators=(",", ":")).encode())
-
-
-def _decode(part: str) -> dict[str, Any]:
-    value = json.loads(_unbase64url(part))
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - one class for every malformed token
-    return value
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _unbase64url(text: str) -> bytes:
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except binascii.Error as exc:
-        raise ValueError("not base64url") from exc
-
-
 def _jwt_invalid() -> Refusal:
-    return unauthorized(JWT_INVALID, _tagged("JWT token is invalid."))
-
-
-def _tagged(text: str) -> str:
-    return f"{text} [{uuid.uuid4()}]"
+    return unauthorized(JWT_INVALID, tagged("JWT token is invalid."))

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import zstandard
 
 from . import stage
+from .authorization import ROLE_SCOPE
 from .channel import Append
 from .faults import Call, Dropped
 from .refusal import Refusal, bad_request
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .service import Service
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a kind of grant
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a kind of token
 MAX_TEXT_BYTES = 256 * 1024 * 1024  # of one request, decompressed: a bomb ends here
 
 _CHANNEL_CALLS: dict[str, Call] = {"PUT": "open", "DELETE": "drop"}
@@ -89,13 +92,18 @@ class Ingest:
                 return await self._drop(pipe, route.channel)
 
     def _account_call(self, call: Call, bearer: str, request: Request) -> Response:
-        user = self.service.identities.login(bearer)
+        by_token = request.headers.get("x-snowflake-authorization-token-type") == "OAUTH"
+        identities = self.service.identities
+        form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
+        host, _, scope = form.get("scope", "").partition(" ")
+        verify = identities.login_by_token if by_token else identities.login
+        user = verify(bearer, role=scope.removeprefix(ROLE_SCOPE))
         if call == "hostname":
             return text_response(self.host)
-        form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
-        if form.get("grant_type") != JWT_BEARER or form.get("scope") != self.host:
-            raise bad_request("grant_type must be jwt-bearer and scope the host of this account")
-        return text_response(self.service.identities.issue(user, self.host))
+        wanted = (TOKEN_EXCHANGE, ACCESS_TOKEN) if by_token else (JWT_BEARER, None)
+        if (form.get("grant_type"), form.get("subject_token_type")) != wanted or host != self.host:
+            raise bad_request(f"the grant must be {wanted[0]} and scope the host of this account")
+        return text_response(identities.issue(user, self.host))
 
     def _status(self, pipe: Pipe, request: Request) -> Response:
         names = _body(request).get("channel_names")

@@ -93,11 +93,13 @@ class Endpoint:
 
     async def _login(self, request: Request, body: dict[str, Any]) -> Response:
         data = body.get("data", {})
-        if data.get("AUTHENTICATOR") != "SNOWFLAKE_JWT":
+        identities = self._service.identities
+        verify = {"SNOWFLAKE_JWT": identities.login, "OAUTH": identities.login_by_token}.get(data.get("AUTHENTICATOR"))
+        if verify is None:
             raise Refusal(HTTPStatus.UNAUTHORIZED, ACCESS_DENIED, "Incorrect username or password was specified.")
         subject = f"{data.get('ACCOUNT_NAME')}.{data.get('LOGIN_NAME')}"
         role = request.query.get("roleName", "").upper()
-        user = self._service.identities.login(str(data.get("TOKEN", "")), subject, role)
+        user = verify(str(data.get("TOKEN", "")), subject, role)
         parameters = Parameters()
         for name, value in data.get("SESSION_PARAMETERS", {}).items():
             parameters.set(name, value)

@@ -29,7 +29,8 @@ def _inserted(tree: exp.Insert, key: Sequence[str], columns: Sequence[str]) -> e
     if not all(name in folded for name in key):
         return None
     source = tree.expression.copy()
-    alias = exp.TableAlias(this=exp.to_identifier("incoming"), columns=[exp.to_identifier(name) for name in folded])
+    names = [exp.to_identifier(name, quoted=True) for name in folded]  # "AT" means something else without quotes
+    alias = exp.TableAlias(this=exp.to_identifier("incoming"), columns=names)
     if isinstance(source, exp.Values):
         source.set("alias", alias)
     else:
