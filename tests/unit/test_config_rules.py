@@ -300,7 +300,6 @@ def test_http_that_others_can_reach_is_a_warning(address: str) -> None:
     ("variable", "text"),
     [
         ("SNOWFLAKE_ROW_FORMAT", "columns"),
-        ("SNOWFLAKE_ON_REJECT", "quarantine"),
         ("SNOWFLAKE_CHANNELS_PER_PARTITION", "2"),
     ],
 )

@@ -63,7 +63,9 @@ class World:
 
 def opened(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> Opening:
     monkeypatch.setattr(opening, "EventHubClient", lambda _: world)
-    return open_partition(settings or plain(), TERM, cast("Any", world), cast("Any", world))
+    made = open_partition(settings or plain(), TERM, cast("Any", world), cast("Any", world))
+    assert isinstance(made, Opening)
+    return made
 
 
 def stored(sequence_number: int | None, errors: int = 0) -> Checkpoint:

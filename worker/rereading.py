@@ -1,0 +1,64 @@
+"""Chosen events of a partition, read a second time."""
+
+from collections.abc import Collection, Iterator, Sequence
+from multiprocessing import connection
+
+from azure.eventhub import EventData
+
+from shared.clock import monotonic
+from shared.quarantine import Rejected
+from shared.settings import EventHubSettings
+from shared.store.types import Checkpoint
+from worker.chunks import chunked
+from worker.link import Position
+from worker.rows import Mapper, Row, as_json, body_of, envelope
+from worker.source import Source
+
+LOOK_S = 1.0
+BODY = "BODY"
+
+
+def reread(
+    settings: EventHubSettings, checkpoint: Checkpoint, epoch: int, numbers: Sequence[int]
+) -> Iterator[Sequence[Rejected]]:
+    """The events of these numbers (in order) that the hub still has, once each, in portions of bounded bytes.
+
+    Blocks as `Source` takes, and raises what it raises; a hub that is not the one of `checkpoint` is refused.
+    """
+    wanted = set(numbers)
+    position = Position(numbers[0] - 1 if numbers[0] else None, hub_created_at_s=checkpoint.hub_created_at_s)
+    source = Source(settings, checkpoint.partition_id, epoch, position, _only(wanted.copy(), checkpoint.partition_id))
+    source.start()
+    reached = -1
+    while reached < numbers[-1]:
+        connection.wait([source.fileno()], LOOK_S)
+        source.check_alive(monotonic())
+        if batch := source.take():
+            found = [row for row in batch.rows if row["SEQUENCE_NUMBER"] in wanted]
+            wanted -= {row["SEQUENCE_NUMBER"] for row in found}
+            reached = max(reached, *(row["SEQUENCE_NUMBER"] for row in batch.rows))
+            yield from ([_as_rejected(row) for row in chunk.rows] for chunk in chunked(found))
+    source.stop()
+
+
+def _only(numbers: Collection[int], partition_id: str) -> Mapper:
+    """The rows of these events with their bodies as they came; of any other just the number."""
+    row_of = envelope(partition_id, "keep")
+
+    def some_row_of(event: EventData) -> Row:
+        if event.sequence_number not in numbers:
+            return {"SEQUENCE_NUMBER": event.sequence_number, "PAYLOAD": None, "RAW_BODY": None}
+        return {**row_of(event), BODY: body_of(event)}
+
+    return some_row_of
+
+
+def _as_rejected(row: Row) -> Rejected:
+    body = row.pop(BODY)
+    return Rejected(
+        sequence_number=row["SEQUENCE_NUMBER"],
+        offset=row["OFFSET"],
+        enqueued_time=row["ENQUEUED_TIME"].isoformat(),
+        body=None if body is None else body.hex(),
+        row_json=as_json(row),
+    )
