@@ -8,6 +8,7 @@ lease.
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,13 @@ from shared.settings import SnowflakeSettings
 from shared.snow_sql import Row
 from shared.snowflake import create_quarantine_sql, quarantine_name
 from shared.store.types import ConsumerGroup
+
+
+class Lately(NamedTuple):
+    """So many events were set aside in the last hour, all of them from `first` on."""
+
+    events: int
+    first: int
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
@@ -38,7 +46,7 @@ class Quarantine(Target):
 
     def __init__(self, settings: SnowflakeSettings, group: ConsumerGroup) -> None:
         super().__init__(settings)
-        self._source = asdict(group)
+        self.group, self._source = group, asdict(group)
         self._tables["quarantine"] = self.name = quarantine_name(settings)
         self._create_quarantine = create_quarantine_sql(settings)
 
@@ -73,10 +81,10 @@ class Quarantine(Target):
         found = self._query("missing", "in_table", partition_id=partition_id, first=numbers[0], last=numbers[-1])
         return [number for run in runs(found) for number in run]
 
-    def set_aside_lately(self, partition_id: str, numbers: range) -> int:
-        """How many events of the partition were set aside in the last hour, but for those of `numbers`."""
-        [row] = self._query("set_aside_lately", partition_id=partition_id, first=numbers[0], last=numbers[-1])
-        return int(row["event_count"])
+    def set_aside_lately(self, partition_id: str, before: int) -> Lately:
+        """What was set aside in the last hour, of the partition's events before this one."""
+        [row] = self._query("set_aside_lately", partition_id=partition_id, first=before)
+        return Lately(int(row["event_count"]), before if row["first_number"] is None else int(row["first_number"]))
 
     def set_aside(
         self, partition_id: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int

@@ -205,8 +205,9 @@ def _repeated(landed: Landed | None) -> Iterator[Finding]:
 
 def _explained(numbers: range, evidence: Evidence) -> str:
     """What may have become of them, where anything is known."""
-    checkpoint, rejected = evidence.checkpoint, evidence.channel.rows_error_count
-    if rejected:
+    checkpoint, set_aside = evidence.checkpoint, evidence.landed.quarantined if evidence.landed else 0
+    rejected = evidence.channel.rows_error_count - set_aside
+    if rejected > 0:
         return f"; Snowflake rejected {rejected} rows of this channel ({evidence.channel.last_error or 'no message'})"
     if checkpoint.channel_generation and checkpoint.begins_after is not None and numbers[-1] <= checkpoint.begins_after:
         return f"; the checkpoint was moved by hand to {checkpoint.begins_after}"

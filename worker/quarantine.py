@@ -104,8 +104,8 @@ def _tables(settings: Settings) -> AbstractContextManager[Quarantine]:
 def _culprits(rejection: Rejection, tables: Quarantine) -> Sequence[int]:
     """The events that the target table lacks, when they are as many as Snowflake counted, and not too many."""
     partition_id, numbers = rejection.partition_id, rejection.numbers
-    refuse_flood(rejection, tables.set_aside_lately(partition_id, numbers))
     refuse_contradiction(rejection, tables.in_table(partition_id, numbers))
+    refuse_flood(rejection, tables.set_aside_lately(partition_id, numbers[0]))
     return tables.missing(partition_id, numbers)
 
 

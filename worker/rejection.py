@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 from shared.errors import RowsRejected
 from shared.landed import Landed
+from shared.quarantine import Lately
 from shared.store.types import Checkpoint
 from worker.progress import Progress, rejected
 
 # Of a partition. What is set aside is for a person to look at, and nobody looks at more; so many in an hour are a table
 # that was changed or a sender that is broken, and the whole stream would go where nobody expects it.
 MOST_AN_HOUR = 1000
-# A stream too slow for that is known by its share, as soon as there are enough rows to speak of one.
-MOST_SHARE, SHARE_OF_AT_LEAST = 0.5, 20
+# A stream too slow for that is known by its share, as soon as there are enough rows to speak of one: among the events of
+# one rejection, and among all from the first one on that was set aside in the last hour.
+MOST_SHARE, SHARE_FROM = 0.5, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,19 @@ def refuse_nothing_committed(rejection: Rejection) -> None:
         raise rejection.error("nothing was committed since the last checkpoint")
 
 
-def refuse_flood(rejection: Rejection, lately: int) -> None:
-    """Raise when so much is rejected that it is no exception any more. `lately`: set aside in the last hour."""
-    rows, committed = rejection.rows, len(rejection.numbers)
-    if rows + lately > MOST_AN_HOUR:
-        before = f" after {lately} in the last hour" if lately else ""
-        raise rejection.error(f"{rows} rows{before} are more than {MOST_AN_HOUR}")
-    if committed >= SHARE_OF_AT_LEAST and rows > committed * MOST_SHARE:
-        raise rejection.error(f"they are more than half of the {committed} rows committed with them")
+def refuse_flood(rejection: Rejection, lately: Lately) -> None:
+    """Raise when so much is rejected that it is no exception any more. `lately`: what was set aside before it."""
+    alone = (rejection.rows, len(rejection.numbers), "they are")
+    together = (
+        rejection.rows + lately.events,
+        rejection.numbers.stop - lately.first,
+        f"with {lately.events} in the last hour they are",
+    )
+    for rows, events, told in (alone, together):
+        if rows > MOST_AN_HOUR:
+            raise rejection.error(f"{told} more than {MOST_AN_HOUR}")
+        if rows >= SHARE_FROM and rows > events * MOST_SHARE:
+            raise rejection.error(f"{told} more than half of {events} events")
 
 
 def refuse_contradiction(rejection: Rejection, landed: Landed | None) -> None:

@@ -34,10 +34,10 @@ def reread(
         connection.wait([source.fileno()], LOOK_S)
         source.check_alive(monotonic())
         if batch := source.take():
-            found = [row for row in batch.rows if row["SEQUENCE_NUMBER"] in wanted]
-            wanted -= {row["SEQUENCE_NUMBER"] for row in found}
+            found = {row["SEQUENCE_NUMBER"]: row for row in batch.rows if row["SEQUENCE_NUMBER"] in wanted}
+            wanted -= found.keys()
             reached = max(reached, *(row["SEQUENCE_NUMBER"] for row in batch.rows))
-            yield from ([_as_rejected(row) for row in chunk.rows] for chunk in chunked(found))
+            yield from ([_as_rejected(row) for row in chunk.rows] for chunk in chunked(list(found.values())))
     source.stop()
 
 

@@ -128,8 +128,11 @@ def quarantine_has_a_warehouse(settings: Settings) -> Iterator[Fault]:
 
 def quarantine_has_a_name(settings: Settings) -> Iterator[Fault]:
     """The table's own with an ending; Snowflake takes none that is longer."""
-    longest = identifier.MOST_CHARACTERS - len(QUARANTINE)
-    if settings.snowflake.on_reject == "quarantine" and len(identifier.stored_name(settings.snowflake.table)) > longest:
+    length, longest = (
+        len(identifier.stored_name(settings.snowflake.table)),
+        identifier.MOST_CHARACTERS - len(QUARANTINE),
+    )
+    if settings.snowflake.on_reject == "quarantine" and longest < length <= identifier.MOST_CHARACTERS:
         yield Fault("SNOWFLAKE_TABLE", f"is longer than {longest} characters, and {QUARANTINE} has to fit behind it")
 
 

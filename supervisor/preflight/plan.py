@@ -114,8 +114,8 @@ class Preflight:
     def _partition(self, partition_id: str) -> Answer:
         with EventHubClient(self._settings.eventhub) as hub:
             facts = hub.partition(partition_id)
-        on_gap = self._settings.eventhub.on_gap
-        return reconciled(self._checkpoint(partition_id), self._channels[partition_id], facts, on_gap)
+        on_gap, on_reject = self._settings.eventhub.on_gap, self._settings.snowflake.on_reject
+        return reconciled(self._checkpoint(partition_id), self._channels[partition_id], facts, on_gap, on_reject)
 
     def _checkpoint(self, partition_id: str) -> Checkpoint:
         return self._checkpoints.get(partition_id) or Checkpoint(partition_id, None, None, 0)

@@ -1,8 +1,7 @@
--- How many events of a partition were set aside in the last hour, those of the range that is at hand left out: they may
--- be there from an earlier try.
-SELECT COUNT(*) AS EVENT_COUNT
+-- How many events of a partition before :first were set aside in the last hour, and the first of them. Those of the range
+-- that is at hand are left out: they may be there from an earlier try.
+SELECT COUNT(*) AS EVENT_COUNT, MIN(SEQUENCE_NUMBER) AS FIRST_NUMBER
 FROM {quarantine}
 WHERE FULLY_QUALIFIED_NAMESPACE = :fully_qualified_namespace AND EVENTHUB_NAME = :eventhub_name
-    AND CONSUMER_GROUP = :consumer_group AND PARTITION_ID = :partition_id
-    AND SEQUENCE_NUMBER NOT BETWEEN :first AND :last
+    AND CONSUMER_GROUP = :consumer_group AND PARTITION_ID = :partition_id AND SEQUENCE_NUMBER < :first
     AND QUARANTINED_AT > DATEADD(HOUR, -1, CURRENT_TIMESTAMP())

@@ -1,0 +1,133 @@
+"""The quarantine by real SQL: what is found missing, what is set aside once, and what a role needs for it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from msgspec import structs
+
+from shared.errors import ConfigurationError, ExitCode, NotPermitted, RowsRejected
+from shared.quarantine import Quarantine, Rejected
+from shared.settings import SnowflakeSettings
+from shared.snow_sql import SqlSession
+from shared.snowflake import table_name
+from shared.store.types import Checkpoint, ConsumerGroup
+from tests.integration.conftest import a_group, snowflake_settings_of
+from tests.integration.snow_sql import ROLE, SnowSql
+from worker import quarantine
+from worker.progress import Progress
+from worker.rejection import Rejection
+
+P, NUMBERS = "3", range(10, 20)
+
+
+@pytest.fixture(scope="module")
+def settings(snow_server: SnowSql) -> SnowflakeSettings:
+    return structs.replace(snowflake_settings_of(snow_server.elsewhere()), table="FLIGHTS")
+
+
+@pytest.fixture
+def group() -> ConsumerGroup:
+    return a_group()
+
+
+@pytest.fixture
+def tables(settings: SnowflakeSettings, group: ConsumerGroup) -> Iterator[Quarantine]:
+    """Events 10 to 19 in the table, but for 12, 13 and 19."""
+    with closing(Quarantine(settings, group)) as made, closing(SqlSession(settings)) as session:
+        made.create()
+        present = ", ".join(f"('{P}', {number})" for number in (9, 10, 11, *range(14, 19), 20))
+        session.change(f"DELETE FROM {table_name(settings)}")  # noqa: S608
+        session.change(f"INSERT INTO {table_name(settings)} (PARTITION_ID, SEQUENCE_NUMBER) VALUES {present}")  # noqa: S608
+        yield made
+
+
+def event(number: int, second: int = 0, body: bytes | None = b"{}") -> Rejected:
+    return Rejected(
+        sequence_number=number,
+        offset=f"offset-{number}",
+        enqueued_time=f"2026-01-31T00:00:{second:02}.123000+00:00",
+        body=None if body is None else body.hex(),
+        row_json='{"PAYLOAD": "a\\u0000 \'b\' $1 ü"}',
+    )
+
+
+def put(tables: Quarantine, *events: Rejected) -> None:
+    tables.set_aside(P, events, reason="too long", channel="CHANNEL_3", epoch=7)
+
+
+def rejection(rows: int) -> Rejection:
+    checkpoint = Checkpoint(P, 19, None, 7, 2 + rows)
+    return Rejection(Progress(19, 2 + rows), 2, NUMBERS, "CHANNEL_3", checkpoint)
+
+
+def test_the_rejected_events_are_those_that_the_table_lacks(tables: Quarantine) -> None:
+    assert tables.missing(P, NUMBERS) == [12, 13, 19]
+    assert tables.missing("4", NUMBERS) == list(NUMBERS), "another partition's rows are no rows of this one"
+    assert quarantine._culprits(rejection(3), tables) == [12, 13, 19]
+
+
+@pytest.mark.parametrize("counted", [2, 4])
+def test_another_number_than_snowflake_counted_is_refused_with_65_and_both(tables: Quarantine, counted: int) -> None:
+    said = f"rejected {counted} rows, which cannot be set aside: the table lacks 3 of the events"
+    with pytest.raises(RowsRejected, match=said) as refused:
+        quarantine._culprits(rejection(counted), tables)
+    assert refused.value.exit_code == ExitCode.DATA
+
+
+def test_an_event_is_set_aside_once_however_often_that_is_done(tables: Quarantine) -> None:
+    put(tables, event(12, body=b"\x00'\xff$1\\"), event(13, body=None))
+    put(tables, event(12), event(13), event(19))
+    both = tables.landed_range(P, 10, 19)
+    assert both is not None
+    assert (both.rows, both.numbers, both.quarantined) == (10, 10, 3)
+    assert tables.missing(P, NUMBERS) == [12, 13, 19], "the table lacks what it lacked"
+    put(tables, event(12, second=1))
+    again = tables.landed_range(P, 10, 19)
+    assert again is not None
+    assert (again.rows, again.repeated) == (11, 1), "another hub's event 12 is another event"
+
+
+def test_what_is_set_aside_can_be_read_as_it_came(tables: Quarantine, settings: SnowflakeSettings) -> None:
+    put(tables, event(12, body=b"\x00'\xff$1\\"), event(13, body=None))
+    with closing(SqlSession(settings)) as session:
+        rows = session.query(
+            f"SELECT * FROM {tables.name} WHERE EVENTHUB_NAME = ? ORDER BY SEQUENCE_NUMBER",  # noqa: S608
+            tables.group.eventhub_name,
+        )
+    assert [row["body"] for row in rows] == [b"\x00'\xff$1\\", None]
+    [row, _] = rows
+    assert (row["partition_id"], row["offset"], row["row_json"]) == (P, "offset-12", event(12).row_json)
+    assert (row["reason"], row["channel"], row["epoch"]) == ("too long", "CHANNEL_3", 7)
+    assert row["enqueued_time"].isoformat() == event(12).enqueued_time
+
+
+def test_what_was_set_aside_lately_is_counted_without_the_range_that_is_tried_again(tables: Quarantine) -> None:
+    put(tables, event(5), event(6), event(12))
+    assert tables.set_aside_lately(P, 10) == (2, 5)
+    assert tables.set_aside_lately("4", 10) == (0, 10)
+
+
+def test_another_group_has_a_quarantine_of_its_own(tables: Quarantine, settings: SnowflakeSettings) -> None:
+    put(tables, event(12))
+    with closing(Quarantine(settings, a_group())) as other:
+        landed = other.landed_range(P, 10, 19)
+        assert landed is not None
+        assert (landed.rows, landed.quarantined) == (7, 0)
+
+
+def test_a_quarantine_that_is_not_there_or_not_to_be_used_is_named(
+    tables: Quarantine, settings: SnowflakeSettings, snow_server: SnowSql
+) -> None:
+    tables.check()
+    with (
+        closing(Quarantine(structs.replace(settings, table="OTHER"), a_group())) as other,
+        pytest.raises(ConfigurationError, match=r"OTHER_QUARANTINE.*evsup init --target"),
+    ):
+        other.check()
+    for privilege, table in (("SELECT", "FLIGHTS"), ("SELECT", "FLIGHTS_QUARANTINE"), ("INSERT", "FLIGHTS_QUARANTINE")):
+        name = (settings.database, settings.schema, table)
+        snow_server.admin.revoke(privilege, name, ROLE)
+        with pytest.raises(NotPermitted, match=rf"Insufficient privileges to operate on table '{table}'"):
+            tables.check()
+        snow_server.admin.grant(privilege, name, ROLE)
