@@ -134,6 +134,7 @@ def test_a_drain_in_which_they_appear_ends_and_leaves_them_to_the_next_owner(rig
     rig.step()
     rig.commit(6, errors=1)
     assert rig.steps()
+    assert not rig.worker._opening.is_busy, "the channel is not opened again for nobody"
     assert not made.set_aside
     assert not rig.store.saved, "the checkpoint stays before them"
 
