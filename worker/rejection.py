@@ -17,8 +17,8 @@ from worker.progress import Progress, rejected
 # Of a partition. What is set aside is for a person to look at, and nobody looks at more; so many in an hour are a table
 # that was changed or a sender that is broken, and the whole stream would go where nobody expects it.
 MOST_AN_HOUR = 1000
-# A stream too slow for that is known by its share, as soon as there are enough rows to speak of one: of the events among
-# which they are, and of all since the first one that was set aside in the last hour.
+# A stream too slow for that is known by its share, as soon as there are enough rows to speak of one: of the events that
+# were committed with them, and of all since the first one that was set aside in the last hour.
 MOST_SHARE, SHARE_FROM = 0.5, 20
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from msgspec import structs
@@ -52,8 +53,8 @@ def event(number: int, second: int = 0, body: bytes | None = b"{}") -> Rejected:
     )
 
 
-def put(tables: Quarantine, *events: Rejected) -> None:
-    tables.set_aside(P, events, reason="too long", channel="CHANNEL_3", epoch=7)
+def put(tables: Quarantine, *events: Rejected, partition_id: str = P) -> None:
+    tables.set_aside(partition_id, events, reason="too long", channel="CHANNEL_3", epoch=7)
 
 
 def rejection(rows: int) -> Rejection:
@@ -76,7 +77,8 @@ def test_another_number_than_snowflake_counted_is_refused_with_65_and_both(table
 
 
 def test_an_event_is_set_aside_once_however_often_that_is_done(tables: Quarantine) -> None:
-    put(tables, event(12, body=b"\x00'\xff$1\\"), event(13, body=None))
+    put(tables, event(12), partition_id="4")
+    put(tables, event(12), event(13))
     put(tables, event(12), event(13), event(19))
     both = tables.landed_range(P, 10, 19)
     assert both is not None
@@ -102,7 +104,12 @@ def test_what_is_set_aside_can_be_read_as_it_came(tables: Quarantine, settings: 
     assert row["enqueued_time"].isoformat() == event(12).enqueued_time
 
 
-def test_what_was_set_aside_lately_is_counted_without_the_range_that_is_tried_again(tables: Quarantine) -> None:
+def test_what_was_set_aside_in_the_last_hour_is_counted_without_the_range_that_is_tried_again(
+    tables: Quarantine, settings: SnowflakeSettings
+) -> None:
+    put(tables, event(4))
+    with closing(SqlSession(settings)) as session:
+        session.change(f"UPDATE {tables.name} SET QUARANTINED_AT = DATEADD(HOUR, -2, CURRENT_TIMESTAMP())")  # noqa: S608
     put(tables, event(5), event(6), event(12))
     assert tables.set_aside_lately(P, 10) == (2, 5)
     assert tables.set_aside_lately("4", 10) == (0, 10)
@@ -110,7 +117,7 @@ def test_what_was_set_aside_lately_is_counted_without_the_range_that_is_tried_ag
 
 def test_another_group_has_a_quarantine_of_its_own(tables: Quarantine, settings: SnowflakeSettings) -> None:
     put(tables, event(12))
-    with closing(Quarantine(settings, a_group())) as other:
+    with closing(Quarantine(settings, replace(tables.group, consumer_group="other"))) as other:
         landed = other.landed_range(P, 10, 19)
         assert landed is not None
         assert (landed.rows, landed.quarantined) == (7, 0)

@@ -5,6 +5,7 @@ from typing import Any, Self, cast
 
 import pytest
 
+from shared import config, log
 from shared.azure import PartitionFacts
 from shared.errors import ProtocolError, RowsRejected
 from shared.landed import Landed
@@ -17,9 +18,8 @@ from worker.progress import Progress
 from worker.quarantine import Order
 from worker.rejection import Rejection
 
-REJECTION = Rejection(
-    Progress(9, 2, last_error="too long"), 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2)
-)
+PROGRESS = Progress(9, 2, last_error="too long")
+REJECTION = Rejection(PROGRESS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2))
 
 
 class World:
@@ -30,8 +30,8 @@ class World:
         self.facts = PartitionFacts(0, 20, is_empty=False, hub_created_at_s=1.0)
         self.in_hub = [6, 8]
         self.both = Landed(5, 5, 5, 9)
-        monkeypatch.setattr(quarantine.config, "load_worker", plain)
-        monkeypatch.setattr(quarantine.log, "configure", lambda *_, **__: None)
+        monkeypatch.setattr(config, "load_worker", plain)
+        monkeypatch.setattr(log, "configure", lambda *_, **__: None)
         monkeypatch.setattr(quarantine, "_tables", lambda _: self)
         monkeypatch.setattr(quarantine, "EventHubClient", lambda _: self)
         monkeypatch.setattr(quarantine, "reread", self._reread)

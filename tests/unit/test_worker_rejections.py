@@ -139,13 +139,19 @@ def test_a_drain_in_which_they_appear_ends_and_leaves_them_to_the_next_owner(rig
     assert not rig.store.saved, "the checkpoint stays before them"
 
 
-def test_the_limit_of_opening_counts_anew_behind_them(rig: WorkerRig, world: MakeWorld) -> None:
-    made = world(REJECTION, OPENING)
+def test_the_limit_of_opening_counts_anew_behind_them(
+    rig: WorkerRig, world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world()
     made.ends.clear()
     rig.open(lambda: REJECTION)
     rig.step(OPEN_LIMIT_S)
+    monkeypatch.setattr(loop, "open_partition", lambda *_: made.ends.wait(DEADLINE_S))
     made.ends.set()
     assert readable(rig.worker._quarantine)
+    made.ends.clear()
+    rig.step()
     rig.step()
     with pytest.raises(SinkUnavailable, match="could not be opened"):
         rig.step(OPEN_LIMIT_S)
+    made.ends.set()
