@@ -1,8 +1,10 @@
 """The quarantine by real SQL: what is found missing, what is set aside once, and what a role needs for it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -20,6 +22,7 @@ from worker.progress import Progress
 from worker.rejection import Rejection
 
 P, NUMBERS = "3", range(10, 20)
+PAGE = Path(__file__).parents[2] / "docs" / "quarantine.md"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,8 @@ def tables(settings: SnowflakeSettings, group: ConsumerGroup) -> Iterator[Quaran
     with closing(Quarantine(settings, group)) as made, closing(SqlSession(settings)) as session:
         made.create()
         present = ", ".join(f"('{P}', {number})" for number in (9, 10, 11, *range(14, 19), 20))
-        session.change(f"DELETE FROM {table_name(settings)}")  # noqa: S608
+        for name in (table_name(settings), made.name):
+            session.change(f"DELETE FROM {name}")  # noqa: S608
         session.change(f"INSERT INTO {table_name(settings)} (PARTITION_ID, SEQUENCE_NUMBER) VALUES {present}")  # noqa: S608
         yield made
 
@@ -102,6 +106,23 @@ def test_what_is_set_aside_can_be_read_as_it_came(tables: Quarantine, settings: 
     assert (row["partition_id"], row["offset"], row["row_json"]) == (P, "offset-12", event(12).row_json)
     assert (row["reason"], row["channel"], row["epoch"]) == ("too long", "CHANNEL_3", 7)
     assert row["enqueued_time"].isoformat() == event(12).enqueued_time
+
+
+def test_what_the_page_says_moves_rows_into_the_table(tables: Quarantine, settings: SnowflakeSettings) -> None:
+    row = '{"PAYLOAD": {"a": 1}, "PARTITION_KEY": "key", "PROPERTIES": null}'
+    put(tables, structs.replace(event(12), row_json=row))
+    put(tables, structs.replace(event(13), row_json='{"PAYLOAD": null, "RAW_BODY": "AP8="}'))
+    [statements] = re.findall(r"```sql\n(.*?);\n```", PAGE.read_text(), re.DOTALL)
+    with closing(SqlSession(settings)) as session:
+        for statement in statements.split(";\n"):
+            session.change(statement)
+        moved = session.query("SELECT * FROM FLIGHTS WHERE SEQUENCE_NUMBER IN (12, 13) ORDER BY SEQUENCE_NUMBER")
+        assert not session.query("SELECT 1 FROM FLIGHTS_QUARANTINE WHERE SEQUENCE_NUMBER IN (12, 13)")
+    assert [(row["payload"], row["partition_key"], row["raw_body"]) for row in moved] == [
+        ('{"a":1}', "key", None),
+        (None, None, b"\x00\xff"),
+    ]
+    assert moved[0]["enqueued_time"].isoformat() == event(12).enqueued_time
 
 
 def test_what_was_set_aside_in_the_last_hour_is_counted_without_the_range_that_is_tried_again(
