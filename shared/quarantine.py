@@ -2,8 +2,9 @@
 whoever proves.
 
 It is a standard table, so nothing but the statement itself keeps an event from being there twice, and two of them at
-once could not see each other. There is one: the errand lives no longer than its worker, and a worker no longer than its
-lease.
+once do not see each other. An errand lives no longer than its worker, and a worker no longer than its lease; where a
+statement outlives both in the queue of a warehouse, both tables are counted before anything is recorded, and a second
+row is found there.
 """
 
 from collections.abc import Sequence

@@ -226,7 +226,7 @@ class Worker:
             last=rejection.numbers.stop - 1,
             reason=rejection.reason,
         )
-        self._quarantine.submit(lambda: quarantine.set_aside(rejection, self._term.epoch, self._store))
+        self._quarantine.submit(lambda: quarantine.set_aside(rejection, self._store))
 
     def _resume(self, quarantined: int | None) -> None:
         """They are set aside: open again, now behind them."""

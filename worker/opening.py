@@ -55,8 +55,9 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
     if progress.rows_error_count > stored.rows_error_count:
         if settings.snowflake.on_reject == "fail":
             raise rejected(term.partition_id, progress, stored.rows_error_count)
-        first = _first(settings.eventhub, Opening(decided, progress, checkpoint), partition)
-        return _rejection(channel.name, stored, progress, first, checkpoint)
+        unknown = _unknown(settings.eventhub, Opening(decided, progress, checkpoint), partition)
+        behind = replace(checkpoint, sequence_number=progress.token)
+        return Rejection(progress, stored.rows_error_count, unknown, channel.name, behind)
     if _is_fresh(stored, decided) and settings.eventhub.starting_position == LATEST and partition.last >= 0:
         decided, checkpoint = _pinned(checkpoint, partition)
     if checkpoint.begins_channel or checkpoint.begins_after != stored.begins_after:
@@ -86,14 +87,14 @@ def _opened(channel: Channel, stored: Checkpoint) -> Progress:
     return channel.open(stored.channel_generation)
 
 
-def _rejection(name: str, stored: Checkpoint, progress: Progress, first: int, checkpoint: Checkpoint) -> Rejection:
-    end = first if progress.token is None else progress.token + 1
-    behind = replace(checkpoint, sequence_number=progress.token)
-    return Rejection(progress, stored.rows_error_count, range(first, end), name, behind)
+def _unknown(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> range:
+    """The events that were committed and that the checkpoint does not know of."""
+    first, token = _first(settings, opening, partition), opening.progress.token
+    return range(first, first if token is None else token + 1)
 
 
 def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> int:
-    """The first event that the checkpoint does not know of; without a position, the first of the channel."""
+    """The one behind the checkpoint's position; without a position, the first of the channel."""
     if opening.checkpoint.sequence_number is not None:
         return opening.checkpoint.sequence_number + 1
     fresh = opening.position(settings.starting_position).fresh

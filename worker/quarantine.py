@@ -45,27 +45,26 @@ class Order:
     """What was rejected, and who asks."""
 
     rejection: Rejection
-    epoch: int
     asked_by: int
 
 
-def set_aside(rejection: Rejection, epoch: int, store: ControlStore) -> int:
+def set_aside(rejection: Rejection, store: ControlStore) -> int:
     """Have it done by a process of its own, then go on behind it: how many rows were set aside. Raises why not.
 
     What is recorded is committed in the quarantine by then, and the record is one transaction. Ending anywhere before
     it leaves the checkpoint where it was, and the next worker does all of it again, to the same end.
     """
-    answer = send(run, Order(rejection, epoch, os.getpid()), LIMIT_S, "Rejected rows are not set aside")
+    answer = send(run, Order(rejection, os.getpid()), LIMIT_S, "Rejected rows are not set aside")
     if not isinstance(answer, Quarantined):
         raise ProtocolError("Rejected rows were to be set aside", f"the answer is {type(answer).__name__}")
     action = f"quarantined {answer.rows} rows of events {rejection.numbers[0]} to {rejection.numbers[-1]}"
-    store.record_quarantine(rejection.checkpoint, f"worker of epoch {epoch}", action)
+    store.record_quarantine(rejection.checkpoint, f"worker of epoch {rejection.checkpoint.epoch}", action)
     return answer.rows
 
 
 def run(order: Order, pipe: "Connection[bytes, bytes]") -> None:
     """Answer with `Quarantined` or `Failed`. Never returns."""
-    errand.answer(order.asked_by, pipe, partial(_quarantined, order))
+    errand.answer(order.asked_by, pipe, partial(_quarantined, order.rejection))
 
 
 def check(asked_by: int, pipe: "Connection[bytes, bytes]") -> None:
@@ -79,21 +78,15 @@ def _ready() -> Ready:
     return Ready()
 
 
-def _quarantined(order: Order) -> Quarantined:
-    settings, rejection = config.load_worker(), order.rejection
-    log.configure(
-        settings.process.log_format,
-        settings.process.log_level,
-        partition=rejection.partition_id,
-        epoch=order.epoch,
-    )
+def _quarantined(rejection: Rejection) -> Quarantined:
+    settings, numbers = config.load_worker(), rejection.numbers
+    log.configure(settings.process.log_format, settings.process.log_level, partition=rejection.partition_id)
     refuse_nothing_committed(rejection)
     with _tables(settings) as tables:
         culprits = _culprits(rejection, tables)
         _require_retained(settings.eventhub, rejection, culprits)
-        _set_aside(order, settings.eventhub, tables, culprits)
-        landed = tables.landed_range(rejection.partition_id, rejection.numbers[0], rejection.numbers[-1])
-    refuse_unproven(rejection, landed)
+        _write(rejection, settings.eventhub, tables, culprits)
+        refuse_unproven(rejection, tables.landed_range(rejection.partition_id, numbers[0], numbers[-1]))
     return Quarantined(rows=len(culprits))
 
 
@@ -117,15 +110,15 @@ def _require_retained(settings: EventHubSettings, rejection: Rejection, culprits
     refuse_gone(rejection, [number for number in culprits if number < oldest])
 
 
-def _set_aside(order: Order, settings: EventHubSettings, tables: Quarantine, culprits: Sequence[int]) -> None:
-    rejection, written = order.rejection, set(culprits)
-    for events in reread(settings, rejection.checkpoint, order.epoch, culprits):
+def _write(rejection: Rejection, settings: EventHubSettings, tables: Quarantine, culprits: Sequence[int]) -> None:
+    missing = set(culprits)
+    for events in reread(settings, rejection.checkpoint, culprits):
         tables.set_aside(
             rejection.partition_id,
             events,
             reason=rejection.reason,
             channel=rejection.channel,
-            epoch=order.epoch,
+            epoch=rejection.checkpoint.epoch,
         )
-        written -= {event.sequence_number for event in events}
-    refuse_gone(rejection, sorted(written))
+        missing -= {event.sequence_number for event in events}
+    refuse_gone(rejection, sorted(missing))

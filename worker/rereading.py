@@ -18,16 +18,15 @@ LOOK_S = 1.0
 BODY = "BODY"
 
 
-def reread(
-    settings: EventHubSettings, checkpoint: Checkpoint, epoch: int, numbers: Sequence[int]
-) -> Iterator[Sequence[Rejected]]:
+def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence[int]) -> Iterator[Sequence[Rejected]]:
     """The events of these numbers (in order) that the hub still has, once each, in portions of bounded bytes.
 
-    Blocks as `Source` takes, and raises what it raises; a hub that is not the one of `checkpoint` is refused.
+    It reads with the epoch of `checkpoint` as its owner level; a hub that is not the one of `checkpoint` is refused.
+    Blocks until the last of them came, or one behind it. Raises what `Source` does.
     """
-    wanted = set(numbers)
+    wanted, partition_id = set(numbers), checkpoint.partition_id
     position = Position(numbers[0] - 1 if numbers[0] else None, hub_created_at_s=checkpoint.hub_created_at_s)
-    source = Source(settings, checkpoint.partition_id, epoch, position, _only(wanted.copy(), checkpoint.partition_id))
+    source = Source(settings, partition_id, checkpoint.epoch, position, _only(frozenset(numbers), partition_id))
     source.start()
     reached = -1
     while reached < numbers[-1]:

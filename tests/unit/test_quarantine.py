@@ -15,7 +15,6 @@ from shared.store.types import Checkpoint
 from tests.unit.plain_settings import plain
 from worker import quarantine
 from worker.progress import Progress
-from worker.quarantine import Order
 from worker.rejection import Rejection
 
 PROGRESS = Progress(9, 2, last_error="too long")
@@ -71,7 +70,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def carry_out() -> Quarantined:
-    return quarantine._quarantined(Order(REJECTION, 7, 1))
+    return quarantine._quarantined(REJECTION)
 
 
 def test_both_tables_are_counted_when_all_is_written(world: World) -> None:
@@ -120,7 +119,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, answer: Answer | Exception) -> tup
     monkeypatch.setattr(quarantine, "send", send)
     store = Store()
     try:
-        assert quarantine.set_aside(REJECTION, 7, cast("Any", store)) == 2
+        assert quarantine.set_aside(REJECTION, cast("Any", store)) == 2
     finally:
         if isinstance(answer, Exception) or not isinstance(answer, Quarantined):
             assert not store.recorded

@@ -57,7 +57,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(numbers: list[int], *batches: list[EventData]) -> list[list[int]]:
     StandInSource.batches = deque(batches)
-    found = reread(eventhub(), CHECKPOINT, 7, numbers)
+    found = reread(eventhub(), CHECKPOINT, numbers)
     return [[event.sequence_number for event in portion] for portion in found]
 
 
@@ -90,7 +90,7 @@ def test_a_receiver_that_hangs_is_reported() -> None:
 def test_an_event_comes_with_its_body_as_it_was_and_its_row_as_it_is_sent() -> None:
     [event] = events(5)
     StandInSource.batches = deque([[event]])
-    [[found]] = reread(eventhub(), CHECKPOINT, 7, [5])
+    [[found]] = reread(eventhub(), CHECKPOINT, [5])
     assert found.body is not None
     assert bytes.fromhex(found.body) == b"".join(event.raw_amqp_message.body)
     row = msgspec.json.decode(found.row_json)

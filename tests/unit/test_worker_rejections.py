@@ -9,7 +9,7 @@ from shared.errors import OwnershipLost, RowsRejected, SinkUnavailable
 from shared.messages import Opened
 from shared.store.types import Checkpoint
 from tests.unit.readable import DEADLINE_S, readable
-from tests.unit.worker_rig import OPENING, TERM, WorkerRig
+from tests.unit.worker_rig import OPENING, WorkerRig
 from worker import loop, quarantine
 from worker.loop import OPEN_LIMIT_S
 from worker.opening import Opening
@@ -24,18 +24,18 @@ class World:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *found: Opening | Rejection) -> None:
         self.found = list(found)
-        self.set_aside: list[tuple[Rejection, int]] = []
+        self.set_aside: list[Rejection] = []
         self.failure: Exception | None = None
         self.ends = threading.Event()
         self.ends.set()
         monkeypatch.setattr(loop, "open_partition", lambda *_: self.found.pop(0))
         monkeypatch.setattr(quarantine, "set_aside", self._set_aside)
 
-    def _set_aside(self, rejection: Rejection, epoch: int, _: object) -> int:
+    def _set_aside(self, rejection: Rejection, _: object) -> int:
         assert self.ends.wait(DEADLINE_S)
         if self.failure:
             raise self.failure
-        self.set_aside.append((rejection, epoch))
+        self.set_aside.append(rejection)
         return rejection.rows
 
 
@@ -65,7 +65,7 @@ def test_rows_rejected_while_nobody_watched_are_set_aside_before_the_first_event
     made = world(REJECTION, OPENING)
     rig.worker.open()
     follow(rig)
-    assert made.set_aside == [(REJECTION, TERM.epoch)]
+    assert made.set_aside == [REJECTION]
     assert rig.source.started
     assert [word for word in rig.words if isinstance(word, Opened)] == rig.words
     rig.step()
@@ -84,7 +84,7 @@ def test_rows_rejected_in_the_stream_are_looked_for_as_after_a_start(rig: Worker
     assert rig.source.stopped == 1, "the partition has one reader, and is about to be read again"
     assert rig.statuses[-1].state == "opening"
     follow(rig)
-    assert made.set_aside == [(REJECTION, TERM.epoch)]
+    assert made.set_aside == [REJECTION]
     assert not made.found
 
 
