@@ -72,6 +72,10 @@ class Quarantine(Target):
         except Unsupported:  # an account without EXPLAIN: the first INSERT will tell
             return
 
+    def leave_out(self) -> None:
+        """There is no quarantine: count the target table alone."""
+        self.rows_are = "in_table"
+
     def in_table(self, partition_id: str, numbers: range) -> Landed | None:
         """What the target table alone has of these sequence numbers; None without a row."""
         found = self._query("landed_range", "in_table", partition_id=partition_id, first=numbers[0], last=numbers[-1])

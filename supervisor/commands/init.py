@@ -28,7 +28,7 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
     """
     settings = load(env_file).settings
     if target and print_only:
-        click.echo("\n\n".join(_target_tables(settings.snowflake).values()))
+        click.echo("\n\n".join(target_tables(settings.snowflake).values()))
         return
     with closing(open_database(settings.control, settings.snowflake)) as database:
         if print_only:
@@ -40,7 +40,7 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
             click.echo(line, err=True)
 
 
-def _target_tables(settings: SnowflakeSettings) -> dict[str, str]:
+def target_tables(settings: SnowflakeSettings) -> dict[str, str]:
     """By name, the statement that creates it: the target table, and beside it the one for what is rejected."""
     tables = {snowflake.table_name(settings): snowflake.create_table_sql(settings)}
     if settings.on_reject == "quarantine":
@@ -51,7 +51,7 @@ def _target_tables(settings: SnowflakeSettings) -> dict[str, str]:
 def _create_target(settings: SnowflakeSettings) -> Iterator[str]:
     """Create the tables where they are missing; Snowflake's own words. A table that is there stays as it is."""
     with closing(SqlSession(settings)) as session:
-        for name, statement in _target_tables(settings).items():
+        for name, statement in target_tables(settings).items():
             [row] = session.query(statement)
             yield f"{name}: {row['status']}"
 

@@ -95,14 +95,14 @@ def _standings(site: Site, checkpoints: Mapping[str, Checkpoint]) -> dict[str, S
 def _landed(site: Site, partition: str | None, since: str | None) -> dict[str, Landed]:
     """In the table or, where there is one, in the quarantine."""
     settings = site.settings.snowflake
-    try:
-        with closing(Quarantine(settings, site.store.group)) as both:
-            return _located(both, partition, since)
-    except DoesNotExist:
-        if settings.on_reject == "quarantine":
-            raise
-    with closing(Target(settings)) as target:
-        return _located(target, partition, since)
+    with closing(Quarantine(settings, site.store.group)) as tables:
+        try:
+            return _located(tables, partition, since)
+        except DoesNotExist:
+            if settings.on_reject == "quarantine":
+                raise
+        tables.leave_out()
+        return _located(tables, partition, since)
 
 
 def _located(target: Target, partition: str | None, since: str | None) -> dict[str, Landed]:

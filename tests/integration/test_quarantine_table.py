@@ -15,8 +15,10 @@ from shared.settings import SnowflakeSettings
 from shared.snow_sql import SqlSession
 from shared.snowflake import table_name
 from shared.store.types import Checkpoint, ConsumerGroup
+from supervisor.preflight import target as preflight
 from tests.integration.conftest import a_group, snowflake_settings_of
 from tests.integration.snow_sql import ROLE, SnowSql
+from tests.unit.plain_settings import plain
 from worker import quarantine
 from worker.progress import Progress
 from worker.rejection import Rejection
@@ -147,7 +149,8 @@ def test_another_group_has_a_quarantine_of_its_own(tables: Quarantine, settings:
 def test_a_quarantine_that_is_not_there_or_not_to_be_used_is_named(
     tables: Quarantine, settings: SnowflakeSettings, snow_server: SnowSql
 ) -> None:
-    tables.check()
+    answer = preflight.quarantine(plain(settings))
+    assert (answer.verdict, answer.detail) == ("ok", f"{tables.name} can be read and written")
     with (
         closing(Quarantine(structs.replace(settings, table="OTHER"), a_group())) as other,
         pytest.raises(ConfigurationError, match=r"OTHER_QUARANTINE.*evsup init --target"),

@@ -9,6 +9,7 @@ from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, Resume
 from shared.messages import Standing
 from shared.store.types import Checkpoint
 from supervisor.preflight.check import Answer, Check, Result, exit_code, results
+from supervisor.preflight.plan import Preflight
 from supervisor.preflight.positions import reconciled
 from supervisor.preflight.target import Account
 from tests.unit.plain_settings import snowflake
@@ -95,6 +96,13 @@ def test_a_role_that_may_only_insert_is_told_that_columns_were_not_compared(monk
 def test_rejected_rows_that_are_not_kept_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = account(monkeypatch, "FLIGHTS").error_logging()
     assert answer.fix == 'ALTER TABLE "EVENTS"."PUBLIC"."FLIGHTS" SET ERROR_LOGGING = TRUE;'
+
+
+def test_the_quarantine_is_looked_at_where_rows_are_to_be_set_aside() -> None:
+    preflight = Preflight(None)
+    assert "quarantine" not in [check.name for check in preflight.checks()]
+    preflight._sets_aside = True
+    assert "quarantine" in [check.name for check in preflight.checks()]
 
 
 FACTS = PartitionFacts(0, 100, is_empty=False, hub_created_at_s=1.0)
