@@ -22,10 +22,11 @@ from shared.store.types import ConsumerGroup
 
 
 class Lately(NamedTuple):
-    """So many events were set aside in the last hour, all of them from `first` on."""
+    """How many events of a partition were set aside in the last hour."""
 
     events: int
-    first: int
+    near: int
+    """Of these, how many closely before the one that was asked about."""
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
@@ -86,10 +87,10 @@ class Quarantine(Target):
         found = self._query("missing", "in_table", partition_id=partition_id, first=numbers[0], last=numbers[-1])
         return [number for run in runs(found) for number in run]
 
-    def set_aside_lately(self, partition_id: str, before: int) -> Lately:
-        """What was set aside in the last hour, of the partition's events before this one."""
-        [row] = self._query("set_aside_lately", partition_id=partition_id, first=before)
-        return Lately(int(row["event_count"]), before if row["first_number"] is None else int(row["first_number"]))
+    def set_aside_lately(self, partition_id: str, before: int, near: int) -> Lately:
+        """Of the partition's events before one; `near` are so many directly before it."""
+        [row] = self._query("set_aside_lately", partition_id=partition_id, first=before, near=before - near)
+        return Lately(int(row["event_count"]), int(row["near_count"]))
 
     def set_aside(
         self, partition_id: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int

@@ -24,6 +24,7 @@ from shared.settings import EventHubSettings, Settings
 from shared.store.base import ControlStore
 from worker import errand
 from worker.rejection import (
+    NEAR,
     Rejection,
     refuse_contradiction,
     refuse_flood,
@@ -98,7 +99,7 @@ def _culprits(rejection: Rejection, tables: Quarantine) -> Sequence[int]:
     """The events that the target table lacks, when they are as many as Snowflake counted, and not too many."""
     partition_id, numbers = rejection.partition_id, rejection.numbers
     refuse_contradiction(rejection, tables.in_table(partition_id, numbers))
-    refuse_flood(rejection, tables.set_aside_lately(partition_id, numbers[0]))
+    refuse_flood(rejection, tables.set_aside_lately(partition_id, numbers[0], NEAR))
     return tables.missing(partition_id, numbers)
 
 

@@ -17,9 +17,9 @@ from worker.progress import Progress, rejected
 # Of a partition. What is set aside is for a person to look at, and nobody looks at more; so many in an hour are a table
 # that was changed or a sender that is broken, and the whole stream would go where nobody expects it.
 MOST_AN_HOUR = 1000
-# A stream too slow for that is known by its share, as soon as there are enough rows to speak of one: of the events that
-# were committed with them, and of all since the first one that was set aside in the last hour.
-MOST_SHARE, SHARE_FROM = 0.5, 20
+# A whole stream that is rejected is known earlier, by its share, once there are enough rows to speak of one: of the events
+# committed with them and, because few may come between one look at the count and the next, of these and some before.
+MOST_SHARE, SHARE_FROM, NEAR = 0.5, 20, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +69,15 @@ def refuse_nothing_committed(rejection: Rejection) -> None:
 
 def refuse_flood(rejection: Rejection, lately: Lately) -> None:
     """Raise when so much is rejected that it is no exception any more. `lately`: what was set aside before it."""
-    alone = (rejection.rows, len(rejection.numbers), "they are")
-    together = (
-        rejection.rows + lately.events,
-        rejection.numbers.stop - lately.first,
-        f"with {lately.events} in the last hour they are",
-    )
-    for rows, events, told in (alone, together):
-        if rows > MOST_AN_HOUR:
-            raise rejection.error(f"{told} more than {MOST_AN_HOUR}")
-        if rows >= SHARE_FROM and rows > events * MOST_SHARE:
-            raise rejection.error(f"{told} more than half of {events} events")
+    rows, events = rejection.rows, len(rejection.numbers)
+    if rows + lately.events > MOST_AN_HOUR:
+        raise rejection.error(f"with {lately.events} in the last hour they are more than {MOST_AN_HOUR}")
+    if _is_stream(rows, events) or _is_stream(rows + lately.near, events + NEAR):
+        raise rejection.error(f"with {lately.near} closely before they are more than half of the stream")
+
+
+def _is_stream(rows: int, events: int) -> bool:
+    return rows >= SHARE_FROM and rows > events * MOST_SHARE
 
 
 def refuse_contradiction(rejection: Rejection, landed: Landed | None) -> None:

@@ -134,8 +134,8 @@ def test_what_was_set_aside_in_the_last_hour_is_counted_without_the_range_that_i
     with closing(SqlSession(settings)) as session:
         session.change(f"UPDATE {tables.name} SET QUARANTINED_AT = DATEADD(HOUR, -2, CURRENT_TIMESTAMP())")  # noqa: S608
     put(tables, event(5), event(6), event(12))
-    assert tables.set_aside_lately(P, 10) == (2, 5)
-    assert tables.set_aside_lately("4", 10) == (0, 10)
+    assert tables.set_aside_lately(P, 10, near=4) == (2, 1)
+    assert tables.set_aside_lately("4", 10, near=4) == (0, 0)
 
 
 def test_another_group_has_a_quarantine_of_its_own(tables: Quarantine, settings: SnowflakeSettings) -> None:
