@@ -17,8 +17,9 @@ from worker.progress import Progress, rejected
 # Of a partition. What is set aside is for a person to look at, and nobody looks at more; so many in an hour are a table
 # that was changed or a sender that is broken, and the whole stream would go where nobody expects it.
 MOST_AN_HOUR = 1000
-# A whole stream that is rejected is known earlier, by its share, once there are enough rows to speak of one: of the events
-# committed with them and, because few may come between one look at the count and the next, of these and some before.
+# A whole stream that is rejected is known earlier, by its share, once there are rows enough to speak of one: of the
+# events committed with them and, because few may come between one look at the count and the next, of these and some
+# before.
 MOST_SHARE, SHARE_FROM, NEAR = 0.5, 20, 40
 
 
