@@ -72,9 +72,13 @@ def refuse_flood(rejection: Rejection, lately: Lately) -> None:
     """Raise when so much is rejected that it is no exception any more. `lately`: what was set aside before it."""
     rows, events = rejection.rows, len(rejection.numbers)
     if rows + lately.events > MOST_AN_HOUR:
-        raise rejection.error(f"with {lately.events} in the last hour they are more than {MOST_AN_HOUR}")
+        raise rejection.error(f"{_together(lately.events, 'in the last hour')} more than {MOST_AN_HOUR}")
     if _is_stream(rows, events) or _is_stream(rows + lately.near, events + NEAR):
-        raise rejection.error(f"with {lately.near} closely before they are more than half of the stream")
+        raise rejection.error(f"{_together(lately.near, 'closely before')} more than half of the stream")
+
+
+def _together(before: int, where: str) -> str:
+    return f"with {before} {where} they are" if before else "they are"
 
 
 def _is_stream(rows: int, events: int) -> bool:

@@ -62,9 +62,9 @@ def test_an_exception_may_be_set_aside(rows: int, committed: int, lately: Lately
 @pytest.mark.parametrize(
     ("rows", "committed", "lately", "why_not"),
     [
-        (MOST_AN_HOUR + 1, 10 * MOST_AN_HOUR, NOTHING, "with 0 in the last hour they are more than 1000"),
+        (MOST_AN_HOUR + 1, 10 * MOST_AN_HOUR, NOTHING, "set aside: they are more than 1000"),
         (1, 10, Lately(MOST_AN_HOUR, 0), "with 1000 in the last hour they are more than 1000"),
-        (SHARE_FROM, 2 * SHARE_FROM - 1, NOTHING, "with 0 closely before they are more than half of the stream"),
+        (SHARE_FROM, 2 * SHARE_FROM - 1, NOTHING, "set aside: they are more than half of the stream"),
         (4, 4, Lately(500, 19), "with 19 closely before they are more than half of the stream"),
     ],
 )
