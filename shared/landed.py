@@ -1,6 +1,6 @@
 """What has landed in the target table, counted by Snowflake: one row a partition comes back, never the events."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shared.settings import SnowflakeSettings
@@ -24,6 +24,8 @@ class Landed:
     """The first runs of missing numbers between `first` and `last`, once `located`."""
     repeats: Sequence[int] = ()
     """The first numbers that more than one row has, once `located`."""
+    quarantined: int = 0
+    """Rows that are in the quarantine and not in the target table."""
 
     @property
     def missing(self) -> int:
@@ -39,9 +41,12 @@ class Landed:
 class Target:
     """The target table. Blocks for as long as Snowflake counts; raises what `SqlSession` does."""
 
+    rows_are = "in_table"
+    """The named query of what counts as landed."""
+
     def __init__(self, settings: SnowflakeSettings) -> None:
         self._session = SqlSession(settings, call_s=COUNT_S)
-        self._table, self._create = table_name(settings), create_table_sql(settings)
+        self._tables, self._create = {"table": table_name(settings)}, create_table_sql(settings)
 
     def close(self) -> None:
         """End the session."""
@@ -50,37 +55,40 @@ class Target:
     def landed(self, partition_id: str | None, since: str | None) -> dict[str, Landed]:
         """By partition; those without a row are left out. `since` is an ISO 8601 time: events enqueued from then on."""
         rows = self._query("landed", partition_id=partition_id, since=since)
-        return {row["partition_id"]: _landed(row) for row in rows}
+        return {row["partition_id"]: as_landed(row) for row in rows}
 
     def located(self, partition_id: str, since: str | None, landed: Landed) -> Landed:
         """The same, with the first places where a number is missing or has two rows."""
         where: dict[str, str | None] = {"partition_id": partition_id, "since": since}
         gaps = self._query("gaps", **where) if landed.missing else []
         repeats = self._query("repeats", **where) if landed.repeated else []
-        return replace(
-            landed,
-            gaps=[range(int(row["first_number"]), int(row["last_number"]) + 1) for row in gaps],
-            repeats=[int(row["sequence_number"]) for row in repeats],
-        )
+        return replace(landed, gaps=list(runs(gaps)), repeats=[int(row["sequence_number"]) for row in repeats])
 
     def landed_range(self, partition_id: str, first: int, last: int) -> Landed | None:
         """Of the sequence numbers `first` to `last` alone; None without a row."""
         rows = self._query("landed_range", partition_id=partition_id, first=first, last=last)
-        return _landed(rows[0]) if rows else None
+        return as_landed(rows[0]) if rows else None
 
     def create(self) -> None:
         """Create the table where it is missing."""
         self._session.change(self._create)
 
-    def _query(self, name: str, **values: str | int | None) -> list[Row]:
-        statement, names = qmark(name, "target")
-        return self._session.query(statement.format(table=self._table), *(values[each] for each in names))
+    def _query(self, name: str, rows_are: str | None = None, **values: str | int | None) -> list[Row]:
+        statement, names = qmark(name, "target", rows_are or self.rows_are)
+        return self._session.query(statement.format(**self._tables), *(values[each] for each in names))
 
 
-def _landed(row: Row) -> Landed:
+def runs(rows: Sequence[Row]) -> Iterator[range]:
+    """Sequence numbers, as a query gives them: by the first and the last of each run."""
+    return (range(int(row["first_number"]), int(row["last_number"]) + 1) for row in rows)
+
+
+def as_landed(row: Row) -> Landed:
+    """A row of a query that counts."""
     return Landed(
         rows=int(row["row_count"]),
         numbers=int(row["number_count"]),
         first=int(row["first_number"]),
         last=int(row["last_number"]),
+        quarantined=int(row["set_aside_count"]),
     )

@@ -68,6 +68,8 @@ class Status(Message, frozen=True):
     bytes_total: int = 0
     duplicates_total: int = 0
     """Redelivered events dropped."""
+    quarantined_total: int = 0
+    """Rejected rows set aside since the start."""
     rows_inflight: int = 0
     bytes_inflight: int = 0
     rss_bytes: int = 0
@@ -127,4 +129,14 @@ class Replayed(Message, frozen=True):
     """Appended in this run; an earlier one may have come some of the way."""
 
 
-Answer: TypeAlias = Standings | Replayed | Failed
+class Quarantined(Message, frozen=True):
+    """Every rejected row of the range is in the quarantine, and every other one in the target table."""
+
+    rows: int
+
+
+class Ready(Message, frozen=True):
+    """What was asked about can be used."""
+
+
+Answer: TypeAlias = Standings | Replayed | Quarantined | Ready | Failed

@@ -192,7 +192,9 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     ] = None
     warehouse: Annotated[
         str | None,
-        Meta(description="Only for SQL (Snowflake control store, `check`, `verify`).", examples=["EVSUP_WH"]),
+        Meta(
+            description="Only for SQL (Snowflake control store, quarantine, `check`, `verify`).", examples=["EVSUP_WH"]
+        ),
     ] = None
     channel_prefix: Annotated[
         str,
@@ -221,7 +223,7 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     ] = "keep"
     on_reject: Annotated[
         Literal["fail", "quarantine"],
-        Meta(description="Rows that Snowflake rejected: stop, or set aside with the reason and go on."),
+        Meta(description="Rows that Snowflake rejected: stop, or set aside in `<TABLE>_QUARANTINE` and go on."),
     ] = "fail"
     channels_per_partition: Annotated[
         Count, Meta(description="More than one for a partition beyond 20 MB/s.", examples=["1"])

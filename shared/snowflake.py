@@ -3,18 +3,23 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import msgspec
+
 from shared import identifier
 from shared.errors import ConfigurationError
 from shared.settings import SnowflakeSettings
 
+QUARANTINE = "_QUARANTINE"  # behind the target table's name
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the target table. Required: evsup never sends a row without it, so that NOT NULL rejects none."""
+    """A column of a table of ours. Required: evsup never sends a row without it, so that NOT NULL rejects none."""
 
     name: str
     type: str
     is_required: bool = False
+    comment: str = ""
 
 
 def address(settings: SnowflakeSettings) -> tuple[str, int]:
@@ -42,6 +47,25 @@ def envelope_columns() -> tuple[Column, ...]:
     )
 
 
+def quarantine_columns() -> tuple[Column, ...]:
+    """One row an event whose row Snowflake rejected: whose it is, what was refused, and what is known of the reason."""
+    return (
+        Column("FULLY_QUALIFIED_NAMESPACE", "VARCHAR", is_required=True),
+        Column("EVENTHUB_NAME", "VARCHAR", is_required=True),
+        Column("CONSUMER_GROUP", "VARCHAR", is_required=True),
+        Column("PARTITION_ID", "VARCHAR", is_required=True),
+        Column("SEQUENCE_NUMBER", "NUMBER(38,0)", is_required=True),
+        Column("OFFSET", "VARCHAR"),
+        Column("ENQUEUED_TIME", "TIMESTAMP_TZ"),
+        Column("BODY", "BINARY", comment="As it came; null when AMQP gave a value instead of bytes"),
+        Column("ROW_JSON", "VARCHAR", comment="The row that was refused, binary as base64"),
+        Column("REASON", "VARCHAR", comment="The last message of the whole range: Snowflake gives none for each row"),
+        Column("CHANNEL", "VARCHAR"),
+        Column("EPOCH", "NUMBER(38,0)", comment="Of the owner who set it aside"),
+        Column("QUARANTINED_AT", "TIMESTAMP_TZ", is_required=True),
+    )
+
+
 def create_table_sql(settings: SnowflakeSettings) -> str:
     """The statement that creates the target table where it is missing; raises ConfigurationError for a bad name.
 
@@ -49,8 +73,13 @@ def create_table_sql(settings: SnowflakeSettings) -> str:
     https://docs.snowflake.com/en/user-guide/data-load-schema-evolution.
     """
     if settings.row_format == "columns":
-        return _create(settings, (Column("_EVSUP", "VARIANT"),), "\nENABLE_SCHEMA_EVOLUTION = TRUE")
-    return _create(settings, envelope_columns())
+        return _create(table_name(settings), (Column("_EVSUP", "VARIANT"),), "\nENABLE_SCHEMA_EVOLUTION = TRUE")
+    return _create(table_name(settings), envelope_columns())
+
+
+def create_quarantine_sql(settings: SnowflakeSettings) -> str:
+    """The statement that creates the table of rejected rows where it is missing."""
+    return _create(quarantine_name(settings), quarantine_columns())
 
 
 def table_name(settings: SnowflakeSettings) -> str:
@@ -59,13 +88,20 @@ def table_name(settings: SnowflakeSettings) -> str:
     return ".".join(_quoted(f"SNOWFLAKE_{variable}", name) for variable, name in names.items())
 
 
-def _create(settings: SnowflakeSettings, columns: tuple[Column, ...], options: str = "") -> str:
+def quarantine_name(settings: SnowflakeSettings) -> str:
+    """The full name of the table beside the target that takes what Snowflake rejected."""
+    beside = identifier.quoted(identifier.stored_name(settings.table) + QUARANTINE)
+    return table_name(msgspec.structs.replace(settings, table=beside))
+
+
+def _create(table: str, columns: tuple[Column, ...], options: str = "") -> str:
     body = ",\n".join(f"    {_definition(column)}" for column in columns)
-    return f"CREATE TABLE IF NOT EXISTS {table_name(settings)} (\n{body}\n){options};"
+    return f"CREATE TABLE IF NOT EXISTS {table} (\n{body}\n){options};"
 
 
 def _definition(column: Column) -> str:
-    return f'"{column.name}" {column.type}' + (" NOT NULL" if column.is_required else "")
+    comment = f" COMMENT '{column.comment}'" if column.comment else ""
+    return f'"{column.name}" {column.type}' + (" NOT NULL" if column.is_required else "") + comment
 
 
 def _quoted(variable: str, name: str) -> str:

@@ -9,9 +9,9 @@ from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING
 
 import worker.main
-from shared import errors
 from shared.clock import Deadline
 from shared.errors import EvsupError, ExitCode, OwnershipLost, ProtocolError, WorkerCrashed, WorkerHung, WorkerKilled
+from shared.last_word import error_of
 from shared.log import relay
 from shared.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
 from shared.pipe import MessagePipe
@@ -115,6 +115,7 @@ class Child:
             rows_inflight=status.rows_inflight,
             bytes_inflight=status.bytes_inflight,
             duplicates_total=status.duplicates_total,
+            quarantined_total=status.quarantined_total,
             rss_bytes=status.rss_bytes,
             reported_at_s=status.sent_at_s,
             age_s=round(max(0.0, now_s - status.sent_at_s), 1) if status.sent_at_s else 0.0,
@@ -241,11 +242,3 @@ def held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def error_of(report: Failed) -> EvsupError:
-    """The error that a process said it ended with."""
-    kind = getattr(errors, report.error, WorkerCrashed)
-    if not (isinstance(kind, type) and issubclass(kind, EvsupError)):
-        kind = WorkerCrashed
-    return kind(report.what, report.why, report.fix)

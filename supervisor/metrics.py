@@ -174,6 +174,13 @@ METRICS = (
         lambda row: row.duplicates_total,
         "counter",
     ),
+    _partition(
+        "evsup_quarantined_rows_total",
+        "rows",
+        "Rejected by Snowflake and set aside since the worker's start.",
+        lambda row: row.quarantined_total,
+        "counter",
+    ),
     _partition("evsup_inflight_rows", "rows", "Appended, not durable yet.", lambda row: row.rows_inflight),
     _partition("evsup_inflight_bytes", "bytes", "The JSON of these rows.", lambda row: row.bytes_inflight),
 )

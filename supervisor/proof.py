@@ -19,7 +19,9 @@ Rows begin after `begins_after` of the checkpoint where that is known (`@latest`
 the oldest event that the hub has, else (a starting time, or `--since`) with the first row. Without a token the
 checkpoint takes its place, unless it is where the channel begins.
 
-Rows that Snowflake rejected, and events that a person skipped, are missing like all others: the finding says so.
+An event whose row Snowflake rejected and evsup set aside has its one row in the quarantine: of the two tables together
+the same is asked. Rejected rows that nobody set aside, and events that a person skipped, are missing like all others:
+the finding says so.
 """
 
 from collections.abc import Iterator
@@ -63,6 +65,9 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     """Rows that Snowflake did not take, since the channel was created."""
     rows: int
+    """In the table."""
+    quarantined: int
+    """Rejected rows in the quarantine; for everything else they count as if they were in the table."""
     first: int | None
     last: int | None
     begins: str
@@ -124,7 +129,8 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
         token=channel.token,
         generation=checkpoint.channel_generation,
         rejected=channel.rows_error_count,
-        rows=landed.rows if landed else 0,
+        rows=landed.rows - landed.quarantined if landed else 0,
+        quarantined=landed.quarantined if landed else 0,
         first=landed.first if landed else None,
         last=landed.last if landed else None,
         begins=begins.reason,
@@ -192,14 +198,16 @@ def _repeated(landed: Landed | None) -> Iterator[Finding]:
         return
     where = f", the first of event {landed.repeats[0]}" if landed.repeats else ""
     first, last = (landed.repeats[0], landed.repeats[-1]) if landed.repeats else (None, None)
-    text = f"{landed.repeated} rows too many{where}"
+    counted = ", table and quarantine together" if landed.quarantined else ""
+    text = f"{landed.repeated} rows too many{where}{counted}"
     yield Finding(kind="repeated", text=text, count=landed.repeated, first=first, last=last)
 
 
 def _explained(numbers: range, evidence: Evidence) -> str:
     """What may have become of them, where anything is known."""
-    checkpoint, rejected = evidence.checkpoint, evidence.channel.rows_error_count
-    if rejected:
+    checkpoint, set_aside = evidence.checkpoint, evidence.landed.quarantined if evidence.landed else 0
+    rejected = evidence.channel.rows_error_count - set_aside
+    if rejected > 0:
         return f"; Snowflake rejected {rejected} rows of this channel ({evidence.channel.last_error or 'no message'})"
     if checkpoint.channel_generation and checkpoint.begins_after is not None and numbers[-1] <= checkpoint.begins_after:
         return f"; the checkpoint was moved by hand to {checkpoint.begins_after}"

@@ -13,6 +13,8 @@ class Rate:
 
     def add(self, count: int, now_s: float) -> None:
         """A counter's value at a moment."""
+        if self._samples and count < self._samples[-1][1]:
+            self._samples.clear()  # the counter began anew
         self._samples.append((now_s, count))
         while len(self._samples) > 2 and now_s - self._samples[0][0] > SPAN_S:
             self._samples.popleft()

@@ -48,6 +48,7 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     rows_inflight: int
     bytes_inflight: int
     duplicates_total: int
+    quarantined_total: int
     rss_bytes: int
     age_s: float
     """Seconds since the worker's last report."""

@@ -10,17 +10,20 @@ from multiprocessing import connection
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, monotonic
-from shared.errors import DrainTimedOut, OwnershipLost, SinkUnavailable
+from shared.errors import DrainTimedOut, OwnershipLost, RowsRejected, SinkUnavailable
 from shared.log import get_logger
 from shared.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
 from shared.pipe import MessagePipe
 from shared.settings import Settings
+from shared.snowflake import quarantine_name
 from shared.store.base import ControlStore
 from shared.store.types import Term
 from shared.vitals import rss_bytes
+from worker import quarantine
 from worker.background import Background
 from worker.flow import Flow
 from worker.opening import Opening, open_partition
+from worker.rejection import Rejection
 from worker.rows import envelope
 from worker.sink import Channel
 from worker.source import Source
@@ -48,7 +51,9 @@ class Worker:
         self._settings, self._term, self._pipe, self._clock = settings, term, pipe, clock
         self._channel, self._store = channel, store
         self.trusted_until_s = lease.trusted_until_s
-        self._opening: Background[Opening] = Background("opening")
+        self._opening: Background[Opening | Rejection] = Background("opening")
+        self._quarantine: Background[int] = Background("quarantine")
+        self._quarantined_rows = 0
         self._source: Source | None = None
         self._flow: Flow | None = None
         self._drain: Deadline | None = None
@@ -68,7 +73,9 @@ class Worker:
         The one it was started with may well be, after a slow boot; those since then wait in the pipe.
         """
         self._hear()
-        self._require_trust(self._clock())
+        now_s = self._clock()
+        self._require_trust(now_s)
+        self._open_by = Deadline.after(OPEN_LIMIT_S, now_s)
         self._opening.submit(lambda: open_partition(self._settings, self._term, self._channel, self._store))
 
     def step(self) -> bool:
@@ -82,11 +89,13 @@ class Worker:
         now_s = self._clock()
         self._require_supervisor()
         self._require_trust(now_s)
-        if self._flow is None:
+        if self._flow:
+            self._turn(self._flow, now_s)
+        elif self._quarantine.is_busy:
+            self._resume(self._quarantine.take())
+        else:
             self._refuse_slow_open(now_s)
             self._begin(self._opening.take())
-        else:
-            self._flow.turn(now_s)
         drained = self._is_drained(now_s)
         self._report(now_s)
         return drained
@@ -95,7 +104,8 @@ class Worker:
 
     def _wait(self) -> None:
         now_s = self._clock()
-        sources = [self._pipe.fileno(), *(self._flow.wait_for() if self._flow else [self._opening.fileno()])]
+        results = [self._opening.fileno(), self._quarantine.fileno()]
+        sources = [self._pipe.fileno(), *(self._flow.wait_for() if self._flow else results)]
         due_s = min(self._report_due_s, self.trusted_until_s)
         if self._flow:
             due_s = min(due_s, self._flow.due_s(now_s))
@@ -148,7 +158,7 @@ class Worker:
         """The counters as the supervisor shows them."""
         state: WorkerState = "opening" if self._flow is None else "draining" if self._drain else "running"
         if self._flow is None:
-            return Status(state=state, rss_bytes=rss_bytes(), sent_at_s=now_s)
+            return Status(state=state, quarantined_total=self._quarantined_rows, rss_bytes=rss_bytes(), sent_at_s=now_s)
         marks, window = self._flow.marks, self._flow.window
         return Status(
             state=state,
@@ -160,6 +170,7 @@ class Worker:
             rows_total=marks.rows_total,
             bytes_total=marks.bytes_total,
             duplicates_total=marks.duplicates_total,
+            quarantined_total=self._quarantined_rows,
             rows_inflight=window.rows,
             bytes_inflight=window.size_bytes,
             rss_bytes=rss_bytes(),
@@ -177,9 +188,12 @@ class Worker:
                 "Check Snowflake's status and the network; nothing was written.",
             )
 
-    def _begin(self, opening: Opening | None) -> None:
-        """The channel is open: start to receive, unless a drain came first."""
+    def _begin(self, opening: Opening | Rejection | None) -> None:
+        """The channel is open: start to receive, unless a drain came first, or rows have to be set aside."""
         if opening is None or self._drain:
+            return
+        if isinstance(opening, Rejection):
+            self._set_aside(opening)
             return
         decided = opening.resume
         position = opening.position(self._settings.eventhub.starting_position)
@@ -190,6 +204,37 @@ class Worker:
         self._source.start()
         log.info("partition_opened", channel=self._channel.name, after=decided.after, reason=decided.reason)
         self._pipe.send(Opened(channel=self._channel.name, resumed_after=decided.after, reason=decided.reason))
+
+    def _turn(self, flow: Flow, now_s: float) -> None:
+        """What the flow saw rejected is looked for as after a start: between the checkpoint and the token."""
+        try:
+            flow.turn(now_s)
+        except RowsRejected:
+            if self._settings.snowflake.on_reject == "fail":
+                raise
+            if self._source:
+                self._source.stop()  # a partition has one reader, and is read again
+            self._flow = None
+            if self._drain is None:
+                self.open()
+
+    def _set_aside(self, rejection: Rejection) -> None:
+        log.warning(
+            "rows_rejected",
+            rows=rejection.rows,
+            first=rejection.numbers.start,
+            last=rejection.numbers.stop - 1,
+            reason=rejection.reason,
+        )
+        self._quarantine.submit(lambda: quarantine.set_aside(rejection, self._store))
+
+    def _resume(self, quarantined: int | None) -> None:
+        """They are set aside: open again, now behind them."""
+        if quarantined is None or self._drain:
+            return
+        self._quarantined_rows += quarantined
+        log.warning("rows_quarantined", rows=quarantined, table=quarantine_name(self._settings.snowflake))
+        self.open()
 
     def _is_drained(self, now_s: float) -> bool:
         if self._drain is None:

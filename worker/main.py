@@ -12,12 +12,12 @@ from shared.azure import consumer_group
 from shared.channel import channel_name
 from shared.clock import Deadline
 from shared.errors import ExitCode
+from shared.last_word import last_word
 from shared.messages import Command, Lease
 from shared.pipe import MessagePipe
 from shared.store.open import open_store
 from shared.store.types import Term
 from worker import guard, memory
-from worker.last_word import last_word
 from worker.loop import Worker
 from worker.sink import Channel, keep_off_stdout, prepare_environment
 

@@ -7,11 +7,12 @@ from shared.azure import EventHubClient, PartitionFacts
 from shared.errors import OwnershipLost
 from shared.log import get_logger
 from shared.resume import Resume
-from shared.settings import Settings
+from shared.settings import EventHubSettings, Settings
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint, Term
 from worker.link import Position
 from worker.progress import Progress, rejected
+from worker.rejection import Rejection
 from worker.sink import Channel
 
 LATEST = "@latest"
@@ -37,11 +38,12 @@ class Opening:
         return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s)
 
 
-def open_partition(settings: Settings, term: Term, channel: Channel, store: ControlStore) -> Opening:
+def open_partition(settings: Settings, term: Term, channel: Channel, store: ControlStore) -> Opening | Rejection:
     """Read the checkpoint, open its channel, read the partition, decide where to start.
 
     Blocks for as long as the services do (opening a channel: up to 120 s). Raises `ResumeRefused` when token,
-    checkpoint and partition do not fit together, `RowsRejected` when rows were rejected while nobody watched.
+    checkpoint and partition do not fit together. When rows were rejected that the checkpoint does not know of, raises
+    `RowsRejected`, or says which they are when they may be set aside.
     """
     channel.probe()
     with EventHubClient(settings.eventhub) as hub:
@@ -49,9 +51,13 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         partition = hub.partition(term.partition_id)  # after the channel: while that blocks, the partition moves on
     stored = _stored(store, term)
     decided = resume.decide(progress.token, stored, partition, settings.eventhub.on_gap)
-    if progress.rows_error_count > stored.rows_error_count:
-        raise rejected(term.partition_id, progress, stored.rows_error_count)
     checkpoint = _baseline(term, stored, progress, partition)
+    if progress.rows_error_count > stored.rows_error_count:
+        if settings.snowflake.on_reject == "fail":
+            raise rejected(term.partition_id, progress, stored.rows_error_count)
+        unknown = _unknown(settings.eventhub, Opening(decided, progress, checkpoint), partition)
+        behind = replace(checkpoint, sequence_number=progress.token)
+        return Rejection(progress, stored.rows_error_count, unknown, channel.name, behind)
     if _is_fresh(stored, decided) and settings.eventhub.starting_position == LATEST and partition.last >= 0:
         decided, checkpoint = _pinned(checkpoint, partition)
     if checkpoint.begins_channel or checkpoint.begins_after != stored.begins_after:
@@ -79,6 +85,25 @@ def _opened(channel: Channel, stored: Checkpoint) -> Progress:
         former = channel.open(stored.opened_generation)
         log.info("channel_succeeded", channel=channel.name, token=former.token, checkpoint=stored.sequence_number)
     return channel.open(stored.channel_generation)
+
+
+def _unknown(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> range:
+    """The events that were committed and that the checkpoint does not know of."""
+    first, token = _first(settings, opening, partition), opening.progress.token
+    return range(first, first if token is None else token + 1)
+
+
+def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> int:
+    """The one behind the checkpoint's position; without a position, the first of the channel."""
+    if opening.checkpoint.sequence_number is not None:
+        return opening.checkpoint.sequence_number + 1
+    fresh = opening.position(settings.starting_position).fresh
+    oldest = partition.last + 1 if partition.is_empty else partition.first
+    if fresh == "-1":
+        return oldest
+    with EventHubClient(settings) as own:  # finding the event ends the client
+        before = own.last_before(opening.checkpoint.partition_id, fresh, partition)
+    return oldest if before is None else before + 1
 
 
 def _is_fresh(stored: Checkpoint, decided: Resume) -> bool:

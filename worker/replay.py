@@ -6,6 +6,7 @@ in its name, so that a replay that was cut short goes on where it was, and a sec
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection
 from typing import TYPE_CHECKING, cast
 
@@ -14,16 +15,14 @@ import msgspec
 from shared import config, log
 from shared.azure import consumer_group
 from shared.channel import channel_name
-from shared.clock import Deadline, monotonic
-from shared.messages import Answer, Command, Replayed
-from shared.pipe import MessagePipe
+from shared.clock import monotonic
+from shared.messages import Replayed
 from shared.resume import Resume
 from shared.settings import EventHubSettings, Settings
 from shared.store.types import Checkpoint
-from worker import guard
+from worker import errand
 from worker.backlog import Batch
 from worker.flow import Flow
-from worker.last_word import last_word
 from worker.link import Position
 from worker.opening import Opening
 from worker.rows import Mapper, envelope
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from shared.store.base import ControlStore
-
-LAST_WORD_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +82,16 @@ class Nowhere:
 
 def run(order: Order, pipe: "Connection[bytes, bytes]") -> None:
     """Answer with `Replayed` or `Failed`. Never returns."""
-    guard.die_with(order.asked_by)
-    messages: MessagePipe[Command] = MessagePipe(pipe, Command)
-    messages.send(_answer(order))
-    messages.flush_until(Deadline.after(LAST_WORD_S))
-    os._exit(0)  # no finalizers: a channel's would flush
+    errand.answer(order.asked_by, pipe, partial(_replayed, order))
 
 
-def _answer(order: Order) -> Answer:
-    try:
-        settings = order.applied(config.load_worker())
-        log.configure(settings.process.log_format, "error", partition=order.partition_id)
-        os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
-        prepare_environment(settings.snowflake)
-        keep_off_stdout()
-        return Replayed(rows=_replay(order, settings))
-    except Exception as error:  # noqa: BLE001 (the last word of this process)
-        return last_word(error)[1]
+def _replayed(order: Order) -> Replayed:
+    settings = order.applied(config.load_worker())
+    log.configure(settings.process.log_format, "error", partition=order.partition_id)
+    os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
+    prepare_environment(settings.snowflake)
+    keep_off_stdout()
+    return Replayed(rows=_replay(order, settings))
 
 
 def _replay(order: Order, settings: Settings) -> int:

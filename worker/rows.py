@@ -99,6 +99,17 @@ def envelope(partition_id: str, on_decode_error: Literal["keep", "fail"]) -> Map
     return row_of
 
 
+def body_of(event: EventData) -> bytes | None:
+    """The body as it came; None when AMQP gave a value or a sequence instead of bytes."""
+    message = event.raw_amqp_message
+    return b"".join(message.body) if message.body_type is DATA else None
+
+
+def as_json(row: Row) -> str:
+    """The row as text: as the SDK sends it, binary as base64."""
+    return _encode(row).decode()
+
+
 def size_bytes(row: Row) -> int:
     """About how many bytes of JSON a row is: its body, and a constant for the rest. To know exactly costs an encode."""
     return ROW_OVERHEAD_BYTES + len(memoryview(row["PAYLOAD"] or b"")) + len(row["RAW_BODY"] or b"") * 4 // 3

@@ -3,20 +3,16 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared import config
-from shared.clock import Deadline
-from shared.messages import Answer, Command, Standing, Standings
-from shared.pipe import MessagePipe
-from worker import guard
-from worker.last_word import last_word
+from shared.messages import Standing, Standings
+from worker import errand
 from worker.sink import keep_off_stdout, prepare_environment, probe, read_statuses
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-
-LAST_WORD_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +25,16 @@ class Question:
 
 def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
     """Answer with `Standings` or `Failed`. Never returns."""
-    guard.die_with(question.asked_by)
-    messages: MessagePipe[Command] = MessagePipe(pipe, Command)
-    messages.send(_answer(question.channels))
-    messages.flush_until(Deadline.after(LAST_WORD_S))
-    os._exit(0)  # the SDK's threads are left where they are
+    errand.answer(question.asked_by, pipe, partial(_standings, question.channels))
 
 
-def _answer(channels: Sequence[str]) -> Answer:
-    try:
-        settings = config.load_worker().snowflake
-        os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
-        prepare_environment(settings)
-        keep_off_stdout()
-        probe(settings)
-        found = read_statuses(settings, channels)
-    except Exception as error:  # noqa: BLE001 (the last word of this process)
-        return last_word(error)[1]
+def _standings(channels: Sequence[str]) -> Standings:
+    settings = config.load_worker().snowflake
+    os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
+    prepare_environment(settings)
+    keep_off_stdout()
+    probe(settings)
+    found = read_statuses(settings, channels)
     return Standings(
         channels={
             name: Standing(

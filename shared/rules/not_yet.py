@@ -23,7 +23,6 @@ class NotYet:
 
 NOT_YET = (
     NotYet("SNOWFLAKE_ROW_FORMAT", lambda value: value == "columns", "`columns`", "envelope"),
-    NotYet("SNOWFLAKE_ON_REJECT", lambda value: value == "quarantine", "`quarantine`", "fail"),
     NotYet("SNOWFLAKE_CHANNELS_PER_PARTITION", lambda value: value > 1, "more than `1`", "1"),
 )
 

@@ -7,6 +7,7 @@ from shared import endpoint, identifier, private_key
 from shared.fault import Fault
 from shared.rules.files import certificate_problem, is_open_to_others, text_of
 from shared.settings import Settings
+from shared.snowflake import QUARANTINE
 from shared.variable import VARIABLES
 
 # `organization-account`, or a locator with region and cloud: `xy12345.eu-west-1.aws`, `….privatelink`
@@ -178,6 +179,22 @@ def properties_contradict_nothing(settings: Settings) -> Iterator[Fault]:
             yield Fault("SNOWFLAKE_STREAMING_PROPERTIES", f"holds {key}, which is set by {OWN_PROPERTIES[key]}")
 
 
+def quarantine_has_a_warehouse(settings: Settings) -> Iterator[Fault]:
+    """Rejected rows are found and set aside by SQL."""
+    if settings.snowflake.on_reject == "quarantine" and settings.snowflake.warehouse is None:
+        yield Fault("SNOWFLAKE_WAREHOUSE", "is required with SNOWFLAKE_ON_REJECT=quarantine")
+
+
+def quarantine_has_a_name(settings: Settings) -> Iterator[Fault]:
+    """The table's own with an ending; Snowflake takes none that is longer."""
+    length, longest = (
+        len(identifier.stored_name(settings.snowflake.table)),
+        identifier.MOST_CHARACTERS - len(QUARANTINE),
+    )
+    if settings.snowflake.on_reject == "quarantine" and longest < length <= identifier.MOST_CHARACTERS:
+        yield Fault("SNOWFLAKE_TABLE", f"is longer than {longest} characters, and {QUARANTINE} has to fit behind it")
+
+
 def credential_file_is_private(settings: Settings) -> Iterator[str]:
     """A caution, not a fault: files of a Kubernetes secret are readable by all unless `defaultMode` says otherwise."""
     for name in _set(settings, ("SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE")):
@@ -196,5 +213,7 @@ RULES = (
     (token_endpoint_is_https, ("SNOWFLAKE_OAUTH_TOKEN_ENDPOINT",)),
     (ca_file_is_a_bundle, ("SNOWFLAKE_CA_FILE",)),
     (properties_contradict_nothing, ("SNOWFLAKE_STREAMING_PROPERTIES",)),
+    (quarantine_has_a_warehouse, ("SNOWFLAKE_ON_REJECT", "SNOWFLAKE_WAREHOUSE")),
+    (quarantine_has_a_name, ("SNOWFLAKE_ON_REJECT", "SNOWFLAKE_TABLE")),
 )
 CAUTIONS = (credential_file_is_private,)

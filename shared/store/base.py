@@ -116,6 +116,12 @@ class ControlStore(CheckpointStore):
         """
 
     @abstractmethod
+    def record_quarantine(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """Write a checkpoint behind rows that were set aside, with their count, as `save_checkpoint` does; the same
+        transaction writes an audit row.
+        """
+
+    @abstractmethod
     def heartbeat(self, supervisor: SupervisorRow) -> None:
         """Say that a supervisor is alive."""
 

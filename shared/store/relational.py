@@ -89,6 +89,9 @@ class RelationalStore(ControlStore):
     def accept_rejected(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
         self._act("accept_rejected", checkpoint, actor, action)
 
+    def record_quarantine(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        self._act("save_checkpoint", checkpoint, actor, action)
+
     def heartbeat(self, supervisor: SupervisorRow) -> None:
         values = asdict(supervisor)
         del values["age_s"]
@@ -115,7 +118,7 @@ class RelationalStore(ControlStore):
             return None
 
     def _act(self, query: str, checkpoint: Checkpoint, actor: str, action: str) -> None:
-        """What a person does to a checkpoint, and the audit row of it, in one transaction."""
+        """What is to be remembered of a checkpoint, and the audit row of it, in one transaction."""
         with self._database.transaction() as transaction:
             run = partial(self._in_group(transaction), partition_id=checkpoint.partition_id)
             before = _as_json(run("checkpoints"))

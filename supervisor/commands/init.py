@@ -1,5 +1,6 @@
 """`evsup init`: the control tables and the target table."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from supervisor import options
 
 @click.command()
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL and change nothing.")
-@click.option("--target", is_flag=True, help="The Snowflake table, too; with --print its SQL alone.")
+@click.option("--target", is_flag=True, help="The Snowflake tables, too; with --print their SQL alone.")
 @options.env_file
 def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
     """Create the control tables where they are missing, and move those of an older evsup forward. Rows stay.
@@ -27,7 +28,8 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
     """
     settings = load(env_file).settings
     if target and print_only:
-        click.echo(f"{snowflake.create_table_sql(settings.snowflake)}\n{_about_the_pipe(settings.snowflake)}")
+        statements = "\n\n".join(target_tables(settings.snowflake).values())
+        click.echo(f"{statements}\n{_about_the_pipe(settings.snowflake)}")
         return
     with closing(open_database(settings.control, settings.snowflake)) as database:
         if print_only:
@@ -35,7 +37,8 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
         else:
             click.echo(_done(schema.create(database), database.address), err=True)
     if target:
-        click.echo(f"{snowflake.table_name(settings.snowflake)}: {_create_target(settings.snowflake)}", err=True)
+        for line in _create_target(settings.snowflake):
+            click.echo(line, err=True)
 
 
 def _about_the_pipe(settings: SnowflakeSettings) -> str:
@@ -48,11 +51,20 @@ def _about_the_pipe(settings: SnowflakeSettings) -> str:
     return f"-- SNOWFLAKE_PIPE names {settings.pipe_name}: a pipe into it with MATCH_BY_COLUMN_NAME has to be there."
 
 
-def _create_target(settings: SnowflakeSettings) -> str:
-    """Create the table where it is missing; Snowflake's own words. A table that is there stays as it is."""
+def target_tables(settings: SnowflakeSettings) -> dict[str, str]:
+    """By name, the statement that creates it: the target table, and beside it the one for what is rejected."""
+    tables = {snowflake.table_name(settings): snowflake.create_table_sql(settings)}
+    if settings.on_reject == "quarantine":
+        tables[snowflake.quarantine_name(settings)] = snowflake.create_quarantine_sql(settings)
+    return tables
+
+
+def _create_target(settings: SnowflakeSettings) -> Iterator[str]:
+    """Create the tables where they are missing; Snowflake's own words. A table that is there stays as it is."""
     with closing(SqlSession(settings)) as session:
-        [row] = session.query(snowflake.create_table_sql(settings))
-        return str(row["status"])
+        for name, statement in target_tables(settings).items():
+            [row] = session.query(statement)
+            yield f"{name}: {row['status']}"
 
 
 def _done(found: int, address: str) -> str:

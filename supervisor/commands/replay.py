@@ -9,12 +9,12 @@ import msgspec
 
 import worker.replay
 from shared.azure import PartitionFacts
+from shared.errand import send
 from shared.errors import DataRefused, OwnershipLost, PartitionHeld, UsageError
 from shared.identifier import quoted, stored_name
 from shared.landed import Target
 from shared.settings import SnowflakeSettings
 from supervisor import operator, options
-from supervisor.errand import send
 from supervisor.operator import Site
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from shared import config, log
+import worker.quarantine
+from shared import config, errand, log
 from shared.azure import EventHubClient, HubFacts
 from shared.settings import Settings
 from shared.store.base import ControlStore
@@ -22,6 +23,8 @@ from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status import StatusServer, TreeStatus
 from supervisor.tree import Tree
 from supervisor.version import VERSION
+
+QUARANTINE_S = 60.0  # of Snowflake, to look at the quarantine: a suspended warehouse starts first
 
 logger = log.get_logger()
 
@@ -66,6 +69,8 @@ def _run(settings: Settings, directory: Path) -> None:
     store = open_store(settings.control, group, settings.eventhub.ownership_expiration, settings.snowflake)
     try:
         store.check()
+        if settings.snowflake.on_reject == "quarantine":
+            errand.send(worker.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
         _run_tree(settings, directory, facts, store)
     finally:
         store.close()

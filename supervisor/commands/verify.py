@@ -11,9 +11,10 @@ import msgspec
 from rich.console import Console
 
 from shared.channel import channel_name, of_generation
-from shared.errors import DataRefused, UsageError
+from shared.errors import DataRefused, DoesNotExist, UsageError
 from shared.landed import Landed, Target
 from shared.messages import Standing
+from shared.quarantine import Quarantine
 from shared.store.types import Checkpoint
 from supervisor import operator, options
 from supervisor.channels import standings
@@ -92,12 +93,24 @@ def _standings(site: Site, checkpoints: Mapping[str, Checkpoint]) -> dict[str, S
 
 
 def _landed(site: Site, partition: str | None, since: str | None) -> dict[str, Landed]:
+    """In the table or, where there is one, in the quarantine."""
+    settings = site.settings.snowflake
+    with closing(Quarantine(settings, site.store.group)) as tables:
+        try:
+            return _located(tables, partition, since)
+        except DoesNotExist:
+            if settings.on_reject == "quarantine":
+                raise
+        tables.leave_out()
+        return _located(tables, partition, since)
+
+
+def _located(target: Target, partition: str | None, since: str | None) -> dict[str, Landed]:
     """One statement for all; two more for each partition where something is wrong, to say where."""
-    with closing(Target(site.settings.snowflake)) as target:
-        return {
-            partition_id: target.located(partition_id, since, landed) if landed.missing or landed.repeated else landed
-            for partition_id, landed in target.landed(partition, since).items()
-        }
+    return {
+        partition_id: target.located(partition_id, since, landed) if landed.missing or landed.repeated else landed
+        for partition_id, landed in target.landed(partition, since).items()
+    }
 
 
 def _moment(text: str) -> str:

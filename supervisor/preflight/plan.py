@@ -8,17 +8,17 @@ from pathlib import Path
 from shared import azure, config
 from shared.azure import EventHubClient
 from shared.channel import channel_name, of_generation
+from shared.errand import BOOT_S
 from shared.messages import Standing
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import Checkpoint
 from supervisor.channels import standings
-from supervisor.errand import BOOT_S
 from supervisor.preflight import source
 from supervisor.preflight.check import ANSWER_S, Answer, Check
 from supervisor.preflight.positions import reconciled
-from supervisor.preflight.target import Account
+from supervisor.preflight.target import Account, quarantine
 
 
 class Preflight:
@@ -33,6 +33,7 @@ class Preflight:
     def __init__(self, env_file: Path | None) -> None:
         self._env_file = env_file
         self._partition_ids: Sequence[str] = ()
+        self._sets_aside = False
 
     def checks(self) -> Iterator[Check]:
         """In the order in which a start meets them; a partition each at the end, once the hub has told them."""
@@ -45,6 +46,8 @@ class Preflight:
         yield Check("table", self._table, ["snowflake login"])
         yield Check("insert", self._insert, ["table"])
         yield Check("error logging", self._error_logging, ["table"])
+        if self._sets_aside:
+            yield Check("quarantine", self._quarantine, ["table"])
         yield Check("pipe", self._pipe, ["hub", "control store"], ANSWER_S + BOOT_S)
         for partition_id in self._partition_ids:
             yield Check(f"partition {partition_id}", partial(self._partition, partition_id), ["pipe"])
@@ -53,6 +56,7 @@ class Preflight:
         loaded = config.load(self._env_file)
         os.environ.update(config.environment_for_worker(loaded))
         self._settings = loaded.settings
+        self._sets_aside = self._settings.snowflake.on_reject == "quarantine"
         if loaded.warnings:
             return Answer("; ".join(loaded.warnings), "warn")
         return Answer("all settings can be used")
@@ -90,6 +94,9 @@ class Preflight:
     def _error_logging(self) -> Answer:
         return self._account.error_logging()
 
+    def _quarantine(self) -> Answer:
+        return quarantine(self._settings)
+
     def _pipe(self) -> Answer:
         """Streaming answers, and says how far each channel is."""
         settings = self._settings.snowflake
@@ -107,8 +114,8 @@ class Preflight:
     def _partition(self, partition_id: str) -> Answer:
         with EventHubClient(self._settings.eventhub) as hub:
             facts = hub.partition(partition_id)
-        on_gap = self._settings.eventhub.on_gap
-        return reconciled(self._checkpoint(partition_id), self._channels[partition_id], facts, on_gap)
+        on_gap, on_reject = self._settings.eventhub.on_gap, self._settings.snowflake.on_reject
+        return reconciled(self._checkpoint(partition_id), self._channels[partition_id], facts, on_gap, on_reject)
 
     def _checkpoint(self, partition_id: str) -> Checkpoint:
         return self._checkpoints.get(partition_id) or Checkpoint(partition_id, None, None, 0)

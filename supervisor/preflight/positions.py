@@ -11,11 +11,19 @@ from supervisor.preflight.check import Answer
 
 
 def reconciled(
-    checkpoint: Checkpoint, channel: Standing, partition: PartitionFacts, on_gap: Literal["fail", "warn"]
+    checkpoint: Checkpoint,
+    channel: Standing,
+    partition: PartitionFacts,
+    on_gap: Literal["fail", "warn"],
+    on_reject: Literal["fail", "quarantine"],
 ) -> Answer:
     """What a start would do. Raises what it would end with."""
     decided = decide(channel.token, checkpoint, partition, on_gap)
     rejected = channel.rows_error_count - checkpoint.rows_error_count
+    if rejected > 0 and on_reject == "quarantine":
+        return Answer(
+            f"{rejected} rows were rejected ({channel.last_error or 'no message'}): they are set aside", "warn"
+        )
     if rejected > 0:
         raise RowsRejected(
             f"Snowflake rejected {rejected} rows of partition {checkpoint.partition_id}",

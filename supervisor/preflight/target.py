@@ -1,8 +1,12 @@
 """Snowflake before a start, by SQL: login, table, columns, INSERT, error logging. Statements that need no warehouse."""
 
+from contextlib import closing
+
+from shared.azure import consumer_group
 from shared.errors import ConfigurationError, DoesNotExist, Unsupported
 from shared.identifier import quoted, stored_name
-from shared.settings import SnowflakeSettings
+from shared.quarantine import Quarantine
+from shared.settings import Settings, SnowflakeSettings
 from shared.snow_sql import Row, SqlSession
 from shared.snowflake import envelope_columns, table_name
 from supervisor.preflight.check import Answer
@@ -12,6 +16,13 @@ _NO_TABLE = (
     "Run `evsup init --target`, or correct SNOWFLAKE_DATABASE, _SCHEMA and _TABLE, or grant SNOWFLAKE_ROLE their use."
 )
 WHO = "SELECT CURRENT_USER() AS USER_NAME, CURRENT_ROLE() AS ROLE_NAME, CURRENT_WAREHOUSE() AS WAREHOUSE_NAME"
+
+
+def quarantine(settings: Settings) -> Answer:
+    """Whether rejected rows can be set aside."""
+    with closing(Quarantine(settings.snowflake, consumer_group(settings.eventhub))) as tables:
+        tables.check()
+        return Answer(f"{tables.name} can be read and written")
 
 
 class Account:

@@ -288,6 +288,20 @@ def test_what_an_operator_does_leaves_an_audit_row_with_it(site: Site, store: Co
     assert [row["rows_error_count"] for row in accepted] == [0, 1]
 
 
+def test_rows_set_aside_move_the_position_and_their_count_together_and_leave_an_audit_row(
+    site: Site, store: ControlStore
+) -> None:
+    epoch = won(store).epoch
+    store.save_checkpoint(at(10, epoch))
+    store.record_quarantine(at(20, epoch, rows_error_count=3), "worker", "quarantined")
+    assert replace(stored(store), updated_at_s=None) == at(20, epoch, rows_error_count=3)
+    group = f"eventhub_name = '{site.group.eventhub_name}' AND partition_id = '0'"
+    [(before, after)] = site.sql(f"SELECT before, after FROM evsup_audit WHERE {group}")  # noqa: S608
+    assert [json.loads(row)["sequence_number"] for row in (before, after)] == [10, 20]
+    with pytest.raises(CheckpointMovedBack):
+        store.record_quarantine(at(19, epoch, rows_error_count=4), "worker", "quarantined")
+
+
 def test_only_a_partition_that_was_claimed_can_be_moved(store: ControlStore) -> None:
     with pytest.raises(Bug, match="never claimed"):
         store.move_checkpoint(at(3, 1), "me@host", "set")
@@ -296,7 +310,7 @@ def test_only_a_partition_that_was_claimed_can_be_moved(store: ControlStore) -> 
 def test_an_operator_of_an_old_epoch_moves_nothing(site: Site, store: ControlStore) -> None:
     store.release(won(store))
     won(store, "b")
-    for act in (store.move_checkpoint, store.accept_rejected):
+    for act in (store.move_checkpoint, store.accept_rejected, store.record_quarantine):
         with pytest.raises(OwnershipLost):
             act(at(3, 1), "me@host", "set")
     assert site.sql(f"SELECT * FROM evsup_audit WHERE eventhub_name = '{site.group.eventhub_name}'") == []  # noqa: S608

@@ -22,6 +22,7 @@ def a_partition(partition: str = "0", **changes: Any) -> PartitionStatus:
         "lag": 25,
         "rows_per_s": 7.0,
         "rows_total": 31,
+        "quarantined_total": 3,
         "bytes_total": 3100,
         "rows_inflight": 10,
         "bytes_inflight": 1000,

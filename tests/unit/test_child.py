@@ -4,9 +4,8 @@ import pytest
 
 from shared import errors
 from shared.errors import EvsupError, WorkerCrashed
+from shared.last_word import error_of, last_word
 from shared.messages import Failed
-from supervisor.child import error_of
-from worker.last_word import last_word
 
 
 def every(base: type[EvsupError]) -> list[type[EvsupError]]:

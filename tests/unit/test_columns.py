@@ -20,7 +20,7 @@ def described(**changes: dict[str, Any] | None) -> list[Stored]:
     """Our own table as DESCRIBE shows it, with columns changed, added, or (None) left out."""
     own = {
         name: Stored(name, DESCRIBED.get(kind, kind), not is_required, has_default=False)
-        for name, kind, is_required in map(astuple, envelope_columns())
+        for name, kind, is_required, _ in map(astuple, envelope_columns())
     }
     for name, change in changes.items():
         if change is None:

@@ -29,8 +29,12 @@ def keyed(path: Path, text: str, **changes: str) -> dict[str, str]:
     return complete(SNOWFLAKE_PRIVATE_KEY="", SNOWFLAKE_PRIVATE_KEY_FILE=str(path), **changes)
 
 
+QUARANTINE, WAREHOUSE = {"SNOWFLAKE_ON_REJECT": "quarantine"}, {"SNOWFLAKE_WAREHOUSE": "WH"}
+
+
 def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
     assert loaded().warnings == ()
+    assert loaded(**QUARANTINE, **WAREHOUSE).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,13 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"SNOWFLAKE_STREAMING_PROPERTIES": '{"url": "x"}'}, "SNOWFLAKE_STREAMING_PROPERTIES", "SNOWFLAKE_URL"),
         ({"CONTROL_STORE": "postgres"}, "CONTROL_POSTGRES_DSN", "is required"),
         ({"CONTROL_STORE": "snowflake"}, "SNOWFLAKE_WAREHOUSE", "is required"),
+        (QUARANTINE, "SNOWFLAKE_WAREHOUSE", "is required with SNOWFLAKE_ON_REJECT=quarantine"),
+        (
+            QUARANTINE | WAREHOUSE | {"SNOWFLAKE_TABLE": "T" * 245},
+            "SNOWFLAKE_TABLE",
+            "_QUARANTINE has to fit behind it",
+        ),
+        (QUARANTINE | WAREHOUSE | {"SNOWFLAKE_TABLE": "T" * 256}, "SNOWFLAKE_TABLE", "longer than 255"),
         ({"CONTROL_OWNERSHIP_MODE": "local_single_consumer_smoke"}, "CONTROL_OWNERSHIP_MODE", "snowflake alone"),
         ({"CONTROL_SQLITE_PATH": "/"}, "CONTROL_SQLITE_PATH", "is a directory"),
         ({"CONTROL_SQLITE_PATH": "/dev/null"}, "CONTROL_SQLITE_PATH", "is a pipe or a device"),
@@ -301,7 +312,6 @@ def test_http_that_others_can_reach_is_a_warning(address: str) -> None:
     ("variable", "text"),
     [
         ("SNOWFLAKE_ROW_FORMAT", "columns"),
-        ("SNOWFLAKE_ON_REJECT", "quarantine"),
         ("SNOWFLAKE_CHANNELS_PER_PARTITION", "2"),
     ],
 )

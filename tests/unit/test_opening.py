@@ -10,11 +10,12 @@ from shared.channel import of_generation
 from shared.errors import OwnershipLost, ResumeRefused, RowsRejected
 from shared.settings import Settings
 from shared.store.types import Checkpoint, Term
-from tests.unit.plain_settings import eventhub, plain
+from tests.unit.plain_settings import eventhub, plain, snowflake
 from worker import opening
 from worker.link import Position
 from worker.opening import Opening, open_partition
 from worker.progress import Progress
+from worker.rejection import Rejection
 
 TERM = Term("3", "me", 7)
 BORN_S = 1.5
@@ -27,6 +28,7 @@ class World:
         self, token: int | None, stored: Checkpoint | None, last: int = 100, errors: int = 0, first: int = 0
     ) -> None:
         self.asked: list[str] = []
+        self.name = ""
         self.saved: list[Checkpoint] = []
         self.newest_epoch = TERM.epoch
         self._progress, self._stored = Progress(token, errors), stored
@@ -49,6 +51,9 @@ class World:
         self.asked.append("partition")
         return self._facts
 
+    def last_before(self, *_: object) -> int | None:
+        return 32
+
     def load_checkpoint(self, _: str) -> Checkpoint | None:
         self.asked.append("checkpoint")
         return self._stored
@@ -61,9 +66,15 @@ class World:
         self._stored = checkpoint
 
 
-def opened(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> Opening:
+def begun(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> Opening | Rejection:
     monkeypatch.setattr(opening, "EventHubClient", lambda _: world)
     return open_partition(settings or plain(), TERM, cast("Any", world), cast("Any", world))
+
+
+def opened(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> Opening:
+    made = begun(world, monkeypatch, settings)
+    assert isinstance(made, Opening)
+    return made
 
 
 def stored(sequence_number: int | None, errors: int = 0) -> Checkpoint:
@@ -105,6 +116,35 @@ def test_rows_rejected_while_nobody_watched_are_found_at_the_start(monkeypatch: 
     with pytest.raises(RowsRejected, match="rejected 1 rows"):
         opened(World(50, None, errors=1), monkeypatch)
     assert opened(World(50, stored(50, errors=5), errors=5), monkeypatch).checkpoint.rows_error_count == 5
+
+
+QUARANTINE = snowflake(on_reject="quarantine", warehouse="WH")
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "starting_position", "first"),
+    [
+        (stored(50, errors=3), "-1", 51),
+        (stored(50, errors=3), "2026-01-31T00:00:00Z", 51),
+        (None, "-1", 7),  # the first checkpoint was not written: from the oldest event on
+        (None, "2026-01-31T00:00:00Z", 33),
+    ],
+)
+def test_rejected_rows_to_be_set_aside_are_among_the_events_behind_the_checkpoint(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint | None, starting_position: str, first: int
+) -> None:
+    world = World(60, checkpoint, errors=5, first=7)
+    found = begun(world, monkeypatch, plain(QUARANTINE, eventhub(starting_position=starting_position)))
+    assert isinstance(found, Rejection)
+    known = checkpoint.rows_error_count if checkpoint else 0
+    assert (found.rows, found.numbers, found.channel) == (5 - known, range(first, 61), "CHANNEL")
+    assert found.checkpoint == Checkpoint("3", 60, None, 7, 5, BORN_S)
+    assert not world.saved, "nothing is recorded before they are set aside"
+
+
+def test_what_a_start_refuses_is_refused_before_anything_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ResumeRefused):
+        begun(World(40, stored(50), errors=2), monkeypatch, plain(QUARANTINE))
 
 
 def test_witnesses_that_contradict_each_other_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

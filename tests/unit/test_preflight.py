@@ -9,6 +9,7 @@ from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, Resume
 from shared.messages import Standing
 from shared.store.types import Checkpoint
 from supervisor.preflight.check import Answer, Check, Result, exit_code, results
+from supervisor.preflight.plan import Preflight
 from supervisor.preflight.positions import reconciled
 from supervisor.preflight.target import Account
 from tests.unit.plain_settings import snowflake
@@ -97,6 +98,13 @@ def test_rejected_rows_that_are_not_kept_are_a_warning(monkeypatch: pytest.Monke
     assert answer.fix == 'ALTER TABLE "EVENTS"."PUBLIC"."FLIGHTS" SET ERROR_LOGGING = TRUE;'
 
 
+def test_the_quarantine_is_looked_at_where_rows_are_to_be_set_aside() -> None:
+    preflight = Preflight(None)
+    assert "quarantine" not in [check.name for check in preflight.checks()]
+    preflight._sets_aside = True
+    assert "quarantine" in [check.name for check in preflight.checks()]
+
+
 FACTS = PartitionFacts(0, 100, is_empty=False, hub_created_at_s=1.0)
 
 
@@ -105,15 +113,19 @@ def standing(token: int | None, rejected: int = 0) -> Standing:
 
 
 def test_a_partition_says_where_a_start_would_go_on() -> None:
-    assert reconciled(Checkpoint("3", 4, None, 1), standing(7), FACTS, "fail").detail.startswith("goes on after 7: ")
-    fresh = reconciled(Checkpoint("3", None, None, 1), standing(None), FACTS, "fail")
+    assert reconciled(Checkpoint("3", 4, None, 1), standing(7), FACTS, "fail", "fail").detail.startswith(
+        "goes on after 7: "
+    )
+    fresh = reconciled(Checkpoint("3", None, None, 1), standing(None), FACTS, "fail", "fail")
     assert "the starting position" in fresh.detail
 
 
 def test_what_a_start_would_refuse_fails_and_what_it_would_go_on_without_is_a_warning() -> None:
     with pytest.raises(ResumeRefused):
-        reconciled(Checkpoint("3", 9, None, 1), standing(7), FACTS, "fail")
+        reconciled(Checkpoint("3", 9, None, 1), standing(7), FACTS, "fail", "fail")
     with pytest.raises(RowsRejected, match="--rejected-rows 5`"):
-        reconciled(Checkpoint("3", 7, None, 1, rows_error_count=2), standing(7, rejected=5), FACTS, "fail")
+        reconciled(Checkpoint("3", 7, None, 1, rows_error_count=2), standing(7, rejected=5), FACTS, "fail", "fail")
+    waiting = reconciled(Checkpoint("3", 7, None, 1, 2), standing(7, rejected=5), FACTS, "fail", "quarantine")
+    assert (waiting.verdict, waiting.detail) == ("warn", "3 rows were rejected (too long): they are set aside")
     behind = PartitionFacts(50, 100, is_empty=False, hub_created_at_s=1.0)
-    assert reconciled(Checkpoint("3", 7, None, 1), standing(7), behind, "warn").verdict == "warn"
+    assert reconciled(Checkpoint("3", 7, None, 1), standing(7), behind, "warn", "fail").verdict == "warn"

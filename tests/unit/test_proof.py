@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -126,6 +127,19 @@ def test_a_channel_that_nothing_is_committed_in_asks_for_no_row() -> None:
     assert prove(evidence([], None, 10, **moved), Beginning(11, "")).verdict == "nothing"
     former = prove(evidence(range(6), None, 10, **moved), Beginning(11, ""))
     assert (former.verdict, former.lag) == ("proven", 10), "rows of the former channel end where they end"
+
+
+def test_rows_set_aside_count_as_if_they_were_in_the_table_and_explain_nothing_that_is_missing() -> None:
+    def proved(rows: Sequence[int], quarantined: int) -> Proof:
+        found = evidence(rows, 4, 4, rejected=2)
+        assert found.landed is not None
+        return prove(replace(found, landed=replace(found.landed, quarantined=quarantined)), FIRST)
+
+    whole = proved(range(5), 2)
+    assert (whole.verdict, whole.rows, whole.quarantined, whole.rejected) == ("proven", 3, 2, 2)
+    assert proved([0, 1, 3, 4], 1).findings[0].text.endswith("; Snowflake rejected 1 rows of this channel (too long)")
+    assert proved([0, 1, 3, 4], 2).findings[0].text == "event 2 is not in the table"
+    assert proved([0, 1, 1, 2, 3, 4], 2).findings[0].text.endswith("of event 1, table and quarantine together")
 
 
 def test_rejected_rows_and_a_checkpoint_moved_by_hand_explain_what_is_missing() -> None:

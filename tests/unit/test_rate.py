@@ -20,6 +20,8 @@ def rate_of(*samples: tuple[float, int]) -> float:
         ([(0.0, 100), (2.0, 300)], 100.0),
         ([(0.0, 100), (1.0, 100)], 0.0),
         ([(1.0, 100), (1.0, 500)], 0.0),  # two reports at once
+        ([(0.0, 900), (1.0, 0)], 0.0),  # counted anew
+        ([(0.0, 900), (1.0, 0), (2.0, 50)], 50.0),
         ([(0.0, 0), (100.0, 1000)], 10.0),  # rare reports: the mean between the last two
     ],
 )

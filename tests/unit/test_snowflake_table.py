@@ -3,7 +3,8 @@ from msgspec.structs import replace
 
 from shared.errors import ConfigurationError
 from shared.settings import SnowflakeSettings
-from shared.snowflake import create_table_sql, envelope_columns, table_name
+from shared.snowflake import create_quarantine_sql, create_table_sql, envelope_columns, quarantine_name, table_name
+from supervisor.commands.init import target_tables
 
 SETTINGS = SnowflakeSettings(account="a-b", user="U", database="events", schema="PUBLIC", table='"Flight ""data"""')
 
@@ -36,6 +37,20 @@ def test_the_statement_creates_the_table_once() -> None:
     assert statement.startswith('CREATE TABLE IF NOT EXISTS "EVENTS"."PUBLIC"."Flight ""data""" (\n')
     assert '    "SEQUENCE_NUMBER" NUMBER(38,0) NOT NULL,\n' in statement
     assert statement.endswith('    "DECODE_ERROR" VARCHAR\n);')
+
+
+def test_the_quarantine_stands_beside_the_table_and_says_what_its_reason_is() -> None:
+    assert quarantine_name(SETTINGS) == '"EVENTS"."PUBLIC"."Flight ""data""_QUARANTINE"'
+    statement = create_quarantine_sql(SETTINGS)
+    assert statement.startswith(f"CREATE TABLE IF NOT EXISTS {quarantine_name(SETTINGS)} (\n")
+    assert "of the whole range: Snowflake gives none for each row'" in statement
+    assert statement.endswith('    "QUARANTINED_AT" TIMESTAMP_TZ NOT NULL\n);')
+
+
+def test_init_makes_the_quarantine_where_rows_are_to_be_set_aside() -> None:
+    assert list(target_tables(SETTINGS)) == [table_name(SETTINGS)]
+    with_quarantine = target_tables(replace(SETTINGS, on_reject="quarantine"))
+    assert list(with_quarantine) == [table_name(SETTINGS), quarantine_name(SETTINGS)]
 
 
 def test_a_table_of_columns_grows_with_its_keys() -> None:

@@ -15,13 +15,14 @@ from shared.store.types import Checkpoint, Term
 from shared.wakeup import Wakeup
 from tests.unit import flow_rig, stores
 from tests.unit.events import events
-from tests.unit.plain_settings import plain
+from tests.unit.plain_settings import plain, snowflake
 from tests.unit.readable import readable
 from worker import loop
 from worker.backlog import Batch
 from worker.loop import REPORT_S, Worker
 from worker.opening import Opening
 from worker.progress import Progress
+from worker.rejection import Rejection
 
 TERM = Term("3", "me", 2)
 OPENING = Opening(Resume(4, "a test"), Progress(4, 0), Checkpoint("3", 4, None, 2))
@@ -73,6 +74,7 @@ class WorkerRig:
         *,
         trust_s: float = TRUST_S,
         clock: Clock | None = None,
+        on_reject: str = "fail",
     ) -> None:
         self.clock = stores.Clock()
         self.began_s = (clock or self.clock)()
@@ -84,7 +86,7 @@ class WorkerRig:
         ours, theirs = Pipe(duplex=True)
         self.supervisor: MessagePipe[Report] = MessagePipe(ours, Report)
         self.worker = Worker(
-            plain(),
+            plain(snowflake(on_reject=on_reject)),
             TERM,
             Lease(trusted_until_s=self.began_s + trust_s),
             MessagePipe(theirs, Command),
@@ -96,7 +98,7 @@ class WorkerRig:
         monkeypatch.setattr(loop, "setproctitle", self.titles.append)
         self._note_waits(monkeypatch)
 
-    def open(self, call: Callable[[], Opening] = lambda: OPENING) -> None:
+    def open(self, call: Callable[[], Opening | Rejection] = lambda: OPENING) -> None:
         """Let the call that opens the partition end, and take its result."""
         self.worker._opening.submit(call)
         assert readable(self.worker._opening)
@@ -128,9 +130,9 @@ class WorkerRig:
         """From the supervisor: drain within so many seconds."""
         self.tell(Drain(deadline_s=self.clock() + timeout_s))
 
-    def commit(self, token: int) -> None:
+    def commit(self, token: int, errors: int = 0) -> None:
         """What Snowflake says from the next look at the status on."""
-        self.channel.says = replace(self.channel.says, token=token)
+        self.channel.says = replace(self.channel.says, token=token, rows_error_count=errors)
 
     @property
     def statuses(self) -> list[Status]:

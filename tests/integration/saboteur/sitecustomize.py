@@ -5,7 +5,9 @@ https://docs.python.org/3/library/site.html#module-sitecustomize
 """
 
 import ctypes
+import importlib
 import os
+import signal
 import struct
 import sys
 import threading
@@ -62,7 +64,32 @@ def say(noise: bytes) -> Callable[[], None]:
     return deed
 
 
+def kill(worker: Callable[[], int], around: tuple[str, str], *, done: bool) -> Callable[[], None]:
+    """Kill the worker as soon as it, or its errand, is about to do something, or has done it."""
+
+    def deed() -> None:
+        module, _, owner = around[0].partition(":")
+        place = importlib.import_module(module)
+        place = getattr(place, owner) if owner else place
+        original = getattr(place, around[1])
+
+        def last(*arguments: Any, **named: Any) -> None:
+            if done:
+                original(*arguments, **named)
+            os.kill(worker(), signal.SIGKILL)
+            time.sleep(600)  # an errand ends with its worker
+
+        setattr(place, around[1], last)
+
+    return deed
+
+
+SET_ASIDE = ("shared.quarantine:Quarantine", "set_aside")
+RECORD = ("shared.store.relational:RelationalStore", "record_quarantine")
 DEEDS = {
+    "die when rejected rows are read": kill(os.getppid, SET_ASIDE, done=False),
+    "die when rejected rows are written": kill(os.getppid, SET_ASIDE, done=True),
+    "die when rejected rows are recorded": kill(os.getpid, RECORD, done=True),
     "leave": leave,
     "get stuck": get_stuck,
     "crash": crash,

@@ -1,7 +1,8 @@
-"""The error that ends a process, as its supervisor hears it."""
+"""The error that ends a process, as it says it and as whoever started it hears it."""
 
 import traceback
 
+from shared import errors
 from shared.errors import EvsupError, WorkerCrashed
 from shared.messages import Failed
 from shared.secret import mask
@@ -24,6 +25,14 @@ def last_word(error: Exception) -> tuple[EvsupError, Failed]:
         traceback=_said(lines, LAST_CHARS),
     )
     return known, failed
+
+
+def error_of(report: Failed) -> EvsupError:
+    """The error that a process said it ended with."""
+    kind = getattr(errors, report.error, WorkerCrashed)
+    if not (isinstance(kind, type) and issubclass(kind, EvsupError)):
+        kind = WorkerCrashed
+    return kind(report.what, report.why, report.fix)
 
 
 def _said(text: str, part: slice = FIRST_CHARS) -> str:

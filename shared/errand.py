@@ -1,21 +1,23 @@
-"""A process that is sent to do one thing and say how it went: the streaming SDK is never imported here."""
+"""A process that is sent to do one thing and say how it went: what it imports weighs on nobody after its end."""
 
 from collections.abc import Callable
 from multiprocessing import connection, get_context
 
 from shared.clock import Deadline
 from shared.errors import SinkUnavailable, WorkerCrashed
+from shared.last_word import error_of
 from shared.messages import Answer, Failed
 from shared.pipe import MessagePipe
-from supervisor.child import error_of
 
+SILENT = "The process does not say how it went"
 BOOT_S = 20.0  # a cold start of Python and the SDK on a slow disk
 
 
-def send(target: Callable[..., None], order: object, limit_s: float | None) -> Answer:
+def send(target: Callable[..., None], order: object, limit_s: float | None, silence: str = SILENT) -> Answer:
     """Run `target(order, pipe)` in a process of its own, for `limit_s` and a boot at most, and end it.
 
-    The environment has to be a worker's. Raises what the process failed with.
+    The environment has to be a worker's. Raises what the process failed with; when it does not answer in time,
+    `silence` says what that means.
     """
     ours, theirs = get_context("spawn").Pipe(duplex=True)  # never fork: see supervisor.child
     process = get_context("spawn").Process(target=target, args=(order, theirs), name="evsup-errand")
@@ -23,7 +25,7 @@ def send(target: Callable[..., None], order: object, limit_s: float | None) -> A
     theirs.close()
     pipe: MessagePipe[Answer] = MessagePipe(ours, Answer)
     try:
-        answer = _heard(pipe, None if limit_s is None else Deadline.after(BOOT_S + limit_s))
+        answer = _heard(pipe, None if limit_s is None else Deadline.after(BOOT_S + limit_s), silence)
     finally:
         process.kill()
         process.join()
@@ -35,12 +37,12 @@ def send(target: Callable[..., None], order: object, limit_s: float | None) -> A
     return answer
 
 
-def _heard(pipe: MessagePipe[Answer], deadline: Deadline | None) -> Answer | None:
+def _heard(pipe: MessagePipe[Answer], deadline: Deadline | None, silence: str) -> Answer | None:
     """The answer; None when the process ended without one."""
     while not pipe.ended:
         if not connection.wait([pipe.fileno()], deadline.remaining_s() if deadline else None):
             raise SinkUnavailable(
-                "Snowflake does not say how far the channels are",
+                silence,
                 "no answer in time",
                 "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
             )

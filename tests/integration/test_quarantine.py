@@ -1,0 +1,126 @@
+"""Rows that Snowflake rejected, set aside by the real evsup: every event is in one of the two tables, once.
+
+One pipeline for all, in this order: each test goes on where the one before it ended.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from shared.snow_sql import SqlSession
+from tests.acceptance.evsup import EVENTS, Evsup, Pipeline, eventually, pipeline_of
+from tests.integration.test_faults_sabotage import SABOTEUR
+from worker.rejection import SHARE_FROM
+
+P = "0"
+STEPS = ("read", "written", "recorded")  # when they are found, nothing has been done yet that the next step has not
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    with pipeline_of(SNOWFLAKE_ON_REJECT="quarantine") as made:
+        yield made
+
+
+def set_aside(pipeline: Pipeline) -> list[int]:
+    """The sequence numbers in the quarantine."""
+    rows = pipeline.snow.query(f"SELECT SEQUENCE_NUMBER FROM {EVENTS}_QUARANTINE ORDER BY 1")  # noqa: S608
+    return [number for (number,) in rows]
+
+
+def landed(pipeline: Pipeline) -> list[int]:
+    """Those in both tables, as often as they are there."""
+    rows = pipeline.snow.query(f"SELECT SEQUENCE_NUMBER FROM {EVENTS}")  # noqa: S608
+    return sorted([*(number for (number,) in rows), *set_aside(pipeline)])
+
+
+def await_all(pipeline: Pipeline, evsup: Evsup) -> None:
+    """Every event is in one of the tables, once, and the checkpoint is behind them all."""
+    last = pipeline.in_hub()[P].last
+
+    def checkpointed() -> bool:
+        assert evsup.is_running, evsup.last_line
+        return pipeline.position(P) == last
+
+    eventually(checkpointed, "everything is checkpointed")
+    assert landed(pipeline) == list(range(last + 1))
+
+
+def known(pipeline: Pipeline) -> int:
+    """Rejected rows that the checkpoint knows of."""
+    checkpoint = pipeline.checkpoint(P)
+    assert checkpoint is not None
+    return checkpoint.rows_error_count
+
+
+def change(pipeline: Pipeline, statement: str) -> None:
+    """Change the tables behind evsup's back; {table} is the target's name."""
+    with closing(SqlSession(pipeline.settings.snowflake)) as session:
+        assert session.change(statement.format(table=EVENTS)) > 0
+
+
+def verified(pipeline: Pipeline, code: int) -> dict[str, Any]:
+    """The proof of the partition; fails unless `verify` ended with `code`."""
+    done = pipeline.run("verify", "--json")
+    assert done.returncode == code, done.stderr
+    proof: dict[str, Any] = json.loads(done.stdout)["partitions"][0]
+    return proof
+
+
+def test_no_start_begins_without_its_quarantine(pipeline: Pipeline) -> None:
+    refused = pipeline.run("start")
+    assert (refused.returncode, "evsup init --target" in refused.stderr) == (78, True)
+    assert "EVENTS_QUARANTINE" in pipeline.told("init", "--target")
+
+
+def test_a_worker_killed_at_any_step_sets_the_same_rows_aside_and_the_next_owner_goes_on(pipeline: Pipeline) -> None:
+    pipeline.publish(300)
+    pipeline.snow.reject_rows(3)
+    for step in STEPS:
+        evsup = pipeline.start(PYTHONPATH=SABOTEUR, SABOTAGE=f"die when rejected rows are {step}")
+        assert evsup.wait() == 75, step
+        assert bool(set_aside(pipeline)) is (step != "read")
+        assert (pipeline.position(P) is None) is (step != "recorded")
+    evsup = pipeline.start()
+    pipeline.publish(100)
+    await_all(pipeline, evsup)
+    assert set_aside(pipeline) == [0, 1, 2]
+    assert known(pipeline) == 3, "each is counted once"
+
+
+def test_rows_rejected_in_the_stream_are_set_aside_with_the_reason_and_the_tree_goes_on(pipeline: Pipeline) -> None:
+    evsup = pipeline.started[-1]
+    pipeline.snow.reject_rows(2)
+    pipeline.publish(300)
+    await_all(pipeline, evsup)
+    assert set_aside(pipeline) == [0, 1, 2, 400, 401]
+    eventually(lambda: evsup.workers()[P].state == "running", "it goes on")
+    assert evsup.workers()[P].quarantined_total == 2
+    [(body, row, reason)] = pipeline.snow.query(
+        f"SELECT BODY, ROW_JSON, REASON FROM {EVENTS}_QUARANTINE WHERE SEQUENCE_NUMBER = 401"  # noqa: S608
+    )
+    assert json.loads(row)["PAYLOAD"] == json.loads(bytes.fromhex(body))
+    assert json.loads(row)["SEQUENCE_NUMBER"] == json.loads(row)["PAYLOAD"]["n"] == 401
+    assert reason.startswith("A fault of the local service rejected the row; at or before sequence number ")
+    proof = verified(pipeline, 0)
+    assert (proof["verdict"], proof["rows"], proof["quarantined"], proof["rejected"]) == ("proven", 695, 5, 5)
+    change(pipeline, "INSERT INTO {table} (PARTITION_ID, SEQUENCE_NUMBER) VALUES ('0', 401)")
+    finding = verified(pipeline, 65)["findings"][0]
+    assert finding["text"] == "1 rows too many, the first of event 401, table and quarantine together"
+    change(pipeline, "DELETE FROM {table} WHERE SEQUENCE_NUMBER = 401")
+
+
+def test_rejections_that_are_no_exception_any_more_end_the_tree_with_65(pipeline: Pipeline) -> None:
+    evsup = pipeline.started[-1]
+    pipeline.snow.stall_commits()
+    pipeline.publish(300)
+    eventually(lambda: evsup.workers()[P].appended == pipeline.in_hub()[P].last, "all are in flight")
+    pipeline.snow.reject_rows(200)
+    pipeline.snow.release_commits()
+    assert evsup.wait() == 65
+    assert "they are more than half of the stream" in evsup.last_line
+    assert "A fault of the local service" in evsup.last_line
+    assert len(set_aside(pipeline)) < 5 + SHARE_FROM, "a first append may have come alone"

@@ -1,0 +1,164 @@
+"""The quarantine by real SQL: what is found missing, what is set aside once, and what a role needs for it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from shared.errors import ConfigurationError, ExitCode, NotPermitted, RowsRejected
+from shared.quarantine import Quarantine, Rejected
+from shared.settings import SnowflakeSettings
+from shared.snow_sql import SqlSession
+from shared.snowflake import table_name
+from shared.store.types import Checkpoint, ConsumerGroup
+from supervisor.preflight import target as preflight
+from tests.integration.conftest import a_group, snowflake_settings_of
+from tests.integration.snow_sql import ROLE, SnowSql
+from tests.unit.plain_settings import plain
+from worker import quarantine
+from worker.progress import Progress
+from worker.rejection import Rejection
+
+P, NUMBERS = "3", range(10, 20)
+PAGE = Path(__file__).parents[2] / "docs" / "quarantine.md"
+
+
+@pytest.fixture(scope="module")
+def settings(snow_server: SnowSql) -> SnowflakeSettings:
+    return structs.replace(snowflake_settings_of(snow_server.elsewhere()), table="FLIGHTS")
+
+
+@pytest.fixture
+def group() -> ConsumerGroup:
+    return a_group()
+
+
+@pytest.fixture
+def tables(settings: SnowflakeSettings, group: ConsumerGroup) -> Iterator[Quarantine]:
+    """Events 10 to 19 in the table, but for 12, 13 and 19."""
+    with closing(Quarantine(settings, group)) as made, closing(SqlSession(settings)) as session:
+        made.create()
+        present = ", ".join(f"('{P}', {number})" for number in (9, 10, 11, *range(14, 19), 20))
+        for name in (table_name(settings), made.name):
+            session.change(f"DELETE FROM {name}")  # noqa: S608
+        session.change(f"INSERT INTO {table_name(settings)} (PARTITION_ID, SEQUENCE_NUMBER) VALUES {present}")  # noqa: S608
+        yield made
+
+
+def event(number: int, second: int = 0, body: bytes | None = b"{}") -> Rejected:
+    return Rejected(
+        sequence_number=number,
+        offset=f"offset-{number}",
+        enqueued_time=f"2026-01-31T00:00:{second:02}.123000+00:00",
+        body=None if body is None else body.hex(),
+        row_json='{"PAYLOAD": "a\\u0000 \'b\' $1 ü"}',
+    )
+
+
+def put(tables: Quarantine, *events: Rejected, partition_id: str = P) -> None:
+    tables.set_aside(partition_id, events, reason="too long", channel="CHANNEL_3", epoch=7)
+
+
+def rejection(rows: int) -> Rejection:
+    checkpoint = Checkpoint(P, 19, None, 7, 2 + rows)
+    return Rejection(Progress(19, 2 + rows), 2, NUMBERS, "CHANNEL_3", checkpoint)
+
+
+def test_the_rejected_events_are_those_that_the_table_lacks(tables: Quarantine) -> None:
+    assert tables.missing(P, NUMBERS) == [12, 13, 19]
+    assert tables.missing("4", NUMBERS) == list(NUMBERS), "another partition's rows are no rows of this one"
+    assert quarantine._culprits(rejection(3), tables) == [12, 13, 19]
+
+
+@pytest.mark.parametrize("counted", [2, 4])
+def test_another_number_than_snowflake_counted_is_refused_with_65_and_both(tables: Quarantine, counted: int) -> None:
+    said = f"rejected {counted} rows, which cannot be set aside: the table lacks 3 of the events"
+    with pytest.raises(RowsRejected, match=said) as refused:
+        quarantine._culprits(rejection(counted), tables)
+    assert refused.value.exit_code == ExitCode.DATA
+
+
+def test_an_event_is_set_aside_once_however_often_that_is_done(tables: Quarantine) -> None:
+    put(tables, event(12), partition_id="4")
+    put(tables, event(12), event(13))
+    put(tables, event(12), event(13), event(19))
+    both = tables.landed_range(P, 10, 19)
+    assert both is not None
+    assert (both.rows, both.numbers, both.quarantined) == (10, 10, 3)
+    assert tables.missing(P, NUMBERS) == [12, 13, 19], "the table lacks what it lacked"
+    put(tables, event(12, second=1))
+    again = tables.landed_range(P, 10, 19)
+    assert again is not None
+    assert (again.rows, again.repeated) == (11, 1), "another hub's event 12 is another event"
+
+
+def test_what_is_set_aside_can_be_read_as_it_came(tables: Quarantine, settings: SnowflakeSettings) -> None:
+    put(tables, event(12, body=b"\x00'\xff$1\\"), event(13, body=None))
+    with closing(SqlSession(settings)) as session:
+        rows = session.query(
+            f"SELECT * FROM {tables.name} WHERE EVENTHUB_NAME = ? ORDER BY SEQUENCE_NUMBER",  # noqa: S608
+            tables.group.eventhub_name,
+        )
+    assert [row["body"] for row in rows] == [b"\x00'\xff$1\\", None]
+    [row, _] = rows
+    assert (row["partition_id"], row["offset"], row["row_json"]) == (P, "offset-12", event(12).row_json)
+    assert (row["reason"], row["channel"], row["epoch"]) == ("too long", "CHANNEL_3", 7)
+    assert row["enqueued_time"].isoformat() == event(12).enqueued_time
+
+
+def test_what_the_page_says_moves_rows_into_the_table(tables: Quarantine, settings: SnowflakeSettings) -> None:
+    row = '{"PAYLOAD": {"a": 1}, "PARTITION_KEY": "key", "PROPERTIES": null}'
+    put(tables, structs.replace(event(12), row_json=row))
+    put(tables, structs.replace(event(13), row_json='{"PAYLOAD": null, "RAW_BODY": "AP8="}'))
+    [statements] = re.findall(r"```sql\n(.*?);\n```", PAGE.read_text(), re.DOTALL)
+    with closing(SqlSession(settings)) as session:
+        for statement in statements.split(";\n"):
+            session.change(statement)
+        moved = session.query("SELECT * FROM FLIGHTS WHERE SEQUENCE_NUMBER IN (12, 13) ORDER BY SEQUENCE_NUMBER")
+        assert not session.query("SELECT 1 FROM FLIGHTS_QUARANTINE WHERE SEQUENCE_NUMBER IN (12, 13)")
+    assert [(row["payload"], row["partition_key"], row["raw_body"]) for row in moved] == [
+        ('{"a":1}', "key", None),
+        (None, None, b"\x00\xff"),
+    ]
+    assert moved[0]["enqueued_time"].isoformat() == event(12).enqueued_time
+
+
+def test_what_was_set_aside_in_the_last_hour_is_counted_without_the_range_that_is_tried_again(
+    tables: Quarantine, settings: SnowflakeSettings
+) -> None:
+    put(tables, event(4))
+    with closing(SqlSession(settings)) as session:
+        session.change(f"UPDATE {tables.name} SET QUARANTINED_AT = DATEADD(HOUR, -2, CURRENT_TIMESTAMP())")  # noqa: S608
+    put(tables, event(5), event(6), event(12))
+    assert tables.set_aside_lately(P, 10, near=4) == (2, 1)
+    assert tables.set_aside_lately("4", 10, near=4) == (0, 0)
+
+
+def test_another_group_has_a_quarantine_of_its_own(tables: Quarantine, settings: SnowflakeSettings) -> None:
+    put(tables, event(12))
+    with closing(Quarantine(settings, replace(tables.group, consumer_group="other"))) as other:
+        landed = other.landed_range(P, 10, 19)
+        assert landed is not None
+        assert (landed.rows, landed.quarantined) == (7, 0)
+
+
+def test_a_quarantine_that_is_not_there_or_not_to_be_used_is_named(
+    tables: Quarantine, settings: SnowflakeSettings, snow_server: SnowSql
+) -> None:
+    answer = preflight.quarantine(plain(settings))
+    assert (answer.verdict, answer.detail) == ("ok", f"{tables.name} can be read and written")
+    with (
+        closing(Quarantine(structs.replace(settings, table="OTHER"), a_group())) as other,
+        pytest.raises(ConfigurationError, match=r"OTHER_QUARANTINE.*evsup init --target"),
+    ):
+        other.check()
+    for privilege, table in (("SELECT", "FLIGHTS"), ("SELECT", "FLIGHTS_QUARANTINE"), ("INSERT", "FLIGHTS_QUARANTINE")):
+        name = (settings.database, settings.schema, table)
+        snow_server.admin.revoke(privilege, name, ROLE)
+        with pytest.raises(NotPermitted, match=rf"Insufficient privileges to operate on table '{table}'"):
+            tables.check()
+        snow_server.admin.grant(privilege, name, ROLE)

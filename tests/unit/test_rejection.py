@@ -1,0 +1,103 @@
+"""Whether rejected rows may be set aside: only what adds up, and only while it is an exception."""
+
+import pytest
+
+from shared.errors import RowsRejected
+from shared.landed import Landed
+from shared.quarantine import Lately
+from shared.store.types import Checkpoint
+from worker.progress import Progress
+from worker.rejection import (
+    MOST_AN_HOUR,
+    SHARE_FROM,
+    Rejection,
+    refuse_contradiction,
+    refuse_flood,
+    refuse_gone,
+    refuse_nothing_committed,
+    refuse_unproven,
+)
+
+NOTHING = Lately(0, 0)
+
+
+def rejection(rows: int, committed: int) -> Rejection:
+    """So many of so many committed rows were rejected, five having been known before."""
+    progress = Progress(99 + committed, 5 + rows, last_error="too long", last_error_up_to="104")
+    return Rejection(progress, 5, range(100, 100 + committed), "CHANNEL_3", Checkpoint("3", 99 + committed, None, 7))
+
+
+def landed(rows: int, numbers: int) -> Landed:
+    return Landed(rows, numbers, 100, 199)
+
+
+def test_the_reason_is_snowflake_s_last_message_and_its_bound() -> None:
+    assert rejection(2, 10).reason == "too long; at or before sequence number 104"
+
+
+def test_a_refusal_says_why_not_and_among_which_events_they_are_beside_what_it_always_says() -> None:
+    plain, refused = rejection(2, 10).error(), rejection(2, 10).error("because")
+    assert plain.what == "Snowflake rejected 2 rows"
+    assert refused.what == "Snowflake rejected 2 rows, which cannot be set aside: because"
+    assert refused.why == f"{plain.why}; they are among events 100 to 109"
+    assert refused.fix == plain.fix
+    assert "--rejected-rows 7`" in plain.fix
+
+
+@pytest.mark.parametrize(
+    ("rows", "committed", "lately"),
+    [
+        (MOST_AN_HOUR, 10 * MOST_AN_HOUR, NOTHING),
+        (1, 10, Lately(MOST_AN_HOUR - 1, 0)),
+        (SHARE_FROM, 2 * SHARE_FROM, NOTHING),
+        (SHARE_FROM - 1, SHARE_FROM - 1, NOTHING),  # too few rows to speak of a share
+        (4, 4, Lately(18, 18)),
+        (1, 1, Lately(900, 0)),
+    ],
+)
+def test_an_exception_may_be_set_aside(rows: int, committed: int, lately: Lately) -> None:
+    refuse_flood(rejection(rows, committed), lately)
+
+
+@pytest.mark.parametrize(
+    ("rows", "committed", "lately", "why_not"),
+    [
+        (MOST_AN_HOUR + 1, 10 * MOST_AN_HOUR, NOTHING, "set aside: they are more than 1000"),
+        (1, 10, Lately(MOST_AN_HOUR, 0), "with 1000 in the last hour they are more than 1000"),
+        (SHARE_FROM, 2 * SHARE_FROM - 1, NOTHING, "set aside: they are more than half of the stream"),
+        (4, 4, Lately(500, 19), "with 19 closely before they are more than half of the stream"),
+    ],
+)
+def test_a_stream_that_is_rejected_is_no_exception(rows: int, committed: int, lately: Lately, why_not: str) -> None:
+    with pytest.raises(RowsRejected, match=why_not):
+        refuse_flood(rejection(rows, committed), lately)
+
+
+def test_the_table_has_to_lack_as_many_as_snowflake_counted() -> None:
+    refuse_contradiction(rejection(2, 10), landed(8, 8))
+    refuse_contradiction(rejection(2, 10), landed(9, 8))  # a second row of one event is no rejected one
+    refuse_contradiction(rejection(10, 10), None)
+    for found in (landed(7, 7), landed(9, 9), None):
+        with pytest.raises(RowsRejected, match=r"lacks \d+ of the events, and Snowflake counted 2"):
+            refuse_contradiction(rejection(2, 10), found)
+
+
+def test_rows_rejected_where_nothing_was_committed_are_not_looked_for() -> None:
+    refuse_nothing_committed(rejection(1, 1))
+    with pytest.raises(RowsRejected, match="nothing was committed"):
+        refuse_nothing_committed(rejection(1, 0))
+
+
+def test_events_that_the_hub_has_no_more_are_named() -> None:
+    refuse_gone(rejection(2, 10), [])
+    with pytest.raises(RowsRejected, match="does not have events 100, 103 any more"):
+        refuse_gone(rejection(2, 10), [100, 103])
+    with pytest.raises(RowsRejected, match="events 100, 101, 102, 103, 104, … any more"):
+        refuse_gone(rejection(9, 10), range(100, 109))
+
+
+def test_each_event_has_to_be_in_one_of_the_tables_once() -> None:
+    refuse_unproven(rejection(2, 10), landed(10, 10))
+    for found in (landed(9, 9), landed(11, 10), None):
+        with pytest.raises(RowsRejected, match="10 were to be there, each once"):
+            refuse_unproven(rejection(2, 10), found)

@@ -1,0 +1,99 @@
+"""Chosen events read a second time: each once, in bounded portions, whatever the SDK delivers beside them."""
+
+from collections import deque
+from multiprocessing import connection
+from typing import Any
+
+import msgspec
+import pytest
+from azure.eventhub import EventData
+
+from shared.errors import SourceUnavailable
+from shared.store.types import Checkpoint
+from tests.unit.events import events
+from tests.unit.plain_settings import eventhub
+from worker import chunks, rereading
+from worker.backlog import Batch
+from worker.link import Position
+from worker.rereading import reread
+
+CHECKPOINT = Checkpoint("3", 99, None, 7, hub_created_at_s=1.5)
+
+
+class StandInSource:
+    """Delivers these batches, mapped as a link maps them."""
+
+    batches: deque[list[EventData]]
+
+    def __init__(self, _: Any, partition_id: str, epoch: int, position: Position, row_of: Any) -> None:
+        StandInSource.made_with = (partition_id, epoch, position)
+        self._row_of = row_of
+        StandInSource.stopped = False
+
+    made_with: tuple[Any, ...]
+    stopped: bool
+
+    def start(self) -> None: ...
+
+    def fileno(self) -> int:
+        return 0
+
+    def check_alive(self, _: float) -> None:
+        if not self.batches:
+            raise SourceUnavailable("The receiver hangs")
+
+    def take(self) -> Batch:
+        return Batch([self._row_of(event) for event in self.batches.popleft()], None)
+
+    def stop(self) -> None:
+        StandInSource.stopped = True
+
+
+@pytest.fixture(autouse=True)
+def source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rereading, "Source", StandInSource)
+    monkeypatch.setattr(connection, "wait", lambda *_: [])
+
+
+def read(numbers: list[int], *batches: list[EventData]) -> list[list[int]]:
+    StandInSource.batches = deque(batches)
+    found = reread(eventhub(), CHECKPOINT, numbers)
+    return [[event.sequence_number for event in portion] for portion in found]
+
+
+def test_only_the_chosen_events_come_and_each_of_them_once() -> None:
+    assert read([5, 7], events(5, 6, 5, 6), events(5, 7, 8)) == [[5], [7]]
+    assert StandInSource.made_with == ("3", 7, Position(4, hub_created_at_s=1.5))
+    assert StandInSource.stopped
+
+
+def test_the_first_event_of_all_is_read_from_the_beginning() -> None:
+    assert read([0], events(0)) == [[0]]
+    assert StandInSource.made_with[2] == Position(None, "-1", 1.5)
+
+
+def test_it_ends_behind_an_event_that_is_gone() -> None:
+    assert read([5, 7], events(6, 8)) == []
+    assert StandInSource.stopped
+
+
+def test_portions_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 1)
+    assert read([5, 6], events(5, 6)) == [[5], [6]]
+
+
+def test_a_receiver_that_hangs_is_reported() -> None:
+    with pytest.raises(SourceUnavailable):
+        read([5, 6], events(5))
+
+
+def test_an_event_comes_with_its_body_as_it_was_and_its_row_as_it_is_sent() -> None:
+    [event] = events(5)
+    StandInSource.batches = deque([[event]])
+    [[found]] = reread(eventhub(), CHECKPOINT, [5])
+    assert found.body is not None
+    assert bytes.fromhex(found.body) == b"".join(event.raw_amqp_message.body)
+    row = msgspec.json.decode(found.row_json)
+    assert (row["PARTITION_ID"], row["SEQUENCE_NUMBER"], row["OFFSET"]) == ("3", 5, found.offset)
+    assert "BODY" not in row
+    assert msgspec.json.encode(found).startswith(b'{"SEQUENCE_NUMBER":5,"OFFSET":')

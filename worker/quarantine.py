@@ -1,0 +1,125 @@
+"""The process that sets rejected rows aside, and ends: SQL in Snowflake would be a third of its worker's memory.
+
+Everything it does may be done again, and comes to the same: the rejected events are what the target table lacks, and
+one that was set aside already is left as it is. So its worker may die at any moment, and so may the worker that comes
+after it. It reads with the owner level of its worker, whose own receiver is closed meanwhile: Event Hubs takes no
+reader without a level beside one that has one.
+https://learn.microsoft.com/azure/event-hubs/event-hubs-event-processor-host#epoch
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shared import config, log
+from shared.azure import EventHubClient, consumer_group
+from shared.errand import send
+from shared.errors import ProtocolError
+from shared.messages import Quarantined, Ready
+from shared.quarantine import Quarantine
+from shared.settings import EventHubSettings, Settings
+from shared.store.base import ControlStore
+from worker import errand
+from worker.rejection import (
+    NEAR,
+    Rejection,
+    refuse_contradiction,
+    refuse_flood,
+    refuse_gone,
+    refuse_nothing_committed,
+    refuse_unproven,
+)
+from worker.rereading import reread
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+# A suspended warehouse starts within seconds, and what is read again is a few seconds of the stream.
+LIMIT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was rejected, and who asks."""
+
+    rejection: Rejection
+    asked_by: int
+
+
+def set_aside(rejection: Rejection, store: ControlStore) -> int:
+    """Have it done by a process of its own, then go on behind it: how many rows were set aside. Raises why not.
+
+    What is recorded is committed in the quarantine by then, and the record is one transaction. Ending anywhere before
+    it leaves the checkpoint where it was, and the next worker does all of it again, to the same end.
+    """
+    answer = send(run, Order(rejection, os.getpid()), LIMIT_S, "Rejected rows are not set aside")
+    if not isinstance(answer, Quarantined):
+        raise ProtocolError("Rejected rows were to be set aside", f"the answer is {type(answer).__name__}")
+    action = f"quarantined {answer.rows} rows of events {rejection.numbers[0]} to {rejection.numbers[-1]}"
+    store.record_quarantine(rejection.checkpoint, f"worker of epoch {rejection.checkpoint.epoch}", action)
+    return answer.rows
+
+
+def run(order: Order, pipe: "Connection[bytes, bytes]") -> None:
+    """Answer with `Quarantined` or `Failed`. Never returns."""
+    errand.answer(order.asked_by, pipe, partial(_quarantined, order.rejection))
+
+
+def check(asked_by: int, pipe: "Connection[bytes, bytes]") -> None:
+    """Answer with `Ready` when both tables can be used, else with `Failed`. Never returns."""
+    errand.answer(asked_by, pipe, _ready)
+
+
+def _ready() -> Ready:
+    with _tables(config.load_worker()) as tables:
+        tables.check()
+    return Ready()
+
+
+def _quarantined(rejection: Rejection) -> Quarantined:
+    settings, numbers = config.load_worker(), rejection.numbers
+    log.configure(settings.process.log_format, settings.process.log_level, partition=rejection.partition_id)
+    refuse_nothing_committed(rejection)
+    with _tables(settings) as tables:
+        culprits = _culprits(rejection, tables)
+        _require_retained(settings.eventhub, rejection, culprits)
+        _write(rejection, settings.eventhub, tables, culprits)
+        refuse_unproven(rejection, tables.landed_range(rejection.partition_id, numbers[0], numbers[-1]))
+    return Quarantined(rows=len(culprits))
+
+
+def _tables(settings: Settings) -> AbstractContextManager[Quarantine]:
+    return closing(Quarantine(settings.snowflake, consumer_group(settings.eventhub)))
+
+
+def _culprits(rejection: Rejection, tables: Quarantine) -> Sequence[int]:
+    """The events that the target table lacks, when they are as many as Snowflake counted, and not too many."""
+    partition_id, numbers = rejection.partition_id, rejection.numbers
+    refuse_contradiction(rejection, tables.in_table(partition_id, numbers))
+    refuse_flood(rejection, tables.set_aside_lately(partition_id, numbers[0], NEAR))
+    return tables.missing(partition_id, numbers)
+
+
+def _require_retained(settings: EventHubSettings, rejection: Rejection, culprits: Sequence[int]) -> None:
+    """Before anything is written: none of them has left the hub."""
+    with EventHubClient(settings) as hub:
+        facts = hub.partition(rejection.partition_id)
+    oldest = facts.last + 1 if facts.is_empty else facts.first
+    refuse_gone(rejection, [number for number in culprits if number < oldest])
+
+
+def _write(rejection: Rejection, settings: EventHubSettings, tables: Quarantine, culprits: Sequence[int]) -> None:
+    missing = set(culprits)
+    for events in reread(settings, rejection.checkpoint, culprits):
+        tables.set_aside(
+            rejection.partition_id,
+            events,
+            reason=rejection.reason,
+            channel=rejection.channel,
+            epoch=rejection.checkpoint.epoch,
+        )
+        missing -= {event.sequence_number for event in events}
+    refuse_gone(rejection, sorted(missing))

@@ -1,0 +1,109 @@
+"""Rows that Snowflake counted and did not take, and whether they may be set aside: pure decisions.
+
+The count and the committed token of one status belong together, and so do those of a checkpoint. So the rejected rows
+are among the events between the two tokens, and they are those that the target table has not; nothing else is taken
+for one. Where the table does not lack exactly as many as Snowflake counted, any choice would be a guess: refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.errors import RowsRejected
+from shared.landed import Landed
+from shared.quarantine import Lately
+from shared.store.types import Checkpoint
+from worker.progress import Progress, rejected
+
+# Of a partition. What is set aside is for a person to look at, and nobody looks at more; so many in an hour are a table
+# that was changed or a sender that is broken, and the whole stream would go where nobody expects it.
+MOST_AN_HOUR = 1000
+# A whole stream that is rejected is known earlier, by its share, once there are rows enough to speak of one: of the
+# events committed with them and, because few may come between one look at the count and the next, of these and some
+# before.
+MOST_SHARE, SHARE_FROM, NEAR = 0.5, 20, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """So many rows more than the checkpoint knows of, and the events among which they are."""
+
+    progress: Progress
+    known: int
+    """The checkpoint's count of rejected rows."""
+    numbers: range
+    """Of the events that were committed since the checkpoint."""
+    channel: str
+    checkpoint: Checkpoint
+    """What is stored when they are set aside: behind `numbers`, with the new count."""
+
+    @property
+    def partition_id(self) -> str:
+        """Whose they are."""
+        return self.checkpoint.partition_id
+
+    @property
+    def rows(self) -> int:
+        """How many rows were rejected."""
+        return self.progress.rows_error_count - self.known
+
+    @property
+    def reason(self) -> str:
+        """What Snowflake says of the range: its last message, and up to where that was."""
+        bound = self.progress.last_error_up_to or "unknown"
+        return f"{self.progress.last_error or 'no message was given'}; at or before sequence number {bound}"
+
+    def error(self, why_not: str = "") -> RowsRejected:
+        """The refusal to go on; `why_not` says why they cannot be set aside."""
+        error = rejected(self.partition_id, self.progress, self.known)
+        if not why_not:
+            return error
+        what = f"{error.what}, which cannot be set aside: {why_not}"
+        among = f"; they are among events {self.numbers[0]} to {self.numbers[-1]}" if self.numbers else ""
+        return RowsRejected(what, error.why + among, error.fix)
+
+
+def refuse_nothing_committed(rejection: Rejection) -> None:
+    """Raise when no event was committed since the checkpoint: there is nothing to look through."""
+    if not rejection.numbers:
+        raise rejection.error("nothing was committed since the last checkpoint")
+
+
+def refuse_flood(rejection: Rejection, lately: Lately) -> None:
+    """Raise when so much is rejected that it is no exception any more. `lately`: what was set aside before it."""
+    rows, events = rejection.rows, len(rejection.numbers)
+    if rows + lately.events > MOST_AN_HOUR:
+        raise rejection.error(f"{_together(lately.events, 'in the last hour')} more than {MOST_AN_HOUR}")
+    if _is_stream(rows, events) or _is_stream(rows + lately.near, events + NEAR):
+        raise rejection.error(f"{_together(lately.near, 'closely before')} more than half of the stream")
+
+
+def _together(before: int, where: str) -> str:
+    return f"with {before} {where} they are" if before else "they are"
+
+
+def _is_stream(rows: int, events: int) -> bool:
+    return rows >= SHARE_FROM and rows > events * MOST_SHARE
+
+
+def refuse_contradiction(rejection: Rejection, landed: Landed | None) -> None:
+    """Raise unless as many of the events as rows were rejected have not `landed` in the target table."""
+    missing = len(rejection.numbers) - (landed.numbers if landed else 0)
+    if missing != rejection.rows:
+        raise rejection.error(f"the table lacks {missing} of the events, and Snowflake counted {rejection.rows}")
+
+
+def refuse_gone(rejection: Rejection, gone: Sequence[int]) -> None:
+    """Raise when events cannot be read again."""
+    if gone:
+        some = ", ".join(map(str, gone[:5])) + (", …" if len(gone) > 5 else "")
+        raise rejection.error(f"the hub does not have events {some} any more")
+
+
+def refuse_unproven(rejection: Rejection, landed: Landed | None) -> None:
+    """Raise unless each event is now in one of the two tables, once. `landed`: what both have together."""
+    rows, events = (landed.rows, landed.numbers) if landed else (0, 0)
+    wanted = len(rejection.numbers)
+    if (rows, events) != (wanted, wanted):
+        raise rejection.error(
+            f"both tables together have {rows} rows of {events} events, and {wanted} were to be there, each once"
+        )
