@@ -286,7 +286,10 @@ def _not_found(what: str, why: str, group: ConsumerGroup) -> EvsupError:
 
 def _out_of_range(what: str, why: str, _: ConsumerGroup) -> EvsupError:
     return ResumeRefused(
-        what, why, "The hub was recreated or failed over: its sequence numbers are not the ones of the checkpoint."
+        what,
+        why,
+        "The hub was recreated or failed over: its sequence numbers are not the ones of the checkpoint."
+        " Run `evsup check`: it names the command that resolves this.",
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from shared.errors import CommitStalled, SequenceGap, SinkUnavailable, StoreUnavailable
 from shared.log import get_logger
+from shared.resume import GO_ON_WITHOUT
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint
@@ -136,8 +137,7 @@ class Flow:
             raise SequenceGap(
                 f"Events {gap.first} to {gap.last} never came",
                 f"{gap.count} sequence numbers are missing between two events",
-                "Retention passed them, or the hub was failed over. Start once with EVENTHUB_ON_GAP=warn to go on"
-                " without them.",
+                f"Retention passed them, or the hub was failed over. {GO_ON_WITHOUT}",
             )
         log.warning("sequence_gap", first=gap.first, last=gap.last, count=gap.count)
 
