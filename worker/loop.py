@@ -5,6 +5,7 @@ its own (worker.background, worker.source). So heartbeats, lease and drain work 
 and while a vendor's call hangs.
 """
 
+from datetime import UTC, datetime
 from multiprocessing import connection
 
 from setproctitle import setproctitle
@@ -14,12 +15,14 @@ from shared.errors import DrainTimedOut, OwnershipLost, SinkUnavailable
 from shared.log import get_logger
 from shared.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
 from shared.pipe import MessagePipe
+from shared.retention import time_to_loss_s
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.types import Term
 from shared.vitals import rss_bytes
 from worker.background import Background
 from worker.flow import Flow
+from worker.loss import LossWatch
 from worker.opening import Opening, open_partition
 from worker.rows import envelope
 from worker.sink import Channel
@@ -53,6 +56,7 @@ class Worker:
         self._flow: Flow | None = None
         self._drain: Deadline | None = None
         self._report_due_s = 0.0
+        self._loss = LossWatch(settings.eventhub.retention_hours)
         self._open_by = Deadline.after(OPEN_LIMIT_S, clock())
 
     def run(self) -> None:
@@ -137,6 +141,7 @@ class Worker:
         self._report_due_s = now_s + REPORT_S
         status = self.status(now_s)
         self._pipe.send(status, topic="status")
+        self._loss.look(status.time_to_loss_s, now_s)
         setproctitle(self._title(status))
 
     def _title(self, status: Status) -> str:
@@ -162,6 +167,9 @@ class Worker:
             duplicates_total=marks.duplicates_total,
             rows_inflight=window.rows,
             bytes_inflight=window.size_bytes,
+            time_to_loss_s=time_to_loss_s(
+                self._flow.oldest_enqueued, self._settings.eventhub.retention_hours, datetime.now(UTC)
+            ),
             rss_bytes=rss_bytes(),
             sent_at_s=now_s,
         )
