@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.channel import of_generation
-from tests.acceptance.evsup import Evsup, Held, Pipeline, eventually, named, pipeline_of
+from tests.acceptance.evsup import Evsup, Pipeline, eventually, named, pipeline_of
 
 P = "0"
 MORE = 100
@@ -36,12 +36,10 @@ def pipeline(drained: Pipeline) -> Pipeline:
 
 
 def refused(pipeline: Pipeline) -> str:
-    """The reason of a start that ends with 65 and has written nothing."""
-    before = pipeline.in_table()
+    """The reason of a start that ends with 65."""
     evsup = pipeline.start()
     assert evsup.wait() == 65
     assert "artition 0" in evsup.last_line
-    assert pipeline.in_table() == before
     return evsup.last_line
 
 
@@ -89,7 +87,6 @@ def test_a_token_without_a_checkpoint_goes_on_and_says_so(pipeline: Pipeline) ->
     [
         (lose_channel, "the checkpoint is at 599, but the channel has no token", "set --partition 0 --table-end"),
         (set_token("300"), "the channel's token 300 is behind the checkpoint 699", "set --partition 0 --table-end"),
-        (set_token("5000"), "position 5000 is beyond the last event 899", "reset --partition 0 --to 20"),
     ],
 )
 def test_a_refused_start_names_the_command_after_which_each_event_is_there_once(
@@ -116,7 +113,7 @@ def test_a_token_that_is_no_number_is_refused(pipeline: Pipeline) -> None:
 def test_a_hub_that_failed_over_is_refused_and_its_new_events_are_read_however_they_are_numbered(
     pipeline: Pipeline,
 ) -> None:
-    before = ""
+    before, rows = "", pipeline.rows()
     for lost, reason in ((2 * MORE, "is beyond the last event"), (MORE // 2, "is not the one that was read before")):
         before = datetime.now(UTC).isoformat()
         pipeline.hub.fail_over(P, lost)
@@ -125,23 +122,23 @@ def test_a_hub_that_failed_over_is_refused_and_its_new_events_are_read_however_t
         assert reason in told
         obeyed(pipeline, told)
         loads(pipeline, MORE)
-    assert "rows too many" in pipeline.told("verify", code=65), "numbers that two events had"
+    assert pipeline.rows() == rows + 2 * MORE, "a refused start writes nothing"
     assert "every event is there once" in pipeline.told("verify", "--since", before)
 
 
-def test_rejected_rows_are_refused_now_and_at_every_start_until_somebody_accepts_them() -> None:
-    with pipeline_of() as pipeline:
-        evsup = pipeline.start()
-        evsup.await_running(1)
-        pipeline.snow.reject_rows(3)
-        pipeline.publish(500)
-        assert evsup.wait() == 65
-        assert "Snowflake rejected 3 rows" in evsup.last_line
-        again = refused(pipeline)
-        assert "Snowflake rejected 3 rows" in again
-        obeyed(pipeline, again)
-        pipeline.publish(100)
-        accepted = pipeline.start()
-        eventually(lambda: pipeline.rows() == 597, "it goes on")
-        assert accepted.stop() == 0
-        assert pipeline.in_table()[P] == Held(597, 597, 3, 599), "the first three are the rejected ones"
+def test_rejected_rows_are_refused_now_and_at_every_start_until_somebody_accepts_them(pipeline: Pipeline) -> None:
+    rows = pipeline.rows()
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    pipeline.snow.reject_rows(3)
+    pipeline.publish(500)
+    assert evsup.wait() == 65
+    assert "Snowflake rejected 3 rows" in evsup.last_line
+    again = refused(pipeline)
+    assert "Snowflake rejected 3 rows" in again
+    obeyed(pipeline, again)
+    pipeline.publish(MORE)
+    accepted = pipeline.start()
+    eventually(lambda: pipeline.rows() == rows + 597, "it goes on")
+    assert accepted.stop() == 0
+    assert pipeline.rows() == rows + 597, "all but the rejected ones"
