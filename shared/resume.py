@@ -130,14 +130,12 @@ def _refuse_beyond_end(checkpoint: Checkpoint, position: int, partition: Partiti
     """What the hub lost was enqueued before the checkpoint was written; what it has received since comes after that."""
     if position <= partition.last:
         return
-    is_known = checkpoint.sequence_number is not None and checkpoint.updated_at_s is not None
-    behind = datetime.fromtimestamp(checkpoint.updated_at_s or 0, UTC) if is_known else None
-    command = reset_command(checkpoint.partition_id, behind)
+    written_s = None if checkpoint.sequence_number is None else checkpoint.updated_at_s
+    behind = None if written_s is None else datetime.fromtimestamp(written_s, UTC)
     raise ResumeRefused(
         f"Partition {checkpoint.partition_id}: position {position} is beyond the last event {partition.last}",
         "the hub was recreated, or failed over to a replica that had not received everything",
-        f"Run `{command}` to begin with the first event "
-        + ("that came after the checkpoint was written." if is_known else "that the hub has."),
+        f"Run `{reset_command(checkpoint.partition_id, behind)}`: it begins with the first event that came since.",
     )
 
 

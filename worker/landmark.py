@@ -48,7 +48,7 @@ class Landmark:
             return None
         return cls(row["SEQUENCE_NUMBER"], row["OFFSET"], row["ENQUEUED_TIME"])
 
-    def is_passed_by(self, partition_id: str, event: "EventData") -> bool:
+    def recognises(self, partition_id: str, event: "EventData") -> bool:
         """Whether the first event of a link is this one. Raises `ResumeRefused` when another has its number."""
         if event.sequence_number != self.number:
             return False  # it has left retention, or older ones are delivered again

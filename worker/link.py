@@ -177,7 +177,7 @@ class Link:
         if landmark is None or not events:
             return events
         self._landmark = None
-        return events[1:] if landmark.is_passed_by(self._reader.partition_id, events[0]) else events
+        return events[1:] if landmark.recognises(self._reader.partition_id, events[0]) else events
 
     def _batch(self, context: Any, events: list[EventData]) -> Batch:
         last = context.last_enqueued_event_properties or {} if self._reader.settings.track_last_enqueued else {}
