@@ -176,18 +176,30 @@ class EventHubClient:
             properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
             if partition.is_empty or properties["last_enqueued_time_utc"] < at:
                 return partition.last
-            first = within(ANSWER_LIMIT_S, lambda: self._first_from(partition_id, at))["sequence_number"]
+            first = within(ANSWER_LIMIT_S, lambda: self._first_from(partition_id, at, inclusive=True)).sequence_number
         except Exception as error:
             raise translated(error, what, self.group) from error
         return None if first <= partition.first else first - 1
 
-    def _first_from(self, partition_id: str, at: datetime) -> dict[str, Any]:
-        """The first event enqueued at or after a moment. The client is closed by it: `receive` ends in no other way."""
+    def next_after(self, partition_id: str, number: int | None) -> tuple[int, datetime]:
+        """Number and time of the first event behind a number, None: of the oldest. There has to be one.
+
+        Raises `OwnershipLost` when somebody reads the partition with an owner level: he is left alone.
+        """
+        start = "-1" if number is None else number
+        try:
+            event = within(ANSWER_LIMIT_S, lambda: self._first_from(partition_id, start, inclusive=False))
+        except Exception as error:
+            raise translated(error, f"The next event of partition {partition_id} cannot be read", self.group) from error
+        return event.sequence_number, event.enqueued_time
+
+    def _first_from(self, partition_id: str, start: datetime | int | str, *, inclusive: bool) -> Any:
+        """The first event from there. The client is closed by it: `receive` ends in no other way."""
         found: dict[str, Any] = {}
 
         def on_event(_: Any, event: Any) -> None:
             if event is not None and not found:
-                found["sequence_number"] = event.sequence_number
+                found["event"] = event
                 self.sdk.close()
 
         def on_error(_: Any, error: Exception) -> None:
@@ -197,14 +209,14 @@ class EventHubClient:
         self.sdk.receive(
             on_event,
             partition_id=partition_id,
-            starting_position=at,
-            starting_position_inclusive=True,
+            starting_position=start,
+            starting_position_inclusive=inclusive,
             prefetch=1,
             on_error=on_error,
         )
         if "error" in found:
             raise found["error"]
-        return found
+        return found["event"]
 
     def _client(self, settings: EventHubSettings, options: dict[str, Any]) -> EventHubConsumerClient:
         if settings.connection_string:
@@ -321,7 +333,10 @@ def _not_found(what: str, why: str, group: ConsumerGroup) -> EvsupError:
 
 def _out_of_range(what: str, why: str, _: ConsumerGroup) -> EvsupError:
     return ResumeRefused(
-        what, why, "The hub was recreated or failed over: its sequence numbers are not the ones of the checkpoint."
+        what,
+        why,
+        "The hub was recreated or failed over: its sequence numbers are not the ones of the checkpoint."
+        " Run `evsup check`: it names the command that resolves this.",
     )
 
 

@@ -72,6 +72,8 @@ class Status(Message, frozen=True):
     """Rejected rows set aside since the start."""
     rows_inflight: int = 0
     bytes_inflight: int = 0
+    time_to_loss_s: float | None = None
+    """Seconds until the oldest event received and not durable may leave the hub; None: there is none, or not known."""
     rss_bytes: int = 0
     sent_at_s: float = 0.0
 

@@ -15,6 +15,7 @@ events: it is refused, with what a person can do.
 | none | K, where the channel begins | go from K + 1: nothing is committed in it yet |
 | C | the channel was never opened | refuse: it is not new |
 | beyond the partition's last event, or another birth of the hub | | refuse: the hub was recreated or failed over |
+| another event under K's number (`worker/landmark`) | K | refuse: the hub failed over and gave the number again |
 | older than the oldest retained event | | refuse or warn (`EVENTHUB_ON_GAP`): events are lost already |
 
 A channel begins at K when `@latest` was K at the first start, or when a person moved the checkpoint there with
@@ -24,12 +25,14 @@ Channels expire: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/sno
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from shared.azure import PartitionFacts
 from shared.errors import ResumeRefused
 from shared.store.types import Checkpoint
 
+GO_ON_WITHOUT = "Run `EVENTHUB_ON_GAP=warn evsup start` once to go on without them."
 BIRTH_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp
 
 
@@ -53,7 +56,7 @@ def decide(
     position, reason = _position(token, checkpoint)
     if position is None:
         return Resume(None, reason)
-    _refuse_beyond_end(partition_id, position, partition)
+    _refuse_beyond_end(checkpoint, position, partition)
     lost = _events_lost(position, partition)
     if not lost:
         return Resume(position, reason)
@@ -62,7 +65,7 @@ def decide(
         raise ResumeRefused(
             f"Partition {partition_id}: {lost} events are lost",
             story,
-            "Nothing can bring them back; start once with EVENTHUB_ON_GAP=warn to go on without them.",
+            f"Nothing can bring them back. {GO_ON_WITHOUT}",
         )
     return Resume(position + lost, f"{reason}; {story}", lost)
 
@@ -80,8 +83,7 @@ def _position(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, st
             raise ResumeRefused(
                 f"Partition {partition_id}: the checkpoint is at {k}, but the channel has no token",
                 "it was dropped, or expired after 30 days without rows, or another pipe or channel prefix is set",
-                "Set SNOWFLAKE_PIPE and SNOWFLAKE_CHANNEL_PREFIX back to what they were. Or look where the table ends"
-                f" (max SEQUENCE_NUMBER of the partition) and run `{_set_command(partition_id)}` with it.",
+                f"Set SNOWFLAKE_PIPE or SNOWFLAKE_CHANNEL_PREFIX back if changed, else {_table_end(partition_id)}",
             )
         case int(c), None:
             return c, "token without a checkpoint: the first checkpoint was not written"
@@ -89,8 +91,7 @@ def _position(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, st
             raise ResumeRefused(
                 f"Partition {partition_id}: the channel's token {c} is behind the checkpoint {k}",
                 f"the rows {c + 1} to {k} were committed once and are not in this channel",
-                "A table, pipe or channel was replaced. Look where the table ends (max SEQUENCE_NUMBER of the"
-                f" partition) and run `{_set_command(partition_id)}` with it.",
+                f"A table, pipe or channel was replaced: {_table_end(partition_id)}",
             )
         case int(c), int(k) if c > k:
             return c, f"the checkpoint {k} was behind the token"
@@ -119,14 +120,23 @@ def refuse_another_hub(partition_id: str, known_s: float | None, created_at_s: f
         )
 
 
-def _refuse_beyond_end(partition_id: str, position: int, partition: PartitionFacts) -> None:
-    if position > partition.last:
-        raise ResumeRefused(
-            f"Partition {partition_id}: position {position} is beyond the last event {partition.last}",
-            "the hub was recreated, or failed over to a replica that had not received everything",
-            "Compare the partition's newest events with the table, then run"
-            f" `{_set_command(partition_id)}` with the last one that is in both.",
-        )
+def reset_command(partition_id: str, behind: datetime | None) -> str:
+    """The command that begins a partition with the first event enqueued later than a moment; None: with its oldest."""
+    to = "-1" if behind is None else (behind + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
+    return f"evsup checkpoints reset --partition {partition_id} --to {to}"
+
+
+def _refuse_beyond_end(checkpoint: Checkpoint, position: int, partition: PartitionFacts) -> None:
+    """What the hub lost was enqueued before the checkpoint was written; what it has received since comes after that."""
+    if position <= partition.last:
+        return
+    written_s = None if checkpoint.sequence_number is None else checkpoint.updated_at_s
+    behind = None if written_s is None else datetime.fromtimestamp(written_s, UTC)
+    raise ResumeRefused(
+        f"Partition {checkpoint.partition_id}: position {position} is beyond the last event {partition.last}",
+        "the hub was recreated, or failed over to a replica that had not received everything",
+        f"Run `{reset_command(checkpoint.partition_id, behind)}`: it begins with the first event that came since.",
+    )
 
 
 def _events_lost(position: int, partition: PartitionFacts) -> int:
@@ -134,5 +144,7 @@ def _events_lost(position: int, partition: PartitionFacts) -> int:
     return max(0, oldest - (position + 1))
 
 
-def _set_command(partition_id: str) -> str:
-    return f"evsup checkpoints set --partition {partition_id} --sequence-number N"
+def _table_end(partition_id: str) -> str:
+    return (
+        f"run `evsup checkpoints set --partition {partition_id} --table-end` to go on behind the last row in the table."
+    )

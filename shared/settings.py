@@ -119,6 +119,13 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         Literal["fail", "warn"],
         Meta(description="Sequence numbers missing between two events (retention passed us)."),
     ] = "fail"
+    retention_hours: Annotated[
+        Annotated[int, Meta(ge=1, le=2160)] | None,
+        Meta(
+            description="The hub's retention: `status` and metrics then show the time to loss. Empty: not known.",
+            examples=["24"],
+        ),
+    ] = None
 
 
 class SnowflakeSettings(Struct, frozen=True, kw_only=True):

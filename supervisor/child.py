@@ -109,6 +109,7 @@ class Child:
             durable=status.durable,
             checkpointed=status.checkpointed,
             lag=status.lag,
+            time_to_loss_s=status.time_to_loss_s,
             rows_per_s=round(self.rate.per_s(), 1),
             rows_total=status.rows_total,
             bytes_total=status.bytes_total,

@@ -1,10 +1,11 @@
 """The whole consumer group as the control store shows it: every supervisor and partition, on this host or another."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint, Ownership, SupervisorRow
@@ -38,6 +39,9 @@ class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
     checkpointed: int | None
     lag: int | None
     """Events in the partition beyond the checkpoint; None when the hub was not asked or did not answer."""
+    time_to_loss_s: float | None = None
+    """Of a partition that nobody holds: seconds until the event behind the checkpoint may leave the hub, 0 when events
+    are lost already. None: none waits, it is not known, or somebody holds it, whose own status and metrics say it."""
 
 
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +77,17 @@ def read_group(store: ControlStore, kind: str, last: Mapping[str, int]) -> Group
         supervisors=tuple(_supervisor(row, held, store.ownership_expiration_s) for row in hosts.values()),
         partitions=partitions,
     )
+
+
+def with_losses(group: GroupStatus, loss_s: Callable[[str, int | None], float | None]) -> GroupStatus:
+    """The same, with the time to loss of what waits in partitions that nobody holds. `loss_s` is asked for each, by
+    partition and checkpoint.
+    """
+    partitions = (
+        replace(row, time_to_loss_s=loss_s(row.partition, row.checkpointed)) if row.lag and row.lease != "held" else row
+        for row in group.partitions
+    )
+    return replace(group, partitions=tuple(partitions))
 
 
 def _supervisor(row: SupervisorRow, held: Mapping[str | None, int], expiration_s: float) -> GroupSupervisor:

@@ -158,6 +158,12 @@ METRICS = (
         lambda row: row.lag,
     ),
     _partition(
+        "evsup_time_to_loss_seconds",
+        "seconds",
+        "Until the oldest event received and not durable may leave the hub; with EVENTHUB_RETENTION_HOURS only.",
+        lambda row: row.time_to_loss_s,
+    ),
+    _partition(
         "evsup_appended_rows_total",
         "rows",
         "Handed to the channel since the worker's start.",

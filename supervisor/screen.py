@@ -77,6 +77,9 @@ def _tree_head(tree: TreeStatus) -> Text:
     )
     for owner_id, partitions in by_owner(tree.elsewhere).items():
         head.append(printable(f"  others {owner_id} holds {', '.join(partitions)}\n"))
+    losses = [(row.time_to_loss_s, row.partition) for row in tree.partitions if row.time_to_loss_s is not None]
+    for seconds, partition in sorted(losses)[:1]:
+        head.append(f"  loss   of events of partition {partition} that are not loaded: {_left(seconds)}\n", "yellow")
     if tree.unowned:
         head.append(f"  unowned partitions: {', '.join(tree.unowned)}\n", "yellow")
     if tree.cause:
@@ -118,6 +121,10 @@ def _age(seconds: float | None) -> str:
     return f"{minutes} min" if hours < 1 else f"{hours} h {minutes % 60} min"
 
 
+def _left(seconds: float | None) -> str:
+    return "begins now" if seconds == 0 else "-" if seconds is None else f"in {_age(seconds)}"
+
+
 PARTITIONS: tuple[Column[PartitionStatus], ...] = (
     Column("PART", "left", lambda row: row.partition),
     Column("STATE", "left", lambda row: row.state),
@@ -151,6 +158,7 @@ GROUP_PARTITIONS: tuple[Column[GroupPartition], ...] = (
     Column("AGE", "right", lambda row: _age(row.age_s)),
     Column("CHECKPT", "right", lambda row: _number(row.checkpointed)),
     Column("LAG", "right", lambda row: _number(row.lag)),
+    Column("LOSS", "right", lambda row: _left(row.time_to_loss_s)),
 )
 CHECKPOINTS: tuple[Column[Listed], ...] = (
     Column("PART", "left", lambda row: row.partition),

@@ -42,6 +42,9 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     checkpointed: int | None
     lag: int | None
     """Events in the partition that are not durable yet, as of the last event received."""
+    time_to_loss_s: float | None
+    """Seconds until the oldest event received and not durable may leave the hub, 0 when it may be gone already; None:
+    there is none, or EVENTHUB_RETENTION_HOURS is not set."""
     rows_per_s: float
     rows_total: int
     bytes_total: int

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from worker.rows import Row, size_bytes
 
@@ -32,6 +33,12 @@ class Chunk:
         """Event Hubs offset of the last event."""
         offset: str | None = self.rows[-1]["OFFSET"]
         return offset
+
+    @property
+    def enqueued(self) -> datetime | None:
+        """When the first event was."""
+        enqueued: datetime | None = self.rows[0]["ENQUEUED_TIME"]
+        return enqueued
 
 
 def chunked(rows: Sequence[Row]) -> list[Chunk]:

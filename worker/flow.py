@@ -9,9 +9,11 @@ the committed token is read about once a second and the checkpoint follows behin
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from shared.errors import CommitStalled, SequenceGap, SinkUnavailable, StoreUnavailable
 from shared.log import get_logger
+from shared.resume import GO_ON_WITHOUT
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint
@@ -112,6 +114,13 @@ class Flow:
         """Whether everything appended is durable and checkpointed."""
         return self._draining and self.window.is_empty and not self._save.is_busy and self._is_saved
 
+    @property
+    def oldest_enqueued(self) -> datetime | None:
+        """When the oldest event that was received and is not durable was enqueued; None: there is none."""
+        if self.window.is_empty and self._waiting:
+            return self._waiting[0].enqueued
+        return self.window.oldest_enqueued
+
     # --- received ▶ appended ------------------------------------------------------------------------------------------
 
     def _intake(self, now_s: float) -> None:
@@ -136,8 +145,7 @@ class Flow:
             raise SequenceGap(
                 f"Events {gap.first} to {gap.last} never came",
                 f"{gap.count} sequence numbers are missing between two events",
-                "Retention passed them, or the hub was failed over. Start once with EVENTHUB_ON_GAP=warn to go on"
-                " without them.",
+                f"Retention passed them, or the hub was failed over. {GO_ON_WITHOUT}",
             )
         log.warning("sequence_gap", first=gap.first, last=gap.last, count=gap.count)
 
@@ -157,7 +165,7 @@ class Flow:
             self._appended(chunk, now_s)
 
     def _appended(self, chunk: Chunk, now_s: float) -> None:
-        self.window.add(Append(chunk.end, len(chunk.rows), chunk.size_bytes, chunk.offset), now_s)
+        self.window.add(Append(chunk.end, len(chunk.rows), chunk.size_bytes, chunk.offset, chunk.enqueued), now_s)
         self.marks.appended = chunk.end
         self.marks.rows_total += len(chunk.rows)
         self.marks.bytes_total += chunk.size_bytes

@@ -22,6 +22,7 @@ from shared.resume import refuse_another_hub
 from shared.settings import EventHubSettings
 from worker import memory
 from worker.backlog import Batch
+from worker.landmark import Landmark
 from worker.rows import Mapper
 
 # With any retry of its own the SDK reopens a refused or broken link for ever and never says so: its counter starts anew
@@ -42,9 +43,11 @@ class Position:
     fresh: str = "-1"
     hub_created_at_s: float | None = None
     """Birth of the hub that the number is one of; None: not known."""
+    landmark: Landmark | None = None
+    """The event `after` as it was read; None: nothing is known of it."""
 
     def for_sdk(self) -> int | str | datetime:
-        """`starting_position` of `receive_batch`: an int is a sequence number, a str an offset, never inclusive.
+        """`starting_position` of `receive_batch`: an int is a sequence number, a str an offset.
 
         https://learn.microsoft.com/python/api/azure-eventhub/azure.eventhub.eventhubconsumerclient#method-receive-batch
         """
@@ -72,6 +75,7 @@ class Link:
 
     def __init__(self, reader: Reader, position: Position, credit: int, hand_over: Callable[[Batch], bool]) -> None:
         self._reader, self._position, self._credit, self._hand_over = reader, position, credit, hand_over
+        self._landmark = position.landmark
         self.events = 0
         self.called_back_s = monotonic()
         """The last sign of life; also set by who made it wait."""
@@ -155,7 +159,7 @@ class Link:
             # 0 and None mean the same to the SDK: call back as soon as there is anything, never with an empty batch.
             "max_wait_time": settings.max_wait_time or None,
             "starting_position": self._position.for_sdk(),
-            "starting_position_inclusive": False,
+            "starting_position_inclusive": self._position.landmark is not None,
             "track_last_enqueued_event_properties": settings.track_last_enqueued,
             "on_partition_initialize": self._on_open,
             "on_error": self._on_error,
@@ -168,10 +172,19 @@ class Link:
     def _on_batch(self, context: Any, events: list[EventData]) -> None:
         self._is_open, self.called_back_s = True, monotonic()
         try:
-            if events and not self._hand_over(self._batch(context, events)):
+            fresh = self._behind_landmark(events)
+            if fresh and not self._hand_over(self._batch(context, fresh)):
                 self._retire()
         except Exception as error:  # noqa: BLE001 (the SDK would swallow it and read from the beginning again)
             self._on_error(context, error)
+
+    def _behind_landmark(self, events: list[EventData]) -> list[EventData]:
+        """What comes after the event that the link begins with, once that is known to be the one read before."""
+        landmark = self._landmark
+        if landmark is None or not events:
+            return events
+        self._landmark = None
+        return events[1:] if landmark.recognises(self._reader.partition_id, events[0]) else events
 
     def _batch(self, context: Any, events: list[EventData]) -> Batch:
         last = context.last_enqueued_event_properties or {} if self._reader.settings.track_last_enqueued else {}

@@ -5,6 +5,7 @@ its own (worker.background, worker.source). So heartbeats, lease and drain work 
 and while a vendor's call hangs.
 """
 
+from datetime import UTC, datetime
 from multiprocessing import connection
 
 from setproctitle import setproctitle
@@ -14,6 +15,7 @@ from shared.errors import DrainTimedOut, OwnershipLost, RowsRejected, SinkUnavai
 from shared.log import get_logger
 from shared.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
 from shared.pipe import MessagePipe
+from shared.retention import time_to_loss_s
 from shared.settings import Settings
 from shared.snowflake import quarantine_name
 from shared.store.base import ControlStore
@@ -22,6 +24,7 @@ from shared.vitals import rss_bytes
 from worker import quarantine
 from worker.background import Background
 from worker.flow import Flow
+from worker.loss import LossWatch
 from worker.opening import Opening, open_partition
 from worker.rejection import Rejection
 from worker.rows import envelope
@@ -58,6 +61,7 @@ class Worker:
         self._flow: Flow | None = None
         self._drain: Deadline | None = None
         self._report_due_s = 0.0
+        self._loss = LossWatch(settings.eventhub.retention_hours)
         self._open_by = Deadline.after(OPEN_LIMIT_S, clock())
 
     def run(self) -> None:
@@ -147,6 +151,7 @@ class Worker:
         self._report_due_s = now_s + REPORT_S
         status = self.status(now_s)
         self._pipe.send(status, topic="status")
+        self._loss.look(status.time_to_loss_s, now_s)
         setproctitle(self._title(status))
 
     def _title(self, status: Status) -> str:
@@ -173,6 +178,9 @@ class Worker:
             quarantined_total=self._quarantined_rows,
             rows_inflight=window.rows,
             bytes_inflight=window.size_bytes,
+            time_to_loss_s=time_to_loss_s(
+                self._flow.oldest_enqueued, self._settings.eventhub.retention_hours, datetime.now(UTC)
+            ),
             rss_bytes=rss_bytes(),
             sent_at_s=now_s,
         )

@@ -10,6 +10,7 @@ from shared.resume import Resume
 from shared.settings import EventHubSettings, Settings
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint, Term
+from worker.landmark import Landmark
 from worker.link import Position
 from worker.progress import Progress, rejected
 from worker.rejection import Rejection
@@ -28,6 +29,8 @@ class Opening:
     progress: Progress
     checkpoint: Checkpoint
     """The stored one under this worker's epoch: what the next one is made from."""
+    landmark: Landmark | None = None
+    """The event that it resumes behind, as the stored checkpoint knows it."""
 
     def position(self, starting_position: str) -> Position:
         """Where the receiver begins. The end of a partition that never had an event is its beginning, and a partition
@@ -35,7 +38,7 @@ class Opening:
         """
         from_oldest = starting_position == LATEST or self.checkpoint.channel_generation > 0
         fresh = "-1" if from_oldest else starting_position
-        return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s)
+        return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s, self.landmark)
 
 
 def open_partition(settings: Settings, term: Term, channel: Channel, store: ControlStore) -> Opening | Rejection:
@@ -65,7 +68,7 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         store.save_checkpoint(checkpoint)
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
-    return Opening(decided, progress, checkpoint)
+    return Opening(decided, progress, checkpoint, Landmark.of_checkpoint(stored, decided.after))
 
 
 def _stored(store: ControlStore, term: Term) -> Checkpoint:

@@ -62,7 +62,7 @@ def verify(
         raise DataRefused(
             "The channel's committed token moved back",
             f"from {durable} to {progress.token}",
-            "Somebody dropped or reset the channel. Compare it with the table before starting again.",
+            "Somebody dropped or reset the channel. Run `evsup check`: it names the command that resolves this.",
         )
     if progress.token is not None and (appended is None or progress.token > appended):
         raise OwnershipLost(

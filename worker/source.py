@@ -14,6 +14,7 @@ from shared.log import get_logger
 from shared.settings import EventHubSettings
 from worker.backlog import Backlog, Batch
 from worker.credit import Credit
+from worker.landmark import Landmark
 from worker.link import Link, Position, Reader
 from worker.pauses import Pauses
 from worker.rows import Mapper
@@ -114,7 +115,7 @@ class Source:
         self._link.called_back_s = monotonic()
         number = batch.rows[-1]["SEQUENCE_NUMBER"]
         if number is not None and number > (self._position.after if self._position.after is not None else -1):
-            self._position = replace(self._position, after=number)
+            self._position = replace(self._position, after=number, landmark=Landmark.of_row(batch.rows[-1]))
         self._credit.see(len(batch.rows), batch.size_bytes)
         if not self._credit.is_wrong and self._link.events < EVENTS_PER_LINK:
             return True

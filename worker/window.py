@@ -6,6 +6,7 @@ and what memory has to hold.
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Append:
     size_bytes: int
     offset: str | None = None
     """Event Hubs offset of its last event, for the checkpoint."""
+    enqueued: datetime | None = None
+    """When its first event was."""
 
 
 class Window:
@@ -56,6 +59,11 @@ class Window:
     def stalled_s(self, now_s: float) -> float:
         """Seconds without any progress while rows are in flight; 0 when nothing is."""
         return now_s - self._progress_s if self._inflight else 0.0
+
+    @property
+    def oldest_enqueued(self) -> datetime | None:
+        """When the oldest event in flight was enqueued."""
+        return self._inflight[0].enqueued if self._inflight else None
 
     @property
     def is_empty(self) -> bool:

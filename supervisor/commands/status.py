@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,10 +19,11 @@ from shared import config
 from shared.azure import EventHubClient, consumer_group
 from shared.errors import EvsupError
 from shared.printable import printable
+from shared.retention import time_to_loss_s
 from shared.settings import EventHubSettings
 from shared.store.open import open_store
 from supervisor import options
-from supervisor.group import GroupStatus, read_group
+from supervisor.group import GroupStatus, read_group, with_losses
 from supervisor.screen import WIDE, group_screen, tree_screen
 from supervisor.state_dir import state_dir
 from supervisor.status import TreeStatus, read_status
@@ -50,7 +53,8 @@ def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
     group = consumer_group(settings.eventhub)
 
     def read() -> GroupStatus:
-        return read_group(store, settings.control.store, _last_numbers(settings.eventhub))
+        found = read_group(store, settings.control.store, _last_numbers(settings.eventhub))
+        return with_losses(found, partial(_time_to_loss_s, settings.eventhub))
 
     expiration_s = settings.eventhub.ownership_expiration
     with closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store:
@@ -67,6 +71,20 @@ def _last_numbers(settings: EventHubSettings) -> dict[str, int]:
     except EvsupError as error:
         click.echo(printable(f"Without lag: {error}"), err=True)
         return {}
+
+
+def _time_to_loss_s(settings: EventHubSettings, partition_id: str, checkpoint: int | None) -> float | None:
+    """From the event behind the checkpoint; None, with a word on stderr, when it cannot be read."""
+    if settings.retention_hours is None:
+        return None
+    try:
+        with EventHubClient(settings) as hub:
+            number, enqueued = hub.next_after(partition_id, checkpoint)
+    except EvsupError as error:
+        click.echo(f"Without time to loss: {error}", err=True)
+        return None
+    is_lost = checkpoint is not None and number > checkpoint + 1
+    return 0.0 if is_lost else time_to_loss_s(enqueued, settings.retention_hours, datetime.now(UTC))
 
 
 def _show(read: Callable[[], Found], *, as_json: bool, watch: bool) -> int:

@@ -1,6 +1,8 @@
 """The real `evsup` as its users run it, against local services: started, watched, ended and held to account."""
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -64,6 +66,21 @@ class Held(NamedTuple):
     def gaps(self) -> int:
         """Sequence numbers missing between the first and the last."""
         return self.last - self.first + 1 - self.distinct
+
+
+class Named(NamedTuple):
+    """The one command that a refusal names."""
+
+    settings: Mapping[str, str]
+    arguments: Sequence[str]
+
+
+def named(reason: str) -> Named:
+    """What is between the backticks of a reason, word for word; fails unless that is one command."""
+    [command] = re.findall(r"`([^`]*)`", reason)
+    words = shlex.split(command)
+    at = words.index("evsup")
+    return Named(dict(word.split("=", 1) for word in words[:at]), words[at + 1 :])
 
 
 class Evsup:

@@ -176,7 +176,7 @@ def test_a_token_lost_after_a_move_is_still_refused(pipeline: Pipeline) -> None:
     evsup = pipeline.start()
     assert evsup.wait() == 65
     assert "the checkpoint is at 599, but the channel has no token" in evsup.last_line
-    assert f"`evsup checkpoints set --partition {FORWARD} --sequence-number N`" in evsup.last_line
+    assert f"`evsup checkpoints set --partition {FORWARD} --table-end`" in evsup.last_line
 
 
 @pytest.mark.usefixtures("loaded")
@@ -185,7 +185,7 @@ def test_what_cannot_be_meant_is_refused(pipeline: Pipeline, tmp_path: Path) -> 
     too_far = ("set", "--partition", BACK, "--sequence-number", "600", "--yes")
     assert "its last event is 599" in checkpoints(pipeline, *too_far, code=65)
     assert "has no partition 7" in checkpoints(pipeline, "set", "--partition", "7", "--sequence-number", "1", code=64)
-    assert "either --sequence-number or --rejected-rows" in checkpoints(pipeline, "set", "--partition", BACK, code=64)
+    assert "either --sequence-number or --table-end" in checkpoints(pipeline, "set", "--partition", BACK, code=64)
     assert "--all" in checkpoints(pipeline, "reset", code=64)
     assert "time zone" in checkpoints(pipeline, "reset", "--all", "--to", "2026-01-01", code=78)
     assert "--from cloud" in checkpoints(pipeline, "import", "--from", "cloud:x", code=64)

@@ -1,13 +1,22 @@
-"""Token, checkpoint and partition tell different stories: a start is refused with 65, and nothing is written."""
+"""Token, checkpoint and partition tell different stories: a start is refused with 65, and nothing is written.
 
-import re
-from collections.abc import Iterator
+The operator runs the one command that it names, word for word, and the next start loads what came since, each event
+once. One partition goes through all of it; what it holds before each test is drained and agrees.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
-from tests.acceptance.evsup import Held, Pipeline, eventually, pipeline_of
+from shared.channel import of_generation
+from tests.acceptance.evsup import Evsup, Pipeline, eventually, named, pipeline_of
 
 P = "0"
+MORE = 100
+Trouble = Callable[[Pipeline], object]
 
 
 @pytest.fixture(scope="module")
@@ -18,16 +27,12 @@ def drained() -> Iterator[Pipeline]:
         evsup = made.start()
         made.await_all()
         assert evsup.stop() == 0
-        made.publish(100)
         yield made
 
 
 @pytest.fixture
-def pipeline(drained: Pipeline) -> Iterator[Pipeline]:
-    before = drained.in_table()
-    yield drained
-    drained.snow.set_token(drained.channel(P), "499")
-    assert drained.in_table() == before
+def pipeline(drained: Pipeline) -> Pipeline:
+    return drained
 
 
 def refused(pipeline: Pipeline) -> str:
@@ -38,40 +43,102 @@ def refused(pipeline: Pipeline) -> str:
     return evsup.last_line
 
 
-def test_a_token_behind_the_checkpoint_is_refused(pipeline: Pipeline) -> None:
-    pipeline.snow.set_token(pipeline.channel(P), "300")
-    assert "the channel's token 300 is behind the checkpoint 499" in refused(pipeline)
+def obeyed(pipeline: Pipeline, reason: str) -> None:
+    """Run the command that a reason names."""
+    assert "Done." in pipeline.told(*named(reason).arguments, "--yes")
 
 
-def test_a_token_beyond_the_last_event_is_refused(pipeline: Pipeline) -> None:
-    pipeline.snow.set_token(pipeline.channel(P), "5000")
-    assert "position 5000 is beyond the last event 599" in refused(pipeline)
+def loads(pipeline: Pipeline, rows: int) -> Evsup:
+    """A start that loads so many rows and drains."""
+    expected = pipeline.rows() + rows
+    evsup = pipeline.start()
+    eventually(lambda: pipeline.rows() >= expected or not evsup.is_running, f"{rows} rows come")
+    assert evsup.stop() == 0, evsup.last_line
+    assert pipeline.rows() == expected
+    return evsup
+
+
+def lose_channel(pipeline: Pipeline) -> None:
+    """As 30 idle days do."""
+    pipeline.snow.delete_channel(current_channel(pipeline))
+
+
+def set_token(token: str) -> Trouble:
+    return lambda pipeline: pipeline.snow.set_token(current_channel(pipeline), token)
+
+
+def current_channel(pipeline: Pipeline) -> str:
+    checkpoint = pipeline.checkpoint(P)
+    assert checkpoint is not None
+    return of_generation(pipeline.channel(P), checkpoint.channel_generation)
+
+
+def test_a_token_without_a_checkpoint_goes_on_and_says_so(pipeline: Pipeline) -> None:
+    """Before anybody moved anything: the row also says which channel of the partition is the present one."""
+    with closing(sqlite3.connect(pipeline.settings.control.sqlite_path, isolation_level=None)) as control:
+        control.execute("DELETE FROM evsup_checkpoint")
+    pipeline.publish(MORE)
+    assert "token without a checkpoint" in loads(pipeline, MORE).stderr
+    pipeline.prove()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "command"),
+    [
+        (lose_channel, "the checkpoint is at 599, but the channel has no token", "set --partition 0 --table-end"),
+        (set_token("300"), "the channel's token 300 is behind the checkpoint 699", "set --partition 0 --table-end"),
+    ],
+)
+def test_a_refused_start_names_the_command_after_which_each_event_is_there_once(
+    pipeline: Pipeline, trouble: Trouble, reason: str, command: str
+) -> None:
+    trouble(pipeline)
+    pipeline.publish(MORE)
+    told = refused(pipeline)
+    assert reason in told
+    assert f"`evsup checkpoints {command}" in told
+    obeyed(pipeline, told)
+    loads(pipeline, MORE)
+    pipeline.prove()
 
 
 def test_a_token_that_is_no_number_is_refused(pipeline: Pipeline) -> None:
-    pipeline.snow.set_token(pipeline.channel(P), "0|499|somebody")
+    token = pipeline.snow.channels()[current_channel(pipeline)].token
+    set_token("0|499|somebody")(pipeline)
     assert "'0|499|somebody'" in refused(pipeline)
+    set_token(str(token))(pipeline)
+    assert "every event is there once" in pipeline.told("verify")
 
 
-def test_a_channel_without_a_token_is_refused_while_a_checkpoint_exists(pipeline: Pipeline) -> None:
-    pipeline.snow.delete_channel(pipeline.channel(P))
-    assert "the checkpoint is at 499, but the channel has no token" in refused(pipeline)
+def test_a_hub_that_failed_over_is_refused_and_its_new_events_are_read_however_they_are_numbered(
+    pipeline: Pipeline,
+) -> None:
+    before, rows = "", pipeline.rows()
+    for lost, reason in ((2 * MORE, "is beyond the last event"), (MORE // 2, "is not the one that was read before")):
+        before = datetime.now(UTC).isoformat()
+        pipeline.hub.fail_over(P, lost)
+        pipeline.publish(MORE)
+        told = refused(pipeline)
+        assert reason in told
+        obeyed(pipeline, told)
+        loads(pipeline, MORE)
+    assert pipeline.rows() == rows + 2 * MORE, "a refused start writes nothing"
+    assert "every event is there once" in pipeline.told("verify", "--since", before)
 
 
-def test_rejected_rows_are_refused_now_and_at_every_start_until_somebody_accepts_them() -> None:
-    with pipeline_of() as pipeline:
-        evsup = pipeline.start()
-        evsup.await_running(1)
-        pipeline.snow.reject_rows(3)
-        pipeline.publish(500)
-        assert evsup.wait() == 65
-        assert "Snowflake rejected 3 rows" in evsup.last_line
-        again = refused(pipeline)
-        assert "Snowflake rejected 3 rows" in again
-        [command] = re.findall(r"`evsup (checkpoints [^`]*)`", again)
-        assert pipeline.run(*command.split(), "--yes").returncode == 0
-        pipeline.publish(100)
-        accepted = pipeline.start()
-        eventually(lambda: pipeline.rows() == 597, "it goes on")
-        assert accepted.stop() == 0
-        assert pipeline.in_table()[P] == Held(597, 597, 3, 599), "the first three are the rejected ones"
+def test_rejected_rows_are_refused_now_and_at_every_start_until_somebody_accepts_them(pipeline: Pipeline) -> None:
+    rows = pipeline.rows()
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    pipeline.snow.reject_rows(3)
+    pipeline.publish(500)
+    assert evsup.wait() == 65
+    assert "Snowflake rejected 3 rows" in evsup.last_line
+    again = refused(pipeline)
+    assert "Snowflake rejected 3 rows" in again
+    obeyed(pipeline, again)
+    pipeline.publish(MORE)
+    accepted = pipeline.start()
+    eventually(lambda: pipeline.rows() == rows + 597, "it goes on")
+    assert accepted.stop() == 0
+    assert pipeline.rows() == rows + 597, "all but the rejected ones"

@@ -1,15 +1,19 @@
 """A control store that goes away and comes back costs nothing within the lease."""
 
+import signal
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
+from scripts.chaos.unit import STOP_GRACE_S
 from scripts.localcloud.cloud import CloudSettings
 from scripts.localcloud.postgres import Postgres
+from shared.clock import monotonic
 from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
 
 P = "0"
+DRAIN_S = 2.0
 CLOUD = CloudSettings(partitions=1, store="postgres", commit_delay_s=0.3)
 
 
@@ -86,20 +90,51 @@ def test_a_lock_held_on_the_checkpoint_row_is_waited_out(pipeline: Pipeline, pos
         eventually(lambda: evsup.stderr.count("checkpoint_retrying") > before, "it waits, and tries again")
 
 
-def test_an_outage_longer_than_the_lease_ends_the_tree_with_75_and_loses_nothing() -> None:
-    with pipeline_of(cloud=CLOUD, EVENTHUB_OWNERSHIP_EXPIRATION="5") as pipeline:
-        postgres = pipeline.cloud.postgres
-        assert postgres is not None
-        pipeline.publish(300)
-        evsup = pipeline.start()
-        pipeline.await_all()
-        postgres.stop_immediately()
-        pipeline.publish(300)
-        assert evsup.wait() == 75
-        assert "lease" in evsup.last_line
-        postgres.start()
-        again = pipeline.start()
-        eventually(lambda: pipeline.rows() >= 600, "the rest is there")
-        again.await_running(1)
-        assert again.stop() == 0
-        pipeline.prove()
+@pytest.fixture(scope="module")
+def short_leases() -> Iterator[Pipeline]:
+    with pipeline_of(cloud=CLOUD, EVENTHUB_OWNERSHIP_EXPIRATION="5") as made:
+        yield made
+
+
+def test_an_outage_longer_than_the_lease_ends_the_tree_with_75_and_loses_nothing(short_leases: Pipeline) -> None:
+    pipeline, postgres = short_leases, short_leases.cloud.postgres
+    assert postgres is not None
+    pipeline.publish(300)
+    evsup = pipeline.start()
+    pipeline.await_all()
+    postgres.stop_immediately()
+    pipeline.publish(300)
+    assert evsup.wait() == 75
+    assert "lease" in evsup.last_line
+    postgres.start()
+    drains_again(pipeline)
+
+
+def test_a_drain_without_the_store_ends_in_time_with_75_and_loses_nothing(short_leases: Pipeline) -> None:
+    """What is in flight is committed, and no checkpoint can say so."""
+    pipeline, postgres = short_leases, short_leases.cloud.postgres
+    assert postgres is not None
+    evsup = pipeline.start("--drain-timeout", f"{DRAIN_S:g}")
+    evsup.await_running(1)
+    pipeline.snow.stall_commits()
+    pipeline.publish(300)
+    eventually(lambda: evsup.workers()[P].rows_inflight == 300, "they are in flight")
+    postgres.stop_immediately()
+    pipeline.snow.release_commits()
+    told_s = monotonic()
+    evsup.send(signal.SIGTERM)
+    assert evsup.wait() == 75
+    assert monotonic() - told_s < DRAIN_S + STOP_GRACE_S
+    assert "did not drain in time" in evsup.last_line
+    postgres.start()
+    assert pipeline.position(P) == 599, "no checkpoint could be written"
+    drains_again(pipeline)
+
+
+def drains_again(pipeline: Pipeline) -> None:
+    """A start after the outage loads the rest, and everything is there once."""
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    pipeline.await_all()
+    assert evsup.stop() == 0
+    pipeline.prove()

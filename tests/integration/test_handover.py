@@ -105,12 +105,13 @@ def test_status_all_shows_every_supervisor_and_partition_of_the_group(pipeline4:
     first, second = beside(pipeline4, "--max-partitions", "2"), beside(pipeline4, "--max-partitions", "1")
     first.await_running(2)
     second.await_running(1)
-    unowned = pipeline4.run("status", "--all", "--json")
+    unowned = pipeline4.run("status", "--all", "--json", EVENTHUB_RETENTION_HOURS="24")
     assert unowned.returncode == 1
     document = json.loads(unowned.stdout)
     assert sorted(row["partitions"] for row in document["supervisors"]) == [1, 2]
     (free,) = (row for row in document["partitions"] if row["lease"] == "free")
     assert (free["owner_id"], free["checkpointed"], free["lag"]) == (None, None, 100)
+    assert 86000 < free["time_to_loss_s"] < 86400
     third = beside(pipeline4)
     third.await_running(1)
     pipeline4.await_all()

@@ -72,10 +72,12 @@ def test_a_partition_that_nobody_holds_makes_the_tree_unready_and_no_less_alive(
 
 
 def test_a_tree_that_drains_is_unready(pipeline: Pipeline) -> None:
+    pipeline.environment["EVENTHUB_RETENTION_HOURS"] = "24"
     evsup, endpoint = running(pipeline, 1)
     pipeline.snow.stall_commits()
     pipeline.publish(10)
     eventually(lambda: endpoint.metric("evsup_inflight_rows") == 10, "rows wait for their commit")
+    assert 86000 < endpoint.metric("evsup_time_to_loss_seconds") < 86400
     evsup.send(signal.SIGTERM)
     eventually(lambda: endpoint.get("/readyz") == (503, "draining\n"), "it says so")
     assert endpoint.get("/healthz") == (200, "ok\n")

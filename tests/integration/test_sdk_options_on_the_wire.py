@@ -74,7 +74,8 @@ def attached(hub: HubProcess, epoch: int) -> list[tuple[ReceiverFacts, Connectio
 
 
 def test_the_epoch_is_the_owner_level_and_the_prefetch_is_the_link_credit(hub: HubProcess) -> None:
-    hub.admin.seed("0", 4 + 2 * 123)  # the first link is given up after 4 events, which have shown that they are small
+    # The first link is given up after 4 events, which have shown that they are small; the next begins with the fourth.
+    hub.admin.seed("0", 3 + 2 * 123)
     with receiving(hub, 7, prefetch=123) as (receiver, _):
         assert receiver.epoch == 7
         eventually(lambda: [one for one, _ in attached(hub, 7) if one.credit == 123], "the credit is the prefetch")

@@ -49,6 +49,14 @@ def test_a_position_is_found_in_what_is_retained(selector: str, cursor: int) -> 
     assert position.resolve(position.parse(selector), log) == cursor
 
 
+def test_a_replica_that_lacks_events_gives_their_numbers_again_at_other_offsets() -> None:
+    log, before = partition(100, 200, 300), partition(100, 200, 300)
+    log.fail_over(2)
+    assert (log.last_sequence_number, log.last_offset) == (0, str(FIRST_OFFSET))
+    assert log.append(event.data(b"{}"), 400) == 1
+    assert int(log.last_offset) > int(before.last_offset)
+
+
 @pytest.mark.parametrize(
     "selector",
     [

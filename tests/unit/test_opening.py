@@ -110,6 +110,14 @@ def test_the_next_checkpoint_is_made_under_the_new_epoch_with_an_offset_of_its_o
     assert made.resume.after == token
 
 
+def test_the_position_knows_the_event_of_the_checkpoint_that_it_goes_on_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = replace(stored(50), updated_at_s=BORN_S)
+    landmark = opened(World(50, written), monkeypatch).position("-1").landmark
+    assert landmark is not None
+    assert (landmark.number, landmark.offset, landmark.enqueued_by.timestamp()) == (50, "offset-stored", BORN_S)
+    assert opened(World(60, written), monkeypatch).position("-1").landmark is None
+
+
 def test_rows_rejected_while_nobody_watched_are_found_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RowsRejected, match="rejected 2 rows"):
         opened(World(50, stored(50, errors=3), errors=5), monkeypatch)

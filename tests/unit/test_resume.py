@@ -77,14 +77,17 @@ def test_a_token_behind_the_checkpoint_is_refused(token: int, on_gap: OnGap) -> 
     with pytest.raises(ResumeRefused, match=f"token {token} is behind the checkpoint 50") as refused:
         start(token, 50, on_gap=on_gap)
     assert f"rows {token + 1} to 50" in refused.value.why
-    assert "`evsup checkpoints set --partition 3 --sequence-number N`" in refused.value.fix
+    assert "`evsup checkpoints set --partition 3 --table-end`" in refused.value.fix
 
 
 @pytest.mark.parametrize("on_gap", ["fail", "warn"])
 @pytest.mark.parametrize("position", [0, 50])
 def test_a_checkpoint_without_a_token_is_refused(position: int, on_gap: OnGap) -> None:
-    with pytest.raises(ResumeRefused, match=f"the checkpoint is at {position}, but the channel has no token"):
+    with pytest.raises(
+        ResumeRefused, match=f"the checkpoint is at {position}, but the channel has no token"
+    ) as refused:
         start(None, position, on_gap=on_gap)
+    assert "`evsup checkpoints set --partition 3 --table-end`" in refused.value.fix
 
 
 @pytest.mark.parametrize("on_gap", ["fail", "warn"])
@@ -104,6 +107,13 @@ def test_a_position_beyond_the_last_event_is_refused(
 ) -> None:
     with pytest.raises(ResumeRefused, match=f"position {token} is beyond the last event {facts.last}"):
         start(token, position, facts, on_gap)
+
+
+@pytest.mark.parametrize(("position", "to"), [(50, "2023-11-14T22:13:20.124+00:00"), (None, "-1")])
+def test_a_hub_that_is_too_short_is_read_from_what_came_after_the_checkpoint(position: int | None, to: str) -> None:
+    with pytest.raises(ResumeRefused) as refused:
+        decide(101, replace(checkpoint(position), updated_at_s=BORN_S), partition(), "fail")
+    assert f"`evsup checkpoints reset --partition 3 --to {to}`" in refused.value.fix
 
 
 @pytest.mark.parametrize("later_s", [BIRTH_TOLERANCE_S + 0.1, -BIRTH_TOLERANCE_S - 0.1, 86400.0])

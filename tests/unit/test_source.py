@@ -20,7 +20,7 @@ from shared.errors import (
     UndecodableEvent,
 )
 from shared.settings import EventHubSettings
-from tests.unit.events import event, events
+from tests.unit.events import ENQUEUED_MS, event, events, long
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.receiver_rig import Hub, Receiver, Script, delivering
@@ -285,6 +285,30 @@ def test_a_hub_that_was_recreated_between_two_links_is_not_read(start: Start, hu
     assert numbers(taken(source)) == [5, 6]
     assert isinstance(raised(source), ResumeRefused)
     assert len(hub.opened) == 1
+
+
+def test_a_link_begins_with_the_last_event_known_and_goes_on_behind_it(start: Start, hub: Hub) -> None:
+    def broken(receiver: Receiver) -> None:
+        receiver.deliver(5, 6)
+        receiver.fail(ConnectionLostError("Connection closed"))
+
+    source = start(broken, delivering(6, 7))
+    assert [numbers(taken(source)), numbers(taken(source))] == [[5, 6], [7]]
+    assert [options["starting_position_inclusive"] for options in hub.opened] == [False, True]
+
+
+def test_numbers_that_the_hub_gives_to_other_events_end_the_receiver(start: Start) -> None:
+    def broken(receiver: Receiver) -> None:
+        receiver.deliver(5, 6)
+        receiver.fail(ConnectionLostError("Connection closed"))
+
+    def failed_over(receiver: Receiver) -> None:
+        later = {b"x-opt-offset": b"99", b"x-opt-enqueued-time": long(ENQUEUED_MS + 1000)}
+        receiver.deliver_events([event(b"{}", 6, annotations=later), event(b"{}", 7, annotations=later)])
+
+    source = start(broken, failed_over)
+    assert numbers(taken(source)) == [5, 6]
+    assert isinstance(raised(source), ResumeRefused)
 
 
 def test_what_is_delivered_again_does_not_move_the_position_back(start: Start, hub: Hub) -> None:

@@ -97,6 +97,10 @@ class HubAdmin:
         """Delete the hub and create it again: empty, a new creation time, counting from 0 (counted as `recreate`)."""
         return self._do(commands.Recreate())
 
+    def fail_over(self, partition: str, lost: int) -> commands.HubFacts:
+        """Go on as a replica that lacks the newest events: links end, numbers come again (counted as `fail_over`)."""
+        return self._do(commands.FailOver(partition, lost))
+
     def delay(self, seconds: float) -> commands.HubFacts:
         """Hold back every write of events from now on (counted as `delay`, once a write); 0 ends it."""
         return self._do(commands.Delay(seconds))

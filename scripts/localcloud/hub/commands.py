@@ -71,6 +71,13 @@ class Recreate(Command, frozen=True):
     """Delete the hub and create it again."""
 
 
+class FailOver(Command, frozen=True):
+    """Go on with a replica that lacks the newest events of a partition: their numbers are given again."""
+
+    partition: str
+    lost: int
+
+
 class Delay(Command, frozen=True):
     """Hold back every write of events by a time; 0 ends it."""
 
@@ -119,6 +126,7 @@ AnyCommand = (
     | Skip
     | Trim
     | Recreate
+    | FailOver
     | Delay
     | Throttle
     | Hang

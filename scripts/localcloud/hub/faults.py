@@ -24,6 +24,7 @@ class FaultName(Enum):
     UNNUMBERED = "unnumbered"
     TRIM = "trim"
     RECREATE = "recreate"
+    FAIL_OVER = "fail_over"
     DELAY = "delay"
     THROTTLE = "throttle"
     HANG = "hang"

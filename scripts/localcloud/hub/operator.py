@@ -40,7 +40,7 @@ class Operator:
                 self._outage(on=on)
             case commands.Heal():
                 self._heal()
-            case commands.Append() | commands.Skip() | commands.Trim() | commands.Recreate():
+            case commands.Append() | commands.Skip() | commands.Trim() | commands.Recreate() | commands.FailOver():
                 self._change_log(command)
             case commands.Drop() | commands.Detach() | commands.Rewind() | commands.ExpireTokens():
                 self._disturb(command)
@@ -73,7 +73,9 @@ class Operator:
             receivers=[_receiver_facts(feed) for feed in self._hub.feeds if feed.partition is one],
         )
 
-    def _change_log(self, command: commands.Append | commands.Skip | commands.Trim | commands.Recreate) -> None:
+    def _change_log(
+        self, command: commands.Append | commands.Skip | commands.Trim | commands.Recreate | commands.FailOver
+    ) -> None:
         match command:
             case commands.Append():
                 self._append(command)
@@ -85,6 +87,10 @@ class Operator:
                 self._fire(FaultName.TRIM)
             case commands.Recreate():
                 self._recreate()
+            case commands.FailOver():
+                self._hub.partitions[command.partition].fail_over(command.lost)
+                self._abort_all()
+                self._fire(FaultName.FAIL_OVER)
 
     def _disturb(self, command: commands.Drop | commands.Detach | commands.Rewind | commands.ExpireTokens) -> None:
         match command:

@@ -111,6 +111,14 @@ class Partition:
         self._trimmed += dropped
         return dropped
 
+    def fail_over(self, lost: int) -> None:
+        """Lose the newest events; those to come get their numbers, and offsets that no event had before."""
+        for column in (self._messages, self._sequence_numbers, self._offsets, self._times):
+            del column[len(column) - min(lost, len(column)) :]
+        self._next_sequence_number = self._sequence_numbers[-1] + 1 if self._messages else 0
+        self._last_offset = str(self._offsets[-1]) if self._messages else NO_OFFSET
+        self._next_offset += FIRST_OFFSET
+
     def after_sequence_number(self, value: int, *, inclusive: bool) -> int:
         """Return the cursor behind (or at) a sequence number."""
         return self._trimmed + _place(self._sequence_numbers, value, inclusive=inclusive)

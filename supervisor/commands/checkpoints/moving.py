@@ -1,5 +1,6 @@
 """`evsup checkpoints set` and `reset`."""
 
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import click
 
 from shared.azure import EventHubClient, PartitionFacts
-from shared.errors import UsageError
+from shared.errors import DataRefused, UsageError
+from shared.landed import Target
+from shared.resume import reset_command
 from shared.store.types import Checkpoint
 from supervisor import moves, operator
 from supervisor import options as common
@@ -23,6 +26,7 @@ OLDEST, LATEST = "-1", "@latest"
 @click.option(
     "--sequence-number", type=click.IntRange(min=0), metavar="N", help="The last event that is to count as done."
 )
+@click.option("--table-end", is_flag=True, help="The last event that has a row in the table counts as done.")
 @click.option(
     "--rejected-rows",
     type=click.IntRange(min=0),
@@ -35,20 +39,22 @@ def set_(
     *,
     partition: str,
     sequence_number: int | None,
+    table_end: bool,
     rejected_rows: int | None,
     yes: bool,
     actor: str,
     env_file: Path | None,
 ) -> None:
     """Move a partition to a position, or accept rejected rows where it stands."""
-    if (sequence_number is None) == (rejected_rows is None):
-        raise UsageError("Say what to set", fix="Give either --sequence-number or --rejected-rows.")
+    if [sequence_number is not None, table_end, rejected_rows is not None].count(True) != 1:
+        raise UsageError("Say what to set", fix="Give either --sequence-number or --table-end or --rejected-rows.")
     with operator.site(env_file) as site:
         [(_, facts)] = site.partitions([partition]).items()
         if rejected_rows is not None:
             _accept(site, partition, rejected_rows, actor, yes=yes)
             return
-        move = moves.plan(site.checkpoint(partition), Position(sequence_number), facts)
+        number = _table_end(site, partition) if table_end else sequence_number
+        move = moves.plan(site.checkpoint(partition), Position(number), facts)
         acting.act(site, [move], "set", actor, yes=yes)
 
 
@@ -74,6 +80,18 @@ def reset(
             for partition_id, facts in site.partitions(partitions).items()
         ]
         acting.act(site, planned, "reset", actor, yes=yes)
+
+
+def _table_end(site: Site, partition_id: str) -> int:
+    with closing(Target(site.settings.snowflake)) as target:
+        landed = target.landed(partition_id, since=None).get(partition_id)
+    if landed is None:
+        raise DataRefused(
+            f"The table has no row of partition {partition_id}",
+            "so it has no end",
+            f"Run `{reset_command(partition_id, None)}` to begin with the oldest event that the hub has.",
+        )
+    return landed.last
 
 
 def _accept(site: Site, partition_id: str, rejected_rows: int, actor: str, *, yes: bool) -> None:

@@ -1,0 +1,62 @@
+"""What a tree that has ended may have left: on the host, in its directories, in the store, at the hub (I11)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+
+from scripts.localcloud.cloud import LocalCloud
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (only its names are read)
+STAYING = {"evsup.log", "state/supervisor.lock"}  # two could hold a lock whose file is removed
+# Of a database that nobody uses but the trees; the last one is the question itself.
+ASKED = {
+    "lease": "SELECT partition_id FROM evsup_ownership WHERE owner_id <> ''",
+    "heartbeat": "SELECT owner_id FROM evsup_supervisor",
+    "database session": "SELECT pid::TEXT FROM pg_stat_activity"
+    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+}
+
+
+def shared_memory() -> set[str]:
+    """Segments and semaphores, by their names."""
+    return {path.name for path in SHARED_MEMORY.iterdir()}
+
+
+def left(cloud: LocalCloud, groups: Sequence[int], directory: Path, before: set[str]) -> Iterator[str]:
+    """Everything that is there and should not be, in words; `before` is the shared memory that was there at first.
+
+    `groups` are the process groups of the trees, whose zombies count, too; `directory` is all that they may write to.
+    """
+    yield from (f"process {pid} ({state})" for pid, state, group in _processes() if group in groups)
+    yield from (f"shared memory {name}" for name in shared_memory() - before if not _is_in_use(name))
+    yield from (f"file {name}" for name in _files(directory) - STAYING)
+    assert cloud.postgres
+    with psycopg.connect(cloud.postgres.dsn, autocommit=True) as session:
+        for what, statement in ASKED.items():
+            yield from (f"{what} {name}" for (name,) in session.execute(statement.encode()))
+    if connections := cloud.hub.facts().connections:
+        yield f"{connections} connections to the hub"
+
+
+def _is_in_use(name: str) -> bool:
+    """Whether some process maps it: other programs have their own."""
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with suppress(OSError):
+            if str(SHARED_MEMORY / name) in maps.read_text():
+                return True
+    return False
+
+
+def _files(directory: Path) -> set[str]:
+    """Sockets among them."""
+    return {str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir()}
+
+
+def _processes() -> Iterator[tuple[int, str, int]]:
+    """Process id, state and process group (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html)."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, group, *_ = path.read_text().rpartition(")")[2].split()
+            yield int(path.parent.name), state, int(group)

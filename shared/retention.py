@@ -1,0 +1,17 @@
+"""How long an event that is not in the table yet stays in the hub.
+
+Who may only receive cannot ask Event Hubs for its retention: the management node tells numbers, offsets and times of
+events, and a second receiver in the group, to see how old the oldest one is, would be refused beside a worker. So it is
+a setting; an event may be gone as soon as its retention is over.
+https://learn.microsoft.com/azure/event-hubs/event-hubs-features#event-retention
+"""
+
+from datetime import datetime, timedelta
+
+
+def time_to_loss_s(enqueued: datetime | None, retention_hours: int | None, now: datetime) -> float | None:
+    """Seconds until an event may leave the hub, 0 when it may be gone; None: no such event, or retention not known."""
+    if enqueued is None or retention_hours is None:
+        return None
+    left = enqueued + timedelta(hours=retention_hours) - now
+    return round(max(0.0, left.total_seconds()), 1)
