@@ -1,7 +1,7 @@
 """The Azure SDK's client, made from the settings; facts about the hub; the SDK's errors in our words."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +79,27 @@ def consumer_group(settings: EventHubSettings) -> ConsumerGroup:
             settings.consumer_group,
         )
     return ConsumerGroup(settings.namespace or "", settings.name or "", settings.consumer_group)
+
+
+class _Consumer(EventHubConsumerClient):
+    """The SDK's client, with a memory for the partition ids once the hub has said what it is.
+
+    Every `receive` asks for them on a thread, and turns without a pause on its own until they are there: a second
+    question, and half a second of a processor for each link.
+    https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_eventprocessor/event_processor.py
+    """
+
+    _told: Sequence[str] = ()
+
+    def get_eventhub_properties(self) -> dict[str, Any]:
+        """As the SDK's, and remembered."""
+        properties = super().get_eventhub_properties()
+        self._told = properties["partition_ids"]
+        return properties
+
+    def get_partition_ids(self) -> list[str]:
+        """As the SDK's, without a question when they are known."""
+        return list(self._told) or super().get_partition_ids()
 
 
 class EventHubClient:
@@ -179,13 +200,13 @@ class EventHubClient:
 
     def _client(self, settings: EventHubSettings, options: dict[str, Any]) -> EventHubConsumerClient:
         if settings.connection_string:
-            return EventHubConsumerClient.from_connection_string(
+            return _Consumer.from_connection_string(
                 settings.connection_string.reveal(),
                 consumer_group=settings.consumer_group,
                 eventhub_name=self.group.eventhub_name,
                 **options,
             )
-        return EventHubConsumerClient(
+        return _Consumer(
             self.group.fully_qualified_namespace,
             self.group.eventhub_name,
             settings.consumer_group,

@@ -27,7 +27,9 @@ from worker.source import Source
 
 REPORT_S = 1.0
 OPEN_LIMIT_S = 180.0  # the SDK waits up to 120 s for a previous owner's rows before it takes a channel by force
-DETACH_S = 1.0  # a drained worker gives the receiver so long to detach its link in order
+# A drained worker gives the receiver so long to end its turn (EVENTHUB_MAX_WAIT_TIME) and detach its link in order. What
+# the SDK does after that, a second's wait for a thread of its own, nobody has to wait for.
+DETACH_S = 0.6
 
 log = get_logger()
 
