@@ -11,7 +11,7 @@ from supervisor.errand import send
 
 def standings(channels: Sequence[str], limit_s: float) -> Mapping[str, Standing]:
     """By channel; one that is not there has no token, and a status code that says so. Blocks and raises as `send`."""
-    answer = send(worker.statuses.run, worker.statuses.Question(tuple(channels), os.getpid()), limit_s)
+    answer = send(worker.statuses.run, worker.statuses.Question(tuple(channels), limit_s, os.getpid()), limit_s)
     if not isinstance(answer, Standings):
         raise ProtocolError("Channels were asked for", f"the answer is {type(answer).__name__}")
     return answer.channels

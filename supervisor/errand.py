@@ -4,7 +4,7 @@ from collections.abc import Callable
 from multiprocessing import connection, get_context
 
 from shared.clock import Deadline
-from shared.errors import SinkUnavailable, WorkerCrashed
+from shared.errors import WorkerCrashed, WorkerHung
 from shared.messages import Answer, Failed
 from shared.pipe import MessagePipe
 from supervisor.child import error_of
@@ -39,11 +39,7 @@ def _heard(pipe: MessagePipe[Answer], deadline: Deadline | None) -> Answer | Non
     """The answer; None when the process ended without one."""
     while not pipe.ended:
         if not connection.wait([pipe.fileno()], deadline.remaining_s() if deadline else None):
-            raise SinkUnavailable(
-                "Snowflake does not say how far the channels are",
-                "no answer in time",
-                "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
-            )
+            raise WorkerHung("The process that was sent hangs", "no answer in time", "The host may be overloaded.")
         for message in pipe.receive():
             return message
     return None

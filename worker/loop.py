@@ -27,8 +27,8 @@ from worker.source import Source
 
 REPORT_S = 1.0
 OPEN_LIMIT_S = 180.0  # the SDK waits up to 120 s for a previous owner's rows before it takes a channel by force
-# A drained worker gives the receiver so long to end its turn (EVENTHUB_MAX_WAIT_TIME) and detach its link in order. What
-# the SDK does after that, a second's wait for a thread of its own, nobody has to wait for.
+# A drained worker gives the receiver so long to end its turn (EVENTHUB_MAX_WAIT_TIME) and detach its link. After that
+# the SDK waits a second for a thread of its own, which nobody else has to do.
 DETACH_S = 0.6
 
 log = get_logger()
