@@ -72,7 +72,7 @@ texts = st.one_of(
 environments = st.dictionaries(st.sampled_from([*VARIABLES, "EVSUP_X", "SNOWFLAKE_TABEL"]), texts, max_size=12)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(environments, st.booleans())
 def test_a_random_environment_loads_or_is_refused_and_never_shows_a_secret(
     environ: dict[str, str], based_on_a_valid_one: bool
@@ -86,7 +86,6 @@ def test_a_random_environment_loads_or_is_refused_and_never_shows_a_secret(
     assert CANARY not in shown
 
 
-@settings(max_examples=100, deadline=None)
 @given(content=st.one_of(st.text(max_size=200).map(str.encode), st.binary(max_size=200)))
 def test_a_random_file_loads_or_is_refused(content: bytes) -> None:
     Path("random.env").write_bytes(content)
