@@ -33,7 +33,7 @@ from tests.integration.snow_sql import ROLE, SnowSql
 
 DURABLE = ControlSettings(store="snowflake")
 SMOKE = ControlSettings(store="snowflake", ownership_mode="local_single_consumer_smoke")
-PROCESSES, PARTITIONS = 20, 32
+PROCESSES, PARTITIONS = 20, 12
 
 
 @pytest.fixture
