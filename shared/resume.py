@@ -24,11 +24,13 @@ Channels expire: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/sno
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from shared.azure import PartitionFacts
 from shared.errors import ResumeRefused
 from shared.store.types import Checkpoint
+
+if TYPE_CHECKING:
+    from shared.azure import PartitionFacts
 
 BIRTH_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp
 
@@ -44,7 +46,7 @@ class Resume:
 
 
 def decide(
-    token: int | None, checkpoint: Checkpoint, partition: PartitionFacts, on_gap: Literal["fail", "warn"]
+    token: int | None, checkpoint: Checkpoint, partition: "PartitionFacts", on_gap: Literal["fail", "warn"]
 ) -> Resume:
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned."""
     partition_id = checkpoint.partition_id
@@ -119,7 +121,7 @@ def refuse_another_hub(partition_id: str, known_s: float | None, created_at_s: f
         )
 
 
-def _refuse_beyond_end(partition_id: str, position: int, partition: PartitionFacts) -> None:
+def _refuse_beyond_end(partition_id: str, position: int, partition: "PartitionFacts") -> None:
     if position > partition.last:
         raise ResumeRefused(
             f"Partition {partition_id}: position {position} is beyond the last event {partition.last}",
@@ -129,7 +131,7 @@ def _refuse_beyond_end(partition_id: str, position: int, partition: PartitionFac
         )
 
 
-def _events_lost(position: int, partition: PartitionFacts) -> int:
+def _events_lost(position: int, partition: "PartitionFacts") -> int:
     oldest = partition.last + 1 if partition.is_empty else partition.first
     return max(0, oldest - (position + 1))
 

@@ -14,10 +14,8 @@ from rich.live import Live
 from rich.text import Text
 
 from shared import config
-from shared.azure import EventHubClient, consumer_group
 from shared.errors import EvsupError
 from shared.settings import EventHubSettings
-from shared.store.open import open_store
 from supervisor import options
 from supervisor.group import GroupStatus, read_group
 from supervisor.screen import WIDE, group_screen, tree_screen
@@ -45,6 +43,9 @@ def status(*, as_json: bool, watch: bool, everybody: bool, env_file: Path | None
 
 def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
     """The store's rows, beside what the hub says of its partitions if it answers."""
+    from shared.azure import consumer_group  # a tree of this host is shown without any SDK
+    from shared.store.open import open_store
+
     settings = config.load(env_file).settings
     group = consumer_group(settings.eventhub)
 
@@ -59,6 +60,8 @@ def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
 
 def _last_numbers(settings: EventHubSettings) -> dict[str, int]:
     """The last sequence number of every partition; empty, with a word on stderr, when the hub does not say."""
+    from shared.azure import EventHubClient
+
     try:
         with EventHubClient(settings) as hub:
             return {partition: hub.partition(partition).last for partition in hub.hub().partition_ids}
