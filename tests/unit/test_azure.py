@@ -82,7 +82,11 @@ def test_a_hub_that_has_said_what_it_is_is_not_asked_for_its_partitions_again(
     asked: list[str] = []
 
     def answer(question: str, result: object) -> None:
-        monkeypatch.setattr(EventHubConsumerClient, question, lambda _: asked.append(question) or result)
+        def say(_: object) -> object:
+            asked.append(question)
+            return result
+
+        monkeypatch.setattr(EventHubConsumerClient, question, say)
 
     answer("get_eventhub_properties", {"partition_ids": ["0", "1"], "created_at": datetime.now(UTC)})
     answer("get_partition_ids", ["0", "1"])
