@@ -26,11 +26,13 @@ Channels expire: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/sno
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from shared.azure import PartitionFacts
 from shared.errors import ResumeRefused
 from shared.store.types import Checkpoint
+
+if TYPE_CHECKING:
+    from shared.azure import PartitionFacts
 
 GO_ON_WITHOUT = "Run `EVENTHUB_ON_GAP=warn evsup start` once to go on without them."
 BIRTH_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp
@@ -47,7 +49,7 @@ class Resume:
 
 
 def decide(
-    token: int | None, checkpoint: Checkpoint, partition: PartitionFacts, on_gap: Literal["fail", "warn"]
+    token: int | None, checkpoint: Checkpoint, partition: "PartitionFacts", on_gap: Literal["fail", "warn"]
 ) -> Resume:
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned."""
     partition_id = checkpoint.partition_id
@@ -126,7 +128,7 @@ def reset_command(partition_id: str, behind: datetime | None) -> str:
     return f"evsup checkpoints reset --partition {partition_id} --to {to}"
 
 
-def _refuse_beyond_end(checkpoint: Checkpoint, position: int, partition: PartitionFacts) -> None:
+def _refuse_beyond_end(checkpoint: Checkpoint, position: int, partition: "PartitionFacts") -> None:
     """What the hub lost was enqueued before the checkpoint was written; what it has received since comes after that."""
     if position <= partition.last:
         return
@@ -139,7 +141,7 @@ def _refuse_beyond_end(checkpoint: Checkpoint, position: int, partition: Partiti
     )
 
 
-def _events_lost(position: int, partition: PartitionFacts) -> int:
+def _events_lost(position: int, partition: "PartitionFacts") -> int:
     oldest = partition.last + 1 if partition.is_empty else partition.first
     return max(0, oldest - (position + 1))
 

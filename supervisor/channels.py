@@ -11,7 +11,7 @@ from shared.messages import Standing, Standings
 
 def standings(channels: Sequence[str], limit_s: float) -> Mapping[str, Standing]:
     """By channel; one that is not there has no token, and a status code that says so. Blocks and raises as `send`."""
-    question = worker.statuses.Question(tuple(channels), os.getpid())
+    question = worker.statuses.Question(tuple(channels), limit_s, os.getpid())
     answer = send(worker.statuses.run, question, limit_s, "Snowflake does not say how far the channels are")
     if not isinstance(answer, Standings):
         raise ProtocolError("Channels were asked for", f"the answer is {type(answer).__name__}")

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec.structs import replace
 
-from shared.store.base import ControlStore
 from shared.store.types import Checkpoint, Ownership, SupervisorRow
+
+if TYPE_CHECKING:
+    from shared.store.base import ControlStore
 
 
 class GroupSupervisor(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +57,7 @@ class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[GroupPartition, ...]
 
 
-def read_group(store: ControlStore, kind: str, last: Mapping[str, int]) -> GroupStatus:
+def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> GroupStatus:
     """Three reads of the store; blocks and raises as they do.
 
     `last` is the last sequence number of each of the hub's partitions; of what is not in it only the rows are known.

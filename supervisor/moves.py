@@ -6,10 +6,13 @@ the channel would contradict the new position, so the move begins the next chann
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from shared.azure import PartitionFacts
 from shared.errors import DataRefused
 from shared.store.types import Checkpoint
+
+if TYPE_CHECKING:
+    from shared.azure import PartitionFacts
 
 NOTHING = range(0)
 
@@ -28,7 +31,7 @@ class Move:
 
     before: Checkpoint
     to: Position
-    partition: PartitionFacts
+    partition: "PartitionFacts"
     repeated: range
     """Sequence numbers whose rows are in the table and would come again."""
     skipped: range
@@ -56,7 +59,7 @@ class Move:
         return None if self.to.sequence_number is None else known.get(self.to.sequence_number)
 
 
-def plan(before: Checkpoint, to: Position, partition: PartitionFacts) -> Move:
+def plan(before: Checkpoint, to: Position, partition: "PartitionFacts") -> Move:
     """What the move would repeat, skip and miss. Raises DataRefused for a position beyond the last event."""
     if to.sequence_number is not None and to.sequence_number > partition.last:
         raise DataRefused(

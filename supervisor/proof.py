@@ -26,16 +26,18 @@ the finding says so.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from shared.azure import PartitionFacts
 from shared.errors import ResumeRefused
-from shared.landed import Landed
 from shared.messages import Standing
 from shared.resume import decide
 from shared.store.types import Checkpoint
+
+if TYPE_CHECKING:
+    from shared.azure import PartitionFacts
+    from shared.landed import Landed
 
 Verdict = Literal["proven", "nothing", "refuted"]
 
@@ -85,8 +87,8 @@ class Evidence:
 
     checkpoint: Checkpoint
     channel: Standing
-    landed: Landed | None
-    partition: PartitionFacts
+    landed: "Landed | None"
+    partition: "PartitionFacts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def _missing(evidence: Evidence, begins: Beginning) -> Iterator[Finding]:
         yield Finding(kind="missing", text=f"{unnamed} {more}events are missing between the rows", count=unnamed)
 
 
-def _before(landed: Landed | None, begins: Beginning) -> list[range]:
+def _before(landed: "Landed | None", begins: Beginning) -> list[range]:
     """Those before the first row."""
     if landed is None or begins.first is None or begins.first >= landed.first:
         return []
@@ -193,7 +195,7 @@ def _behind(evidence: Evidence, begins: Beginning) -> list[range]:
     return [range(begins.first, committed + 1)]
 
 
-def _repeated(landed: Landed | None) -> Iterator[Finding]:
+def _repeated(landed: "Landed | None") -> Iterator[Finding]:
     if landed is None or not landed.repeated:
         return
     where = f", the first of event {landed.repeats[0]}" if landed.repeats else ""

@@ -79,7 +79,8 @@ def _tree_head(tree: TreeStatus) -> Text:
         head.append(printable(f"  others {owner_id} holds {', '.join(partitions)}\n"))
     losses = [(row.time_to_loss_s, row.partition) for row in tree.partitions if row.time_to_loss_s is not None]
     for seconds, partition in sorted(losses)[:1]:
-        head.append(f"  loss   of events of partition {partition} that are not loaded: {_left(seconds)}\n", "yellow")
+        line = f"  loss   of events of partition {partition} that are not loaded: {_left(seconds)}\n"
+        head.append(printable(line), "yellow")
     if tree.unowned:
         head.append(f"  unowned partitions: {', '.join(tree.unowned)}\n", "yellow")
     if tree.cause:

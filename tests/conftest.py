@@ -1,13 +1,45 @@
-"""Fixtures of both tiers that run the real evsup."""
+"""Fixtures of both tiers that run the real evsup, the order of files, and how much hypothesis tries."""
 
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.acceptance.evsup import Pipeline
+
+# The suite gives one answer to one state of the code; what nobody has thought of yet is sought with `make fuzz`. No
+# deadline for a single example: a loaded machine is not a bug, and a test has a time limit of its own.
+settings.register_profile("evsup", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("explore", deadline=None, print_blob=True, max_examples=1000)
+settings.load_profile("evsup")
+
+# A process of the suite takes whole files, in their order. What takes a minute comes first, that all end together.
+LONGEST_FIRST = (
+    "test_store_snowflake",
+    "test_check",
+    "test_faults_sink",
+    "test_verify",
+    "test_handover",
+    "test_faults_processes",
+    "test_snowflake_store",
+    "test_stalls",
+    "test_store_sdk",
+    "test_sdk_consumer_beside_evsup",
+    "test_smoke",
+    "test_demo",
+    "test_faults_passing",
+    "test_faults_source",
+    "test_failover",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the others stay in the order of the tiers."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture

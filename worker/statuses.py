@@ -7,8 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shared import config
+from shared.azure import within
+from shared.errors import SinkUnavailable
 from shared.messages import Standing, Standings
+from shared.settings import SnowflakeSettings
 from worker import errand
+from worker.progress import Progress
 from worker.sink import keep_off_stdout, prepare_environment, probe, read_statuses
 
 if TYPE_CHECKING:
@@ -20,21 +24,22 @@ class Question:
     """The channels, and who asks. Settings come through the environment, because secrets do not travel."""
 
     channels: Sequence[str]
+    limit_s: float
     asked_by: int
 
 
 def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
     """Answer with `Standings` or `Failed`. Never returns."""
-    errand.answer(question.asked_by, pipe, partial(_standings, question.channels))
+    errand.answer(question.asked_by, pipe, partial(_standings, question))
 
 
-def _standings(channels: Sequence[str]) -> Standings:
+def _standings(question: Question) -> Standings:
     settings = config.load_worker().snowflake
     os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
     prepare_environment(settings)
     keep_off_stdout()
     probe(settings)
-    found = read_statuses(settings, channels)
+    found = _read(settings, question)
     return Standings(
         channels={
             name: Standing(
@@ -46,3 +51,14 @@ def _standings(channels: Sequence[str]) -> Standings:
             for name, one in found.items()
         }
     )
+
+
+def _read(settings: SnowflakeSettings, question: Question) -> dict[str, Progress]:
+    try:
+        return within(question.limit_s, lambda: read_statuses(settings, question.channels))
+    except TimeoutError as error:
+        raise SinkUnavailable(
+            "Snowflake does not say how far the channels are",
+            str(error),
+            "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+        ) from error

@@ -16,12 +16,10 @@ from rich.live import Live
 from rich.text import Text
 
 from shared import config
-from shared.azure import EventHubClient, consumer_group
 from shared.errors import EvsupError
 from shared.printable import printable
 from shared.retention import time_to_loss_s
 from shared.settings import EventHubSettings
-from shared.store.open import open_store
 from supervisor import options
 from supervisor.group import GroupStatus, read_group, with_losses
 from supervisor.screen import WIDE, group_screen, tree_screen
@@ -49,6 +47,9 @@ def status(*, as_json: bool, watch: bool, everybody: bool, env_file: Path | None
 
 def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
     """The store's rows, beside what the hub says of its partitions if it answers."""
+    from shared.azure import consumer_group  # a tree of this host is shown without any SDK
+    from shared.store.open import open_store
+
     settings = config.load(env_file).settings
     group = consumer_group(settings.eventhub)
 
@@ -64,6 +65,8 @@ def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
 
 def _last_numbers(settings: EventHubSettings) -> dict[str, int]:
     """The last sequence number of every partition; empty, with a word on stderr, when the hub does not say."""
+    from shared.azure import EventHubClient
+
     try:
         with EventHubClient(settings) as hub:
             facts = hub.hub()
@@ -75,13 +78,15 @@ def _last_numbers(settings: EventHubSettings) -> dict[str, int]:
 
 def _time_to_loss_s(settings: EventHubSettings, partition_id: str, checkpoint: int | None) -> float | None:
     """From the event behind the checkpoint; None, with a word on stderr, when it cannot be read."""
+    from shared.azure import EventHubClient
+
     if settings.retention_hours is None:
         return None
     try:
         with EventHubClient(settings) as hub:
             number, enqueued = hub.next_after(partition_id, checkpoint)
     except EvsupError as error:
-        click.echo(f"Without time to loss: {error}", err=True)
+        click.echo(printable(f"Without time to loss: {error}"), err=True)
         return None
     is_lost = checkpoint is not None and number > checkpoint + 1
     return 0.0 if is_lost else time_to_loss_s(enqueued, settings.retention_hours, datetime.now(UTC))

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from shared import azure, config
-from shared.azure import EventHubClient
+from shared.azure import EventHubClient, HubFacts
 from shared.channel import channel_name, of_generation
 from shared.errand import BOOT_S
 from shared.messages import Standing
@@ -16,15 +16,18 @@ from shared.store.open import open_store
 from shared.store.types import Checkpoint
 from supervisor.channels import standings
 from supervisor.preflight import source
-from supervisor.preflight.check import ANSWER_S, Answer, Check
+from supervisor.preflight.check import Answer, Check
 from supervisor.preflight.positions import reconciled
 from supervisor.preflight.target import Account, quarantine
+
+STREAMING_S = 15.0  # the SDK says of a login that is refused why, after nine more tries that take 10 s
 
 
 class Preflight:
     """Makes the checks, and keeps what they found for those that come after."""
 
     _settings: Settings
+    _facts: HubFacts
     _store: ControlStore
     _account: Account
     _checkpoints: Mapping[str, Checkpoint]
@@ -48,7 +51,7 @@ class Preflight:
         yield Check("error logging", self._error_logging, ["table"])
         if self._sets_aside:
             yield Check("quarantine", self._quarantine, ["table"])
-        yield Check("pipe", self._pipe, ["hub", "control store"], ANSWER_S + BOOT_S)
+        yield Check("pipe", self._pipe, ["hub", "control store"], STREAMING_S + BOOT_S)
         for partition_id in self._partition_ids:
             yield Check(f"partition {partition_id}", partial(self._partition, partition_id), ["pipe"])
 
@@ -65,7 +68,8 @@ class Preflight:
         return source.identity(self._settings.eventhub)
 
     def _hub(self) -> Answer:
-        self._partition_ids = source.hub(self._settings.eventhub).partition_ids
+        self._facts = source.hub(self._settings.eventhub)
+        self._partition_ids = self._facts.partition_ids
         group = azure.consumer_group(self._settings.eventhub)
         count = len(self._partition_ids)
         return Answer(f"{group.eventhub_name} on {group.fully_qualified_namespace}, {count} partitions")
@@ -107,13 +111,13 @@ class Preflight:
             )
             for each in self._partition_ids
         }
-        found = standings(tuple(names.values()), ANSWER_S)
+        found = standings(tuple(names.values()), STREAMING_S)
         self._channels = {each: found[name] for each, name in names.items()}
         return Answer(settings.pipe_name)
 
     def _partition(self, partition_id: str) -> Answer:
         with EventHubClient(self._settings.eventhub) as hub:
-            facts = hub.partition(partition_id)
+            facts = hub.partition(partition_id, self._facts)
         on_gap, on_reject = self._settings.eventhub.on_gap, self._settings.snowflake.on_reject
         return reconciled(self._checkpoint(partition_id), self._channels[partition_id], facts, on_gap, on_reject)
 

@@ -52,6 +52,7 @@ def consumer_group(settings: EventHubSettings, partition_id: str) -> Answer:
                 on_error=on_error,
             )
 
+        client.hub()  # or the SDK would ask for the partitions, and turn without a pause meanwhile
         try:
             within(ANSWER_S, receive)
         except TimeoutError as error:

@@ -14,7 +14,7 @@ ROLE = "EVSUP_LOADER"
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Pipeline]:
-    """One pipeline for the checks that leave it as it was."""
+    """One pipeline for what changes nothing, or is made good again."""
     with pipeline_of(1) as made:
         yield made
 
@@ -27,12 +27,12 @@ def checked(pipeline: Pipeline, code: int, **environment: str) -> dict[str, dict
     return {one["name"]: one for one in json.loads(done.stdout)}
 
 
-def test_a_site_that_is_ready_is_called_so_line_by_line_and_left_as_it_was(pipeline: Pipeline) -> None:
-    done = pipeline.run("check")
+def test_a_site_that_is_ready_is_called_so_line_by_line_and_left_as_it_was(shared: Pipeline) -> None:
+    done = shared.run("check")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 8 + ["skipped"] + ["ok"] * 2
-    assert not pipeline.snow.channels(), "no channel was opened"
-    assert pipeline.checkpoint("0") is None, "no partition was claimed"
+    assert not shared.snow.channels(), "no channel was opened"
+    assert shared.checkpoint("0") is None, "no partition was claimed"
 
 
 def test_beside_a_running_tree_nothing_is_taken_from_it(pipeline: Pipeline) -> None:
@@ -56,7 +56,6 @@ BROKEN = [
     ({"SNOWFLAKE_USER": ""}, 78, "config", "SNOWFLAKE_USER", ""),
     ({"EVENTHUB_CONSUMER_GROUP": "nobody"}, 78, "consumer group", "could not be found", "EVENTHUB_CONSUMER_GROUP"),
     ({"CONTROL_SQLITE_PATH": "/tmp/evsup-nothing-is-here.db"}, 78, "control store", "", "evsup init"),
-    ({"SNOWFLAKE_ROLE": "OTHER"}, 77, "snowflake login", "OTHER", "SNOWFLAKE_ROLE"),
     ({"SNOWFLAKE_TABLE": "NOPE"}, 78, "table", "does not exist", "evsup init --target"),
     ({"SNOWFLAKE_PIPE": "NOPE"}, 78, "pipe", "PIPE_DOES_NOT_EXIST", "NOPE"),
     ({"SNOWFLAKE_URL": "https://127.0.0.1:1"}, 69, "snowflake login", "", "the network between"),
@@ -74,6 +73,13 @@ def test_what_is_broken_has_its_line(
     assert failed[0] == name
     assert detail in found[name]["detail"]
     assert fix in found[name]["fix"]
+
+
+def test_a_role_that_is_not_ours_is_named_by_sql_and_by_streaming(shared: Pipeline) -> None:
+    found = checked(shared, 77, SNOWFLAKE_ROLE="OTHER")
+    assert "'OTHER'" in found["snowflake login"]["detail"]
+    assert "SNOWFLAKE_ROLE" in found["snowflake login"]["fix"]
+    assert "'OTHER'" in found["pipe"]["detail"]
 
 
 def test_an_unknown_hub_is_named_and_what_needs_it_is_left_out(shared: Pipeline) -> None:
@@ -103,23 +109,24 @@ def test_a_missing_grant_and_a_column_that_does_not_fit_are_named(shared: Pipeli
     assert 'ALTER COLUMN "THEIRS" DROP NOT NULL' in found["fix"]
 
 
-def test_init_creates_the_table_that_check_misses(pipeline: Pipeline) -> None:
-    pipeline.environment["SNOWFLAKE_TABLE"] = "MADE"
-    assert checked(pipeline, 78)["table"]["verdict"] == "fail"
+def test_init_creates_the_table_that_check_misses(shared: Pipeline) -> None:
+    elsewhere = {"SNOWFLAKE_TABLE": "MADE"}
+    assert checked(shared, 78, **elsewhere)["table"]["verdict"] == "fail"
     for said in ("successfully created", "already exists"):
-        done = pipeline.run("init", "--target")
+        done = shared.run("init", "--target", **elsewhere)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         assert f'"EVSUP"."PUBLIC"."MADE": MADE {said}' in done.stderr.replace("Table ", "")
-    assert checked(pipeline, 0)["table"]["detail"] == "13 columns, and rows fit"
-    pipeline.snow.revoke("CREATE TABLE", TABLE[:2], ROLE)
-    pipeline.environment["SNOWFLAKE_TABLE"] = "OTHER"
-    assert pipeline.run("init", "--target").returncode == 77
+    assert checked(shared, 0, **elsewhere)["table"]["detail"] == "13 columns, and rows fit"
+    shared.snow.revoke("CREATE TABLE", TABLE[:2], ROLE)
+    assert shared.run("init", "--target", SNOWFLAKE_TABLE="REFUSED").returncode == 77
+    shared.snow.grant("CREATE TABLE", TABLE[:2], ROLE)
 
 
-def test_services_that_accept_and_are_silent_are_named_in_time(pipeline: Pipeline) -> None:
-    pipeline.snow.hang("login", times=None)
-    pipeline.snow.hang("hostname", times=None)
-    found = checked(pipeline, 69)
-    assert "no answer" in found["snowflake login"]["detail"]
-    assert "no answer" in found["pipe"]["detail"]
+def test_services_that_accept_and_are_silent_are_named_in_time(shared: Pipeline) -> None:
+    shared.snow.hang("login", times=None)
+    shared.snow.hang("hostname", times=None)
+    found = checked(shared, 69)
+    shared.snow.clear_faults()
+    assert "no answer for 10 s" in found["snowflake login"]["detail"]
+    assert "no answer for 15 s" in found["pipe"]["detail"]
     assert found["control store"]["verdict"] == "ok"

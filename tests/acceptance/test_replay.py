@@ -1,5 +1,10 @@
 """`evsup replay`: exactly the range that was asked for, beside the live table, and nothing else moves."""
 
+from collections.abc import Iterator
+from subprocess import CompletedProcess
+
+import pytest
+
 from scripts.localcloud.cloud import CloudSettings
 from tests.acceptance.evsup import EVENTS, Pipeline, pipeline_of
 
@@ -9,20 +14,42 @@ HOSTILE = '"a ""gain"" %s %41 ? :x {0} ../é"'
 RANGE = ("--partition", "0", "--from", "100", "--to", "249")
 
 
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    with pipeline_of(1) as made:
+        made.publish(400)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def held(pipeline: Pipeline) -> CompletedProcess[str]:
+    """A replay in the group of a tree that runs; the tree has loaded everything, and stopped."""
+    evsup = pipeline.start()
+    pipeline.await_all()
+    refused = pipeline.run("replay", *RANGE)
+    assert evsup.stop() == 0
+    return refused
+
+
 def numbers(pipeline: Pipeline, table: str = SIDE) -> list[int]:
     """The sequence numbers of a table."""
     rows = pipeline.snow.query(f"SELECT SEQUENCE_NUMBER FROM {table} ORDER BY 1")  # noqa: S608
     return [number for (number,) in rows]
 
 
-def test_a_range_is_in_the_side_table_once_and_the_live_position_stays(pipeline: Pipeline) -> None:
-    pipeline.publish(400)
-    evsup = pipeline.start()
-    pipeline.await_all()
-    held = pipeline.run("replay", *RANGE)
+def test_a_range_that_the_hub_does_not_have_is_refused(pipeline: Pipeline) -> None:
+    refused = pipeline.run("replay", "--partition", "0", "--from", "399", "--to", "400")
+    assert refused.returncode == 65
+    assert "the hub has 0 to 399" in refused.stderr
+    assert pipeline.run("replay", "--partition", "0", "--from", "5", "--to", "4").returncode == 64
+    assert not pipeline.snow.channels()
+
+
+def test_a_range_is_in_the_side_table_once_and_the_live_position_stays(
+    pipeline: Pipeline, held: CompletedProcess[str]
+) -> None:
     assert held.returncode == 75
     assert "--consumer-group" in held.stderr
-    assert evsup.stop() == 0
     before = pipeline.checkpoint("0"), pipeline.token("0")
     for _ in range(2):  # the second adds nothing
         done = pipeline.run("replay", *RANGE)
@@ -32,6 +59,17 @@ def test_a_range_is_in_the_side_table_once_and_the_live_position_stays(pipeline:
         assert numbers(pipeline) == list(range(100, 250))
     assert (pipeline.checkpoint("0"), pipeline.token("0")) == before
     pipeline.prove()
+
+
+@pytest.mark.usefixtures("held")
+def test_a_replay_goes_into_the_live_table_only_when_told_and_says_that_rows_are_there_twice(
+    pipeline: Pipeline,
+) -> None:
+    command = ("replay", "--partition", "0", "--from", "3", "--to", "4", "--into", EVENTS.rpartition(".")[2])
+    done = pipeline.run(*command)
+    assert done.returncode == 65
+    assert "it has 4 rows of 2 events, and 2 were to be there" in done.stderr
+    assert pipeline.run("verify").returncode == 65
 
 
 def test_another_group_reads_beside_a_running_tree_and_from_the_very_first_event() -> None:
@@ -46,26 +84,3 @@ def test_another_group_reads_beside_a_running_tree_and_from_the_very_first_event
         assert numbers(pipeline, f"{EVENTS.rpartition('.')[0]}.{HOSTILE}") == [0]
         assert evsup.is_running
         assert evsup.stop() == 0
-
-
-def test_a_replay_goes_into_the_live_table_only_when_told_and_says_that_rows_are_there_twice(
-    pipeline: Pipeline,
-) -> None:
-    pipeline.publish(10)
-    evsup = pipeline.start()
-    pipeline.await_all()
-    assert evsup.stop() == 0
-    command = ("replay", "--partition", "0", "--from", "3", "--to", "4", "--into", EVENTS.rpartition(".")[2])
-    done = pipeline.run(*command)
-    assert done.returncode == 65
-    assert "it has 4 rows of 2 events, and 2 were to be there" in done.stderr
-    assert pipeline.run("verify").returncode == 65
-
-
-def test_a_range_that_the_hub_does_not_have_is_refused(pipeline: Pipeline) -> None:
-    pipeline.publish(200)
-    refused = pipeline.run("replay", *RANGE)
-    assert refused.returncode == 65
-    assert "the hub has 0 to 199" in refused.stderr
-    assert pipeline.run("replay", "--partition", "0", "--from", "5", "--to", "4").returncode == 64
-    assert not pipeline.snow.channels()

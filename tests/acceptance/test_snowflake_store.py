@@ -32,13 +32,9 @@ def test_every_event_is_in_the_table_once_over_start_restart_handover_and_kill(p
     pipeline.await_all()
     assert first.stop() == 0
     pipeline.publish(300)
-    again = pipeline.start(EVENTHUB_OWNERSHIP_EXPIRATION="6", EVENTHUB_LOAD_BALANCING_INTERVAL="1")
+    again = pipeline.start()
     assert {row.epoch for row in again.await_running(2).values()} == {2}
-    other = pipeline.start(
-        EVSUP_STATE_DIR=str(pipeline.cloud.directory / "other"),
-        EVENTHUB_OWNERSHIP_EXPIRATION="6",
-        EVENTHUB_LOAD_BALANCING_INTERVAL="1",
-    )
+    other = pipeline.start(EVSUP_STATE_DIR=str(pipeline.cloud.directory / "other"))
     (taken,) = other.await_running(1).values()
     assert taken.epoch == 3
     pipeline.publish(300)

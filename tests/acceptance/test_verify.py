@@ -1,12 +1,36 @@
 """`evsup verify`: proven when each event is in the table once, and the partition and the event named when not."""
 
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from shared.snow_sql import SqlSession
-from tests.acceptance.evsup import EVENTS, Pipeline, eventually
+from tests.acceptance.evsup import EVENTS, Pipeline, eventually, pipeline_of
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Pipeline]:
+    """One partition for the tests that do not mind what is in it."""
+    with pipeline_of(1) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def rejected(shared: Pipeline) -> dict[str, Any]:
+    """What is found of the partition when Snowflake has rejected three rows of it."""
+    shared.publish(100)
+    evsup = shared.start()
+    shared.await_all()
+    eventually(lambda: str(shared.position("0")) == shared.token("0"), "the checkpoint follows")
+    shared.snow.reject_rows(3)
+    shared.publish(100)
+    assert evsup.wait() == 65
+    [finding] = verified(shared, code=65)["0"]["findings"]
+    return dict(finding)
 
 
 def loaded(pipeline: Pipeline, events: int = 300) -> None:
@@ -65,27 +89,43 @@ def test_what_was_loaded_is_proven_and_what_is_missing_or_there_twice_is_named(p
     assert {(one["rows"], one["first"]) for one in since.values()} == {(50, 300)}
 
 
-def test_it_holds_while_the_tree_runs_and_takes_nothing_from_it(pipeline: Pipeline) -> None:
-    evsup = pipeline.start()
+def test_it_holds_while_the_tree_runs_and_takes_nothing_from_it(shared: Pipeline) -> None:
+    evsup = shared.start()
     evsup.await_running(1)
-    assert verified(pipeline, code=0)["0"]["verdict"] == "nothing"
-    for _ in range(3):
-        pipeline.publish(2000)
-        verified(pipeline, code=0)
-    eventually(lambda: pipeline.rows() == 6000, "all rows are there")
-    assert verified(pipeline, code=0)["0"]["rows"] == 6000
+    assert verified(shared, code=0)["0"]["verdict"] == "nothing"
+    for _ in range(2):
+        shared.publish(3000)
+        verified(shared, code=0)
+    eventually(lambda: shared.rows() == 6000, "all rows are there")
+    assert verified(shared, code=0)["0"]["rows"] == 6000
     assert evsup.is_running, "the channel was not taken over"
     assert evsup.stop() == 0
 
 
-def test_rows_that_snowflake_rejected_are_missing_and_explained(pipeline: Pipeline) -> None:
-    loaded(pipeline, 100)
-    pipeline.snow.reject_rows(3)
-    pipeline.publish(100)
-    assert pipeline.start().wait() == 65
-    finding = verified(pipeline, code=65)["0"]["findings"][0]
-    assert (finding["kind"], finding["count"]) == ("missing", 3)
-    assert "Snowflake rejected 3 rows of this channel" in finding["text"]
+def test_what_cannot_be_asked_is_no_proof(shared: Pipeline) -> None:
+    unknown = shared.run("verify", "--partition", "9")
+    assert (unknown.returncode, "The hub has no partition 9" in unknown.stderr) == (64, True)
+    assert shared.run("verify", "--since", "yesterday").returncode == 64
+    assert shared.run("verify", SNOWFLAKE_WAREHOUSE="").returncode == 78
+    readable = ("SELECT", tuple(EVENTS.split(".")), "EVSUP_LOADER")
+    shared.snow.revoke(*readable)
+    refused = shared.run("verify")
+    shared.snow.grant(*readable)
+    assert refused.returncode == 77
+    assert "Insufficient privileges" in refused.stderr
+
+
+def test_rows_that_snowflake_rejected_are_missing_and_explained(rejected: dict[str, Any]) -> None:
+    assert (rejected["kind"], rejected["count"]) == ("missing", 3)
+    assert "Snowflake rejected 3 rows of this channel" in rejected["text"]
+
+
+@pytest.mark.usefixtures("rejected")
+def test_a_token_that_contradicts_the_checkpoint_refutes(shared: Pipeline) -> None:
+    shared.snow.delete_channel(shared.channel("0"))
+    finding = verified(shared, code=65)["0"]["findings"][0]
+    assert finding["kind"] == "contradiction"
+    assert "the channel has no token" in finding["text"]
 
 
 def test_rows_begin_where_latest_was_or_where_a_person_moved_the_checkpoint(pipeline: Pipeline) -> None:
@@ -106,23 +146,3 @@ def test_rows_begin_where_latest_was_or_where_a_person_moved_the_checkpoint(pipe
     eventually(lambda: pipeline.rows() == 50, "the rows after the new checkpoint are there")
     assert evsup.stop() == 0
     assert verified(pipeline, code=0)["0"]["first"] == 150
-
-
-def test_a_token_that_contradicts_the_checkpoint_refutes(pipeline: Pipeline) -> None:
-    loaded(pipeline, 100)
-    pipeline.snow.delete_channel(pipeline.channel("0"))
-    finding = verified(pipeline, code=65)["0"]["findings"][0]
-    assert finding["kind"] == "contradiction"
-    assert "the channel has no token" in finding["text"]
-
-
-def test_what_cannot_be_asked_is_no_proof(pipeline: Pipeline) -> None:
-    loaded(pipeline, 10)
-    unknown = pipeline.run("verify", "--partition", "9")
-    assert (unknown.returncode, "The hub has no partition 9" in unknown.stderr) == (64, True)
-    assert pipeline.run("verify", "--since", "yesterday").returncode == 64
-    assert pipeline.run("verify", SNOWFLAKE_WAREHOUSE="").returncode == 78
-    pipeline.snow.revoke("SELECT", tuple(EVENTS.split(".")), "EVSUP_LOADER")
-    refused = pipeline.run("verify")
-    assert refused.returncode == 77
-    assert "Insufficient privileges" in refused.stderr

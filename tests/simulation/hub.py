@@ -139,7 +139,7 @@ class Reader:
 @cache
 def row(number: int) -> Row:
     """What the pipeline looks at in a row."""
-    return {"SEQUENCE_NUMBER": number, "OFFSET": str(number), "PAYLOAD": b"", "RAW_BODY": None}
+    return {"SEQUENCE_NUMBER": number, "OFFSET": str(number), "ENQUEUED_TIME": None, "PAYLOAD": b"", "RAW_BODY": None}
 
 
 class HubClient:

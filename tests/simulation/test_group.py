@@ -15,9 +15,7 @@ from tests.simulation.stage import staged
 from tests.simulation.world import Violation, World
 
 POSITIONS = ("-1", "@latest")
-FEW = settings(
-    max_examples=15, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck), database=None
-)
+FEW = settings(max_examples=15, stateful_step_count=10, suppress_health_check=list(HealthCheck), database=None)
 SOON = settings(FEW, max_examples=5, derandomize=True, phases=[Phase.generate, Phase.shrink])
 
 

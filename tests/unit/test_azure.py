@@ -7,7 +7,7 @@ from typing import Any
 import azure.identity
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
-from azure.eventhub import TransportType
+from azure.eventhub import EventHubConsumerClient, TransportType
 from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError, EventHubError
 
 from shared.azure import QUESTIONS_AT_ONCE, EventHubClient, HubFacts, consumer_group, sdk_options, translated
@@ -76,6 +76,27 @@ def test_a_connection_string_needs_no_identity(default: Credentials) -> None:
     client.close()
     assert not default.made
     assert client.group == GROUP
+
+
+def test_a_hub_that_has_said_what_it_is_is_not_asked_for_its_partitions_again(
+    default: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(question: str, result: object) -> None:
+        def say(_: object) -> object:
+            asked.append(question)
+            return result
+
+        monkeypatch.setattr(EventHubConsumerClient, question, say)
+
+    answer("get_eventhub_properties", {"partition_ids": ["0", "1"], "created_at": datetime.now(UTC)})
+    answer("get_partition_ids", ["0", "1"])
+    with EventHubClient(eventhub()) as client:
+        assert client.sdk.get_partition_ids() == ["0", "1"]
+        client.hub()
+        assert client.sdk.get_partition_ids() == ["0", "1"]
+    assert asked == ["get_partition_ids", "get_eventhub_properties"]
 
 
 def test_a_credential_is_closed_with_its_client_also_after_a_failure(default: Credentials) -> None:

@@ -54,7 +54,7 @@ def drawn(screen: object) -> str:
 def test_no_screen_of_a_tree_carries_them() -> None:
     elsewhere = (HeldElsewhere("1", HOSTILE, 1.0),)
     screen = drawn(tree_screen(a_tree(a_partition(HOSTILE), cause=HOSTILE, elsewhere=elsewhere)))
-    assert screen.count(SHOWN) == 3
+    assert screen.count(SHOWN) == 4
     assert "\x1b" not in screen
 
 

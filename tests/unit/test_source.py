@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from shared.errors import (
     SourceUnavailable,
     UndecodableEvent,
 )
-from shared.settings import EventHubSettings
 from tests.unit.events import ENQUEUED_MS, event, events, long
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
@@ -28,7 +26,7 @@ from worker import link as link_module
 from worker import source as source_module
 from worker.backlog import QUEUED_BATCHES, Batch
 from worker.credit import HELD_BYTES
-from worker.link import HUNG_AFTER_S, Link, Position, Reader
+from worker.link import HUNG_AFTER_S, Position
 from worker.rows import envelope
 from worker.source import Source
 
@@ -89,53 +87,13 @@ def raised(source: Source) -> EvsupError:
     raise AssertionError("the source goes on")
 
 
-def link(settings: EventHubSettings | None = None, credit: int = 1000) -> Link:
-    """A link after event 4 that nobody has started."""
-    return Link(Reader(settings or eventhub(), "3", 7, row_of), AFTER_4, credit, lambda _: True)
-
-
-# --- positions and options --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("position", "expected"),
-    [
-        (Position(4), 4),
-        (Position(0), 0),
-        (Position(4, "2026-01-31T00:00:00Z"), 4),
-        (Position(None), "-1"),
-        (Position(None, "2026-01-31T00:00:00+00:00"), datetime(2026, 1, 31, tzinfo=UTC)),
-        (Position(None, "2026-01-31T00:00:00Z"), datetime(2026, 1, 31, tzinfo=UTC)),
-    ],
-)
-def test_a_sequence_number_is_an_int_to_the_sdk_and_a_fresh_start_is_not(
-    position: Position, expected: int | str | datetime
-) -> None:
-    given = position.for_sdk()
-    assert given == expected
-    assert type(given) is type(expected)
-
-
-def test_the_receiver_is_exclusive_with_the_terms_epoch_and_never_inclusive() -> None:
-    options = link(eventhub(max_batch_size=5, max_wait_time=0.25), credit=17).options()
-    assert options["owner_level"] == 7
-    assert options["partition_id"] == "3"
-    assert options["starting_position"] == 4
-    assert options["starting_position_inclusive"] is False
-    assert (options["prefetch"], options["max_batch_size"], options["max_wait_time"]) == (17, 5, 0.25)
-
-
-def test_a_wait_time_of_zero_means_no_empty_callbacks() -> None:
-    assert link(eventhub(max_wait_time=0.0)).options()["max_wait_time"] is None
+# --- handing over -----------------------------------------------------------------------------------------------------
 
 
 def test_the_sdk_retries_nothing_by_itself(start: Start, hub: Hub) -> None:
     source = start(delivering(5))
     taken(source)
     assert hub.retry_totals == [0]
-
-
-# --- handing over -----------------------------------------------------------------------------------------------------
 
 
 def test_batches_come_in_order_with_the_partitions_last_number(start: Start) -> None:
@@ -203,6 +161,12 @@ def test_stop_frees_a_receiver_that_waits_for_room_and_drops_what_is_queued(star
     source.join(Deadline.after(DEADLINE_S))
     assert not source._thread.is_alive()
     assert source.take() is None
+
+
+def test_a_receiver_that_waits_for_room_does_not_hang(start: Start) -> None:
+    source = start(delivering(5))
+    assert readable(source)
+    source.check_alive(monotonic() + 10 * HUNG_AFTER_S)
 
 
 # --- large events -----------------------------------------------------------------------------------------------------
@@ -407,38 +371,3 @@ def test_an_error_while_stopping_is_no_error(start: Start) -> None:
     source.stop()
     source.join(Deadline.after(DEADLINE_S))
     assert source.take() is None
-
-
-# --- a receiver that hangs --------------------------------------------------------------------------------------------
-
-
-def test_a_receiver_that_never_calls_back_hangs() -> None:
-    silent = link()
-    silent.check_alive(monotonic() + HUNG_AFTER_S - 1)
-    with pytest.raises(SourceUnavailable, match="hangs"):
-        silent.check_alive(monotonic() + HUNG_AFTER_S + 1)
-
-
-def test_an_empty_callback_is_a_sign_of_life() -> None:
-    idle = link()
-    idle.called_back_s = monotonic() - HUNG_AFTER_S - 1
-    idle.options()
-    idle._on_batch(None, [])
-    idle.check_alive(monotonic() + HUNG_AFTER_S - 1)
-
-
-def test_without_empty_callbacks_silence_is_no_sign() -> None:
-    idle = link(eventhub(max_wait_time=0.0))
-    idle.options()["on_partition_initialize"](None)
-    idle.check_alive(monotonic() + 10 * HUNG_AFTER_S)
-
-
-def test_a_receiver_that_does_not_open_is_reported_even_without_empty_callbacks() -> None:
-    with pytest.raises(SourceUnavailable, match="did not open"):
-        link(eventhub(max_wait_time=0.0)).check_alive(monotonic() + HUNG_AFTER_S + 1)
-
-
-def test_a_receiver_that_waits_for_room_does_not_hang(start: Start) -> None:
-    source = start(delivering(5))
-    assert readable(source)
-    source.check_alive(monotonic() + 10 * HUNG_AFTER_S)
