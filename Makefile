@@ -24,7 +24,7 @@ demo: $(STAMP) ## Move 27,004 real events through local services and prove that 
 	@$(BIN)/python -m scripts.demo
 
 test: $(STAMP) ## Run all tests: unit, integration, acceptance
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 
 unit: $(STAMP) ## Run the unit tests and the simulation only
 	@$(BIN)/python -m pytest tests/unit tests/simulation
