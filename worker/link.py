@@ -15,7 +15,8 @@ from typing import Any
 
 from azure.eventhub import EventData
 
-from shared.azure import EventHubClient, consumer_group, translated
+from shared.azure import EventHubClient, consumer_group
+from shared.azure_errors import translated
 from shared.clock import monotonic
 from shared.errors import EvsupError, SourceUnavailable
 from shared.resume import refuse_another_hub

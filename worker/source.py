@@ -8,7 +8,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.azure import is_passing
+from shared.azure_errors import is_passing
 from shared.clock import Deadline, monotonic
 from shared.log import get_logger
 from shared.settings import EventHubSettings

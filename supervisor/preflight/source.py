@@ -2,6 +2,7 @@
 
 from shared import azure
 from shared.azure import EventHubClient, HubFacts, within
+from shared.azure_errors import translated
 from shared.errors import OwnershipLost, SourceUnavailable
 from shared.settings import EventHubSettings
 from supervisor.preflight.check import ANSWER_S, Answer
@@ -20,7 +21,7 @@ def identity(settings: EventHubSettings) -> Answer:
         with azure.credential(settings) as credential:
             credential.get_token(SCOPE)
     except Exception as error:
-        raise azure.translated(error, "No token for Event Hubs", group) from error
+        raise translated(error, "No token for Event Hubs", group) from error
     return Answer(f"a token of {settings.identity}")
 
 
@@ -57,7 +58,7 @@ def consumer_group(settings: EventHubSettings, partition_id: str) -> Answer:
             within(ANSWER_S, receive)
         except TimeoutError as error:
             raise SourceUnavailable("The consumer group does not answer", str(error)) from error
-    found = [azure.translated(error, f"Consumer group {settings.consumer_group}", client.group) for error in errors]
+    found = [translated(error, f"Consumer group {settings.consumer_group}", client.group) for error in errors]
     if found and isinstance(found[0], OwnershipLost):
         return Answer(f"{settings.consumer_group}, in use by a supervisor")
     if found:

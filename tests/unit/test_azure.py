@@ -10,7 +10,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub import EventHubConsumerClient, TransportType
 from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError, EventHubError
 
-from shared.azure import QUESTIONS_AT_ONCE, EventHubClient, HubFacts, consumer_group, sdk_options, translated
+from shared.azure import QUESTIONS_AT_ONCE, EventHubClient, HubFacts, consumer_group, sdk_options
+from shared.azure_errors import translated
 from shared.errors import (
     Bug,
     ConfigurationError,
