@@ -136,9 +136,9 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
 
     account: Annotated[str, Meta(description="Account identifier.", examples=["myorg-myaccount"])]
     user: Annotated[str, Meta(description="User that evsup signs in as.", examples=["EVSUP"])]
-    role: Annotated[str | None, Meta(description="Role; empty means the user's default.", examples=["EVSUP_ROLE"])] = (
-        None
-    )
+    role: Annotated[
+        str | None, Meta(description="Role; empty means the user's default.", examples=["EVSUP_LOADER"])
+    ] = None
     database: Annotated[str, Meta(description="Target database.", examples=["EVENTS"])]
     schema: Annotated[str, Meta(description="Target schema.", examples=["PUBLIC"])]
     table: Annotated[str, Meta(description="Target table.", examples=["FLIGHTS"])]
@@ -200,7 +200,7 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     warehouse: Annotated[
         str | None,
         Meta(
-            description="Only for SQL (Snowflake control store, quarantine, `check`, `verify`).", examples=["EVSUP_WH"]
+            description="Only for SQL (Snowflake control store, quarantine, `verify`, `replay`).", examples=["EVSUP_WH"]
         ),
     ] = None
     channel_prefix: Annotated[

@@ -54,7 +54,10 @@ def _container(url: str, stack: ExitStack) -> "ContainerClient":
     try:
         from azure.storage.blob import ContainerClient
     except ImportError as error:
-        what, fix = "Reading a blob container needs another package", "Install it with: pip install 'evsup[blob]'"
+        what, fix = (
+            "Reading a blob container needs another package",
+            "Install evsup with its extra `blob`: pip install '.[blob]' in its source directory",
+        )
         raise ConfigurationError(what, "azure-storage-blob is not installed", fix) from error
 
     parts = urlsplit(url)

@@ -57,7 +57,8 @@ class Run:
         self._await(lambda: self._pass_over(began_s), self.seconds + MISSED_S, "mix", "the storm is over")
         self.moved, self._load = self.scene.rows(), None
         calm_s = monotonic()
-        self._await(lambda: self.scene.rows() >= load.total, RECOVERY_S, "I10", f"{load.total} events are in the table")
+        what = f"{load.total} events are in the table, and both trees run"
+        self._await(lambda: self.scene.rows() >= load.total and self._both_run(), RECOVERY_S, "I10", what)
         self.recovered_s = monotonic() - calm_s
         self._require_moved(load.total)
         self._stop()
@@ -66,6 +67,9 @@ class Run:
 
     def _all_run(self) -> bool:
         return all(self.scene.worker(partition) for partition in self.scene.channels)
+
+    def _both_run(self) -> bool:
+        return all(unit.status() for unit in self.scene.units)
 
     def _pass_over(self, began_s: float) -> bool:
         at_s = monotonic() - began_s

@@ -1,4 +1,4 @@
-"""What the contract names and this version cannot do: refused, never ignored."""
+"""What the settings name and this version cannot do: refused, never ignored."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

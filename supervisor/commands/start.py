@@ -31,19 +31,23 @@ logger = log.get_logger()
 
 @click.command()
 @click.option(
-    "--max-partitions", type=click.IntRange(min=1), metavar="N", help="Most partitions to claim; default: all."
+    "--max-partitions",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most partitions to claim; default: EVSUP_MAX_PARTITIONS, else all.",
 )
 @click.option(
     "--drain-timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
-    help="Seconds a drain may take; default: 30.",
+    help="Seconds a drain may take; default: EVSUP_DRAIN_TIMEOUT, else 30.",
 )
 @options.env_file
 def start(max_partitions: int | None, drain_timeout: float | None, env_file: Path | None) -> None:
     """Claim partitions and run a worker process for each.
 
-    Runs in the foreground until SIGTERM or Ctrl-C drains the tree; a second one stops it at once.
+    Runs in the foreground until SIGTERM or Ctrl-C drains the tree; a second one, or the end of --drain-timeout, stops
+    it at once (75). SIGUSR1 logs its state, SIGHUP is ignored.
     """
     flags = {"EVSUP_MAX_PARTITIONS": max_partitions, "EVSUP_DRAIN_TIMEOUT": drain_timeout}
     loaded = config.load(env_file, overrides=flags)

@@ -31,7 +31,7 @@ OLDEST, LATEST = "-1", "@latest"
     "--rejected-rows",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Go on without so many rows that Snowflake rejected; the position stays.",
+    help="Accept rejected rows: N is the channel's whole count, as the refusal names it; the position stays.",
 )
 @acting.options
 @common.env_file
