@@ -1,12 +1,12 @@
 """The Azure SDK's client, made from the settings, and facts about the hub."""
 
 import re
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from azure.eventhub import EventHubConsumerClient, TransportType, parse_connection_string
@@ -16,11 +16,10 @@ from shared.azure_errors import translated
 from shared.errors import DataRefused
 from shared.settings import EventHubSettings
 from shared.store.types import ConsumerGroup
+from shared.within import within
 
 if TYPE_CHECKING:
     from azure.identity import AzureCliCredential, DefaultAzureCredential
-
-Answer = TypeVar("Answer")
 
 QUESTIONS_AT_ONCE = 8  # 32 partitions in 1.5 s instead of 12
 ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is wrong
@@ -167,10 +166,13 @@ class EventHubClient:
             found = pool.map(lambda each: self.partition(each, hub), partition_ids)
             return dict(zip(partition_ids, found, strict=True))
 
-    def last_before(self, partition_id: str, moment: str, partition: PartitionFacts) -> int | None:
+    def last_before(
+        self, partition_id: str, moment: str, partition: PartitionFacts, owner_level: int | None = None
+    ) -> int | None:
         """Sequence number of the last event enqueued before an ISO 8601 time; None when the oldest one is younger.
 
         Asks for the first event that is not: a hub that has one and does not deliver it raises `SourceUnavailable`.
+        `owner_level` is needed while a receiver that has one may be there.
         """
         at = datetime.fromisoformat(moment)
         what = f"The events of partition {partition_id} at {moment} cannot be found"
@@ -178,7 +180,8 @@ class EventHubClient:
             properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
             if partition.is_empty or properties["last_enqueued_time_utc"] < at:
                 return partition.last
-            first = within(ANSWER_LIMIT_S, lambda: self._first_from(partition_id, at, inclusive=True)).sequence_number
+            first_from = partial(self._first_from, partition_id, at, inclusive=True, owner_level=owner_level)
+            first = within(ANSWER_LIMIT_S, first_from).sequence_number
         except Exception as error:
             raise translated(error, what, self.group) from error
         return None if first <= partition.first else first - 1
@@ -195,7 +198,9 @@ class EventHubClient:
             raise translated(error, f"The next event of partition {partition_id} cannot be read", self.group) from error
         return event.sequence_number, event.enqueued_time
 
-    def _first_from(self, partition_id: str, start: datetime | int | str, *, inclusive: bool) -> Any:
+    def _first_from(
+        self, partition_id: str, start: datetime | int | str, *, inclusive: bool, owner_level: int | None = None
+    ) -> Any:
         """The first event from there. The client is closed by it: `receive` ends in no other way."""
         found: dict[str, Any] = {}
 
@@ -211,6 +216,7 @@ class EventHubClient:
         self.sdk.receive(
             on_event,
             partition_id=partition_id,
+            owner_level=owner_level,
             starting_position=start,
             starting_position_inclusive=inclusive,
             prefetch=1,
@@ -245,23 +251,6 @@ def _names(partition_ids: Sequence[str], what: str) -> tuple[str, ...]:
     if strange := [name for name in partition_ids if not _PARTITION_ID.fullmatch(name)]:
         raise DataRefused(what, f"it names a partition {strange[0]!r:.100}", "Check that the endpoint is Event Hubs.")
     return tuple(partition_ids)
-
-
-def within(limit_s: float, ask: Callable[[], Answer]) -> Answer:
-    """What `ask` gives, or `TimeoutError`: for a hub that accepts and is silent the SDK waits without end."""
-    answer: Future[Answer] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(ask())
-        except Exception as error:  # noqa: BLE001 (raised again by whoever waits)
-            answer.set_exception(error)
-
-    threading.Thread(target=run, name="hub-facts", daemon=True).start()
-    try:
-        return answer.result(limit_s)
-    except TimeoutError as error:
-        raise TimeoutError(f"no answer for {limit_s:.0f} s") from error
 
 
 def sdk_options(settings: EventHubSettings) -> dict[str, Any]:

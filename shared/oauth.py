@@ -25,6 +25,7 @@ from shared.errors import ConfigurationError, EvsupError, NotSignedIn, Snowflake
 from shared.rules.files import text_of
 from shared.secret import mask
 from shared.settings import SnowflakeSettings
+from shared.within import within
 
 ANSWER_S = 20  # of the authorization server; as a login may take
 MOST_BYTES = 64 * 1024  # of a secret's file, and of an answer: guards against a path or an address of something else
@@ -58,8 +59,7 @@ def access_token(settings: SnowflakeSettings) -> str:
     """
     what = f"No access token from {settings.oauth_token_endpoint}"
     try:
-        with _opener(settings).open(_request(settings), timeout=ANSWER_S) as response:
-            return str(json.loads(response.read(MOST_BYTES))["access_token"])
+        return str(json.loads(within(ANSWER_S, lambda: _answer(settings)))["access_token"])
     except HTTPError as error:
         with error:
             raise _refused(what, error) from None
@@ -67,6 +67,12 @@ def access_token(settings: SnowflakeSettings) -> str:
         raise ConfigurationError(what, "the answer holds none", _ENDPOINT) from None
     except (OSError, HTTPException) as error:
         raise _unreachable(what, error) from None
+
+
+def _answer(settings: SnowflakeSettings) -> bytes:
+    with _opener(settings).open(_request(settings), timeout=ANSWER_S) as response:
+        body: bytes = response.read(MOST_BYTES)
+        return body
 
 
 def _request(settings: SnowflakeSettings) -> Request:

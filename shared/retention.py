@@ -13,5 +13,5 @@ def time_to_loss_s(enqueued: datetime | None, retention_hours: int | None, now: 
     """Seconds until an event may leave the hub, 0 when it may be gone; None: no such event, or retention not known."""
     if enqueued is None or retention_hours is None:
         return None
-    left = enqueued + timedelta(hours=retention_hours) - now
+    left = enqueued - now + timedelta(hours=retention_hours)  # in this order: a time of the year 9999 has no later one
     return round(max(0.0, left.total_seconds()), 1)

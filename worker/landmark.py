@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Self
 from shared.errors import ResumeRefused
 from shared.resume import reset_command
 from shared.store.types import Checkpoint
+from worker.rows import Row, enqueued_time
 
 if TYPE_CHECKING:
     from azure.eventhub import EventData
 
-    from worker.rows import Row
-
-CLOCKS_APART = timedelta(minutes=5)  # of the control store and Event Hubs, where no offset decides
+CLOCKS_APART = timedelta(hours=2)  # of the control store (with SQLite the host) and Event Hubs, where no offset decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +30,17 @@ class Landmark:
     number: int
     offset: str | None
     enqueued_by: datetime
-    is_checkpoint: bool = False
-    """Known from the checkpoint row, which was written after it was enqueued; else from the event itself."""
+    """When it was; of a checkpoint, when that was written."""
 
     @classmethod
     def of_checkpoint(cls, stored: Checkpoint, after: int | None) -> Self | None:
         """The event of a stored checkpoint; None where a worker goes on behind another one, for that is not known."""
         if after is None or after != stored.sequence_number or stored.updated_at_s is None:
             return None
-        return cls(after, stored.offset, datetime.fromtimestamp(stored.updated_at_s, UTC), is_checkpoint=True)
+        return cls(after, stored.offset, datetime.fromtimestamp(stored.updated_at_s, UTC))
 
     @classmethod
-    def of_row(cls, row: "Row") -> Self | None:
+    def of_row(cls, row: Row) -> Self | None:
         """An event that has become a row."""
         if row["SEQUENCE_NUMBER"] is None or row["ENQUEUED_TIME"] is None:
             return None
@@ -52,21 +50,22 @@ class Landmark:
         """Whether the first event of a link is this one. Raises `ResumeRefused` when another has its number."""
         if event.sequence_number != self.number:
             return False  # it has left retention, or older ones are delivered again
-        enqueued = event.enqueued_time
-        if event.offset != self.offset and enqueued is not None and enqueued > self._latest:
-            raise self._replaced(partition_id, enqueued)
+        if event.offset != self.offset:
+            self._require_older(partition_id, enqueued_time(event))
         return True
+
+    def _require_older(self, partition_id: str, enqueued: datetime | None) -> None:
+        if enqueued is not None and enqueued > self._latest:
+            raise self._replaced(partition_id, enqueued)
 
     @property
     def _latest(self) -> datetime:
         return self.enqueued_by if self.offset else self.enqueued_by + CLOCKS_APART
 
     def _replaced(self, partition_id: str, enqueued: datetime) -> ResumeRefused:
-        begin = f"Run `{reset_command(partition_id, self.enqueued_by)}`: it begins with the first of these others."
-        start = "Run `evsup start`: it begins where the table ends, or names the command that resolves this."
         return ResumeRefused(
             f"Partition {partition_id}: event {self.number} of the hub is not the one that was read before",
             f"it was enqueued at {enqueued.isoformat()}, that one by {self.enqueued_by.isoformat()}: the hub failed"
             " over to a replica without its newest events, and gives their numbers to others",
-            begin if self.is_checkpoint else start,
+            f"Run `{reset_command(partition_id, self.enqueued_by)}`: it begins with the first of these others.",
         )

@@ -105,7 +105,7 @@ def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFac
     if fresh == "-1":
         return oldest
     with EventHubClient(settings) as own:  # finding the event ends the client
-        before = own.last_before(opening.checkpoint.partition_id, fresh, partition)
+        before = own.last_before(opening.checkpoint.partition_id, fresh, partition, opening.checkpoint.epoch)
     return oldest if before is None else before + 1
 
 

@@ -16,6 +16,7 @@ from worker.source import Source
 
 LOOK_S = 1.0
 BODY = "BODY"
+NOTHING: Row = dict.fromkeys(("OFFSET", "ENQUEUED_TIME", "PAYLOAD", "RAW_BODY"))  # what the pipeline looks at in a row
 
 
 def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence[int]) -> Iterator[Sequence[Rejected]]:
@@ -46,7 +47,7 @@ def _only(numbers: Collection[int], partition_id: str) -> Mapper:
 
     def some_row_of(event: EventData) -> Row:
         if event.sequence_number not in numbers:
-            return {"SEQUENCE_NUMBER": event.sequence_number, "PAYLOAD": None, "RAW_BODY": None}
+            return {**NOTHING, "SEQUENCE_NUMBER": event.sequence_number}
         return {**row_of(event), BODY: body_of(event)}
 
     return some_row_of

@@ -192,6 +192,11 @@ def _text(value: object) -> str | None:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+def enqueued_time(event: EventData) -> datetime | None:
+    """When the hub took it; None for what is no time, where the SDK's own property raises."""
+    return _moment((event.raw_amqp_message.annotations or {}).get(ENQUEUED_TIME))
+
+
 def _moment(milliseconds: Any) -> datetime | None:
     """The service's time; None for what is no time, which no event is refused for."""
     try:

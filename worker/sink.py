@@ -119,6 +119,7 @@ class Channel:
         from snowflake.ingest.streaming import StreamingIngestClient
 
         self.abandon()
+        self._taken = 0
         self.name = of_generation(self._first_name, generation)
         self._client, self._channel, status = self._guard(
             f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient)

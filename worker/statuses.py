@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shared import config
-from shared.azure import within
 from shared.errors import SinkUnavailable
 from shared.messages import Standing, Standings
 from shared.settings import SnowflakeSettings
+from shared.within import within
 from worker import errand
 from worker.progress import Progress
 from worker.sink import keep_off_stdout, prepare_environment, probe, read_statuses

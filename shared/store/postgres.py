@@ -15,7 +15,7 @@ from shared.clock import Deadline
 from shared.errors import StoreUnavailable
 from shared.secret import Secret
 from shared.store import dsn
-from shared.store.database import CALL_S, Database, Mode, Row
+from shared.store.database import CALL_S, Database, Mode, Row, begin
 from shared.store.postgres_errors import of_connecting, of_running
 from shared.store.queries import pyformat
 
@@ -54,7 +54,7 @@ class PostgresDatabase(Database):
         try:
             with self._connection() as connection:
                 connection.deadline = deadline
-                connection.execute(pyformat(f"begin_{mode}", self.dialect))
+                connection.execute(pyformat(begin(mode), self.dialect))
                 yield _Transaction(connection)
         except psycopg.Error as error:
             raise of_running(error, self._dsn) from error

@@ -119,7 +119,7 @@ class RelationalStore(ControlStore):
 
     def _act(self, query: str, checkpoint: Checkpoint, actor: str, action: str) -> None:
         """What is to be remembered of a checkpoint, and the audit row of it, in one transaction."""
-        with self._database.transaction() as transaction:
+        with self._database.transaction("act") as transaction:
             run = partial(self._in_group(transaction), partition_id=checkpoint.partition_id)
             before = _as_json(run("checkpoints"))
             self._write(self._in_group(transaction), query, checkpoint)

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002, D102 (each method is described where it is declared)
+# ruff: noqa: D102 (each method is described where it is declared)
 """Snowflake: the control store of many hosts, in Hybrid Tables.
 
 Hybrid Tables enforce their primary keys and lock rows; standard tables do neither, and are refused.
@@ -27,7 +27,7 @@ it. In a transaction a lost session is not begun anew: what it had changed is ro
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from shared.clock import Deadline, backoff_s
@@ -63,7 +63,6 @@ _INSERT = {
     "save_checkpoint": "save_checkpoint_new",
     "heartbeat": "heartbeat_new",
 }
-_BEGINS = frozenset(("move_checkpoint", "accept_rejected"))
 _READ_BACK = {"claim": "taken", "compare_and_set": "taken", "renew": "renewed"}
 
 
@@ -87,11 +86,12 @@ class SnowflakeDatabase(Database):
 
     @contextmanager
     def transaction(self, mode: Mode = "write") -> Iterator[Run]:
-        """Every statement is committed as it is run (see above), until one that begins a transaction."""
-        with self._errors_in_our_words(), ExitStack() as stack:
-            run = _Statements(self._session, self.dialect, Deadline.after(CALL_S), stack)
+        """Every statement is committed as it is run (see above), but for an act."""
+        with self._errors_in_our_words():
+            run = _Statements(self._session, self.dialect, Deadline.after(CALL_S))
             self._refuse_other_tables(run)
-            yield run
+            with self._session.transaction() if mode == "act" else nullcontext():
+                yield run
 
     def close(self) -> None:
         self._session.close()
@@ -137,12 +137,10 @@ _NO_HYBRID = (
 class _Statements:
     """Runs a named query: one statement, or the statements that make an upsert with RETURNING."""
 
-    def __init__(self, session: SqlSession, dialect: str, deadline: Deadline, stack: ExitStack) -> None:
-        self._session, self._dialect, self._deadline, self._stack = session, dialect, deadline, stack
+    def __init__(self, session: SqlSession, dialect: str, deadline: Deadline) -> None:
+        self._session, self._dialect, self._deadline = session, dialect, deadline
 
     def __call__(self, name: str, /, **values: object) -> list[Row]:
-        if name in _BEGINS:
-            self._stack.enter_context(self._session.transaction())
         rows = self._run(name, values)
         if not rows and name in _INSERT:
             rows = self._run(_INSERT[name], values) or self._run(name, values)

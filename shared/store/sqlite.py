@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shared.errors import ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
 from shared.store import schema
-from shared.store.database import CALL_S, Database, Mode, Row
+from shared.store.database import CALL_S, Database, Mode, Row, begin
 from shared.store.queries import query
 
 NEVER_S = float("inf")
@@ -55,7 +55,7 @@ class SqliteDatabase(Database):
     def transaction(self, mode: Mode = "write") -> Iterator["_Transaction"]:
         with self._lock, self._errors_in_our_words():
             connection = self._connected(create=mode == "schema")
-            connection.execute(query(f"begin_{mode}", self.dialect))
+            connection.execute(query(begin(mode), self.dialect))
             try:
                 yield _Transaction(connection)
                 connection.commit()

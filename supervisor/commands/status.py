@@ -2,12 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 import msgspec
@@ -25,6 +25,9 @@ from supervisor.group import GroupStatus, read_group, with_losses
 from supervisor.screen import WIDE, group_screen, tree_screen
 from supervisor.state_dir import state_dir
 from supervisor.status import TreeStatus, read_status
+
+if TYPE_CHECKING:
+    from shared.azure import PartitionFacts
 
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3  # as `systemctl status`
 REFRESH_S = 1.0
@@ -54,8 +57,9 @@ def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
     group = consumer_group(settings.eventhub)
 
     def read() -> GroupStatus:
-        found = read_group(store, settings.control.store, _last_numbers(settings.eventhub))
-        return with_losses(found, partial(_time_to_loss_s, settings.eventhub))
+        facts = _facts(settings.eventhub)
+        found = read_group(store, settings.control.store, {each: found.last for each, found in facts.items()})
+        return with_losses(found, partial(_time_to_loss_s, settings.eventhub, facts))
 
     expiration_s = settings.eventhub.ownership_expiration
     with closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store:
@@ -63,25 +67,29 @@ def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
         return _show(read, as_json=as_json, watch=watch)
 
 
-def _last_numbers(settings: EventHubSettings) -> dict[str, int]:
-    """The last sequence number of every partition; empty, with a word on stderr, when the hub does not say."""
+def _facts(settings: EventHubSettings) -> "Mapping[str, PartitionFacts]":
+    """What the hub says of every partition; nothing, with a word on stderr, when it does not."""
     from shared.azure import EventHubClient
 
     try:
         with EventHubClient(settings) as hub:
             facts = hub.hub()
-            return {each: found.last for each, found in hub.partitions(facts.partition_ids, facts).items()}
+            return hub.partitions(facts.partition_ids, facts)
     except EvsupError as error:
         click.echo(printable(f"Without lag: {error}"), err=True)
         return {}
 
 
-def _time_to_loss_s(settings: EventHubSettings, partition_id: str, checkpoint: int | None) -> float | None:
+def _time_to_loss_s(
+    settings: EventHubSettings, facts: "Mapping[str, PartitionFacts]", partition_id: str, checkpoint: int | None
+) -> float | None:
     """From the event behind the checkpoint; None, with a word on stderr, when it cannot be read."""
     from shared.azure import EventHubClient
 
     if settings.retention_hours is None:
         return None
+    if facts[partition_id].is_empty:
+        return 0.0  # all of it has left
     try:
         with EventHubClient(settings) as hub:
             number, enqueued = hub.next_after(partition_id, checkpoint)

@@ -5,9 +5,9 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from shared.azure import within
 from shared.errors import Bug, EvsupError, ExitCode, ServiceUnavailable
 from shared.secret import mask
+from shared.within import within
 
 Verdict = Literal["ok", "warn", "fail", "skipped"]
 

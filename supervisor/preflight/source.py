@@ -1,10 +1,11 @@
 """Event Hubs before a start: a token can be had, the hub answers, the consumer group exists."""
 
 from shared import azure
-from shared.azure import EventHubClient, HubFacts, within
+from shared.azure import EventHubClient, HubFacts
 from shared.azure_errors import translated
 from shared.errors import OwnershipLost, SourceUnavailable
 from shared.settings import EventHubSettings
+from shared.within import within
 from supervisor.preflight.check import ANSWER_S, Answer
 
 # https://learn.microsoft.com/azure/event-hubs/authenticate-application

@@ -160,6 +160,10 @@ def move(store: ControlStore) -> None:
     store.move_checkpoint(Checkpoint("0", 5, None, 1), "me@here", "set")
 
 
+def set_aside(store: ControlStore) -> None:
+    store.record_quarantine(Checkpoint("0", 15, None, 1, rows_error_count=2), "worker of epoch 1", "quarantined 2 rows")
+
+
 def position_and_audit(site: Site) -> tuple[int | None, int]:
     stored = site.stores[0].load_checkpoint("0")
     assert stored is not None
@@ -167,14 +171,18 @@ def position_and_audit(site: Site) -> tuple[int | None, int]:
     return stored.sequence_number, len(site.sql(f"SELECT actor FROM evsup_audit WHERE {group}"))  # noqa: S608
 
 
-def test_a_move_without_its_audit_row_is_taken_back(site: Site, claimed: ControlStore, crashing: Crashing) -> None:
+@pytest.mark.parametrize(("act", "position"), [(move, 5), (set_aside, 15)])
+def test_a_move_without_its_audit_row_is_taken_back(
+    site: Site, claimed: ControlStore, crashing: Crashing, act: Callable[[ControlStore], None], position: int
+) -> None:
     crashing.happens_before["record_audit"] = breaks
     with pytest.raises(StoreUnavailable):
-        move(claimed)
+        act(claimed)
+    assert position_and_audit(site) == (10, 0)
     site.stores[0].save_checkpoint(Checkpoint("0", 11, "o11", 1))
     assert position_and_audit(site) == (11, 0)
-    move(claimed)
-    assert position_and_audit(site) == (5, 1)
+    act(claimed)
+    assert position_and_audit(site) == (position, 1)
 
 
 def test_a_session_that_is_lost_in_the_middle_takes_the_move_with_it(

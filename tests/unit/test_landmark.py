@@ -42,15 +42,14 @@ def test_the_event_that_was_read_is_known_by_its_offset_or_by_its_time(landmark:
     ],
 )
 def test_another_event_under_its_number_is_refused(landmark: Landmark) -> None:
-    with pytest.raises(ResumeRefused, match="Partition 3: event 5 of the hub is not the one") as refused:
+    with pytest.raises(ResumeRefused, match="Partition 3: event 5 of the hub is not the one"):
         landmark.recognises("3", event(b"{}", 5))
-    assert "`evsup start`" in refused.value.fix
 
 
-def test_the_refusal_of_a_checkpoint_names_the_first_moment_after_it() -> None:
+def test_the_refusal_names_the_first_moment_after_it() -> None:
     landmark = replace(KNOWN, offset="99", enqueued_by=datetime(2023, 11, 14, 12, 0, 0, 999_700, UTC))
     with pytest.raises(ResumeRefused) as refused:
-        replace(landmark, is_checkpoint=True).recognises("3", event(b"{}", 5))
+        landmark.recognises("3", event(b"{}", 5))
     assert "`evsup checkpoints reset --partition 3 --to 2023-11-14T12:00:01.000+00:00`" in refused.value.fix
 
 
@@ -61,7 +60,7 @@ def test_an_event_of_another_number_says_nothing(number: int | None) -> None:
 
 def test_a_checkpoint_knows_its_own_event_only() -> None:
     landmark = Landmark.of_checkpoint(stored(5), 5)
-    assert landmark == Landmark(5, "123", ENQUEUED + AN_HOUR, is_checkpoint=True)
+    assert landmark == Landmark(5, "123", ENQUEUED + AN_HOUR)
     assert Landmark.of_checkpoint(stored(5), 6) is None
     assert Landmark.of_checkpoint(stored(None), None) is None
     assert Landmark.of_checkpoint(stored(5, written=None), 5) is None

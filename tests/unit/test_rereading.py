@@ -1,6 +1,7 @@
 """Chosen events read a second time: each once, in bounded portions, whatever the SDK delivers beside them."""
 
 from collections import deque
+from collections.abc import Callable
 from multiprocessing import connection
 from typing import Any
 
@@ -14,8 +15,10 @@ from tests.unit.events import events
 from tests.unit.plain_settings import eventhub
 from worker import chunks, rereading
 from worker.backlog import Batch
+from worker.landmark import Landmark
 from worker.link import Position
 from worker.rereading import reread
+from worker.rows import Row
 
 CHECKPOINT = Checkpoint("3", 99, None, 7, hub_created_at_s=1.5)
 
@@ -27,10 +30,11 @@ class StandInSource:
 
     def __init__(self, _: Any, partition_id: str, epoch: int, position: Position, row_of: Any) -> None:
         StandInSource.made_with = (partition_id, epoch, position)
-        self._row_of = row_of
+        StandInSource.row_of = row_of
         StandInSource.stopped = False
 
     made_with: tuple[Any, ...]
+    row_of: Callable[[EventData], Row]
     stopped: bool
 
     def start(self) -> None: ...
@@ -43,7 +47,7 @@ class StandInSource:
             raise SourceUnavailable("The receiver hangs")
 
     def take(self) -> Batch:
-        return Batch([self._row_of(event) for event in self.batches.popleft()], None)
+        return Batch([StandInSource.row_of(event) for event in self.batches.popleft()], None)
 
     def stop(self) -> None:
         StandInSource.stopped = True
@@ -75,6 +79,12 @@ def test_the_first_event_of_all_is_read_from_the_beginning() -> None:
 def test_it_ends_behind_an_event_that_is_gone() -> None:
     assert read([5, 7], events(6, 8)) == []
     assert StandInSource.stopped
+
+
+def test_an_event_between_the_chosen_ones_is_no_landmark_for_the_next_link() -> None:
+    read([5, 7], events(5, 6, 7))
+    between = StandInSource.row_of(events(6)[0])
+    assert (between["SEQUENCE_NUMBER"], Landmark.of_row(between)) == (6, None)
 
 
 def test_portions_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
