@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_low
 
 from rich.console import Console
 from rich.table import Table
@@ -140,19 +141,27 @@ def _warm(looks: Sequence[Look]) -> Sequence[Look]:
 
 
 def _grown(looks: Sequence[Look]) -> list[str]:
-    """What is more in the last tenth of the looks than in the first tenth after the warm-up."""
+    """What is typically more in the last tenth of the looks than in the first tenth after the warm-up.
+
+    The median, since while a link follows another there are two of them for a moment.
+    """
     warm = _warm(looks)
     tenth = max(1, len(warm) // 10)
     grown = []
     for number, name in enumerate(("supervisor", *(f"worker {number}" for number in range(PARTITIONS)))):
-        early, late = ([look.processes[number] for look in part] for part in (warm[:tenth], warm[-tenth:]))
-        if max(one.rss_bytes for one in late) - max(one.rss_bytes for one in early) > GROWTH_BYTES:
+        early, late = (_typical([look.processes[number] for look in part]) for part in (warm[:tenth], warm[-tenth:]))
+        if late.rss_bytes - early.rss_bytes > GROWTH_BYTES:
             grown.append(f"memory of {name}")
-        if max(one.descriptors for one in late) > max(one.descriptors for one in early):
+        if late.descriptors > early.descriptors:
             grown.append(f"descriptors of {name}")
-        if max(one.threads for one in late) > max(one.threads for one in early):
+        if late.threads > early.threads:
             grown.append(f"threads of {name}")
     return grown
+
+
+def _typical(vitals: Sequence[Vitals]) -> Vitals:
+    columns = zip(*((one.rss_bytes, one.descriptors, one.threads) for one in vitals), strict=True)
+    return Vitals(*(median_low(column) for column in columns))
 
 
 def _report(looks: Sequence[Look], proven: int) -> None:
