@@ -89,5 +89,5 @@ def test_what_is_no_address_of_a_container_is_refused(address: str) -> None:
 
 def test_without_the_package_one_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "azure.storage.blob", None)
-    with pytest.raises(ConfigurationError, match=r"evsup\[blob\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[blob\]'"):
         blob.read("https://account.blob.core.windows.net/checkpoints", GROUP)
