@@ -34,8 +34,8 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
 
     sequence_number: int
     offset: str | None
-    enqueued_time: str
-    """ISO 8601."""
+    enqueued_time: str | None
+    """ISO 8601; None for what is no time."""
     body: str | None
     """In hexadecimal digits."""
     row_json: str

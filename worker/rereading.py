@@ -58,7 +58,7 @@ def _as_rejected(row: Row) -> Rejected:
     return Rejected(
         sequence_number=row["SEQUENCE_NUMBER"],
         offset=row["OFFSET"],
-        enqueued_time=row["ENQUEUED_TIME"].isoformat(),
+        enqueued_time=None if row["ENQUEUED_TIME"] is None else row["ENQUEUED_TIME"].isoformat(),
         body=None if body is None else body.hex(),
         row_json=as_json(row),
     )

@@ -87,6 +87,14 @@ def test_an_event_between_the_chosen_ones_is_no_landmark_for_the_next_link() -> 
     assert (between["SEQUENCE_NUMBER"], Landmark.of_row(between)) == (6, None)
 
 
+def test_an_event_whose_time_is_none_is_set_aside_too() -> None:
+    [event] = events(5)
+    (event.raw_amqp_message.annotations or {})[b"x-opt-enqueued-time"] = None
+    StandInSource.batches = deque([[event]])
+    [[found]] = reread(eventhub(), CHECKPOINT, [5])
+    assert found.enqueued_time is None
+
+
 def test_portions_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 1)
     assert read([5, 6], events(5, 6)) == [[5], [6]]
