@@ -83,6 +83,7 @@ def test_a_live_lease_of_either_side_is_never_taken_and_an_expired_one_is() -> N
         pipeline.publish(50)
         eventually(lambda: all(len(client.events(name)) == 150 for name in NAMES), "the client goes on")
         assert owners(pipeline) == before
+        eventually(lambda: all(pipeline.position(name) == 149 for name in NAMES), "its checkpoints follow")
         client.kill()
         evsup.await_running(2)
         pipeline.publish(50)
