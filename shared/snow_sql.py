@@ -1,6 +1,6 @@
 """SQL in Snowflake, through the vendor's connector: one session, one statement at a time.
 
-Importing the connector takes a second and 25 MB and starts a thread, so it is imported by the first statement and never
+Importing the connector takes a second and 36 MB and starts a thread, so it is imported by the first statement and never
 by a process that runs none. https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api
 """
 

@@ -7,9 +7,9 @@ https://docs.snowflake.com/en/user-guide/tables-hybrid
 Statements commit one by one: that is the fast path of Hybrid Tables, Snowflake advises against MERGE there, and there
 is no RETURNING (https://docs.snowflake.com/en/sql-reference/transactions, "Best practices"). So an upsert is an UPDATE
 whose count of rows decides, an INSERT when there was no row, and the UPDATE again when somebody else inserted first;
-what the winner needs to know is read back by the etag it wrote. Only what a person does to a checkpoint is a
-transaction, with its audit row. The count of rows decides there, too: isolation is READ COMMITTED, and the row stays
-locked. A statement that waited for a lock in vain leaves the transaction open, and is tried again in it.
+what the winner needs to know is read back by the etag it wrote. Only an act (what a person does to a checkpoint, rows
+set aside) is a transaction, with its audit row. The count of rows decides there, too: isolation is READ COMMITTED, and
+the row stays locked. A statement that waited for a lock in vain leaves the transaction open, and is tried again in it.
 
 A claim and its fence are two commits then, and this is why it is safe. A term is given out only after the fence has
 raised the checkpoint row to the term's epoch.
