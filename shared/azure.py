@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from azure.eventhub import EventHubConsumerClient, TransportType, parse_connection_string
 
 from shared.amqp_types import teach_the_sdk
+from shared.azure_consumer import Consumer
 from shared.azure_errors import translated
 from shared.errors import DataRefused
 from shared.settings import EventHubSettings
@@ -59,37 +60,6 @@ class PartitionFacts:
     hub_created_at_s: float
     last_offset: str | None = None
     """Offset of the event `last`."""
-
-
-class Consumer(EventHubConsumerClient):
-    """The SDK's client, whose receivers are alone with their connection, and with a memory for the partition ids.
-
-    After 30 s every receiver of the SDK has a thread beside it that keeps the connection alive by reading frames from
-    it, without a lock: events come in another order or with each other's parts. The receive loop answers for a living
-    connection by itself, and there is no public way to say so.
-    https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp/client.py
-
-    Every `receive` asks for the ids on a thread, and turns without a pause on its own until they are there: a second
-    question, and half a second of a processor for each link.
-    https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_eventprocessor/event_processor.py
-    """
-
-    _told: Sequence[str] = ()
-
-    def get_eventhub_properties(self) -> dict[str, Any]:
-        """As the SDK's, and remembered."""
-        properties = super().get_eventhub_properties()
-        self._told = properties["partition_ids"]
-        return properties
-
-    def get_partition_ids(self) -> list[str]:
-        """As the SDK's, without a question when they are known."""
-        return list(self._told) or super().get_partition_ids()
-
-    def _create_consumer(self, *arguments: Any, **options: Any) -> Any:
-        consumer = super()._create_consumer(*arguments, **options)
-        consumer._keep_alive = None
-        return consumer
 
 
 def consumer_group(settings: EventHubSettings) -> ConsumerGroup:

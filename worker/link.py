@@ -125,7 +125,7 @@ class Link:
     # --- its thread ---------------------------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        """Receive, and leave nothing of the client behind: it has a tag of every event (see `worker.source`)."""
+        """Receive, and leave nothing of the client behind."""
         self._receive()
         self._client = None
         memory.give_back()

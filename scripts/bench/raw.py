@@ -1,14 +1,15 @@
-"""The ceiling: the SDK's own `receive_batch` with nothing behind it. Prints a Run as JSON."""
+"""The SDK's own `receive_batch`, by its own client, with nothing behind it. Prints a Run as JSON."""
 
 import os
 import sys
 from typing import Any
 
 import msgspec
+from azure.eventhub import EventHubConsumerClient
 
 from scripts.bench.measure import Run
 from shared import config
-from shared.azure import EventHubClient
+from shared.azure import sdk_options
 from shared.clock import monotonic
 from shared.vitals import rss_bytes
 
@@ -24,10 +25,16 @@ def receive(partition_id: str, total: int) -> Run:
         if not first and events:
             first, first_s = counted, last_s
         if counted >= total:
-            client.sdk.close()
+            client.close()
 
-    with EventHubClient(settings, retry_total=0) as client:
-        client.sdk.receive_batch(
+    assert settings.connection_string
+    with EventHubConsumerClient.from_connection_string(
+        settings.connection_string.reveal(),
+        consumer_group=settings.consumer_group,
+        eventhub_name=settings.name,
+        **sdk_options(settings) | {"retry_total": 0},
+    ) as client:
+        client.receive_batch(
             count,
             partition_id=partition_id,
             owner_level=0,
