@@ -229,7 +229,9 @@ def test_a_stolen_link_means_that_ownership_is_lost(hub: HubProcess) -> None:
 
 def test_an_outage_longer_than_the_limit_is_reported(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiver, "REOPEN_LIMIT_S", 2.0)
+    hub.admin.seed("0", 1)
     with receiving(hub) as source:
+        take(source, 1)  # cut off in the middle of its opening the SDK waits for 20 s first
         hub.admin.begin_outage()
         assert isinstance(failure(source), SourceUnavailable)
 
