@@ -1,11 +1,10 @@
 """The Azure SDK's client, receiver and event without what spoils or slows a long stream.
 
-All of it overrides what is private to the SDK, because there is no public way; what a later SDK has no more is passed
-over. https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_consumer.py
+All of it overrides what is private to the SDK, because there is no public way; pyproject.toml says up to which version.
+https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_consumer.py
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from azure.eventhub import EventData, EventHubConsumerClient
@@ -29,15 +28,36 @@ class ReceivedEvent(EventData):
 
 
 class Receiver(EventHubConsumer):
-    """The SDK's receiver, of the events above and without a memory for their delivery tags."""
+    """The SDK's receiver, of the events above, with a credit that may change, and no memory for delivery tags."""
 
-    def receive(self, *arguments: Any, **options: Any) -> None:
-        """As the SDK's, and then forgets the delivery tags: it keeps that of every event for the life of a link, about
-        100 bytes each, to settle deliveries by. Event Hubs settles them itself.
+    _client: "Consumer"
+
+    def receive(self, batch: bool = False, max_batch_size: int = 300, max_wait_time: float | None = None) -> None:
+        """As the SDK's, with the client's credit.
+
+        The SDK gives credit anew when all is used up, and the hub sends nothing for the time of a round trip. Here it
+        does so when half is.
+
+        It also keeps the delivery tag of every event for the life of a link, about 100 bytes each, to settle deliveries
+        by. Event Hubs settles them itself.
         """
-        super().receive(*arguments, **options)  # type: ignore[no-untyped-call]
-        with suppress(AttributeError):  # not open, closed meanwhile, or an SDK that keeps none
-            self._handler._link._received_delivery_tags.clear()  # type: ignore[union-attr]
+        if credit := self._client.credit:
+            self._grant(credit)
+            max_batch_size = min(max_batch_size, credit)
+        super().receive(batch, max_batch_size, max_wait_time)  # type: ignore[no-untyped-call]
+        if link := self._open_link:
+            link._received_delivery_tags.clear()
+
+    @property
+    def _open_link(self) -> Any:
+        return self._handler._link if self._handler and self.handler_ready else None
+
+    def _grant(self, credit: int) -> None:
+        if link := self._open_link:
+            self._handler._link_credit = credit  # type: ignore[union-attr]
+            self._prefetch = max(1, credit // 2)  # is read in one turn
+            if link.current_link_credit <= credit // 2:
+                link.current_link_credit = 0  # at which the SDK grants
 
     def _next_message_in_buffer(self) -> EventData:
         event = self._last_received_event = ReceivedEvent(self._message_buffer.popleft())
@@ -57,6 +77,8 @@ class Consumer(EventHubConsumerClient):
     https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_eventprocessor/event_processor.py
     """
 
+    credit: int | None = None
+    """Most events that may be on their way, beginning with the next that are asked for; None: as told when opened."""
     _told: Sequence[str] = ()
 
     def get_eventhub_properties(self) -> dict[str, Any]:

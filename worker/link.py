@@ -23,6 +23,7 @@ from shared.resume import refuse_another_hub
 from shared.settings import EventHubSettings
 from worker import memory
 from worker.backlog import Batch
+from worker.credit import Credit
 from worker.landmark import Landmark
 from worker.rows import Mapper
 
@@ -69,12 +70,13 @@ class Reader:
 
 
 class Link:
-    """A receiver that begins at `position` with a credit of so many events; `hand_over` says whether it goes on.
+    """A receiver that begins at `position` with as many events on their way as `credit` says, from batch to batch;
+    `hand_over` says whether it goes on.
 
     `hand_over` is called on this link's thread and may block, which is the back-pressure on Event Hubs.
     """
 
-    def __init__(self, reader: Reader, position: Position, credit: int, hand_over: Callable[[Batch], bool]) -> None:
+    def __init__(self, reader: Reader, position: Position, credit: Credit, hand_over: Callable[[Batch], bool]) -> None:
         self._reader, self._position, self._credit, self._hand_over = reader, position, credit, hand_over
         self._landmark = position.landmark
         self.events = 0
@@ -133,7 +135,7 @@ class Link:
     def _receive(self) -> None:
         try:
             with EventHubClient(self._reader.settings, retry_total=SDK_RETRIES) as client:
-                self._client = client
+                self._client, client.sdk.credit = client, self._credit.events
                 self._require_same_hub(client)
                 if not self._closing.is_set():
                     client.sdk.receive_batch(self._on_batch, **self.options())
@@ -155,8 +157,8 @@ class Link:
         return {
             "partition_id": self._reader.partition_id,
             "owner_level": self._reader.epoch,
-            "prefetch": self._credit,
-            "max_batch_size": min(self._credit, settings.max_batch_size),
+            "prefetch": self._credit.events,
+            "max_batch_size": settings.max_batch_size,
             # 0 and None mean the same to the SDK: call back as soon as there is anything, never with an empty batch.
             "max_wait_time": settings.max_wait_time or None,
             "starting_position": self._position.for_sdk(),
@@ -174,10 +176,17 @@ class Link:
         self._is_open, self.called_back_s = True, monotonic()
         try:
             fresh = self._behind_landmark(events)
-            if fresh and not self._hand_over(self._batch(context, fresh)):
-                self._retire()
+            if fresh:
+                self._pass_on(self._batch(context, fresh))
         except Exception as error:  # noqa: BLE001 (the SDK would swallow it and read from the beginning again)
             self._on_error(context, error)
+
+    def _pass_on(self, batch: Batch) -> None:
+        self._credit.see(len(batch.rows), batch.size_bytes)
+        if self._client:
+            self._client.sdk.credit = self._credit.events
+        if not self._hand_over(batch):
+            self._retire()
 
     def _behind_landmark(self, events: list[EventData]) -> list[EventData]:
         """What comes after the event that the link begins with, once that is known to be the one read before."""

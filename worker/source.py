@@ -1,7 +1,7 @@
 """The receiver of a partition: one link to Event Hubs after another, and a bounded backlog for the worker's loop.
 
-A link ends because it failed, carried enough, or has the wrong credit. A thread here decides: open another one, at once
-or after a pause, or tell the loop why not.
+A link ends because it failed or carried enough. A thread here decides: open another one, at once or after a pause, or
+tell the loop why not.
 """
 
 import threading
@@ -104,11 +104,11 @@ class Source:
             self._link = self._next_link()
 
     def _next_link(self) -> Link:
-        return Link(self._reader, self._position, self._credit.renew(), self._queue)
+        return Link(self._reader, self._position, self._credit, self._queue)
 
     def _queue(self, batch: Batch) -> bool:
-        """Hand a batch over and remember where a next link has to begin. False: this one has carried enough, or other
-        credit would fit better, or nobody wants more.
+        """Hand a batch over and remember where a next link has to begin. False: this one has carried enough, or nobody
+        wants more.
         """
         if not self._backlog.put(batch):
             return False
@@ -116,8 +116,7 @@ class Source:
         number = batch.rows[-1]["SEQUENCE_NUMBER"]
         if number is not None and number > (self._position.after if self._position.after is not None else -1):
             self._position = replace(self._position, after=number, landmark=Landmark.of_row(batch.rows[-1]))
-        self._credit.see(len(batch.rows), batch.size_bytes)
-        if not self._credit.is_wrong and self._link.events < EVENTS_PER_LINK:
+        if self._link.events < EVENTS_PER_LINK:
             return True
         log.info("receiver_recycled", events=self._link.events, after=self._position.after)
         return False

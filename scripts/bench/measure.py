@@ -38,8 +38,8 @@ def median(runs: Sequence[Run]) -> Run:
 def steady(samples: list[Sample], total: int, rss_bytes: int) -> Run:
     """The run between the first and the last sample of the moving stream.
 
-    Neither start-up (a worker's first link carries four events and makes room for one of the right credit) nor the wait
-    for the sample that shows the end is throughput.
+    Neither start-up (a worker begins with a credit of four events) nor the wait for the sample that shows the end is
+    throughput.
     """
     moving = [sample for sample in samples if total * STARTED <= sample.count < total]
     first, last = moving[0], moving[-1]

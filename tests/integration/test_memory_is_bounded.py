@@ -14,9 +14,9 @@ P = "0"
 BODY_BYTES, EVENTS = 1_000_000, 60
 MEBIBYTE = 1024 * 1024
 WINDOW_ROWS, WINDOW_BYTES = 2_000, 8 * MEBIBYTE
-# What is received and not appended: in the SDK, in its callback, in the backlog, in the flow. The SDK may hold twice
-# what it should before a link with less credit is worth its opening.
-RECEIVED_BYTES = 2 * HELD_BYTES + HELD_BYTES + QUEUED_BYTES + HELD_BYTES
+# What is received and not appended: in the SDK, in its callback, in the backlog, in the flow. Half of the SDK's waits
+# to be handed over when the hub may send all of it anew.
+RECEIVED_BYTES = 3 * HELD_BYTES // 2 + HELD_BYTES + QUEUED_BYTES + HELD_BYTES
 # The Snowflake SDK keeps a row as JSON and compressed; allocators give little back.
 SPARE_BYTES = 20 * MEBIBYTE
 BOUND_BYTES = WINDOW_BYTES + RECEIVED_BYTES + SPARE_BYTES

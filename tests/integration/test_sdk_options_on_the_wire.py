@@ -42,9 +42,10 @@ def hub() -> Iterator[HubProcess]:
 
 
 @pytest.fixture(autouse=True)
-def sockets_let_go_at_once() -> Iterator[None]:
+def nothing_is_left_of_a_test(hub: HubProcess) -> Iterator[None]:
     yield
     sdk_sockets.let_go()
+    hub.admin.recreate()
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +56,23 @@ def front(hub: HubProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @contextmanager
-def receiving(hub: HubProcess, epoch: int, **changes: Any) -> Iterator[tuple[ReceiverFacts, ConnectionFacts]]:
-    """What the hub knows of a receiver that is attached inside the block and waits for events."""
+def source_of(hub: HubProcess, epoch: int, **changes: Any) -> Iterator[Source]:
+    """A source that runs inside the block."""
     settings = EventHubSettings(**{"connection_string": Secret(hub.connection_string), **changes})
     source = Source(settings, "0", epoch, Position(None), envelope("0", "keep"))
     source.start()
     try:
-        yield eventually(lambda: attached(hub, epoch), f"a receiver of level {epoch} waits", PATIENCE_S)[0]
+        yield source
     finally:
         source.stop()
         source.join(Deadline.after(PATIENCE_S))
+
+
+@contextmanager
+def receiving(hub: HubProcess, epoch: int, **changes: Any) -> Iterator[tuple[ReceiverFacts, ConnectionFacts]]:
+    """What the hub knows of a receiver that is attached inside the block and waits for events."""
+    with source_of(hub, epoch, **changes):
+        yield eventually(lambda: attached(hub, epoch), f"a receiver of level {epoch} waits", PATIENCE_S)[0]
 
 
 def attached(hub: HubProcess, epoch: int) -> list[tuple[ReceiverFacts, ConnectionFacts]]:
@@ -73,12 +81,18 @@ def attached(hub: HubProcess, epoch: int) -> list[tuple[ReceiverFacts, Connectio
     return [(one, facts.opened[-1]) for one in receivers if one.epoch == epoch and one.credit]
 
 
-def test_the_epoch_is_the_owner_level_and_the_prefetch_is_the_link_credit(hub: HubProcess) -> None:
-    # The first link is given up after 4 events, which have shown that they are small; the next begins with the fourth.
-    hub.admin.seed("0", 3 + 2 * 123)
-    with receiving(hub, 7, prefetch=123) as (receiver, _):
-        assert receiver.epoch == 7
-        eventually(lambda: [one for one, _ in attached(hub, 7) if one.credit == 123], "the credit is the prefetch")
+def test_the_epoch_is_the_owner_level_and_the_link_credit_grows_up_to_the_prefetch(hub: HubProcess) -> None:
+    hub.admin.seed("0", 2_000)  # which show that they are small
+    with source_of(hub, 7, prefetch=123) as source:
+
+        def granted() -> bool:
+            """Credit is given anew when half is used up, and nobody has more on the way than the setting says."""
+            source.take()
+            on_their_way = [one.credit for one, _ in attached(hub, 7)]
+            assert all(credit <= 123 for credit in on_their_way)
+            return any(credit > 123 // 2 for credit in on_their_way)
+
+        eventually(granted, "the credit is the prefetch", PATIENCE_S)
 
 
 @pytest.mark.parametrize("track", [True, False])

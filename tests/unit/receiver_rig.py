@@ -19,8 +19,8 @@ Script = Callable[["Receiver"], None]
 class Receiver:
     """One life of a link: what a test's script may do with the callbacks that the source gave to the SDK."""
 
-    def __init__(self, on_batch: OnBatch, options: dict[str, Any], closed: threading.Event) -> None:
-        self.on_batch, self.options, self.closed = on_batch, options, closed
+    def __init__(self, on_batch: OnBatch, options: dict[str, Any], client: "Client") -> None:
+        self.on_batch, self.options, self.client, self.closed = on_batch, options, client, client.closed
 
     def deliver(self, *numbers: int, last: int | None = None) -> None:
         """Call back with events of these numbers."""
@@ -71,7 +71,8 @@ class Client:
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self.sdk = hub, self
-        self._closed = threading.Event()
+        self.credit: int | None = None
+        self.closed = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -84,11 +85,11 @@ class Client:
         return HubFacts(("3",), births.pop(0) if len(births) > 1 else births[0])
 
     def close(self) -> None:
-        self._closed.set()
+        self.closed.set()
 
     def receive_batch(self, on_batch: OnBatch, **options: Any) -> None:
         self._hub.opened.append(options)
         if len(self._hub.opened) > 1:
             self._hub.opened_again.set()
         link = self._hub.links.pop(0) if self._hub.links else Receiver.stay
-        link(Receiver(on_batch, options, self._closed))
+        link(Receiver(on_batch, options, self))

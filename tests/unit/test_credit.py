@@ -1,55 +1,42 @@
-"""The credit of a link follows the size of events, quickly down and slowly up."""
+"""The credit of a receiver follows the size of events, at once down and slowly up."""
+
+from itertools import pairwise
 
 import pytest
 
-from worker.credit import HELD_BYTES, LARGEST_EVENT_BYTES, MORE, Credit
+from worker.credit import HELD_BYTES, LARGEST_EVENT_BYTES, Credit
 
 SMALL_BYTES = 550
 FIRST = HELD_BYTES // LARGEST_EVENT_BYTES
 
 
-def seen(credit: Credit, event_bytes: int) -> Credit:
-    """It met a full batch of such events, and was renewed if that is worth it."""
-    credit.see(credit.events, credit.events * event_bytes)
-    if credit.is_wrong:
-        credit.renew()
-    return credit
+def after(*event_bytes: int, most: int = 1000) -> int:
+    """What is granted after batches of events of these sizes, each of all that was granted."""
+    credit = Credit(most)
+    for one in event_bytes:
+        credit.see(credit.events, credit.events * one)
+    return credit.events
 
 
-def test_the_first_link_holds_no_more_even_if_all_events_are_of_the_largest_size() -> None:
+def test_a_worker_begins_as_if_all_events_were_of_the_largest_size() -> None:
     assert Credit(1000).events == FIRST
 
 
 def test_whoever_wants_less_gets_less() -> None:
-    assert seen(Credit(2), SMALL_BYTES).events == 2
+    assert after(most=2) == after(*[SMALL_BYTES] * 100, most=2) == 2
 
 
-def test_one_full_batch_of_small_events_is_enough_to_begin_with() -> None:
-    assert seen(Credit(1000), SMALL_BYTES).events == 1000
-
-
-def test_a_trickle_needs_no_other_credit() -> None:
-    credit = Credit(1000)
-    credit.see(FIRST - 1, SMALL_BYTES)
-    assert not credit.is_wrong
+def test_small_events_get_the_whole_credit_step_by_step() -> None:
+    granted = [after(*[SMALL_BYTES] * batches) for batches in range(60)]
+    assert granted == sorted(granted)
+    assert all(more <= less * 1.25 + 1 for less, more in pairwise(granted))
+    assert granted[-1] == 1000
 
 
 @pytest.mark.parametrize("event_bytes", [20_000, 100_000, LARGEST_EVENT_BYTES, 20 * LARGEST_EVENT_BYTES])
 def test_large_events_never_get_more_than_may_be_held(event_bytes: int) -> None:
-    credit = seen(seen(Credit(1000), SMALL_BYTES), event_bytes)
-    assert credit.events == max(1, HELD_BYTES // event_bytes)
+    assert after(*[SMALL_BYTES] * 60, event_bytes) == max(1, HELD_BYTES // event_bytes)
 
 
-def test_a_large_event_in_a_trickle_of_small_ones_changes_nothing() -> None:
-    credit = seen(Credit(1000), SMALL_BYTES)
-    credit.see(1, LARGEST_EVENT_BYTES)
-    assert not credit.is_wrong
-
-
-def test_large_events_are_remembered_for_many_batches_of_small_ones() -> None:
-    credit = seen(seen(Credit(1000), SMALL_BYTES), LARGEST_EVENT_BYTES)
-    for _ in range(20):
-        assert seen(credit, SMALL_BYTES).events == FIRST
-    for _ in range(200):
-        seen(credit, SMALL_BYTES)
-    assert credit.events > 1000 / MORE
+def test_large_events_are_forgotten_slowly() -> None:
+    assert after(LARGEST_EVENT_BYTES, *[SMALL_BYTES] * 10) < 3 * FIRST

@@ -8,13 +8,15 @@ from shared.clock import monotonic
 from shared.errors import SourceUnavailable
 from shared.settings import EventHubSettings
 from tests.unit.plain_settings import eventhub
+from worker.credit import Credit
 from worker.link import HUNG_AFTER_S, Link, Position, Reader
 from worker.rows import envelope
 
 
-def link(settings: EventHubSettings | None = None, credit: int = 1000) -> Link:
+def link(settings: EventHubSettings | None = None) -> Link:
     """A link after event 4 that nobody has started."""
-    return Link(Reader(settings or eventhub(), "3", 7, envelope("3", "fail")), Position(4), credit, lambda _: True)
+    reader = Reader(settings or eventhub(), "3", 7, envelope("3", "fail"))
+    return Link(reader, Position(4), Credit(1000), lambda _: True)
 
 
 @pytest.mark.parametrize(
@@ -37,12 +39,12 @@ def test_a_sequence_number_is_an_int_to_the_sdk_and_a_fresh_start_is_not(
 
 
 def test_the_receiver_is_exclusive_with_the_terms_epoch_and_never_inclusive() -> None:
-    options = link(eventhub(max_batch_size=5, max_wait_time=0.25), credit=17).options()
+    options = link(eventhub(max_batch_size=5, max_wait_time=0.25)).options()
     assert options["owner_level"] == 7
     assert options["partition_id"] == "3"
     assert options["starting_position"] == 4
     assert options["starting_position_inclusive"] is False
-    assert (options["prefetch"], options["max_batch_size"], options["max_wait_time"]) == (17, 5, 0.25)
+    assert (options["prefetch"], options["max_batch_size"], options["max_wait_time"]) == (Credit(1000).events, 5, 0.25)
 
 
 def test_a_wait_time_of_zero_means_no_empty_callbacks() -> None:

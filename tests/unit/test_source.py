@@ -174,25 +174,37 @@ def test_a_receiver_that_waits_for_room_does_not_hang(start: Start) -> None:
 
 def test_a_link_begins_as_if_all_events_were_of_the_largest_size(start: Start, hub: Hub) -> None:
     taken(start(delivering(5)))
-    assert hub.opened[0]["prefetch"] == hub.opened[0]["max_batch_size"] == 4
+    assert hub.opened[0]["prefetch"] == 4
 
 
-def test_small_events_that_use_up_the_credit_bring_a_link_with_the_whole_of_it(start: Start, hub: Hub) -> None:
-    closed = threading.Event()
+def test_what_is_granted_follows_what_came_from_batch_to_batch_and_over_links(start: Start, hub: Hub) -> None:
+    granted: list[int | None] = []
+    over = threading.Event()
 
-    def small(receiver: Receiver) -> None:
-        receiver.deliver(5, 6, 7, 8)
+    def link(receiver: Receiver) -> None:
+        granted.append(receiver.client.credit)
+        for number in (5, 6, 7):
+            receiver.deliver(number)
+        granted.append(receiver.client.credit)
+        receiver.fail(ConnectError("refused"))
+
+    def next_link(receiver: Receiver) -> None:
+        granted.append(receiver.client.credit)
+        receiver.deliver_events([event(b'"' + b"x" * HELD_BYTES + b'"', 8)])
+        granted.append(receiver.client.credit)
+        over.set()
         receiver.stay()
-        closed.set()
 
-    source = start(small, delivering(9), prefetch=700, max_batch_size=600)
-    assert [numbers(taken(source)), numbers(taken(source))] == [[5, 6, 7, 8], [9]]
-    assert [options["starting_position"] for options in hub.opened] == [4, 8]
-    assert (hub.opened[1]["prefetch"], hub.opened[1]["max_batch_size"]) == (700, 600)
-    assert closed.wait(DEADLINE_S)
+    source = start(link, next_link)
+    assert [numbers(taken(source)) for _ in range(4)] == [[5], [6], [7], [8]]
+    assert over.wait(DEADLINE_S)
+    assert granted == [4, 5, 5, 1]
 
 
-def test_the_next_link_does_not_wait_until_the_sdk_has_closed_the_last_one(start: Start, hub: Hub) -> None:
+def test_the_next_link_does_not_wait_until_the_sdk_has_closed_the_last_one(
+    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "EVENTS_PER_LINK", 4)
     opened = threading.Event()
 
     def slow_to_close(receiver: Receiver) -> None:
