@@ -165,8 +165,8 @@ class Flow:
             self._appended(chunk, now_s)
 
     def _appended(self, chunk: Chunk, now_s: float) -> None:
-        size = len(chunk.rows), chunk.size_bytes
-        self.window.add(Append(chunk.end, *size, chunk.offset, chunk.enqueued, chunk.end_enqueued), now_s)
+        append = Append(chunk.end, len(chunk.rows), chunk.size_bytes, chunk.offset, chunk.enqueued, chunk.end_enqueued)
+        self.window.add(append, now_s)
         self.marks.appended = chunk.end
         self.marks.rows_total += len(chunk.rows)
         self.marks.bytes_total += chunk.size_bytes
