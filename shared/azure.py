@@ -20,6 +20,7 @@ from shared.store.types import ConsumerGroup
 from shared.within import within
 
 if TYPE_CHECKING:
+    from azure.eventhub import EventData
     from azure.identity import AzureCliCredential, DefaultAzureCredential
 
 QUESTIONS_AT_ONCE = 8  # 32 partitions in 1.5 s instead of 12
@@ -155,6 +156,15 @@ class EventHubClient:
         except Exception as error:
             raise translated(error, what, self.group) from error
         return None if first <= partition.first else first - 1
+
+    def at_or_after(self, partition_id: str, number: int, owner_level: int) -> "EventData":
+        """The event of a number or, when that has left retention, the one behind it. There has to be one."""
+        first_from = partial(self._first_from, partition_id, number, inclusive=True, owner_level=owner_level)
+        try:
+            event: EventData = within(ANSWER_LIMIT_S, first_from)
+        except Exception as error:
+            raise translated(error, f"Event {number} of partition {partition_id} cannot be read", self.group) from error
+        return event
 
     def next_after(self, partition_id: str, number: int | None) -> tuple[int, datetime]:
         """Number and time of the first event behind a number, None: of the oldest. There has to be one.

@@ -129,16 +129,26 @@ def reset_command(partition_id: str, behind: datetime | None) -> str:
 
 
 def _refuse_beyond_end(checkpoint: Checkpoint, position: int, partition: "PartitionFacts") -> None:
-    """What the hub lost was enqueued before the checkpoint was written; what it has received since comes after that."""
+    """What the hub lost was read before; what it has received since comes after that."""
     if position <= partition.last:
         return
-    written_s = None if checkpoint.sequence_number is None else checkpoint.updated_at_s
-    behind = None if written_s is None else datetime.fromtimestamp(written_s, UTC)
+    read_s = _read_s(checkpoint, position)
+    behind = None if read_s is None else datetime.fromtimestamp(read_s, UTC)
     raise ResumeRefused(
         f"Partition {checkpoint.partition_id}: position {position} is beyond the last event {partition.last}",
         "the hub was recreated, or failed over to a replica that had not received everything",
         f"Run `{reset_command(checkpoint.partition_id, behind)}`: it begins with the first event that came since.",
     )
+
+
+def _read_s(checkpoint: Checkpoint, position: int) -> float | None:
+    """Unix time by which all that was read was enqueued: of the position's event or, where that is not known, of the
+    checkpoint's write.
+    """
+    if checkpoint.sequence_number is None:
+        return None
+    is_known = checkpoint.sequence_number == position and checkpoint.enqueued_at_s is not None
+    return checkpoint.enqueued_at_s if is_known else checkpoint.updated_at_s
 
 
 def _events_lost(position: int, partition: "PartitionFacts") -> int:

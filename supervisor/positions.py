@@ -7,10 +7,10 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from shared.errors import DataRefused
-from shared.store.types import Checkpoint, ConsumerGroup
+from shared.store.types import Checkpoint, ConsumerGroup, Seconds
 from supervisor.moves import Position
 
-VERSION = 1
+VERSION = 2  # 1 had no times
 
 _Number = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -57,7 +57,11 @@ def listed(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float
 def encode(group: ConsumerGroup, checkpoints: Sequence[Checkpoint]) -> str:
     """The document: whose positions they are, and the positions; partitions that have none are left out."""
     positions = {
-        row.partition_id: {"sequence_number": row.sequence_number, "offset": row.offset}
+        row.partition_id: {
+            "sequence_number": row.sequence_number,
+            "offset": row.offset,
+            "enqueued_at_s": row.enqueued_at_s,
+        }
         for row in checkpoints
         if row.sequence_number is not None
     }
@@ -83,6 +87,7 @@ def decode(text: bytes, group: ConsumerGroup, name: str) -> Found:
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sequence_number: _Number
     offset: str | None = None
+    enqueued_at_s: Seconds | None = None
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,15 +100,15 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _exported(document: dict[str, Any], group: ConsumerGroup, name: str) -> Found:
     read = msgspec.convert(document, _Document)
-    if read.version != VERSION:
-        why = f"it has version {read.version}, this evsup reads version {VERSION}"
+    if read.version not in range(1, VERSION + 1):
+        why = f"it has version {read.version}, this evsup reads versions 1 to {VERSION}"
         raise DataRefused(f"{name} cannot be read", why, "Import it with the evsup that wrote it, or upgrade this one.")
     theirs, ours = f"{read.fully_qualified_namespace}/{read.eventhub_name}", _hub(group)
     if theirs.casefold() != ours.casefold():  # Azure's names ignore case
         fix = "Sequence numbers of one hub mean nothing in another."
         raise DataRefused(f"{name} belongs to another hub", f"it is of {theirs}, the settings name {ours}", fix)
-    positions = {each: Position(entry.sequence_number, entry.offset) for each, entry in read.checkpoints.items()}
-    return Found(f"evsup export, version {VERSION}", positions)
+    positions = {each: Position(*msgspec.structs.astuple(entry)) for each, entry in read.checkpoints.items()}
+    return Found(f"evsup export, version {read.version}", positions)
 
 
 def _legacy(document: dict[str, Any]) -> Found:

@@ -40,6 +40,12 @@ class Chunk:
         enqueued: datetime | None = self.rows[0]["ENQUEUED_TIME"]
         return enqueued
 
+    @property
+    def end_enqueued(self) -> datetime | None:
+        """When the last event was."""
+        enqueued: datetime | None = self.rows[-1]["ENQUEUED_TIME"]
+        return enqueued
+
 
 def chunked(rows: Sequence[Row]) -> list[Chunk]:
     """Split rows at `MAX_CHUNK_BYTES`; a single larger row is a chunk of its own."""

@@ -165,7 +165,8 @@ class Flow:
             self._appended(chunk, now_s)
 
     def _appended(self, chunk: Chunk, now_s: float) -> None:
-        self.window.add(Append(chunk.end, len(chunk.rows), chunk.size_bytes, chunk.offset, chunk.enqueued), now_s)
+        append = Append(chunk.end, len(chunk.rows), chunk.size_bytes, chunk.offset, chunk.enqueued, chunk.end_enqueued)
+        self.window.add(append, now_s)
         self.marks.appended = chunk.end
         self.marks.rows_total += len(chunk.rows)
         self.marks.bytes_total += chunk.size_bytes
@@ -191,8 +192,13 @@ class Flow:
             return
         self.marks.durable = progress.token
         released = self.window.commit(progress.token, now_s)
-        offset = released.offset if released and released.end == progress.token else None
-        self._unsaved = replace(self._unsaved, sequence_number=progress.token, offset=offset)
+        self._unsaved = self._durable(progress.token, released)
+
+    def _durable(self, token: int, released: Append | None) -> Checkpoint:
+        """The checkpoint at the token. Of its event nothing is known unless an append ends with it."""
+        known = released if released and released.end == token else Append(token, 0, 0)
+        enqueued_at_s = known.end_enqueued.timestamp() if known.end_enqueued else None
+        return replace(self._unsaved, sequence_number=token, offset=known.offset, enqueued_at_s=enqueued_at_s)
 
     def _refuse_stall(self, now_s: float) -> None:
         stalled_s = self.window.stalled_s(now_s)

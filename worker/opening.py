@@ -54,6 +54,7 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         partition = hub.partition(term.partition_id)  # after the channel: while that blocks, the partition moves on
     stored = _stored(store, term)
     decided = resume.decide(progress.token, stored, partition, settings.eventhub.on_gap)
+    landmark = _landmark(settings.eventhub, term, stored, decided, partition)
     checkpoint = _baseline(term, stored, progress, partition)
     if progress.rows_error_count > stored.rows_error_count:
         if settings.snowflake.on_reject == "fail":
@@ -68,7 +69,7 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         store.save_checkpoint(checkpoint)
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
-    return Opening(decided, progress, checkpoint, Landmark.of_checkpoint(stored, decided.after))
+    return Opening(decided, progress, checkpoint, landmark)
 
 
 def _stored(store: ControlStore, term: Term) -> Checkpoint:
@@ -88,6 +89,24 @@ def _opened(channel: Channel, stored: Checkpoint) -> Progress:
         former = channel.open(stored.opened_generation)
         log.info("channel_succeeded", channel=channel.name, token=former.token, checkpoint=stored.sequence_number)
     return channel.open(stored.channel_generation)
+
+
+def _landmark(
+    settings: EventHubSettings, term: Term, stored: Checkpoint, decided: Resume, partition: PartitionFacts
+) -> Landmark | None:
+    """The event that the first link begins with: the checkpoint's, when the partition goes on behind that one.
+
+    When the token is ahead, as after a crash, nothing is known of its event. Then the checkpoint's is looked at here,
+    once: if the hub has given its number to another event, it has done so with the token's, too.
+    """
+    landmark = Landmark.of_checkpoint(stored)
+    if landmark is None or landmark.number == decided.after:
+        return landmark
+    if not partition.is_empty and landmark.number >= partition.first:
+        with EventHubClient(settings) as own:  # finding the event ends the client
+            event = own.at_or_after(term.partition_id, landmark.number, term.epoch)
+        landmark.recognises(term.partition_id, event)
+    return None
 
 
 def _unknown(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> range:
@@ -127,8 +146,9 @@ def _pinned(checkpoint: Checkpoint, partition: PartitionFacts) -> tuple[Resume, 
 
 def _baseline(term: Term, stored: Checkpoint, progress: Progress, partition: PartitionFacts) -> Checkpoint:
     if progress.token not in (None, stored.sequence_number):
-        # The offset belongs to another event than the token; on an idle partition nothing comes soon to replace it.
-        stored = replace(stored, offset=partition.last_offset if progress.token == partition.last else None)
+        # What is known is of another event than the token's; on an idle partition nothing comes soon to replace it.
+        offset = partition.last_offset if progress.token == partition.last else None
+        stored = replace(stored, offset=offset, enqueued_at_s=None)
     return replace(
         stored,
         epoch=term.epoch,

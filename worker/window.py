@@ -20,6 +20,8 @@ class Append:
     """Event Hubs offset of its last event, for the checkpoint."""
     enqueued: datetime | None = None
     """When its first event was."""
+    end_enqueued: datetime | None = None
+    """When its last event was, for the checkpoint."""
 
 
 class Window:

@@ -188,7 +188,7 @@ class ControlStore(CheckpointStore):
         number = checkpoint["sequence_number"]
         begins_after = number if stored.begins_channel else stored.begins_after  # no row of ours is in it yet
         position = {"sequence_number": number, "offset": checkpoint["offset"], "begins_after": begins_after}
-        moved = replace(stored, epoch=epoch, **position)
+        moved = replace(stored, epoch=epoch, enqueued_at_s=None, **position)
         is_ahead = stored.sequence_number is None or number > stored.sequence_number
         if is_ahead and self._sdk_channels.get(partition_id) != epoch:
             self.move_checkpoint(moved, self._sdk_owner_id, "checkpoint of an Azure SDK client")

@@ -6,12 +6,15 @@ from shared.errors import ConfigurationError, NoControlTables
 from shared.store.database import Database, Row, Run
 from shared.store.queries import source
 
-VERSION = 2  # as in record_schema.sql and raise_schema.sql
+VERSION = 3  # as in record_schema.sql and raise_schema.sql
 NO_TABLES = 0
 
 _TABLES = ("create_schema", "create_ownership", "create_checkpoint", "create_supervisor", "create_audit")
 TABLES = frozenset(statement.replace("create_", "evsup_") for statement in _TABLES)
-_MIGRATIONS = {2: ("add_channel_generation", "add_opened_generation", "add_begins_after")}  # what each version added
+_MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
+    2: ("add_channel_generation", "add_opened_generation", "add_begins_after"),
+    3: ("add_enqueued_at",),
+}
 INIT = "Run `evsup init`."
 
 

@@ -72,6 +72,8 @@ class Checkpoint:
     """The one that a worker opened last: behind `channel_generation` until a worker has begun that."""
     begins_after: Count | None = None
     """Sequence number after which the channel's rows begin; None: at the oldest event there was."""
+    enqueued_at_s: Seconds | None = None
+    """Unix time at which the hub took the event of `sequence_number`, by its own clock; None: not known."""
 
     @property
     def begins_channel(self) -> bool:

@@ -131,7 +131,7 @@ def test_an_exported_position_is_imported_again(
 ) -> None:
     checkpoints(pipeline, "export", "--file", str(exported.path), code=64)
     assert exported.path.stat().st_mode & 0o777 == 0o600
-    assert "evsup export, version 1" in exported.told
+    assert "evsup export, version 2" in exported.told
     row = exported.listed[EXPORTED]
     assert (row["sequence_number"], row["generation"], row["lag"], row["owner_id"]) == (499, 2, 100, None)
     assert table[EXPORTED] == Held(600, 600, 0, 599)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.channel import of_generation
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, named, pipeline_of
+from tests.acceptance.evsup import EVENTS, Evsup, Pipeline, eventually, named, pipeline_of
 
 P = "0"
 MORE = 100
@@ -73,10 +73,23 @@ def current_channel(pipeline: Pipeline) -> str:
     return of_generation(pipeline.channel(P), checkpoint.channel_generation)
 
 
+def control(pipeline: Pipeline, statement: str, *values: object) -> None:
+    """Do to the control store what no command does."""
+    with closing(sqlite3.connect(pipeline.settings.control.sqlite_path, isolation_level=None)) as connection:
+        connection.execute(statement, values)
+
+
+def leave_behind(pipeline: Pipeline, events: int) -> None:
+    """Let the checkpoint be the one of so many events ago, as a crash between a commit and its checkpoint does."""
+    number = (pipeline.position(P) or 0) - events
+    event = f"SELECT epoch_ms(max(ENQUEUED_TIME)) FROM {EVENTS} WHERE SEQUENCE_NUMBER = {number}"  # noqa: S608
+    [(enqueued_ms,)] = pipeline.snow.query(event)
+    control(pipeline, "UPDATE evsup_checkpoint SET sequence_number = ?, enqueued_at = ? / 1e3", number, enqueued_ms)
+
+
 def test_a_token_without_a_checkpoint_goes_on_and_says_so(pipeline: Pipeline) -> None:
     """Before anybody moved anything: the row also says which channel of the partition is the present one."""
-    with closing(sqlite3.connect(pipeline.settings.control.sqlite_path, isolation_level=None)) as control:
-        control.execute("DELETE FROM evsup_checkpoint")
+    control(pipeline, "DELETE FROM evsup_checkpoint")
     pipeline.publish(MORE)
     assert "token without a checkpoint" in loads(pipeline, MORE).stderr
     pipeline.prove()
@@ -113,16 +126,24 @@ def test_a_token_that_is_no_number_is_refused(pipeline: Pipeline) -> None:
 def test_a_hub_that_failed_over_is_refused_and_its_new_events_are_read_however_they_are_numbered(
     pipeline: Pipeline,
 ) -> None:
+    """However late the checkpoint was written, and when the token is ahead of it, too: it knows when its event was."""
     before, rows = "", pipeline.rows()
-    for lost, reason in ((2 * MORE, "is beyond the last event"), (MORE // 2, "is not the one that was read before")):
+    for lost, ahead, reason in (
+        (2 * MORE, 0, "is beyond the last event"),
+        (MORE // 2, 0, "is not the one that was read before"),
+        (MORE // 2, MORE // 4, "is not the one that was read before"),
+    ):
         before = datetime.now(UTC).isoformat()
+        if ahead:
+            leave_behind(pipeline, ahead)
         pipeline.hub.fail_over(P, lost)
         pipeline.publish(MORE)
+        control(pipeline, "UPDATE evsup_checkpoint SET updated_at = updated_at + 3600")
         told = refused(pipeline)
         assert reason in told
         obeyed(pipeline, told)
         loads(pipeline, MORE)
-    assert pipeline.rows() == rows + 2 * MORE, "a refused start writes nothing"
+    assert pipeline.rows() == rows + 3 * MORE, "a refused start writes nothing"
     assert "every event is there once" in pipeline.told("verify", "--since", before)
 
 

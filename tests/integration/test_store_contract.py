@@ -201,12 +201,15 @@ def test_a_claim_makes_a_checkpoint_without_a_position(store: ControlStore) -> N
 
 
 def test_what_is_saved_is_loaded(store: ControlStore) -> None:
-    saved = at(2**62, won(store).epoch, offset="geo:1:2", rows_error_count=3, hub_created_at_s=1700000000.123)
+    times = {"hub_created_at_s": 1700000000.123, "enqueued_at_s": 1700000001.456}
+    saved = at(2**62, won(store).epoch, offset="geo:1:2", rows_error_count=3, **times)
     store.save_checkpoint(saved)
     loaded = stored(store)
     assert replace(loaded, updated_at_s=None) == saved
     assert loaded.updated_at_s is not None
     assert store.checkpoints() == [loaded]
+    store.save_checkpoint(replace(saved, enqueued_at_s=None))
+    assert stored(store).enqueued_at_s is None
 
 
 def test_a_late_checkpoint_of_an_old_epoch_is_refused(store: ControlStore) -> None:
@@ -238,10 +241,11 @@ def test_the_same_position_can_be_written_with_another_error_count(store: Contro
 def test_an_operator_who_holds_the_partition_can_move_it_anywhere(store: ControlStore) -> None:
     epoch = won(store).epoch
     store.save_checkpoint(at(10, epoch))
-    store.move_checkpoint(at(3, epoch), "me@host", "set")
+    store.move_checkpoint(at(3, epoch, enqueued_at_s=1700000001.456), "me@host", "import")
     assert (stored(store).sequence_number, stored(store).offset) == (3, "o3")
+    assert stored(store).enqueued_at_s == 1700000001.456
     store.move_checkpoint(at(None, epoch), "me@host", "reset")
-    assert stored(store).sequence_number is None
+    assert (stored(store).sequence_number, stored(store).enqueued_at_s) == (None, None)
 
 
 def test_every_move_begins_the_next_channel_with_no_rejected_rows(store: ControlStore) -> None:
@@ -269,10 +273,10 @@ def test_a_worker_says_which_channel_it_opened_and_cannot_change_which_it_is_to_
 
 def test_rejected_rows_are_accepted_where_the_partition_stands(store: ControlStore) -> None:
     epoch = won(store).epoch
-    store.save_checkpoint(at(10, epoch))
+    store.save_checkpoint(at(10, epoch, enqueued_at_s=1700000001.456))
     store.accept_rejected(at(None, epoch, rows_error_count=3), "me@host", "set")
     accepted = replace(stored(store), updated_at_s=None)
-    assert accepted == at(10, epoch, rows_error_count=3)
+    assert accepted == at(10, epoch, rows_error_count=3, enqueued_at_s=1700000001.456)
 
 
 def test_what_an_operator_does_leaves_an_audit_row_with_it(site: Site, store: ControlStore) -> None:
@@ -368,13 +372,13 @@ def test_initialising_again_changes_nothing(site: Site, store: ControlStore) -> 
 
 
 def test_tables_of_a_newer_version_are_refused(site: Site, store: ControlStore) -> None:
-    site.sql("UPDATE evsup_schema SET version = 3")
+    site.sql("UPDATE evsup_schema SET version = version + 1")
     try:
         for call in (store.check, store.initialise):
-            with pytest.raises(ConfigurationError, match=r"version 3.*Upgrade evsup"):
+            with pytest.raises(ConfigurationError, match=r"version 4.*Upgrade evsup"):
                 call()
     finally:
-        site.sql("UPDATE evsup_schema SET version = 2")
+        site.sql("UPDATE evsup_schema SET version = version - 1")
 
 
 def test_a_missing_table_is_named_with_the_command_that_makes_it(site: Site, store: ControlStore) -> None:

@@ -17,16 +17,20 @@ from scripts.localcloud.postgres import Postgres
 from shared.errors import ConfigurationError
 from shared.secret import Secret
 from shared.settings import ControlSettings
+from shared.snow_sql import SqlSession
 from shared.store import schema
 from shared.store.database import Database
 from shared.store.open import open_database
+from shared.store.queries import query
 from shared.store.relational import RelationalStore
 from shared.store.types import Checkpoint, ConsumerGroup, Ownership, Term
 from supervisor.commands.init import init
+from tests.integration.conftest import snowflake_settings_of
+from tests.integration.snow_sql import SnowSql
 
-GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
+GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "readers")
 
-# As evsup 0.1.0 made them; never to be changed with the code.
+# As older versions made them; never to be changed with the code.
 VERSION_1 = """
 CREATE TABLE evsup_schema (name TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL);
 CREATE TABLE evsup_ownership (
@@ -67,35 +71,85 @@ CREATE TABLE evsup_supervisor (
 );
 INSERT INTO evsup_schema (name, version) VALUES ('control', 1);
 INSERT INTO evsup_ownership
-    VALUES ('ns.servicebus.windows.net', 'flights', '$Default', '0', 'owner', 'etag', 7, NOW);
+    VALUES ('ns.servicebus.windows.net', 'flights', 'readers', '0', 'owner', 'etag', 7, NOW);
 INSERT INTO evsup_checkpoint
-    VALUES ('ns.servicebus.windows.net', 'flights', '$Default', '0', 4611686018427387904, 'geo:1', 7, 3, NULL, NOW);
+    VALUES ('ns.servicebus.windows.net', 'flights', 'readers', '0', 4611686018427387904, 'geo:1', 7, 3, NULL, NOW);
+"""
+
+TO_VERSION_2 = """
+ALTER TABLE evsup_checkpoint ADD COLUMN channel_generation BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE evsup_checkpoint ADD COLUMN opened_generation BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE evsup_checkpoint ADD COLUMN begins_after BIGINT;
+CREATE TABLE evsup_audit (
+    fully_qualified_namespace TEXT NOT NULL,
+    eventhub_name TEXT NOT NULL,
+    consumer_group TEXT NOT NULL,
+    partition_id TEXT NOT NULL,
+    audit_id TEXT NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id, audit_id)
+);
+UPDATE evsup_schema SET version = 2;
+"""
+TABLES = {1: VERSION_1, 2: VERSION_1 + TO_VERSION_2}
+
+VERSION_2_IN_SNOWFLAKE = """
+CREATE HYBRID TABLE evsup_checkpoint (
+    fully_qualified_namespace VARCHAR(256) NOT NULL,
+    eventhub_name VARCHAR(256) NOT NULL,
+    consumer_group VARCHAR(256) NOT NULL,
+    partition_id VARCHAR(64) NOT NULL,
+    sequence_number NUMBER(38, 0),
+    "OFFSET" VARCHAR,
+    epoch NUMBER(38, 0) NOT NULL,
+    rows_error_count NUMBER(38, 0) NOT NULL,
+    hub_created_at TIMESTAMP_NTZ,
+    updated_at TIMESTAMP_NTZ NOT NULL,
+    channel_generation NUMBER(38, 0) DEFAULT 0 NOT NULL,
+    opened_generation NUMBER(38, 0) DEFAULT 0 NOT NULL,
+    begins_after NUMBER(38, 0),
+    PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
+);
+INSERT INTO evsup_checkpoint SELECT
+    'ns.servicebus.windows.net', 'flights', 'readers', '0', 4611686018427387904, 'geo:1', 7, 3, NULL, SYSDATE(), 0, 0,
+    NULL;
+UPDATE evsup_schema SET version = 2
 """
 
 
-@pytest.fixture
-def older_sqlite(tmp_path: Path) -> ControlSettings:
+def older_sqlite(tables: str, tmp_path: Path) -> ControlSettings:
     path = tmp_path / "control.db"
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(VERSION_1.replace("NOW", "1700000000.0"))
+        connection.executescript(tables.replace("NOW", "1700000000.0"))
     return ControlSettings(sqlite_path=str(path))
 
 
-@pytest.fixture
-def older_postgres(postgres: Postgres, tmp_path: Path) -> ControlSettings:
+def older_postgres(tables: str, tmp_path: Path, postgres: Postgres) -> ControlSettings:
     name = re.sub(r"\W", "_", tmp_path.name)
     with psycopg.connect(postgres.dsn, autocommit=True) as session:
         session.execute(f"CREATE SCHEMA {name}".encode())
-        session.execute(f"SET search_path = {name}; {VERSION_1.replace('NOW', 'now()')}".encode())
+        session.execute(f"SET search_path = {name}; {tables.replace('NOW', 'now()')}".encode())
     dsn = psycopg.conninfo.make_conninfo(postgres.dsn, options=f"-csearch_path={name}")
     return ControlSettings(store="postgres", postgres_dsn=Secret(dsn))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def older(request: pytest.FixtureRequest) -> ControlSettings:
-    """A control store of version 1 with an owner and a checkpoint."""
-    found: ControlSettings = request.getfixturevalue(f"older_{request.param}")
+@pytest.fixture(params=TABLES)
+def version(request: pytest.FixtureRequest) -> int:
+    """Of the tables that are found."""
+    found: int = request.param
     return found
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def older(request: pytest.FixtureRequest, version: int, tmp_path: Path) -> ControlSettings:
+    """A control store of an older version with an owner and a checkpoint."""
+    if request.param == "sqlite":
+        return older_sqlite(TABLES[version], tmp_path)
+    return older_postgres(TABLES[version], tmp_path, request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
@@ -111,15 +165,17 @@ def rows(database: Database) -> tuple[list[Ownership], list[Checkpoint]]:
     return store.ownerships(), [replace(row, updated_at_s=None) for row in store.checkpoints()]
 
 
-def test_a_start_on_older_tables_names_the_command_that_moves_them(older: ControlSettings) -> None:
-    refused = pytest.raises(ConfigurationError, match=r"version 1, this evsup needs version 2.*evsup init")
+def test_a_start_on_older_tables_names_the_command_that_moves_them(older: ControlSettings, version: int) -> None:
+    refused = pytest.raises(ConfigurationError, match=rf"version {version}, this evsup needs version 3.*evsup init")
     with closing(open_database(older)) as database, refused:
         schema.check(database)
 
 
-def test_init_moves_older_tables_forward_and_keeps_their_rows(older: ControlSettings, run: Callable[..., Any]) -> None:
+def test_init_moves_older_tables_forward_and_keeps_their_rows(
+    older: ControlSettings, version: int, run: Callable[..., Any]
+) -> None:
     told = run()
-    assert "moved from version 1 to 2" in told.stderr
+    assert f"moved from version {version} to 3" in told.stderr
     with closing(open_database(older)) as database:
         schema.check(database)
         owners, checkpoints = rows(database)
@@ -128,24 +184,49 @@ def test_init_moves_older_tables_forward_and_keeps_their_rows(older: ControlSett
         store = RelationalStore(database, GROUP, 60.0)
         assert store.claim("0", "next", 0.0) == Term("0", "next", 8)
         store.move_checkpoint(Checkpoint("0", 5, None, 8), "me@host", "set")
-        assert rows(database)[1] == [Checkpoint("0", 5, None, 8, channel_generation=1, begins_after=5)]
+        moved = Checkpoint("0", 5, None, 8, channel_generation=1, begins_after=5)
+        assert rows(database)[1] == [moved]
+        store.save_checkpoint(replace(moved, enqueued_at_s=1700000001.456))
+        assert rows(database)[1] == [replace(moved, enqueued_at_s=1700000001.456)]
     assert "are ready" in run().stderr
 
 
-def test_a_migration_that_fails_changes_nothing(older: ControlSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(schema._MIGRATIONS, 2, ("add_channel_generation", "add_channel_generation"))
+def test_init_moves_tables_in_snowflake_forward_also_when_it_was_ended_in_the_middle(snow_sql: SnowSql) -> None:
+    """There definitions commit one by one."""
+    account = snowflake_settings_of(snow_sql)
+    tables = open_database(ControlSettings(store="snowflake"), account)
+    with closing(tables) as database, closing(SqlSession(account)) as session:
+        schema.create(database)
+        session.change("DROP TABLE evsup_checkpoint")
+        for statement in VERSION_2_IN_SNOWFLAKE.split(";"):
+            session.change(statement)
+        with pytest.raises(ConfigurationError, match=r"version 2, this evsup needs version 3.*evsup init"):
+            schema.check(database)
+        session.change(query("add_enqueued_at", "snowflake"))
+        assert schema.create(database) == 2
+        assert schema.create(database) == 3
+        schema.check(database)
+        assert rows(database)[1] == [Checkpoint("0", 2**62, "geo:1", 7, 3)]
+
+
+def test_a_migration_that_fails_changes_nothing(
+    older: ControlSettings, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(schema._MIGRATIONS, 3, ("add_enqueued_at", "add_enqueued_at"))
     with closing(open_database(older)) as database:
-        with pytest.raises(Exception, match="channel_generation"):
+        with pytest.raises(Exception, match="enqueued_at"):
             schema.create(database)
         monkeypatch.undo()
-        assert schema.version(database) == 1
-        assert schema.create(database) == 1
+        assert schema.version(database) == version
+        assert schema.create(database) == version
 
 
-def test_init_print_shows_what_would_run_on_these_tables(older: ControlSettings, run: Callable[..., Any]) -> None:
+def test_init_print_shows_what_would_run_on_these_tables(
+    older: ControlSettings, version: int, run: Callable[..., Any]
+) -> None:
     printed = run("--print").stdout
-    assert "ADD COLUMN channel_generation" in printed
+    assert "ADD COLUMN enqueued_at" in printed
     with closing(open_database(older)) as database:
-        assert schema.version(database) == 1
+        assert schema.version(database) == version
     run()
     assert "ADD COLUMN" not in run("--print").stdout

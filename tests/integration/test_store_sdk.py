@@ -108,9 +108,11 @@ def test_names_are_compared_without_case_and_other_groups_are_refused(store: Con
 
 
 def test_the_first_sdk_checkpoint_begins_the_next_channel_and_keeps_the_birth_of_the_hub(store: ControlStore) -> None:
-    store.save_checkpoint(Checkpoint("0", 5, "o5", 0, rows_error_count=3, hub_created_at_s=1700000000.0))
+    stored = Checkpoint("0", 5, "o5", 0, rows_error_count=3, hub_created_at_s=1700000000.0, enqueued_at_s=1700000001.0)
+    store.save_checkpoint(stored)
     store.claim_ownership([row(store, "sdk")])
     store.update_checkpoint(position(store, 7), timeout=3)
+    assert store.checkpoints()[0].enqueued_at_s is None
     store.update_checkpoint(position(store, 9), timeout=3)
     [checkpoint] = store.checkpoints()
     assert (checkpoint.sequence_number, checkpoint.offset, checkpoint.epoch) == (9, "o9", 1)

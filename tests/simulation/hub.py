@@ -9,16 +9,19 @@ from functools import cache
 from types import TracebackType
 from typing import Self
 
+from azure.eventhub import EventData
+
 from shared.azure import PartitionFacts
 from shared.clock import Deadline
 from shared.errors import OwnershipLost
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import FAST_S, skewed
-from tests.simulation.process import Process
+from tests.simulation.process import MOMENT_S, Process
 from tests.simulation.world import World
+from tests.unit.events import long, message
 from worker.backlog import Batch
 from worker.link import Position
-from worker.rows import Row
+from worker.rows import Row, enqueued_time
 
 BATCH = 5
 BUFFERED = 8  # events that a reader has already and still gives after it was disconnected
@@ -69,7 +72,7 @@ class Reader:
         position: Position,
     ) -> None:
         self.process, self.level, self.term_epoch = process, level, term_epoch
-        self._partition, self._world = partition, partition.world
+        self._partition, self._world, self._position = partition, partition.world, position
         self._next = 0 if position.after is None else position.after + 1
         self._first = self._next
         self._is_attached, self._is_stopped = False, False
@@ -79,6 +82,8 @@ class Reader:
         self._error: OwnershipLost | None = None
 
     def start(self) -> None:
+        if self._position.landmark and self._position.after is not None:
+            self._position.landmark.recognises(self._partition.partition_id, event(self._position.after))
         self.process.after(skewed(self._world.rng, 1.0), self._knock)
 
     def fileno(self) -> int:
@@ -139,7 +144,13 @@ class Reader:
 @cache
 def row(number: int) -> Row:
     """What the pipeline looks at in a row."""
-    return {"SEQUENCE_NUMBER": number, "OFFSET": str(number), "ENQUEUED_TIME": None, "PAYLOAD": b"", "RAW_BODY": None}
+    known = {"SEQUENCE_NUMBER": number, "OFFSET": str(number), "ENQUEUED_TIME": enqueued_time(event(number))}
+    return {**known, "PAYLOAD": b"", "RAW_BODY": None}
+
+
+def event(number: int) -> EventData:
+    """The event as it is read again: the hub took one each millisecond."""
+    return message(number, annotations={b"x-opt-offset": str(number).encode(), b"x-opt-enqueued-time": long(number)})
 
 
 class HubClient:
@@ -155,7 +166,25 @@ class HubClient:
         """Nothing to close."""
 
     def partition(self, partition_id: str) -> PartitionFacts:
-        self._process.travel(skewed(self._process.world.rng, 0.5))
+        self._ask()
         facts = self._partition_of(partition_id).facts()
-        self._process.wait(skewed(self._process.world.rng, 0.5))
+        self._answered()
         return facts
+
+    def at_or_after(self, partition_id: str, number: int, owner_level: int) -> EventData:
+        """By a reader of its own, which takes the partition as any other does."""
+        partition = self._partition_of(partition_id)
+        reader = Reader(partition, self._process, owner_level, owner_level, Position(number))
+        self._ask()
+        if not partition.attach(reader):
+            raise OwnershipLost("The link was refused", "a higher owner level has the partition")
+        reader.stop()
+        self._answered()
+        return event(number)
+
+    def _ask(self) -> None:
+        self._process.travel(skewed(self._process.world.rng, 0.5))
+
+    def _answered(self) -> None:
+        """Never at once: what comes next is done by the process again, and no longer by the hub."""
+        self._process.wait(2 * MOMENT_S + skewed(self._process.world.rng, 0.5))

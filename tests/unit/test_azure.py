@@ -169,6 +169,18 @@ def test_many_partitions_are_asked_for_at_once_and_the_hub_is_not_asked_again(
     assert {each: found.last for each, found in facts.items()} == {each: int(each) for each in ids}
 
 
+def test_an_event_that_cannot_be_read_is_named_with_what_to_do(
+    default: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise ConnectionLostError("Receiver 'nil' with a higher epoch '5' already exists.")
+
+    with EventHubClient(eventhub()) as client:
+        monkeypatch.setattr(client, "_first_from", refused)
+        with pytest.raises(OwnershipLost, match="Event 5 of partition 0"):
+            client.at_or_after("0", 5, owner_level=4)
+
+
 def test_a_custom_endpoint_alone_does_not_switch_to_websockets() -> None:
     options = sdk_options(eventhub(custom_endpoint="10.0.0.4:5671"))
     assert options["transport_type"] is TransportType.Amqp

@@ -14,6 +14,7 @@ from shared.errors import (
     StoreUnavailable,
 )
 from shared.store.types import Checkpoint
+from tests.unit.events import ENQUEUED_MS, event, events, long
 from tests.unit.flow_rig import Rig
 from tests.unit.plain_settings import snowflake
 from tests.unit.readable import DEADLINE_S
@@ -129,16 +130,26 @@ def test_a_status_that_cannot_be_read_stops_the_flow() -> None:
 
 def test_the_checkpoint_is_the_token_with_the_offset_of_its_event() -> None:
     rig = Rig(checkpoint=Checkpoint("3", 4, "old", 2, 0, 1.5))
-    rig.deliver(5, 6, 7)
+    later = {b"x-opt-offset": b"456", b"x-opt-enqueued-time": long(ENQUEUED_MS + 1000)}
+    rig.deliver_events([*events(5, 6), event(b"{}", 7, annotations=later)])
     rig.turn()
     rig.commit(7)
     rig.turns()
-    assert rig.store.saved == [Checkpoint("3", 7, "123", 2, 0, 1.5)]
+    assert rig.store.saved == [Checkpoint("3", 7, "456", 2, 0, 1.5, enqueued_at_s=ENQUEUED_MS / 1000 + 1)]
     assert rig.flow.marks.checkpointed == 7
 
 
-def test_a_token_within_an_append_has_no_offset_yet() -> None:
-    rig = Rig(checkpoint=Checkpoint("3", 4, "old", 2))
+def test_the_checkpoint_of_an_event_without_a_time_has_none() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 4, "old", 2, enqueued_at_s=1.5))
+    rig.deliver_events([event(b"{}", 5, annotations={b"x-opt-enqueued-time": None})])
+    rig.turn()
+    rig.commit(5)
+    rig.turns()
+    assert rig.store.saved == [Checkpoint("3", 5, "123", 2)]
+
+
+def test_a_token_within_an_append_has_neither_yet() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 4, "old", 2, enqueued_at_s=1.5))
     rig.deliver(5, 6, 7)
     rig.turn()
     rig.deliver(8, 9)
@@ -146,7 +157,7 @@ def test_a_token_within_an_append_has_no_offset_yet() -> None:
     for token in (6, 8):
         rig.commit(token)
         rig.turns()
-    assert [(saved.sequence_number, saved.offset) for saved in rig.store.saved] == [(6, None), (8, None)]
+    assert rig.store.saved == [Checkpoint("3", 6, None, 2), Checkpoint("3", 8, None, 2)]
     assert rig.flow.window.rows == 2
 
 

@@ -13,32 +13,36 @@ from worker.rows import envelope
 
 ENQUEUED = datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC)
 KNOWN = Landmark(5, "123", ENQUEUED)  # as tests.unit.events makes event 5
+BY_THEN = replace(KNOWN, is_exact=False)  # as a checkpoint that only knows when itself was written
 AN_HOUR = timedelta(hours=1)
-
-
-def stored(sequence_number: int | None, written: datetime | None = ENQUEUED + AN_HOUR) -> Checkpoint:
-    return Checkpoint("3", sequence_number, "123", 7, updated_at_s=written.timestamp() if written else None)
+A_MOMENT = timedelta(milliseconds=1)  # the hub counts no less
 
 
 @pytest.mark.parametrize(
     "landmark",
     [
         KNOWN,
-        replace(KNOWN, enqueued_by=ENQUEUED - AN_HOUR),  # the offset says enough: clocks need not agree
         replace(KNOWN, offset="0:77"),  # another offset of the same event, after a failover
-        replace(KNOWN, offset="0:77", enqueued_by=ENQUEUED + AN_HOUR),
-        replace(KNOWN, offset=None, enqueued_by=ENQUEUED - CLOCKS_APART),
+        replace(KNOWN, offset=None),
+        replace(KNOWN, enqueued=ENQUEUED + timedelta(microseconds=1)),  # as a database may round it
+        BY_THEN,
+        replace(BY_THEN, enqueued=ENQUEUED - AN_HOUR),  # the offset says enough: clocks need not agree
+        replace(BY_THEN, offset="0:77"),
+        replace(BY_THEN, offset="0:77", enqueued=ENQUEUED + AN_HOUR),
+        replace(BY_THEN, offset=None, enqueued=ENQUEUED - CLOCKS_APART),
     ],
 )
-def test_the_event_that_was_read_is_known_by_its_offset_or_by_its_time(landmark: Landmark) -> None:
+def test_the_event_that_was_read_is_known_by_its_time_or_by_its_offset(landmark: Landmark) -> None:
     assert landmark.recognises("3", event(b"{}", 5))
 
 
 @pytest.mark.parametrize(
     "landmark",
     [
-        replace(KNOWN, offset="99", enqueued_by=ENQUEUED - timedelta(milliseconds=1)),
-        replace(KNOWN, offset=None, enqueued_by=ENQUEUED - CLOCKS_APART - timedelta(milliseconds=1)),
+        replace(KNOWN, enqueued=ENQUEUED - A_MOMENT),  # offsets count bytes: another event may well have the same
+        replace(KNOWN, enqueued=ENQUEUED + A_MOMENT),
+        replace(BY_THEN, offset="99", enqueued=ENQUEUED - A_MOMENT),
+        replace(BY_THEN, offset=None, enqueued=ENQUEUED - CLOCKS_APART - A_MOMENT),
     ],
 )
 def test_another_event_under_its_number_is_refused(landmark: Landmark) -> None:
@@ -46,10 +50,15 @@ def test_another_event_under_its_number_is_refused(landmark: Landmark) -> None:
         landmark.recognises("3", event(b"{}", 5))
 
 
-def test_the_refusal_names_the_first_moment_after_it() -> None:
-    landmark = replace(KNOWN, offset="99", enqueued_by=datetime(2023, 11, 14, 12, 0, 0, 999_700, UTC))
+def test_an_event_without_a_time_says_nothing_of_another_one() -> None:
+    assert KNOWN.recognises("3", message(5, annotations={b"x-opt-enqueued-time": None}))
+
+
+@pytest.mark.parametrize("landmark", [KNOWN, replace(BY_THEN, offset="99")])
+def test_the_refusal_names_the_first_moment_after_it(landmark: Landmark) -> None:
+    before = replace(landmark, enqueued=datetime(2023, 11, 14, 12, 0, 0, 999_700, UTC))
     with pytest.raises(ResumeRefused) as refused:
-        landmark.recognises("3", event(b"{}", 5))
+        before.recognises("3", event(b"{}", 5))
     assert "`evsup checkpoints reset --partition 3 --to 2023-11-14T12:00:01.000+00:00`" in refused.value.fix
 
 
@@ -58,12 +67,12 @@ def test_an_event_of_another_number_says_nothing(number: int | None) -> None:
     assert not KNOWN.recognises("3", message(number))
 
 
-def test_a_checkpoint_knows_its_own_event_only() -> None:
-    landmark = Landmark.of_checkpoint(stored(5), 5)
-    assert landmark == Landmark(5, "123", ENQUEUED + AN_HOUR)
-    assert Landmark.of_checkpoint(stored(5), 6) is None
-    assert Landmark.of_checkpoint(stored(None), None) is None
-    assert Landmark.of_checkpoint(stored(5, written=None), 5) is None
+def test_a_checkpoint_knows_when_its_event_was_or_else_when_itself_was_written() -> None:
+    stored = Checkpoint("3", 5, "123", 7, updated_at_s=(ENQUEUED + AN_HOUR).timestamp())
+    assert Landmark.of_checkpoint(stored) == replace(BY_THEN, enqueued=ENQUEUED + AN_HOUR)
+    assert Landmark.of_checkpoint(replace(stored, enqueued_at_s=ENQUEUED.timestamp())) == KNOWN
+    assert Landmark.of_checkpoint(replace(stored, sequence_number=None)) is None
+    assert Landmark.of_checkpoint(replace(stored, updated_at_s=None)) is None
 
 
 def test_a_row_is_what_its_event_was() -> None:

@@ -1,5 +1,7 @@
 """What moving a checkpoint would repeat, skip and miss."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -79,6 +81,22 @@ def test_what_is_written_carries_the_offset_of_its_own_event_and_the_hub_of_toda
 ) -> None:
     written = plan(at(50), to, partition()).checkpoint(epoch=9)
     assert written == Checkpoint("3", to.sequence_number, offset, 9, hub_created_at_s=BORN_S)
+
+
+@pytest.mark.parametrize(
+    ("to", "enqueued_at_s"),
+    [
+        (Position(50), 7.0),
+        (Position(50, enqueued_at_s=8.0), 8.0),
+        (Position(20, enqueued_at_s=8.0), 8.0),
+        (Position(20), None),
+        (Position(100), None),
+        (Position(None), None),
+    ],
+)
+def test_what_is_written_carries_the_time_of_its_own_event(to: Position, enqueued_at_s: float | None) -> None:
+    before = replace(at(50), enqueued_at_s=7.0)
+    assert plan(before, to, partition()).checkpoint(epoch=9).enqueued_at_s == enqueued_at_s
 
 
 def test_a_plan_is_told_in_words() -> None:

@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any, Self, cast
 
 import pytest
+from azure.eventhub import EventData
 
 from shared.azure import PartitionFacts
 from shared.channel import of_generation
 from shared.errors import OwnershipLost, ResumeRefused, RowsRejected
 from shared.settings import Settings
 from shared.store.types import Checkpoint, Term
+from tests.unit.events import ENQUEUED_MS, event
 from tests.unit.plain_settings import eventhub, plain, snowflake
 from worker import opening
 from worker.link import Position
@@ -19,6 +21,7 @@ from worker.rejection import Rejection
 
 TERM = Term("3", "me", 7)
 BORN_S = 1.5
+ENQUEUED_S = ENQUEUED_MS / 1000
 
 
 class World:
@@ -32,7 +35,7 @@ class World:
         self.saved: list[Checkpoint] = []
         self.newest_epoch = TERM.epoch
         self._progress, self._stored = Progress(token, errors), stored
-        self._facts = PartitionFacts(first, last, last < 0, BORN_S, f"offset-{last}")
+        self.facts = PartitionFacts(first, last, last < 0, BORN_S, f"offset-{last}")
 
     def __enter__(self) -> Self:
         return self
@@ -49,10 +52,14 @@ class World:
 
     def partition(self, _: str) -> PartitionFacts:
         self.asked.append("partition")
-        return self._facts
+        return self.facts
 
     def last_before(self, *_: object) -> int | None:
         return 32
+
+    def at_or_after(self, partition_id: str, number: int, owner_level: int) -> EventData:
+        self.asked.append(f"event {number} of {partition_id} by {owner_level}")
+        return event(b"{}", number)
 
     def load_checkpoint(self, _: str) -> Checkpoint | None:
         self.asked.append("checkpoint")
@@ -110,12 +117,67 @@ def test_the_next_checkpoint_is_made_under_the_new_epoch_with_an_offset_of_its_o
     assert made.resume.after == token
 
 
+def test_what_is_known_of_the_event_of_the_checkpoint_is_not_said_of_the_tokens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = replace(stored(50), enqueued_at_s=ENQUEUED_S)
+    assert opened(World(50, known), monkeypatch).checkpoint.enqueued_at_s == ENQUEUED_S
+    for token in (60, 100):
+        assert opened(World(token, known), monkeypatch).checkpoint.enqueued_at_s is None
+
+
 def test_the_position_knows_the_event_of_the_checkpoint_that_it_goes_on_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     written = replace(stored(50), updated_at_s=BORN_S)
     landmark = opened(World(50, written), monkeypatch).position("-1").landmark
     assert landmark is not None
-    assert (landmark.number, landmark.offset, landmark.enqueued_by.timestamp()) == (50, "offset-stored", BORN_S)
-    assert opened(World(60, written), monkeypatch).position("-1").landmark is None
+    assert (landmark.number, landmark.offset, landmark.enqueued.timestamp()) == (50, "offset-stored", BORN_S)
+
+
+LOOK = "event 50 of 3 by 7"
+
+
+def test_the_event_of_a_checkpoint_behind_the_token_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for known in (replace(stored(50), enqueued_at_s=ENQUEUED_S), replace(stored(50), updated_at_s=ENQUEUED_S + 1)):
+        world = World(60, known)
+        made = opened(world, monkeypatch)
+        assert world.asked.count(LOOK) == 1
+        assert (made.resume.after, made.position("-1").landmark) == (60, None)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "settings"),
+    [
+        (stored(50), plain()),
+        (stored(50, errors=2), plain(snowflake(on_reject="quarantine", warehouse="WH"))),
+    ],
+)
+def test_another_event_under_the_number_of_a_checkpoint_behind_the_token_is_refused_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint, settings: Settings
+) -> None:
+    world = World(60, replace(checkpoint, enqueued_at_s=ENQUEUED_S - 1), errors=5 if checkpoint.rows_error_count else 0)
+    with pytest.raises(ResumeRefused, match="event 50 of the hub is not the one") as refused:
+        begun(world, monkeypatch, settings)
+    assert "--to 2023-11-14T22:13:19.124+00:00`" in refused.value.fix
+    assert not world.saved
+
+
+@pytest.mark.parametrize(
+    ("token", "checkpoint", "facts"),
+    [
+        (50, replace(stored(50), enqueued_at_s=BORN_S), {}),  # the first link looks at it
+        (60, replace(stored(50), enqueued_at_s=BORN_S), {"first": 51}),  # it has left retention
+        (100, replace(stored(50), enqueued_at_s=BORN_S), {"is_empty": True}),  # so has every event
+        (60, stored(None), {}),
+        (60, None, {}),
+    ],
+)
+def test_no_other_start_looks_at_an_event(
+    monkeypatch: pytest.MonkeyPatch, token: int, checkpoint: Checkpoint | None, facts: dict[str, Any]
+) -> None:
+    world = World(token, checkpoint)
+    world.facts = replace(world.facts, **facts)
+    opened(world, monkeypatch)
+    assert not [asked for asked in world.asked if asked.startswith("event")]
 
 
 def test_rows_rejected_while_nobody_watched_are_found_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

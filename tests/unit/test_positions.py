@@ -13,10 +13,19 @@ GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
 
 
 def test_what_is_exported_is_imported_and_partitions_without_a_position_are_left_out() -> None:
-    rows = [Checkpoint("0", 2**62, "geo:1", 3), Checkpoint("1", 7, None, 1), Checkpoint("2", None, None, 1)]
-    found = decode(encode(GROUP, rows).encode(), GROUP, "F")
-    assert found.positions == {"0": Position(2**62, "geo:1"), "1": Position(7)}
-    assert found.layout == "evsup export, version 1"
+    known = Checkpoint("0", 2**62, "geo:1", 3, enqueued_at_s=1700000000.123)
+    found = decode(
+        encode(GROUP, [known, Checkpoint("1", 7, None, 1), Checkpoint("2", None, None, 1)]).encode(), GROUP, "F"
+    )
+    assert found.positions == {"0": Position(2**62, "geo:1", 1700000000.123), "1": Position(7)}
+    assert found.layout == "evsup export, version 2"
+
+
+def test_what_an_older_evsup_exported_is_imported_without_times() -> None:
+    positions = '{"0": {"sequence_number": 7, "offset": "o7"}}'
+    text = encode(GROUP, []).replace('"checkpoints": {}', f'"checkpoints": {positions}').replace(": 2", ": 1")
+    found = decode(text.encode(), GROUP, "F")
+    assert (found.layout, found.positions) == ("evsup export, version 1", {"0": Position(7, "o7")})
 
 
 def test_bare_integers_of_older_programs_load_and_are_called_by_their_name() -> None:
@@ -60,8 +69,8 @@ def test_positions_of_another_hub_or_a_newer_evsup_are_refused() -> None:
     text = encode(GROUP, [Checkpoint("0", 1, None, 1)])
     with pytest.raises(DataRefused, match="belongs to another hub"):
         decode(text.encode(), ConsumerGroup("ns.servicebus.windows.net", "trains", "$Default"), "F")
-    with pytest.raises(DataRefused, match="version 2, this evsup reads version 1"):
-        decode(text.replace('"version": 1', '"version": 2').encode(), GROUP, "F")
+    with pytest.raises(DataRefused, match="version 3, this evsup reads versions 1 to 2"):
+        decode(text.replace('"version": 2', '"version": 3').encode(), GROUP, "F")
     other_group = ConsumerGroup("NS.servicebus.windows.net", "Flights", "another")
     assert decode(text.encode(), other_group, "F").positions, "another group of the same hub may begin there"
 

@@ -116,6 +116,14 @@ def test_a_hub_that_is_too_short_is_read_from_what_came_after_the_checkpoint(pos
     assert f"`evsup checkpoints reset --partition 3 --to {to}`" in refused.value.fix
 
 
+@pytest.mark.parametrize(("token", "moment"), [(101, "22:13:10.124"), (102, "22:13:20.124")])
+def test_what_came_after_the_last_event_read_is_known_by_that_events_time(token: int, moment: str) -> None:
+    known = replace(checkpoint(101), updated_at_s=BORN_S, enqueued_at_s=BORN_S - 10)
+    with pytest.raises(ResumeRefused) as refused:
+        decide(token, known, partition(), "fail")
+    assert f"--to 2023-11-14T{moment}+00:00`" in refused.value.fix
+
+
 @pytest.mark.parametrize("later_s", [BIRTH_TOLERANCE_S + 0.1, -BIRTH_TOLERANCE_S - 0.1, 86400.0])
 @pytest.mark.parametrize(("token", "position"), [(50, 50), (None, None), (50, 40), (None, 50)])
 def test_another_hub_behind_the_same_name_is_refused(token: int | None, position: int | None, later_s: float) -> None:

@@ -41,7 +41,7 @@ NUMBERS = {
     "evsup_supervisor": ("pid", "capacity"),
 }
 TIMES = {
-    "evsup_checkpoint": ("hub_created_at", "updated_at"),
+    "evsup_checkpoint": ("hub_created_at", "updated_at", "enqueued_at"),
     "evsup_ownership": ("last_modified_time",),
     "evsup_supervisor": ("last_seen",),
 }

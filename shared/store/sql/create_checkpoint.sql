@@ -1,7 +1,8 @@
 -- How far a partition has come: everything up to sequence_number is durable. It is null when the partition has been
 -- claimed and nothing was checkpointed yet. channel_generation says which channel of the partition is written to,
 -- opened_generation which one a worker has opened last (the older one, until a worker has begun the newer), and
--- begins_after behind which event the channel's rows begin; null: at the oldest event there was.
+-- begins_after behind which event the channel's rows begin; null: at the oldest event there was. enqueued_at is when the
+-- hub took the event of sequence_number, by its own clock; null: not known.
 CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     fully_qualified_namespace TEXT NOT NULL,
     eventhub_name TEXT NOT NULL,
@@ -16,5 +17,6 @@ CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     channel_generation BIGINT NOT NULL DEFAULT 0,
     opened_generation BIGINT NOT NULL DEFAULT 0,
     begins_after BIGINT,
+    enqueued_at TIMESTAMPTZ,
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
 )

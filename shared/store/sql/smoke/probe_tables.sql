@@ -1,4 +1,6 @@
 -- Fails when a table or a column is missing, or may not be read.
-SELECT evsup_checkpoint.channel_generation, evsup_checkpoint.opened_generation, evsup_checkpoint.begins_after
+SELECT
+    evsup_checkpoint.channel_generation, evsup_checkpoint.opened_generation, evsup_checkpoint.begins_after,
+    evsup_checkpoint.enqueued_at
 FROM evsup_checkpoint, evsup_audit
 WHERE FALSE

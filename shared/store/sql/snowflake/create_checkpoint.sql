@@ -1,7 +1,8 @@
 -- How far a partition has come: everything up to sequence_number is durable. It is null when the partition has been
 -- claimed and nothing was checkpointed yet. channel_generation says which channel of the partition is written to,
 -- opened_generation which one a worker has opened last (the older one, until a worker has begun the newer), and
--- begins_after behind which event the channel's rows begin; null: at the oldest event there was.
+-- begins_after behind which event the channel's rows begin; null: at the oldest event there was. enqueued_at is when the
+-- hub took the event of sequence_number, by its own clock; null: not known.
 CREATE HYBRID TABLE IF NOT EXISTS evsup_checkpoint (
     fully_qualified_namespace VARCHAR(256) NOT NULL,
     eventhub_name VARCHAR(256) NOT NULL,
@@ -16,5 +17,6 @@ CREATE HYBRID TABLE IF NOT EXISTS evsup_checkpoint (
     channel_generation NUMBER(38, 0) DEFAULT 0 NOT NULL,
     opened_generation NUMBER(38, 0) DEFAULT 0 NOT NULL,
     begins_after NUMBER(38, 0),
+    enqueued_at TIMESTAMP_NTZ,
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
 )

@@ -8,7 +8,8 @@ UPDATE evsup_checkpoint SET
     hub_created_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:hub_created_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6),
     updated_at = SYSDATE(),
     opened_generation = GREATEST(opened_generation, :opened_generation),
-    begins_after = :begins_after
+    begins_after = :begins_after,
+    enqueued_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:enqueued_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6)
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
     AND consumer_group = :consumer_group AND partition_id = :partition_id
     AND epoch <= :epoch

@@ -1,0 +1,2 @@
+-- Version 3: of the rows so far nobody knows it.
+ALTER TABLE evsup_checkpoint ADD COLUMN enqueued_at TIMESTAMPTZ
