@@ -147,15 +147,3 @@ def test_a_rejected_row_of_an_event_that_has_one_from_before_needs_no_other_plac
     assert evsup.is_running, evsup.last_line
     assert sorted(set(landed(pipeline))) == list(range(last + 1))
     assert (known(pipeline), set_aside(pipeline)) == (1, [0, 1, 2, 400])
-
-
-def test_rows_that_an_earlier_hub_left_are_no_rows_of_this_one(pipeline: Pipeline) -> None:
-    assert pipeline.started[-1].stop() == 0
-    pipeline.hub.recreate()
-    pipeline.told("checkpoints", "reset", "--all", "--to", "-1", "--yes")
-    pipeline.snow.reject_rows(1)
-    pipeline.publish(50)
-    evsup = pipeline.start()
-    eventually(lambda: pipeline.position(P) == 49 or not evsup.is_running, "everything is checkpointed")
-    assert evsup.is_running, evsup.last_line
-    assert set_aside(pipeline) == [0, 0, 1, 2, 400]

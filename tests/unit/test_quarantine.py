@@ -10,6 +10,7 @@ from shared.azure import PartitionFacts
 from shared.errors import NotPermitted, ProtocolError, RowsRejected
 from shared.messages import Answer, Quarantined, Ready
 from shared.quarantine import Event, Lately, Placed, Rejected
+from shared.settings import Settings
 from shared.store.types import Checkpoint
 from tests.unit.plain_settings import plain
 from worker import quarantine
@@ -17,7 +18,7 @@ from worker.progress import Progress
 from worker.rejection import Rejection
 
 PROGRESS = Progress(9, 2, last_error="too long")
-REJECTION = Rejection(PROGRESS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2))
+REJECTION = Rejection(PROGRESS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2, hub_created_at_s=1.0))
 
 
 class World:
@@ -32,10 +33,14 @@ class World:
         self.both = Placed(5, None)
         monkeypatch.setattr(config, "load_worker", plain)
         monkeypatch.setattr(log, "configure", lambda *_, **__: None)
-        monkeypatch.setattr(quarantine, "_tables", lambda *_: self)
+        monkeypatch.setattr(quarantine, "_tables", self._tables)
         monkeypatch.setattr(quarantine, "EventHubClient", lambda _: self)
         monkeypatch.setattr(quarantine, "reread", self._reread)
         monkeypatch.setattr(quarantine, "identified", self._identified)
+
+    def _tables(self, _: Settings, hub_created_at_s: float | None) -> Self:
+        self.hub_created_at_s = hub_created_at_s
+        return self
 
     def __enter__(self) -> Self:
         return self
@@ -84,6 +89,7 @@ def carry_out() -> Quarantined:
 
 def test_both_tables_are_counted_when_all_is_written(world: World) -> None:
     assert carry_out() == Quarantined(rows=2)
+    assert world.hub_created_at_s == 1.0, "rows of an earlier hub are not counted"
     assert world.did == ["set aside [6]: too long, CHANNEL_3, 7", "set aside [8]: too long, CHANNEL_3, 7", "count"]
 
 
