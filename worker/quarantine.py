@@ -30,6 +30,7 @@ from worker.rejection import (
     refuse_flood,
     refuse_gone,
     refuse_nothing_committed,
+    refuse_undated,
     refuse_unproven,
 )
 from worker.rereading import identified, reread
@@ -113,6 +114,7 @@ def _without_row(rejection: Rejection, settings: EventHubSettings, tables: Quara
     missing: list[int] = []
     unseen = set(rejection.numbers)
     for events in identified(settings, rejection.checkpoint, rejection.numbers):
+        refuse_undated(rejection, events)
         missing += tables.without_row(rejection.partition_id, events)
         unseen -= {event.sequence_number for event in events}
     refuse_gone(rejection, sorted(unseen))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.errors import RowsRejected
-from shared.quarantine import Lately, Placed
+from shared.quarantine import Event, Lately, Placed
 from shared.store.types import Checkpoint
 from worker.progress import Progress, rejected
 
@@ -96,6 +96,12 @@ def refuse_gone(rejection: Rejection, gone: Sequence[int]) -> None:
     if gone:
         some = ", ".join(map(str, gone[:5])) + (", …" if len(gone) > 5 else "")
         raise rejection.error(f"the hub does not have events {some} any more")
+
+
+def refuse_undated(rejection: Rejection, events: Sequence[Event]) -> None:
+    """Raise when one has no moment: a row under its number may be the one of an event that had the number before."""
+    if undated := [event.sequence_number for event in events if event.enqueued_time is None]:
+        raise rejection.error(f"the hub tells no time of event {undated[0]}: a row under its number may be another's")
 
 
 def refuse_unproven(rejection: Rejection, placed: Placed, quarantine: str) -> None:

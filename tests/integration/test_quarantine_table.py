@@ -73,8 +73,8 @@ def event(number: int, second: int | None = 0, body: bytes | None = b"{}") -> Re
     )
 
 
-def put(tables: Quarantine, *events: Rejected, partition_id: str = P) -> None:
-    tables.set_aside(partition_id, events, reason="too long", channel="CHANNEL_3", epoch=7)
+def put(tables: Quarantine, *events: Rejected, partition_id: str = P, channel: str = "CHANNEL_3") -> None:
+    tables.set_aside(partition_id, events, reason="too long", channel=channel, epoch=7)
 
 
 def rejection(rows: int) -> Rejection:
@@ -88,7 +88,7 @@ def test_the_rejected_events_are_those_that_the_table_lacks(tables: Quarantine) 
     assert quarantine._culprits(rejection(3), plain().eventhub, tables) == [12, 13, 19]
 
 
-def test_more_than_snowflake_counted_are_refused_with_65_and_both_numbers(tables: Quarantine) -> None:
+def test_another_number_than_snowflake_counted_is_refused_with_65_and_both(tables: Quarantine) -> None:
     said = "rejected 2 rows, which cannot be set aside: the table lacks 3 of the events"
     with pytest.raises(RowsRejected, match=said) as refused:
         quarantine._culprits(rejection(2), plain().eventhub, tables)
@@ -100,7 +100,7 @@ def test_a_row_of_an_event_is_the_one_with_its_number_and_its_moment(
 ) -> None:
     take(settings, 13, enqueued=None)
     events = [event(10), event(11, second=1), event(12), event(13, second=None), event(14, second=None)]
-    assert tables.without_row(P, events) == [11, 12, 14]
+    assert tables.without_row(P, events) == [11, 12, 13, 14], "none of those without a moment"
 
 
 def test_what_an_earlier_hub_of_that_name_left_is_not_counted(tables: Quarantine, settings: SnowflakeSettings) -> None:
@@ -125,9 +125,14 @@ def test_an_event_is_set_aside_once_however_often_that_is_done(tables: Quarantin
     both = tables.landed(P, None)[P]
     assert (both.rows, both.numbers, both.quarantined) == (14, 14, 5)
     assert tables.missing(P, NUMBERS) == [12, 13, 19], "the table lacks what it lacked"
-    put(tables, event(12, second=1))
+    put(tables, event(13), event(12, second=1))
     again = tables.landed(P, None)[P]
     assert (again.rows, again.repeated) == (15, 1), "an event 12 of another moment is another event"
+    put(tables, event(12), event(7, second=None), channel="CHANNEL_3_G1")
+    again = tables.landed(P, None)[P]
+    assert (again.rows, again.repeated) == (16, 2), (
+        "an event 7 of another channel, both without a moment, may be another"
+    )
 
 
 def test_each_event_is_in_one_of_the_tables_when_what_was_set_aside_has_no_second_row(

@@ -30,6 +30,7 @@ class World:
         self.in_hub = [6, 8]
         self.lacks = [6, 8]
         self.row_of_another: list[int] = []
+        self.moment: str | None = "2026-01-31T00:00:00+00:00"
         self.both = Placed(5, None)
         monkeypatch.setattr(config, "load_worker", plain)
         monkeypatch.setattr(log, "configure", lambda *_, **__: None)
@@ -75,7 +76,7 @@ class World:
 
     def _identified(self, *_: object) -> list[list[Event]]:
         self.did.append("look at the moments")
-        return [[Event(sequence_number=number, enqueued_time=None)] for number in range(5, 10)]
+        return [[Event(sequence_number=number, enqueued_time=self.moment)] for number in range(5, 10)]
 
 
 @pytest.fixture
@@ -107,6 +108,12 @@ def test_the_row_of_another_event_under_its_number_is_none_of_its_own(world: Wor
     assert carry_out() == Quarantined(rows=2)
     world.row_of_another = [5, 6]
     with pytest.raises(RowsRejected, match="the table lacks 3 of the events, and Snowflake counted 2"):
+        carry_out()
+
+
+def test_an_event_without_a_moment_is_not_taken_for_the_one_of_a_row(world: World) -> None:
+    world.lacks, world.moment = [8], None
+    with pytest.raises(RowsRejected, match="the hub tells no time of event 5"):
         carry_out()
 
 

@@ -1,5 +1,6 @@
 -- Set rejected events aside; :events is a JSON array of them. One that is there already is left as it is, so that the
--- statement may be given again. An event is known by its moment too, or by having none: another hub counts from 0 again.
+-- statement may be given again. An event is known by its moment too, for another hub counts from 0 again; one without a
+-- moment by its channel, for that hub has another one.
 -- A join, because Snowflake evaluates only some subqueries that look at the query around them:
 -- https://docs.snowflake.com/en/user-guide/querying-subqueries
 INSERT INTO {quarantine} (
@@ -22,4 +23,5 @@ LEFT JOIN {quarantine} AS KNOWN
     ON KNOWN.FULLY_QUALIFIED_NAMESPACE = :fully_qualified_namespace AND KNOWN.EVENTHUB_NAME = :eventhub_name
     AND KNOWN.CONSUMER_GROUP = :consumer_group AND KNOWN.PARTITION_ID = :partition_id
     AND KNOWN.SEQUENCE_NUMBER = EVENT.SEQUENCE_NUMBER AND EQUAL_NULL(KNOWN.ENQUEUED_TIME, EVENT.ENQUEUED_TIME)
+    AND (KNOWN.ENQUEUED_TIME IS NOT NULL OR KNOWN.CHANNEL = :channel)
 WHERE KNOWN.SEQUENCE_NUMBER IS NULL
