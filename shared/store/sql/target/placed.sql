@@ -1,5 +1,5 @@
--- How many of a run of a partition's sequence numbers have a row, and the first event that was set aside and has another
--- row: in the target table, or a second one in the quarantine. Numbers that were given twice are of two events.
+-- How many of a run of a partition's sequence numbers have a row, and the first event that was set aside and has one more
+-- row, in the target table or in the quarantine. A number that was given twice is of two events.
 SELECT
     COUNT(DISTINCT SEQUENCE_NUMBER) AS NUMBER_COUNT,
     MIN(CASE WHEN SET_ASIDE_COUNT > 0 AND ROW_COUNT > 1 THEN SEQUENCE_NUMBER END) AS AGAIN_NUMBER

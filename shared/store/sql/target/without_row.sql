@@ -1,5 +1,5 @@
--- Which of the events have no row in the target table; :events is a JSON array of them. The moment counts, too: a number
--- may have been given twice, and the row be the other event's. So an event without a moment has none.
+-- Which of the events have no row in the target table; :events is a JSON array of them. The moment counts: a number may
+-- have been given twice, and the row be the other event's. So an event without a moment has none.
 SELECT EVENT.SEQUENCE_NUMBER
 FROM (
     SELECT
