@@ -1,8 +1,14 @@
-"""What has landed in the target table, counted by Snowflake: one row a partition comes back, never the events."""
+"""What has landed in the target table, counted by Snowflake: one row a partition comes back, never the events.
+
+A hub that is deleted and made anew gives the same numbers to other events, and the rows of the old ones stay. So only
+rows of the hub as it is are counted, by one rule for all (`of_hub.sql`).
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from shared.resume import BIRTH_TOLERANCE_S
 from shared.settings import SnowflakeSettings
 from shared.snow_sql import Row, SqlSession
 from shared.snowflake import create_table_sql, table_name
@@ -39,13 +45,17 @@ class Landed:
 
 
 class Target:
-    """The target table. Blocks for as long as Snowflake counts; raises what `SqlSession` does."""
+    """The target table. Blocks for as long as Snowflake counts; raises what `SqlSession` does.
+
+    Rows that were enqueued before `hub_created_at_s` are another hub's: not counted. None: those of any hub are.
+    """
 
     rows_are = "in_table"
     """The named query of what counts as landed."""
 
-    def __init__(self, settings: SnowflakeSettings) -> None:
+    def __init__(self, settings: SnowflakeSettings, hub_created_at_s: float | None) -> None:
         self._session = SqlSession(settings, call_s=COUNT_S)
+        self._created_at = None if hub_created_at_s is None else _moment(hub_created_at_s - BIRTH_TOLERANCE_S)
         self._tables, self._create = {"table": table_name(settings)}, create_table_sql(settings)
 
     def close(self) -> None:
@@ -55,7 +65,7 @@ class Target:
     def landed(self, partition_id: str | None, since: str | None) -> dict[str, Landed]:
         """By partition; those without a row are left out. `since` is an ISO 8601 time: events enqueued from then on."""
         rows = self._query("landed", partition_id=partition_id, since=since)
-        return {row["partition_id"]: as_landed(row) for row in rows}
+        return {row["partition_id"]: _as_landed(row) for row in rows}
 
     def located(self, partition_id: str, since: str | None, landed: Landed) -> Landed:
         """The same, with the first places where a number is missing or has two rows."""
@@ -67,15 +77,20 @@ class Target:
     def landed_range(self, partition_id: str, first: int, last: int) -> Landed | None:
         """Of the sequence numbers `first` to `last` alone; None without a row."""
         rows = self._query("landed_range", partition_id=partition_id, first=first, last=last)
-        return as_landed(rows[0]) if rows else None
+        return _as_landed(rows[0]) if rows else None
 
     def create(self) -> None:
         """Create the table where it is missing."""
         self._session.change(self._create)
 
     def _query(self, name: str, rows_are: str | None = None, **values: str | int | None) -> list[Row]:
-        statement, names = qmark(name, "target", rows_are or self.rows_are)
+        statement, names = qmark(name, "target", "of_hub", rows_are or self.rows_are)
+        values |= {"created_at": self._created_at}
         return self._session.query(statement.format(**self._tables), *(values[each] for each in names))
+
+
+def _moment(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat()
 
 
 def runs(rows: Sequence[Row]) -> Iterator[range]:
@@ -83,7 +98,7 @@ def runs(rows: Sequence[Row]) -> Iterator[range]:
     return (range(int(row["first_number"]), int(row["last_number"]) + 1) for row in rows)
 
 
-def as_landed(row: Row) -> Landed:
+def _as_landed(row: Row) -> Landed:
     """A row of a query that counts."""
     return Landed(
         rows=int(row["row_count"]),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from shared.errors import ConfigurationError, DoesNotExist, Unsupported
-from shared.landed import Landed, Target, as_landed, runs
+from shared.landed import Target, runs
 from shared.settings import SnowflakeSettings
 from shared.snow_sql import Row
 from shared.snowflake import create_quarantine_sql, quarantine_name
@@ -29,13 +29,27 @@ class Lately(NamedTuple):
     """Of these, how many closely before the one that was asked about."""
 
 
-class Rejected(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
-    """One event as it is set aside."""
+class Placed(NamedTuple):
+    """Where a run of sequence numbers is, in both tables together."""
+
+    numbers: int
+    """How many of them have a row."""
+    again: int | None
+    """The first event that was set aside and has another row."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
+    """What an event is known by: its number and its moment, for a hub that fails over gives numbers again."""
 
     sequence_number: int
-    offset: str | None
     enqueued_time: str | None
     """ISO 8601; None for what is no time."""
+
+
+class Rejected(Event, frozen=True, kw_only=True, rename=str.upper):
+    """One event as it is set aside."""
+
+    offset: str | None
     body: str | None
     """In hexadecimal digits."""
     row_json: str
@@ -46,8 +60,9 @@ class Quarantine(Target):
 
     rows_are = "in_both"
 
-    def __init__(self, settings: SnowflakeSettings, group: ConsumerGroup) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: SnowflakeSettings, group: ConsumerGroup, hub_created_at_s: float | None) -> None:
+        super().__init__(settings, hub_created_at_s)
+        self._is_asked_for = settings.on_reject == "quarantine"
         self.group, self._source = group, asdict(group)
         self._tables["quarantine"] = self.name = quarantine_name(settings)
         self._create_quarantine = create_quarantine_sql(settings)
@@ -73,23 +88,34 @@ class Quarantine(Target):
         except Unsupported:  # an account without EXPLAIN: the first INSERT will tell
             return
 
-    def leave_out(self) -> None:
-        """There is no quarantine: count the target table alone."""
-        self.rows_are = "in_table"
-
-    def in_table(self, partition_id: str, numbers: range) -> Landed | None:
-        """What the target table alone has of these sequence numbers; None without a row."""
-        found = self._query("landed_range", "in_table", partition_id=partition_id, first=numbers[0], last=numbers[-1])
-        return as_landed(found[0]) if found else None
+    def leave_out_if_missing(self) -> None:
+        """Count the target table alone where there is no quarantine, unless the settings ask for one."""
+        try:
+            self._query("probe_quarantine")
+        except DoesNotExist:
+            if self._is_asked_for:
+                raise
+            self.rows_are = "in_table"
 
     def missing(self, partition_id: str, numbers: range) -> list[int]:
-        """Those of `numbers` that the target table alone has not."""
+        """Those of `numbers` that no row of the target table has."""
         found = self._query("missing", "in_table", partition_id=partition_id, first=numbers[0], last=numbers[-1])
         return [number for run in runs(found) for number in run]
 
+    def without_row(self, partition_id: str, events: Sequence[Event]) -> list[int]:
+        """The numbers of those of `events` that have no row in the target table; another event's row is none."""
+        found = self._query("without_row", partition_id=partition_id, events=_as_json(events))
+        return [int(row["sequence_number"]) for row in found]
+
+    def placed(self, partition_id: str, numbers: range) -> Placed:
+        """Where `numbers` are, when all is written."""
+        [row] = self._query("placed", partition_id=partition_id, first=numbers[0], last=numbers[-1])
+        return Placed(int(row["number_count"]), None if row["again_number"] is None else int(row["again_number"]))
+
     def set_aside_lately(self, partition_id: str, before: int, near: int) -> Lately:
         """Of the partition's events before one; `near` are so many directly before it."""
-        [row] = self._query("set_aside_lately", partition_id=partition_id, first=before, near=before - near)
+        from_on = before - near
+        [row] = self._query("set_aside_lately", "in_quarantine", partition_id=partition_id, first=before, near=from_on)
         return Lately(int(row["event_count"]), int(row["near_count"]))
 
     def set_aside(
@@ -99,7 +125,7 @@ class Quarantine(Target):
         self._query(
             "set_aside",
             partition_id=partition_id,
-            events=msgspec.json.encode(events).decode(),
+            events=_as_json(events),
             reason=reason,
             channel=channel,
             epoch=epoch,
@@ -107,3 +133,7 @@ class Quarantine(Target):
 
     def _query(self, name: str, rows_are: str | None = None, **values: str | int | None) -> list[Row]:
         return super()._query(name, rows_are, **values, **self._source)
+
+
+def _as_json(events: Sequence[Event]) -> str:
+    return msgspec.json.encode(events).decode()

@@ -6,12 +6,13 @@ import secrets
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared import config
 from shared.azure import EventHubClient, HubFacts, PartitionFacts, consumer_group
 from shared.errors import DataRefused, PartitionHeld, UsageError
+from shared.quarantine import Quarantine
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
@@ -32,9 +33,17 @@ class Site:
         hub = self.hub.hub()
         return self.hub.partitions(_known(hub, wanted), hub)
 
-    def partition_ids(self, wanted: Sequence[str] = ()) -> Sequence[str]:
-        """Those wanted, or all. Raises UsageError for one that the hub does not have."""
-        return _known(self.hub.hub(), wanted)
+    def hub_facts(self, wanted: Sequence[str] = ()) -> HubFacts:
+        """The hub with the partitions wanted, or all. Raises UsageError for one that it does not have."""
+        hub = self.hub.hub()
+        return replace(hub, partition_ids=tuple(_known(hub, wanted)))
+
+    @contextmanager
+    def tables(self, hub_created_at_s: float) -> Iterator[Quarantine]:
+        """What holds the events of the hub: the target table and, where there is one, the quarantine."""
+        with closing(Quarantine(self.settings.snowflake, self.store.group, hub_created_at_s)) as tables:
+            tables.leave_out_if_missing()
+            yield tables
 
     def checkpoint(self, partition_id: str) -> Checkpoint:
         """The stored one; one without a position when there is none."""

@@ -30,9 +30,10 @@ from worker.rejection import (
     refuse_flood,
     refuse_gone,
     refuse_nothing_committed,
+    refuse_undated,
     refuse_unproven,
 )
-from worker.rereading import reread
+from worker.rereading import identified, reread
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -55,10 +56,12 @@ def set_aside(rejection: Rejection, store: ControlStore) -> int:
     What is recorded is committed in the quarantine by then, and the record is one transaction. Ending anywhere before
     it leaves the checkpoint where it was, and the next worker does all of it again, to the same end.
     """
+    store.check_audit()
     answer = send(run, Order(rejection, os.getpid()), LIMIT_S, "Rejected rows are not set aside")
     if not isinstance(answer, Quarantined):
         raise ProtocolError("Rejected rows were to be set aside", f"the answer is {type(answer).__name__}")
-    action = f"quarantined {answer.rows} rows of events {rejection.numbers[0]} to {rejection.numbers[-1]}"
+    rows, numbers = f"{answer.rows} of {rejection.rows} rejected rows", rejection.numbers
+    action = f"quarantined {rows}, of events {numbers[0]} to {numbers[-1]}"
     store.record_quarantine(rejection.checkpoint, f"worker of epoch {rejection.checkpoint.epoch}", action)
     return answer.rows
 
@@ -74,44 +77,60 @@ def check(asked_by: int, pipe: "Connection[bytes, bytes]") -> None:
 
 
 def _ready() -> Ready:
-    with _tables(config.load_worker()) as tables:
+    with _tables(config.load_worker(), None) as tables:
         tables.check()
     return Ready()
 
 
 def _quarantined(rejection: Rejection) -> Quarantined:
-    settings, numbers = config.load_worker(), rejection.numbers
+    settings = config.load_worker()
     log.configure(settings.process.log_format, settings.process.log_level, partition=rejection.partition_id)
     refuse_nothing_committed(rejection)
-    with _tables(settings) as tables:
-        culprits = _culprits(rejection, tables)
-        _require_retained(settings.eventhub, rejection, culprits)
-        _write(rejection, settings.eventhub, tables, culprits)
-        refuse_unproven(rejection, tables.landed_range(rejection.partition_id, numbers[0], numbers[-1]))
+    with _tables(settings, rejection.checkpoint.hub_created_at_s) as tables:
+        if culprits := _culprits(rejection, settings.eventhub, tables):
+            _write(rejection, settings.eventhub, tables, culprits)
+        refuse_unproven(rejection, tables.placed(rejection.partition_id, rejection.numbers), tables.name)
     return Quarantined(rows=len(culprits))
 
 
-def _tables(settings: Settings) -> AbstractContextManager[Quarantine]:
-    return closing(Quarantine(settings.snowflake, consumer_group(settings.eventhub)))
+def _tables(settings: Settings, hub_created_at_s: float | None) -> AbstractContextManager[Quarantine]:
+    return closing(Quarantine(settings.snowflake, consumer_group(settings.eventhub), hub_created_at_s))
 
 
-def _culprits(rejection: Rejection, tables: Quarantine) -> Sequence[int]:
-    """The events that the target table lacks, when they are as many as Snowflake counted, and not too many."""
+def _culprits(rejection: Rejection, settings: EventHubSettings, tables: Quarantine) -> Sequence[int]:
+    """The events that the target table lacks, when they are not more than Snowflake counted, and not too many."""
     partition_id, numbers = rejection.partition_id, rejection.numbers
-    refuse_contradiction(rejection, tables.in_table(partition_id, numbers))
     refuse_flood(rejection, tables.set_aside_lately(partition_id, numbers[0], NEAR))
-    return tables.missing(partition_id, numbers)
+    missing: Sequence[int] = tables.missing(partition_id, numbers)
+    if len(missing) < rejection.rows:  # there were rows under some of these numbers before: whose, the moments tell
+        missing = _without_row(rejection, settings, tables)
+    refuse_contradiction(rejection, missing)
+    return missing
 
 
-def _require_retained(settings: EventHubSettings, rejection: Rejection, culprits: Sequence[int]) -> None:
-    """Before anything is written: none of them has left the hub."""
+def _without_row(rejection: Rejection, settings: EventHubSettings, tables: Quarantine) -> Sequence[int]:
+    """The same, by the number and the moment of every event of the range."""
+    _require_retained(settings, rejection, rejection.numbers)
+    missing: list[int] = []
+    unseen = set(rejection.numbers)
+    for events in identified(settings, rejection.checkpoint, rejection.numbers):
+        refuse_undated(rejection, events)
+        missing += tables.without_row(rejection.partition_id, events)
+        unseen -= {event.sequence_number for event in events}
+    refuse_gone(rejection, sorted(unseen))
+    return missing
+
+
+def _require_retained(settings: EventHubSettings, rejection: Rejection, numbers: Sequence[int]) -> None:
+    """Before any is read again: none of them has left the hub."""
     with EventHubClient(settings) as hub:
         facts = hub.partition(rejection.partition_id)
     oldest = facts.last + 1 if facts.is_empty else facts.first
-    refuse_gone(rejection, [number for number in culprits if number < oldest])
+    refuse_gone(rejection, [number for number in numbers if number < oldest])
 
 
 def _write(rejection: Rejection, settings: EventHubSettings, tables: Quarantine, culprits: Sequence[int]) -> None:
+    _require_retained(settings, rejection, culprits)
     missing = set(culprits)
     for events in reread(settings, rejection.checkpoint, culprits):
         tables.set_aside(

@@ -2,15 +2,15 @@
 
 The count and the committed token of one status belong together, and so do those of a checkpoint. So the rejected rows
 are among the events between the two tokens, and they are those that the target table has not; nothing else is taken
-for one. Where the table does not lack exactly as many as Snowflake counted, any choice would be a guess: refused.
+for one. Where it lacks more than Snowflake counted, any choice would be a guess: refused. Where it lacks fewer, some of
+them were in the table before, and one of these that is rejected now needs no other place.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.errors import RowsRejected
-from shared.landed import Landed
-from shared.quarantine import Lately
+from shared.quarantine import Event, Lately, Placed
 from shared.store.types import Checkpoint
 from worker.progress import Progress, rejected
 
@@ -85,11 +85,10 @@ def _is_stream(rows: int, events: int) -> bool:
     return rows >= SHARE_FROM and rows > events * MOST_SHARE
 
 
-def refuse_contradiction(rejection: Rejection, landed: Landed | None) -> None:
-    """Raise unless as many of the events as rows were rejected have not `landed` in the target table."""
-    missing = len(rejection.numbers) - (landed.numbers if landed else 0)
-    if missing != rejection.rows:
-        raise rejection.error(f"the table lacks {missing} of the events, and Snowflake counted {rejection.rows}")
+def refuse_contradiction(rejection: Rejection, missing: Sequence[int]) -> None:
+    """Raise when the target table lacks more of the events than rows were rejected."""
+    if len(missing) > rejection.rows:
+        raise rejection.error(f"the table lacks {len(missing)} of the events, and Snowflake counted {rejection.rows}")
 
 
 def refuse_gone(rejection: Rejection, gone: Sequence[int]) -> None:
@@ -99,11 +98,24 @@ def refuse_gone(rejection: Rejection, gone: Sequence[int]) -> None:
         raise rejection.error(f"the hub does not have events {some} any more")
 
 
-def refuse_unproven(rejection: Rejection, landed: Landed | None) -> None:
-    """Raise unless each event is now in one of the two tables, once. `landed`: what both have together."""
-    rows, events = (landed.rows, landed.numbers) if landed else (0, 0)
+def refuse_undated(rejection: Rejection, events: Sequence[Event]) -> None:
+    """Raise when one has no moment: a row under its number may be the one of an event that had the number before."""
+    if undated := [event.sequence_number for event in events if event.enqueued_time is None]:
+        raise rejection.error(f"the hub tells no time of event {undated[0]}: a row under its number may be another's")
+
+
+def refuse_unproven(rejection: Rejection, placed: Placed, quarantine: str) -> None:
+    """Raise unless each event is now in one of the two tables, and in `quarantine` at most once.
+
+    In the target table it may be more often: the rows of a range that a person has read again come again.
+    """
     wanted = len(rejection.numbers)
-    if (rows, events) != (wanted, wanted):
-        raise rejection.error(
-            f"both tables together have {rows} rows of {events} events, and {wanted} were to be there, each once"
+    if placed.numbers != wanted:
+        raise rejection.error(f"both tables together have {placed.numbers} events, and {wanted} were to be there")
+    if placed.again is not None:
+        raise RowsRejected(
+            f"Event {placed.again} of partition {rejection.partition_id} was set aside and has a second row",
+            f"rows of events {rejection.numbers[0]} to {rejection.numbers[-1]} were rejected, and each of them is to be"
+            " in one of the two tables",
+            f"Delete its row in {quarantine} if the target table has one, else all but one there, then start again.",
         )

@@ -1,4 +1,4 @@
-"""Chosen events of a partition, read a second time."""
+"""Events of a partition, read a second time: chosen ones as they came, or of many just what they are known by."""
 
 from collections.abc import Collection, Iterator, Sequence
 from multiprocessing import connection
@@ -6,12 +6,12 @@ from multiprocessing import connection
 from azure.eventhub import EventData
 
 from shared.clock import monotonic
-from shared.quarantine import Rejected
+from shared.quarantine import Event, Rejected
 from shared.settings import EventHubSettings
 from shared.store.types import Checkpoint
 from worker.chunks import chunked
 from worker.link import Position
-from worker.rows import Mapper, Row, as_json, body_of, envelope
+from worker.rows import Mapper, Row, as_json, body_of, enqueued_time, envelope
 from worker.source import Source
 
 LOOK_S = 1.0
@@ -25,9 +25,21 @@ def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence
     It reads with the epoch of `checkpoint` as its owner level; a hub that is not the one of `checkpoint` is refused.
     Blocks until the last of them came, or one behind it. Raises what `Source` does.
     """
+    row_of = _only(frozenset(numbers), checkpoint.partition_id)
+    return ([_as_rejected(row) for row in rows] for rows in _read(settings, checkpoint, numbers, row_of))
+
+
+def identified(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence[int]) -> Iterator[Sequence[Event]]:
+    """What these events are known by; otherwise as `reread`."""
+    return ([_as_event(row) for row in rows] for rows in _read(settings, checkpoint, numbers, _bare))
+
+
+def _read(
+    settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence[int], row_of: Mapper
+) -> Iterator[Sequence[Row]]:
     wanted, partition_id = set(numbers), checkpoint.partition_id
     position = Position(numbers[0] - 1 if numbers[0] else None, hub_created_at_s=checkpoint.hub_created_at_s)
-    source = Source(settings, partition_id, checkpoint.epoch, position, _only(frozenset(numbers), partition_id))
+    source = Source(settings, partition_id, checkpoint.epoch, position, row_of)
     source.start()
     reached = -1
     while reached < numbers[-1]:
@@ -37,7 +49,7 @@ def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence
             found = {row["SEQUENCE_NUMBER"]: row for row in batch.rows if row["SEQUENCE_NUMBER"] in wanted}
             wanted -= found.keys()
             reached = max(reached, *(row["SEQUENCE_NUMBER"] for row in batch.rows))
-            yield from ([_as_rejected(row) for row in chunk.rows] for chunk in chunked(list(found.values())))
+            yield from (chunk.rows for chunk in chunked(list(found.values())))
     source.stop()
 
 
@@ -53,12 +65,25 @@ def _only(numbers: Collection[int], partition_id: str) -> Mapper:
     return some_row_of
 
 
+def _bare(event: EventData) -> Row:
+    known = {"SEQUENCE_NUMBER": event.sequence_number, "OFFSET": event.offset, "ENQUEUED_TIME": enqueued_time(event)}
+    return {**NOTHING, **known}
+
+
+def _as_event(row: Row) -> Event:
+    return Event(sequence_number=row["SEQUENCE_NUMBER"], enqueued_time=_moment(row))
+
+
 def _as_rejected(row: Row) -> Rejected:
     body = row.pop(BODY)
     return Rejected(
         sequence_number=row["SEQUENCE_NUMBER"],
         offset=row["OFFSET"],
-        enqueued_time=None if row["ENQUEUED_TIME"] is None else row["ENQUEUED_TIME"].isoformat(),
+        enqueued_time=_moment(row),
         body=None if body is None else body.hex(),
         row_json=as_json(row),
     )
+
+
+def _moment(row: Row) -> str | None:
+    return None if row["ENQUEUED_TIME"] is None else row["ENQUEUED_TIME"].isoformat()

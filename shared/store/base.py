@@ -122,6 +122,10 @@ class ControlStore(CheckpointStore):
         """
 
     @abstractmethod
+    def check_audit(self) -> None:
+        """Raise `NotPermitted`, with the grant, when an audit row could not be written; nothing is written."""
+
+    @abstractmethod
     def heartbeat(self, supervisor: SupervisorRow) -> None:
         """Say that a supervisor is alive."""
 

@@ -44,12 +44,12 @@ def pyformat(name: str, dialect: str) -> str:
 
 
 @cache
-def qmark(name: str, dialect: str, rows: str | None = None) -> tuple[str, tuple[str, ...]]:
+def qmark(name: str, dialect: str, *rows: str) -> tuple[str, tuple[str, ...]]:
     """A query to run, with a `?` for each parameter, and the names of the parameters in that order: for Snowflake.
 
-    `rows` names the query that stands where this one says {rows}.
+    `rows` are named queries: the first stands where this one says {rows}, the next where that one does.
     """
     text = query(name, dialect)
-    if rows:
-        text = text.replace("{rows}", query(rows, dialect))
+    for inner in rows:
+        text = text.replace("{rows}", query(inner, dialect))
     return _PARAMETER.sub("?", text), tuple(_PARAMETER.findall(text))

@@ -7,12 +7,17 @@ from dataclasses import asdict
 from functools import partial
 from typing import NoReturn
 
-from shared.errors import Bug, CheckpointMovedBack, OwnershipLost, StoreUnavailable
+from shared.errors import Bug, CheckpointMovedBack, NotPermitted, OwnershipLost, StoreUnavailable
 from shared.store import schema
 from shared.store.base import ControlStore, new_etag
 from shared.store.database import Database, Mode, Row, Run
 from shared.store.stored import read_row
 from shared.store.types import Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
+
+_GRANT_AUDIT = (
+    "As the owner of the control tables, run `GRANT INSERT ON TABLE evsup_audit TO …` (in Snowflake `TO ROLE …`) with"
+    " the role of evsup."
+)
 
 
 class RelationalStore(ControlStore):
@@ -91,6 +96,12 @@ class RelationalStore(ControlStore):
 
     def record_quarantine(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
         self._act("save_checkpoint", checkpoint, actor, action)
+
+    def check_audit(self) -> None:
+        try:
+            self._run("explain_audit", "read")
+        except NotPermitted as error:
+            raise NotPermitted("No audit row can be written", error.why, _GRANT_AUDIT) from error
 
     def heartbeat(self, supervisor: SupervisorRow) -> None:
         values = asdict(supervisor)

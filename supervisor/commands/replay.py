@@ -34,11 +34,12 @@ def replay(
     """
     with operator.site(env_file) as site:
         group = consumer_group or site.store.group.consumer_group
-        _refuse_range(partition, first, last, site.partitions([partition])[partition])
+        facts = site.partitions([partition])[partition]
+        _refuse_range(partition, first, last, facts)
         if group == site.store.group.consumer_group and (owner := site.owners().get(partition)):
             raise _held(partition, f"{owner} holds it")
         target = _side(site, into)
-        with closing(Target(target)) as table:
+        with closing(Target(target, facts.hub_created_at_s)) as table:
             table.create()
             order = worker.replay.Order(partition, first, last, target.table, group, os.getpid())
             _carry_out(order)

@@ -74,6 +74,7 @@ def _run(settings: Settings, directory: Path) -> None:
     try:
         store.check()
         if settings.snowflake.on_reject == "quarantine":
+            store.check_audit()
             errand.send(worker.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
         _run_tree(settings, directory, facts, store)
     finally:

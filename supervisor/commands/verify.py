@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import msgspec
 from rich.console import Console
 
 from shared.channel import channel_name, of_generation
-from shared.errors import DataRefused, DoesNotExist, UsageError
+from shared.errors import DataRefused, UsageError
 from shared.landed import Landed, Target
 from shared.messages import Standing
-from shared.quarantine import Quarantine
 from shared.store.types import Checkpoint
 from supervisor import operator, options
 from supervisor.channels import standings
@@ -59,10 +57,12 @@ def verify(*, partition: str | None, since: str | None, as_json: bool, env_file:
 
 def _proofs(site: Site, partition: str | None, since: str | None) -> Proofs:
     """Read in the order in which the numbers mean something together; see `supervisor.proof`."""
-    ids = site.partition_ids([partition] if partition is not None else [])
+    hub = site.hub_facts([partition] if partition is not None else [])
+    ids = hub.partition_ids
     checkpoints = {partition_id: site.checkpoint(partition_id) for partition_id in ids}
     channels = _standings(site, checkpoints)
-    landed = _landed(site, partition, since)
+    with site.tables(hub.created_at_s) as tables:
+        landed = _located(tables, partition, since)
     facts = site.partitions(ids)
     start = site.settings.eventhub.starting_position
     found = [
@@ -90,19 +90,6 @@ def _standings(site: Site, checkpoints: Mapping[str, Checkpoint]) -> dict[str, S
     }
     found = standings(tuple(names.values()), ANSWER_S)
     return {partition_id: found[name] for partition_id, name in names.items()}
-
-
-def _landed(site: Site, partition: str | None, since: str | None) -> dict[str, Landed]:
-    """In the table or, where there is one, in the quarantine."""
-    settings = site.settings.snowflake
-    with closing(Quarantine(settings, site.store.group)) as tables:
-        try:
-            return _located(tables, partition, since)
-        except DoesNotExist:
-            if settings.on_reject == "quarantine":
-                raise
-        tables.leave_out()
-        return _located(tables, partition, since)
 
 
 def _located(target: Target, partition: str | None, since: str | None) -> dict[str, Landed]:

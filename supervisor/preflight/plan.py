@@ -50,7 +50,7 @@ class Preflight:
         yield Check("insert", self._insert, ["table"])
         yield Check("error logging", self._error_logging, ["table"])
         if self._sets_aside:
-            yield Check("quarantine", self._quarantine, ["table"])
+            yield Check("quarantine", self._quarantine, ["table", "control store"])
         yield Check("pipe", self._pipe, ["hub", "control store"], STREAMING_S + BOOT_S)
         for partition_id in self._partition_ids:
             yield Check(f"partition {partition_id}", partial(self._partition, partition_id), ["pipe"])
@@ -99,6 +99,7 @@ class Preflight:
         return self._account.error_logging()
 
     def _quarantine(self) -> Answer:
+        self._store.check_audit()
         return quarantine(self._settings)
 
     def _pipe(self) -> Answer:

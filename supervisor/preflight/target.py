@@ -20,7 +20,7 @@ WHO = "SELECT CURRENT_USER() AS USER_NAME, CURRENT_ROLE() AS ROLE_NAME, CURRENT_
 
 def quarantine(settings: Settings) -> Answer:
     """Whether rejected rows can be set aside."""
-    with closing(Quarantine(settings.snowflake, consumer_group(settings.eventhub))) as tables:
+    with closing(Quarantine(settings.snowflake, consumer_group(settings.eventhub), None)) as tables:
         tables.check()
         return Answer(f"{tables.name} can be read and written")
 

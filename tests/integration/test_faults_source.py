@@ -1,7 +1,5 @@
 """Faults of the source that end the tree."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from tests.acceptance.evsup import Evsup, Held, Pipeline, eventually, named
@@ -67,7 +65,6 @@ def test_a_hub_recreated_while_nobody_could_see_it_ends_the_tree_with_65(pipelin
     evsup.await_running(1)
     pipeline.await_all()
     pipeline.hub.begin_outage()
-    recreated = datetime.now(UTC).isoformat()
     pipeline.hub.recreate()
     pipeline.hub.seed(P, 1000)  # numbered from 0: those after 299 would be read as if nothing had happened
     pipeline.hub.end_outage()
@@ -82,7 +79,7 @@ def test_a_hub_recreated_while_nobody_could_see_it_ends_the_tree_with_65(pipelin
     eventually(lambda: pipeline.rows() >= 1300, "the new hub is read from its beginning")
     assert anew.stop() == 0
     assert pipeline.in_table()[P] == Held(1300, 1000, 0, 999)
-    assert "every event is there once" in pipeline.told("verify", "--since", recreated)
+    assert "every event is there once" in pipeline.told("verify"), "the other hub's rows are not asked for"
 
 
 @pytest.mark.timeout(180)

@@ -99,9 +99,9 @@ def test_a_worker_killed_at_any_step_sets_the_same_rows_aside_and_the_next_owner
 def test_rows_rejected_in_the_stream_are_set_aside_with_the_reason_and_the_tree_goes_on(pipeline: Pipeline) -> None:
     evsup = pipeline.started[-1]
     pipeline.snow.fail("status", 503, times=None)  # both are found at once, with others between them
-    for rejected in (4, 5):
+    for rejected, events in ((4, 150), (5, 1)):
         pipeline.snow.reject_rows(1)
-        pipeline.publish(150)
+        pipeline.publish(events)
         eventually(lambda: counted(pipeline) == rejected, "a row is rejected")  # noqa: B023
     pipeline.snow.clear_faults()
     await_all(pipeline, evsup)
@@ -115,11 +115,13 @@ def test_rows_rejected_in_the_stream_are_set_aside_with_the_reason_and_the_tree_
     assert json.loads(row)["SEQUENCE_NUMBER"] == json.loads(row)["PAYLOAD"]["n"] == 550
     assert reason.startswith("A fault of the local service rejected the row; at or before sequence number ")
     proof = verified(pipeline, 0)
-    assert (proof["verdict"], proof["rows"], proof["quarantined"], proof["rejected"]) == ("proven", 695, 5, 5)
+    assert (proof["verdict"], proof["rows"], proof["quarantined"], proof["rejected"]) == ("proven", 546, 5, 5)
     change(pipeline, "INSERT INTO {table} (PARTITION_ID, SEQUENCE_NUMBER) VALUES ('0', 550)")
     finding = verified(pipeline, 65)["findings"][0]
     assert finding["text"] == "1 rows too many, the first of event 550, table and quarantine together"
     change(pipeline, "DELETE FROM {table} WHERE SEQUENCE_NUMBER = 550")
+    behind = pipeline.told("checkpoints", "set", "--partition", P, "--table-end")
+    assert "to       event 550 done" in behind, "the last event was set aside, and is not to be read again"
 
 
 def test_rejections_that_are_no_exception_any_more_end_the_tree_with_65(pipeline: Pipeline) -> None:
@@ -133,3 +135,15 @@ def test_rejections_that_are_no_exception_any_more_end_the_tree_with_65(pipeline
     assert "they are more than half of the stream" in evsup.last_line
     assert "A fault of the local service" in evsup.last_line
     assert len(set_aside(pipeline)) < 5 + SHARE_FROM, "a first append may have come alone"
+
+
+def test_a_rejected_row_of_an_event_that_has_one_from_before_needs_no_other_place(pipeline: Pipeline) -> None:
+    change(pipeline, "DELETE FROM {table}_QUARANTINE WHERE SEQUENCE_NUMBER > 400")
+    pipeline.told("checkpoints", "set", "--partition", P, "--sequence-number", "400", "--yes")
+    pipeline.snow.reject_rows(1)
+    evsup = pipeline.start()
+    last = pipeline.in_hub()[P].last
+    eventually(lambda: pipeline.position(P) == last or not evsup.is_running, "everything is checkpointed")
+    assert evsup.is_running, evsup.last_line
+    assert sorted(set(landed(pipeline))) == list(range(last + 1))
+    assert (known(pipeline), set_aside(pipeline)) == (1, [0, 1, 2, 400])

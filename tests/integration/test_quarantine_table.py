@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from worker.progress import Progress
 from worker.rejection import Rejection
 
 P, NUMBERS = "3", range(10, 20)
+BORN_S = datetime(2026, 1, 31, tzinfo=UTC).timestamp()
 PAGE = Path(__file__).parents[2] / "docs" / "quarantine.md"
 
 
@@ -40,27 +42,39 @@ def group() -> ConsumerGroup:
 @pytest.fixture
 def tables(settings: SnowflakeSettings, group: ConsumerGroup) -> Iterator[Quarantine]:
     """Events 10 to 19 in the table, but for 12, 13 and 19."""
-    with closing(Quarantine(settings, group)) as made, closing(SqlSession(settings)) as session:
+    with closing(Quarantine(settings, group, BORN_S)) as made, closing(SqlSession(settings)) as session:
         made.create()
-        present = ", ".join(f"('{P}', {number})" for number in (9, 10, 11, *range(14, 19), 20))
         for name in (table_name(settings), made.name):
             session.change(f"DELETE FROM {name}")  # noqa: S608
-        session.change(f"INSERT INTO {table_name(settings)} (PARTITION_ID, SEQUENCE_NUMBER) VALUES {present}")  # noqa: S608
+        take(settings, 9, 10, 11, *range(14, 19), 20)
         yield made
 
 
-def event(number: int, second: int = 0, body: bytes | None = b"{}") -> Rejected:
+def moment(second: int) -> str:
+    """So many seconds after the hub was created, and a little."""
+    return (datetime.fromtimestamp(BORN_S, UTC) + timedelta(seconds=second, milliseconds=123)).isoformat()
+
+
+def take(settings: SnowflakeSettings, *numbers: int, enqueued: str | None = moment(0)) -> None:
+    """Events come into the target table."""
+    table, time = table_name(settings), "NULL" if enqueued is None else f"'{enqueued}'"
+    rows = ", ".join(f"('{P}', {number}, {time})" for number in numbers)
+    with closing(SqlSession(settings)) as session:
+        session.change(f"INSERT INTO {table} (PARTITION_ID, SEQUENCE_NUMBER, ENQUEUED_TIME) VALUES {rows}")  # noqa: S608
+
+
+def event(number: int, second: int | None = 0, body: bytes | None = b"{}") -> Rejected:
     return Rejected(
         sequence_number=number,
         offset=f"offset-{number}",
-        enqueued_time=f"2026-01-31T00:00:{second:02}.123000+00:00",
+        enqueued_time=None if second is None else moment(second),
         body=None if body is None else body.hex(),
         row_json='{"PAYLOAD": "a\\u0000 \'b\' $1 ü"}',
     )
 
 
-def put(tables: Quarantine, *events: Rejected, partition_id: str = P) -> None:
-    tables.set_aside(partition_id, events, reason="too long", channel="CHANNEL_3", epoch=7)
+def put(tables: Quarantine, *events: Rejected, partition_id: str = P, channel: str = "CHANNEL_3") -> None:
+    tables.set_aside(partition_id, events, reason="too long", channel=channel, epoch=7)
 
 
 def rejection(rows: int) -> Rejection:
@@ -71,29 +85,70 @@ def rejection(rows: int) -> Rejection:
 def test_the_rejected_events_are_those_that_the_table_lacks(tables: Quarantine) -> None:
     assert tables.missing(P, NUMBERS) == [12, 13, 19]
     assert tables.missing("4", NUMBERS) == list(NUMBERS), "another partition's rows are no rows of this one"
-    assert quarantine._culprits(rejection(3), tables) == [12, 13, 19]
+    assert quarantine._culprits(rejection(3), plain().eventhub, tables) == [12, 13, 19]
 
 
-@pytest.mark.parametrize("counted", [2, 4])
-def test_another_number_than_snowflake_counted_is_refused_with_65_and_both(tables: Quarantine, counted: int) -> None:
-    said = f"rejected {counted} rows, which cannot be set aside: the table lacks 3 of the events"
+def test_another_number_than_snowflake_counted_is_refused_with_65_and_both(tables: Quarantine) -> None:
+    said = "rejected 2 rows, which cannot be set aside: the table lacks 3 of the events"
     with pytest.raises(RowsRejected, match=said) as refused:
-        quarantine._culprits(rejection(counted), tables)
+        quarantine._culprits(rejection(2), plain().eventhub, tables)
     assert refused.value.exit_code == ExitCode.DATA
+
+
+def test_a_row_of_an_event_is_the_one_with_its_number_and_its_moment(
+    tables: Quarantine, settings: SnowflakeSettings
+) -> None:
+    take(settings, 13, enqueued=None)
+    events = [event(10), event(11, second=1), event(12), event(13, second=None), event(14, second=None)]
+    assert tables.without_row(P, events) == [11, 12, 13, 14], "none of those without a moment"
+
+
+def test_what_an_earlier_hub_of_that_name_left_is_not_counted(tables: Quarantine, settings: SnowflakeSettings) -> None:
+    take(settings, 12, 13, 500, enqueued=moment(-60))
+    take(settings, 19, enqueued=None)
+    put(tables, event(9, second=-60), event(501, second=-60), event(13))
+    assert tables.missing(P, NUMBERS) == [12, 13], "a row without a time may be of this hub"
+    both = tables.landed(P, None)[P]
+    assert (both.first, both.last, both.rows, both.quarantined) == (9, 20, 11, 1)
+    assert tables.set_aside_lately(P, 10, near=4) == (0, 0)
+    with closing(Quarantine(settings, tables.group, None)) as any_hub:
+        assert any_hub.landed(P, None)[P].last == 501
+        assert any_hub.set_aside_lately(P, 10, near=4) == (1, 1)
 
 
 def test_an_event_is_set_aside_once_however_often_that_is_done(tables: Quarantine) -> None:
     put(tables, event(12), partition_id="4")
     put(tables, event(12), event(13))
     put(tables, event(12), event(13), event(19))
-    both = tables.landed_range(P, 10, 19)
-    assert both is not None
-    assert (both.rows, both.numbers, both.quarantined) == (10, 10, 3)
+    put(tables, event(7, second=None))
+    put(tables, event(7, second=None), event(8, second=None))
+    both = tables.landed(P, None)[P]
+    assert (both.rows, both.numbers, both.quarantined) == (14, 14, 5)
     assert tables.missing(P, NUMBERS) == [12, 13, 19], "the table lacks what it lacked"
-    put(tables, event(12, second=1))
-    again = tables.landed_range(P, 10, 19)
-    assert again is not None
-    assert (again.rows, again.repeated) == (11, 1), "another hub's event 12 is another event"
+    put(tables, event(13), event(12, second=1))
+    again = tables.landed(P, None)[P]
+    assert (again.rows, again.repeated) == (15, 1), "an event 12 of another moment is another event"
+    put(tables, event(12), event(7, second=None), channel="CHANNEL_3_G1")
+    again = tables.landed(P, None)[P]
+    assert (again.rows, again.repeated) == (16, 2), (
+        "an event 7 of another channel, both without a moment, may be another"
+    )
+
+
+def test_each_event_is_in_one_of_the_tables_when_what_was_set_aside_has_no_second_row(
+    tables: Quarantine, settings: SnowflakeSettings
+) -> None:
+    put(tables, event(12), event(13))
+    assert tables.placed(P, NUMBERS) == (9, None)
+    put(tables, event(19))
+    take(settings, 10, 10, 14)  # a range that is read again
+    put(tables, event(14, second=1))  # its number was given twice
+    assert tables.placed(P, NUMBERS) == (10, None)
+    take(settings, 19)
+    assert tables.placed(P, NUMBERS) == (10, 19)
+    with closing(SqlSession(settings)) as session:
+        session.change(f"INSERT INTO {tables.name} SELECT * FROM {tables.name} WHERE SEQUENCE_NUMBER = 13")  # noqa: S608
+    assert tables.placed(P, NUMBERS) == (10, 13)
 
 
 def test_what_is_set_aside_can_be_read_as_it_came(tables: Quarantine, settings: SnowflakeSettings) -> None:
@@ -140,10 +195,8 @@ def test_what_was_set_aside_in_the_last_hour_is_counted_without_the_range_that_i
 
 def test_another_group_has_a_quarantine_of_its_own(tables: Quarantine, settings: SnowflakeSettings) -> None:
     put(tables, event(12))
-    with closing(Quarantine(settings, replace(tables.group, consumer_group="other"))) as other:
-        landed = other.landed_range(P, 10, 19)
-        assert landed is not None
-        assert (landed.rows, landed.quarantined) == (7, 0)
+    with closing(Quarantine(settings, replace(tables.group, consumer_group="other"), BORN_S)) as other:
+        assert other.landed(P, None)[P].quarantined == 0
 
 
 def test_a_quarantine_that_is_not_there_or_not_to_be_used_is_named(
@@ -152,7 +205,7 @@ def test_a_quarantine_that_is_not_there_or_not_to_be_used_is_named(
     answer = preflight.quarantine(plain(settings))
     assert (answer.verdict, answer.detail) == ("ok", f"{tables.name} can be read and written")
     with (
-        closing(Quarantine(structs.replace(settings, table="OTHER"), a_group())) as other,
+        closing(Quarantine(structs.replace(settings, table="OTHER"), a_group(), None)) as other,
         pytest.raises(ConfigurationError, match=r"OTHER_QUARANTINE.*evsup init --target"),
     ):
         other.check()

@@ -111,7 +111,11 @@ def test_an_operator_needs_the_audit_as_well(installation: Installation) -> None
         checkpoint = Checkpoint("0", 7, "o7", term.epoch)
         with pytest.raises(NotPermitted, match="evsup_audit"):
             store.move_checkpoint(checkpoint, "me", "set")
+        with pytest.raises(NotPermitted, match="permission denied for table evsup_audit") as told:
+            store.check_audit()
+        assert "`GRANT INSERT ON TABLE evsup_audit TO …`" in told.value.fix
         installation.as_owner(*FOR_OPERATORS)
+        store.check_audit()
         store.move_checkpoint(checkpoint, "me", "set")
 
 
@@ -120,6 +124,9 @@ def test_a_tree_runs_under_the_role(installation: Installation) -> None:
     owner = installation.dsn("evsup_owner")
     with pipeline_of(cloud=cloud, CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=owner) as pipeline:
         pipeline.environment["CONTROL_POSTGRES_DSN"] = installation.dsn("evsup")
+        installation.as_owner("REVOKE INSERT ON evsup_audit FROM evsup")
+        refused = pipeline.run("start", SNOWFLAKE_ON_REJECT="quarantine")
+        assert (refused.returncode, "GRANT INSERT ON TABLE evsup_audit" in refused.stderr) == (77, True), "not too late"
         pipeline.publish(100)
         evsup = pipeline.start()
         pipeline.await_all()

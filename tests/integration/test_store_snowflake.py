@@ -332,6 +332,9 @@ def test_a_role_that_may_not_write_is_told_so(site: Site, snow: SnowSql) -> None
     snow.admin.revoke("UPDATE", ("DB", snow.schema, "EVSUP_OWNERSHIP"), ROLE)
     with pytest.raises(NotPermitted, match="Insufficient privileges"):
         site.stores[0].claim("0", "a", EXPIRATION_S)
+    snow.admin.revoke("INSERT", ("DB", snow.schema, "EVSUP_AUDIT"), ROLE)
+    with pytest.raises(NotPermitted, match="No audit row can be written"):
+        site.stores[0].check_audit()
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------

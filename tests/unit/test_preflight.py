@@ -1,6 +1,8 @@
 """Checks are asked in order, within bounds; one that fails takes those that need it along, and nobody else."""
 
 import threading
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -103,6 +105,16 @@ def test_the_quarantine_is_looked_at_where_rows_are_to_be_set_aside() -> None:
     assert "quarantine" not in [check.name for check in preflight.checks()]
     preflight._sets_aside = True
     assert "quarantine" in [check.name for check in preflight.checks()]
+
+
+def test_rows_are_not_to_be_set_aside_where_that_cannot_be_recorded() -> None:
+    def check_audit() -> None:
+        raise NotPermitted("No audit row can be written")
+
+    preflight = Preflight(None)
+    preflight._store = cast("Any", SimpleNamespace(check_audit=check_audit))
+    with pytest.raises(NotPermitted):
+        preflight._quarantine()
 
 
 FACTS = PartitionFacts(0, 100, is_empty=False, hub_created_at_s=1.0)

@@ -7,10 +7,10 @@ import pytest
 
 from shared import config, log
 from shared.azure import PartitionFacts
-from shared.errors import ProtocolError, RowsRejected
-from shared.landed import Landed
+from shared.errors import NotPermitted, ProtocolError, RowsRejected
 from shared.messages import Answer, Quarantined, Ready
-from shared.quarantine import Lately, Rejected
+from shared.quarantine import Event, Lately, Placed, Rejected
+from shared.settings import Settings
 from shared.store.types import Checkpoint
 from tests.unit.plain_settings import plain
 from worker import quarantine
@@ -18,7 +18,7 @@ from worker.progress import Progress
 from worker.rejection import Rejection
 
 PROGRESS = Progress(9, 2, last_error="too long")
-REJECTION = Rejection(PROGRESS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2))
+REJECTION = Rejection(PROGRESS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2, hub_created_at_s=1.0))
 
 
 class World:
@@ -28,12 +28,20 @@ class World:
         self.did: list[str] = []
         self.facts = PartitionFacts(0, 20, is_empty=False, hub_created_at_s=1.0)
         self.in_hub = [6, 8]
-        self.both = Landed(5, 5, 5, 9)
+        self.lacks = [6, 8]
+        self.row_of_another: list[int] = []
+        self.moment: str | None = "2026-01-31T00:00:00+00:00"
+        self.both = Placed(5, None)
         monkeypatch.setattr(config, "load_worker", plain)
         monkeypatch.setattr(log, "configure", lambda *_, **__: None)
-        monkeypatch.setattr(quarantine, "_tables", lambda _: self)
+        monkeypatch.setattr(quarantine, "_tables", self._tables)
         monkeypatch.setattr(quarantine, "EventHubClient", lambda _: self)
         monkeypatch.setattr(quarantine, "reread", self._reread)
+        monkeypatch.setattr(quarantine, "identified", self._identified)
+
+    def _tables(self, _: Settings, hub_created_at_s: float | None) -> Self:
+        self.hub_created_at_s = hub_created_at_s
+        return self
 
     def __enter__(self) -> Self:
         return self
@@ -43,25 +51,32 @@ class World:
     def partition(self, _: str) -> PartitionFacts:
         return self.facts
 
-    def in_table(self, *_: object) -> Landed:
-        return Landed(3, 3, 5, 9)
-
     def set_aside_lately(self, *_: object) -> Lately:
         return Lately(0, 0)
 
+    name = "FLIGHTS_QUARANTINE"
+
     def missing(self, *_: object) -> list[int]:
-        return [6, 8]
+        return self.lacks
+
+    def without_row(self, _: str, events: Sequence[Event]) -> list[int]:
+        lacking = {*self.lacks, *self.row_of_another}
+        return [event.sequence_number for event in events if event.sequence_number in lacking]
 
     def set_aside(self, _: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:
         self.did.append(f"set aside {[event.sequence_number for event in events]}: {reason[:8]}, {channel}, {epoch}")
 
-    def landed_range(self, *_: object) -> Landed:
+    def placed(self, *_: object) -> Placed:
         self.did.append("count")
         return self.both
 
     def _reread(self, *_: object) -> list[list[Rejected]]:
         fields: dict[str, Any] = {"offset": None, "enqueued_time": "", "body": None, "row_json": ""}
         return [[Rejected(sequence_number=number, **fields)] for number in self.in_hub]
+
+    def _identified(self, *_: object) -> list[list[Event]]:
+        self.did.append("look at the moments")
+        return [[Event(sequence_number=number, enqueued_time=self.moment)] for number in range(5, 10)]
 
 
 @pytest.fixture
@@ -75,7 +90,49 @@ def carry_out() -> Quarantined:
 
 def test_both_tables_are_counted_when_all_is_written(world: World) -> None:
     assert carry_out() == Quarantined(rows=2)
+    assert world.hub_created_at_s == 1.0, "rows of an earlier hub are not counted"
     assert world.did == ["set aside [6]: too long, CHANNEL_3, 7", "set aside [8]: too long, CHANNEL_3, 7", "count"]
+
+
+def test_what_was_in_the_table_before_needs_no_other_place(world: World) -> None:
+    world.lacks = world.in_hub = [8]
+    assert carry_out() == Quarantined(rows=1)
+    assert world.did == ["look at the moments", "set aside [8]: too long, CHANNEL_3, 7", "count"]
+    world.lacks, world.did = [], []
+    assert carry_out() == Quarantined(rows=0)
+    assert world.did == ["look at the moments", "count"], "nothing is written"
+
+
+def test_the_row_of_another_event_under_its_number_is_none_of_its_own(world: World) -> None:
+    world.lacks, world.row_of_another = [8], [6]
+    assert carry_out() == Quarantined(rows=2)
+    world.row_of_another = [5, 6]
+    with pytest.raises(RowsRejected, match="the table lacks 3 of the events, and Snowflake counted 2"):
+        carry_out()
+
+
+def test_an_event_without_a_moment_is_not_taken_for_the_one_of_a_row(world: World) -> None:
+    world.lacks, world.moment = [8], None
+    with pytest.raises(RowsRejected, match="the hub tells no time of event 5"):
+        carry_out()
+
+
+@pytest.mark.parametrize("gone", [[5], [9]])
+def test_moments_that_the_hub_does_not_tell_any_more_prove_nothing(
+    world: World, gone: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.lacks = [8]
+    kept = [[event] for [event] in world._identified() if event.sequence_number not in gone]
+    monkeypatch.setattr(quarantine, "identified", lambda *_: kept)
+    with pytest.raises(RowsRejected, match=f"the hub does not have events {gone[0]} any more"):
+        carry_out()
+
+
+def test_moments_that_have_left_the_hub_are_not_waited_for(world: World) -> None:
+    world.lacks, world.facts = [8], PartitionFacts(6, 20, is_empty=False, hub_created_at_s=1.0)
+    with pytest.raises(RowsRejected, match="the hub does not have events 5 any more"):
+        carry_out()
+    assert not world.did
 
 
 @pytest.mark.parametrize(
@@ -96,15 +153,20 @@ def test_an_event_that_the_hub_passes_over_is_named(world: World) -> None:
 
 
 def test_tables_that_do_not_add_up_are_refused_after_all(world: World) -> None:
-    world.both = Landed(6, 5, 5, 9)
-    with pytest.raises(RowsRejected, match="6 rows of 5 events, and 5 were to be there, each once"):
+    world.both = Placed(4, None)
+    with pytest.raises(RowsRejected, match="together have 4 events, and 5 were to be there"):
         carry_out()
 
 
 class Store:
-    """Keeps what is recorded."""
+    """Keeps what is recorded; `refusal` is why it cannot."""
 
     recorded: tuple[Any, ...] = ()
+    refusal: Exception | None = None
+
+    def check_audit(self) -> None:
+        if self.refusal:
+            raise self.refusal
 
     def record_quarantine(self, *record: object) -> None:
         self.recorded = record
@@ -128,7 +190,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, answer: Answer | Exception) -> tup
 
 def test_the_checkpoint_moves_when_the_errand_says_that_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     record = recorded(monkeypatch, Quarantined(rows=2))
-    assert record == (REJECTION.checkpoint, "worker of epoch 7", "quarantined 2 rows of events 5 to 9")
+    assert record == (REJECTION.checkpoint, "worker of epoch 7", "quarantined 2 of 2 rejected rows, of events 5 to 9")
 
 
 def test_the_checkpoint_stays_when_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,3 +198,13 @@ def test_the_checkpoint_stays_when_it_is_not(monkeypatch: pytest.MonkeyPatch) ->
         recorded(monkeypatch, REJECTION.error("no"))
     with pytest.raises(ProtocolError):
         recorded(monkeypatch, Ready())
+
+
+def test_nothing_is_set_aside_that_could_not_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(quarantine, "send", lambda *order: asked.append(order))
+    store = Store()
+    store.refusal = NotPermitted("No audit row can be written")
+    with pytest.raises(NotPermitted):
+        quarantine.set_aside(REJECTION, cast("Any", store))
+    assert not asked

@@ -17,7 +17,7 @@ from worker import chunks, rereading
 from worker.backlog import Batch
 from worker.landmark import Landmark
 from worker.link import Position
-from worker.rereading import reread
+from worker.rereading import identified, reread
 from worker.rows import Row
 
 CHECKPOINT = Checkpoint("3", 99, None, 7, hub_created_at_s=1.5)
@@ -114,4 +114,16 @@ def test_an_event_comes_with_its_body_as_it_was_and_its_row_as_it_is_sent() -> N
     row = msgspec.json.decode(found.row_json)
     assert (row["PARTITION_ID"], row["SEQUENCE_NUMBER"], row["OFFSET"]) == ("3", 5, found.offset)
     assert "BODY" not in row
-    assert msgspec.json.encode(found).startswith(b'{"SEQUENCE_NUMBER":5,"OFFSET":')
+    assert msgspec.json.encode(found).startswith(b'{"SEQUENCE_NUMBER":5,"ENQUEUED_TIME":')
+
+
+def test_of_a_range_comes_what_each_event_is_known_by() -> None:
+    [first, second, *rest] = events(5, 6, 7)
+    (second.raw_amqp_message.annotations or {})[b"x-opt-enqueued-time"] = None
+    StandInSource.batches = deque([[first, second], [first, *rest]])
+    found = [event for portion in identified(eventhub(), CHECKPOINT, range(5, 8)) for event in portion]
+    moment = f"{first.enqueued_time:%Y-%m-%dT%H:%M:%S}.123000+00:00"
+    assert [(event.sequence_number, event.enqueued_time) for event in found] == [(5, moment), (6, None), (7, moment)]
+    landmark = Landmark.of_row(StandInSource.row_of(first))
+    assert landmark is not None
+    assert (landmark.number, landmark.offset) == (5, first.offset), "the next link knows where it begins"

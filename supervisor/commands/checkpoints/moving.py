@@ -1,6 +1,5 @@
 """`evsup checkpoints set` and `reset`."""
 
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,6 @@ import click
 
 from shared.azure import EventHubClient, PartitionFacts
 from shared.errors import DataRefused, UsageError
-from shared.landed import Target
 from shared.resume import reset_command
 from shared.store.types import Checkpoint
 from supervisor import moves, operator
@@ -26,7 +24,7 @@ OLDEST, LATEST = "-1", "@latest"
 @click.option(
     "--sequence-number", type=click.IntRange(min=0), metavar="N", help="The last event that is to count as done."
 )
-@click.option("--table-end", is_flag=True, help="The last event that has a row in the table counts as done.")
+@click.option("--table-end", is_flag=True, help="The last event in the table, or set aside, counts as done.")
 @click.option(
     "--rejected-rows",
     type=click.IntRange(min=0),
@@ -53,7 +51,7 @@ def set_(
         if rejected_rows is not None:
             _accept(site, partition, rejected_rows, actor, yes=yes)
             return
-        number = _table_end(site, partition) if table_end else sequence_number
+        number = _table_end(site, partition, facts.hub_created_at_s) if table_end else sequence_number
         move = moves.plan(site.checkpoint(partition), Position(number), facts)
         acting.act(site, [move], "set", actor, yes=yes)
 
@@ -82,9 +80,9 @@ def reset(
         acting.act(site, planned, "reset", actor, yes=yes)
 
 
-def _table_end(site: Site, partition_id: str) -> int:
-    with closing(Target(site.settings.snowflake)) as target:
-        landed = target.landed(partition_id, since=None).get(partition_id)
+def _table_end(site: Site, partition_id: str, hub_created_at_s: float) -> int:
+    with site.tables(hub_created_at_s) as tables:
+        landed = tables.landed(partition_id, since=None).get(partition_id)
     if landed is None:
         raise DataRefused(
             f"The table has no row of partition {partition_id}",

@@ -1,12 +1,15 @@
 -- Set rejected events aside; :events is a JSON array of them. One that is there already is left as it is, so that the
--- statement may be given again. An event is known by its moment too: another hub counts from 0 again.
+-- statement may be given again. An event is known by its moment too, for another hub counts from 0 again; one without a
+-- moment by its channel, for that hub has another one.
+-- A join, because Snowflake evaluates only some subqueries that look at the query around them:
+-- https://docs.snowflake.com/en/user-guide/querying-subqueries
 INSERT INTO {quarantine} (
     FULLY_QUALIFIED_NAMESPACE, EVENTHUB_NAME, CONSUMER_GROUP, PARTITION_ID, SEQUENCE_NUMBER, "OFFSET", ENQUEUED_TIME,
     BODY, ROW_JSON, REASON, CHANNEL, EPOCH, QUARANTINED_AT
 )
 SELECT
-    :fully_qualified_namespace, :eventhub_name, :consumer_group, :partition_id, SEQUENCE_NUMBER, "OFFSET", ENQUEUED_TIME,
-    BODY, ROW_JSON, :reason, :channel, :epoch, CURRENT_TIMESTAMP()
+    :fully_qualified_namespace, :eventhub_name, :consumer_group, :partition_id, EVENT.SEQUENCE_NUMBER, EVENT."OFFSET",
+    EVENT.ENQUEUED_TIME, EVENT.BODY, EVENT.ROW_JSON, :reason, :channel, :epoch, CURRENT_TIMESTAMP()
 FROM (
     SELECT
         VALUE:SEQUENCE_NUMBER::NUMBER(38, 0) AS SEQUENCE_NUMBER,
@@ -16,9 +19,9 @@ FROM (
         VALUE:ROW_JSON::VARCHAR AS ROW_JSON
     FROM TABLE(FLATTEN(INPUT => PARSE_JSON(:events)))
 ) AS EVENT
-WHERE NOT EXISTS (
-    SELECT 1 FROM {quarantine} AS KNOWN
-    WHERE KNOWN.FULLY_QUALIFIED_NAMESPACE = :fully_qualified_namespace AND KNOWN.EVENTHUB_NAME = :eventhub_name
-        AND KNOWN.CONSUMER_GROUP = :consumer_group AND KNOWN.PARTITION_ID = :partition_id
-        AND KNOWN.SEQUENCE_NUMBER = EVENT.SEQUENCE_NUMBER AND KNOWN.ENQUEUED_TIME = EVENT.ENQUEUED_TIME
-)
+LEFT JOIN {quarantine} AS KNOWN
+    ON KNOWN.FULLY_QUALIFIED_NAMESPACE = :fully_qualified_namespace AND KNOWN.EVENTHUB_NAME = :eventhub_name
+    AND KNOWN.CONSUMER_GROUP = :consumer_group AND KNOWN.PARTITION_ID = :partition_id
+    AND KNOWN.SEQUENCE_NUMBER = EVENT.SEQUENCE_NUMBER AND EQUAL_NULL(KNOWN.ENQUEUED_TIME, EVENT.ENQUEUED_TIME)
+    AND (KNOWN.ENQUEUED_TIME IS NOT NULL OR KNOWN.CHANNEL = :channel)
+WHERE KNOWN.SEQUENCE_NUMBER IS NULL

@@ -1,0 +1,11 @@
+-- How many of a run of a partition's sequence numbers have a row, and the first event that was set aside and has one more
+-- row, in the target table or in the quarantine. A number that was given twice is of two events.
+SELECT
+    COUNT(DISTINCT SEQUENCE_NUMBER) AS NUMBER_COUNT,
+    MIN(CASE WHEN SET_ASIDE_COUNT > 0 AND ROW_COUNT > 1 THEN SEQUENCE_NUMBER END) AS AGAIN_NUMBER
+FROM (
+    SELECT SEQUENCE_NUMBER, COUNT(*) AS ROW_COUNT, SUM(SET_ASIDE) AS SET_ASIDE_COUNT
+    FROM ({rows})
+    WHERE PARTITION_ID = :partition_id AND SEQUENCE_NUMBER BETWEEN :first AND :last
+    GROUP BY SEQUENCE_NUMBER, ENQUEUED_TIME
+)

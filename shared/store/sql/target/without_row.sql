@@ -1,0 +1,14 @@
+-- Which of the events have no row in the target table; :events is a JSON array of them. The moment counts: a number may
+-- have been given twice, and the row be the other event's. So an event without a moment has none.
+SELECT EVENT.SEQUENCE_NUMBER
+FROM (
+    SELECT
+        VALUE:SEQUENCE_NUMBER::NUMBER(38, 0) AS SEQUENCE_NUMBER,
+        CAST(VALUE:ENQUEUED_TIME::VARCHAR AS TIMESTAMP_TZ) AS ENQUEUED_TIME
+    FROM TABLE(FLATTEN(INPUT => PARSE_JSON(:events)))
+) AS EVENT
+LEFT JOIN {table} AS TAKEN
+    ON TAKEN.PARTITION_ID = :partition_id AND TAKEN.SEQUENCE_NUMBER = EVENT.SEQUENCE_NUMBER
+    AND TAKEN.ENQUEUED_TIME = EVENT.ENQUEUED_TIME
+WHERE TAKEN.SEQUENCE_NUMBER IS NULL
+ORDER BY EVENT.SEQUENCE_NUMBER
