@@ -88,7 +88,7 @@ def test_the_rejected_events_are_those_that_the_table_lacks(tables: Quarantine) 
     assert quarantine._culprits(rejection(3), plain().eventhub, tables) == [12, 13, 19]
 
 
-def test_another_number_than_snowflake_counted_is_refused_with_65_and_both(tables: Quarantine) -> None:
+def test_more_than_snowflake_counted_are_refused_with_65_and_both_numbers(tables: Quarantine) -> None:
     said = "rejected 2 rows, which cannot be set aside: the table lacks 3 of the events"
     with pytest.raises(RowsRejected, match=said) as refused:
         quarantine._culprits(rejection(2), plain().eventhub, tables)
