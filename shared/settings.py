@@ -200,7 +200,8 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     warehouse: Annotated[
         str | None,
         Meta(
-            description="Only for SQL (Snowflake control store, quarantine, `verify`, `replay`).", examples=["EVSUP_WH"]
+            description="Only for SQL (Snowflake control store, quarantine, `verify`, `replay`, `set --table-end`).",
+            examples=["EVSUP_WH"],
         ),
     ] = None
     channel_prefix: Annotated[

@@ -54,16 +54,12 @@ class Move:
             self.to.offset or self._known_offset(),
             epoch,
             hub_created_at_s=self.partition.hub_created_at_s,
-            enqueued_at_s=self.to.enqueued_at_s or self._known_time(),
+            enqueued_at_s=self.to.enqueued_at_s,  # also without it at the same number: whoever says so has looked
         )
 
     def _known_offset(self) -> str | None:
         known = {self.partition.last: self.partition.last_offset, self.before.sequence_number: self.before.offset}
         return None if self.to.sequence_number is None else known.get(self.to.sequence_number)
-
-    def _known_time(self) -> float | None:
-        """Of the event that was done before; the hub's word on its last one is not the event's own."""
-        return self.before.enqueued_at_s if self.to.sequence_number == self.before.sequence_number else None
 
 
 def plan(before: Checkpoint, to: Position, partition: "PartitionFacts") -> Move:

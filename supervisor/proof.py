@@ -201,7 +201,7 @@ def _repeated(landed: "Landed | None") -> Iterator[Finding]:
     where = f", the first of event {landed.repeats[0]}" if landed.repeats else ""
     first, last = (landed.repeats[0], landed.repeats[-1]) if landed.repeats else (None, None)
     counted = ", table and quarantine together" if landed.quarantined else ""
-    text = f"{landed.repeated} rows too many{where}{counted}"
+    text = f"{landed.repeated} {'row' if landed.repeated == 1 else 'rows'} too many{where}{counted}"
     yield Finding(kind="repeated", text=text, count=landed.repeated, first=first, last=last)
 
 

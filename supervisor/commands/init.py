@@ -24,7 +24,7 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
 
     The role needs CREATE TABLE on the schema for --target. `evsup check` says whether a table that was there will do.
 
-    Stop the supervisors of an older evsup first: they know nothing of what is new.
+    Stop the supervisors of an older evsup first: what they go on writing does not fit the newer tables.
     """
     settings = load(env_file).settings
     if target and print_only:

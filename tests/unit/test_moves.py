@@ -86,7 +86,7 @@ def test_what_is_written_carries_the_offset_of_its_own_event_and_the_hub_of_toda
 @pytest.mark.parametrize(
     ("to", "enqueued_at_s"),
     [
-        (Position(50), 7.0),
+        (Position(50), None),
         (Position(50, enqueued_at_s=8.0), 8.0),
         (Position(20, enqueued_at_s=8.0), 8.0),
         (Position(20), None),
