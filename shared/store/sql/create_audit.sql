@@ -1,4 +1,4 @@
--- What people did to checkpoints by hand: who, when, and the row before and after as JSON.
+-- What moved checkpoints beside the stream, people or a quarantine: who, when, and the row before and after as JSON.
 CREATE TABLE IF NOT EXISTS evsup_audit (
     fully_qualified_namespace TEXT NOT NULL,
     eventhub_name TEXT NOT NULL,

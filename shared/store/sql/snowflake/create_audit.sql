@@ -1,4 +1,4 @@
--- What people did to checkpoints by hand: who, when, and the row before and after as JSON.
+-- What moved checkpoints beside the stream, people or a quarantine: who, when, and the row before and after as JSON.
 CREATE HYBRID TABLE IF NOT EXISTS evsup_audit (
     fully_qualified_namespace VARCHAR(256) NOT NULL,
     eventhub_name VARCHAR(256) NOT NULL,
