@@ -31,7 +31,7 @@ class Landed:
     repeats: Sequence[int] = ()
     """The first numbers that more than one row has, once `located`."""
     quarantined: int = 0
-    """Rows that are in the quarantine and not in the target table."""
+    """How many of the rows are in the quarantine."""
 
     @property
     def missing(self) -> int:

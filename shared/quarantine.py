@@ -63,7 +63,7 @@ class Quarantine(Target):
     def __init__(self, settings: SnowflakeSettings, group: ConsumerGroup, hub_created_at_s: float | None) -> None:
         super().__init__(settings, hub_created_at_s)
         self._is_asked_for = settings.on_reject == "quarantine"
-        self.group, self._source = group, asdict(group)
+        self._source = asdict(group)
         self._tables["quarantine"] = self.name = quarantine_name(settings)
         self._create_quarantine = create_quarantine_sql(settings)
 
@@ -103,8 +103,9 @@ class Quarantine(Target):
         return [number for run in runs(found) for number in run]
 
     def without_row(self, partition_id: str, events: Sequence[Event]) -> list[int]:
-        """The numbers of those of `events` that have no row in the target table; another event's row is none."""
-        found = self._query("without_row", partition_id=partition_id, events=_as_json(events))
+        """The numbers of those of `events` (in order) without a row in the target table; another event's is none."""
+        first, last = events[0].sequence_number, events[-1].sequence_number
+        found = self._query("without_row", partition_id=partition_id, first=first, last=last, events=_as_json(events))
         return [int(row["sequence_number"]) for row in found]
 
     def placed(self, partition_id: str, numbers: range) -> Placed:

@@ -30,8 +30,10 @@ from worker.rejection import (
     refuse_flood,
     refuse_gone,
     refuse_nothing_committed,
+    refuse_passed_over,
     refuse_undated,
     refuse_unproven,
+    refuse_vast,
 )
 from worker.rereading import identified, reread
 
@@ -110,19 +112,20 @@ def _culprits(rejection: Rejection, settings: EventHubSettings, tables: Quaranti
 
 def _without_row(rejection: Rejection, settings: EventHubSettings, tables: Quarantine) -> Sequence[int]:
     """The same, by the number and the moment of every event of the range."""
-    _require_retained(settings, rejection, rejection.numbers)
+    _require_readable(settings, rejection, rejection.numbers)
     missing: list[int] = []
-    unseen = set(rejection.numbers)
+    given = 0
     for events in identified(settings, rejection.checkpoint, rejection.numbers):
         refuse_undated(rejection, events)
         missing += tables.without_row(rejection.partition_id, events)
-        unseen -= {event.sequence_number for event in events}
-    refuse_gone(rejection, sorted(unseen))
+        given += len(events)
+    refuse_passed_over(rejection, given)
     return missing
 
 
-def _require_retained(settings: EventHubSettings, rejection: Rejection, numbers: Sequence[int]) -> None:
-    """Before any is read again: none of them has left the hub."""
+def _require_readable(settings: EventHubSettings, rejection: Rejection, numbers: Sequence[int]) -> None:
+    """Before any is read again: they are not too far apart, and none of them has left the hub."""
+    refuse_vast(rejection, numbers[-1] - numbers[0] + 1)
     with EventHubClient(settings) as hub:
         facts = hub.partition(rejection.partition_id)
     oldest = facts.last + 1 if facts.is_empty else facts.first
@@ -130,7 +133,7 @@ def _require_retained(settings: EventHubSettings, rejection: Rejection, numbers:
 
 
 def _write(rejection: Rejection, settings: EventHubSettings, tables: Quarantine, culprits: Sequence[int]) -> None:
-    _require_retained(settings, rejection, culprits)
+    _require_readable(settings, rejection, culprits)
     missing = set(culprits)
     for events in reread(settings, rejection.checkpoint, culprits):
         tables.set_aside(

@@ -21,6 +21,9 @@ MOST_AN_HOUR = 1000
 # events committed with them and, because few may come between one look at the count and the next, of these and some
 # before.
 MOST_SHARE, SHARE_FROM, NEAR = 0.5, 20, 40
+# Events from the first to the last that is read again. Between two checkpoints are some seconds of the stream; so many
+# are a checkpoint that was lost, and the whole partition is not read in an errand's time, however often that begins.
+MOST_READ_AGAIN = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,18 @@ def refuse_gone(rejection: Rejection, gone: Sequence[int]) -> None:
     if gone:
         some = ", ".join(map(str, gone[:5])) + (", …" if len(gone) > 5 else "")
         raise rejection.error(f"the hub does not have events {some} any more")
+
+
+def refuse_vast(rejection: Rejection, events: int) -> None:
+    """Raise when so many events would have to be read again that it would not end."""
+    if events > MOST_READ_AGAIN:
+        raise rejection.error(f"{events} events would have to be read again, more than {MOST_READ_AGAIN}")
+
+
+def refuse_passed_over(rejection: Rejection, given: int) -> None:
+    """Raise when the hub gave fewer events of the range again than it has numbers."""
+    if given < len(rejection.numbers):
+        raise rejection.error(f"the hub has {given} of {len(rejection.numbers)} events")
 
 
 def refuse_undated(rejection: Rejection, events: Sequence[Event]) -> None:

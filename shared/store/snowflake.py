@@ -116,7 +116,7 @@ class SnowflakeDatabase(Database):
         except DoesNotExist as error:
             raise NoControlTables(error.what, error.why, f"{schema.INIT} {error.fix}") from error
         except Unsupported as error:
-            raise ConfigurationError(error.what, error.why, _NO_HYBRID) from error
+            raise Unsupported(error.what, error.why, _NO_HYBRID) from error
         except NotSignedIn:
             raise
         except NotPermitted as error:

@@ -103,7 +103,9 @@ def test_a_row_of_an_event_is_the_one_with_its_number_and_its_moment(
     assert tables.without_row(P, events) == [11, 12, 13, 14], "none of those without a moment"
 
 
-def test_what_an_earlier_hub_of_that_name_left_is_not_counted(tables: Quarantine, settings: SnowflakeSettings) -> None:
+def test_what_an_earlier_hub_of_that_name_left_is_not_counted(
+    tables: Quarantine, settings: SnowflakeSettings, group: ConsumerGroup
+) -> None:
     take(settings, 12, 13, 500, enqueued=moment(-60))
     take(settings, 19, enqueued=None)
     put(tables, event(9, second=-60), event(501, second=-60), event(13))
@@ -111,7 +113,7 @@ def test_what_an_earlier_hub_of_that_name_left_is_not_counted(tables: Quarantine
     both = tables.landed(P, None)[P]
     assert (both.first, both.last, both.rows, both.quarantined) == (9, 20, 11, 1)
     assert tables.set_aside_lately(P, 10, near=4) == (0, 0)
-    with closing(Quarantine(settings, tables.group, None)) as any_hub:
+    with closing(Quarantine(settings, group, None)) as any_hub:
         assert any_hub.landed(P, None)[P].last == 501
         assert any_hub.set_aside_lately(P, 10, near=4) == (1, 1)
 
@@ -151,12 +153,30 @@ def test_each_event_is_in_one_of_the_tables_when_what_was_set_aside_has_no_secon
     assert tables.placed(P, NUMBERS) == (10, 13)
 
 
-def test_what_is_set_aside_can_be_read_as_it_came(tables: Quarantine, settings: SnowflakeSettings) -> None:
+def test_without_a_moment_an_event_of_another_channel_is_another(
+    tables: Quarantine, settings: SnowflakeSettings
+) -> None:
+    for channel in ("CHANNEL_3", "CHANNEL_3_G1"):
+        put(tables, event(12, second=None), event(13, second=None), channel=channel)
+    assert tables.placed(P, NUMBERS) == (9, None)
+    with closing(SqlSession(settings)) as session:
+        session.change(
+            f"INSERT INTO {tables.name} SELECT * FROM {tables.name}"  # noqa: S608
+            " WHERE SEQUENCE_NUMBER = 13 AND CHANNEL = 'CHANNEL_3'"
+        )
+    assert tables.placed(P, NUMBERS) == (9, 13), "twice in one channel"
+    take(settings, 12, enqueued=None)
+    assert tables.placed(P, NUMBERS) == (9, 12), "in the table too"
+
+
+def test_what_is_set_aside_can_be_read_as_it_came(
+    tables: Quarantine, settings: SnowflakeSettings, group: ConsumerGroup
+) -> None:
     put(tables, event(12, body=b"\x00'\xff$1\\"), event(13, body=None))
     with closing(SqlSession(settings)) as session:
         rows = session.query(
             f"SELECT * FROM {tables.name} WHERE EVENTHUB_NAME = ? ORDER BY SEQUENCE_NUMBER",  # noqa: S608
-            tables.group.eventhub_name,
+            group.eventhub_name,
         )
     assert [row["body"] for row in rows] == [b"\x00'\xff$1\\", None]
     [row, _] = rows
@@ -193,9 +213,11 @@ def test_what_was_set_aside_in_the_last_hour_is_counted_without_the_range_that_i
     assert tables.set_aside_lately("4", 10, near=4) == (0, 0)
 
 
-def test_another_group_has_a_quarantine_of_its_own(tables: Quarantine, settings: SnowflakeSettings) -> None:
+def test_another_group_has_a_quarantine_of_its_own(
+    tables: Quarantine, settings: SnowflakeSettings, group: ConsumerGroup
+) -> None:
     put(tables, event(12))
-    with closing(Quarantine(settings, replace(tables.group, consumer_group="other"), BORN_S)) as other:
+    with closing(Quarantine(settings, replace(group, consumer_group="other"), BORN_S)) as other:
         assert other.landed(P, None)[P].quarantined == 0
 
 

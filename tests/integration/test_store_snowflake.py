@@ -22,6 +22,7 @@ from shared.errors import (
     NotPermitted,
     OwnershipLost,
     StoreUnavailable,
+    Unsupported,
 )
 from shared.settings import ControlSettings
 from shared.snow_sql import LOGIN_S, SqlSession
@@ -172,6 +173,18 @@ def test_a_role_that_may_not_write_is_told_so(site: Site, snow: SnowSql) -> None
     snow.admin.revoke("INSERT", ("DB", snow.schema, "EVSUP_AUDIT"), ROLE)
     with pytest.raises(NotPermitted, match="No audit row can be written"):
         site.stores[0].check_audit()
+
+
+def test_an_account_without_explain_is_told_by_the_first_act(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = SqlSession.change
+
+    def change(self: SqlSession, statement: str, *values: object) -> object:
+        if statement.startswith("EXPLAIN"):
+            raise Unsupported("Snowflake failed", "Unsupported feature 'EXPLAIN'", "Use another account.")
+        return original(self, statement, *values)
+
+    monkeypatch.setattr(SqlSession, "change", change)
+    site.stores[0].check_audit()
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------

@@ -8,13 +8,16 @@ from shared.store.types import Checkpoint
 from worker.progress import Progress
 from worker.rejection import (
     MOST_AN_HOUR,
+    MOST_READ_AGAIN,
     SHARE_FROM,
     Rejection,
     refuse_contradiction,
     refuse_flood,
     refuse_gone,
     refuse_nothing_committed,
+    refuse_passed_over,
     refuse_unproven,
+    refuse_vast,
 )
 
 NOTHING = Lately(0, 0)
@@ -87,6 +90,19 @@ def test_events_that_the_hub_has_no_more_are_named() -> None:
         refuse_gone(rejection(2, 10), [100, 103])
     with pytest.raises(RowsRejected, match="events 100, 101, 102, 103, 104, … any more"):
         refuse_gone(rejection(9, 10), range(100, 109))
+
+
+def test_so_many_events_are_read_again_as_can_be_in_one_errand() -> None:
+    refuse_vast(rejection(2, 10), MOST_READ_AGAIN)
+    with pytest.raises(RowsRejected, match="500001 events would have to be read again, more than 500000") as refused:
+        refuse_vast(rejection(2, MOST_READ_AGAIN + 1), MOST_READ_AGAIN + 1)
+    assert "they are among events 100 to 500100" in refused.value.why
+
+
+def test_a_range_is_known_when_the_hub_gave_all_of_it() -> None:
+    refuse_passed_over(rejection(2, 10), 10)
+    with pytest.raises(RowsRejected, match="the hub has 9 of 10 events"):
+        refuse_passed_over(rejection(2, 10), 9)
 
 
 def test_each_event_has_to_be_in_one_of_the_tables() -> None:

@@ -28,12 +28,14 @@ class StandInSource:
 
     batches: deque[list[EventData]]
 
-    def __init__(self, _: Any, partition_id: str, epoch: int, position: Position, row_of: Any) -> None:
+    def __init__(self, settings: Any, partition_id: str, epoch: int, position: Position, row_of: Any) -> None:
         StandInSource.made_with = (partition_id, epoch, position)
+        StandInSource.prefetch = settings.prefetch
         StandInSource.row_of = row_of
         StandInSource.stopped = False
 
     made_with: tuple[Any, ...]
+    prefetch: int
     row_of: Callable[[EventData], Row]
     stopped: bool
 
@@ -98,6 +100,18 @@ def test_an_event_whose_time_is_none_is_set_aside_too() -> None:
 def test_portions_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 1)
     assert read([5, 6], events(5, 6)) == [[5], [6]]
+
+
+def test_few_events_are_on_their_way_for_nothing_tells_how_large_they_are() -> None:
+    read([5, 7], events(5, 6, 7))
+    assert StandInSource.prefetch == 64
+
+
+def test_what_is_looked_for_in_one_statement_is_gathered_from_many_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rereading, "PORTION", 3)
+    StandInSource.batches = deque([events(4, 5), events(6), events(6, 7), events(8, 9)])
+    found = identified(eventhub(), CHECKPOINT, range(5, 9))
+    assert [[event.sequence_number for event in portion] for portion in found] == [[5, 6, 7], [8]]
 
 
 def test_a_receiver_that_hangs_is_reported() -> None:

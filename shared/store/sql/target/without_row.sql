@@ -1,5 +1,6 @@
--- Which of the events have no row in the target table; :events is a JSON array of them. The moment counts: a number may
--- have been given twice, and the row be the other event's. So an event without a moment has none.
+-- Which of the events, numbered from :first to :last, have no row in the target table; :events is a JSON array of them.
+-- The moment counts: a number may have been given twice, and the row be the other event's. So an event without a moment
+-- has none.
 SELECT EVENT.SEQUENCE_NUMBER
 FROM (
     SELECT
@@ -9,6 +10,6 @@ FROM (
 ) AS EVENT
 LEFT JOIN {table} AS TAKEN
     ON TAKEN.PARTITION_ID = :partition_id AND TAKEN.SEQUENCE_NUMBER = EVENT.SEQUENCE_NUMBER
-    AND TAKEN.ENQUEUED_TIME = EVENT.ENQUEUED_TIME
+    AND TAKEN.SEQUENCE_NUMBER BETWEEN :first AND :last AND TAKEN.ENQUEUED_TIME = EVENT.ENQUEUED_TIME
 WHERE TAKEN.SEQUENCE_NUMBER IS NULL
 ORDER BY EVENT.SEQUENCE_NUMBER
