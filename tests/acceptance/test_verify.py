@@ -69,13 +69,13 @@ def test_what_was_loaded_is_proven_and_what_is_missing_or_there_twice_is_named(p
     assert done.returncode == 65
     for told in (
         "2 of 2 partitions refuted",
-        "partition 0: 1 rows too many, the first of event 12",
+        "partition 0: 1 row too many, the first of event 12",
         "partition 1: event 0 is not in the table",
         "partition 1: 2 events, 7 to 8, are not in the table",
         "partition 1: event 299 is not in the table",
     ):
         assert told in done.stdout
-    assert done.stderr.startswith("evsup: 2 of 2 partitions are not proven: partition 0: 1 rows too many")
+    assert done.stderr.startswith("evsup: 2 of 2 partitions are not proven: partition 0: 1 row too many")
     proofs = verified(pipeline2, "--partition", "1", code=65)
     assert proofs.keys() == {"1"}
     assert [(one["first"], one["last"]) for one in proofs["1"]["findings"]] == [(0, 0), (7, 8), (299, 299)]

@@ -118,7 +118,7 @@ def test_rows_rejected_in_the_stream_are_set_aside_with_the_reason_and_the_tree_
     assert (proof["verdict"], proof["rows"], proof["quarantined"], proof["rejected"]) == ("proven", 546, 5, 5)
     change(pipeline, "INSERT INTO {table} (PARTITION_ID, SEQUENCE_NUMBER) VALUES ('0', 550)")
     finding = verified(pipeline, 65)["findings"][0]
-    assert finding["text"] == "1 rows too many, the first of event 550, table and quarantine together"
+    assert finding["text"] == "1 row too many, the first of event 550, table and quarantine together"
     change(pipeline, "DELETE FROM {table} WHERE SEQUENCE_NUMBER = 550")
     behind = pipeline.told("checkpoints", "set", "--partition", P, "--table-end")
     assert "to       event 550 done" in behind, "the last event was set aside, and is not to be read again"

@@ -236,6 +236,14 @@ def test_a_fresh_partition_begins_where_the_settings_say(
     assert made.position(starting_position) == expected
 
 
+def test_the_birth_of_the_hub_is_noted_once_and_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(None, None)
+    opened(world, monkeypatch)
+    assert world.saved == [Checkpoint("3", None, None, 7, 0, BORN_S)]
+    opened(world, monkeypatch)
+    assert world.asked.count("save") == 1
+
+
 def test_latest_is_pinned_to_a_number_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = plain(None, eventhub(starting_position="@latest"))
     world = World(None, None)
