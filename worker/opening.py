@@ -64,8 +64,8 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         return Rejection(progress, stored.rows_error_count, unknown, channel.name, behind)
     if _is_fresh(stored, decided) and settings.eventhub.starting_position == LATEST and partition.last >= 0:
         decided, checkpoint = _pinned(checkpoint, partition)
-    # Before the first row the hub's birth, too: a crash before the first checkpoint leaves a token alone, which would be
-    # taken for one of any hub of that name.
+    # Before the first row the hub's birth, too: a crash before the first checkpoint leaves a token alone, which would
+    # be taken for one of any hub of that name.
     is_noted = checkpoint.begins_after == stored.begins_after and stored.hub_created_at_s is not None
     if checkpoint.begins_channel or not is_noted:
         checkpoint = replace(checkpoint, opened_generation=checkpoint.channel_generation)
