@@ -54,7 +54,7 @@ class Move:
             self.to.offset or self._known_offset(),
             epoch,
             hub_created_at_s=self.partition.hub_created_at_s,
-            enqueued_at_s=self.to.enqueued_at_s,  # also without it at the same number: whoever says so has looked
+            enqueued_at_s=self.to.enqueued_at_s,  # none at the same number either: who moves it has looked
         )
 
     def _known_offset(self) -> str | None:

@@ -64,10 +64,7 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         return Rejection(progress, stored.rows_error_count, unknown, channel.name, behind)
     if _is_fresh(stored, decided) and settings.eventhub.starting_position == LATEST and partition.last >= 0:
         decided, checkpoint = _pinned(checkpoint, partition)
-    # Before the first row the hub's birth, too: a crash before the first checkpoint leaves a token alone, which would
-    # be taken for one of any hub of that name.
-    is_noted = checkpoint.begins_after == stored.begins_after and stored.hub_created_at_s is not None
-    if checkpoint.begins_channel or not is_noted:
+    if checkpoint.begins_channel or checkpoint.begins_after != stored.begins_after or _knows_no_hub(stored):
         checkpoint = replace(checkpoint, opened_generation=checkpoint.channel_generation)
         store.save_checkpoint(checkpoint)
     if decided.lost:
@@ -133,6 +130,13 @@ def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFac
 
 def _is_fresh(stored: Checkpoint, decided: Resume) -> bool:
     return decided.after is None and stored.channel_generation == 0
+
+
+def _knows_no_hub(stored: Checkpoint) -> bool:
+    """Whether the hub's birth has to be written before the first row. A crash before the first checkpoint leaves a token
+    alone, and that would be taken for one of any hub of this name; a position has its hub beside it.
+    """
+    return stored.sequence_number is None and stored.hub_created_at_s is None
 
 
 def _pinned(checkpoint: Checkpoint, partition: PartitionFacts) -> tuple[Resume, Checkpoint]:
