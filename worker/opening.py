@@ -133,8 +133,8 @@ def _is_fresh(stored: Checkpoint, decided: Resume) -> bool:
 
 
 def _knows_no_hub(stored: Checkpoint) -> bool:
-    """Whether the hub's birth has to be written before the first row. A crash before the first checkpoint leaves a token
-    alone, and that would be taken for one of any hub of this name; a position has its hub beside it.
+    """Whether the hub's birth has to be written before the first row. A crash before the first checkpoint leaves a
+    token alone, and that would be taken for one of any hub of this name; a position has its hub beside it.
     """
     return stored.sequence_number is None and stored.hub_created_at_s is None
 
