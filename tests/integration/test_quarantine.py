@@ -99,10 +99,12 @@ def test_a_worker_killed_at_any_step_sets_the_same_rows_aside_and_the_next_owner
 def test_rows_rejected_in_the_stream_are_set_aside_with_the_reason_and_the_tree_goes_on(pipeline: Pipeline) -> None:
     evsup = pipeline.started[-1]
     pipeline.snow.fail("status", 503, times=None)  # both are found at once, with others between them
-    for rejected, events in ((4, 150), (5, 1)):
-        pipeline.snow.reject_rows(1)
-        pipeline.publish(events)
-        eventually(lambda: counted(pipeline) == rejected, "a row is rejected")  # noqa: B023
+    pipeline.snow.reject_rows(1)
+    pipeline.publish(150)
+    eventually(lambda: pipeline.in_table()[P].last == 549, "the rest is there, however many appends it came in")
+    pipeline.snow.reject_rows(1)
+    pipeline.publish(1)
+    eventually(lambda: counted(pipeline) == 5, "a row is rejected")
     pipeline.snow.clear_faults()
     await_all(pipeline, evsup)
     assert set_aside(pipeline) == [0, 1, 2, 400, 550]
