@@ -230,7 +230,8 @@ def test_the_store_comes_back_with_the_server(site: Site, postgres: Postgres) ->
     assert term is not None
     postgres.stop_immediately()
     try:
-        with pytest.raises(StoreUnavailable, match="Cannot connect to the control store"):  # refused, or cut off by a server that ends
+        # refused, or cut off by a server that ends
+        with pytest.raises(StoreUnavailable, match="Cannot connect to the control store"):
             store.renew([term])
     finally:
         postgres.start()
