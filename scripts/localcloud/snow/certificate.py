@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 LIFETIME = dt.timedelta(days=7)  # longer than any soak run, short enough to be worthless when it leaks
 CLOCK_SKEW = dt.timedelta(minutes=5)
+# Python 3.13 and later verify strictly: an authority without this is refused.
+# https://docs.python.org/3/whatsnew/3.13.html#ssl
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,7 @@ def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     return (
         _builder(name, name, key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
