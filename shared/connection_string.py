@@ -3,6 +3,7 @@
 https://learn.microsoft.com/azure/event-hubs/event-hubs-get-connection-string
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,34 @@ KEYS = (
     "UseDevelopmentEmulator",
 )
 _SPELLING = {key.lower(): key for key in KEYS}
+
+_BEGIN = "a connection string of Event Hubs begins with Endpoint=sb://"
+# What is pasted instead, by what it looks like; the first that fits is named.
+_SOMETHING_ELSE = {
+    r"^([\"']).*\1$": "stands in quotes, which are part of the value here (a Docker --env-file keeps them); drop them",
+    r"^EVENTHUB_CONNECTION_STRING\s*=": "begins with its own name; the value alone is needed",
+    r"PlainLoginModule": "is a Kafka client's JAAS configuration; what stands in quotes behind password= is needed",
+    r"^\{.*onnectionString": "is JSON as the Azure CLI prints it; the value of primaryConnectionString is needed",
+    r"@Microsoft\.KeyVault\(|\$[({]|^secretref:": "is a reference to a secret, which nothing has resolved",
+    r"DefaultEndpointsProtocol=|AccountName=|BlobEndpoint=": f"belongs to Azure Storage; {_BEGIN}",
+    r"HostName=|\.azure-devices\.net": "belongs to an IoT hub; its portal page 'Built-in endpoints' shows the"
+    " Event Hub-compatible one",
+    r"AccountEndpoint=|\.documents\.azure\.com": f"belongs to Cosmos DB; {_BEGIN}",
+    r"\.azconfig\.io": f"belongs to App Configuration; {_BEGIN}",
+    r"\.service\.signalr\.net|\.webpubsub\.azure\.com": f"belongs to SignalR or Web PubSub; {_BEGIN}",
+    r"\.communication\.azure\.com": f"belongs to Communication Services; {_BEGIN}",
+    r"InstrumentationKey=": f"belongs to Application Insights; {_BEGIN}",
+    r"\.redis\.(?:cache\.windows|azure)\.net": f"belongs to a Redis cache; {_BEGIN}",
+    r"^(?!sb|https?|amqps?)\w+://|(?:^|;)(?:Server|Data Source|Initial Catalog|host|dbname)\s*=": f"belongs to a"
+    f" database; {_BEGIN}",
+    r"^\w+://[^;]*$": f"is an address alone; {_BEGIN}",
+    r"^SharedAccessSignature\s": f"is a signature alone, without the namespace; {_BEGIN}",
+    r"\\u00|&amp;": "holds characters that JSON or HTML has escaped; copy it from the portal again",
+    r"\s": "holds a space or a line break; copy it in one piece",
+}
+_PLACEHOLDER = re.compile(r"[<>{}…]|\*\*|^your", re.IGNORECASE)
+_KEY_OF_THE_EMULATOR = "SAS_KEY_VALUE"
+_KEY_WITHOUT_ITS_END = re.compile(r"[A-Za-z0-9+/]{43}")  # of the 44 characters that Azure makes; the last one is `=`
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +64,8 @@ def parse(text: str) -> ConnectionString:
 
     Raises ValueError with every reason, joined by semicolons; nothing of `text` but known key names is in it.
     """
+    if reason := _something_else(text.strip()):
+        raise ValueError(reason)
     parts = dict(_parts(text))
     if reasons := [*_misspelt(parts), *_faults(parts)]:
         raise ValueError("; ".join(reasons))
@@ -45,6 +76,14 @@ def parse(text: str) -> ConnectionString:
         entity_path=parts.get("EntityPath"),
         emulator=parts.get("UseDevelopmentEmulator") == "true",
     )
+
+
+def _something_else(text: str) -> str | None:
+    for form, reason in _SOMETHING_ELSE.items():
+        # A signature has a space of its own, behind its name.
+        if re.search(form, text.replace("SharedAccessSignature ", "", 1) if form == r"\s" else text, re.IGNORECASE):
+            return reason
+    return None
 
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:
@@ -68,7 +107,10 @@ def _misspelt(parts: dict[str, str]) -> Iterator[str]:
 
 
 def _faults(parts: dict[str, str]) -> Iterator[str]:
-    yield from _endpoint_faults(parts.get("Endpoint"))
+    emulator = parts.get("UseDevelopmentEmulator") == "true"
+    yield from _endpoint_faults(parts.get("Endpoint"), emulator)
+    if not emulator:
+        yield from _credential_faults(parts)
     has_key, has_name = "SharedAccessKey" in parts, "SharedAccessKeyName" in parts
     has_signature = "SharedAccessSignature" in parts
     if has_key and has_signature:
@@ -82,7 +124,20 @@ def _faults(parts: dict[str, str]) -> Iterator[str]:
         yield "UseDevelopmentEmulator must be true or false, in small letters"
 
 
-def _endpoint_faults(text: str | None) -> Iterator[str]:
+def _credential_faults(parts: dict[str, str]) -> Iterator[str]:
+    for key in ("SharedAccessKeyName", "SharedAccessKey", "SharedAccessSignature", "EntityPath"):
+        if _PLACEHOLDER.search(parts.get(key, "")):
+            yield f"{key} is a placeholder"
+    key = parts.get("SharedAccessKey", "")
+    if key == _KEY_OF_THE_EMULATOR:
+        yield "UseDevelopmentEmulator=true is missing: SharedAccessKey is the emulator's"
+    if "%" in key:
+        yield "SharedAccessKey is percent-encoded; copy it from the portal again"
+    if _KEY_WITHOUT_ITS_END.fullmatch(key):
+        yield "SharedAccessKey lacks its last character, ="
+
+
+def _endpoint_faults(text: str | None, emulator: bool) -> Iterator[str]:
     if text is None:
         yield "has no Endpoint"
         return
@@ -93,3 +148,7 @@ def _endpoint_faults(text: str | None) -> Iterator[str]:
         return
     if address.scheme != "sb":
         yield "Endpoint must begin with sb://"
+    if address.port and not emulator:
+        yield "Endpoint must not name a port (9093 is Kafka's); only an emulator has one"
+    if address.has_path:
+        yield "Endpoint must end after the host; the event hub goes into EntityPath"

@@ -134,7 +134,9 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     prefix: ClassVar[str] = "SNOWFLAKE_"
     title: ClassVar[str] = "Snowflake"
 
-    account: Annotated[str, Meta(description="Account identifier.", examples=["myorg-myaccount"])]
+    account: Annotated[
+        str, Meta(description="Account identifier, or the address of the account.", examples=["myorg-myaccount"])
+    ]
     user: Annotated[str, Meta(description="User that evsup signs in as.", examples=["EVSUP"])]
     role: Annotated[
         str | None, Meta(description="Role; empty means the user's default.", examples=["EVSUP_LOADER"])
@@ -150,7 +152,7 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     private_key_file: Annotated[
-        str | None, Meta(description="Key pair, PKCS#8 PEM.", examples=["/etc/evsup/rsa_key.p8"])
+        str | None, Meta(description="Key pair: an RSA key as PEM or DER.", examples=["/etc/evsup/rsa_key.p8"])
     ] = None
     private_key: Annotated[
         Secret | None,

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared import oauth, private_key, snow_errors
+from shared import account, oauth, private_key, snow_errors
 from shared.ca_bundle import trust
 from shared.errors import EvsupError, SnowflakeUnavailable
-from shared.rules.files import text_of
 from shared.settings import SnowflakeSettings
 from shared.snowflake import address
 
@@ -131,7 +130,7 @@ class SqlSession:
             trust(settings.ca_file)
         host, port = address(settings)
         return connect(
-            account=settings.account,
+            account=account.parse(settings.account).name,
             host=host,
             port=port,
             user=settings.user,
@@ -168,12 +167,4 @@ def _credential(settings: SnowflakeSettings) -> dict[str, object]:
     """What the connector is given to log in with."""
     if settings.oauth_client_id:
         return {"authenticator": "oauth", "token": oauth.access_token(settings)}
-    return {"private_key": _key(settings)}
-
-
-def _key(settings: SnowflakeSettings) -> bytes:
-    """As DER: the connector's own reading of files and passphrases differs between its versions."""
-    file = settings.private_key_file
-    text = settings.private_key.reveal() if settings.private_key else text_of(file or "", private_key.MOST_BYTES)
-    passphrase = settings.private_key_passphrase
-    return private_key.der(text, passphrase.reveal() if passphrase else None)
+    return {"private_key": private_key.der(private_key.load(settings))}

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from shared import identifier
+from shared import account, identifier
 from shared.errors import ConfigurationError
 from shared.settings import SnowflakeSettings
 
@@ -24,8 +24,10 @@ class Column:
 
 def address(settings: SnowflakeSettings) -> tuple[str, int]:
     """Host and port of the account, for streaming and for SQL alike."""
-    parts = urlsplit(settings.url or f"https://{settings.account}.snowflakecomputing.com")
-    return parts.hostname or "", parts.port or 443
+    if settings.url is None:
+        return account.parse(settings.account).host, 443
+    parts = urlsplit(settings.url)
+    return account.host_of(parts.hostname or ""), parts.port or 443
 
 
 def envelope_columns() -> tuple[Column, ...]:

@@ -63,6 +63,8 @@ class Variable:
     def parse(self, text: str) -> Any:
         """The typed value of a clean text. Raises ValueError with the reason in plain words, never with the text."""
         _refuse_unprintable(text, lines=self.secret)
+        if not self.secret and self._is_in_quotes(text):
+            raise ValueError("stands in quotes, which are part of the value here (a Docker --env-file keeps them)")
         if isinstance(self.kind, inspect.StrType) and mask(text) != text:
             raise ValueError("must not hold a credential, and this looks like a key, a password or a token")
         if self.field.endswith(PATH_ENDINGS):
@@ -71,6 +73,11 @@ class Variable:
             return self._convert(text)
         except (msgspec.MsgspecError, ValueError, OverflowError):
             raise ValueError(f"must be {self.expected}") from None
+
+    def _is_in_quotes(self, text: str) -> bool:
+        """A name in Snowflake may stand in double quotes, and nothing else in any."""
+        is_name = isinstance(self.kind, inspect.StrType) and not self.field.endswith(PATH_ENDINGS)
+        return len(text) > 1 and text[0] == text[-1] and text[0] in ("'" if is_name else "'\"")
 
     def _convert(self, text: str) -> Any:
         if isinstance(self.kind, inspect.DictType):

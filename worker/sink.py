@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from shared import oauth, snow_errors
+from shared import account, oauth, private_key, snow_errors
 from shared.channel import of_generation
 from shared.errors import (
     Bug,
@@ -291,21 +291,21 @@ def client_properties(settings: SnowflakeSettings) -> dict[str, str]:
     """
     host, port = address(settings)
     properties = {
-        "account": settings.account,
+        "account": account.parse(settings.account).name,
         "user": settings.user,
         "url": f"https://{host}:{port}",
         "role": settings.role,
-        **(_client_credentials(settings) if settings.oauth_client_id else _key_pair(settings)),
+        **(_client_credentials(settings) if settings.oauth_client_id else {"private_key": _private_key(settings)}),
     }
     return SDK_DEFAULTS | {name: text for name, text in properties.items() if text} | settings.streaming_properties
 
 
-def _key_pair(settings: SnowflakeSettings) -> dict[str, str | None]:
-    return {
-        "private_key": settings.private_key.reveal() if settings.private_key else None,
-        "private_key_file": settings.private_key_file,
-        "private_key_passphrase": settings.private_key_passphrase.reveal() if settings.private_key_passphrase else None,
-    }
+def _private_key(settings: SnowflakeSettings) -> str:
+    """The key itself, for the SDK calls a file that it cannot read `Fatal`."""
+    try:
+        return private_key.pem(private_key.load(settings))
+    except ValueError as error:
+        raise ConfigurationError("The private key of Snowflake cannot be used", str(error)) from None
 
 
 def _client_credentials(settings: SnowflakeSettings) -> dict[str, str | None]:

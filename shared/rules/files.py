@@ -1,6 +1,7 @@
 """Files that settings name."""
 
 import os
+import stat
 from pathlib import Path
 
 PEM_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
@@ -8,16 +9,28 @@ PEM_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 def text_of(path: str, most_bytes: int) -> str:
     """The file's text. Raises ValueError with the reason in plain words."""
-    file = Path(path)
     try:
-        if file.is_dir():
-            raise ValueError("is a directory")
-        if not file.is_file():
-            raise ValueError(f"there is no such file (from the directory {Path.cwd()})")
-        with file.open("rb") as opened:
-            return opened.read(most_bytes).decode()
+        return bytes_of(path, most_bytes).decode()
     except UnicodeDecodeError:
         raise ValueError("is not a text file") from None
+
+
+def bytes_of(path: str, most_bytes: int) -> bytes:
+    """The first bytes of a regular file. Raises ValueError with the reason in plain words.
+
+    A pipe would give its content to the first process that reads it, and nothing to the workers after it.
+    """
+    file = Path(path)
+    try:
+        mode = file.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ValueError("is a directory")
+        if not stat.S_ISREG(mode):
+            raise ValueError("is a pipe or a device; the path of a file is needed")
+        with file.open("rb") as opened:
+            return opened.read(most_bytes)
+    except FileNotFoundError:
+        raise ValueError(f"there is no such file (from the directory {Path.cwd()})") from None
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
 

@@ -1,18 +1,13 @@
 """Rules of `SNOWFLAKE_*`."""
 
-import re
 from collections.abc import Iterator
 
-from shared import endpoint, identifier, private_key
+from shared import account, endpoint, identifier, private_key
 from shared.fault import Fault
-from shared.rules.files import certificate_problem, is_open_to_others, text_of
+from shared.rules.files import bytes_of, certificate_problem, is_open_to_others, text_of
 from shared.settings import Settings
 from shared.snowflake import QUARANTINE
 from shared.variable import VARIABLES
-
-# `organization-account`, or a locator with region and cloud: `xy12345.eu-west-1.aws`, `….privatelink`
-# https://docs.snowflake.com/en/user-guide/admin-account-identifier
-_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*){0,3}")
 
 # `<TABLE>-STREAMING` may be named outright, and is the one name with a hyphen that needs no quotes: it never goes
 # through SQL. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
@@ -58,12 +53,11 @@ OAUTH = (
 
 
 def account_is_an_identifier(settings: Settings) -> Iterator[Fault]:
-    """The identifier, not the address."""
-    account = settings.snowflake.account
-    if "snowflakecomputing" in account.lower():
-        yield Fault("SNOWFLAKE_ACCOUNT", "must be the identifier alone, without https:// and .snowflakecomputing.com")
-    elif not _ACCOUNT.fullmatch(account):
-        yield Fault("SNOWFLAKE_ACCOUNT", "must be ORGANIZATION-ACCOUNT (or a locator with its region)")
+    """In any form that leaves no doubt which account is meant."""
+    try:
+        account.parse(settings.snowflake.account)
+    except ValueError as error:
+        yield Fault("SNOWFLAKE_ACCOUNT", str(error))
 
 
 def names_are_identifiers(settings: Settings) -> Iterator[Fault]:
@@ -114,11 +108,11 @@ def private_key_opens(settings: Settings) -> Iterator[Fault]:
         yield from _key_faults("SNOWFLAKE_PRIVATE_KEY", target.private_key.reveal(), passphrase)
     if target.private_key_file:
         try:
-            text = text_of(target.private_key_file, private_key.MOST_BYTES)
+            content = bytes_of(target.private_key_file, private_key.MOST_BYTES)
         except ValueError as error:
             yield Fault("SNOWFLAKE_PRIVATE_KEY_FILE", str(error))
         else:
-            yield from _key_faults("SNOWFLAKE_PRIVATE_KEY_FILE", text, passphrase)
+            yield from _key_faults("SNOWFLAKE_PRIVATE_KEY_FILE", content, passphrase)
 
 
 def client_secret_is_there(settings: Settings) -> Iterator[Fault]:
@@ -131,9 +125,9 @@ def client_secret_is_there(settings: Settings) -> Iterator[Fault]:
             yield Fault("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE", str(error))
 
 
-def _key_faults(variable: str, text: str, passphrase: str | None) -> Iterator[Fault]:
+def _key_faults(variable: str, material: str | bytes, passphrase: str | None) -> Iterator[Fault]:
     try:
-        private_key.check(text, passphrase)
+        private_key.open_key(material, passphrase)
     except private_key.PassphraseProblem as problem:
         yield Fault("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", str(problem))
     except ValueError as problem:

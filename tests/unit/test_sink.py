@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from shared.errors import Bug, ConfigurationError, EvsupError, NotSignedIn, OwnershipLost, SinkUnavailable
 from shared.secret import Secret
 from shared.snowflake import address
+from tests.unit.configurations import PASSPHRASE, key
 from tests.unit.plain_settings import snowflake
 from tests.unit.streaming_sdk import from_source
 from worker import sink
@@ -24,7 +26,7 @@ from worker.sink import (
 )
 
 ROWS = [{"SEQUENCE_NUMBER": number} for number in (5, 6, 7)]
-SECRETS = {"private_key": Secret("-----KEY-----"), "private_key_passphrase": Secret("correct horse")}
+SECRETS = {"private_key": Secret(key("encrypted")), "private_key_passphrase": Secret(PASSPHRASE)}
 
 
 class SdkError(Exception):
@@ -251,19 +253,23 @@ def test_a_ca_file_is_taken_with_an_sdk_that_reads_it(monkeypatch: pytest.Monkey
 
 
 def test_properties_leave_out_what_is_not_set() -> None:
-    assert client_properties(snowflake()) == {
+    assert client_properties(snowflake(**SECRETS)) == {
         "mem_throttle_by_process": "false",
         "account": "myorg-myaccount",
         "user": "EVSUP",
         "url": "https://myorg-myaccount.snowflakecomputing.com:443",
+        "private_key": key(),
     }
 
 
-def test_properties_carry_the_key_and_the_operator_has_the_last_word() -> None:
+def test_a_key_file_that_is_gone_since_the_start_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no such file"):
+        client_properties(snowflake(private_key_file=str(tmp_path / "key.p8")))
+
+
+def test_of_the_properties_the_operator_has_the_last_word() -> None:
     extra = {"mem_throttle_by_process": "true", "role": "OTHER"}
     properties = client_properties(snowflake(role="EVSUP_ROLE", streaming_properties=extra, **SECRETS))
-    assert properties["private_key"] == "-----KEY-----"
-    assert properties["private_key_passphrase"] == "correct horse"
     assert properties["role"] == "OTHER"
     assert properties["mem_throttle_by_process"] == "true"
 
@@ -274,7 +280,9 @@ def test_client_credentials_are_the_sdks_to_renew() -> None:
         "oauth_client_secret": Secret("c4nary"),
         "oauth_token_endpoint": "https://login.example.com/token",
     }
-    assert client_properties(snowflake(role="LOADER", **oauth)) == client_properties(snowflake(role="LOADER")) | {
+    properties = client_properties(snowflake(role="LOADER", **oauth))
+    assert "private_key" not in properties
+    assert properties == properties | {
         "authorization_type": "OAUTH",
         "oauth_client_id": "evsup",
         "oauth_client_secret": "c4nary",
@@ -287,7 +295,7 @@ def test_neither_settings_nor_a_channel_show_a_secret() -> None:
     settings = snowflake(**SECRETS)
     shown = f"{settings!r} {Channel(settings, 'C')!r} {vars(Channel(settings, 'C'))!r}"
     assert "KEY" not in shown
-    assert "correct horse" not in shown
+    assert PASSPHRASE not in shown
 
 
 @pytest.mark.parametrize(
@@ -295,6 +303,8 @@ def test_neither_settings_nor_a_channel_show_a_secret() -> None:
     [
         (None, ("myorg-myaccount.snowflakecomputing.com", 443)),
         ("https://localhost:8443", ("localhost", 8443)),
+        ("https://myorg-my_account.snowflakecomputing.com", ("myorg-my-account.snowflakecomputing.com", 443)),
+        ("https://snow_flake.example.com", ("snow_flake.example.com", 443)),
         ("https://acme.privatelink.snowflakecomputing.com", ("acme.privatelink.snowflakecomputing.com", 443)),
     ],
 )
