@@ -31,19 +31,19 @@ class Chunk:
     @property
     def offset(self) -> str | None:
         """Event Hubs offset of the last event."""
-        offset: str | None = self.rows[-1]["OFFSET"]
+        offset: str | None = self.rows[-1].get("OFFSET")
         return offset
 
     @property
     def enqueued(self) -> datetime | None:
         """When the first event was."""
-        enqueued: datetime | None = self.rows[0]["ENQUEUED_TIME"]
+        enqueued: datetime | None = self.rows[0].get("ENQUEUED_TIME")
         return enqueued
 
     @property
     def end_enqueued(self) -> datetime | None:
         """When the last event was."""
-        enqueued: datetime | None = self.rows[-1]["ENQUEUED_TIME"]
+        enqueued: datetime | None = self.rows[-1].get("ENQUEUED_TIME")
         return enqueued
 
 

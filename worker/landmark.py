@@ -49,9 +49,8 @@ class Landmark:
     @classmethod
     def of_row(cls, row: Row) -> Self | None:
         """An event that has become a row."""
-        if row["SEQUENCE_NUMBER"] is None or row["ENQUEUED_TIME"] is None:
-            return None
-        return cls(row["SEQUENCE_NUMBER"], row["OFFSET"], row["ENQUEUED_TIME"])
+        number, enqueued = row.get("SEQUENCE_NUMBER"), row.get("ENQUEUED_TIME")
+        return None if number is None or enqueued is None else cls(number, row.get("OFFSET"), enqueued)
 
     def recognises(self, partition_id: str, event: "EventData") -> bool:
         """Whether the first event of a link is this one. Raises `ResumeRefused` when another has its number."""

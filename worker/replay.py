@@ -69,7 +69,7 @@ class UpTo(Source):
         batch = super().take()
         if batch is None:
             return None
-        rows = [row for row in batch.rows if row["SEQUENCE_NUMBER"] is None or row["SEQUENCE_NUMBER"] <= self._last]
+        rows = [row for row in batch.rows if row.get("SEQUENCE_NUMBER", 0) <= self._last]
         return Batch(rows, batch.last_enqueued)
 
 

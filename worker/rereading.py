@@ -20,7 +20,6 @@ LOOK_S = 1.0
 PREFETCH = 64  # a row that was passed over tells nothing of its event's weight: as if all were of the largest size
 PORTION = 20_000  # events that one statement looks for: 1.4 MB of JSON
 BODY = "BODY"
-NOTHING: Row = dict.fromkeys(("OFFSET", "ENQUEUED_TIME", "PAYLOAD", "RAW_BODY"))  # what the pipeline looks at in a row
 
 
 def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence[int]) -> Iterator[Sequence[Rejected]]:
@@ -66,15 +65,14 @@ def _only(numbers: Container[int], partition_id: str) -> Mapper:
 
     def some_row_of(event: EventData) -> Row:
         if event.sequence_number not in numbers:
-            return {**NOTHING, "SEQUENCE_NUMBER": event.sequence_number}
+            return {"SEQUENCE_NUMBER": event.sequence_number}
         return {**row_of(event), BODY: body_of(event)}
 
     return some_row_of
 
 
 def _bare(event: EventData) -> Row:
-    known = {"SEQUENCE_NUMBER": event.sequence_number, "OFFSET": event.offset, "ENQUEUED_TIME": enqueued_time(event)}
-    return {**NOTHING, **known}
+    return {"SEQUENCE_NUMBER": event.sequence_number, "OFFSET": event.offset, "ENQUEUED_TIME": enqueued_time(event)}
 
 
 def _as_event(row: Row) -> Event:
@@ -85,7 +83,7 @@ def _as_rejected(row: Row) -> Rejected:
     body = row.pop(BODY)
     return Rejected(
         sequence_number=row["SEQUENCE_NUMBER"],
-        offset=row["OFFSET"],
+        offset=row.get("OFFSET"),
         enqueued_time=_moment(row),
         body=None if body is None else body.hex(),
         row_json=as_json(row),
@@ -93,4 +91,4 @@ def _as_rejected(row: Row) -> Rejected:
 
 
 def _moment(row: Row) -> str | None:
-    return None if row["ENQUEUED_TIME"] is None else row["ENQUEUED_TIME"].isoformat()
+    return row["ENQUEUED_TIME"].isoformat() if row.get("ENQUEUED_TIME") else None

@@ -1,8 +1,12 @@
 """Events become rows: the envelope of thirteen columns, one row an event.
 
 A JSON body passes into `PAYLOAD` as it came (validated once, never decoded and built again: 2 µs a row instead of 18).
-Whatever is not JSON goes into `RAW_BODY` with the reason beside it, so that no event is refused or lost; so does the
-body `null`, without a reason. A row with neither had no body: an AMQP null.
+Whatever is not JSON goes into `RAW_BODY` with the reason beside it, so that no event is refused or lost.
+
+A column without a value has no key in the row, and is NULL in the table. An explicit null would be another value in a
+VARIANT column: Snowflake stores it as a JSON null, which `IS NULL` is false of. So the body `null` is a JSON null in
+`PAYLOAD`, and a row with neither `PAYLOAD` nor `RAW_BODY` had no body: an AMQP null.
+https://docs.snowflake.com/en/user-guide/semistructured-considerations#null-values
 """
 
 import base64
@@ -24,9 +28,6 @@ Mapper: TypeAlias = Callable[[EventData], Row]
 
 ROW_OVERHEAD_BYTES = 300
 UTF8_BOM = b"\xef\xbb\xbf"
-# Snowflake makes SQL's NULL of a JSON null that fills a column, and PAYLOAD would look as if there had been no body.
-# https://docs.snowflake.com/en/user-guide/semistructured-considerations#null-values
-NULL = msgspec.Raw(b"null")
 JSON_WHITESPACE = b" \t\r\n"
 LF, CR = b"\n\r"  # as numbers: to look for a number in bytes takes a tenth of the time
 DEEPEST = 64  # containers in an AMQP value; what is deeper comes as text, before Python's stack or the encoder's ends
@@ -51,7 +52,7 @@ SYSTEM_FIELDS = (
 )
 
 NO_SYSTEM_FIELDS = (None,) * len(SYSTEM_FIELDS)
-NO_MESSAGE_FIELDS = (None, None, None)
+MESSAGE_COLUMNS = ("CONTENT_TYPE", "MESSAGE_ID", "CORRELATION_ID")
 # Bound once: looking a member up in an enumeration, or making a union, costs as much as a column.
 DATA, VALUE = AmqpMessageBodyType.DATA, AmqpMessageBodyType.VALUE
 BINARY = (bytes, bytearray, memoryview)
@@ -71,30 +72,20 @@ def envelope(partition_id: str, on_decode_error: Literal["keep", "fail"]) -> Map
 
     def row_of(event: EventData) -> Row:
         message = event.raw_amqp_message
+        row = _body(message)
+        if on_decode_error == "fail" and "DECODE_ERROR" in row:
+            raise _undecodable(partition_id, event, row["DECODE_ERROR"])
+        row["PARTITION_ID"] = partition_id
         annotations: dict[Any, Any] = message.annotations or {}
-        payload, raw_body, decode_error = _body(message)
-        if decode_error is not None and on_decode_error == "fail":
-            raise _undecodable(partition_id, event, decode_error)
-        properties = message.properties
+        _add_service_columns(row, annotations)
+        if message.application_properties:
+            row["PROPERTIES"] = _variant(message.application_properties)
         # `is None`, not truth: the SDK's properties count themselves, attribute by attribute, to say whether they are.
-        content_type, message_id, correlation_id = (
-            NO_MESSAGE_FIELDS if properties is None else map(_text, _message_fields(properties))
-        )
-        return {
-            "PAYLOAD": payload,
-            "PARTITION_ID": partition_id,
-            "SEQUENCE_NUMBER": annotations.get(SEQUENCE_NUMBER),
-            "OFFSET": _text(annotations.get(OFFSET)),
-            "ENQUEUED_TIME": _moment(annotations.get(ENQUEUED_TIME)),
-            "PARTITION_KEY": _text(annotations.get(PARTITION_KEY)),
-            "PROPERTIES": _variant(message.application_properties) if message.application_properties else None,
-            "SYSTEM_PROPERTIES": _system_properties(annotations, properties),
-            "CONTENT_TYPE": content_type,
-            "MESSAGE_ID": message_id,
-            "CORRELATION_ID": correlation_id,
-            "RAW_BODY": raw_body,
-            "DECODE_ERROR": decode_error,
-        }
+        if message.properties is not None:
+            _add_message_columns(row, message.properties)
+        if system_properties := _system_properties(annotations, message.properties):
+            row["SYSTEM_PROPERTIES"] = system_properties
+        return row
 
     return row_of
 
@@ -112,24 +103,24 @@ def as_json(row: Row) -> str:
 
 def size_bytes(row: Row) -> int:
     """About how many bytes of JSON a row is: its body, and a constant for the rest. To know exactly costs an encode."""
-    return ROW_OVERHEAD_BYTES + len(memoryview(row["PAYLOAD"] or b"")) + len(row["RAW_BODY"] or b"") * 4 // 3
+    return ROW_OVERHEAD_BYTES + len(memoryview(row.get("PAYLOAD", b""))) + len(row.get("RAW_BODY", b"")) * 4 // 3
 
 
 def sequence_numbers(rows: Sequence[Row]) -> list[int | None]:
     """The sequence numbers of a batch, None where an event has none (or what is no number)."""
-    numbers = (row["SEQUENCE_NUMBER"] for row in rows)
+    numbers = (row.get("SEQUENCE_NUMBER") for row in rows)
     return [number if type(number) is int else None for number in numbers]
 
 
-def _body(message: Any) -> tuple[msgspec.Raw | None, bytes | None, str | None]:
+def _body(message: Any) -> Row:
+    """The columns of the body."""
     if message.body_type is not DATA:
         return _value_body(message)
     body = b"".join(message.body)
     try:
-        payload = _json(body)
+        return {"PAYLOAD": _json(body)}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return None, body, f"{type(error).__name__}: {error}" if body else "the body is empty"
-    return payload, body if payload == NULL else None, None
+        return {"RAW_BODY": body, "DECODE_ERROR": f"{type(error).__name__}: {error}" if body else "the body is empty"}
 
 
 def _json(body: bytes) -> msgspec.Raw:
@@ -145,19 +136,36 @@ def _json(body: bytes) -> msgspec.Raw:
     return payload
 
 
-def _value_body(message: Any) -> tuple[msgspec.Raw | None, bytes | None, str | None]:
+def _value_body(message: Any) -> Row:
     """AMQP value and sequence bodies are typed already: their JSON is built here."""
     body = message.body if message.body_type is VALUE else list(message.body)
-    return msgspec.Raw(_encode(_variant(body))), None, None
+    return {} if body is None else {"PAYLOAD": msgspec.Raw(_encode(_variant(body)))}
 
 
-def _system_properties(annotations: dict[Any, Any], properties: Any) -> dict[str, Any] | None:
+def _add_service_columns(row: Row, annotations: dict[Any, Any]) -> None:
+    if (number := annotations.get(SEQUENCE_NUMBER)) is not None:
+        row["SEQUENCE_NUMBER"] = number
+    if (offset := annotations.get(OFFSET)) is not None:
+        row["OFFSET"] = _text(offset)
+    if (enqueued := _moment(annotations.get(ENQUEUED_TIME))) is not None:
+        row["ENQUEUED_TIME"] = enqueued
+    if (key := annotations.get(PARTITION_KEY)) is not None:
+        row["PARTITION_KEY"] = _text(key)
+
+
+def _add_message_columns(row: Row, properties: Any) -> None:
+    for column, value in zip(MESSAGE_COLUMNS, _message_fields(properties), strict=True):
+        if value is not None:
+            row[column] = _text(value)
+
+
+def _system_properties(annotations: dict[Any, Any], properties: Any) -> dict[str, Any]:
     fields = NO_SYSTEM_FIELDS if properties is None else _system_fields(properties)
     if fields == NO_SYSTEM_FIELDS and COLUMN_ANNOTATIONS.issuperset(annotations):
-        return None
+        return {}
     extra = {_key(key): _variant(annotations[key]) for key in annotations if key not in COLUMN_ANNOTATIONS}
     extra |= {name: _variant(value) for name, value in zip(SYSTEM_FIELDS, fields, strict=True) if value is not None}
-    return extra or None
+    return extra
 
 
 def _variant(value: Any, room: int = DEEPEST) -> Any:
@@ -176,13 +184,11 @@ def _variant(value: Any, room: int = DEEPEST) -> Any:
 
 
 def _key(key: object) -> str:
-    return _text(key) or ""
+    return "" if key is None else _text(key)
 
 
-def _text(value: object) -> str | None:
+def _text(value: object) -> str:
     """Text of an AMQP value; bytes that are not UTF-8 come as base64 with a mark, a lone surrogate as `?`."""
-    if value is None:
-        return None
     if isinstance(value, BINARY):
         try:
             return bytes(value).decode()

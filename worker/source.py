@@ -113,7 +113,7 @@ class Source:
         if not self._backlog.put(batch):
             return False
         self._link.called_back_s = monotonic()
-        number = batch.rows[-1]["SEQUENCE_NUMBER"]
+        number = batch.rows[-1].get("SEQUENCE_NUMBER")
         if number is not None and number > (self._position.after if self._position.after is not None else -1):
             self._position = replace(self._position, after=number, landmark=Landmark.of_row(batch.rows[-1]))
         if self._link.events < EVENTS_PER_LINK:

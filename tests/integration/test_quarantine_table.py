@@ -186,19 +186,23 @@ def test_what_is_set_aside_can_be_read_as_it_came(
 
 
 def test_what_the_page_says_moves_rows_into_the_table(tables: Quarantine, settings: SnowflakeSettings) -> None:
-    row = '{"PAYLOAD": {"a": 1}, "PARTITION_KEY": "key", "PROPERTIES": null}'
-    put(tables, structs.replace(event(12), row_json=row))
-    put(tables, structs.replace(event(13), row_json='{"PAYLOAD": null, "RAW_BODY": "AP8="}'))
+    put(tables, structs.replace(event(12), row_json='{"PAYLOAD": {"a": 1}, "PARTITION_KEY": "key"}'))
+    put(tables, structs.replace(event(13), row_json='{"RAW_BODY": "AP8=", "DECODE_ERROR": "not JSON"}'))
+    put(tables, structs.replace(event(19), row_json='{"PAYLOAD": null}'))
     [statements] = re.findall(r"```sql\n(.*?);\n```", PAGE.read_text(), re.DOTALL)
     with closing(SqlSession(settings)) as session:
         for statement in statements.split(";\n"):
             session.change(statement)
-        moved = session.query("SELECT * FROM FLIGHTS WHERE SEQUENCE_NUMBER IN (12, 13) ORDER BY SEQUENCE_NUMBER")
-        assert not session.query("SELECT 1 FROM FLIGHTS_QUARANTINE WHERE SEQUENCE_NUMBER IN (12, 13)")
+        moved = session.query("SELECT * FROM FLIGHTS WHERE SEQUENCE_NUMBER IN (12, 13, 19) ORDER BY SEQUENCE_NUMBER")
+        assert not session.query("SELECT 1 FROM FLIGHTS_QUARANTINE WHERE SEQUENCE_NUMBER IN (12, 13, 19)")
+        nulls = "SELECT SEQUENCE_NUMBER AS N FROM FLIGHTS WHERE PAYLOAD IS NULL AND SEQUENCE_NUMBER IN (12, 13, 19)"
+        [without] = session.query(nulls)
     assert [(row["payload"], row["partition_key"], row["raw_body"]) for row in moved] == [
         ('{"a":1}', "key", None),
         (None, None, b"\x00\xff"),
+        ("null", None, None),
     ]
+    assert without["n"] == 13
     assert moved[0]["enqueued_time"].isoformat() == event(12).enqueued_time
 
 

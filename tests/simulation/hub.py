@@ -145,7 +145,7 @@ class Reader:
 def row(number: int) -> Row:
     """What the pipeline looks at in a row."""
     known = {"SEQUENCE_NUMBER": number, "OFFSET": str(number), "ENQUEUED_TIME": enqueued_time(event(number))}
-    return {**known, "PAYLOAD": b"", "RAW_BODY": None}
+    return {**known, "PAYLOAD": b""}
 
 
 def event(number: int) -> EventData:

@@ -86,9 +86,17 @@ def test_columns_match_by_name_without_regard_to_case_in_each_row(warehouse: War
     warehouse.load(TABLE, b'{"k":1,"v":{"x":1},"other":2}\n{"K":2,"V":null}\n{"v":"y","K":3}')
     assert warehouse.query("SELECT k, v FROM t ORDER BY k", "DB", "PUBLIC").rows == [
         [1, '{"x":1}'],
-        [2, None],
+        [2, "null"],
         [3, '"y"'],
     ]
+
+
+@pytest.mark.parametrize(("given", "stored"), [('"V":null,', "null"), ('"v":null,', "null"), ("", None)])
+def test_a_null_in_a_variant_is_a_json_null_and_an_absent_key_is_null(
+    warehouse: Warehouse, given: str, stored: str | None
+) -> None:
+    warehouse.load(TABLE, f'{{{given}"K":1,"S":null}}'.encode())
+    assert warehouse.query("SELECT v, s FROM t", "DB", "PUBLIC").rows == [[stored, None]]
 
 
 @pytest.mark.parametrize("sql", ["DROP TABLE t", "SELECT 1; SELECT 2", "INSERT INTO t VALUES (1)", "SELEC"])

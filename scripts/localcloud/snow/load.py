@@ -76,12 +76,12 @@ class Load:
         """Read the first spelling from the transformed struct and, rarely needed, the others from the line."""
         if not names:
             return f"NULL::{one.json_target}"
-        first, *others = names
-        texts = [f"struct_extract(o, {_literal(first)})"]
-        arrow = "->" if one.kind == "VARIANT" else "->>"
-        texts += [f"(x {arrow} {_literal('$.' + json.dumps(name))})" for name in others]
-        if one.kind == "VARIANT":
-            texts = [f"nullif({text}, 'null')" for text in texts]  # a JSON null arrives as SQL NULL
+        texts = [f"struct_extract(o, {_literal(names[0])})"]
+        # An explicit null in a VARIANT column is a JSON null, only an absent key is SQL's NULL, and a struct tells no
+        # difference: https://docs.snowflake.com/en/user-guide/semistructured-considerations#null-values, seen on the
+        # service in https://github.com/estuary/connectors/issues/4936. In any other column a null is SQL's.
+        arrow, from_line = ("->", names) if one.kind == "VARIANT" else ("->>", names[1:])
+        texts += [f"(x {arrow} {_literal('$.' + json.dumps(name))})" for name in from_line]
         return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
 
     def _fit(self, i: int) -> str:
