@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit fuzz lint format bench bench-balance soak chaos smoke audit clean
+.PHONY: help setup demo test unit test-python fuzz lint format bench bench-balance soak chaos smoke audit clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test: $(STAMP) ## Run all tests: unit, integration, acceptance
 
 unit: $(STAMP) ## Run the unit tests and the simulation only
 	@$(BIN)/python -m pytest tests/unit tests/simulation
+
+test-python: ## Unit tests and demo on another interpreter: make test-python PYTHON=python3.13
+	@$(MAKE) --no-print-directory unit demo VENV=.venv-$$($(PYTHON) -c 'import platform; print(platform.python_version())')
 
 fuzz: $(STAMP) ## Try the properties of the unit tests on a thousand random examples each
 	@$(BIN)/python -m pytest tests/unit -m hypothesis --hypothesis-profile explore --timeout 600
