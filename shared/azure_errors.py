@@ -78,6 +78,15 @@ def _not_trusted(what: str, why: str, _: ConsumerGroup) -> EvsupError:
     )
 
 
+def _no_host(what: str, why: str, group: ConsumerGroup) -> EvsupError:
+    return ConfigurationError(
+        what,
+        why,
+        f"Correct the host in EVENTHUB_NAMESPACE or EVENTHUB_CONNECTION_STRING ({group.fully_qualified_namespace}), in"
+        " EVENTHUB_CUSTOM_ENDPOINT or EVENTHUB_PROXY: the parts between its dots have 1 to 63 characters each.",
+    )
+
+
 def _unavailable(what: str, why: str, group: ConsumerGroup) -> EvsupError:
     return SourceUnavailable(what, why, f"Check that {group.fully_qualified_namespace} can be reached from this host.")
 
@@ -96,6 +105,7 @@ _TRANSLATIONS = (
     (lambda _, text: "link:stolen" in text or "higher epoch" in text, _ownership_lost),
     (lambda _, text: "supplied sequence number" in text or "supplied offset" in text, _out_of_range),
     (lambda _, text: any(sign in text for sign in NOT_FOUND), _not_found),
+    (lambda error, text: isinstance(error, UnicodeError) or "'idna' codec" in text, _no_host),
     (lambda _, text: "CERTIFICATE_VERIFY_FAILED" in text, _not_trusted),
     (lambda _, text: "ExpiredToken" in text, _unavailable),  # a new link brings a new token, or the reason why not
     (lambda error, text: _is_about_identity(error) or "unauthorized-access" in text, _not_permitted),

@@ -16,7 +16,7 @@ from msgspec import structs
 from shared import env_file as dotenv
 from shared import rules
 from shared.fault import Fault, report
-from shared.secret import Secret
+from shared.secret import Secret, remember_all
 from shared.settings import Settings
 from shared.variable import PREFIXES, VARIABLES
 
@@ -85,6 +85,8 @@ def environment_for_worker(loaded: Loaded) -> dict[str, str]:
 
 def _load(layers: list[tuple[str, Mapping[str, str]]], faults: list[Fault], others: Mapping[str, str]) -> Loaded:
     texts, sources = _typed(layers)
+    remember_all(texts)
+    remember_all(os.environ)  # what other tools read there: a proxy's login, AZURE_CLIENT_SECRET
     values, malformed = _parsed(texts)
     faults = [*faults, *malformed]
     settings = _assembled(values)

@@ -163,6 +163,10 @@ class AlreadyRunning(Temporary):
     """Another supervisor holds the state directory."""
 
 
+class OutputLost(Temporary):
+    """Standard output takes nothing: a full disk. Whoever reads the file would take what is there for all."""
+
+
 # --- 77 and 78: a person has to change a grant or a setting -----------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ def last_word(error: Exception) -> tuple[EvsupError, Failed]:
     if isinstance(error, EvsupError):
         known, lines = error, ""
     else:
-        known = WorkerCrashed("The worker crashed", f"{type(error).__name__}: {error}")
+        known = WorkerCrashed("The worker crashed", " ".join(f"{type(error).__name__}: {error}".split()))
         lines = "".join(traceback.format_exception(error))
     failed = Failed(
         error=type(known).__name__,

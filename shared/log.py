@@ -8,6 +8,8 @@ participle or a noun, and stable: dashboards and alerts look for them. A line ne
 import atexit
 import logging
 import os
+import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal
@@ -16,7 +18,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from shared.printable import printable
-from shared.secret import MASK, Secret, mask, names_a_secret
+from shared.secret import MASK, Secret, mask, names_a_secret, remember_all
 from shared.stderr import FILE_DESCRIPTOR, Stderr
 
 Format = Literal["text", "json"]
@@ -37,13 +39,25 @@ def get_logger() -> FilteringBoundLogger:
     return logger
 
 
+def begin(level: Level, **ids: object) -> None:
+    """Call it first thing in a process, before its settings are known: whatever fails from here on is masked.
+
+    Structlog's own defaults print to standard output, with the locals of every frame. What nobody catches, on a thread
+    or in a finalizer, Python would show unmasked: https://docs.python.org/3/library/threading.html#threading.excepthook
+    """
+    remember_all(os.environ)
+    configure(None, level, stderr=None, **ids)
+    threading.excepthook = lambda uncaught: _report_uncaught(uncaught.exc_value)
+    sys.unraisablehook = lambda uncaught: _report_uncaught(uncaught.exc_value)
+
+
 def configure(
     log_format: Format | None = None, level: Level = "info", *, stderr: Stderr | None = None, **ids: object
 ) -> None:
     """Send every log line of this process to standard error: ours, and those of libraries from WARNING up.
 
     `log_format` defaults to `text` on a terminal, else `json`. `ids` (partition, epoch) stand in every line; the pid
-    always does. Call it first thing in a process.
+    always does.
     """
     output = _opened(stderr)
     text = (log_format or default_format()) == "text"
@@ -81,8 +95,11 @@ def relay(line: str) -> None:
 
 
 def last_word(line: str) -> None:
-    """Say why the process ends, behind all that was logged and with nothing after it; waits as `flush` does."""
-    _opened(None).end(printable(line), LAST_FLUSH_S)
+    """Say why the process ends, behind all that was logged and with nothing after it; waits as `flush` does.
+
+    Masked: an error may carry the words of whoever raised it.
+    """
+    _opened(None).end(printable(mask(line)), LAST_FLUSH_S)
 
 
 def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -142,6 +159,11 @@ class _LibraryHandler(logging.Handler):
                 message=record.getMessage(),
                 exc_info=record.exc_info,
             )
+
+
+def _report_uncaught(error: BaseException | None) -> None:
+    if not isinstance(error, SystemExit):  # a thread may end so
+        get_logger().error("uncaught_exception", exc_info=error)
 
 
 def _opened(stderr: Stderr | None) -> Stderr:

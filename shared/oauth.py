@@ -23,7 +23,7 @@ from urllib.request import (
 
 from shared.errors import ConfigurationError, EvsupError, NotSignedIn, SnowflakeUnavailable
 from shared.rules.files import text_of
-from shared.secret import mask
+from shared.secret import mask, remember
 from shared.settings import SnowflakeSettings
 from shared.within import within
 
@@ -41,9 +41,11 @@ def client_secret(settings: SnowflakeSettings) -> str:
     if settings.oauth_client_secret:
         return settings.oauth_client_secret.reveal()
     try:
-        return text_of(settings.oauth_client_secret_file or "", MOST_BYTES).strip("\r\n")
+        secret = text_of(settings.oauth_client_secret_file or "", MOST_BYTES).strip("\r\n")
     except ValueError as error:
         raise ConfigurationError("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE cannot be used", str(error)) from None
+    remember(secret)
+    return secret
 
 
 def scope(settings: SnowflakeSettings) -> str | None:

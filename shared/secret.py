@@ -1,7 +1,9 @@
 """A text that cannot be printed by accident, and a last net for secrets inside other texts."""
 
 import re
+from collections.abc import Mapping
 from typing import Never
+from urllib.parse import unquote
 
 MASK = "***"
 
@@ -60,8 +62,12 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(SharedAccessSignature[ =]+)[^;\"'\r\n]+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"(SharedAccessKey\s*=\s*)[^;\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"(\bsig=)[^&;\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
+    # A key of an Azure Function, an authorization code, a token, in the query of a URL.
+    (re.compile(r"([?&](?:code|key|token|assertion)=)[^&#\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
     # user:password@ of a URL (PostgreSQL, proxies); the user's name may stay.
     (re.compile(r"(://[^\s:/@]*:)[^\s/]*@"), rf"\1{MASK}@"),
+    # The same without a scheme, typed where a host belongs.
+    (re.compile(r"(?<![\w:/.+-])([\w.+-]+:)(?!//)[^\s@]+@(?=[\w\[])"), rf"\1{MASK}@"),
     (re.compile(r"(\bBearer\s+)[^\s\"',]+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){1,4}"), MASK),
     (
@@ -73,6 +79,44 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+# Credentials of this process as they are, for texts in which nothing around them says so.
+_known: tuple[str, ...] = ()
+SHORTEST_KNOWN = 8  # characters; a shorter one would be found in the middle of words
+DIRECTORIES = ("PWD", "OLDPWD")  # of the shell: no passwords, whatever they are called
+MOST_KNOWN = 200  # the lines of two keys, and every token of a day
+
+_PEM = re.compile(r"-----[A-Z0-9 ]+-----|\s+")
+_PASSWORDS = re.compile(
+    r"(?:SharedAccessKey|AccountKey|sig)\s*=\s*([^;&\s]+)"
+    rf"|password\s*=\s*({_QUOTED}|\S+)"
+    r"|://[^\s:/@]*:([^\s]*)@",
+    re.IGNORECASE,
+)
+
+
+def remember(credential: str) -> None:
+    """Have `mask` hide this credential wherever it stands: the key of a connection string, the password of a DSN or
+    URL, each line of a PEM, or else the whole text.
+    """
+    global _known  # noqa: PLW0603 (the process has one set of credentials)
+    parts = _PEM.split(credential) if "-----BEGIN" in credential else _passwords_in(credential) or [credential]
+    new = {form for part in parts for form in (part, unquote(part)) if len(form) >= SHORTEST_KNOWN and form != MASK}
+    _known = (*_known, *sorted(new - set(_known), key=len, reverse=True))[-MOST_KNOWN:]
+
+
+def remember_all(variables: Mapping[str, str]) -> None:
+    """Remember what environment variables hold: all of one that is named after a credential, else what is within."""
+    for name, text in variables.items():
+        is_credential = names_a_secret(name) and name not in DIRECTORIES
+        for part in [text] if is_credential else _passwords_in(text):
+            remember(part)
+
+
+def _passwords_in(text: str) -> list[str]:
+    """Of a connection string, a DSN, a URL with a login."""
+    return ["".join(groups).strip("'\"") for groups in _PASSWORDS.findall(text)]
+
+
 def names_a_secret(name: str) -> bool:
     """Whether a value under this name is a credential: `password`, `oauth_client_secret`; not `private_key_file`."""
     return re.search(rf"(?:{_NAMES})$", name, re.IGNORECASE) is not None
@@ -81,9 +125,12 @@ def names_a_secret(name: str) -> bool:
 def mask(text: str) -> str:
     """`text` without what looks like a credential: keys, signatures, tokens, passwords of URLs and of DSNs.
 
-    For texts that others wrote (SDK and driver errors, tracebacks, settings typed into the wrong variable). It is a
-    net, not a licence: what is known to be a credential is kept in a `Secret`.
+    For texts that others wrote (SDK and driver errors, tracebacks, settings typed into the wrong variable): what this
+    process was told to `remember`, and what looks like a credential. It is a net, not a licence: what is known to be a
+    credential is kept in a `Secret`.
     """
+    for credential in _known:
+        text = text.replace(credential, MASK)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text

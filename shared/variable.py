@@ -1,17 +1,21 @@
 """The settings' structs seen as environment variables: names, types and defaults by introspection, never by hand."""
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import msgspec
 from msgspec import NODEFAULT, inspect
 
-from shared.secret import MASK, Secret, mask, names_a_secret
+from shared.secret import MASK, Secret, mask
 from shared.settings import Settings
 
 # Fields with these endings are paths, where a leading ~ means the home directory as it does for a shell.
 PATH_ENDINGS = ("_file", "_path", "_dir")
+
+
+_HARMLESS = re.compile(r"true|false|-?[0-9]{1,12}(?:\.[0-9]{1,6})?", re.IGNORECASE)
 
 
 class _Section(Protocol):
@@ -95,14 +99,17 @@ class Variable:
 
 
 def shown(value: Any) -> Any:
-    """A value of a setting as it may be shown: credentials masked, those in `SNOWFLAKE_STREAMING_PROPERTIES` too."""
+    """A value of a setting as it may be shown: credentials masked.
+
+    Of `SNOWFLAKE_STREAMING_PROPERTIES` only numbers and truth values are shown: a name such as `pat` says nothing.
+    """
     match value:
         case Secret():
             return MASK
         case str():
             return mask(value)
         case dict():
-            return {key: MASK if names_a_secret(key) else mask(text) for key, text in value.items()}
+            return {key: text if _HARMLESS.fullmatch(text) else MASK for key, text in value.items()}
         case _:
             return value
 

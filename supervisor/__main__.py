@@ -6,8 +6,11 @@ line take a second, in which a signal would find Python's own handlers.
 
 import os
 import sys
+from collections.abc import Callable
+from traceback import format_exc
 
 from shared import core_file
+from shared.errors import ExitCode
 from supervisor import signals
 
 STANDARD_DESCRIPTORS = 3
@@ -19,9 +22,21 @@ def main() -> None:
     core_file.forbid()
     if "start" in sys.argv[1:]:
         signals.leave_when_told()
-    from supervisor.cli import main as run
+    _command_line()()
 
-    run()
+
+def _command_line() -> Callable[[], None]:
+    """The command line, or the reason why it cannot be imported: a package that is damaged or missing."""
+    try:
+        from supervisor.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.TEMPORARY)
+    except BaseException:  # noqa: BLE001 (Python would exit with 1, which is no code of ours)
+        from shared.secret import mask
+
+        print(mask(format_exc()), file=sys.stderr)
+        sys.exit(ExitCode.BUG)
+    return run
 
 
 def _open_standard_descriptors() -> None:

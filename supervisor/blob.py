@@ -69,13 +69,26 @@ def _container(url: str, stack: ExitStack) -> "ContainerClient":
             "For example blob:https://account.blob.core.windows.net/checkpoints",
         )
     if text := os.environ.get(CONNECTION_STRING):
-        return stack.enter_context(ContainerClient.from_connection_string(text, name))
+        return stack.enter_context(_client(text, name))
     if parts.query:
         return stack.enter_context(ContainerClient.from_container_url(url))
     from azure.identity import DefaultAzureCredential
 
     credential = stack.enter_context(DefaultAzureCredential())
     return stack.enter_context(ContainerClient.from_container_url(url, credential=credential))
+
+
+def _client(connection_string: str, name: str) -> "ContainerClient":
+    from azure.storage.blob import ContainerClient
+
+    try:
+        return ContainerClient.from_connection_string(connection_string, name)
+    except ValueError:  # its text, and what it came from, quote the key
+        raise ConfigurationError(
+            f"{CONNECTION_STRING} cannot be read",
+            "the Azure SDK does not understand it (not shown, for it holds the account's key)",
+            "Copy it again, whole: DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=….",
+        ) from None
 
 
 def _position(name: str, metadata: Mapping[str, Any] | None) -> Position:

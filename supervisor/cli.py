@@ -1,14 +1,16 @@
 """The command line: one file a command, one place where errors become exit codes."""
 
-import os
 import sys
 from importlib import import_module
+from io import StringIO
+from typing import Any
 
 import click
 
 from shared import log
 from shared.errors import EvsupError, ExitCode
 from shared.secret import mask
+from supervisor import streams
 from supervisor.version import VERSION
 
 COMMANDS = ("start", "status", "init", "check", "verify", "checkpoints", "replay", "config")
@@ -24,6 +26,13 @@ class Commands(click.Group):
         """In the order in which people meet them."""
         del ctx  # click's signature
         return list(COMMANDS)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Click takes every EPIPE, that of a database's socket too, for a closed stdout, and exits with 1 silently."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise RuntimeError(str(error)) from error
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """`supervisor.commands.<name>` has a command of the same name."""
@@ -46,22 +55,36 @@ def evsup() -> None:
 
 def main() -> None:
     """Run the command line; every error of ours ends in one message on stderr and its exit code."""
+    streams.install()
+    log.begin("warning")
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
     try:
-        code = evsup.main(standalone_mode=False)
+        code = _run()
+        sys.stdout.flush()
     except click.UsageError as error:
-        error.show()
-        code = ExitCode.USAGE
-    except click.Abort:
-        code = ExitCode.TEMPORARY
+        refusal = StringIO()
+        error.show(refusal)
+        click.echo(mask(refusal.getvalue()), err=True, nl=False)  # it quotes what was typed
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.TEMPORARY
     except EvsupError as error:
         log.last_word(f"evsup: {error}")
-        code = error.exit_code
-    except BrokenPipeError:  # `| head` closed our stdout: nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.OK
-    except Exception as error:  # noqa: BLE001 (the last place where it can be said)
+        return error.exit_code
+    except BaseException as error:  # noqa: BLE001 (the last place where it can be said; a panic in Rust is no Exception)
         log.get_logger().error("supervisor_crashed", exc_info=error)
-        reason = f"{type(error).__name__}: {mask(str(error))}"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         log.last_word(f"evsup: this is a bug of evsup: {reason}. Please report the log above.")
-        code = ExitCode.BUG
-    sys.exit(int(code or 0))
+        return ExitCode.BUG
+    return code
+
+
+def _run() -> int:
+    """The exit code of a command that ended as it was meant to."""
+    try:
+        return int(evsup.main(standalone_mode=False) or 0)
+    except SystemExit as leaving:
+        return int(leaving.code or 0)

@@ -19,6 +19,7 @@ from typing import TypeAlias
 from shared.clock import Clock, Deadline, jittered, monotonic
 from shared.errors import Bug, EvsupError, OwnershipLost, ServiceUnavailable
 from shared.log import get_logger
+from shared.secret import mask
 from shared.settings import EventHubSettings
 from shared.store.base import ControlStore
 from shared.store.types import SupervisorRow, Term
@@ -256,7 +257,7 @@ def _pays_in_s(plan: Plan) -> float:
 def _as_ours(error: Exception) -> EvsupError:
     if isinstance(error, EvsupError):
         return error
-    return Bug("The leases cannot be kept", f"{type(error).__name__}: {error}")
+    return Bug("The leases cannot be kept", " ".join(mask(f"{type(error).__name__}: {error}").split()))
 
 
 def trust_window_s(expiration_s: float) -> float:

@@ -18,6 +18,7 @@ from setproctitle import setproctitle
 from shared.clock import Clock, Deadline, monotonic
 from shared.errors import Bug, DrainTimedOut, EvsupError
 from shared.log import get_logger
+from shared.secret import mask
 from shared.store.types import Term
 from shared.vitals import rss_bytes
 from supervisor import crash
@@ -230,7 +231,7 @@ class Tree:
         described = replace(
             self._told,
             state=self._state(),
-            cause=str(self._cause) if self._cause else None,
+            cause=mask(str(self._cause)) if self._cause else None,
             exit_code=int(self._cause.exit_code) if self._cause else 0,
             uptime_s=round(now_s - self._started_s, 1),
             rss_bytes=rss_bytes(),

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from shared import secret
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -40,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; the others stay in the order of the tiers."""
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+@pytest.fixture(autouse=True)
+def _credentials_of_no_other_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test remembers to mask may be a plain word in the next."""
+    monkeypatch.setattr(secret, "_known", ())
 
 
 @pytest.fixture

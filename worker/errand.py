@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
+from shared import log
 from shared.clock import Deadline
 from shared.last_word import last_word
 from shared.messages import Answer, Command
@@ -19,6 +20,7 @@ LAST_WORD_S = 2.0
 def answer(asked_by: int, pipe: "Connection[bytes, bytes]", work: Callable[[], Answer]) -> NoReturn:
     """Do it, say how it went, and end; at once when the process that asked is gone."""
     guard.die_with(asked_by)
+    log.begin("error")
     messages: MessagePipe[Command] = MessagePipe(pipe, Command)
     try:
         said = work()

@@ -59,6 +59,7 @@ def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
     guard.die_with(boot.supervisor_pid)
     os.dup2(stderr.fileno(), sys.stderr.fileno())
     faulthandler.enable()
+    log.begin("info", partition=boot.term.partition_id, epoch=boot.term.epoch)
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 

@@ -206,6 +206,12 @@ def probe(settings: SnowflakeSettings) -> None:
             error.verify_message,
             "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy).",
         ) from error
+    except UnicodeError as error:
+        raise ConfigurationError(
+            f"Snowflake cannot be at {host}:{port}",
+            str(error),
+            "Correct SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL: the parts between a host's dots have 1 to 63 characters each.",
+        ) from error
     except OSError as error:
         raise SinkUnavailable(
             f"Snowflake does not answer at {host}:{port}",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from shared import account, endpoint, identifier, private_key
 from shared.fault import Fault
 from shared.rules.files import bytes_of, certificate_problem, is_open_to_others, text_of
+from shared.secret import remember
 from shared.settings import Settings
 from shared.snowflake import QUARANTINE
 from shared.variable import VARIABLES
@@ -109,6 +110,7 @@ def private_key_opens(settings: Settings) -> Iterator[Fault]:
     if target.private_key_file:
         try:
             content = bytes_of(target.private_key_file, private_key.MOST_BYTES)
+            remember(content.decode(errors="replace"))
         except ValueError as error:
             yield Fault("SNOWFLAKE_PRIVATE_KEY_FILE", str(error))
         else:

@@ -91,7 +91,7 @@ class PostgresDatabase(Database):
     def _connect(self) -> "_Bounded":
         try:
             return _Bounded.connect(self._dsn.conninfo.reveal(), **_OPTIONS)
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeError) as error:  # the second: a host that can be no name, `db..example.com`
             raise of_connecting(error, self._dsn) from None  # libpq's own text is not masked
 
 

@@ -20,6 +20,7 @@ from shared.store import schema
 from shared.store.dsn import Dsn
 
 _GRANT = "Check user and password in CONTROL_POSTGRES_DSN, and the user's rights on the database."
+_HOST = "Correct the host in CONTROL_POSTGRES_DSN: the parts between its dots have 1 to 63 characters each."
 _NAME = "Correct CONTROL_POSTGRES_DSN, or create the database."
 _POOL = "Leave `options` out of CONTROL_POSTGRES_DSN, or name the server itself instead of the pool."
 _PRIMARY = "Name the primary in CONTROL_POSTGRES_DSN (target_session_attrs=read-write finds it)."
@@ -45,9 +46,11 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
 )
 
 
-def of_connecting(error: psycopg.Error, dsn: Dsn) -> EvsupError:
+def of_connecting(error: psycopg.Error | UnicodeError, dsn: Dsn) -> EvsupError:
     """The reason why no connection came about."""
     what, why = f"Cannot connect to the control store {dsn.address}", dsn.masked(str(error))
+    if isinstance(error, UnicodeError):
+        return ConfigurationError(what, why, _HOST)
     for refusal, kind, fix in _REFUSALS:
         if refusal.search(why):
             return kind(what, why, fix)

@@ -20,7 +20,7 @@ from shared.errors import EvsupError
 from shared.printable import printable
 from shared.retention import time_to_loss_s
 from shared.settings import EventHubSettings
-from supervisor import options
+from supervisor import options, streams
 from supervisor.group import GroupStatus, read_group, with_losses
 from supervisor.screen import WIDE, group_screen, tree_screen
 from supervisor.state_dir import state_dir
@@ -120,7 +120,7 @@ def _watch(read: Callable[[], Found]) -> int:
             while True:
                 found = read()
                 live.update(_screen(found, console.width), refresh=True)
-                if found is None:
+                if found is None or streams.is_unread():
                     break
                 time.sleep(REFRESH_S)
         except KeyboardInterrupt:

@@ -134,3 +134,43 @@ def test_no_secret_is_in_what_is_said_of_credentials_that_are_refused(pipeline: 
     assert said.returncode != 0
     assert said.stdout.count("fail ") >= 3
     assert_not_shown(right | wrong, said.stdout, said.stderr)
+
+
+# Every command, and between them every depth: settings, store, hub, Snowflake, what is shown, and click itself.
+CRASHES = (
+    ("click:Group.resolve_command", "config"),
+    ("shared.config:load", "config"),
+    ("supervisor.commands.config:lines", "config"),
+    ("click:echo", "config --json"),
+    ("supervisor.state_dir:state_dir", "status"),
+    ("supervisor.screen:group_screen", "status --all"),
+    ("shared.store.schema:create", "init"),
+    ("psycopg:Connection.connect", "init"),
+    ("shared.store.relational:RelationalStore.ownerships", "checkpoints list"),
+    ("shared.store.dsn:parse", "checkpoints export"),
+    ("supervisor.operator:Site.hub_facts", "verify"),
+    ("shared.snow_sql:SqlSession.__init__", "verify"),
+    ("shared.errand:send", "verify"),
+    ("shared.azure:EventHubClient.__init__", "replay --partition 0 --from 0 --to 1"),
+    ("shared.azure:EventHubClient.__init__", "check"),
+    ("shared.store.relational:RelationalStore.check", "check"),
+    ("supervisor.lease:LeaseKeeper.step", "start"),
+    ("supervisor.tree:Tree.step", "start"),
+    ("supervisor.status:StatusServer.__init__", "start"),
+    ("worker.main:_work", "start"),
+)
+
+
+@pytest.mark.parametrize(("place", "command"), CRASHES)
+def test_a_crash_anywhere_shows_no_secret_nothing_on_stdout_and_is_70(
+    pipeline: Pipeline, place: str, command: str
+) -> None:
+    quoted = " ".join(SECRETS)
+    crashed = pipeline.run(*command.split(), PYTHONPATH=SABOTEUR, SABOTAGE_RAISES=place, SABOTAGE_QUOTED=quoted)
+    reports = [path.read_text() for path in Path(pipeline.environment["EVSUP_STATE_DIR"]).glob("crash-*.json")]
+    assert_not_shown(pipeline.environment, crashed.stdout, crashed.stderr, *reports)
+    if command != "check":  # which goes on with what else there is to ask
+        assert (crashed.returncode, crashed.stdout) == (70, "")
+        assert "sabotage of" in crashed.stderr.rstrip("\n").rpartition("\n")[2]
+    else:
+        assert crashed.returncode not in {0, 1}

@@ -57,6 +57,18 @@ def test_a_checkpoint_without_a_sequence_number_is_refused(with_key: Blobs, numb
         blob.read(with_key.url, GROUP)
 
 
+@pytest.mark.parametrize("cut", ["EndpointSuffix", "EndpointSuffix=;AccountKey", "x"])
+def test_a_connection_string_that_was_cut_off_is_a_fault_of_the_variable_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    key = "Q2FOYVJ5N2YzeFE5Q2FOYVJ5N2YzeFE5Q2FOYVJ5N2YzeFE5MDA="
+    whole = f"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={key};EndpointSuffix=core.windows.net"
+    monkeypatch.setenv(blob.CONNECTION_STRING, whole.partition("EndpointSuffix")[0] + cut)
+    with pytest.raises(ConfigurationError, match=f"{blob.CONNECTION_STRING} cannot be read") as raised:
+        blob.read("https://a.blob.core.windows.net/c", GROUP)
+    assert key[:12] not in str(raised.value)
+
+
 def test_a_wrong_key_is_not_permitted_and_not_shown(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(blob.CONNECTION_STRING, blobs.connection_string)
     blobs.key = b"another"

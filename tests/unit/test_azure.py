@@ -205,6 +205,8 @@ def test_the_group_is_named_by_the_settings() -> None:
         (ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token"), NotPermitted),
         (EventHubError("amqp:unauthorized-access"), NotPermitted),
         (ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer"), ConfigurationError),
+        (UnicodeError("label empty or too long"), ConfigurationError),
+        (EventHubError("encoding with 'idna' codec failed (UnicodeError: label too long)"), ConfigurationError),
         (ConnectError("refused"), SourceUnavailable),
         (TimeoutError("timed out"), SourceUnavailable),
         (OSError(111, "Connection refused"), SourceUnavailable),

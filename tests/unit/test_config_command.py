@@ -67,6 +67,6 @@ def test_a_terminal_shows_every_name_whole(width: int) -> None:
 
 
 def test_secrets_inside_streaming_properties_are_masked() -> None:
-    result = load(environ=complete(SNOWFLAKE_STREAMING_PROPERTIES='{"personal_access_token": "canary", "x": "y"}'))
+    result = load(environ=complete(SNOWFLAKE_STREAMING_PROPERTIES='{"pat": "canary", "max_x": "7", "y": "true"}'))
     (line,) = (line for line in lines(result) if line.startswith("SNOWFLAKE_STREAMING_PROPERTIES"))
-    assert line.endswith('{"personal_access_token":"***","x":"y"}')
+    assert line.endswith('{"pat":"***","max_x":"7","y":"true"}')

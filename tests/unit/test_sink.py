@@ -324,3 +324,9 @@ def test_a_port_where_nobody_answers_is_an_unavailable_sink(monkeypatch: pytest.
             silent.listen()
         with pytest.raises(SinkUnavailable, match=f"127.0.0.1:{port}"):
             Channel(snowflake(url=f"https://127.0.0.1:{port}"), "C").probe()
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", "x" * 64])
+def test_a_host_that_can_be_no_name_is_a_fault_of_the_setting(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL"):
+        sink.probe(snowflake(url=f"https://{host}:443"))

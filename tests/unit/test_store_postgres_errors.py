@@ -13,6 +13,7 @@ from shared.errors import (
 )
 from shared.secret import Secret
 from shared.store.dsn import parse
+from shared.store.postgres import PostgresDatabase
 from shared.store.postgres_errors import of_connecting, of_running
 
 DSN = parse(Secret("postgresql://u:hush@h/db"))
@@ -44,6 +45,14 @@ def test_a_refused_connection_is_told_apart_by_its_text(text: str, kind: type[Ev
     error = of_connecting(psycopg.OperationalError(text), DSN)
     assert type(error) is kind
     assert "hush" not in str(error)
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", "x" * 64, "x" * 300, "é" * 64, "db.x..example.com"])
+def test_a_host_that_can_be_no_name_is_a_fault_of_the_setting(host: str) -> None:
+    database = PostgresDatabase(Secret(f"postgresql://u:hush@{host}/db"))
+    with pytest.raises(ConfigurationError, match="CONTROL_POSTGRES_DSN") as raised, database.transaction():
+        pass
+    assert "hush" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,21 @@ def kill(worker: Callable[[], int], around: tuple[str, str], *, done: bool) -> C
     return deed
 
 
+def raise_in(place: str) -> None:
+    """Have `module:Class.method` or `module:function` raise, with every credential that it could quote, bare."""
+    module, _, path = place.partition(":")
+    *owners, name = path.split(".")
+    owner: Any = importlib.import_module(module)
+    for each in owners:
+        owner = getattr(owner, each)
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        local = {each: os.environ[each] for each in os.environ["SABOTAGE_QUOTED"].split()}
+        raise RuntimeError(f"sabotage of {' '.join(local.values())}")
+
+    setattr(owner, name, fail)
+
+
 SET_ASIDE = ("shared.quarantine:Quarantine", "set_aside")
 RECORD = ("shared.store.relational:RelationalStore", "record_quarantine")
 DEEDS = {
@@ -110,6 +125,8 @@ def wait_for(path: str, deed: Callable[[], None]) -> None:
 if shift_s := float(os.environ.get("SABOTAGE_CLOCK_S", "0")):
     true_time = time.time
     time.time = lambda: true_time() + shift_s
+if place := os.environ.get("SABOTAGE_RAISES"):
+    raise_in(place)
 if (name := os.environ.get("SABOTAGE")) and "--multiprocessing-fork" in sys.orig_argv:
     if go := os.environ.get("SABOTAGE_GO"):
         threading.Thread(target=wait_for, args=(go, DEEDS[name]), daemon=True).start()
