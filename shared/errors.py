@@ -126,6 +126,10 @@ class DuplicateKey(Bug):
     """A row with this primary key is there already, which nobody expected; the statement changed nothing."""
 
 
+class AlreadyExists(Bug):
+    """What was to be created is there already."""
+
+
 class WorkerCrashed(Bug):
     """A worker ended without saying why: an unhandled exception, or a fault in native code."""
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shared.errors import (
+    AlreadyExists,
     Bug,
     ConfigurationError,
     DoesNotExist,
@@ -49,6 +50,7 @@ _ACCESS = 3001
 _ABSENT = frozenset((2003, 2043, 90105, 90106, 90109))
 _FORBIDDEN = re.compile(r"\b403\b|Verify the account name")
 _CERTIFICATE = re.compile(r"certificate.verify.failed|hostname .* doesn't match", re.IGNORECASE)
+_EXISTS = re.compile(r"already exists\b")
 _LOCK, _DEADLOCK = 625, "40001"
 # Row locks of hybrid tables: https://docs.snowflake.com/en/sql-reference/transactions#deadlocks
 _LOCKED = re.compile(r"deadlock|lock.{0,60}(time(d )?-?out|not yet been released)|waiters for this lock", re.IGNORECASE)
@@ -91,6 +93,8 @@ def _of_statement(number: int, state: str, what: str, why: str) -> EvsupError:
         return ConfigurationError(what, why, _WAREHOUSE)
     if number in _ABSENT:
         return DoesNotExist(what, why, _NAME)
+    if _EXISTS.search(why):
+        return AlreadyExists(what, why)
     if state.startswith("0A"):
         return Unsupported(what, why, "Use an account and a region that have this feature.")
     if number in _STOPPED or state[:2] not in {"22", "23", "42"}:

@@ -51,18 +51,18 @@ class Plan:
     """Others are about to release, or to expire, what belongs to this share: look again soon."""
 
 
-def plan(view: View, me: SupervisorRow, expiration_s: float, strategy: Strategy = "greedy") -> Plan:
+def plan(view: View, me: SupervisorRow, strategy: Strategy = "greedy") -> Plan:
     """Claim up to the share of `me` from what is free, hand over what is held beyond it.
 
-    Free is what was never claimed, was released, or was not renewed for `expiration_s`; also a row of `me` that is not
-    in `held`: a claim whose reply was lost is asked for again. `greedy` moves everything at once, `balanced` one
-    partition a round, as the Azure SDK's strategies of these names do.
+    Free is what was never claimed, was released, or was not renewed for as long as its owner was promised; also a row
+    of `me` that is not in `held`: a claim whose reply was lost is asked for again. `greedy` moves everything at once,
+    `balanced` one partition a round, as the Azure SDK's strategies of these names do.
     """
-    elsewhere = _live_elsewhere(view, me, expiration_s)
+    elsewhere = _live_elsewhere(view, me)
     taken = {lease.partition for lease in elsewhere}
     free = [partition for partition in view.partition_ids if partition not in taken and partition not in view.held]
     holding = Counter(lease.owner_id for lease in elsewhere) + Counter({me.owner_id: len(view.held)})
-    share = shares(_capacities(view, me, holding, expiration_s), holding, len(view.partition_ids))
+    share = shares(_capacities(view, me, holding), holding, len(view.partition_ids))
     room = {owner: max(0, share[owner] - holding[owner]) for owner in sorted(share)}
     before_me = sum(count for owner, count in room.items() if owner < me.owner_id)  # they claim the first free ones
     mine = free[before_me : before_me + room[me.owner_id]]
@@ -102,20 +102,20 @@ def shares(capacity: Mapping[str, int], holding: Mapping[str, int], total: int) 
     return share
 
 
-def _live_elsewhere(view: View, me: SupervisorRow, expiration_s: float) -> tuple[HeldElsewhere, ...]:
+def _live_elsewhere(view: View, me: SupervisorRow) -> tuple[HeldElsewhere, ...]:
     return tuple(
-        HeldElsewhere(row.partition_id, row.owner_id, expiration_s - row.age_s)
+        HeldElsewhere(row.partition_id, row.owner_id, row.ends_in_s)
         for row in view.ownerships
-        if row.owner_id not in ("", me.owner_id)
-        and row.age_s < expiration_s
+        if row.is_live
+        and row.owner_id != me.owner_id
         and row.partition_id in view.partition_ids
         and row.partition_id not in view.held
     )
 
 
-def _capacities(view: View, me: SupervisorRow, holding: Mapping[str, int], expiration_s: float) -> dict[str, int]:
+def _capacities(view: View, me: SupervisorRow, holding: Mapping[str, int]) -> dict[str, int]:
     """The members of the group. An owner without a heartbeat keeps what it holds; nobody may count on it for more."""
     total = len(view.partition_ids)
-    alive = [row for row in view.supervisors if row.age_s < expiration_s and row.owner_id != me.owner_id]
+    alive = [row for row in view.supervisors if row.is_live and row.owner_id != me.owner_id]
     counted = {row.owner_id: total if row.capacity is None else row.capacity for row in (*alive, me)}
     return {**holding, **counted}

@@ -66,17 +66,14 @@ def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> Gro
     checkpoints = {row.partition_id: row for row in store.checkpoints()}
     hosts = {row.owner_id: row for row in store.supervisors()}
     everything = sorted({*last, *owned}, key=lambda partition: (len(partition), partition))
-    partitions = tuple(
-        _partition(each, owned.get(each), checkpoints.get(each), hosts, store.ownership_expiration_s, last)
-        for each in everything
-    )
+    partitions = tuple(_partition(each, owned.get(each), checkpoints.get(each), hosts, last) for each in everything)
     held = Counter(row.owner_id for row in partitions if row.lease == "held")
     return GroupStatus(
         healthy=bool(partitions) and all(row.lease == "held" for row in partitions),
         source=f"{store.group.fully_qualified_namespace}/{store.group.eventhub_name}",
         consumer_group=store.group.consumer_group,
         store=kind,
-        supervisors=tuple(_supervisor(row, held, store.ownership_expiration_s) for row in hosts.values()),
+        supervisors=tuple(_supervisor(row, held) for row in hosts.values()),
         partitions=partitions,
     )
 
@@ -92,7 +89,7 @@ def with_losses(group: GroupStatus, loss_s: Callable[[str, int | None], float | 
     return replace(group, partitions=tuple(partitions))
 
 
-def _supervisor(row: SupervisorRow, held: Mapping[str | None, int], expiration_s: float) -> GroupSupervisor:
+def _supervisor(row: SupervisorRow, held: Mapping[str | None, int]) -> GroupSupervisor:
     return GroupSupervisor(
         owner_id=row.owner_id,
         host=row.host,
@@ -101,7 +98,7 @@ def _supervisor(row: SupervisorRow, held: Mapping[str | None, int], expiration_s
         capacity=row.capacity,
         partitions=held.get(row.owner_id, 0),
         age_s=round(row.age_s, 1),
-        is_live=row.age_s < expiration_s,
+        is_live=row.is_live,
     )
 
 
@@ -110,12 +107,11 @@ def _partition(
     owned: Ownership | None,
     checkpoint: Checkpoint | None,
     hosts: Mapping[str, SupervisorRow],
-    expiration_s: float,
     last: Mapping[str, int],
 ) -> GroupPartition:
     owner_id = owned.owner_id if owned else ""
     position = checkpoint.sequence_number if checkpoint else None
-    lease: Literal["held", "expired"] = "held" if owned and owned.age_s < expiration_s else "expired"
+    lease: Literal["held", "expired"] = "held" if owned and owned.is_live else "expired"
     return GroupPartition(
         partition=partition_id,
         lease=lease if owner_id else "free",

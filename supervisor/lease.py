@@ -11,9 +11,8 @@ stop themselves at that moment; nobody may claim before it.
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TypeAlias
 
 from shared.clock import Clock, Deadline, jittered, monotonic
@@ -22,7 +21,7 @@ from shared.log import get_logger
 from shared.secret import mask
 from shared.settings import EventHubSettings
 from shared.store.base import ControlStore
-from shared.store.types import SupervisorRow, Term
+from shared.store.types import Ownership, SupervisorRow, Term
 from shared.wakeup import Wakeup
 from supervisor import balance
 from supervisor.balance import Plan, View
@@ -92,6 +91,7 @@ class LeaseKeeper:
         self._leaving: set[str] = set()
         self._renew_due_s = clock()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._returning: queue.SimpleQueue[Term] = queue.SimpleQueue()
         self._events: deque[LeaseEvent] = deque()
         self._wakeup = Wakeup()
         self._claiming = True
@@ -119,13 +119,16 @@ class LeaseKeeper:
         self._jobs.put(self._step_back)
 
     def release(self, term: Term) -> None:
-        """Give a partition back soon: its worker is gone."""
-        self._jobs.put(partial(self._release, term))
+        """Give a partition back soon: its worker is gone. Those that come while the store is busy go together."""
+        self._returning.put(term)
+        self._jobs.put(self._release_returning)
 
     def close(self, deadline: Deadline) -> None:
         """Release what is still held and end the thread, as far as the deadline lets."""
         self._jobs.put(None)
         self._thread.join(deadline.remaining_s())
+        if self._thread.is_alive():
+            log.warning("leases_left", reason="the control store took too long; they end by themselves")
 
     # --- the thread's side --------------------------------------------------------------------------------------------
 
@@ -171,15 +174,20 @@ class LeaseKeeper:
     def _balance(self) -> float:
         """Look at the group, claim, and tell what is to be handed over. Returns the seconds until another look pays."""
         held = [term.partition_id for term in self._held]
-        view = View(self._partition_ids, self._store.ownerships(), self._store.supervisors(), held, self._leaving)
+        ownerships, supervisors = self._store.ownerships(), self._store.supervisors()
+        view = View(self._partition_ids, ownerships, supervisors, held, self._leaving)
         settings = self._settings
-        plan = balance.plan(view, self._me, settings.ownership_expiration, settings.load_balancing_strategy)
+        plan = balance.plan(view, self._me, settings.load_balancing_strategy)
+        _warn_of_the_future(row for row in ownerships if row.partition_id in plan.claim)
         for partition_id in plan.claim:
             self._claim(partition_id)
             if self._clock() > self._renew_due_s:  # a slow store: what is held comes first, the rest the next time
                 break
         self._leaving.update(plan.surplus)
         self._tell(Planned(plan))
+        for row in supervisors:
+            if row.is_long_dead:  # it was killed, or it would have retired
+                self._store.retire(row.owner_id)
         return _pays_in_s(plan)
 
     def _claim(self, partition_id: str) -> None:
@@ -224,20 +232,26 @@ class LeaseKeeper:
         if self._held.pop(term, None) is not None:
             self._leaving.discard(term.partition_id)
 
-    def _release(self, term: Term) -> None:
-        self._forget(term)
+    def _release_returning(self) -> None:
+        terms = [self._returning.get() for _ in range(self._returning.qsize())]
+        if terms:
+            self._release(terms)
+
+    def _release(self, terms: Sequence[Term]) -> None:
+        for term in terms:
+            self._forget(term)
         try:
-            self._store.release(term)
-        except EvsupError as error:  # it expires by itself; the next owner only waits longer
-            log.warning("release_failed", partition=term.partition_id, reason=str(error))
+            self._store.release_all(terms)
+        except EvsupError as error:  # they expire by themselves; the next owner only waits longer
+            log.warning("release_failed", partitions=[term.partition_id for term in terms], reason=str(error))
 
     def _retire(self) -> None:
-        for term in tuple(self._held):
-            self._release(term)
+        """First the heartbeat, so that others count what is released as theirs."""
         try:
             self._store.retire(self._me.owner_id)
         except EvsupError as error:
             log.warning("retire_failed", reason=str(error))
+        self._release(tuple(self._held))
 
     def _tell(self, event: LeaseEvent) -> None:
         self._events.append(event)
@@ -252,6 +266,12 @@ def _pays_in_s(plan: Plan) -> float:
     if plan.is_waiting:
         return jittered(WAITING_S)
     return min((lease.ends_in_s for lease in plan.elsewhere), default=NEVER_S) + jittered(AFTER_END_S)
+
+
+def _warn_of_the_future(rows: Iterable[Ownership]) -> None:
+    for row in rows:
+        if row.owner_id and row.is_from_the_future:
+            log.warning("lease_from_the_future", partition=row.partition_id, owner=row.owner_id, ahead_s=-row.age_s)
 
 
 def _as_ours(error: Exception) -> EvsupError:

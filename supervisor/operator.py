@@ -16,7 +16,7 @@ from shared.quarantine import Quarantine
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
-from shared.store.types import Checkpoint, Ownership, Term
+from shared.store.types import Checkpoint, Term
 from supervisor.moves import Move
 
 
@@ -51,10 +51,7 @@ class Site:
 
     def owners(self) -> dict[str, str]:
         """Who holds a partition by a live lease."""
-        return {row.partition_id: row.owner_id for row in self.store.ownerships() if self._is_live(row)}
-
-    def _is_live(self, row: Ownership) -> bool:
-        return bool(row.owner_id) and row.age_s <= self.store.ownership_expiration_s
+        return {row.partition_id: row.owner_id for row in self.store.ownerships() if row.is_live}
 
 
 def _known(hub: HubFacts, wanted: Sequence[str]) -> Sequence[str]:

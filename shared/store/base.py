@@ -47,7 +47,9 @@ class ControlStore(CheckpointStore):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise `ConfigurationError`, with `evsup init` as the fix, when a table is missing."""
+        """Raise `ConfigurationError`, with `evsup init` as the fix, when a table is missing, or holds rows of the group
+        under another spelling of its names.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -59,7 +61,8 @@ class ControlStore(CheckpointStore):
 
     @abstractmethod
     def claim(self, partition_id: str, owner_id: str, expiration_s: float) -> Term | None:
-        """Take a partition that nobody holds: never claimed, released, or not renewed for `expiration_s`.
+        """Take a partition that nobody holds: never claimed, released, or not renewed for as long as its owner was
+        promised. The new owner is promised `expiration_s`.
 
         One transaction: the epoch rises and the checkpoint row's epoch with it, which fences every older writer.
         None: somebody else holds it (or came first). Also for the owner's own live row: a second process with the same
@@ -80,8 +83,12 @@ class ControlStore(CheckpointStore):
         """Renew all terms in one statement; returns those that still hold. What is missing is lost."""
 
     @abstractmethod
+    def release_all(self, terms: Sequence[Term]) -> int:
+        """Give partitions back in one statement; returns how many. A term that was over already changes nothing."""
+
     def release(self, term: Term) -> bool:
-        """Give a partition back; False when the term was over already (a late release changes nothing)."""
+        """Give a partition back; False when the term was over already."""
+        return self.release_all([term]) == 1
 
     @abstractmethod
     def checkpoints(self) -> list[Checkpoint]:
@@ -144,8 +151,9 @@ class ControlStore(CheckpointStore):
     ) -> list[dict[str, Any]]:
         """The group's ownerships as the SDK wants them; `last_modified_time` is a float, whatever its docstring says.
 
-        The SDK compares it with its own `time.time()`. So the age is the database's and only its origin is this
-        host's clock: a host whose clock is wrong by an hour neither steals nor forgets to release.
+        The SDK compares it with its own `time.time()` and its own expiration. So it is counted back from when the lease
+        ends by the database: whatever this host's clock says, and whatever its owner was promised, the SDK takes for
+        live what is live.
         """
         self._require_group(ConsumerGroup(fully_qualified_namespace, eventhub_name, consumer_group))
         return [self._as_sdk_ownership(ownership) for ownership in self.ownerships()]
@@ -229,7 +237,7 @@ class ControlStore(CheckpointStore):
 
     def _require_group(self, group: ConsumerGroup) -> None:
         """Azure's names ignore case; rows under another spelling would be a second ownership of the same partitions."""
-        if _folded(group) != _folded(self.group):
+        if group.key != self.group.key:
             raise ConfigurationError(
                 "The control store was opened for another consumer group",
                 f"opened for {self.group}, called for {group}",
@@ -237,10 +245,11 @@ class ControlStore(CheckpointStore):
             )
 
     def _as_sdk_ownership(self, ownership: Ownership) -> dict[str, Any]:
+        renewed_s = self.ownership_expiration_s - ownership.ends_in_s
         return self._as_sdk_key(ownership.partition_id) | {
             "owner_id": ownership.owner_id,
             "etag": ownership.etag,
-            "last_modified_time": time.time() - ownership.age_s,
+            "last_modified_time": time.time() - renewed_s,
         }
 
     def _as_sdk_checkpoint(self, stored: Checkpoint) -> dict[str, Any]:
@@ -265,11 +274,3 @@ class ControlStore(CheckpointStore):
 
 def _group_of(row: Mapping[str, Any]) -> ConsumerGroup:
     return ConsumerGroup(row["fully_qualified_namespace"], row["eventhub_name"], row["consumer_group"])
-
-
-def _folded(group: ConsumerGroup) -> tuple[str, str, str]:
-    return (
-        group.fully_qualified_namespace.casefold(),
-        group.eventhub_name.casefold(),
-        group.consumer_group.casefold(),
-    )

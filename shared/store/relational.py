@@ -8,7 +8,7 @@ from functools import partial
 from typing import NoReturn
 
 from shared.errors import Bug, CheckpointMovedBack, NotPermitted, OwnershipLost, StoreUnavailable, Unsupported
-from shared.store import schema
+from shared.store import schema, spelling
 from shared.store.base import ControlStore, new_etag
 from shared.store.database import Database, Mode, Row, Run
 from shared.store.stored import read_row
@@ -29,7 +29,7 @@ class RelationalStore(ControlStore):
 
     def __init__(self, database: Database, group: ConsumerGroup, ownership_expiration_s: float) -> None:
         super().__init__(group, ownership_expiration_s)
-        self._database, self._key = database, asdict(group)
+        self._database, self._key = database, asdict(group.key)
         self._unanswered: dict[tuple[str, str], str] = {}
         """Etags of claims that got no answer, by partition and owner: the next try carries the same one."""
 
@@ -38,12 +38,14 @@ class RelationalStore(ControlStore):
 
     def check(self) -> None:
         schema.check(self._database)
+        spelling.check(self._database, self.group)
 
     def close(self) -> None:
         self._database.close()
 
     def ownerships(self) -> list[Ownership]:
-        return [read_row(Ownership, row) for row in self._run("ownerships", "read")]
+        rows = self._run("ownerships", "read", expiration_s=self.ownership_expiration_s)
+        return [read_row(Ownership, row) for row in rows]
 
     def claim(self, partition_id: str, owner_id: str, expiration_s: float) -> Term | None:
         if not owner_id:
@@ -70,12 +72,11 @@ class RelationalStore(ControlStore):
     def renew(self, terms: Sequence[Term]) -> list[Term]:
         if not terms:
             return []
-        keys = {f"{term.partition_id} {term.epoch} {term.owner_id}": True for term in terms}
-        renewed = {Term(**row) for row in self._run("renew", etag=new_etag(), terms=json.dumps(keys))}
+        renewed = {Term(**row) for row in self._run("renew", etag=new_etag(), terms=_as_keys(terms))}
         return [term for term in terms if term in renewed]
 
-    def release(self, term: Term) -> bool:
-        return bool(self._run("release", etag=new_etag(), **asdict(term)))
+    def release_all(self, terms: Sequence[Term]) -> int:
+        return len(self._run("release", etag=new_etag(), terms=_as_keys(terms))) if terms else 0
 
     def checkpoints(self) -> list[Checkpoint]:
         return [read_row(Checkpoint, row) for row in self._run("checkpoints", "read", partition_id=None)]
@@ -106,12 +107,13 @@ class RelationalStore(ControlStore):
             return
 
     def heartbeat(self, supervisor: SupervisorRow) -> None:
-        values = asdict(supervisor)
+        values = asdict(supervisor) | {"expiration_s": self.ownership_expiration_s}
         del values["age_s"]
         self._run("heartbeat", **values)
 
     def supervisors(self) -> list[SupervisorRow]:
-        return [read_row(SupervisorRow, row) for row in self._run("supervisors", "read")]
+        rows = self._run("supervisors", "read", expiration_s=self.ownership_expiration_s)
+        return [read_row(SupervisorRow, row) for row in rows]
 
     def retire(self, owner_id: str) -> None:
         self._run("retire", owner_id=owner_id)
@@ -169,6 +171,10 @@ def _refuse(checkpoint: Checkpoint, rows: list[Row]) -> NoReturn:
         raise Bug(what, f"the database refused it without a reason: {checkpoint} over {stored}")
     why = f"sequence number {checkpoint.sequence_number} is behind the stored {stored.sequence_number}"
     raise CheckpointMovedBack(what, why)
+
+
+def _as_keys(terms: Sequence[Term]) -> str:
+    return json.dumps({f"{term.partition_id} {term.epoch} {term.owner_id}": True for term in terms})
 
 
 def _as_json(rows: list[Row]) -> str:

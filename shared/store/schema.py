@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from shared.errors import ConfigurationError, NoControlTables
+from shared.store import spelling
 from shared.store.database import Database, Row, Run
 from shared.store.queries import source
 
-VERSION = 3  # as in record_schema.sql and raise_schema.sql
+VERSION = 4  # as in record_schema.sql and raise_schema.sql
 NO_TABLES = 0
 
 _TABLES = ("create_schema", "create_ownership", "create_checkpoint", "create_supervisor", "create_audit")
@@ -14,6 +15,7 @@ TABLES = frozenset(statement.replace("create_", "evsup_") for statement in _TABL
 _MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
     2: ("add_channel_generation", "add_opened_generation", "add_begins_after"),
     3: ("add_enqueued_at",),
+    4: ("add_lease_expiration", "add_heartbeat_expiration"),
 }
 INIT = "Run `evsup init`."
 
@@ -21,7 +23,8 @@ INIT = "Run `evsup init`."
 def create(database: Database) -> int:
     """Create the tables where they are missing and move older ones forward, in one transaction; rows stay.
 
-    Returns the version found, `NO_TABLES` when there was none. Refuses tables of a newer evsup.
+    Rows under another spelling of their group are moved as well. Returns the version found, `NO_TABLES` when there was
+    none. Refuses tables of a newer evsup, and raises what `spelling.fold` raises.
     """
     with database.transaction("schema") as run:
         run("create_schema")
@@ -29,6 +32,7 @@ def create(database: Database) -> int:
         for statement in _statements(found):
             run(statement)
         run("probe_tables")
+        spelling.fold(run)
     return found
 
 

@@ -32,6 +32,7 @@ from typing import TypeVar
 
 from shared.clock import Deadline, backoff_s
 from shared.errors import (
+    AlreadyExists,
     ConfigurationError,
     DoesNotExist,
     DuplicateKey,
@@ -158,6 +159,10 @@ class _Statements:
             return [{}] * self._patiently(lambda: self._session.change(statement, *bound))
         except DuplicateKey:
             return []
+        except AlreadyExists:  # definitions commit one by one, so an `evsup init` that was cut off left this column
+            if statement.startswith("ALTER TABLE"):
+                return []
+            raise
 
     def _patiently(self, call: Callable[[], Answer]) -> Answer:
         """Try again while somebody else holds the row's lock, until the deadline.

@@ -3,15 +3,23 @@
 Their bounds are asked of rows that come from a database (`shared.store.stored`).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]  # room above, for databases count in 64 bits
-# Seconds since an epoch or an event, by the database's clock; one that was set back makes young rows seem not written
-# yet, but not by more than a day.
-Seconds: TypeAlias = Annotated[float, Meta(ge=-86_400, le=1e11)]
+Seconds: TypeAlias = Annotated[float, Meta(ge=-86_400, le=1e11)]  # since the Unix epoch
+# Since the row was written, by the database's clock. A clock that was set back makes the row seem not written yet.
+Age: TypeAlias = Annotated[float, Meta(ge=-1e11, le=1e11)]
+Expiration: TypeAlias = Annotated[float, Meta(gt=0, le=1e11)]
+
+LONG_DEAD = 10  # expirations without a heartbeat
+
+DEFAULT_GROUP = "$Default"  # as Azure and everybody else spells it
+# Hosts of Azure listen on this port, so an endpoint that names it is the one that does not.
+_AZURE_PORT = re.compile(r"(\.servicebus\.[a-z.]+):5671$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,19 @@ class ConsumerGroup:
     fully_qualified_namespace: str
     eventhub_name: str
     consumer_group: str
+
+    @property
+    def key(self) -> "ConsumerGroup":
+        """The one spelling under which rows are kept, for Azure ignores the case of all three names.
+
+        Without it, two spellings would be two owners of every partition. The SDKs fold the names in the same way:
+        https://github.com/Azure/azure-sdk-for-net/issues/8289. The default group keeps its usual capital.
+        """
+        namespace, group = self.fully_qualified_namespace.lower(), self.consumer_group.lower()
+        is_default = group == DEFAULT_GROUP.lower()
+        return ConsumerGroup(
+            _AZURE_PORT.sub(r"\1", namespace), self.eventhub_name.lower(), DEFAULT_GROUP if is_default else group
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +56,29 @@ class Ownership:
     """Grows by one at every change of owner, never shrinks: the receiver's owner level and the checkpoint's fence."""
     last_modified_s: Seconds
     """Unix time of the last claim or renewal."""
-    age_s: Seconds
+    age_s: Age
     """Seconds since then, counted by the database when the row was read."""
+    expiration_s: Expiration
+    """Seconds that the owner was promised: how long the lease lasts without a renewal."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody holds the partition."""
+        return bool(self.owner_id) and self.ends_in_s > 0
+
+    @property
+    def ends_in_s(self) -> float:
+        """Seconds until the lease ends unless it is renewed; 0 or less when it has ended.
+
+        A row from the future was written before the clock was set back. When it is ahead by more than its expiration,
+        the lease has ended too: whoever claims it gets a higher epoch, which fences an owner that lives.
+        """
+        return self.expiration_s - abs(self.age_s)
+
+    @property
+    def is_from_the_future(self) -> bool:
+        """Whether it ended because the clock was set back."""
+        return self.age_s <= -self.expiration_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +133,17 @@ class SupervisorRow:
     capacity: Count | None
     """Most partitions it takes; None: no limit."""
     version: str
-    age_s: Seconds = 0.0
+    age_s: Age = 0.0
     """Seconds since its last heartbeat, counted by the database."""
+    expiration_s: Expiration = 60.0
+    """Seconds that its leases last, and that it counts as alive after a heartbeat; the store writes its own."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its last heartbeat is young enough, by its own measure."""
+        return abs(self.age_s) < self.expiration_s
+
+    @property
+    def is_long_dead(self) -> bool:
+        """Whether the row can go: nobody waits for this supervisor any more."""
+        return abs(self.age_s) > LONG_DEAD * self.expiration_s

@@ -36,7 +36,7 @@ def replay(
         group = consumer_group or site.store.group.consumer_group
         facts = site.partitions([partition])[partition]
         _refuse_range(partition, first, last, facts)
-        if group == site.store.group.consumer_group and (owner := site.owners().get(partition)):
+        if group.lower() == site.store.group.consumer_group.lower() and (owner := site.owners().get(partition)):
             raise _held(partition, f"{owner} holds it")
         target = _side(site, into)
         with closing(Target(target, facts.hub_created_at_s)) as table:

@@ -10,8 +10,17 @@ from typing import TypeVar
 
 import pytest
 
-from shared.errors import Bug, CheckpointMovedBack, ConfigurationError, DataRefused, OwnershipLost, StoreUnavailable
+from shared.errors import (
+    Bug,
+    CheckpointMovedBack,
+    ConfigurationError,
+    DataRefused,
+    OwnershipLost,
+    PartitionHeld,
+    StoreUnavailable,
+)
 from shared.store.base import ControlStore
+from shared.store.open import open_store
 from shared.store.types import Checkpoint, SupervisorRow, Term
 from tests.integration.conftest import EXPIRATION_S, Site
 
@@ -75,6 +84,45 @@ def test_a_second_process_with_the_same_owner_id_gets_no_term(site: Site, store:
     won(store)
     assert claim(site.open()) is None
     assert claim(store) is None
+
+
+def test_a_lease_lasts_as_long_as_its_owner_was_promised_whatever_the_claimer_says(
+    site: Site, store: ControlStore
+) -> None:
+    won(store)
+    site.age(EXPIRATION_S - 5)
+    assert store.claim("0", "hasty", 1.0) is None
+    assert store.ownerships()[0].expiration_s == EXPIRATION_S
+    site.age(10)
+    assert store.claim("0", "hasty", 1.0) == Term("0", "hasty", 2)
+    site.age(2)
+    assert not store.ownerships()[0].is_live
+    assert claim(store, "patient") == Term("0", "patient", 3)
+
+
+def test_a_row_of_an_older_version_lasts_as_long_as_whoever_looks_at_it_says(site: Site, store: ControlStore) -> None:
+    won(store)
+    site.sql(f"UPDATE evsup_ownership SET expiration_s = NULL WHERE eventhub_name = '{site.group.eventhub_name}'")  # noqa: S608
+    site.age(EXPIRATION_S - 5)
+    assert store.ownerships()[0].expiration_s == EXPIRATION_S
+    assert claim(store, "b") is None
+    assert store.claim("0", "b", EXPIRATION_S - 10) == Term("0", "b", 2)
+
+
+@pytest.mark.parametrize("ahead_s", [EXPIRATION_S + 5, 3600.0, 3 * 86_400.0])
+def test_a_lease_from_before_the_clock_was_set_back_has_ended(site: Site, store: ControlStore, ahead_s: float) -> None:
+    won(store)
+    site.age(-ahead_s)
+    [ownership] = store.ownerships()
+    assert (ownership.is_live, ownership.is_from_the_future) == (False, True)
+    assert claim(store, "b") == Term("0", "b", 2)
+
+
+def test_a_clock_that_was_set_back_by_less_than_a_lease_takes_none_away(site: Site, store: ControlStore) -> None:
+    won(store)
+    site.age(5 - EXPIRATION_S)
+    assert store.ownerships()[0].is_live
+    assert claim(store, "b") is None
 
 
 def test_an_expired_partition_goes_to_the_next_with_a_new_epoch(site: Site, store: ControlStore) -> None:
@@ -179,6 +227,16 @@ def test_a_released_partition_keeps_its_epoch(store: ControlStore) -> None:
 def test_a_released_partition_can_be_claimed_at_once(store: ControlStore) -> None:
     store.release(won(store))
     assert claim(store, "b") == Term("0", "b", 2)
+
+
+def test_all_terms_are_released_together_and_lost_ones_stay_with_their_owner(site: Site, store: ControlStore) -> None:
+    terms = [won(store, "a", str(partition)) for partition in range(12)]
+    site.age(EXPIRATION_S + 5, "3")
+    won(store, "b", "3")
+    assert store.release_all(terms) == 11
+    assert {row.owner_id for row in store.ownerships() if row.partition_id != "3"} == {""}
+    assert [row.owner_id for row in store.ownerships() if row.partition_id == "3"] == ["b"]
+    assert store.release_all([]) == 0
 
 
 def test_a_late_release_changes_nothing(site: Site, store: ControlStore) -> None:
@@ -362,6 +420,107 @@ def test_a_heartbeat_is_seen_until_it_is_retired(store: ControlStore) -> None:
     assert [row.owner_id for row in store.supervisors()] == ["b"]
 
 
+def test_a_heartbeat_says_how_long_its_leases_last(store: ControlStore) -> None:
+    store.heartbeat(replace(ROW, expiration_s=1.0))
+    assert [row.expiration_s for row in store.supervisors()] == [EXPIRATION_S]
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def respelled(site: Site, **names: str) -> ControlStore:
+    """The store of the same group, by other names."""
+    site.stores.append(open_store(site.settings, replace(site.group, **names), EXPIRATION_S, site.snowflake))
+    return site.stores[-1]
+
+
+def spell(site: Site, *tables: str, hub: str = "HUB") -> None:
+    """Let the rows of tables look as an older evsup wrote them: by the names as they were typed."""
+    name = site.group.eventhub_name
+    for table in tables:
+        typed = name.replace("hub", hub)
+        site.sql(f"UPDATE {table} SET eventhub_name = '{typed}' WHERE eventhub_name = '{name}'")  # noqa: S608
+
+
+def forget(site: Site, table: str) -> None:
+    """Delete the rows that `spell` has left."""
+    site.sql(f"DELETE FROM {table} WHERE eventhub_name = '{site.group.eventhub_name.upper()}'")  # noqa: S608
+
+
+def test_every_spelling_of_a_group_is_one_group(site: Site, store: ControlStore) -> None:
+    shouted = respelled(
+        site,
+        fully_qualified_namespace="NS.ServiceBus.Windows.net:5671",
+        eventhub_name=site.group.eventhub_name.upper(),
+        consumer_group="$default",
+    )
+    term = won(shouted)
+    assert claim(store, "b") is None
+    assert [row.owner_id for row in store.ownerships()] == ["a"]
+    store.save_checkpoint(at(10, term.epoch))
+    assert stored(shouted).sequence_number == 10
+
+
+ROWS = ("evsup_ownership", "evsup_checkpoint", "evsup_supervisor")
+
+
+def test_rows_in_another_spelling_are_refused_until_init_has_moved_them(site: Site, store: ControlStore) -> None:
+    term = won(store)
+    store.save_checkpoint(at(10, term.epoch, rows_error_count=3, enqueued_at_s=1700000001.456))
+    before = stored(store)
+    store.heartbeat(ROW)
+    site.age(EXPIRATION_S + 5)
+    site.sql("UPDATE evsup_supervisor SET expiration_s = 0.001")
+    spell(site, *ROWS)
+    try:
+        with pytest.raises(ConfigurationError, match=r"another spelling.*HUB.*evsup init"):
+            store.check()
+        other = site.beside()
+        site.stores.append(other.open())
+        other.stores[0].check()
+    finally:
+        store.initialise()
+    store.check()
+    assert stored(store) == before
+    assert store.supervisors() == []
+    assert claim(store, "b") == Term("0", "b", term.epoch + 1)
+
+
+def test_of_two_spellings_the_further_position_and_the_newer_epoch_are_kept(site: Site, store: ControlStore) -> None:
+    for epoch, number, hub in ((7, 10, "HUB"), (3, 12, "Hub"), (5, 11, "hub")):
+        store.save_checkpoint(at(number, epoch))
+        spell(site, "evsup_checkpoint", hub=hub)
+    store.initialise()
+    assert (stored(store).sequence_number, stored(store).offset, stored(store).epoch) == (12, "o12", 7)
+    assert won(store).epoch == 8
+
+
+def test_nobody_who_works_under_another_spelling_is_moved(site: Site, store: ControlStore) -> None:
+    won(store)
+    spell(site, "evsup_ownership", "evsup_checkpoint")
+    try:
+        with pytest.raises(PartitionHeld, match="a works with them"):
+            store.initialise()
+        assert store.ownerships() == []
+    finally:
+        forget(site, "evsup_ownership")
+        store.initialise()
+
+
+def test_two_spellings_with_two_channels_are_left_to_a_person(site: Site, store: ControlStore) -> None:
+    store.release(won(store))
+    spell(site, "evsup_ownership", "evsup_checkpoint")
+    store.move_checkpoint(at(None, won(store).epoch), "me@host", "reset")
+    try:
+        with pytest.raises(ConfigurationError, match=r"contradict each other: .*generation [01]; .*Delete the row"):
+            store.initialise()
+    finally:
+        forget(site, "evsup_checkpoint")
+        store.initialise()
+    store.check()
+    assert stored(store).channel_generation == 1
+
+
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -376,7 +535,7 @@ def test_tables_of_a_newer_version_are_refused(site: Site, store: ControlStore) 
     site.sql("UPDATE evsup_schema SET version = version + 1")
     try:
         for call in (store.check, store.initialise):
-            with pytest.raises(ConfigurationError, match=r"version 4.*Upgrade evsup"):
+            with pytest.raises(ConfigurationError, match=r"version 5.*Upgrade evsup"):
                 call()
     finally:
         site.sql("UPDATE evsup_schema SET version = version - 1")

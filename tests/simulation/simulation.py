@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from shared.settings import Settings
 from shared.store import schema
 from shared.store.types import SupervisorRow
@@ -20,7 +22,7 @@ from tests.simulation.supervisor import Supervisor
 from tests.simulation.world import World
 from tests.unit.plain_settings import eventhub, plain, snowflake
 
-EXPIRATION_S, INTERVAL_S, COMMIT_TIMEOUT_S = 12.0, 3.5, 20.0
+EXPIRATIONS_S, INTERVAL_S, COMMIT_TIMEOUT_S = (12.0, 12.0, 20.0, 40.0), 3.5, 20.0  # of each host its own
 DRIFT = 0.005  # of a quartz; real ones are a hundred times better
 PUBLISH_S, PUBLISHED = 1.0, 5
 RESTART_S = 3.0  # what systemd waits before it starts a service again
@@ -56,6 +58,8 @@ class Simulation:
         self.partitions = {each: Partition(world, self.invariants, each) for each in self._ids}
         self.invariants.channels = {each: Channel(world, self.invariants, each) for each in self._ids}
         self.sites = [self._site(database) for _ in range(hosts)]
+        self._expirations_s = [world.rng.choice(EXPIRATIONS_S) for _ in range(hosts)]
+        world.note("expirations", seconds=self._expirations_s)
         self.supervisors: dict[int, Supervisor] = {}
         self._runs = 0
         for number in range(hosts):
@@ -75,9 +79,13 @@ class Simulation:
         name = f"{'abcd'[number]}{self._runs}"
         owner_id = "same" if self._has_equal_ids and number < 2 else name
         me = SupervisorRow(owner_id, "host", self._runs, None, "0")
-        supervisor = Supervisor(self.sites[number], name, me, self._settings, self._ids)
+        supervisor = Supervisor(self.sites[number], name, me, self._settings_of(number), self._ids)
         supervisor.ended = lambda: self._start_again(number)
         self.supervisors[number] = supervisor
+
+    def _settings_of(self, number: int) -> Settings:
+        source = replace(self._settings.eventhub, ownership_expiration=self._expirations_s[number])
+        return replace(self._settings, eventhub=source)
 
     def _start_again(self, number: int) -> None:
         self.world.after(RESTART_S * self.world.rng.uniform(0.3, 1.0), lambda: self._start(number))
@@ -170,7 +178,7 @@ def drawn(world: World, *, trusting: bool = True, equal_ids: bool | None = None)
 def chosen(strategy: str, starting_position: str, max_inflight_rows: int) -> Settings:
     """The settings of every process, with short leases."""
     source = eventhub(
-        ownership_expiration=EXPIRATION_S,
+        ownership_expiration=EXPIRATIONS_S[0],
         load_balancing_interval=INTERVAL_S,
         load_balancing_strategy=strategy,
         starting_position=starting_position,

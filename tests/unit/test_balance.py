@@ -18,7 +18,7 @@ STRATEGIES: tuple[Strategy, ...] = ("greedy", "balanced")
 
 
 def row(partition_id: str, owner_id: str, age_s: float = 0.0) -> Ownership:
-    return Ownership(partition_id, owner_id, "etag", 1, 0.0, age_s)
+    return Ownership(partition_id, owner_id, "etag", 1, 0.0, age_s, EXPIRATION_S)
 
 
 def supervisor(owner_id: str, capacity: int | None = None, age_s: float = 0.0) -> SupervisorRow:
@@ -34,7 +34,7 @@ def planned(
     strategy: Strategy = "greedy",
 ) -> Plan:
     view = View(IDS, rows, others, held, leaving)
-    return plan(view, supervisor(ME, capacity), EXPIRATION_S, strategy)
+    return plan(view, supervisor(ME, capacity), strategy)
 
 
 # --- alone ------------------------------------------------------------------------------------------------------------
@@ -116,8 +116,8 @@ def test_what_belongs_to_the_share_is_waited_for() -> None:
 
 
 def test_two_that_see_the_same_do_not_reach_for_the_same() -> None:
-    first = plan(View(IDS, (), [supervisor("b")]), supervisor("a"), EXPIRATION_S)
-    second = plan(View(IDS, (), [supervisor("a")]), supervisor("b"), EXPIRATION_S)
+    first = plan(View(IDS, (), [supervisor("b")]), supervisor("a"))
+    second = plan(View(IDS, (), [supervisor("a")]), supervisor("b"))
     assert (first.claim, second.claim) == (("0", "1"), ("2", "3"))
 
 
@@ -178,7 +178,7 @@ class Group:
         alive = [supervisor(owner, capacity) for owner, capacity in self.capacities.items()]
         held = [partition for partition in partition_ids if self.owners.get(partition) == me]
         view = View(partition_ids, rows, alive, held)
-        made = plan(view, supervisor(me, self.capacities[me]), EXPIRATION_S, self.strategy)
+        made = plan(view, supervisor(me, self.capacities[me]), self.strategy)
         self.owners |= dict.fromkeys(made.claim, me)
         self.owners |= dict.fromkeys(made.surplus, RELEASED)
         self.moves += len(made.claim) + len(made.surplus)

@@ -97,7 +97,7 @@ def test_surplus_is_told_once_and_released_when_its_worker_is_gone(make: Make, c
     assert plan.surplus == ("2", "3")
     clock.move(ROUND_S)
     assert [event.plan.surplus for event in stepped(owner) if isinstance(event, Planned)] == [()]
-    owner._release(Term("2", "a", 1))
+    owner._release([Term("2", "a", 1)])
     assert [row.owner_id for row in store.ownerships()] == ["a", "a", "", "a"]
     assert terms(stepped(newcomer)) == [Term("2", "b", 2)]
     assert terms(stepped(owner)) == []
@@ -134,7 +134,7 @@ def test_one_that_stops_claiming_leaves_its_share_to_the_others(make: Make, cloc
     held = terms(stepped(leaver))
     leaver._step_back()
     for term in held:
-        leaver._release(term)
+        leaver._release([term])
     assert len(terms(stepped(heir))) == len(IDS)
 
 
@@ -168,11 +168,11 @@ def test_a_worker_of_an_old_term_that_ends_late_releases_nothing_of_the_new_one(
     (old,) = terms(stepped(owner))
     clock.move(EXPIRATION_S + 1)
     (taken,) = terms(stepped(rival))
-    rival._release(taken)
+    rival._release([taken])
     assert [event for event in stepped(owner) if isinstance(event, Lost)] == [Lost(old)]
     (new,) = owner._held
     owner._leaving.add(new.partition_id)
-    owner._release(old)
+    owner._release([old])
     assert new.epoch == 3
     assert (store.ownerships()[0].owner_id, store.ownerships()[0].epoch) == ("a", 3)
     assert owner._leaving == {new.partition_id}

@@ -1,6 +1,7 @@
 """A row of the control store that somebody else wrote or damaged is refused by its name, and never half believed."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from decimal import Decimal
@@ -100,6 +101,14 @@ def test_what_is_no_time_is_refused(damaged: Damaged, table: str, column: str, v
         TABLES[table](damaged.store)
 
 
+@pytest.mark.parametrize("value", ["a minute", b"\xff", 0, -60.0, float("inf"), 1e300])
+@pytest.mark.parametrize("table", ["evsup_ownership", "evsup_supervisor"])
+def test_what_is_no_expiration_is_refused(damaged: Damaged, table: str, value: object) -> None:
+    damaged.put(table, "expiration_s", value)
+    with pytest.raises(DataRefused, match=f"in {table} cannot be read: expiration_s is "):
+        TABLES[table](damaged.store)
+
+
 @pytest.mark.parametrize(("table", "column"), of(TEXTS))
 def test_bytes_are_no_text(damaged: Damaged, table: str, column: str) -> None:
     damaged.put(table, column, b"\xff\x00")
@@ -110,8 +119,9 @@ def test_bytes_are_no_text(damaged: Damaged, table: str, column: str) -> None:
 @pytest.mark.parametrize("value", ["twelve", b"\xff", 1.5, MOST])
 def test_a_partition_whose_checkpoint_has_no_epoch_is_refused_to_who_claims_it(damaged: Damaged, value: object) -> None:
     damaged.put("evsup_checkpoint", "epoch", value)
+    damaged.put("evsup_ownership", "last_modified_time", time.time() - 2 * EXPIRATION_S)
     with pytest.raises(DataRefused, match="epoch is"):
-        damaged.store.claim("0", "b", -1)
+        damaged.store.claim("0", "b", EXPIRATION_S)
     assert damaged.store.ownerships()[0].owner_id == "a", "the claim was rolled back"
 
 

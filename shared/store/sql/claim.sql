@@ -1,8 +1,11 @@
 -- Take a partition that nobody holds: never claimed, released or expired. A claim that comes again under its own etag
 -- is one whose reply was lost: it finds its row and gets the same epoch. The epoch also stays above the checkpoint's,
--- which may have been imported or have outlived a deleted ownership row.
+-- which may have been imported or have outlived a deleted ownership row. A lease lasts as long as its own row says; a row
+-- of an older evsup does not say it. One that is ahead of the clock by as much was written before the clock was set back.
+-- Beyond 1e11 seconds it is no time at all, and no lease ends by it.
 INSERT INTO evsup_ownership AS held (
-    fully_qualified_namespace, eventhub_name, consumer_group, partition_id, owner_id, etag, epoch, last_modified_time
+    fully_qualified_namespace, eventhub_name, consumer_group, partition_id, owner_id, etag, epoch, last_modified_time,
+    expiration_s
 ) VALUES (
     :fully_qualified_namespace, :eventhub_name, :consumer_group, :partition_id, :owner_id, :etag,
     1 + COALESCE((
@@ -10,7 +13,8 @@ INSERT INTO evsup_ownership AS held (
         WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
             AND consumer_group = :consumer_group AND partition_id = :partition_id
     ), 0),
-    now()
+    now(),
+    :expiration_s
 )
 ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition_id) DO UPDATE SET
     epoch = CASE
@@ -19,8 +23,10 @@ ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition
     END,
     owner_id = excluded.owner_id,
     etag = excluded.etag,
-    last_modified_time = excluded.last_modified_time
+    last_modified_time = excluded.last_modified_time,
+    expiration_s = excluded.expiration_s
 WHERE held.owner_id = ''
-    OR date_part('epoch', now()) - date_part('epoch', held.last_modified_time) > :expiration_s
+    OR abs(date_part('epoch', now()) - date_part('epoch', held.last_modified_time))
+        BETWEEN COALESCE(held.expiration_s, :expiration_s) AND 1e11
     OR (held.etag = excluded.etag AND held.owner_id = excluded.owner_id)
 RETURNING epoch

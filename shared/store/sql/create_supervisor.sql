@@ -1,4 +1,4 @@
--- The running supervisors; last_seen is their heartbeat.
+-- The running supervisors; last_seen is their heartbeat, and expiration_s how long they count as alive after it.
 CREATE TABLE IF NOT EXISTS evsup_supervisor (
     fully_qualified_namespace TEXT NOT NULL,
     eventhub_name TEXT NOT NULL,
@@ -9,5 +9,6 @@ CREATE TABLE IF NOT EXISTS evsup_supervisor (
     capacity BIGINT,
     version TEXT NOT NULL,
     last_seen TIMESTAMPTZ NOT NULL,
+    expiration_s DOUBLE PRECISION,
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, owner_id)
 )

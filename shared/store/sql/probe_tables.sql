@@ -1,9 +1,9 @@
 -- Fails when a table or a column is missing, or may not be read.
 SELECT
-    EXISTS (SELECT 1 FROM evsup_ownership) AS any_ownership,
+    EXISTS (SELECT 1 FROM evsup_ownership WHERE expiration_s IS NULL) AS any_ownership,
     EXISTS (
         SELECT 1 FROM evsup_checkpoint
         WHERE channel_generation >= opened_generation OR begins_after >= 0 OR enqueued_at IS NULL
     ) AS any_checkpoint,
-    EXISTS (SELECT 1 FROM evsup_supervisor) AS any_supervisor,
+    EXISTS (SELECT 1 FROM evsup_supervisor WHERE expiration_s IS NULL) AS any_supervisor,
     EXISTS (SELECT 1 FROM evsup_audit) AS any_audit

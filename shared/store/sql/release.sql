@@ -1,6 +1,6 @@
--- Give a partition back. The row stays, for it carries the epoch.
+-- Give partitions back. The rows stay, for they carry the epoch. `terms` is as in renew.sql.
 UPDATE evsup_ownership SET owner_id = '', etag = :etag, last_modified_time = now()
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
-    AND consumer_group = :consumer_group AND partition_id = :partition_id
-    AND owner_id = :owner_id AND epoch = :epoch
-RETURNING epoch
+    AND consumer_group = :consumer_group
+    AND partition_id || ' ' || epoch || ' ' || owner_id IN (SELECT key FROM json_each(:terms))
+RETURNING partition_id

@@ -1,5 +1,5 @@
 -- What the Azure SDK calls a claim: change the row whose etag was seen. It renews and releases this way too; stealing a
--- live row is left out here, whatever the etag.
+-- live row is left out here, whatever the etag. When a lease has ended is said in claim.sql.
 UPDATE evsup_ownership SET
     epoch = IFF(
         :owner_id IN (evsup_ownership.owner_id, ''), evsup_ownership.epoch,
@@ -7,7 +7,8 @@ UPDATE evsup_ownership SET
     ),
     owner_id = :owner_id,
     etag = :etag,
-    last_modified_time = SYSDATE()
+    last_modified_time = SYSDATE(),
+    expiration_s = :expiration_s
 FROM (
     SELECT 1 + COALESCE(MAX(epoch), 0) AS epoch FROM evsup_checkpoint
     WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
@@ -19,5 +20,6 @@ WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name =
     AND (
         owner_id = ''
         OR :owner_id IN (owner_id, '')
-        OR DATEDIFF(MILLISECOND, last_modified_time, SYSDATE()) > :expiration_s * 1000
+        OR ABS(DATEDIFF(MILLISECOND, last_modified_time, SYSDATE()))
+            BETWEEN COALESCE(expiration_s, :expiration_s) * 1000 AND 1e14
     )

@@ -1,7 +1,8 @@
 -- The supervisors of the group, also those whose heartbeat is old.
 SELECT
     owner_id, host, pid, capacity, version,
-    DATEDIFF(MICROSECOND, last_seen, SYSDATE())::FLOAT / 1000000 AS age_s
+    DATEDIFF(MICROSECOND, last_seen, SYSDATE())::FLOAT / 1000000 AS age_s,
+    COALESCE(expiration_s, :expiration_s) AS expiration_s
 FROM evsup_supervisor
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
     AND consumer_group = :consumer_group

@@ -1,0 +1,1 @@
+-- There is no evsup_supervisor: there is one only

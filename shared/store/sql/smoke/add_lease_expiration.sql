@@ -1,0 +1,1 @@
+-- There is no evsup_ownership: it is kept in the memory of the one consumer
