@@ -3,92 +3,43 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 import secrets
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.localcloud.cloud import STREAMING_PROPERTIES, key_pair
-from scripts.localcloud.service import Service
-from scripts.localcloud.snow.admin import AdminError, SnowAdmin
+from scripts.localcloud.cloud import INLINE_PROPERTIES, key_pair
+from scripts.localcloud.snow.admin import AdminError
 from scripts.localcloud.snow.certificate import write_private
 from scripts.localcloud.snow.driver import SdkDriver, SdkError
+from tests.integration.snow_sdk import (
+    DEADLINE_S,
+    NEVER_S,
+    Snow,
+    append,
+    committed,
+    events,
+    failure,
+    serving,
+    until,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-ACCOUNT, USER, ROLE = "ACCT", "EVSUP", "LOADER"
-DEADLINE_S = 20.0
-POLL_S = 0.02  # between two looks at a condition that has a deadline
-COMMIT_DELAY_S = 0.2
-NEVER_S = 3600.0
-COLUMNS = (("PAYLOAD", "VARIANT"), ("N", "NUMBER(38,0)", False), ("AT", "TIMESTAMP_TZ"), ("RAW", "BINARY"))
-
-T = TypeVar("T")
-_names = itertools.count()
-
-
-@dataclass
-class Snow:
-    """One running service with a user; each test gets a table of its own."""
-
-    service: Service
-    admin: SnowAdmin
-    properties: dict[str, str]
-    name: tuple[str, str, str] = ("DB", "PUBLIC", "")
-
-    @property
-    def pipe(self) -> tuple[str, str, str]:
-        return self.name[0], self.name[1], f"{self.name[2]}-STREAMING"
-
-    @property
-    def channel(self) -> str:
-        return f"channel of {self.name[2]}"
-
-    def driver(self, **properties: str) -> SdkDriver:
-        return SdkDriver(self.service.ready["ca_file"], {**self.properties, **properties})
-
-    def rows(self, select: str = "count(*)") -> list[tuple[Any, ...]]:
-        return self.admin.query(f"SELECT {select} FROM {self.name[2]}", *self.name[:2])  # noqa: S608
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snow]:
-    directory = tmp_path_factory.mktemp("snow")
-    private, public = key_pair()
-    write_private(directory / "key.p8", private)
-    arguments = ["--state-dir", str(directory), "--commit-delay", str(COMMIT_DELAY_S)]
-    service = Service.start("scripts.localcloud.snow", arguments)
-    try:
-        admin = SnowAdmin(service.ready["admin_port"])
-        admin.register_user(ACCOUNT, USER, public, [ROLE])
-        properties = {
-            "account": ACCOUNT,
-            "user": USER,
-            "role": ROLE,
-            "url": f"https://127.0.0.1:{service.ready['port']}",
-            "private_key_file": str(directory / "key.p8"),
-            **STREAMING_PROPERTIES,
-            "channel_status_cache_refresh_interval_seconds": "0",  # each status is asked for anew
-        }
-        yield Snow(service, admin, properties)
-    finally:
-        assert service.stop() == 0
+    with serving(tmp_path_factory.mktemp("snow")) as made:
+        yield made
 
 
 @pytest.fixture
 def snow(server: Snow) -> Iterator[Snow]:
-    name = ("DB", "PUBLIC", f"EVENTS_{next(_names)}")
-    server.admin.create_table(name, COLUMNS)
-    yield Snow(server.service, server.admin, server.properties, name)
-    server.admin.clear_faults()
-    server.admin.set_commit_delay(COMMIT_DELAY_S)
-    server.admin.set_token_lifetime(NEVER_S)
+    with server.with_table() as made:
+        yield made
 
 
 @pytest.fixture
@@ -96,42 +47,6 @@ def sdk(snow: Snow) -> Iterator[SdkDriver]:
     with snow.driver() as driver:
         driver.client(snow.pipe)
         yield driver
-
-
-def events(first: int, last: int) -> list[dict[str, Any]]:
-    return [{"PAYLOAD": {"n": n}, "N": n} for n in range(first, last + 1)]
-
-
-def append(sdk: SdkDriver, snow: Snow, first: int, last: int) -> None:
-    sdk.append(snow.channel, events(first, last), (str(first), str(last)))
-    sdk.push(snow.channel)
-
-
-def until(probe: Callable[[], T], holds: Callable[[T], bool]) -> T:
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds(seen := probe()):
-        assert time.monotonic() < deadline, f"still {seen}"
-        time.sleep(POLL_S)
-    return seen
-
-
-def committed(sdk: SdkDriver, snow: Snow, token: str) -> dict[str, Any]:
-    return until(lambda: sdk.status(snow.channel), lambda status: bool(status["token"] == token))
-
-
-def failure(sdk: SdkDriver, snow: Snow) -> SdkError:
-    """Wait for what the SDK raises once the server has refused an append."""
-
-    def probe() -> SdkError | None:
-        try:
-            sdk.status(snow.channel)
-        except SdkError as exc:
-            return exc
-        return None
-
-    found = until(probe, lambda error: error is not None)
-    assert found is not None
-    return found
 
 
 def test_rows_are_committed_after_the_delay_and_not_before(sdk: SdkDriver, snow: Snow) -> None:
@@ -304,10 +219,12 @@ def test_a_call_that_hangs_ends_in_a_timeout_and_goes_through_once_released(sdk:
     assert snow.rows() == [(5,)]
 
 
-def test_an_oversize_payload_is_refused(sdk: SdkDriver, snow: Snow) -> None:
-    sdk.open(snow.channel)
-    sdk.append(snow.channel, [{"N": 0, "PAYLOAD": secrets.token_hex(5_000_000)}], ("0", "0"))
-    assert "PAYLOAD_TOO_LARGE" in str(failure(sdk, snow))
+def test_an_oversize_payload_is_refused(snow: Snow) -> None:
+    with snow.driver(INLINE_PROPERTIES) as sdk:
+        sdk.client(snow.pipe)
+        sdk.open(snow.channel)
+        sdk.append(snow.channel, [{"N": 0, "PAYLOAD": secrets.token_hex(5_000_000)}], ("0", "0"))
+        assert "PAYLOAD_TOO_LARGE" in str(failure(sdk, snow))
 
 
 @pytest.mark.parametrize("gone", ["pipe", "table"])
@@ -330,7 +247,7 @@ def test_a_missing_table_is_refused_when_the_client_is_made(snow: Snow) -> None:
 
 def test_a_wrong_key_is_refused(snow: Snow, tmp_path: Path) -> None:
     write_private(tmp_path / "other.p8", key_pair()[0])
-    with snow.driver(private_key_file=str(tmp_path / "other.p8")) as sdk, pytest.raises(SdkError) as caught:
+    with snow.driver({"private_key_file": str(tmp_path / "other.p8")}) as sdk, pytest.raises(SdkError) as caught:
         sdk.client(snow.pipe)
     assert (caught.value.code, caught.value.http_status) == ("SfApiAuthError", 401)
     assert "390144" in str(caught.value)

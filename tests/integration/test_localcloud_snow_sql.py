@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from snowflake.connector.errors import DatabaseError, OperationalError
 
-from scripts.localcloud.cloud import STREAMING_PROPERTIES, key_pair
+from scripts.localcloud.cloud import key_pair
 from scripts.localcloud.snow.certificate import write_private
 from scripts.localcloud.snow.driver import SdkDriver, SdkError
 from tests.integration.snow_sql import (
@@ -200,7 +200,7 @@ def stream(snow_sql: SnowSql, table: str, numbers: tuple[int, ...] = (0, 1, 2)) 
     """Append rows with the streaming SDK and wait for their commit."""
     url = f"https://127.0.0.1:{snow_sql.service.ready['port']}"
     properties = {"account": ACCOUNT, "user": USER, "url": url, "private_key_file": str(snow_sql.key_file)}
-    with SdkDriver(snow_sql.service.ready["ca_file"], {**properties, **STREAMING_PROPERTIES}) as sdk:
+    with SdkDriver(snow_sql.service.ready["ca_file"], properties) as sdk:
         sdk.client(("DB", snow_sql.schema, f"{table}-STREAMING"))
         sdk.open("channel")
         rows = [{"PAYLOAD": {"carrier": "AA"}, "N": n, "SEEN": "2026-03-01T10:00:00+02:00"} for n in numbers]

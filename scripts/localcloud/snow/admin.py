@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .faults import Call, Kind
+    from .refusal import Shape
 
 TIMEOUT_S = 60.0  # a query over a large table is the slowest call
 
@@ -116,6 +117,10 @@ class SnowAdmin:
         """Count how often each fault altered an answer or a state."""
         return cast("dict[str, int]", self._call("counts")["fired"])
 
+    def staged_files(self) -> int:
+        """Count the uploaded files whose rows nobody has registered."""
+        return cast("int", self._call("counts")["stored"]["stage"])
+
     # -- SQL: who may do what; a role may do everything until it is revoked --
 
     def revoke(self, privilege: str, on: tuple[str, ...], role: str) -> None:
@@ -148,6 +153,14 @@ class SnowAdmin:
         """Set the largest append in bytes on the wire (4 MiB at start)."""
         self._call("set_payload_limit", size=size)
 
+    def set_stage_lifetime(self, seconds: float) -> None:
+        """Set the life of credentials for the stage given from now on (an hour at start)."""
+        self._call("set_stage_lifetime", seconds=seconds)
+
+    def set_stage_endpoint(self, endpoint: str) -> None:
+        """Name another address (host:port) as the stage to clients that ask from now on."""
+        self._call("set_stage_endpoint", endpoint=endpoint)
+
     def set_session_lifetime(self, seconds: float) -> None:
         """Set the life of SQL session tokens given from now on (an hour at start)."""
         self._call("set_session_lifetime", seconds=seconds)
@@ -158,9 +171,16 @@ class SnowAdmin:
 
     # -- what is broken --
 
-    def fail(self, call: Call, status: int, times: int | None = 1, code: str = "SERVICE_UNAVAILABLE") -> None:
+    def fail(
+        self,
+        call: Call,
+        status: int,
+        times: int | None = 1,
+        code: str = "SERVICE_UNAVAILABLE",
+        shape: Shape = "code",
+    ) -> None:
         """Answer the next calls of a kind with an HTTP status; `times=None` lasts until cleared."""
-        self._arm("http", call, times, status=status, code=code)
+        self._arm("http", call, times, status=status, code=code, shape=shape)
 
     def delay(self, call: Call, seconds: float, times: int | None = 1) -> None:
         """Serve the next calls of a kind late."""
@@ -174,6 +194,18 @@ class SnowAdmin:
         """Take the next calls and never answer; `clear_faults` resets their connections."""
         self._arm("hang", call, times)
 
+    def cut_uploads(self, times: int | None = 1) -> None:
+        """Lose the second half of the next uploads on the way."""
+        self._arm("cut", "upload", times)
+
+    def garble_uploads(self, times: int | None = 1) -> None:
+        """Change a byte of the next uploads on the way, so that the checksum is wrong."""
+        self._arm("garble", "upload", times)
+
+    def open_invalid(self, code: str, times: int = 1) -> None:
+        """Answer the next opens with 200 and a bad status; what is appended then is taken and thrown away."""
+        self._call("open_invalid", code=code, times=times)
+
     def clear_faults(self) -> None:
         """Disarm all, release stalls, locks and hanging calls, thaw tokens, give privileges and Hybrid Tables back.
 
@@ -184,6 +216,10 @@ class SnowAdmin:
     def expire_tokens(self) -> None:
         """Make every scoped token given out so far an expired one."""
         self._call("expire_tokens")
+
+    def expire_stage_credentials(self) -> None:
+        """Make every credential for the stage given out so far an expired one."""
+        self._call("expire_stage_credentials")
 
     def expire_access_tokens(self) -> None:
         """Make every access token given out so far an expired one, whatever it says of its life."""

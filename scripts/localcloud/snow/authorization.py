@@ -11,10 +11,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from .faults import Dropped
 from .refusal import Refusal
 from .tokens import Tokens
-from .wire import RESET, Request, Response, json_response
+from .wire import Request, Response, json_response
 
 if TYPE_CHECKING:
     from .service import Service
@@ -64,17 +63,13 @@ class TokenEndpoint:
     service: Service
 
     async def handle(self, request: Request) -> Response:
-        """Answer one request; every answer is counted by status and error."""
-        try:
-            await self.service.faults.before("access_token")
-            form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
-            response = json_response(self.service.identities.authorization.grant(form))
-            self.service.faults.after("access_token")
-        except Dropped:
-            self.service.answers["access_token reset"] += 1
-            return RESET
-        except Refusal as refusal:
-            self.service.answers[f"access_token {refusal.status.value} {refusal.code}"] += 1
-            return json_response({"error": refusal.code, "error_description": refusal.message}, refusal.status)
-        self.service.answers["access_token 200"] += 1
-        return response
+        """Answer one request."""
+        return await self.service.answered("access_token", lambda: self._serve(request), _refused)
+
+    async def _serve(self, request: Request) -> Response:
+        form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
+        return json_response(self.service.identities.authorization.grant(form))
+
+
+def _refused(refusal: Refusal) -> Response:
+    return json_response({"error": refusal.code, "error_description": refusal.message}, refusal.status)

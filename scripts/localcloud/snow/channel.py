@@ -6,7 +6,6 @@ https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-c
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -27,10 +26,11 @@ Loader = Callable[["Channel", bytes], Awaitable[Loaded]]
 
 @dataclass(frozen=True)
 class Append:
-    """Rows of one accepted request: NDJSON, and the last offset token they stand for."""
+    """Rows of one request: NDJSON, the last offset token they stand for, and a digest by which a retry is known."""
 
     body: bytes
     end_token: str | None
+    digest: bytes
     accepted_at: float = field(default_factory=time.monotonic)
 
 
@@ -83,6 +83,7 @@ class Channel:
         self.counters = Counters()
         self._created_at_ms = now_ms()
         self._row_sequencer = 0
+        self._discards = False
         self._accepted: Accepted | None = None
         self._pending: deque[Append] = deque()
         self._arrived = asyncio.Event()
@@ -109,25 +110,35 @@ class Channel:
             self.sequencer += 1
             self._row_sequencer = 0
             self._accepted = None
-            self.status_code = SUCCESS
+            self.status_code, self._discards = SUCCESS, False
             self.opened_by, self.opened_at_ms = opener, now_ms()
             if token is not None:
                 self.token = token
 
     def append(self, continuation: str, append: Append) -> str:
         """Accept rows in memory; give the next continuation token. A stale opener and a gap are refused."""
-        if self.status_code != SUCCESS:
+        if (answer := self.admit(continuation, append.digest)) is not None:
+            return answer
+        self._row_sequencer += 1
+        if not self._discards:
+            self._pending.append(append)
+            self._arrived.set()
+        self._accepted = Accepted(continuation, append.digest, self.continuation)
+        return self.continuation
+
+    def admit(self, continuation: str, digest: bytes) -> str | None:
+        """Refuse an append that cannot be the next; give the answer once more when it is the last one again."""
+        if self.status_code != SUCCESS and not self._discards:
             raise conflict(self.status_code, f"Channel {self.name} is invalid. Please reopen the channel.")
-        digest = hashlib.blake2b(append.body).digest()
         if self._accepted and (continuation, digest) == (self._accepted.continuation, self._accepted.digest):
             return self._accepted.answer
         if continuation != self.continuation:
             raise self._stale(continuation)
-        self._row_sequencer += 1
-        self._pending.append(append)
-        self._arrived.set()
-        self._accepted = Accepted(continuation, digest, self.continuation)
-        return self.continuation
+        return None
+
+    def open_invalid(self, code: str) -> None:
+        """Make the channel that was just opened one whose appends are taken and thrown away."""
+        self.status_code, self._discards = code, True
 
     def invalidate(self, code: str) -> None:
         """Make the channel useless until it is opened again; rows in flight are lost."""

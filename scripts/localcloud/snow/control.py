@@ -91,7 +91,9 @@ class Control:
         return [channel.facts() for channel in self._service.named(None)]
 
     def _do_counts(self) -> dict[str, dict[str, int]]:
-        return {"answers": dict(self._service.answers), "fired": dict(self._service.faults.fired)}
+        service = self._service
+        stored = {"stage": service.stage.count}
+        return {"answers": dict(service.answers), "fired": dict(service.faults.fired), "stored": stored}
 
     # -- SQL: who may do what --
 
@@ -118,6 +120,12 @@ class Control:
     def _do_set_payload_limit(self, size: int) -> None:
         self._service.max_wire_bytes = size
 
+    def _do_set_stage_lifetime(self, seconds: float) -> None:
+        self._service.stage.credentials.lifetime_s = seconds
+
+    def _do_set_stage_endpoint(self, endpoint: str) -> None:
+        self._service.stage.endpoint = endpoint
+
     def _do_set_session_lifetime(self, seconds: float) -> None:
         self._service.database.sessions.lifetime_s = seconds
 
@@ -135,6 +143,13 @@ class Control:
     def _do_expire_tokens(self) -> None:
         self._service.identities.scoped.expire()
         self._fired("expire_tokens")
+
+    def _do_expire_stage_credentials(self) -> None:
+        self._service.stage.credentials.expire()
+        self._fired("expire_stage_credentials")
+
+    def _do_open_invalid(self, code: str, times: int) -> None:
+        self._service.opened_with += [code] * times
 
     def _do_expire_access_tokens(self) -> None:
         self._service.identities.authorization.tokens.expire()

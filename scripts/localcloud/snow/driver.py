@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,15 +30,17 @@ class SdkError(Exception):
 
 
 class SdkDriver:
-    """A context manager around the process. `properties` are the SDK client's, the URL and the key among them."""
+    """A context manager around the process. `properties` are the SDK client's, the URL and the key among them; its log
+    goes to `log`, if anywhere.
+    """
 
-    def __init__(self, ca_file: str, properties: Mapping[str, str]) -> None:
+    def __init__(self, ca_file: str, properties: Mapping[str, str], log: IO[bytes] | None = None) -> None:
         self._properties = dict(properties)
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=log or subprocess.DEVNULL,
             env={**os.environ, "SSL_CERT_FILE": ca_file, "SSL_CERT_DIR": "", "SS_LOG_TARGET": "stderr"},
         )
 

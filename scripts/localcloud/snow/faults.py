@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal, get_args
 
-from .refusal import Refusal, bad_request
+from .refusal import Refusal, Shape, bad_request
 
 Call = Literal[
-    "hostname", "token", "pipe_info", "open", "append", "status", "drop", "telemetry", "access_token",
+    "hostname", "token", "pipe_info", "open", "append", "filebuffer", "status", "drop", "telemetry", "access_token",
+    "upload",
     "login", "query", "heartbeat", "renew", "logout", "abort",
 ]  # fmt: skip
-"""The kinds of call that a client makes, the second line those of SQL; a fault is armed for one of them."""
+"""The kinds of call that a client makes: `upload` goes to the stage, the last line are those of SQL. A fault is armed
+for one of them."""
 
-Kind = Literal["http", "latency", "reset", "reset_after", "hang"]
-"""`reset` drops the connection before the call is served, `reset_after` once it is: the answer is lost."""
+Kind = Literal["http", "latency", "reset", "reset_after", "hang", "cut", "garble"]
+"""`reset` drops the connection before the call is served, `reset_after` once it is: the answer is lost. Of an upload,
+`cut` loses the second half on the way, and `garble` changes a byte."""
 
 
 class Dropped(Exception):
@@ -33,6 +36,7 @@ class Fault:
     times: int | None
     status: int = HTTPStatus.SERVICE_UNAVAILABLE
     code: str = "SERVICE_UNAVAILABLE"
+    shape: Shape = "code"
     seconds: float = 0.0
 
 
@@ -67,7 +71,16 @@ class Faults:
         if self._take("reset", call) is not None:
             raise Dropped
         if (fault := self._take("http", call)) is not None:
-            raise Refusal(HTTPStatus(fault.status), fault.code, f"A fault was armed for {call}.")
+            raise Refusal(HTTPStatus(fault.status), fault.code, f"A fault was armed for {call}.", fault.shape)
+
+    def damaged(self, call: Call, body: bytes) -> bytes:
+        """Give the body of a call as it arrives."""
+        if self._take("cut", call) is not None:
+            return body[: len(body) // 2]
+        if self._take("garble", call) is not None:
+            middle = len(body) // 2
+            return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
+        return body
 
     def after(self, call: Call) -> None:
         """Raise `Dropped` when the answer to a served call is to be lost."""

@@ -22,9 +22,9 @@ SQL_PATHS = (("session",), ("queries",), ("telemetry", "send"))
 class Front:
     """Hands a request to the side that it is for."""
 
-    def __init__(self, service: Service, host: str, port: int) -> None:
+    def __init__(self, service: Service, host: str) -> None:
         self._service = service
-        self._ingest = Ingest(service, host, port)
+        self._ingest = Ingest(service, host)
         self._access = TokenEndpoint(service)
 
     async def handle(self, request: Request) -> Response:

@@ -1,9 +1,10 @@
-"""What the service says no with: an HTTP status and the `{"code", "message"}` body of Snowflake's REST APIs."""
+"""What the service says no with: an HTTP status, and a body that names the reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Literal
 
 PIPE_UNKNOWN = "ERR_PIPE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"
 TABLE_UNKNOWN = "ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED"
@@ -11,6 +12,7 @@ CHANNEL_UNKNOWN = "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"
 UNCOMMITTED_DATA = "ERR_CHANNEL_HAS_UNCOMMITTED_DATA"
 STALE_SEQUENCER = "STALE_CONTINUATION_TOKEN_SEQUENCER"
 ROW_SEQUENCER = "ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER"
+FRAGMENT_INVALID = "ERR_FILE_FRAGMENT_INVALID"  # a name of our own: the service's is not known
 
 # Numbers of Snowflake's login service, as its drivers and the key-pair page name them:
 # https://docs.snowflake.com/en/user-guide/key-pair-auth-troubleshooting
@@ -20,6 +22,10 @@ ROLE_UNKNOWN = "390189"
 TOKEN_INVALID = "390303"  # noqa: S105 - a number of an error
 TOKEN_EXPIRED = "390318"  # noqa: S105
 
+Shape = Literal["code", "error_code", "bare"]
+"""Bodies of refusals that clients of the live service have seen: `{"code", "message"}` as documented, `{"error_code",
+"message"}`, and the code alone as a JSON string."""
+
 
 @dataclass
 class Refusal(Exception):
@@ -28,6 +34,12 @@ class Refusal(Exception):
     status: HTTPStatus
     code: str
     message: str
+    shape: Shape = "code"
+
+    @property
+    def body(self) -> object:
+        """What Snowflake's REST APIs answer with, as a JSON value."""
+        return self.code if self.shape == "bare" else {self.shape: self.code, "message": self.message}
 
     def __str__(self) -> str:
         return f"{self.status.value} {self.code}: {self.message}"

@@ -16,6 +16,7 @@ from .certificate import make_certificate
 from .control import Control
 from .front import Front
 from .service import Service
+from .stage import StageEndpoint
 from .wire import Handler, serve_connection
 
 if TYPE_CHECKING:
@@ -44,12 +45,15 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     certificate = make_certificate(settings.state_dir, HOST)
     service = Service(settings.commit_delay_s)
-    public, private, plain = (socket.create_server((HOST, port)) for port in (settings.port, settings.admin_port, 0))
-    front, control = Front(service, HOST, _port(public)), Control(service)
+    ports = (settings.port, settings.admin_port, 0, 0)
+    public, private, plain, stage = (socket.create_server((HOST, port)) for port in ports)
+    service.stage.endpoint = f"{HOST}:{_port(stage)}"
+    front, control, tls = Front(service, HOST), Control(service), certificate.server_context()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(service.close)
         for server in (
-            await _listen(front.handle, public, certificate.server_context()),
+            await _listen(front.handle, public, tls),
+            await _listen(StageEndpoint(service).handle, stage, tls),
             await _listen(control.handle, private, None),
             await _listen(front.handle, plain, None),  # for SDKs that trust no CA but their own, and speak http
         ):

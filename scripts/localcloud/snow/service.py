@@ -14,14 +14,18 @@ import duckdb
 
 from .catalog import Catalog, Name, Pipe
 from .channel import Channel
-from .faults import Faults
+from .faults import Call, Dropped, Faults
+from .fragments import Fragments
 from .identity import Identities
 from .pace import Pace
+from .pipe_info import FileKeys
 from .refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
+from .stage import Stage
 from .warehouse import Loaded, Warehouse
+from .wire import RESET, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from .sql.database import Database
 
@@ -33,12 +37,15 @@ ChannelKey = tuple[Name, str]
 
 
 class Service:
-    """Everything the two listeners share. Lives on one event loop; rows are written by one thread."""
+    """Everything the listeners share. Lives on one event loop; rows are written by one thread."""
 
     def __init__(self, commit_delay_s: float) -> None:
         self.identities = Identities()
         self.catalog = Catalog()
         self.warehouse = Warehouse()
+        self.stage = Stage()
+        self.file_keys = FileKeys()
+        self.fragments = Fragments(self.stage, self.file_keys)
         self.pace = Pace(commit_delay_s)
         self.faults = Faults()
         self.answers: Counter[str] = Counter()
@@ -46,6 +53,8 @@ class Service:
         self._channels: dict[ChannelKey, Channel] = {}
         self._frozen_tokens: dict[ChannelKey, str | None] = {}
         self._rejections: Counter[str | None] = Counter()
+        self.opened_with: list[str] = []
+        """Status codes other than SUCCESS that the next opens answer with."""
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
 
     @functools.cached_property
@@ -61,8 +70,26 @@ class Service:
         self.pace.release()
         self._frozen_tokens.clear()
         self._rejections.clear()
+        self.opened_with.clear()
         if "database" in vars(self):
             await self.database.heal()
+
+    async def answered(
+        self, call: Call, serve: Callable[[], Awaitable[Response]], refused: Callable[[Refusal], Response]
+    ) -> Response:
+        """Serve a call under the faults that are armed for it; every answer is counted by call, status and code."""
+        try:
+            await self.faults.before(call)
+            response = await serve()
+            self.faults.after(call)
+        except Dropped:
+            self.answers[f"{call} reset"] += 1
+            return RESET
+        except Refusal as refusal:
+            self.answers[f"{call} {refusal.status.value} {refusal.code}"] += 1
+            return refused(refusal)
+        self.answers[f"{call} {response.status}"] += 1
+        return response
 
     def channel(self, pipe: Pipe, name: str) -> Channel:
         """Find a channel, or refuse."""

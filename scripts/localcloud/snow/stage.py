@@ -1,59 +1,103 @@
-"""The answer to `pipe-info`: where a client may upload files, and how it is to buffer.
+"""The cloud storage behind a pipe: objects that clients upload, as Amazon S3 takes them.
 
-This service takes rows inline only. Its parameters ask the client to stay in that mode, and the stage it must name
-points back at this host, so that a client that switches to file upload fails here and never leaves the machine.
+Under load the streaming SDK uploads its rows as files and only registers them with the service (`fragments`). The stage
+listens at an address of its own, as in the cloud. https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 """
 
 from __future__ import annotations
 
-import base64
-import secrets
-from typing import Any
+import hashlib
+import itertools
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
-from .channel import now_ms
+from . import aws_chunked
+from .credentials import Credential, Credentials, forbidden
+from .refusal import Refusal
+from .wire import Request, Response
+
+if TYPE_CHECKING:
+    from .service import Service
 
 BUCKET = "localcloud"
-STAGE_LIFETIME_MS = 3_600_000
-
-PARAMETERS = {
-    "max_client_lag_seconds": 1,
-    "rowset_flush_threshold_kb": 65_000,  # a u16 in the client: this keeps it inline at any rate seen here
-    "max_buffered_kb_for_rowset_mode": 65_000,
-    "rowset_threshold_lookback_seconds": 10,
-    "rowset_threshold_ewma_weight": 50,
-    "target_file_size_compressed_mb": 16,
-    "cpu_throttle_high_watermark_percent": 90,
-    "cpu_throttle_low_watermark_percent": 80,
-    "mem_throttle_high_watermark_percent": 90,
-    "mem_throttle_low_watermark_percent": 80,
-}
+LIFETIME_S = 3600.0  # a guess; AWS gives temporary credentials an hour by default
 
 
-def pipe_info(endpoint: str) -> dict[str, Any]:
-    """Give the stages of a pipe, a fresh file key and no overrides."""
-    return {
-        "rowset_stage_location": _location(endpoint),
-        "durable_stage_location": _location(endpoint),
-        "encryption_info": {
-            "pipe_key": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "pipe_key_id": 1,
-            "diversifier": "localcloud",
-        },
-        "parameter_overrides": {},
-    }
+@dataclass(frozen=True)
+class StoredFile:
+    """An uploaded object. The ETag is the MD5 of its content, as S3 makes it of one part."""
+
+    content: bytes
+    etag: str
 
 
-def _location(endpoint: str) -> dict[str, Any]:
-    return {
-        "location": "localcloud/stage",
-        "location_type": "S3",
-        "expiry_time_ms": now_ms() + STAGE_LIFETIME_MS,
-        "use_s3_regional_url": False,
-        "region": "local",
-        "storage_account": "",
-        "bucket_name": BUCKET,
-        "path_prefix": "stage",
-        "storage_endpoint": endpoint,
-        "creds": {"AWS_KEY_ID": "none", "AWS_SECRET_KEY": "none", "AWS_TOKEN": "none"},
-        "parameters": PARAMETERS,
-    }
+class Stage:
+    """The objects by their bucket and key. Each client writes below a prefix of its own."""
+
+    def __init__(self, endpoint: str = "") -> None:
+        self.endpoint = endpoint
+        """Host and port where clients are told to upload."""
+        self.credentials = Credentials(LIFETIME_S)
+        self._files: dict[str, StoredFile] = {}
+        self._numbers = itertools.count(1)
+
+    def invite(self) -> Credential:
+        """Give a client a key and a prefix that no other client has."""
+        return self.credentials.issue(f"streaming/{next(self._numbers)}/")
+
+    def put(self, request: Request, body: bytes) -> StoredFile:
+        """Store an object, or refuse it."""
+        bucket, key = request.segments[0], "/".join(request.segments[1:])
+        credential = self.credentials.admit(request)
+        if bucket != BUCKET:
+            raise Refusal(HTTPStatus.NOT_FOUND, "NoSuchBucket", "The specified bucket does not exist")
+        if not key.startswith(credential.prefix):
+            raise forbidden("AccessDenied", "Access Denied")
+        content = aws_chunked.content(request.headers, body)
+        stored = StoredFile(content, hashlib.md5(content, usedforsecurity=False).hexdigest())
+        self._files[f"{bucket}/{key}"] = stored
+        return stored
+
+    def file(self, path: str) -> StoredFile | None:
+        """Find an object by its bucket and key."""
+        return self._files.get(path)
+
+    def remove(self, path: str) -> None:
+        """Delete an object whose rows are in the service's hands."""
+        self._files.pop(path, None)
+
+    @property
+    def count(self) -> int:
+        """Objects that nobody has registered, or that wait for the rest of theirs to be."""
+        return len(self._files)
+
+
+@dataclass
+class StageEndpoint:
+    """Answers uploads: faults first, then the signature, then the object. Refusals are S3's XML."""
+
+    service: Service
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        return await self.service.answered("upload", lambda: self._serve(request), _refused)
+
+    async def _serve(self, request: Request) -> Response:
+        if request.method != "PUT" or not request.segments:
+            raise Refusal(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                "MethodNotAllowed",
+                "The specified method is not allowed against this resource.",
+            )
+        body = self.service.faults.damaged("upload", request.body)
+        stored = self.service.stage.put(request, body)
+        return Response(HTTPStatus.OK, b"", "application/xml", {"ETag": f'"{stored.etag}"'})
+
+
+def _refused(refusal: Refusal) -> Response:
+    """Give the body as S3 writes it: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html."""
+    text = f"<Code>{escape(refusal.code)}</Code><Message>{escape(refusal.message)}</Message>"
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{text}</Error>'.encode()
+    return Response(refusal.status, body, "application/xml")
