@@ -148,6 +148,8 @@ def _endpoint_faults(text: str | None, emulator: bool) -> Iterator[str]:
         return
     if address.scheme != "sb":
         yield "Endpoint must begin with sb://"
+    if address.has_credentials:
+        yield "Endpoint must not name a user: the key goes into SharedAccessKey"
     if address.port and not emulator:
         yield "Endpoint must not name a port (9093 is Kafka's); only an emulator has one"
     if address.has_path:

@@ -12,8 +12,9 @@ from msgspec import Meta, Struct
 from shared.identifier import stored_name
 from shared.secret import Secret
 
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
+# Every number has a largest value as well: one far beyond it is a mistake, and would hold up what it is to limit.
+BackOff = Annotated[float, Meta(gt=0, le=600)]
+Count = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class EventHubSettings(Struct, frozen=True, kw_only=True):
@@ -80,6 +81,7 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
+            le=100,
             description="Retries of the SDK's management calls; evsup reopens the receiver itself.",
             examples=["3"],
         ),
@@ -88,9 +90,9 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         Literal["exponential", "fixed"], Meta(description="Back-off of the SDK.", examples=["exponential"])
     ] = "exponential"
     retry_backoff_factor: Annotated[
-        Positive, Meta(description="Seconds of the SDK's first back-off.", examples=["0.8"])
+        BackOff, Meta(description="Seconds of the SDK's first back-off.", examples=["0.8"])
     ] = 0.8
-    retry_backoff_max: Annotated[Positive, Meta(description="Seconds of its longest.", examples=["120"])] = 120.0
+    retry_backoff_max: Annotated[BackOff, Meta(description="Seconds of its longest.", examples=["120"])] = 120.0
     transport: Annotated[
         Literal["amqp", "amqp_websocket"], Meta(description="`amqp_websocket` goes over port 443.")
     ] = "amqp"
@@ -107,10 +109,12 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         Meta(description="CA bundle instead of the system's.", examples=["/etc/ssl/private-ca.pem"]),
     ] = None
     load_balancing_interval: Annotated[
-        Positive, Meta(description="Seconds between balancing rounds.", examples=["10"])
+        float, Meta(ge=0.1, le=1200, description="Seconds between balancing rounds.", examples=["10"])
     ] = 10.0
+    # With 5 s a worker may trust its lease for 3 (`supervisor.lease.trust_window_s`), about what its start takes.
     ownership_expiration: Annotated[
-        Positive, Meta(description="Seconds a lease lasts; must exceed 3 × the interval.", examples=["60"])
+        float,
+        Meta(ge=5, le=3600, description="Seconds a lease lasts; must exceed 3 × the interval.", examples=["60"]),
     ] = 60.0
     load_balancing_strategy: Annotated[
         Literal["greedy", "balanced"], Meta(description="Claim everything free at once, or one a round.")
@@ -215,14 +219,26 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = "evsup"
     commit_timeout: Annotated[
-        Positive,
-        Meta(description="Seconds an append may stay uncommitted before the worker fails.", examples=["120"]),
+        float,
+        Meta(
+            ge=1,
+            le=3600,
+            description="Seconds an append may stay uncommitted before the worker fails.",
+            examples=["120"],
+        ),
     ] = 120.0
     max_inflight_rows: Annotated[
-        Count, Meta(description="Window of rows appended, not yet committed.", examples=["200000"])
+        int,
+        Meta(ge=1, le=100_000_000, description="Window of rows appended, not yet committed.", examples=["200000"]),
     ] = 200_000
     max_inflight_bytes: Annotated[
-        int, Meta(ge=1_000_000, description="The same window in bytes of row JSON.", examples=["67108864"])
+        int,
+        Meta(
+            ge=1_000_000,
+            le=64 * 1024**3,
+            description="The same window in bytes of row JSON.",
+            examples=["67108864"],
+        ),
     ] = 64 * 1024 * 1024
     row_format: Annotated[
         Literal["envelope", "columns"],
@@ -298,7 +314,8 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
         Meta(description="Most partitions claimed by this supervisor; empty: all.", examples=["4"]),
     ] = None
     drain_timeout: Annotated[
-        Positive, Meta(description="Seconds a drain may take before the tree stops at once.", examples=["30"])
+        float,
+        Meta(gt=0, le=3600, description="Seconds a drain may take before the tree stops at once.", examples=["30"]),
     ] = 30.0
     state_dir: Annotated[
         str | None,

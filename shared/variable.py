@@ -160,10 +160,8 @@ def _expected(kind: inspect.Type) -> str:
 
 def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
     if kind.gt is not None:
-        return f" above {kind.gt:g}"
-    if kind.ge is not None and kind.le is not None:
-        return f" from {kind.ge:g} to {kind.le:.0f}"
-    return f" of {kind.ge:.0f} or more" if kind.ge is not None else ""
+        return f" above {kind.gt:g}, at most {kind.le:.0f}"
+    return f" from {kind.ge:.12g} to {kind.le:.0f}"
 
 
 def _variables() -> dict[str, Variable]:

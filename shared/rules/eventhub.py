@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from shared import connection_string, endpoint
@@ -68,6 +68,12 @@ def names_are_azure_s(settings: Settings) -> Iterator[Fault]:
     hub = settings.eventhub
     if hub.name and not _HUB.fullmatch(hub.name):
         yield Fault("EVENTHUB_NAME", "must be up to 256 letters, digits, dots, hyphens and underscores")
+    parsed = _parsed(hub)
+    if parsed and parsed.entity_path and not _HUB.fullmatch(parsed.entity_path):
+        yield Fault(
+            "EVENTHUB_CONNECTION_STRING",
+            "EntityPath: an event hub's name is up to 256 letters, digits, dots, hyphens and underscores",
+        )
     if not _CONSUMER_GROUP.fullmatch(hub.consumer_group):
         yield Fault(
             "EVENTHUB_CONSUMER_GROUP",
@@ -106,8 +112,12 @@ def starting_position_says_where(settings: Settings) -> Iterator[Fault]:
         )
         return
     try:
-        if datetime.fromisoformat(text).tzinfo is None:
+        moment = datetime.fromisoformat(text)
+        moment.astimezone(UTC)  # the SDK counts in it
+        if moment.tzinfo is None:
             yield Fault("EVENTHUB_STARTING_POSITION", "is a time without a time zone", "2026-01-31T00:00:00Z")
+    except OverflowError:
+        yield Fault("EVENTHUB_STARTING_POSITION", "is a time before the year 1 or after 9999 in UTC")
     except ValueError:
         yield Fault("EVENTHUB_STARTING_POSITION", "must be -1 (beginning), @latest, or an ISO 8601 time with time zone")
 

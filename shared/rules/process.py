@@ -7,17 +7,9 @@ from shared import endpoint
 from shared.fault import Fault
 from shared.settings import Settings
 
-LONGEST_DRAIN_S = 3600.0  # no orchestrator waits longer; a longer one is milliseconds typed for seconds
-
 # The path of a Unix socket holds 107 bytes (https://man7.org/linux/man-pages/man7/unix.7.html), the file's own name
 # among them.
 LONGEST_STATE_DIR = 80
-
-
-def drain_ends(settings: Settings) -> Iterator[Fault]:
-    """A drain that takes hours is a stop that does not stop."""
-    if settings.process.drain_timeout > LONGEST_DRAIN_S:
-        yield Fault("EVSUP_DRAIN_TIMEOUT", f"is more than {LONGEST_DRAIN_S:g} seconds")
 
 
 def state_dir_holds_a_socket(settings: Settings) -> Iterator[Fault]:
@@ -49,7 +41,6 @@ def http_stays_on_this_host(settings: Settings) -> Iterator[str]:
 
 
 RULES = (
-    (drain_ends, ("EVSUP_DRAIN_TIMEOUT",)),
     (state_dir_holds_a_socket, ("EVSUP_STATE_DIR",)),
     (http_address_can_be_listened_on, ("EVSUP_HTTP_ADDRESS",)),
 )

@@ -14,6 +14,7 @@ from shared.variable import VARIABLES
 # through SQL. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
 _DEFAULT_PIPE_ENDING = "-STREAMING"
 
+USUAL_COMMIT_S = 10.0
 SECRET_BYTES = 64 * 1024  # no client secret is longer
 
 IDENTIFIERS = (
@@ -199,6 +200,17 @@ def credential_file_is_private(settings: Settings) -> Iterator[str]:
             yield f"{name} can be read by others: chmod 600 {path} (Kubernetes: defaultMode: 0400)"
 
 
+def commits_have_time(settings: Settings) -> Iterator[str]:
+    """Snowflake commits within some 5 to 10 s:
+    https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-overview.
+    """
+    if settings.snowflake.commit_timeout < USUAL_COMMIT_S:
+        yield (
+            f"SNOWFLAKE_COMMIT_TIMEOUT={settings.snowflake.commit_timeout:g} is less than Snowflake usually takes to"
+            f" commit ({USUAL_COMMIT_S:g} s): workers would fail again and again"
+        )
+
+
 RULES = (
     (account_is_an_identifier, ("SNOWFLAKE_ACCOUNT",)),
     (names_are_identifiers, ()),
@@ -212,4 +224,4 @@ RULES = (
     (quarantine_has_a_warehouse, ("SNOWFLAKE_ON_REJECT", "SNOWFLAKE_WAREHOUSE")),
     (quarantine_has_a_name, ("SNOWFLAKE_ON_REJECT", "SNOWFLAKE_TABLE")),
 )
-CAUTIONS = (credential_file_is_private,)
+CAUTIONS = (credential_file_is_private, commits_have_time)

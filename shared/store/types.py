@@ -9,7 +9,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]  # room above, for databases count in 64 bits
+MOST = 2**62  # room above, for databases count in 64 bits
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=MOST)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=-86_400, le=1e11)]  # since the Unix epoch
 # Since the row was written, by the database's clock. A clock that was set back makes the row seem not written yet.
 Age: TypeAlias = Annotated[float, Meta(ge=-1e11, le=1e11)]

@@ -146,8 +146,8 @@ def test_a_fault_has_reason_and_example_and_the_exit_code_of_a_configuration() -
     [
         ("EVENTHUB_MAX_WAIT_TIME", "-1", "a number from 0 to 60"),
         ("EVENTHUB_TRACK_LAST_ENQUEUED", "yes", "true or false"),
-        ("EVENTHUB_RETRY_TOTAL", "3.5", "a whole number of 0 or more"),
-        ("EVSUP_DRAIN_TIMEOUT", "inf", "a number above 0"),
+        ("EVENTHUB_RETRY_TOTAL", "3.5", "a whole number from 0 to 100"),
+        ("EVSUP_DRAIN_TIMEOUT", "inf", "a number above 0, at most 3600"),
         ("EVSUP_DRAIN_TIMEOUT", "nan", "a number above 0"),
         ("EVSUP_LOG_LEVEL", "loud", "debug, error, info or warning"),
         ("SNOWFLAKE_CHANNEL_PREFIX", "my prefix", "text that matches"),

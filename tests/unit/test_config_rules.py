@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from msgspec import inspect
 
 from shared.rules.not_yet import NOT_YET
+from shared.variable import VARIABLES, Variable
+from supervisor.lease import trust_window_s
 from tests.unit.configurations import CONNECTION_STRING, PASSPHRASE, KeyKind, complete, fault_text, key, loaded
 
 
@@ -29,6 +32,13 @@ def keyed(path: Path, text: str, **changes: str) -> dict[str, str]:
     return complete(SNOWFLAKE_PRIVATE_KEY="", SNOWFLAKE_PRIVATE_KEY_FILE=str(path), **changes)
 
 
+# Of these the smallest number means something: no wait, the shortest drain.
+SMALL_NUMBERS = (
+    "EVENTHUB_MAX_WAIT_TIME",
+    "EVENTHUB_RETRY_BACKOFF_FACTOR",
+    "EVSUP_DRAIN_TIMEOUT",
+    "EVENTHUB_RETRY_BACKOFF_MAX",
+)
 QUARANTINE, WAREHOUSE = {"SNOWFLAKE_ON_REJECT": "quarantine"}, {"SNOWFLAKE_WAREHOUSE": "WH"}
 
 
@@ -47,6 +57,16 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"EVENTHUB_NAMESPACE": "sb://ns.servicebus.windows.net/"}, "EVENTHUB_NAMESPACE", "host name alone"),
         ({"EVENTHUB_NAMESPACE": "ns.servicebus.window.net"}, "EVENTHUB_NAMESPACE", "host name alone"),
         ({"EVENTHUB_NAMESPACE": "ns"}, "EVENTHUB_NAMESPACE", "EVENTHUB_NAMESPACE=ns.servicebus.windows.net"),
+        (
+            {"EVENTHUB_STARTING_POSITION": "0001-01-01T00:00:00+14:00"},
+            "EVENTHUB_STARTING_POSITION",
+            "before the year 1",
+        ),
+        (
+            {"EVENTHUB_OWNERSHIP_EXPIRATION": "4.9", "EVENTHUB_LOAD_BALANCING_INTERVAL": "1"},
+            "EVENTHUB_OWNERSHIP_EXPIRATION",
+            "from 5 to",
+        ),
         ({"EVENTHUB_STARTING_POSITION": "5"}, "EVENTHUB_STARTING_POSITION", "must be -1"),
         ({"EVENTHUB_STARTING_POSITION": "latest"}, "EVENTHUB_STARTING_POSITION", "@latest"),
         ({"EVENTHUB_STARTING_POSITION": "2026-01-31T00:00:00"}, "EVENTHUB_STARTING_POSITION", "without a time zone"),
@@ -91,7 +111,7 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"EVENTHUB_PREFETCH": '"300"'}, "EVENTHUB_PREFETCH", "stands in quotes"),
         ({"EVENTHUB_CA_FILE": '"ca.pem"'}, "EVENTHUB_CA_FILE", "stands in quotes"),
         ({"SNOWFLAKE_STREAMING_PROPERTIES": """'{"a": "b"}'"""}, "SNOWFLAKE_STREAMING_PROPERTIES", "in quotes"),
-        ({"EVSUP_DRAIN_TIMEOUT": "30000"}, "EVSUP_DRAIN_TIMEOUT", "more than 3600"),
+        ({"EVSUP_DRAIN_TIMEOUT": "30000"}, "EVSUP_DRAIN_TIMEOUT", "at most 3600"),
         ({"EVSUP_STATE_DIR": "/" + "d" * 90}, "EVSUP_STATE_DIR", "too long for a Unix socket"),
         ({"EVSUP_HTTP_ADDRESS": "127.0.0.1"}, "EVSUP_HTTP_ADDRESS", "must be IP:PORT alone"),
         ({"EVSUP_HTTP_ADDRESS": ":9464"}, "EVSUP_HTTP_ADDRESS", "the host is missing"),
@@ -127,6 +147,28 @@ def test_a_max_wait_time_of_zero_is_allowed() -> None:
 @pytest.mark.parametrize("cloud", ["usgovcloudapi.net", "chinacloudapi.cn"])
 def test_sovereign_clouds_are_azure_too(cloud: str) -> None:
     assert fault_text(complete(EVENTHUB_NAMESPACE=f"ns.servicebus.{cloud}")) == ""
+
+
+NUMBERS = [each for each in VARIABLES.values() if isinstance(each.kind, inspect.IntType | inspect.FloatType)]
+
+
+@pytest.mark.parametrize("text", ["99999999999999999999", "1e308", "-1", "1e-308"])
+@pytest.mark.parametrize("variable", NUMBERS, ids=lambda variable: variable.name)
+def test_a_number_beyond_all_sense_is_refused_by_every_setting(variable: Variable, text: str) -> None:
+    if text == "1e-308" and variable.name in SMALL_NUMBERS:
+        return
+    assert f"{variable.name} = " in fault_text(complete(**{variable.name: text}))
+
+
+def test_the_shortest_lease_leaves_a_worker_the_time_to_start() -> None:
+    shortest = VARIABLES["EVENTHUB_OWNERSHIP_EXPIRATION"].kind
+    assert isinstance(shortest, inspect.FloatType)
+    assert shortest.ge is not None
+    assert trust_window_s(shortest.ge) >= 3.0
+
+
+def test_a_commit_timeout_shorter_than_snowflake_needs_is_pointed_out() -> None:
+    assert "less than Snowflake usually takes" in " ".join(loaded(SNOWFLAKE_COMMIT_TIMEOUT="4").warnings)
 
 
 def test_a_malformed_interval_makes_no_second_fault_of_the_expiration() -> None:
@@ -194,6 +236,8 @@ def test_a_broken_connection_string_is_explained_without_quoting_it(text: str, r
         (CONNECTION_STRING.replace("=sb", "\\u003dsb"), "has escaped"),
         (CONNECTION_STRING.replace(".net/", ".net:9093/"), "must not name a port"),
         (CONNECTION_STRING.replace(".net/", ".net/flights"), "goes into EntityPath"),
+        (CONNECTION_STRING.replace("sb://", "sb://me@"), "must not name a user"),
+        (CONNECTION_STRING.replace("EntityPath=", "EntityPath=a/b"), "EntityPath: an event hub's name"),
         (CONNECTION_STRING.replace("c2VjcmV0", "c4nary" * 7 + "A"), "lacks its last character"),
         (CONNECTION_STRING.replace("c2VjcmV0", "c4nary%3D"), "percent-encoded"),
         (CONNECTION_STRING.replace("c2VjcmV0", "<key>"), "is a placeholder"),

@@ -9,7 +9,7 @@ import click
 from shared.azure import EventHubClient, PartitionFacts
 from shared.errors import DataRefused, UsageError
 from shared.resume import reset_command
-from shared.store.types import Checkpoint
+from shared.store.types import MOST, Checkpoint
 from supervisor import moves, operator
 from supervisor import options as common
 from supervisor.commands.checkpoints import acting
@@ -27,7 +27,7 @@ OLDEST, LATEST = "-1", "@latest"
 @click.option("--table-end", is_flag=True, help="The last event in the table, or set aside, counts as done.")
 @click.option(
     "--rejected-rows",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=MOST),
     metavar="N",
     help="Accept rejected rows: N is the channel's whole count, as the refusal names it; the position stays.",
 )
