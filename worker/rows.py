@@ -1,7 +1,7 @@
 """Events become rows: the envelope of thirteen columns, one row an event.
 
-A JSON body passes into `PAYLOAD` as it came (validated once, never decoded and built again: 2 µs a row instead of 18).
-Whatever is not JSON goes into `RAW_BODY` with the reason beside it, so that no event is refused or lost.
+A JSON body passes into `PAYLOAD` as it came: it is checked and never built again (`worker/payload.py`). Any
+other goes into `RAW_BODY` with the reason beside it, so that no event is refused or lost.
 
 A column without a value has no key in the row, and is NULL in the table. An explicit null would be another value in a
 VARIANT column: Snowflake stores it as a JSON null, which `IS NULL` is false of. So the body `null` is a JSON null in
@@ -22,15 +22,15 @@ from azure.eventhub import EventData
 from azure.eventhub.amqp import AmqpMessageBodyType
 
 from shared.errors import UndecodableEvent
+from worker.payload import NotPayload, payload
 
 Row: TypeAlias = dict[str, Any]
 Mapper: TypeAlias = Callable[[EventData], Row]
 
 ROW_OVERHEAD_BYTES = 300
-UTF8_BOM = b"\xef\xbb\xbf"
-JSON_WHITESPACE = b" \t\r\n"
-LF, CR = b"\n\r"  # as numbers: to look for a number in bytes takes a tenth of the time
-DEEPEST = 64  # containers in an AMQP value; what is deeper comes as text, before Python's stack or the encoder's ends
+DEEPEST = 64  # containers in an AMQP value; what is deeper comes as the text of its JSON
+ANNOTATION = "annotation:"  # before the name of an annotation that is the name of a field, too
+NUL = "\0"
 # Annotations that have a column of their own; any other (IoT Hub's device id, say) goes into SYSTEM_PROPERTIES.
 # https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-protocol-guide#message-annotations
 SEQUENCE_NUMBER = b"x-opt-sequence-number"
@@ -55,11 +55,10 @@ NO_SYSTEM_FIELDS = (None,) * len(SYSTEM_FIELDS)
 MESSAGE_COLUMNS = ("CONTENT_TYPE", "MESSAGE_ID", "CORRELATION_ID")
 # Bound once: looking a member up in an enumeration, or making a union, costs as much as a column.
 DATA, VALUE = AmqpMessageBodyType.DATA, AmqpMessageBodyType.VALUE
-BINARY = (bytes, bytearray, memoryview)
+BINARY, CONTAINERS = (bytes, bytearray, memoryview), (dict, list, tuple)
 
 _message_fields = attrgetter("content_type", "message_id", "correlation_id")
 _system_fields = attrgetter(*SYSTEM_FIELDS)
-_validate = msgspec.json.Decoder(msgspec.Raw).decode
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -118,22 +117,9 @@ def _body(message: Any) -> Row:
         return _value_body(message)
     body = b"".join(message.body)
     try:
-        return {"PAYLOAD": _json(body)}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return {"RAW_BODY": body, "DECODE_ERROR": f"{type(error).__name__}: {error}" if body else "the body is empty"}
-
-
-def _json(body: bytes) -> msgspec.Raw:
-    """The body as one line of JSON, checked, not built again; raises when it is not JSON in UTF-8."""
-    text = body.removeprefix(UTF8_BOM).strip(JSON_WHITESPACE)
-    payload = _validate(text)
-    if not text.isascii():
-        text.decode()  # msgspec passes over strings without a look at their UTF-8
-    # The SDK sends rows as lines: a raw newline between two tokens would cut the row in two. Strings hold none, JSON
-    # forbids it. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-rest-api
-    if LF in text or CR in text:
-        return msgspec.Raw(msgspec.json.format(text, indent=-1))
-    return payload
+        return {"PAYLOAD": payload(body)}
+    except NotPayload as why:
+        return {"RAW_BODY": body, "DECODE_ERROR": str(why)}
 
 
 def _value_body(message: Any) -> Row:
@@ -163,9 +149,9 @@ def _system_properties(annotations: dict[Any, Any], properties: Any) -> dict[str
     fields = NO_SYSTEM_FIELDS if properties is None else _system_fields(properties)
     if fields == NO_SYSTEM_FIELDS and COLUMN_ANNOTATIONS.issuperset(annotations):
         return {}
+    named = {name: _variant(value) for name, value in zip(SYSTEM_FIELDS, fields, strict=True) if value is not None}
     extra = {_key(key): _variant(annotations[key]) for key in annotations if key not in COLUMN_ANNOTATIONS}
-    extra |= {name: _variant(value) for name, value in zip(SYSTEM_FIELDS, fields, strict=True) if value is not None}
-    return extra
+    return {ANNOTATION + key if key in named else key: value for key, value in extra.items()} | named
 
 
 def _variant(value: Any, room: int = DEEPEST) -> Any:
@@ -179,8 +165,31 @@ def _variant(value: Any, room: int = DEEPEST) -> Any:
             return {_key(key): _variant(item, room - 1) for key, item in value.items()}
         case list() | tuple() if room:
             return [_variant(item, room - 1) for item in value]
+        case dict() | list() | tuple():
+            return _deep_text(value)
         case _:
             return _text(value)  # NaN and infinity too: the SDK's encoder would make them null
+
+
+def _deep_text(value: Any) -> str:
+    """A container as the text of its JSON, built from the inside out: a function that calls itself would meet the end
+    of Python's stack.
+    """
+    containers = [value]
+    for each in containers:  # grows on the way: those inside come behind those around
+        items = each.values() if isinstance(each, dict) else each
+        containers += [item for item in items if isinstance(item, CONTAINERS)]
+    texts: dict[int, msgspec.Raw] = {}
+    for each in reversed(containers):
+        texts[id(each)] = msgspec.Raw(_encode(_shallow(each, texts)))
+    return bytes(texts[id(value)]).decode()
+
+
+def _shallow(container: Any, texts: dict[int, msgspec.Raw]) -> Any:
+    """A container with the JSON of those in it."""
+    if isinstance(container, dict):
+        return {_key(key): texts.get(id(item)) or _variant(item, 0) for key, item in container.items()}
+    return [texts.get(id(item)) or _variant(item, 0) for item in container]
 
 
 def _key(key: object) -> str:
@@ -188,14 +197,15 @@ def _key(key: object) -> str:
 
 
 def _text(value: object) -> str:
-    """Text of an AMQP value; bytes that are not UTF-8 come as base64 with a mark, a lone surrogate as `?`."""
-    if isinstance(value, BINARY):
-        try:
-            return bytes(value).decode()
-        except UnicodeDecodeError:
-            return "base64:" + base64.b64encode(value).decode()
-    text = str(value)
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    """Text of an AMQP value. Bytes that are not UTF-8 come as base64 with a mark, and so does text with a NUL, which no
+    VARIANT can hold; a lone surrogate comes as `?`.
+    """
+    data = bytes(value) if isinstance(value, BINARY) else str(value).encode("utf-8", "replace")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = NUL
+    return "base64:" + base64.b64encode(data).decode() if NUL in text else text
 
 
 def enqueued_time(event: EventData) -> datetime | None:
