@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 from azure.eventhub import TransportType, parse_connection_string
 
+from shared import endpoint
 from shared.amqp_types import teach_the_sdk
 from shared.azure_consumer import Consumer
-from shared.azure_errors import translated
+from shared.azure_errors import Access, translated
+from shared.azure_identity import Identity
 from shared.errors import DataRefused
 from shared.settings import EventHubSettings
 from shared.store.types import ConsumerGroup
@@ -21,7 +23,6 @@ from shared.within import within
 
 if TYPE_CHECKING:
     from azure.eventhub import EventData
-    from azure.identity import AzureCliCredential, DefaultAzureCredential
 
 QUESTIONS_AT_ONCE = 8  # 32 partitions in 1.5 s instead of 12
 ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is wrong
@@ -39,6 +40,12 @@ SOCKET_SILENCE_S = 0.01
 
 # Azure counts them; they become parts of names of files and channels, and of titles of processes.
 _PARTITION_ID = re.compile(r"[A-Za-z0-9-]{1,50}")
+
+_EMULATOR = "UseDevelopmentEmulator=true"
+PLAIN_PORT = 5672
+
+# Unix time. https://learn.microsoft.com/azure/event-hubs/authenticate-shared-access-signature
+_SIGNATURE_ENDS = re.compile(r"[?& ]se=(\d{1,12})(?:&|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,21 @@ def consumer_group(settings: EventHubSettings) -> ConsumerGroup:
     return ConsumerGroup(settings.namespace or "", settings.name or "", settings.consumer_group)
 
 
+def access(settings: EventHubSettings) -> Access:
+    """How the hub is reached and signed in to, for the words of an error."""
+    group = consumer_group(settings)
+    if not settings.connection_string:
+        return Access(group, "identity")
+    text = settings.connection_string.reveal()
+    host = endpoint.parse(group.fully_qualified_namespace)
+    plain = (host.host, host.port or PLAIN_PORT) if _EMULATOR in text else None
+    signature = parse_connection_string(text).shared_access_signature
+    if not signature:
+        return Access(group, "key", without_tls=plain)
+    ends = _SIGNATURE_ENDS.search(signature)
+    return Access(group, "signature", float(ends[1]) if ends else None, plain)
+
+
 class EventHubClient:
     """A `Consumer` together with the credential that has to be closed with it.
 
@@ -83,8 +105,8 @@ class EventHubClient:
 
     def __init__(self, settings: EventHubSettings, **overrides: Any) -> None:
         teach_the_sdk()
-        self.group = consumer_group(settings)
-        self._credential = None if settings.connection_string else credential(settings)
+        self.group, self.access = consumer_group(settings), access(settings)
+        self._credential = None if settings.connection_string else Identity(settings)
         try:
             self.sdk = self._client(settings, sdk_options(settings) | overrides)
         except Exception:
@@ -110,7 +132,7 @@ class EventHubClient:
         try:
             properties = within(ANSWER_LIMIT_S, self.sdk.get_eventhub_properties)
         except Exception as error:
-            raise translated(error, what, self.group) from error
+            raise translated(error, what, self.access) from error
         return HubFacts(_names(properties["partition_ids"], what), properties["created_at"].timestamp())
 
     def partition(self, partition_id: str, hub: HubFacts | None = None) -> PartitionFacts:
@@ -122,7 +144,7 @@ class EventHubClient:
         try:
             properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
         except Exception as error:
-            raise translated(error, f"Partition {partition_id} cannot be read", self.group) from error
+            raise translated(error, f"Partition {partition_id} cannot be read", self.access) from error
         return PartitionFacts(
             int(properties["beginning_sequence_number"]),
             int(properties["last_enqueued_sequence_number"]),
@@ -154,7 +176,7 @@ class EventHubClient:
             first_from = partial(self._first_from, partition_id, at, inclusive=True, owner_level=owner_level)
             first = within(ANSWER_LIMIT_S, first_from).sequence_number
         except Exception as error:
-            raise translated(error, what, self.group) from error
+            raise translated(error, what, self.access) from error
         return None if first <= partition.first else first - 1
 
     def at_or_after(self, partition_id: str, number: int, owner_level: int) -> "EventData":
@@ -163,7 +185,9 @@ class EventHubClient:
         try:
             event: EventData = within(ANSWER_LIMIT_S, first_from)
         except Exception as error:
-            raise translated(error, f"Event {number} of partition {partition_id} cannot be read", self.group) from error
+            raise translated(
+                error, f"Event {number} of partition {partition_id} cannot be read", self.access
+            ) from error
         return event
 
     def next_after(self, partition_id: str, number: int | None) -> tuple[int, datetime]:
@@ -175,7 +199,9 @@ class EventHubClient:
         try:
             event = within(ANSWER_LIMIT_S, lambda: self._first_from(partition_id, start, inclusive=False))
         except Exception as error:
-            raise translated(error, f"The next event of partition {partition_id} cannot be read", self.group) from error
+            raise translated(
+                error, f"The next event of partition {partition_id} cannot be read", self.access
+            ) from error
         return event.sequence_number, event.enqueued_time
 
     def _first_from(
@@ -259,15 +285,6 @@ def sdk_options(settings: EventHubSettings) -> dict[str, Any]:
     if settings.ca_file:
         options["connection_verify"] = settings.ca_file
     return options
-
-
-def credential(settings: EventHubSettings) -> "AzureCliCredential | DefaultAzureCredential":
-    """DefaultAzureCredential; AzureCliCredential by explicit opt-in only: it forks `az` for every token."""
-    from azure.identity import AzureCliCredential, DefaultAzureCredential
-
-    if settings.identity == "azure_cli":
-        return AzureCliCredential(process_timeout=30)
-    return DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id)
 
 
 def _transport(settings: EventHubSettings) -> TransportType:

@@ -7,8 +7,8 @@ import certifi
 
 VARIABLE = "REQUESTS_CA_BUNDLE"  # https://requests.readthedocs.io/en/latest/user/advanced/#ssl-cert-verification
 
-_bundles: dict[str, str] = {}
-"""The bundle made for each file."""
+_bundles: dict[str, frozenset[str]] = {}
+"""The files that each bundle was made of."""
 
 
 def trust(ca_file: str) -> None:
@@ -18,10 +18,13 @@ def trust(ca_file: str) -> None:
     read, and which replaces the public authorities. So the whole bundle is written into memory, and is gone with the
     process; its path names the process, for workers inherit the variable.
     """
-    if ca_file in _bundles and os.environ.get(VARIABLE) == _bundles[ca_file]:
+    present = os.environ.get(VARIABLE) or certifi.where()
+    files = _bundles.get(present, frozenset())
+    if ca_file in files:
         return
-    known = Path(os.environ.get(VARIABLE) or certifi.where()).read_bytes()
+    known = Path(present).read_bytes()
     bundle = os.memfd_create("ca_bundle")
     with os.fdopen(os.dup(bundle), "wb") as file:
         file.write(known + b"\n" + Path(ca_file).read_bytes())
-    os.environ[VARIABLE] = _bundles[ca_file] = f"/proc/{os.getpid()}/fd/{bundle}"
+    os.environ[VARIABLE] = path = f"/proc/{os.getpid()}/fd/{bundle}"
+    _bundles[path] = files | {ca_file}

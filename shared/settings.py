@@ -106,7 +106,10 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
     ] = None
     ca_file: Annotated[
         str | None,
-        Meta(description="CA bundle instead of the system's.", examples=["/etc/ssl/private-ca.pem"]),
+        Meta(
+            description="CA bundle instead of the system's. The sign-in of an identity trusts it beside them.",
+            examples=["/etc/ssl/private-ca.pem"],
+        ),
     ] = None
     load_balancing_interval: Annotated[
         float, Meta(ge=0.1, le=1200, description="Seconds between balancing rounds.", examples=["10"])

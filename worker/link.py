@@ -15,7 +15,7 @@ from typing import Any
 
 from azure.eventhub import EventData
 
-from shared.azure import EventHubClient, consumer_group
+from shared.azure import EventHubClient, access
 from shared.azure_errors import translated
 from shared.clock import monotonic
 from shared.errors import EvsupError, SourceUnavailable
@@ -211,6 +211,6 @@ class Link:
         """The first error is the reason; it closes the client, and so ends `receive_batch`."""
         if self._error is None:
             what = f"The receiver of partition {self._reader.partition_id} failed"
-            self._error = translated(error, what, consumer_group(self._reader.settings))
+            self._error = translated(error, what, access(self._reader.settings))
         if self._client:
             self._client.sdk.close()

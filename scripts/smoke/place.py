@@ -12,7 +12,8 @@ from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from scripts.smoke.failure import SmokeFailed
 from scripts.smoke.markers import Markers, Query
 from shared import config
-from shared.azure import EventHubClient, credential, sdk_options
+from shared.azure import EventHubClient, sdk_options
+from shared.azure_identity import Identity
 from shared.settings import EventHubSettings, Settings
 from shared.snow_sql import SqlSession
 
@@ -81,4 +82,9 @@ def _producer(settings: EventHubSettings) -> EventHubProducerClient:
         return EventHubProducerClient.from_connection_string(text, eventhub_name=settings.name, **options)
     assert settings.namespace
     assert settings.name
-    return EventHubProducerClient(settings.namespace, settings.name, credential=credential(settings), **options)
+    return EventHubProducerClient(
+        settings.namespace,
+        settings.name,
+        credential=Identity(settings),
+        **options,
+    )

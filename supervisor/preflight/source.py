@@ -1,8 +1,8 @@
 """Event Hubs before a start: a token can be had, the hub answers, the consumer group exists."""
 
-from shared import azure
 from shared.azure import EventHubClient, HubFacts
 from shared.azure_errors import translated
+from shared.azure_identity import Identity, SignInFailed
 from shared.errors import OwnershipLost, SourceUnavailable
 from shared.settings import EventHubSettings
 from shared.within import within
@@ -17,12 +17,11 @@ def identity(settings: EventHubSettings) -> Answer:
     """Ask for a token; a connection string is tried by the next check."""
     if settings.connection_string:
         return Answer("EVENTHUB_CONNECTION_STRING")
-    group = azure.consumer_group(settings)
     try:
-        with azure.credential(settings) as credential:
-            credential.get_token(SCOPE)
-    except Exception as error:
-        raise translated(error, "No token for Event Hubs", group) from error
+        with Identity(settings) as own:
+            own.get_token(SCOPE)
+    except SignInFailed as error:
+        raise error.__cause__ or error from error
     return Answer(f"a token of {settings.identity}")
 
 
@@ -59,7 +58,7 @@ def consumer_group(settings: EventHubSettings, partition_id: str) -> Answer:
             within(ANSWER_S, receive)
         except TimeoutError as error:
             raise SourceUnavailable("The consumer group does not answer", str(error)) from error
-    found = [translated(error, f"Consumer group {settings.consumer_group}", client.group) for error in errors]
+    found = [translated(error, f"Consumer group {settings.consumer_group}", client.access) for error in errors]
     if found and isinstance(found[0], OwnershipLost):
         return Answer(f"{settings.consumer_group}, in use by a supervisor")
     if found:

@@ -19,6 +19,7 @@ from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.snow.certificate import make_certificate
 from scripts.localcloud.tls import HOST, TlsFront
 from shared.azure import SILENCE_LIMIT_S, EventHubClient
+from shared.azure_identity import Identity
 from shared.clock import Deadline
 from shared.errors import ConfigurationError, NotPermitted, SourceUnavailable
 from shared.secret import Secret
@@ -138,6 +139,32 @@ def test_another_authority_is_a_configuration_error(hub: HubProcess, front: TlsF
         client.hub()
 
 
+def test_a_port_that_speaks_tls_where_none_is_expected_is_a_configuration_error(
+    hub: HubProcess, front: TlsFront
+) -> None:
+    text = hub.connection_string.replace(f":{hub.port}", f":{front.port}")
+    settings = EventHubSettings(connection_string=Secret(text), retry_total=0)
+    with EventHubClient(settings) as client, pytest.raises(ConfigurationError, match="the port speaks TLS"):
+        client.hub()
+
+
+def test_a_port_without_tls_where_some_is_expected_is_a_configuration_error(hub: HubProcess) -> None:
+    endpoint = f"{HOST}:{hub.port}"
+    settings = EventHubSettings(connection_string=in_namespace(hub), custom_endpoint=endpoint, retry_total=0)
+    with EventHubClient(settings) as client, pytest.raises(ConfigurationError, match="UseDevelopmentEmulator"):
+        client.hub()
+
+
+def test_a_hub_that_is_away_is_waited_for_although_it_has_no_tls(hub: HubProcess) -> None:
+    hub.admin.begin_outage()
+    try:
+        settings = EventHubSettings(connection_string=Secret(hub.connection_string), retry_total=0)
+        with EventHubClient(settings) as client, pytest.raises(SourceUnavailable, match="refused"):
+            client.hub()
+    finally:
+        hub.admin.end_outage()
+
+
 # --- identity ---------------------------------------------------------------------------------------------------------
 
 
@@ -168,6 +195,7 @@ def test_a_credential_that_gives_no_good_token_is_not_permitted_and_closed(
     front: TlsFront, monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     credential = Credential(error)
+    monkeypatch.setattr(Identity, "has_signed_in", False)
     monkeypatch.setattr(azure.identity, "DefaultAzureCredential", lambda **_: credential)
     with pytest.raises(NotPermitted), EventHubClient(behind(front)) as client:
         client.hub()

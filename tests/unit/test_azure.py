@@ -6,22 +6,11 @@ from typing import Any
 
 import azure.identity
 import pytest
-from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub import EventHubConsumerClient, TransportType
-from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError, EventHubError
+from azure.eventhub.exceptions import ConnectionLostError
 
 from shared.azure import QUESTIONS_AT_ONCE, EventHubClient, HubFacts, consumer_group, sdk_options
-from shared.azure_errors import translated
-from shared.errors import (
-    Bug,
-    ConfigurationError,
-    DataRefused,
-    EvsupError,
-    NotPermitted,
-    OwnershipLost,
-    ResumeRefused,
-    SourceUnavailable,
-)
+from shared.errors import DataRefused, OwnershipLost
 from shared.secret import Secret
 from shared.settings import EventHubSettings
 from shared.store.types import ConsumerGroup
@@ -188,35 +177,6 @@ def test_a_custom_endpoint_alone_does_not_switch_to_websockets() -> None:
 
 def test_the_group_is_named_by_the_settings() -> None:
     assert consumer_group(eventhub()) == GROUP
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (
-            ConnectionLostError("New receiver 'nil' with higher epoch of '5' is created\namqp:link:stolen"),
-            OwnershipLost,
-        ),
-        (ConnectionLostError("Receiver 'nil' with a higher epoch '5' already exists."), OwnershipLost),
-        (ConnectError("The supplied sequence number '9' is invalid. The last … is '5'"), ResumeRefused),
-        (ConnectError("The messaging entity 'sb://…' could not be found."), ConfigurationError),
-        (ConnectError("Management connection failed. Status code: 404, Description: None"), ConfigurationError),
-        (AuthenticationError("CBS Token authentication failed.\nStatus code: 401"), NotPermitted),
-        (ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token"), NotPermitted),
-        (EventHubError("amqp:unauthorized-access"), NotPermitted),
-        (ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer"), ConfigurationError),
-        (UnicodeError("label empty or too long"), ConfigurationError),
-        (EventHubError("encoding with 'idna' codec failed (UnicodeError: label too long)"), ConfigurationError),
-        (ConnectError("refused"), SourceUnavailable),
-        (TimeoutError("timed out"), SourceUnavailable),
-        (OSError(111, "Connection refused"), SourceUnavailable),
-        (KeyError("offset"), Bug),
-    ],
-)
-def test_an_error_of_the_sdk_answers_what_to_do(error: Exception, expected: type[EvsupError]) -> None:
-    made = translated(error, "It failed", GROUP)
-    assert type(made) is expected
-    assert "\n" not in str(made)
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/cron.d/x", "0\n", "0/1", "\x1b[2K", "p" * 51, "é"])

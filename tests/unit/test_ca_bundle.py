@@ -31,3 +31,11 @@ def test_what_the_user_trusts_already_stays(tmp_path: Path, monkeypatch: pytest.
     for _ in range(2):
         trust(str(tmp_path / "ca.pem"))
     assert bundle() == "the proxy's\nmine"
+
+
+def test_two_authorities_are_trusted_together_and_each_is_added_once(tmp_path: Path) -> None:
+    (tmp_path / "hub.pem").write_text("the hub's")
+    (tmp_path / "table.pem").write_text("the table's")
+    for name in ("hub.pem", "table.pem") * 2:
+        trust(str(tmp_path / name))
+    assert bundle() == Path(certifi.where()).read_text() + "\nthe hub's\nthe table's"
