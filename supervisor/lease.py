@@ -25,6 +25,7 @@ from shared.store.types import Ownership, SupervisorRow, Term
 from shared.wakeup import Wakeup
 from supervisor import balance
 from supervisor.balance import Plan, View
+from supervisor.patience import Patience
 
 RETRY_S = 1.0  # between tries to renew while the store is away
 AFTER_END_S = 0.5  # by then the heartbeat of whoever held it, a moment younger, is over as well
@@ -89,6 +90,9 @@ class LeaseKeeper:
         self._window_s = trust_window_s(settings.ownership_expiration)
         self._held: dict[Term, float] = {}
         self._leaving: set[str] = set()
+        self._patience = Patience.of(settings)
+        self.group_size = 1
+        """Live supervisors of the group at the last look."""
         self._renew_due_s = clock()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._returning: queue.SimpleQueue[Term] = queue.SimpleQueue()
@@ -117,6 +121,10 @@ class LeaseKeeper:
         """Only renew and release from now on, and tell the others that nothing can be had here any more."""
         self._claiming = False
         self._jobs.put(self._step_back)
+
+    def learn(self, partition_ids: Collection[str]) -> None:
+        """The hub has these partitions now; counts from the next look at the group on."""
+        self._partition_ids = partition_ids
 
     def release(self, term: Term) -> None:
         """Give a partition back soon: its worker is gone. Those that come while the store is busy go together."""
@@ -173,22 +181,33 @@ class LeaseKeeper:
 
     def _balance(self) -> float:
         """Look at the group, claim, and tell what is to be handed over. Returns the seconds until another look pays."""
-        held = [term.partition_id for term in self._held]
-        ownerships, supervisors = self._store.ownerships(), self._store.supervisors()
-        view = View(self._partition_ids, ownerships, supervisors, held, self._leaving)
-        settings = self._settings
-        plan = balance.plan(view, self._me, settings.load_balancing_strategy)
-        _warn_of_the_future(row for row in ownerships if row.partition_id in plan.claim)
+        now_s = self._clock()
+        view = self._view(now_s)
+        plan = self._planned(view, now_s)
+        _warn_of_the_future(row for row in view.ownerships if row.partition_id in plan.claim)
         for partition_id in plan.claim:
             self._claim(partition_id)
             if self._clock() > self._renew_due_s:  # a slow store: what is held comes first, the rest the next time
                 break
         self._leaving.update(plan.surplus)
         self._tell(Planned(plan))
-        for row in supervisors:
+        for row in view.supervisors:
             if row.is_long_dead:  # it was killed, or it would have retired
                 self._store.retire(row.owner_id)
-        return _pays_in_s(plan)
+        return min(_pays_in_s(plan), self._patience.ends_in_s(now_s))
+
+    def _view(self, now_s: float) -> View:
+        rows, members = self._store.ownerships(), self._store.supervisors()
+        held, patience = [term.partition_id for term in self._held], self._patience
+        self.group_size = sum(row.is_live for row in members)
+        return View(
+            self._partition_ids, rows, members, held, self._leaving, patience.spare(now_s), patience.overdue(now_s)
+        )
+
+    def _planned(self, view: View, now_s: float) -> Plan:
+        plan = balance.plan(view, self._me, self._settings.load_balancing_strategy)
+        self._patience = self._patience.after(plan, now_s)
+        return plan
 
     def _claim(self, partition_id: str) -> None:
         trusted_until_s = self._clock() + self._window_s

@@ -110,7 +110,18 @@ METRICS = (
         "Memory of the supervisor without its workers.",
         lambda tree: tree.rss_bytes,
     ),
-    _tree("evsup_partitions", "partitions", "Of the event hub.", lambda tree: tree.partitions_total),
+    _tree(
+        "evsup_partitions",
+        "partitions",
+        "Partitions of the event hub, as far as this supervisor knows.",
+        lambda tree: tree.partitions_total,
+    ),
+    _tree(
+        "evsup_hub_answer_age_seconds",
+        "seconds",
+        "Since the hub last said which partitions it has; partitions added since are not known.",
+        lambda tree: tree.hub_age_s,
+    ),
     _tree("evsup_partitions_owned", "partitions", "Held by this supervisor.", lambda tree: len(tree.partitions)),
     _tree("evsup_partitions_elsewhere", "partitions", "Held by other supervisors.", lambda tree: len(tree.elsewhere)),
     _tree(

@@ -80,6 +80,11 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     store: str
     partitions_total: int
+    """Partitions of the hub, as far as this supervisor knows."""
+    hub_age_s: float = 0.0
+    """Seconds since the hub last said which partitions it has."""
+    hub_trouble: str | None = None
+    """Why it did not answer the last question."""
     unowned: tuple[str, ...] = ()
     """Partitions that nobody holds and no supervisor has room for."""
     elsewhere: tuple[HeldElsewhere, ...] = ()

@@ -25,6 +25,7 @@ from supervisor import crash
 from supervisor.balance import Plan, by_owner
 from supervisor.child import Child
 from supervisor.health import complaints
+from supervisor.hub_watch import HubWatch
 from supervisor.lease import Broken, Claimed, LeaseKeeper, Lost, Planned, Renewed
 from supervisor.signals import STOPPING, SignalInbox
 from supervisor.status import TreeState, TreeStatus
@@ -45,12 +46,13 @@ class Tree:
         told: TreeStatus,
         signals: SignalInbox,
         keeper: LeaseKeeper,
+        hub: HubWatch,
         directory: Path,
         drain_timeout_s: float,
         hand_over_timeout_s: float,
         clock: Clock = monotonic,
     ) -> None:
-        self._told, self._signals, self._keeper, self._directory = told, signals, keeper, directory
+        self._told, self._signals, self._keeper, self._hub, self._directory = told, signals, keeper, hub, directory
         self._drain_timeout_s, self._hand_over_timeout_s = drain_timeout_s, hand_over_timeout_s
         self._clock, self._started_s = clock, clock()
         self._children: dict[str, Child] = {}
@@ -155,7 +157,12 @@ class Tree:
     def _show_title(self) -> None:
         told, held = self._told, len(self._children)
         hub = told.source.rpartition("/")[2]
-        setproctitle(f"evsup supervisor {hub}/{told.consumer_group} {held}/{told.partitions_total}")
+        setproctitle(f"evsup supervisor {hub}/{told.consumer_group} {held}/{self._partitions_total()}")
+
+    def _partitions_total(self) -> int:
+        """Those of the hub, and those that somebody holds although the hub has not told us of them yet."""
+        elsewhere = (lease.partition for lease in self._plan.elsewhere)
+        return len({*self._hub.partition_ids, *self._children, *elsewhere})
 
     # --- workers ------------------------------------------------------------------------------------------------------
 
@@ -235,6 +242,9 @@ class Tree:
             exit_code=int(self._cause.exit_code) if self._cause else 0,
             uptime_s=round(now_s - self._started_s, 1),
             rss_bytes=rss_bytes(),
+            partitions_total=self._partitions_total(),
+            hub_age_s=round(now_s - self._hub.answered_s, 1),
+            hub_trouble=self._hub.trouble,
             unowned=self._plan.unowned,
             elsewhere=self._plan.elsewhere,
             partitions=tuple(sorted(partitions, key=lambda row: (len(row.partition), row.partition))),

@@ -17,6 +17,7 @@ from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import SupervisorRow
 from supervisor import options, signals
+from supervisor.hub_watch import HubQuestion, HubWatch
 from supervisor.lease import LeaseKeeper
 from supervisor.signals import SignalInbox
 from supervisor.state_dir import Lock, prepare, state_dir
@@ -88,13 +89,15 @@ def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: Contr
     me = _identity(settings)
     store.heartbeat(me)  # what can be read and not written (a standby, a missing grant) is said here and ends the start
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
+    interval_s = settings.eventhub.load_balancing_interval
+    hub = HubWatch(HubQuestion(settings.eventhub), facts, interval_s, keeper.learn, lambda: keeper.group_size)
     told = _told(settings, me, store, facts)
-    tree = Tree(told, inbox, keeper, directory, settings.process.drain_timeout, settings.snowflake.commit_timeout)
+    tree = Tree(told, inbox, keeper, hub, directory, settings.process.drain_timeout, settings.snowflake.commit_timeout)
 
     def read() -> TreeStatus:
         return tree.status
 
-    with closing(StatusServer(directory, read)), _http_server(settings.process.http_address, read):
+    with closing(hub), closing(StatusServer(directory, read)), _http_server(settings.process.http_address, read):
         logger.info(
             "supervisor_started",
             source=told.source,
@@ -106,6 +109,7 @@ def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: Contr
             state_dir=str(directory),
             http=settings.process.http_address or "off",
         )
+        hub.start()
         tree.run()
     logger.info("supervisor_drained")
 

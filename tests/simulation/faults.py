@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LASTS_S = 20.0
 SLOW_S = 8.0
+GROWTH = 4
 MOVES = 12  # things that a worker begins in about a second
 
 
@@ -115,6 +116,18 @@ def break_link(at: "Simulation") -> None:
     at.world.rng.choice(list(at.partitions.values())).break_link()
 
 
+def grow(at: "Simulation") -> None:
+    """The hub gets more partitions."""
+    at.grow(at.world.rng.randint(1, GROWTH))
+
+
+def lose_hub(at: "Simulation") -> None:
+    """One host cannot ask the hub which partitions it has; receivers go on."""
+    site, until_s = _site(at), at.world.now_s + LASTS_S + _lasts_s(at)
+    at.world.note("hub_away", until_s=until_s)
+    site.network.hub_away_until_s = until_s
+
+
 def jump(at: "Simulation") -> None:
     """The database's clock is set forward by an hour: every lease looks expired. Not one of `FAULTS`."""
     at.world.note("clock_jumped")
@@ -139,6 +152,8 @@ FAULTS: tuple[Fault, ...] = (
     answer_late_and_leave,
     stall_commits,
     break_link,
+    grow,
+    lose_hub,
 )
 
 

@@ -20,6 +20,9 @@ class Invariants:
         self.channels: dict[str, Channel] = {}
         self.workers: list[WorkerProcess] = []
         self.positions: dict[str, int | None] = {}
+        self.longest_free_s = 0.0
+        """The longest that a partition was free between a release and the next claim."""
+        self._free_since_s: dict[str, float] = {}
         self._epochs: dict[str, int] = {}
         self._writers: dict[str, int] = {}
 
@@ -34,6 +37,10 @@ class Invariants:
     def owner_changed(self, partition: str, before: int, epoch: int, owner_id: str) -> None:
         """I5: epochs rise, and no lease ends before its owner's trust in it, nor before its worker has gone."""
         self._epochs[partition] = epoch
+        now_s = self._world.now_s
+        self.longest_free_s = max(self.longest_free_s, now_s - self._free_since_s.pop(partition, now_s))
+        if not owner_id:
+            self._free_since_s[partition] = now_s
         if epoch < before:
             self._world.violated(f"I5: the epoch of partition {partition} fell from {before} to {epoch}")
         if epoch == before:

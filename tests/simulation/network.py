@@ -12,7 +12,10 @@ TIMEOUT_S = 4.0  # a call that is not answered fails after this
 
 @dataclass(slots=True)
 class Network:
-    """The way from one host to the control store. The moments say until when it is bad, and how."""
+    """The way from one host to the control store, and to what the hub says of its partitions.
+
+    The moments say until when it is bad, and how.
+    """
 
     world: World
     away_until_s: float = 0.0
@@ -23,6 +26,14 @@ class Network:
     slow_s: float = 0.0
     parting_s: float = 0.0
     """When not 0: the next answer to a supervisor takes so long, and none comes after it."""
+
+    hub_away_until_s: float = 0.0
+    """The hub does not say which partitions it has."""
+
+    @property
+    def reaches_hub(self) -> bool:
+        """Whether the hub answers a question that is asked now."""
+        return self.world.now_s >= self.hub_away_until_s
 
     @property
     def carries_requests(self) -> bool:
@@ -37,6 +48,7 @@ class Network:
     def heal(self) -> None:
         """It is good from now on."""
         self.away_until_s = self.forgetful_until_s = self.slow_until_s = self.parting_s = 0.0
+        self.hub_away_until_s = 0.0
 
     def last_answer_s(self) -> float:
         """How long the next answer to a supervisor takes."""

@@ -1,6 +1,6 @@
 """A group of supervisors on hosts of their own, run through faults, quiet and proof."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -27,7 +27,7 @@ DRIFT = 0.005  # of a quartz; real ones are a hundred times better
 PUBLISH_S, PUBLISHED = 1.0, 5
 RESTART_S = 3.0  # what systemd waits before it starts a service again
 FAULTY_S, FAULTS_AT_MOST = 25.0, 8
-RECOVERY_S = 180.0  # for everything to be owned, fairly, with nothing left behind
+RECOVERY_S = 240.0  # for everything to be owned, fairly, with nothing left behind
 LOOK_S = 1.0
 STARVING_S = 15.0
 EQUAL_IDS = 0.1  # of the seeds have two supervisors with one owner id
@@ -45,21 +45,22 @@ class Simulation:
         *,
         equal_ids: bool = False,
         trusting: bool = True,
+        older: Collection[int] = (),
     ) -> None:
+        """`older` are the hosts whose first supervisor is of a version that never asks the hub again."""
         self.world, self._settings = world, settings
         world.note("group", hosts=hosts, partitions=partitions, start=settings.eventhub.starting_position)
         self.invariants = Invariants(world, trusting=trusting)
-        self._has_equal_ids = equal_ids
+        self._has_equal_ids, self._older = equal_ids, set(older)
         self._is_publishing = True
-        self._ids = [str(number) for number in range(partitions)]
         database = Memory(world, self.invariants)
         schema.create(database)
         database.audit()
-        self.partitions = {each: Partition(world, self.invariants, each) for each in self._ids}
-        self.invariants.channels = {each: Channel(world, self.invariants, each) for each in self._ids}
+        self.partitions: dict[str, Partition] = {}
+        self._add(partitions)
         self.sites = [self._site(database) for _ in range(hosts)]
-        self._expirations_s = [world.rng.choice(EXPIRATIONS_S) for _ in range(hosts)]
-        world.note("expirations", seconds=self._expirations_s)
+        self.expirations_s = [world.rng.choice(EXPIRATIONS_S) for _ in range(hosts)]
+        world.note("expirations", seconds=self.expirations_s)
         self.supervisors: dict[int, Supervisor] = {}
         self._runs = 0
         for number in range(hosts):
@@ -79,16 +80,28 @@ class Simulation:
         name = f"{'abcd'[number]}{self._runs}"
         owner_id = "same" if self._has_equal_ids and number < 2 else name
         me = SupervisorRow(owner_id, "host", self._runs, None, "0")
-        supervisor = Supervisor(self.sites[number], name, me, self._settings_of(number), self._ids)
+        is_older = number in self._older
+        self._older.discard(number)
+        supervisor = Supervisor(self.sites[number], name, me, self._settings_of(number), is_older=is_older)
         supervisor.ended = lambda: self._start_again(number)
         self.supervisors[number] = supervisor
 
     def _settings_of(self, number: int) -> Settings:
-        source = replace(self._settings.eventhub, ownership_expiration=self._expirations_s[number])
+        source = replace(self._settings.eventhub, ownership_expiration=self.expirations_s[number])
         return replace(self._settings, eventhub=source)
 
     def _start_again(self, number: int) -> None:
         self.world.after(RESTART_S * self.world.rng.uniform(0.3, 1.0), lambda: self._start(number))
+
+    def grow(self, count: int) -> None:
+        """The hub has so many partitions more."""
+        self._add(count)
+        self.world.note("grown", partitions=len(self.partitions))
+
+    def _add(self, count: int) -> None:
+        for number in range(len(self.partitions), len(self.partitions) + count):
+            self.partitions[str(number)] = Partition(self.world, self.invariants, str(number))
+            self.invariants.channels[str(number)] = Channel(self.world, self.invariants, str(number))
 
     def _publish(self) -> None:
         for partition in self.partitions.values():
@@ -139,9 +152,10 @@ class Simulation:
     def _trouble(self) -> str | None:
         living = [supervisor for supervisor in self.supervisors.values() if supervisor.lives]
         holding = {one.name: sum(worker.is_running for worker in one.workers) for one in living}
-        if shares(dict.fromkeys(holding, len(self._ids)), holding, len(self._ids)) != holding:
+        total = len(self.partitions)
+        if shares(dict.fromkeys(holding, total), holding, total) != holding:
             return f"the partitions are held unevenly: {holding}"
-        return next(filter(None, map(self._lag, self._ids)), None)
+        return next(filter(None, map(self._lag, self.partitions)), None)
 
     def _lag(self, partition: str) -> str | None:
         last, token = self.partitions[partition].last, self.invariants.channels[partition].token

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from shared.settings import EventHubSettings
-from supervisor import lease, tree
+from supervisor import hub_watch, lease, tree
 from tests.simulation.supervisor import Supervisor
 from tests.simulation.worker import WorkerProcess
 from tests.simulation.world import World
@@ -56,6 +56,7 @@ def staged(world: World) -> Iterator[None]:
         stack.enter_context(patch.multiple(loop, connection=nothing_to_wait_for))
         stack.enter_context(patch.multiple(tree, connection=nothing_to_wait_for, crash=SimpleNamespace(write=_ignore)))
         stack.enter_context(patch.multiple(lease, log=log))
+        stack.enter_context(patch.multiple(hub_watch, log=log))
         stack.enter_context(patch("shared.clock.random", world.rng))
         stack.enter_context(patch("time.time", lambda: jumps.uniform(0, 1e9)))
         yield

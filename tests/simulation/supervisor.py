@@ -7,15 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared.errors import ExitCode
+from shared.azure import HubFacts
+from shared.errors import ExitCode, SourceUnavailable
 from shared.messages import Lease
 from shared.settings import Settings
 from shared.store.relational import RelationalStore
 from shared.store.types import SupervisorRow, Term
 from supervisor.child import Child
+from supervisor.hub_watch import HubWatch
 from supervisor.lease import LeaseKeeper
 from supervisor.status import TreeStatus
 from supervisor.tree import RELEASE_S, Tree
+from tests.older import OlderKeeper
+from tests.simulation.hub import BORN_S
 from tests.simulation.pipe import pipe
 from tests.simulation.process import Process, Sleep
 from tests.simulation.site import Site
@@ -67,7 +71,7 @@ class Jobs:
 class Supervisor(Process):
     """One run of `evsup start`, from its first claim to its exit code."""
 
-    def __init__(self, site: Site, name: str, me: SupervisorRow, settings: Settings, partition_ids: list[str]) -> None:
+    def __init__(self, site: Site, name: str, me: SupervisorRow, settings: Settings, *, is_older: bool = False) -> None:
         super().__init__(site.world, name)
         self.site, self.me, self.settings = site, me, settings
         self.signals = Signals()
@@ -75,12 +79,26 @@ class Supervisor(Process):
         self.ended: Callable[[], None] = lambda: None
         self.started: list[WorkerProcess] = []
         store = RelationalStore(site.wire(self), GROUP, settings.eventhub.ownership_expiration)
-        self.keeper = LeaseKeeper(store, me, partition_ids, settings.eventhub, site.clock)
+        partition_ids = tuple(site.partitions)
+        self.keeper = (OlderKeeper if is_older else LeaseKeeper)(
+            store, me, partition_ids, settings.eventhub, site.clock
+        )
         jobs: Any = Jobs(self)
         self.keeper._jobs = jobs
         signals: Any = self.signals
-        self.tree = Tree(_told(me, partition_ids), signals, self.keeper, Path(), DRAIN_S, HAND_OVER_S, site.clock)
+        self.hub = HubWatch(
+            self._ask,
+            HubFacts(partition_ids, BORN_S),
+            settings.eventhub.load_balancing_interval,
+            self.keeper.learn,
+            lambda: self.keeper.group_size,
+            site.clock,
+        )
+        told = _told(me, partition_ids)
+        self.tree = Tree(told, signals, self.keeper, self.hub, Path(), DRAIN_S, HAND_OVER_S, site.clock)
         self.start(self._keep)
+        if not is_older:
+            self.after(settings.eventhub.load_balancing_interval, self._watch)
         self.after(0, self._turn)
 
     @property
@@ -112,6 +130,15 @@ class Supervisor(Process):
     def _keep(self) -> None:
         self.keeper._run()
         self._exit()
+
+    def _watch(self) -> None:
+        """The watch's thread; how long the hub takes to answer makes no difference to anybody else."""
+        self.after(self.hub.step(), self._watch)
+
+    def _ask(self) -> HubFacts:
+        if not self.site.network.reaches_hub:
+            raise SourceUnavailable("The event hub cannot be read", "no answer")
+        return HubFacts(tuple(self.site.partitions), BORN_S)
 
     def _turn(self) -> None:
         if self.tree.step():
@@ -166,7 +193,7 @@ def _as_any(value: object) -> Any:
     return value
 
 
-def _told(me: SupervisorRow, partition_ids: list[str]) -> TreeStatus:
+def _told(me: SupervisorRow, partition_ids: tuple[str, ...]) -> TreeStatus:
     return TreeStatus(
         host=me.host,
         pid=me.pid,

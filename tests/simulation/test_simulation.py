@@ -4,7 +4,8 @@ import pytest
 
 from tests.simulation.faults import FAULTS, freeze_tree_in_the_middle, jump, kill_worker
 from tests.simulation.guards import distrust
-from tests.simulation.simulation import run
+from tests.simulation.simulation import INTERVAL_S, Simulation, chosen, run
+from tests.simulation.stage import staged
 from tests.simulation.world import Violation, World
 
 SEEDS = range(60)
@@ -25,6 +26,40 @@ def test_the_fences_alone_keep_every_event_once_when_nobody_minds_its_lease(seed
 @pytest.mark.parametrize("seed", FEWER_SEEDS)
 def test_a_store_whose_clock_jumps_takes_leases_away_and_loses_no_event(seed: int) -> None:
     run(seed, trusting=False, faults=(jump, kill_worker, freeze_tree_in_the_middle))
+
+
+@pytest.mark.parametrize("seed", FEWER_SEEDS)
+def test_in_a_rolling_restart_after_the_hub_grew_no_partition_is_free_for_longer_than_a_lease(seed: int) -> None:
+    """From a version that asks the hub once at its start to one that asks again and again."""
+    world = World(seed)
+    with staged(world):
+        try:
+            before, added, hosts = world.rng.randint(1, 8), world.rng.randint(1, 8), world.rng.choice((2, 3))
+            settings = chosen("greedy", "-1", 40)
+            group = Simulation(world, hosts, before, settings, older=range(hosts))
+            world.run(20.0)
+            group.grow(added)
+            for host in range(hosts):
+                group.supervisors[host].terminate()
+                world.run(world.rng.uniform(5.0, 60.0))
+            group.recover()
+            assert group.invariants.longest_free_s <= max(group.expirations_s)
+        finally:
+            world.end()
+
+
+@pytest.mark.parametrize("seed", FEWER_SEEDS)
+def test_partitions_that_a_hub_gets_are_claimed_within_two_balancing_rounds(seed: int) -> None:
+    world = World(seed)
+    with staged(world):
+        try:
+            group = Simulation(world, world.rng.choice((1, 2, 3)), 4, chosen("greedy", "-1", 40))
+            world.run(20.0)
+            group.grow(world.rng.randint(1, 8))
+            world.run(2.2 * INTERVAL_S + 1.0)
+            assert all(group.invariants.epoch(partition) for partition in group.partitions)
+        finally:
+            world.end()
 
 
 def test_one_seed_gives_one_history() -> None:

@@ -99,6 +99,30 @@ def test_surplus_over_the_share_is_handed_over_once_and_all_at_once() -> None:
     assert planned(held=IDS, leaving=("0", "1"), others=[supervisor(OTHER)]).surplus == ()
 
 
+def test_partitions_of_others_count_also_when_they_are_not_known_here() -> None:
+    unknown = [row(partition, OTHER) for partition in ("4", "5", "6")]
+    made = planned(*unknown, held=IDS, others=[supervisor(OTHER)])
+    assert (made.claim, made.surplus) == ((), ())
+    assert {lease.partition for lease in made.elsewhere} == {"4", "5", "6"}
+
+
+def test_what_is_left_to_others_is_named_and_taken_once_it_is_overdue_as_far_as_capacity_goes() -> None:
+    view = View(IDS, [], [supervisor("another")])
+    assert plan(view, supervisor(ME)).left == {"another": ("0", "1")}
+    overdue = replace(view, overdue=("0", "1"))
+    assert plan(overdue, supervisor(ME)).claim == ("2", "3", "0", "1")
+    assert plan(overdue, supervisor(ME, 3)).claim == ("2", "3", "0")
+    assert plan(overdue, supervisor(ME, 1)).claim == ("3",)
+
+
+@pytest.mark.parametrize(("spare", "surplus"), [({}, ("2", "3")), ({OTHER: 0}, ()), ({OTHER: 1}, ("3",))])
+def test_a_member_in_doubt_is_given_no_more_than_it_is_counted_on_for(
+    spare: dict[str, int], surplus: tuple[str, ...]
+) -> None:
+    view = View(IDS, [], [supervisor(OTHER)], IDS, spare=spare)
+    assert plan(view, supervisor(ME)).surplus == surplus
+
+
 def test_balanced_hands_over_one_at_a_time() -> None:
     assert planned(held=IDS, others=[supervisor(OTHER)], strategy="balanced").surplus == ("2",)
     assert planned(held=IDS, leaving=("2",), others=[supervisor(OTHER)], strategy="balanced").surplus == ()

@@ -128,6 +128,41 @@ def test_what_a_killed_supervisor_left_is_taken_when_its_leases_end_and_not_a_ro
     assert [term.partition_id for term in terms(stepped(survivor))] == ["0", "1"]
 
 
+def test_a_partition_that_the_hub_has_got_is_claimed_at_the_next_look(make: Make) -> None:
+    keeper, _, _ = make("a")
+    stepped(keeper)
+    keeper.learn((*IDS, "4"))
+    assert [term.partition_id for term in terms(stepped(keeper))] == ["4"]
+
+
+def test_what_the_hub_has_no_more_is_kept_while_it_is_held_and_not_claimed_again(make: Make, clock: Clock) -> None:
+    keeper, _, _ = make("a")
+    stepped(keeper)
+    keeper.learn(("0", "1"))
+    clock.move(ROUND_S)
+    events = stepped(keeper)
+    assert [len(event.terms) for event in events if isinstance(event, Renewed)] == [4]
+    assert [event.plan.surplus for event in events if isinstance(event, Planned)] == [()]
+    keeper._release([Term("3", "a", 1)])
+    assert terms(stepped(keeper)) == []
+
+
+def test_what_another_leaves_lying_is_taken_before_a_lease_time_has_passed(make: Make, clock: Clock) -> None:
+    keeper, store, _ = make("b")
+    silent = SupervisorRow("a", "host", 1, None, "0")
+    store.heartbeat(silent)
+    pause_s = keeper.step()
+    assert [term.partition_id for term in terms(keeper.take())] == ["2", "3"]
+    assert keeper.group_size == 2
+    began_s = clock.now_s
+    while not (taken := terms(keeper.take())):
+        clock.move(pause_s)
+        store.heartbeat(silent)
+        pause_s = keeper.step()
+    assert [term.partition_id for term in taken] == ["0", "1"]
+    assert clock.now_s - began_s < EXPIRATION_S
+
+
 def test_one_that_stops_claiming_leaves_its_share_to_the_others(make: Make, clock: Clock) -> None:
     leaver, _, _ = make("a")
     heir, _, _ = make("b")

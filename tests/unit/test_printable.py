@@ -53,8 +53,8 @@ def drawn(screen: object) -> str:
 
 def test_no_screen_of_a_tree_carries_them() -> None:
     elsewhere = (HeldElsewhere("1", HOSTILE, 1.0),)
-    screen = drawn(tree_screen(a_tree(a_partition(HOSTILE), cause=HOSTILE, elsewhere=elsewhere)))
-    assert screen.count(SHOWN) == 4
+    screen = drawn(tree_screen(a_tree(a_partition(HOSTILE), cause=HOSTILE, hub_trouble=HOSTILE, elsewhere=elsewhere)))
+    assert screen.count(SHOWN) == 5
     assert "\x1b" not in screen
 
 

@@ -248,6 +248,20 @@ def test_a_partition_that_nobody_has_room_for_is_told_and_degrades(two: TreeRig)
     assert (two.tree.status.unowned, two.tree.status.healthy) == ((), True)
 
 
+def test_a_hub_that_grows_and_one_that_does_not_answer_show_in_the_status(two: TreeRig) -> None:
+    two.hub_has = ("0", "1", "2")
+    two.hub.step()
+    two.plan(elsewhere=elsewhere("2", "3"))
+    status = two.tree.status
+    assert (status.partitions_total, status.hub_trouble, status.hub_age_s) == (4, None, 0.0)
+    two.hub_has = ()
+    two.hub.step()
+    two.step(after_s=900.0)
+    status = two.tree.status
+    assert (status.partitions_total, status.hub_age_s, status.healthy) == (4, 900.0, True)
+    assert status.hub_trouble == "Event hub 'flights' cannot be read: timed out"
+
+
 def test_a_worker_that_opens_degrades(two: TreeRig) -> None:
     two.children["0"].state = "opening"
     two.step()

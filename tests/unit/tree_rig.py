@@ -6,13 +6,15 @@ from typing import Any, cast
 
 import pytest
 
+from shared.azure import HubFacts
 from shared.clock import Deadline
-from shared.errors import EvsupError, WorkerCrashed
+from shared.errors import EvsupError, SourceUnavailable, WorkerCrashed
 from shared.messages import Drained
 from shared.store.types import Term
 from shared.wakeup import Wakeup
 from supervisor import crash, tree
 from supervisor.balance import Plan
+from supervisor.hub_watch import HubWatch
 from supervisor.lease import Claimed, LeaseEvent, Planned
 from supervisor.status import PartitionStatus, TreeStatus
 from supervisor.tree import Tree
@@ -135,6 +137,9 @@ class TreeRig:
         self.clock, self.signals, self.keeper = stores.Clock(), StandInSignals(), StandInKeeper()
         self.children: dict[str, StandInChild] = {}
         self.reported: list[str] = []
+        self.hub = HubWatch(self._ask, HubFacts(("0", "1"), 0.0), 10.0, lambda _: None, clock=self.clock)
+        self.hub_has: tuple[str, ...] = ()
+        """What the hub answers; nothing: it does not."""
         monkeypatch.setattr(tree, "Child", self._make_child)
         monkeypatch.setattr(tree, "setproctitle", lambda _: None)
         monkeypatch.setattr(crash, "write", self._note_crash)
@@ -142,6 +147,7 @@ class TreeRig:
             TOLD,
             cast("Any", self.signals),
             cast("Any", self.keeper),
+            self.hub,
             directory,
             DRAIN_S,
             HAND_OVER_S,
@@ -178,6 +184,11 @@ class TreeRig:
     def cause(self) -> EvsupError | None:
         """The first failure."""
         return self.tree._cause
+
+    def _ask(self) -> HubFacts:
+        if not self.hub_has:
+            raise SourceUnavailable("Event hub 'flights' cannot be read", "timed out")
+        return HubFacts(self.hub_has, 0.0)
 
     def _make_child(self, term: Term, trusted_until_s: float, now_s: float) -> StandInChild:
         child = self.children[term.partition_id] = StandInChild(term, trusted_until_s, now_s)

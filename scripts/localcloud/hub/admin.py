@@ -93,9 +93,16 @@ class HubAdmin:
         """Drop the oldest events, as retention does (counted as `trim`)."""
         return self._do(commands.Trim(partition, events))
 
-    def recreate(self) -> commands.HubFacts:
-        """Delete the hub and create it again: empty, a new creation time, counting from 0 (counted as `recreate`)."""
-        return self._do(commands.Recreate())
+    def grow(self, partitions: int) -> commands.HubFacts:
+        """Add so many partitions; nobody is told, and no link ends."""
+        return self._do(commands.Grow(partitions))
+
+    def recreate(self, partitions: int | None = None) -> commands.HubFacts:
+        """Delete the hub and create it again: empty, a new creation time, counting from 0 (counted as `recreate`).
+
+        It has as many partitions as before, or the number given.
+        """
+        return self._do(commands.Recreate(partitions))
 
     def fail_over(self, partition: str, lost: int) -> commands.HubFacts:
         """Go on as a replica that lacks the newest events: links end, numbers come again (counted as `fail_over`)."""

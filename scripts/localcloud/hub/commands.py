@@ -68,7 +68,15 @@ class Trim(Command, frozen=True):
 
 
 class Recreate(Command, frozen=True):
-    """Delete the hub and create it again."""
+    """Delete the hub and create it again, with as many partitions as before or with another number of them."""
+
+    partitions: int | None = None
+
+
+class Grow(Command, frozen=True):
+    """Add partitions to the hub."""
+
+    partitions: int
 
 
 class FailOver(Command, frozen=True):
@@ -126,6 +134,7 @@ AnyCommand = (
     | Skip
     | Trim
     | Recreate
+    | Grow
     | FailOver
     | Delay
     | Throttle

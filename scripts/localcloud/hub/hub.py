@@ -84,9 +84,13 @@ class Hub:
         self._turn = (self._turn + 1) % len(ids)
         return ids[self._turn]
 
-    def recreate(self) -> None:
+    def grow(self, count: int) -> None:
+        """Have so many partitions more, as Premium and Dedicated hubs can."""
+        self.partitions = _partitions(len(self.partitions) + count) | self.partitions
+
+    def recreate(self, count: int | None = None) -> None:
         """Be a new hub of the same name: empty, younger, counting from 0. Whoever was attached is on the old one."""
-        self.partitions = _partitions(len(self.partitions))
+        self.partitions = _partitions(count or len(self.partitions))
         self.created_ms = max(now_ms(), self.created_ms + 1)
 
     def not_found(self, uri: str) -> str:

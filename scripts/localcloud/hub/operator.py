@@ -40,8 +40,12 @@ class Operator:
                 self._outage(on=on)
             case commands.Heal():
                 self._heal()
-            case commands.Append() | commands.Skip() | commands.Trim() | commands.Recreate() | commands.FailOver():
+            case commands.Append() | commands.Skip() | commands.Trim() | commands.FailOver():
                 self._change_log(command)
+            case commands.Grow(partitions=count):
+                self._hub.grow(count)
+            case commands.Recreate(partitions=count):
+                self._recreate(count)
             case commands.Drop() | commands.Detach() | commands.Rewind() | commands.ExpireTokens():
                 self._disturb(command)
             case commands.Delay() | commands.Throttle() | commands.RefuseTokens():
@@ -73,9 +77,7 @@ class Operator:
             receivers=[_receiver_facts(feed) for feed in self._hub.feeds if feed.partition is one],
         )
 
-    def _change_log(
-        self, command: commands.Append | commands.Skip | commands.Trim | commands.Recreate | commands.FailOver
-    ) -> None:
+    def _change_log(self, command: commands.Append | commands.Skip | commands.Trim | commands.FailOver) -> None:
         match command:
             case commands.Append():
                 self._append(command)
@@ -85,8 +87,6 @@ class Operator:
             case commands.Trim():
                 self._hub.partitions[command.partition].trim(command.events)
                 self._fire(FaultName.TRIM)
-            case commands.Recreate():
-                self._recreate()
             case commands.FailOver():
                 self._hub.partitions[command.partition].fail_over(command.lost)
                 self._abort_all()
@@ -145,9 +145,9 @@ class Operator:
                 feed.rewind(command.events)
                 self._fire(FaultName.REDELIVER)
 
-    def _recreate(self) -> None:
+    def _recreate(self, count: int | None) -> None:
         hub = self._hub
-        hub.recreate()
+        hub.recreate(count)
         self._fire(FaultName.RECREATE)
         fault = Fault("amqp:not-found", hub.not_found(f"sb://{hub.host}/{hub.name}"))
         for link in [link for one in hub.connections for link in one.links() if link.path is not None]:

@@ -1,0 +1,17 @@
+"""`python -m tests.older_evsup start`: evsup with a supervisor that asks for the partitions of the hub once."""
+
+
+def main() -> None:
+    """Run the command line. Workers import this module too, and need nothing of it."""
+    from supervisor import __main__
+    from supervisor.commands import start
+    from supervisor.hub_watch import HubWatch
+    from tests.older import OlderKeeper
+
+    setattr(start, "LeaseKeeper", OlderKeeper)  # noqa: B010
+    setattr(HubWatch, "start", lambda _: None)  # noqa: B010
+    __main__.main()
+
+
+if __name__ == "__main__":
+    main()
