@@ -38,6 +38,29 @@ class Deadline:
         return self.remaining_s(now) <= 0.0
 
 
+LONGEST_TURN_S = 2.0  # a loop here waits for a second at most; what it then does takes milliseconds
+STANDSTILL_S = 0.5  # what a longer turn counts for: not nothing, or a loop that is always slow would never judge
+
+
+class LoopClock:
+    """A clock of which a loop reads how long others had a chance: it stands still while the loop does not turn.
+
+    A host that is migrated, a disk that stalls, a process that is stopped, all of them stop the loop and whatever it
+    watches alike, and silence of that time says nothing. Not for leases: they run out in the database meanwhile.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self._turned_s, self.behind_s = now_s, 0.0
+        """How far it has fallen behind the other clock, with which it began."""
+
+    def turned(self, now_s: float) -> float:
+        """One turn of the loop; the time on this clock."""
+        turn_s, self._turned_s = now_s - self._turned_s, now_s
+        if turn_s > LONGEST_TURN_S:
+            self.behind_s += turn_s - STANDSTILL_S
+        return now_s - self.behind_s
+
+
 def jittered(seconds: float, spread: float = 0.1) -> float:
     """`seconds` ± `spread`, so that many processes do not knock at the same moment."""
     return seconds * (1 + spread * (2 * random.random() - 1))  # noqa: S311 (no secret hangs on it)

@@ -1,5 +1,6 @@
 """A process that is sent to do one thing and say how it went: what it imports weighs on nobody after its end."""
 
+import signal
 from collections.abc import Callable
 from multiprocessing import connection, get_context
 
@@ -21,7 +22,10 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
     """
     ours, theirs = get_context("spawn").Pipe(duplex=True)  # never fork: see supervisor.child
     process = get_context("spawn").Process(target=target, args=(order, theirs), name="evsup-errand")
+    # A signal to the group asks for stacks, which a worker gives; it must not end what a worker has sent.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     process.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     pipe: MessagePipe[Answer] = MessagePipe(ours, Answer)
     try:

@@ -12,29 +12,32 @@ import worker.main
 from shared.clock import Deadline
 from shared.errors import EvsupError, ExitCode, OwnershipLost, ProtocolError, WorkerCrashed, WorkerHung, WorkerKilled
 from shared.last_word import error_of
-from shared.log import relay
+from shared.log import get_logger, relay
 from shared.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
 from shared.pipe import MessagePipe
 from shared.secret import mask
 from shared.store.types import Term
+from shared.vitals import vitals
 from supervisor.rate import Rate
 from supervisor.signals import HANDLED
+from supervisor.silence import Silence
 from supervisor.status import PartitionStatus
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-# Three heartbeats of 4 s: workers report every second, and a loaded host may be late by a few.
-HUNG_AFTER_S = 12.0
-BOOT_S = 60.0  # until the first report: a cold start of Python and the SDKs on a slow disk
 STDERR_LINES = 20  # kept for the crash report
-READ_BYTES = 64 * 1024
+STACK_LINES = 1000  # of all threads: some 20 of them, with some 10 frames each
+READ_BYTES = 16 * 1024  # of stderr a turn: masking them takes 2 ms, and the other workers wait meanwhile
+LONGEST_LINE = 64 * 1024
+LAST_READS = 64  # of a worker that has gone: a full pipe is 64 KiB, and whoever else writes into it may never end
 
 # Never fork: the SDKs start native threads on import, and after a fork appends "work" while every wait hangs. Nor
 # forkserver: the kernel's parent-death signal would follow the fork server instead of the supervisor.
 # https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
 _spawn = get_context("spawn")
+log = get_logger()
 
 
 class Child:
@@ -50,10 +53,12 @@ class Child:
         self.drain_deadline: Deadline | None = None
         self.stderr_lines: deque[str] = deque(maxlen=STDERR_LINES)
         self.rate = Rate()
+        self.stacks: deque[str] = deque(maxlen=STACK_LINES)
+        """Where the threads of a worker stood that was asked, for it hung."""
         self._stderr_rest = b""
-        self._hung_after = Deadline.after(BOOT_S, now_s)
-        self._checked_s = now_s
+        self._asked = False
         self._start(term, trusted_until_s)
+        self._silence = Silence(now_s, lambda: vitals(self.pid))
 
     def _start(self, term: Term, trusted_until_s: float) -> None:
         """Start the process. Only from the main thread: the worker dies with the thread that started it."""
@@ -91,6 +96,11 @@ class Child:
         """End it, whatever it is doing. A process that was reaped is never signalled."""
         if self.process.is_alive():
             self.process.kill()
+
+    def show_stacks(self) -> None:
+        """Have it write to its stderr where its threads stand; also one that is stuck in native code does."""
+        if self.process.is_alive():
+            os.kill(self.pid, signal.SIGUSR1)
 
     def _send(self, command: Command, topic: str | None = None) -> None:
         self.pipe.send(command, topic)
@@ -146,8 +156,10 @@ class Child:
             self.kill()  # it would go on unheard: neither Drain nor Abort can be known to reach it
             return
         for report in reports:
-            self._hung_after = Deadline.after(HUNG_AFTER_S, now_s)
             self._take(report, now_s)
+        if reports:
+            self._silence.broken()
+            self._asked = False
 
     def _take(self, report: Report, now_s: float) -> None:
         match report:
@@ -162,16 +174,34 @@ class Child:
                 self._fail(error_of(report))
 
     def check_alive(self, now_s: float) -> None:
-        """A worker that has said nothing for three heartbeats has failed.
-
-        A supervisor that was stopped itself (with the whole tree, say) has heard nothing either: they count anew.
-        """
-        if now_s - self._checked_s > HUNG_AFTER_S / 2:
-            self._hung_after = Deadline(max(self._hung_after.at_s, now_s + HUNG_AFTER_S))
-        self._checked_s = now_s
-        if self.failure is None and not self.drained and self._hung_after.passed(now_s):
-            self._fail(WorkerHung("The worker hangs", f"no status for {HUNG_AFTER_S:.0f} s", "It is killed."))
+        """A worker that could have reported and has not, for three heartbeats, has failed; before, it is asked why."""
+        verdict = self._silence.look(now_s)
+        if self.failure or self.drained or verdict == "well":
+            return
+        if not self._asked:
+            self._asked = True
+            self.stacks.clear()
+            log.warning("worker_silent", partition=self.term.partition_id, worker=self.pid)
+            self.show_stacks()
+        if verdict == "hung":
+            self._fail(self._hung())
             self.kill()
+
+    def _hung(self) -> WorkerHung:
+        seen = self._silence.seen
+        why = f"no status for {self._silence.limit_s:.0f} s in which it could have sent one"
+        if seen and seen.state in {"T", "t"}:
+            return WorkerHung(
+                "The worker hangs",
+                f"{why}: somebody stopped it (SIGSTOP, or a debugger)",
+                "It was killed and nothing is lost. Start again, and leave its processes running.",
+            )
+        return WorkerHung(
+            "The worker hangs",
+            why,
+            "It was killed and nothing is lost. Start again; if it comes back, report it with the stacks in the crash"
+            " report.",
+        )
 
     @property
     def is_gone(self) -> bool:
@@ -180,7 +210,10 @@ class Child:
 
     def reap(self, now_s: float) -> None:
         """Hear the last words of a process that has ended, and judge its end by its exit code if it left none."""
-        self.hear(now_s)
+        for _ in range(LAST_READS):  # a turn of the loop reads some of it, and this is the last
+            if self.pipe.ended and self._stderr.closed:
+                break
+            self.hear(now_s)
         self.process.join()
         if self.failure is None and not self.drained:
             self._fail(self._silent_end())
@@ -211,23 +244,27 @@ class Child:
             self.failure = error
 
     def _read_stderr(self) -> None:
-        """Pass whole lines on to our stderr, and keep the last ones; a line without an end is cut at 64 KiB."""
-        while not self._stderr.closed:
-            try:
-                piece = os.read(self._stderr.fileno(), READ_BYTES)
-            except BlockingIOError:
-                return
-            *lines, self._stderr_rest = (self._stderr_rest + piece).split(b"\n")
-            if self._stderr_rest and (not piece or len(self._stderr_rest) > READ_BYTES):
-                lines, self._stderr_rest = [*lines, self._stderr_rest], b""
-            for line in lines:
-                self._relay(line)
-            if not piece:
-                self._stderr.close()
+        """Pass whole lines on to our stderr, and keep the last ones; a line without an end is cut at 64 KiB.
+
+        Only some of it: a worker that writes without a pause must not keep the loop from its siblings.
+        """
+        if self._stderr.closed:
+            return
+        try:
+            piece = os.read(self._stderr.fileno(), READ_BYTES)
+        except BlockingIOError:
+            return
+        *lines, self._stderr_rest = (self._stderr_rest + piece).split(b"\n")
+        if self._stderr_rest and (not piece or len(self._stderr_rest) > LONGEST_LINE):
+            lines, self._stderr_rest = [*lines, self._stderr_rest], b""
+        for line in lines:
+            self._relay(line)
+        if not piece:
+            self._stderr.close()
 
     def _relay(self, line: bytes) -> None:
         text = mask(line.decode(errors="replace"))  # a native library's, say: ours is masked already
-        self.stderr_lines.append(text)
+        (self.stacks if self._asked else self.stderr_lines).append(text)
         relay(text)
 
 

@@ -17,7 +17,7 @@ log = get_logger()
 
 
 class CrashReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The first failure of a tree: the reason, the worker's last report and its last lines on stderr."""
+    """The first failure of a tree: the reason, the worker's last report, its last lines on stderr and its stacks."""
 
     at: str
     """UTC, ISO 8601."""
@@ -28,6 +28,8 @@ class CrashReport(msgspec.Struct, frozen=True, kw_only=True):
     fix: str
     worker: PartitionStatus
     stderr: tuple[str, ...]
+    stacks: tuple[str, ...] = ()
+    """Where the threads of a worker stood that hung; none when it could not answer any more (it was stopped)."""
 
 
 def write(directory: Path, child: Child, now_s: float) -> Path | None:
@@ -43,6 +45,7 @@ def write(directory: Path, child: Child, now_s: float) -> Path | None:
         fix=child.failure.fix,
         worker=child.describe(now_s),
         stderr=tuple(mask(line) for line in child.stderr_lines),
+        stacks=tuple(mask(line) for line in child.stacks),
     )
     path = directory / f"crash-{at:%Y%m%dT%H%M%S.%fZ}-p{child.term.partition_id}.json"
     try:

@@ -12,6 +12,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 from setproctitle import setproctitle
 
@@ -20,7 +21,7 @@ from shared.errors import Bug, DrainTimedOut, EvsupError
 from shared.log import get_logger
 from shared.secret import mask
 from shared.store.types import Term
-from shared.vitals import rss_bytes
+from shared.vitals import rss_bytes, stacks
 from supervisor import crash
 from supervisor.balance import Plan, by_owner
 from supervisor.child import Child
@@ -95,7 +96,10 @@ class Tree:
 
     def _obey(self, number: int, now_s: float) -> None:
         if number == signal.SIGUSR1:
-            log.info("tree_state", status=self.status)
+            log.info("tree_state", status=to_builtins(self.status))
+            log.info("supervisor_stacks", threads=stacks())
+            for child in self._children.values():
+                child.show_stacks()
         elif number in STOPPING and self._told_to_stop:
             self._give_up("a second signal came", now_s)
         elif number in STOPPING:

@@ -82,6 +82,8 @@ class Link:
         self.events = 0
         self.called_back_s = monotonic()
         """The last sign of life; also set by who made it wait."""
+        self._noticed = 0.0, 0.0
+        """Which one the loop saw last, and since when, on the loop's clock."""
         self._is_open = False
         self._client: EventHubClient | None = None
         self._error: EvsupError | None = None
@@ -112,12 +114,14 @@ class Link:
             threading.Thread(target=client.sdk.close, name="receiver-close", daemon=True).start()
 
     def check_alive(self, now_s: float) -> None:
-        """Raise `SourceUnavailable` when the SDK has not called back for too long.
+        """Raise `SourceUnavailable` when the SDK has not called back for too long, on the clock of the loop that asks.
 
         With `EVENTHUB_MAX_WAIT_TIME=0` silence is normal once the receiver is open.
         """
         watched = not self._is_open or self._reader.settings.max_wait_time
-        if watched and now_s - self.called_back_s > HUNG_AFTER_S:
+        if self._noticed[0] != self.called_back_s:
+            self._noticed = self.called_back_s, now_s
+        if watched and now_s - self._noticed[1] > HUNG_AFTER_S:
             raise SourceUnavailable(
                 f"The receiver of partition {self._reader.partition_id} hangs",
                 f"{'no callback from the SDK' if self._is_open else 'it did not open'} for {HUNG_AFTER_S:.0f} s",

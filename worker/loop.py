@@ -10,7 +10,7 @@ from multiprocessing import connection
 
 from setproctitle import setproctitle
 
-from shared.clock import Clock, Deadline, monotonic
+from shared.clock import Clock, Deadline, LoopClock, monotonic
 from shared.errors import DrainTimedOut, OwnershipLost, RowsRejected, SinkUnavailable
 from shared.log import get_logger
 from shared.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
@@ -62,7 +62,8 @@ class Worker:
         self._drain: Deadline | None = None
         self._report_due_s = 0.0
         self._loss = LossWatch(settings.eventhub.retention_hours)
-        self._open_by = Deadline.after(OPEN_LIMIT_S, clock())
+        self._turns = LoopClock(clock())
+        self._open_by = Deadline.after(OPEN_LIMIT_S, self._turns.turned(clock()))
 
     def run(self) -> None:
         """Open, then step until drained."""
@@ -79,7 +80,7 @@ class Worker:
         self._hear()
         now_s = self._clock()
         self._require_trust(now_s)
-        self._open_by = Deadline.after(OPEN_LIMIT_S, now_s)
+        self._open_by = Deadline.after(OPEN_LIMIT_S, self._turns.turned(now_s))
         self._opening.submit(lambda: open_partition(self._settings, self._term, self._channel, self._store))
 
     def step(self) -> bool:
@@ -91,14 +92,17 @@ class Worker:
         self._wait()
         self._hear()
         now_s = self._clock()
+        # The lease, the drain and the reports go by the host's clock, as everybody else does. What others owe this loop
+        # goes by the time in which it turned: after a standstill nobody has had a chance to answer.
+        own_s = self._turns.turned(now_s)
         self._require_supervisor()
         self._require_trust(now_s)
         if self._flow:
-            self._turn(self._flow, now_s)
+            self._turn(self._flow, own_s)
         elif self._quarantine.is_busy:
             self._resume(self._quarantine.take())
         else:
-            self._refuse_slow_open(now_s)
+            self._refuse_slow_open(own_s)
             self._begin(self._opening.take())
         drained = self._is_drained(now_s)
         self._report(now_s)
@@ -112,7 +116,8 @@ class Worker:
         sources = [self._pipe.fileno(), *(self._flow.wait_for() if self._flow else results)]
         due_s = min(self._report_due_s, self.trusted_until_s)
         if self._flow:
-            due_s = min(due_s, self._flow.due_s(now_s))
+            behind_s = self._turns.behind_s
+            due_s = min(due_s, self._flow.due_s(now_s - behind_s) + behind_s)
         connection.wait(sources, max(0.0, due_s - now_s))
 
     def _hear(self) -> None:
@@ -187,9 +192,9 @@ class Worker:
 
     # --- the partition ------------------------------------------------------------------------------------------------
 
-    def _refuse_slow_open(self, now_s: float) -> None:
+    def _refuse_slow_open(self, own_s: float) -> None:
         """The SDK retries an open that is not answered, or answered with 503, for longer than anybody waits."""
-        if self._open_by.passed(now_s):
+        if self._open_by.passed(own_s):
             raise SinkUnavailable(
                 f"The channel of partition {self._term.partition_id} could not be opened",
                 f"no answer for {OPEN_LIMIT_S:.0f} s",
@@ -213,10 +218,10 @@ class Worker:
         log.info("partition_opened", channel=self._channel.name, after=decided.after, reason=decided.reason)
         self._pipe.send(Opened(channel=self._channel.name, resumed_after=decided.after, reason=decided.reason))
 
-    def _turn(self, flow: Flow, now_s: float) -> None:
+    def _turn(self, flow: Flow, own_s: float) -> None:
         """What the flow saw rejected is looked for as after a start: between the checkpoint and the token."""
         try:
-            flow.turn(now_s)
+            flow.turn(own_s)
         except RowsRejected:
             if self._settings.snowflake.on_reject == "fail":
                 raise

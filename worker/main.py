@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 LAST_WORD_S = 2.0
-IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STACKS = signal.SIGUSR1  # of all threads, to stderr; by a handler in C, which runs while the interpreter is stuck
 
 logger = log.get_logger()
 
@@ -62,6 +63,8 @@ def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
     log.begin("info", partition=boot.term.partition_id, epoch=boot.term.epoch)
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    faulthandler.register(STACKS, all_threads=True, chain=False)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [STACKS])  # it was born with it blocked
 
 
 def _work(boot: Boot, messages: MessagePipe[Command]) -> None:

@@ -48,7 +48,7 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     """Claim partitions and run a worker process for each.
 
     Runs in the foreground until SIGTERM or Ctrl-C drains the tree; a second one, or the end of --drain-timeout, stops
-    it at once (75). SIGUSR1 logs its state, SIGHUP is ignored.
+    it at once (75). SIGUSR1 logs its state and all stacks, SIGHUP is ignored.
     """
     flags = {"EVSUP_MAX_PARTITIONS": max_partitions, "EVSUP_DRAIN_TIMEOUT": drain_timeout}
     loaded = config.load(env_file, overrides=flags)

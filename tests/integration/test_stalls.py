@@ -4,11 +4,13 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from subprocess import DEVNULL, Popen
 from typing import IO
 
 import pytest
 
 from scripts.chaos.marker import marked
+from shared.clock import monotonic
 from tests.acceptance.evsup import EVSUP, Evsup, Pipeline, eventually, pipeline_of
 
 P = "0"
@@ -131,3 +133,32 @@ def test_a_start_without_standard_streams_goes_on_working(pipeline: Pipeline) ->
     evsup = pipeline.start(command=("sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', EVSUP))
     evsup.await_running(1)
     pipeline.await_all()
+
+
+def test_a_worker_that_writes_to_stderr_without_a_pause_keeps_nobody_waiting(pipeline: Pipeline) -> None:
+    """A native library in a loop, say: a log line without an end, and three threads of it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    evsup = pipeline.start(stderr=nowhere)
+    os.close(nowhere)
+    worker = evsup.await_running(1)[P].pid
+    line = "2026-01-01T00:00:00Z TRACE hyper::proto::h1::conn: flushed, state = Idle, keep-alive = Busy"
+    floods = [Popen(["sh", "-c", f"exec yes '{line}' > /proc/{worker}/fd/2"], stderr=DEVNULL) for _ in range(3)]
+    try:
+        pipeline.publish(300)
+        pipeline.await_all()
+        looks = [turned_ago_s(evsup) for _ in range(100)]
+        assert max(looks) < SOON_S
+        sent_s = time.monotonic()
+        assert evsup.stop() == 0
+        assert time.monotonic() - sent_s < 2 * SOON_S
+    finally:
+        for flood in floods:
+            flood.kill()
+            flood.wait()
+
+
+def turned_ago_s(evsup: Evsup) -> float:
+    """How long the supervisor's loop has not turned."""
+    tree = evsup.status()
+    assert tree is not None
+    return monotonic() - tree.described_at_s

@@ -37,7 +37,11 @@ def _stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 def write(directory: Path) -> Path | None:
     failure = SourceUnavailable(f"what {SECRET}", f"why {SECRET}", "fix")
     child = SimpleNamespace(
-        failure=failure, term=Term("0", "me", 1), describe=lambda _: a_partition(), stderr_lines=(f"line {SECRET}",)
+        failure=failure,
+        term=Term("0", "me", 1),
+        describe=lambda _: a_partition(),
+        stderr_lines=(f"line {SECRET}",),
+        stacks=(f"frame {SECRET}",),
     )
     return crash.write(directory, cast("Any", child), NOW_S)
 
@@ -53,6 +57,7 @@ def test_it_is_private_complete_and_masked(tmp_path: Path) -> None:
     report = json.loads(path.read_text())
     assert (report["error"], report["exit_code"], report["worker"]["partition"]) == ("SourceUnavailable", 69, "0")
     assert (report["what"], report["stderr"]) == ("what password=***", ["line password=***"])
+    assert report["stacks"] == ["frame password=***"]
     assert CANARY not in path.read_text()
 
 

@@ -12,7 +12,7 @@ from shared.clock import Deadline
 from shared.errors import ProtocolError
 from shared.frames import encode
 from shared.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
-from shared.pipe import MessagePipe
+from shared.pipe import MOST_READS, READ_BYTES, MessagePipe
 from tests.unit.readable import DEADLINE_S, readable
 
 if TYPE_CHECKING:
@@ -72,6 +72,24 @@ def test_half_a_message_blocks_nobody(raw: Ends) -> None:
     assert ours.receive() == []
     os.write(raw[1].fileno(), frame[3:])
     assert ours.receive() == [Drained(checkpointed=7)]
+
+
+def test_a_peer_that_never_pauses_keeps_nobody(raw: Ends) -> None:
+    ours, frame, enough = supervisor(raw), encode(Drained(checkpointed=7)), threading.Event()
+
+    def flood() -> None:
+        while not enough.is_set():
+            os.write(raw[1].fileno(), frame * 1000)
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    for _ in range(20):
+        assert readable(ours)
+        assert len(ours.receive()) <= MOST_READS * READ_BYTES / len(frame) + 1
+    enough.set()
+    while flooding.is_alive():
+        ours.receive()
+    flooding.join()
 
 
 def test_a_peer_that_reads_nothing_blocks_nobody_and_loses_nothing(raw: Ends) -> None:

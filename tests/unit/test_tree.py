@@ -170,9 +170,10 @@ def test_a_signal_ends_a_tree_without_workers_at_once(rig: TreeRig) -> None:
     assert not rig.step(signals=(TERM,))
 
 
-def test_sigusr1_tells_the_state_and_changes_nothing(two: TreeRig) -> None:
-    assert two.step(signals=(USR1, USR1))
-    assert two.children["0"].told == []
+def test_sigusr1_asks_every_worker_where_it_stands_and_changes_nothing(two: TreeRig) -> None:
+    assert two.step(signals=(USR1,))
+    assert [child.told for child in two.children.values()] == [["show stacks"], ["show stacks"]]
+    assert two.tree.status.state == "running"
 
 
 def test_a_second_signal_aborts_at_once(two: TreeRig) -> None:

@@ -177,15 +177,29 @@ def test_while_opening_it_obeys_and_reports(make: Make) -> None:
 
 def test_an_open_that_takes_longer_than_anybody_waits_is_a_failed_sink(make: Make) -> None:
     rig = make()
-    assert not rig.step(OPEN_LIMIT_S - REPORT_S)
-    rig.tell(Lease(trusted_until_s=rig.began_s + 1000.0))  # wakes it
-    assert not rig.step(REPORT_S - 0.1)
+    rig.tell(Lease(trusted_until_s=rig.began_s + 1000.0))
+    rig.turn_for(OPEN_LIMIT_S - REPORT_S)
     with pytest.raises(SinkUnavailable, match="channel of partition 3 could not be opened: no answer for 180 s"):
-        rig.step(0.1)
+        rig.step()
 
 
 def test_once_open_the_limit_of_opening_is_over(rig: WorkerRig) -> None:
-    assert not rig.step(OPEN_LIMIT_S + 1.0)
+    rig.tell(Lease(trusted_until_s=rig.began_s + 1000.0))
+    rig.turn_for(OPEN_LIMIT_S + REPORT_S)
+
+
+def test_while_the_host_stands_still_nobody_is_late_with_an_answer(make: Make) -> None:
+    rig = make()
+    rig.tell(Lease(trusted_until_s=rig.began_s + 1000.0))
+    rig.turn_for(OPEN_LIMIT_S - 10.0)
+    for _ in range(10):
+        assert not rig.step(50.0)
+        assert not rig.step(0.1)
+
+
+def test_a_standstill_past_the_lease_ends_the_term(rig: WorkerRig) -> None:
+    with pytest.raises(OwnershipLost, match="lease of partition 3 ran out"):
+        rig.step(1000.0)
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------

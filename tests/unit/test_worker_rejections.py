@@ -11,7 +11,7 @@ from shared.store.types import Checkpoint
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.worker_rig import OPENING, WorkerRig
 from worker import loop, quarantine
-from worker.loop import OPEN_LIMIT_S
+from worker.loop import OPEN_LIMIT_S, REPORT_S
 from worker.opening import Opening
 from worker.progress import Progress
 from worker.rejection import Rejection
@@ -145,13 +145,12 @@ def test_the_limit_of_opening_counts_anew_behind_them(
     made = world()
     made.ends.clear()
     rig.open(lambda: REJECTION)
-    rig.step(OPEN_LIMIT_S)
+    rig.turn_for(OPEN_LIMIT_S)
     monkeypatch.setattr(loop, "open_partition", lambda *_: made.ends.wait(DEADLINE_S))
     made.ends.set()
     assert readable(rig.worker._quarantine)
     made.ends.clear()
-    rig.step()
-    rig.step()
+    rig.turn_for(OPEN_LIMIT_S - REPORT_S)
     with pytest.raises(SinkUnavailable, match="could not be opened"):
-        rig.step(OPEN_LIMIT_S)
+        rig.turn_for(3 * REPORT_S)
     made.ends.set()

@@ -4,6 +4,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from shared.azure import HubFacts
@@ -103,6 +104,9 @@ class StandInChild:
     def kill(self) -> None:
         self.told.append("kill")
 
+    def show_stacks(self) -> None:
+        self.told.append("show stacks")
+
     def hear(self, now_s: float) -> None: ...
 
     def check_alive(self, now_s: float) -> None: ...
@@ -123,11 +127,11 @@ class StandInChild:
         self.end(WorkerCrashed(what))
 
 
-class _Row:
+class _Row(msgspec.Struct):
     """As much of a partition's status as the tree looks at."""
 
-    def __init__(self, partition: str, state: str) -> None:
-        self.partition, self.state = partition, state
+    partition: str
+    state: str
 
 
 class TreeRig:

@@ -122,6 +122,11 @@ class WorkerRig:
         """Turns until drained, so many at most: enough for a commit to become a checkpoint."""
         return any(self.step() for _ in range(count))
 
+    def turn_for(self, seconds: float) -> None:
+        """Turns of a second each: in one long turn the loop, and what it waits for, would have stood still."""
+        for _ in range(int(seconds)):
+            assert not self.step()
+
     def tell(self, command: Command) -> None:
         """From the supervisor."""
         self.supervisor.send(command)
