@@ -13,7 +13,7 @@ from typing import Any
 from azure.eventhub import CheckpointStore
 
 from shared.errors import ConfigurationError, OwnershipLost
-from shared.store.types import Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
+from shared.store.types import Checkpoint, ConsumerGroup, Ownership, Sessions, SupervisorRow, Term
 
 SDK_VERSION = "azure-sdk"  # where a supervisor's heartbeat has its version
 
@@ -143,6 +143,10 @@ class ControlStore(CheckpointStore):
     @abstractmethod
     def retire(self, owner_id: str) -> None:
         """Remove a supervisor's heartbeat row: it stopped in order."""
+
+    @abstractmethod
+    def sessions(self) -> Sessions | None:
+        """How many clients the database takes; None where evsup's do not count against a limit."""
 
     # https://learn.microsoft.com/python/api/azure-eventhub/azure.eventhub.checkpointstore
 

@@ -23,7 +23,9 @@ Answer = TypeVar("Answer")
 
 POOL_S = 1.5  # for the pool to give a connection that lives
 CHECK_S = 2.0  # for an idle connection to prove that it is alive
-MOST_CONNECTIONS = 4  # a process: the lease, the balancer and a command at the same time
+# One a process: the server has some 100 for everybody, and a tree is as many processes as it has partitions. Calls of
+# two threads at once take turns; whoever waits longer than POOL_S makes a connection of its own for that call.
+MOST_CONNECTIONS = 1
 # Reconnecting backs off for so long only and then starts afresh with the next call: a pool that has backed off to
 # minutes would outlast a lease although the database is back.
 RECONNECT_S = 5.0

@@ -25,6 +25,10 @@ _NAME = "Correct CONTROL_POSTGRES_DSN, or create the database."
 _POOL = "Leave `options` out of CONTROL_POSTGRES_DSN, or name the server itself instead of the pool."
 _PRIMARY = "Name the primary in CONTROL_POSTGRES_DSN (target_session_attrs=read-write finds it)."
 _RANGE = "Somebody wrote a number into a row that cannot grow: put back what stood there."
+_FULL = (
+    "Raise the limit, end other clients, or put PgBouncer in between: evsup takes a session for each partition and one"
+    " for each supervisor (`evsup check` counts them)."
+)
 _REACH = "Check that PostgreSQL is up and can be reached from this host."
 _TABLES = f"{schema.INIT} Or set the search path in CONTROL_POSTGRES_DSN."
 _TLS = "Check host, sslmode and sslrootcert in CONTROL_POSTGRES_DSN against the server's certificate."
@@ -42,6 +46,14 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
     (re.compile(r"certificate|private key|does not support SSL|SSL required"), ConfigurationError, _TLS),
     (re.compile(r"unsupported startup parameter"), ConfigurationError, _POOL),
     (re.compile(r"database \".*\" does not exist|invalid \w+ value|service file"), ConfigurationError, _NAME),
+    (
+        re.compile(
+            r"too many (clients|connections)|connection slots are reserved"
+            r"|no more connections allowed|query_wait_timeout"  # PgBouncer's
+        ),
+        StoreUnavailable,
+        _FULL,
+    ),
     (re.compile(r"session is (not )?read-only|server is (not )?in hot standby"), StoreUnavailable, _PRIMARY),
 )
 

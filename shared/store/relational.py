@@ -12,7 +12,7 @@ from shared.store import schema, spelling
 from shared.store.base import ControlStore, new_etag
 from shared.store.database import Database, Mode, Row, Run
 from shared.store.stored import read_row
-from shared.store.types import Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
+from shared.store.types import Checkpoint, ConsumerGroup, Ownership, Sessions, SupervisorRow, Term
 
 _GRANT_AUDIT = (
     "As the owner of the control tables, run `GRANT INSERT ON TABLE evsup_audit TO …` (in Snowflake `TO ROLE …`) with"
@@ -117,6 +117,12 @@ class RelationalStore(ControlStore):
 
     def retire(self, owner_id: str) -> None:
         self._run("retire", owner_id=owner_id)
+
+    def sessions(self) -> Sessions | None:
+        if self._database.dialect != "postgres":
+            return None
+        [row] = self._run("sessions", "read")
+        return Sessions(**row)
 
     def _take(self, query: str, partition_id: str, owner_id: str, **values: object) -> Row | None:
         """Change the owner and fence older writers, in one transaction; None when a newer owner has fenced already."""

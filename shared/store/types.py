@@ -125,6 +125,15 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Sessions:
+    """How many clients the database takes."""
+
+    most: int
+    others: int
+    """How many of them serve others than evsup just now."""
+
+
+@dataclass(frozen=True, slots=True)
 class SupervisorRow:
     """A row of `evsup_supervisor`: the heartbeat of one running supervisor."""
 

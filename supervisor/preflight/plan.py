@@ -18,6 +18,7 @@ from supervisor.channels import standings
 from supervisor.preflight import source
 from supervisor.preflight.check import Answer, Check
 from supervisor.preflight.positions import reconciled
+from supervisor.preflight.room import with_room
 from supervisor.preflight.target import Account, quarantine
 
 STREAMING_S = 15.0  # the SDK says of a login that is refused why, after nine more tries that take 10 s
@@ -83,7 +84,8 @@ class Preflight:
         self._store = open_store(settings.control, group, expiration_s, settings.snowflake)
         self._store.check()
         self._checkpoints = {row.partition_id: row for row in self._store.checkpoints()}
-        return Answer(f"{settings.control.store}, {len(self._checkpoints)} checkpoints")
+        found = f"{settings.control.store}, {len(self._checkpoints)} checkpoints"
+        return with_room(found, self._store.sessions(), len(self._partition_ids))
 
     def _login(self) -> Answer:
         self._account = Account(self._settings.snowflake)

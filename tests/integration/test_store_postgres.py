@@ -26,6 +26,7 @@ from shared.store.open import open_store
 from shared.store.postgres import PostgresDatabase
 from shared.store.relational import RelationalStore
 from shared.store.types import Checkpoint, Term
+from tests.acceptance.evsup import eventually
 from tests.integration.conftest import EXPIRATION_S, Site, a_group
 
 
@@ -251,6 +252,48 @@ def test_nothing_is_left_in_a_session_that_pgbouncer_would_hand_on(site: Site, p
         ]
     store.close()
     assert left == [{"n": 0}, {"n": "0"}, {"n": "0"}]
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def limited(site: Site, postgres: Postgres, limit: int) -> str:
+    """The connection string of a role that may do everything in so many sessions."""
+    role, password = f"few{secrets.token_hex(4)}", secrets.token_hex(8)
+    site.sql(f"CREATE ROLE {role} LOGIN PASSWORD '{password}' CONNECTION LIMIT {limit}")
+    site.sql(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    return f"postgresql://{role}:{password}@{HOST}:{postgres.port}/postgres"
+
+
+def test_a_process_takes_one_session_however_many_threads_ask(site: Site, postgres: Postgres) -> None:
+    before = set(sessions(postgres))
+    store = elsewhere(site, postgres.dsn)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda partition: store.claim(str(partition), "a", EXPIRATION_S), range(40)))
+        eventually(lambda: len(set(sessions(postgres)) - before) == 1, "one session is left")
+        list(threads.map(lambda _: store.ownerships(), range(40)))
+    assert len(set(sessions(postgres)) - before) == 1
+
+
+def test_a_server_without_a_session_left_is_unavailable_and_says_how_to_get_one(site: Site, postgres: Postgres) -> None:
+    dsn = limited(site, postgres, 1)
+    store = elsewhere(site, dsn)
+    store.ownerships()
+    error = failure(elsewhere(site, dsn))
+    assert isinstance(error, StoreUnavailable)
+    assert "too many connections for role" in error.why
+    assert "a session for each partition" in error.fix
+    assert store.ownerships() == []
+
+
+def test_the_sessions_of_the_server_are_counted_by_a_role_that_sees_little(site: Site, postgres: Postgres) -> None:
+    store = elsewhere(site, limited(site, postgres, 5))
+    found = store.sessions()
+    assert found is not None
+    assert found.most == 97  # 100, and 3 for superusers
+    with psycopg.connect(postgres.dsn), psycopg.connect(postgres.dsn):
+        after = eventually(lambda: (now := store.sessions()) and now.others >= found.others + 2 and now, "two came")
+    assert after
 
 
 # --- races ------------------------------------------------------------------------------------------------------------

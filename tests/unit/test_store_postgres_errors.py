@@ -37,6 +37,7 @@ DSN = parse(Secret("postgresql://u:hush@h/db"))
         ("FATAL:  unsupported startup parameter in options: search_path", ConfigurationError),
         ("FATAL:  the database system is starting up", StoreUnavailable),
         ("connection is made, but session is read-only", StoreUnavailable),
+        ("FATAL:  sorry, too many clients already", StoreUnavailable),
         ("Connection refused", StoreUnavailable),
         ("Is this hush?", StoreUnavailable),
     ],
@@ -45,6 +46,23 @@ def test_a_refused_connection_is_told_apart_by_its_text(text: str, kind: type[Ev
     error = of_connecting(psycopg.OperationalError(text), DSN)
     assert type(error) is kind
     assert "hush" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FATAL:  sorry, too many clients already",
+        "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+        "FATAL:  remaining connection slots are reserved for non-replication superuser connections",
+        'FATAL:  too many connections for role "u"',
+        'FATAL:  too many connections for database "db"',
+        "FATAL:  no more connections allowed (max_client_conn)",
+    ],
+)
+def test_a_server_without_a_free_session_says_how_many_are_needed(text: str) -> None:
+    error = of_connecting(psycopg.OperationalError(text), DSN)
+    assert type(error) is StoreUnavailable
+    assert "a session for each partition and one for each supervisor" in error.fix
 
 
 @pytest.mark.parametrize("host", ["a..b", ".", "x" * 64, "x" * 300, "é" * 64, "db.x..example.com"])

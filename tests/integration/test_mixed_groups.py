@@ -1,0 +1,32 @@
+"""Members of one group whose settings differ: other spellings of its names, other lengths of a lease."""
+
+from typing import Any
+
+from tests.acceptance.evsup import BRISK, eventually, pipeline_of
+
+RARELY: dict[str, Any] = {"EVENTHUB_LOAD_BALANCING_INTERVAL": "9.5", "EVENTHUB_OWNERSHIP_EXPIRATION": "30"}
+OFTEN: dict[str, Any] = {**BRISK}
+LONGER_S = 25.0  # than several leases of the hasty one, and two rounds of the slow one
+
+
+def test_leases_of_different_length_live_beside_each_other_under_two_spellings_of_the_group() -> None:
+    """The slow one renews so rarely that its lease looks expired by the settings of the hasty one."""
+    with pipeline_of(partitions=2, **RARELY) as pipeline:
+        hub = pipeline.settings.eventhub.name
+        assert hub
+        spelled: dict[str, Any] = {"EVENTHUB_NAME": hub.upper(), "EVENTHUB_CONSUMER_GROUP": "$default"}
+        slow = pipeline.start()
+        slow.await_running(2)
+        pipeline.publish(200)
+        hasty = pipeline.start(EVSUP_STATE_DIR=str(pipeline.cloud.directory / "hasty"), **OFTEN, **spelled)
+        hasty.await_running(1)
+        [kept] = slow.await_running(1)
+        pipeline.publish(200)
+        eventually(lambda: (tree := hasty.status()) and tree.uptime_s > LONGER_S, "many leases have passed")
+        with pipeline.store() as store:
+            assert {row.partition_id: row.epoch for row in store.ownerships()}[kept] == 1
+        refused = ("checkpoints", "reset", "--partition", kept, "--to", "-1", "--yes")
+        assert "has a live owner" in pipeline.told(*refused, code=75, **OFTEN, **spelled)
+        pipeline.await_all()
+        assert (hasty.stop(), slow.stop()) == (0, 0)
+        pipeline.prove()
