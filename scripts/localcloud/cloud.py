@@ -72,6 +72,8 @@ class LocalCloud:
     def __init__(self, settings: CloudSettings | None = None) -> None:
         self.settings = settings or CloudSettings()
         self._hub_key = base64.b64encode(secrets.token_bytes(32)).decode()
+        self.identity_key = secrets.token_hex(32)
+        """What the hub knows tokens of identities by: for `scripts.localcloud.sign_in`."""
         self._client_secret = secrets.token_urlsafe(24)
         self._stack = ExitStack()
 
@@ -151,7 +153,8 @@ class LocalCloud:
         arguments = ["--port", "0", "--admin-port", "0", "--hub", self.settings.hub, "--key-name", KEY_NAME]
         arguments += ["--partitions", str(self.settings.partitions)]
         arguments += ["--consumer-group", self.settings.consumer_group]
-        hub = Service.start("scripts.localcloud.hub", arguments, {"LOCALCLOUD_HUB_KEY": self._hub_key})
+        keys = {"LOCALCLOUD_HUB_KEY": self._hub_key, "LOCALCLOUD_IDENTITY_KEY": self.identity_key}
+        hub = Service.start("scripts.localcloud.hub", arguments, keys)
         stack.callback(hub.stop)
         return hub
 

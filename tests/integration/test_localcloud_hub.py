@@ -200,7 +200,7 @@ def test_properties_tell_what_the_hub_holds(hub: HubProcess) -> None:
         assert held["last_enqueued_offset"] == hub.admin.facts().partitions["1"].last_offset
         assert (held["is_empty"], client.get_partition_properties("0")["is_empty"]) == (False, True)
         # The SDK looks for the description under another name than the service's, and shows None.
-        with pytest.raises(ConnectError, match="Status code: 404"):
+        with pytest.raises(ConnectError, match="Status code: 400"):
             client.get_partition_properties("9")
 
 

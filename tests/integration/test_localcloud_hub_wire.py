@@ -136,8 +136,8 @@ def test_a_partition_that_does_not_exist_is_named(hub: HubProcess) -> None:
         probe = ready(hub, stack)
         assert probe.attach(1, "amqps://local/flights/Partitions/9", receive=False).fields.value(6) is None
         refusal = probe.expect(Code.DETACH).fields.nested(2)
-        assert refusal.text(0) == "amqp:not-found"
-        assert "'sb://local/flights/Partitions/9' could not be found" in refusal.text(1)
+        assert refusal.text(0) == "com.microsoft:argument-out-of-range"
+        assert "The specified partition is invalid" in refusal.text(1)
 
 
 def test_heartbeats_go_both_ways(hub: HubProcess) -> None:

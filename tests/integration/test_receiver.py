@@ -19,6 +19,7 @@ from shared.errors import ConfigurationError, EvsupError, NotPermitted, Ownershi
 from shared.secret import Secret
 from shared.settings import EventHubSettings
 from tests.integration import sdk_sockets
+from tests.integration.sources import running
 from worker import link as link_module
 from worker import source as receiver
 from worker.backlog import QUEUED_BATCHES
@@ -51,12 +52,8 @@ def receiving(hub: HubProcess, after: int | None = None, epoch: int = 1, **chang
     """A receiver of partition 0 that runs inside the block."""
     settings = {"connection_string": Secret(hub.connection_string), **changes}
     source = Source(EventHubSettings(**settings), "0", epoch, Position(after), envelope("0", "keep"))
-    source.start()
-    try:
+    with running(source):
         yield source
-    finally:
-        source.stop()
-        source.join(Deadline.after(PATIENCE_S))
 
 
 def take(source: Source, events: int) -> list[Row]:

@@ -26,6 +26,7 @@ from shared.secret import Secret
 from shared.settings import EventHubSettings
 from tests.acceptance.evsup import eventually
 from tests.integration import sdk_sockets
+from tests.integration.sources import running
 from worker.link import Position
 from worker.rows import envelope
 from worker.source import Source
@@ -61,12 +62,8 @@ def source_of(hub: HubProcess, epoch: int, **changes: Any) -> Iterator[Source]:
     """A source that runs inside the block."""
     settings = EventHubSettings(**{"connection_string": Secret(hub.connection_string), **changes})
     source = Source(settings, "0", epoch, Position(None), envelope("0", "keep"))
-    source.start()
-    try:
+    with running(source):
         yield source
-    finally:
-        source.stop()
-        source.join(Deadline.after(PATIENCE_S))
 
 
 @contextmanager

@@ -4,14 +4,12 @@ The sentences are those of the real services, as people reported them; each case
 """
 
 import socket
-import ssl
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub._pyamqp import error as amqp
-from azure.eventhub._transport._pyamqp_transport import PyamqpTransport
 from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError, EventHubError
 
 from shared.azure_errors import Access, Credential, decided, translated
@@ -26,6 +24,7 @@ from shared.errors import (
     SourceUnavailable,
 )
 from shared.store.types import ConsumerGroup
+from tests.unit.azure_failures import certificate, connecting, link, management, put_token, raised, tls
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
 NOW_S = datetime(2022, 3, 19, 19, 2, 0, tzinfo=UTC).timestamp()
@@ -36,50 +35,6 @@ def access(kind: str = "key") -> Access:
     """How it signs in; a signature ends a day from now, an expired one an hour ago."""
     ends = {"signature": NOW_S + 86_400, "expired signature": NOW_S - 3_600}.get(kind)
     return Access(GROUP, "signature" if ends else kind, ends)  # type: ignore[arg-type]
-
-
-def raised(cause: Exception, below: BaseException | None = None) -> Exception:
-    """What the SDK raises for what its AMQP client raised, with the chain that it keeps."""
-    cause.__cause__ = below
-    error: Exception = PyamqpTransport._create_eventhub_exception(cause)  # type: ignore[no-untyped-call]
-    error.__context__ = cause
-    return error
-
-
-def put_token(status: int, description: str) -> Exception:
-    """A token that was refused at `$cbs`."""
-    return raised(amqp.TokenAuthFailure(status, description.encode()))  # type: ignore[no-untyped-call]
-
-
-def management(status: int) -> Exception:
-    """A question that was refused at `$management`: the SDK loses what the service wrote."""
-    return raised(PyamqpTransport.get_error(status, None))  # type: ignore[no-untyped-call]
-
-
-def link(condition: str, description: str) -> Exception:
-    """A link that was refused or detached."""
-    known = next((each for each in amqp.ErrorCondition if each.value.decode() == condition), None)
-    return raised(amqp.AMQPLinkError(known or condition.encode(), description=description))
-
-
-def connecting(error: OSError) -> Exception:
-    """A connection that did not come about."""
-    text = f"Failed to initiate the connection due to exception: {error}"
-    return raised(amqp.AMQPConnectionError(amqp.ErrorCondition.SocketError, description=text, error=error), error)
-
-
-def certificate(code: int, message: str) -> Exception:
-    """A certificate that OpenSSL refuses."""
-    error = ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {message}")
-    error.verify_code, error.verify_message = code, message
-    return connecting(error)
-
-
-def tls(reason: str) -> Exception:
-    """A handshake that failed."""
-    error = ssl.SSLError(1, f"[SSL: {reason}] (_ssl.c:1006)")
-    error.reason = reason
-    return connecting(error)
 
 
 class Case(NamedTuple):

@@ -7,6 +7,7 @@ import asyncio
 import ctypes
 import json
 import os
+import secrets
 import signal
 import sys
 
@@ -17,6 +18,7 @@ from scripts.localcloud.hub.operator import Operator
 from scripts.localcloud.hub.token import Policy
 
 KEY_VARIABLE = "LOCALCLOUD_HUB_KEY"
+IDENTITY_KEY_VARIABLE = "LOCALCLOUD_IDENTITY_KEY"
 _PR_SET_PDEATHSIG = 1
 _IDLE_MS = 240_000  # The service's idle timeout, in milliseconds.
 
@@ -59,6 +61,7 @@ async def _serve(arguments: argparse.Namespace, policy: Policy) -> None:
         namespace=arguments.namespace or LOOPBACK,
         policy=policy,
         idle_ms=arguments.idle_timeout_ms,
+        identity_key=os.environ.get(IDENTITY_KEY_VARIABLE) or secrets.token_hex(32),  # nobody's, when none is told
     )
     hub = Hub(spec)
     listener = Listener(hub, arguments.port)

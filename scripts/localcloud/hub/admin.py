@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scripts.localcloud.hub import commands
+from scripts.localcloud.hub.gate import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,6 +140,25 @@ class HubAdmin:
     def refuse_tokens(self, count: int) -> commands.HubFacts:
         """Answer the next tokens with 401 (counted as `refuse_tokens`, once a token)."""
         return self._do(commands.RefuseTokens(count))
+
+    def slow_down(self, seconds: float) -> commands.HubFacts:
+        """Send everything later by a time (counted as `latency`, once a write); 0 ends it."""
+        return self._do(commands.Latency(seconds))
+
+    def send_small_frames(self, size: int) -> commands.HubFacts:
+        """Send frames of no more bytes than these; 0 ends it."""
+        return self._do(commands.SmallFrames(size))
+
+    def set_gate(
+        self,
+        *,
+        claims: Sequence[str] = EVERYTHING,
+        firewall: bool = False,
+        keys: bool = True,
+        active: bool = True,
+    ) -> commands.HubFacts:
+        """Say what tokens may do, and whether the firewall is shut, keys are taken and the hub is active."""
+        return self._do(commands.SetGate(list(claims), firewall, keys, active))
 
     def heal(self) -> commands.HubFacts:
         """End every fault that is armed; the counts stay."""

@@ -120,6 +120,27 @@ class RefuseTokens(Command, frozen=True):
     count: int
 
 
+class Latency(Command, frozen=True):
+    """Send everything later by a time; 0 ends it."""
+
+    seconds: float
+
+
+class SmallFrames(Command, frozen=True):
+    """Send no larger frames than these; 0 ends it."""
+
+    bytes: int
+
+
+class SetGate(Command, frozen=True):
+    """Say who is let in from now on, and for what; a hub that is not active detaches its links."""
+
+    claims: list[str]
+    firewall: bool
+    keys: bool
+    active: bool
+
+
 class Heal(Command, frozen=True):
     """End every fault that is armed; the counts stay."""
 
@@ -142,6 +163,9 @@ AnyCommand = (
     | Outage
     | ExpireTokens
     | RefuseTokens
+    | Latency
+    | SmallFrames
+    | SetGate
     | Heal
 )
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 import time
+from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _CHANNEL_MAX = 4999
 _MECHANISMS = ["MSSBCBS", "PLAIN", "ANONYMOUS", "EXTERNAL"]
 _WRITE_BUFFER_BYTES = 512 * 1024
 _LARGEST_TICK_S = 1.0
+_CLOCK_STEP_S = 0.001
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -54,6 +56,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._held: list[bytes] = []
+        self._late: deque[tuple[float, bytes]] = deque()
         self._remote_idle_s = 0.0
         self._last_read_s = self._last_write_s = time.monotonic()
         self._tick: asyncio.TimerHandle | None = None
@@ -111,7 +114,25 @@ class Connection(asyncio.Protocol):
             self._held.append(frames)
             return
         self._last_write_s = time.monotonic()
-        self._transport.write(frames)
+        if self.hub.faults.latency_s or self._late:
+            self._write_later(frames)
+        else:
+            self._transport.write(frames)
+
+    def _write_later(self, frames: bytes) -> None:
+        """Keep the order: one timer, for the oldest."""
+        self.hub.faults.fired[FaultName.LATENCY] += 1
+        self._late.append((time.monotonic() + self.hub.faults.latency_s, frames))
+        if len(self._late) == 1:
+            asyncio.get_running_loop().call_later(self.hub.faults.latency_s, self._write_late)
+
+    def _write_late(self) -> None:
+        while self._late and self._late[0][0] <= time.monotonic() + _CLOCK_STEP_S:
+            _, frames = self._late.popleft()
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.write(frames)
+        if self._late:
+            asyncio.get_running_loop().call_later(self._late[0][0] - time.monotonic(), self._write_late)
 
     def close(self, fault: Fault | None = None) -> None:
         """Say goodbye and close the socket."""
@@ -119,6 +140,8 @@ class Connection(asyncio.Protocol):
             self.write(performatives.frame(0, performatives.close(fault)))
         self.stage = Stage.CLOSED
         if self._transport is not None:
+            self._transport.writelines(frames for _, frames in self._late)
+            self._late.clear()
             self._transport.close()
 
     def abort(self) -> None:

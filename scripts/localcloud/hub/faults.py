@@ -31,6 +31,8 @@ class FaultName(Enum):
     OUTAGE = "outage"
     EXPIRE_TOKENS = "expire_tokens"
     REFUSE_TOKENS = "refuse_tokens"
+    GATE = "gate"
+    LATENCY = "latency"
 
 
 @dataclass
@@ -38,6 +40,10 @@ class Faults:
     """Armed faults. `delay_s` holds back every write of events; the counts are what is still to go wrong."""
 
     delay_s: float = 0.0
+    latency_s: float = 0.0
+    """By which everything that is sent comes later, as over a long line."""
+    frame_bytes: int = 1 << 32
+    """Largest frame that is sent, whatever more the client takes."""
     throttled_attaches: int = 0
     refused_tokens: int = 0
     rewinds: dict[str, int] = field(default_factory=dict)

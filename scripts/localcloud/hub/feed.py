@@ -110,6 +110,8 @@ class EventFeed(Link):
     def _send_batch(self) -> None:
         payloads = self.partition.read(self.cursor, min(self._sendable(), _BATCH_EVENTS))
         section = self._metrics_section()
+        if any(payload.startswith(event.DELIVERY_HEAD) for payload in payloads):
+            payloads, section = [event.with_metrics(payload, section) for payload in payloads], b""
         room = self.session.max_frame_bytes - OVERHEAD_BYTES - len(section)
         count = _fitting(payloads, room)
         if count:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub.faults import Faults
+from scripts.localcloud.hub.gate import Gate
 from scripts.localcloud.hub.partition import Partition
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class HubSpec:
     namespace: str
     policy: Policy
     idle_ms: int
+    identity_key: str = field(repr=False)
+    """What signs the tokens of identities."""
 
 
 class Hub:
@@ -40,7 +43,8 @@ class Hub:
     def __init__(self, spec: HubSpec) -> None:
         self.name = spec.name
         self.host = spec.namespace
-        self.policy = spec.policy
+        self.policy, self.identity_key = spec.policy, spec.identity_key
+        self.gate = Gate()
         self.idle_ms = spec.idle_ms
         self.groups = {group.lower() for group in (DEFAULT_GROUP, *spec.groups)}
         self.container = uuid.uuid4().hex

@@ -42,11 +42,9 @@ class Intake(Link):
         if not self._pieces:
             self._delivery, self._format = fields.number(1), fields.number(3)
         self._settled = self._settled or fields.flag(4)
-        self._pieces.append(frame.payload)
         self._size += len(frame.payload)
-        if self._size > MAX_MESSAGE_BYTES:
-            self.detach(_too_large(self._delivery, self._size))
-        elif not fields.flag(5):
+        self._pieces.append(frame.payload if self._size <= MAX_MESSAGE_BYTES else b"")
+        if not fields.flag(5):
             self._complete()
 
     def take(self, message: bytes, message_format: int) -> None:
@@ -54,13 +52,16 @@ class Intake(Link):
         raise NotImplementedError
 
     def _complete(self) -> None:
-        message, settled = b"".join(self._pieces), self._settled
+        message, settled, size = b"".join(self._pieces), self._settled, self._size
         self._pieces, self._size, self._settled = [], 0, False
         self._delivery_count += 1
         self._credit -= 1
-        self.take(message, self._format)
-        if not settled and not self.detached:
-            self.session.send(performatives.disposition(self._delivery, self._delivery))
+        if size > MAX_MESSAGE_BYTES:
+            self.session.send(performatives.rejection(self._delivery, _too_large(self._delivery, size)))
+        else:
+            self.take(message, self._format)
+            if not settled and not self.detached:
+                self.session.send(performatives.disposition(self._delivery, self._delivery))
         if self._credit <= _CREDIT // 2 and not self.detached:
             self._top_up()
 
@@ -97,6 +98,7 @@ class EventIntake(Intake):
 
 
 def _too_large(delivery: int, size: int) -> Fault:
+    """The delivery is rejected and the link stays. https://github.com/Azure/azure-event-hubs-python/issues/106 ."""
     return Fault(
         "amqp:link:message-size-exceeded",
         f"The received message (delivery-id:{delivery}, size:{size} bytes) exceeds the limit"

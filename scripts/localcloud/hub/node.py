@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import event, token, values
 from scripts.localcloud.hub.address import CBS, MANAGEMENT
+from scripts.localcloud.hub.gate import tracked
 from scripts.localcloud.hub.intake import Intake
 from scripts.localcloud.hub.link import Attach, Credit, Link
 from scripts.localcloud.hub.transfer import Addressing
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 NODES = frozenset({CBS, MANAGEMENT})
 _MESSAGE_ID = 0
-_UNAUTHORIZED = 401
-_NOT_FOUND = 404
+_BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND = 400, 401, 404
+# https://github.com/Azure/azure-sdk-for-js/blob/main/sdk/eventhub/mock-hub/src/messages/event-hubs/partitionInfo.ts
+NO_SUCH_PARTITION = "The specified partition is invalid for an EventHub partition sender or receiver."
 
 
 class Replies(Link):
@@ -74,22 +76,40 @@ class Requests(Intake):
 
     def _put_token(self, message: bytes) -> bytes:
         asked = event.application_properties(message)
-        if asked.get("operation") != "put-token" or asked.get("type") != token.SAS_TYPE:
-            return _answer(message, 400, f"put-token of a {token.SAS_TYPE} is the only operation of this $cbs node.")
-        if self.session.hub.faults.refuse_token():
-            return _answer(message, _UNAUTHORIZED, token.INVALID_SIGNATURE)
+        if asked.get("operation") != "put-token" or asked.get("type") not in {token.SAS_TYPE, token.JWT_TYPE}:
+            kinds = f"{token.SAS_TYPE} or a {token.JWT_TYPE}"
+            return _answer(message, _BAD_REQUEST, f"put-token of a {kinds} is the only operation of this $cbs node.")
+        status, description = self._taken(str(event.body_value(message)), str(asked.get("name", "")))
+        return _answer(message, status, description if status < _BAD_REQUEST else tracked(description))
+
+    def _taken(self, text: str, audience: str) -> tuple[int, str]:
+        """Keep a token that proves something; return status and description."""
+        hub, path = self.session.hub, token.entity_path(audience)
+        if hub.faults.refuse_token():
+            return _UNAUTHORIZED, token.INVALID_SIGNATURE
+        entity = f"sb://{hub.host}{path}"
+        if refused := hub.gate.refusal(entity, by_key=token.is_signature(text)):
+            return refused
         try:
-            claim = self._verified(str(event.body_value(message)), str(asked.get("name", "")))
+            claim = self._verified(text, audience)
         except token.TokenRefusedError as refusal:
-            return _answer(message, _UNAUTHORIZED, str(refusal))
+            return _UNAUTHORIZED, str(refusal)
+        if path.split("/")[1] != hub.name.lower():  # https://github.com/Azure/azure-service-bus/issues/304
+            return _NOT_FOUND, hub.not_found(entity)
         self.session.claims[claim.path] = claim
-        return _answer(message, 202, "Accepted")
+        return 202, "Accepted"
 
     def _verified(self, text: str, audience: str) -> token.Claim:
-        claim = token.verify(text, self.session.hub.policy, time.time())
+        claim = self._proven(text, audience)
         if not claim.covers(token.entity_path(audience), time.time()):
             raise token.TokenRefusedError(token.INVALID_AUDIENCE)
         return claim
+
+    def _proven(self, text: str, audience: str) -> token.Claim:
+        hub = self.session.hub
+        if token.is_signature(text):
+            return token.verify(text, hub.policy, time.time())
+        return token.verify_identity(text, hub.identity_key, audience, time.time())
 
     def _read(self, message: bytes) -> bytes:
         asked = event.application_properties(message)
@@ -112,12 +132,15 @@ class Requests(Intake):
         hub = self.session.hub
         partition = hub.partitions.get(partition_id)
         if partition is None:
-            return _answer(message, _NOT_FOUND, hub.not_found(f"sb://{hub.host}/{hub.name}/Partitions/{partition_id}"))
+            return _answer(message, _BAD_REQUEST, NO_SUCH_PARTITION)
         return _answer(message, 200, "OK", _describe_partition(hub.name, partition))
 
     def _refusal(self, text: str, path: str) -> str | None:
+        hub = self.session.hub
+        if not hub.gate.claims:
+            return f"Unauthorized access. 'Listen' claim(s) are required to read 'sb://{hub.host}{path}'."
         try:
-            claim = token.verify(text, self.session.hub.policy, time.time())
+            claim = self._proven(text, path)
         except token.TokenRefusedError as refusal:
             return str(refusal)
         # A consumer's token names its group, below the hub whose facts it may read.

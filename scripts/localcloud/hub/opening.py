@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import address, feed, position, readers
+from scripts.localcloud.hub.gate import LISTEN, SEND, unauthorized
 from scripts.localcloud.hub.intake import EventIntake, Intake
 from scripts.localcloud.hub.link import Link, LinkRefusedError
-from scripts.localcloud.hub.node import NODES, Replies, Requests
+from scripts.localcloud.hub.node import NO_SUCH_PARTITION, NODES, Replies, Requests
 from scripts.localcloud.hub.performatives import Fault
 
 if TYPE_CHECKING:
@@ -74,8 +75,11 @@ def _open_reader(session: Session, attach: Attach, where: address.Address) -> fe
 
 def _fault_of(session: Session, attach: Attach, where: address.Address) -> Fault | None:
     hub = session.hub
-    if not any(claim.covers(where.path, time.time()) for claim in session.claims.values()):
-        return _unauthorized("Listen" if attach.client_receives else "Send", where)
+    claim, entity = LISTEN if attach.client_receives else SEND, f"sb://{where.host}{where.path}"
+    if not any(one.covers(where.path, time.time()) for one in session.claims.values()):
+        return unauthorized(claim, entity)
+    if closed := hub.gate.fault(claim, entity):
+        return closed
     if where.hub.lower() != hub.name.lower():
         return _missing(hub, where.hub_uri)
     if where.group is not None and where.group.lower() not in hub.groups:
@@ -83,16 +87,10 @@ def _fault_of(session: Session, attach: Attach, where: address.Address) -> Fault
     if attach.client_receives and where.group is None:
         return Fault("amqp:not-allowed", f"'{attach.address}' names no consumer group to receive from.")
     if where.partition not in hub.partitions and (where.partition is not None or attach.client_receives):
-        return _missing(hub, f"{where.hub_uri}/Partitions/{where.partition}")
+        # https://github.com/Azure/azure-sdk-for-js/blob/main/sdk/eventhub/mock-hub/src/services/eventHubs.ts
+        return Fault("com.microsoft:argument-out-of-range", NO_SUCH_PARTITION)
     return None
 
 
 def _missing(hub: Hub, uri: str) -> Fault:
     return Fault("amqp:not-found", hub.not_found(uri))
-
-
-def _unauthorized(claim: str, where: address.Address) -> Fault:
-    return Fault(
-        "amqp:unauthorized-access",
-        f"Unauthorized access. '{claim}' claim(s) are required to perform this operation. Resource: 'sb://{where.host}{where.path}'.",
-    )

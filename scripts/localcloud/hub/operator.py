@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import commands, event
-from scripts.localcloud.hub.faults import FaultName
+from scripts.localcloud.hub.faults import FaultName, Faults
+from scripts.localcloud.hub.gate import Gate, disabled
 from scripts.localcloud.hub.performatives import Fault
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ class Operator:
                 self._disturb(command)
             case commands.Delay() | commands.Throttle() | commands.RefuseTokens():
                 self._arm(command)
+            case commands.Latency(seconds=seconds):
+                self._hub.faults.latency_s = seconds
+            case commands.SmallFrames(bytes=size):
+                self._hub.faults.frame_bytes = size or Faults.frame_bytes
+            case commands.SetGate():
+                self._set_gate(Gate(tuple(command.claims), command.firewall, command.keys, command.active))
             case commands.Look():
                 pass
         return self.facts()
@@ -149,14 +156,23 @@ class Operator:
         hub = self._hub
         hub.recreate(count)
         self._fire(FaultName.RECREATE)
-        fault = Fault("amqp:not-found", hub.not_found(f"sb://{hub.host}/{hub.name}"))
-        for link in [link for one in hub.connections for link in one.links() if link.path is not None]:
-            link.detach(fault)
+        self._detach_all(Fault("amqp:not-found", hub.not_found(f"sb://{hub.host}/{hub.name}")))
 
     def _expire_tokens(self) -> None:
         for connection in tuple(self._hub.connections):
             self._fire(FaultName.EXPIRE_TOKENS, len(connection.claims))
             connection.expire(everything=True)
+
+    def _set_gate(self, gate: Gate) -> None:
+        hub = self._hub
+        hub.gate = gate
+        self._fire(FaultName.GATE)
+        if not gate.active:
+            self._detach_all(disabled(f"sb://{hub.host}/{hub.name}"))
+
+    def _detach_all(self, fault: Fault) -> None:
+        for link in [link for one in self._hub.connections for link in one.links() if link.path is not None]:
+            link.detach(fault)
 
     def _hang(self, *, on: bool) -> None:
         faults = self._hub.faults
@@ -176,7 +192,9 @@ class Operator:
     def _heal(self) -> None:
         faults = self._hub.faults
         faults.delay_s, faults.throttled_attaches, faults.refused_tokens = 0.0, 0, 0
+        faults.latency_s, faults.frame_bytes = 0.0, Faults.frame_bytes
         faults.rewinds.clear()
+        self._hub.gate = Gate()
         self._hang(on=False)
         self._outage(on=False)
 

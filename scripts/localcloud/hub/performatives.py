@@ -59,6 +59,7 @@ WIDTHS = {
 
 _ERROR = 0x1D
 _ACCEPTED = 0x24
+_REJECTED = 0x25
 _SOURCE = 0x28
 _TARGET = 0x29
 _SOURCE_WIDTH = 11
@@ -175,6 +176,13 @@ def disposition(first: int, last: int) -> bytes:
     """Encode that deliveries `first` to `last`, received by the server, are accepted and settled."""
     accepted = values.described(_ACCEPTED, b"\x45")
     return performative(Code.DISPOSITION, [values.TRUE, values.uint(first), values.uint(last), values.TRUE, accepted])
+
+
+def rejection(delivery: int, fault: Fault) -> bytes:
+    """Encode that a delivery, received by the server, is rejected and settled."""
+    rejected = values.described(_REJECTED, values.listing([error(fault)]))
+    number = values.uint(delivery)
+    return performative(Code.DISPOSITION, [values.TRUE, number, number, values.TRUE, rejected])
 
 
 def detach(handle: int, fault: Fault | None) -> bytes:

@@ -33,6 +33,7 @@ class HubSettings:
     consumer_groups: tuple[str, ...] = ()
     key_name: str = "local"
     key: str = field(default_factory=new_key, repr=False)
+    identity_key: str = field(default_factory=new_key, repr=False)
     port: int = 0
     idle_timeout_ms: int | None = None
 
@@ -101,7 +102,11 @@ class HubProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "scripts.localcloud.hub", *self.settings.arguments()],
             stdout=subprocess.PIPE,
-            env={**os.environ, "LOCALCLOUD_HUB_KEY": self.settings.key},
+            env={
+                **os.environ,
+                "LOCALCLOUD_HUB_KEY": self.settings.key,
+                "LOCALCLOUD_IDENTITY_KEY": self.settings.identity_key,
+            },
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

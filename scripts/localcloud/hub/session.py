@@ -52,8 +52,8 @@ class Session:
 
     @property
     def max_frame_bytes(self) -> int:
-        """Largest frame the client takes."""
-        return self._connection.remote_max_frame_bytes
+        """Largest frame that is sent: the client's, or less by a fault."""
+        return min(self._connection.remote_max_frame_bytes, self.hub.faults.frame_bytes)
 
     def send(self, body: bytes) -> None:
         """Send a performative on the session's channel."""

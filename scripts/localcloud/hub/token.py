@@ -1,6 +1,7 @@
-"""Shared access signatures: verified as the service does.
+"""Shared access signatures and identities' tokens: verified as the service does.
 
-Source: https://learn.microsoft.com/en-us/azure/event-hubs/authenticate-shared-access-signature
+Sources: https://learn.microsoft.com/en-us/azure/event-hubs/authenticate-shared-access-signature and, of the other type
+at `$cbs`, https://learn.microsoft.com/en-us/azure/service-bus-messaging/service-bus-amqp-protocol-guide
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
 from scripts.localcloud.hub.performatives import Fault
+from scripts.localcloud.snow.tokens import split
 
+JWT_TYPE = "jwt"
 SAS_TYPE = "servicebus.windows.net:sastoken"
 INVALID_SIGNATURE = "InvalidSignature: The token has an invalid signature."
 INVALID_AUDIENCE = "InvalidAudience: The authorization header contains a token with a wrong audience."
+# https://github.com/Azure/azure-sdk-for-net/issues/25306
+INVALID_ISSUER = "InvalidIssuer: Token issuer is invalid."
 _SCHEME = "SharedAccessSignature "
+RESOURCE = "https://eventhubs.azure.net"
+"""What an identity's token has to be for. https://learn.microsoft.com/en-us/azure/event-hubs/authenticate-application"""
+TENANT = "f3a1c0de-0000-4000-8000-00000000e450"
+"""The tenant of the namespace."""
 
 
 class TokenRefusedError(PermissionError):
@@ -64,6 +73,35 @@ def verify(token: str, policy: Policy, now_s: float) -> Claim:
     return Claim(entity_path(parts["sr"]), expires_s)
 
 
+def is_signature(token: str) -> bool:
+    """Whether it is a shared access signature, and no identity's token."""
+    return token.startswith(_SCHEME)
+
+
+def issuer(tenant: str) -> str:
+    """Return who signs the tokens of a tenant."""
+    return f"https://sts.windows.net/{tenant}/"
+
+
+def verify_identity(token: str, key: str, audience: str, now_s: float) -> Claim:
+    """Check an identity's token: who signed it, for whom, for what and until when; it holds for what it is put for."""
+    try:
+        claims, signed, signature = split(token, "HS256")
+        known = hmac.compare_digest(signature, hmac.digest(key.encode(), signed, "sha256"))
+        ends_s, begins_s = int(claims["exp"]), int(claims["nbf"])
+    except (ValueError, KeyError, TypeError):
+        raise TokenRefusedError("MalformedToken: The token is not a JWT.") from None
+    if claims.get("iss") != issuer(TENANT):
+        raise TokenRefusedError(INVALID_ISSUER)
+    if not known or begins_s > now_s:
+        raise TokenRefusedError(INVALID_SIGNATURE)
+    if str(claims.get("aud", "")).rstrip("/") != RESOURCE:
+        raise TokenRefusedError(INVALID_AUDIENCE)
+    if now_s >= ends_s:
+        raise TokenRefusedError(_expired(ends_s))
+    return Claim(entity_path(audience), ends_s)
+
+
 def entity_path(address: str) -> str:
     """Return the path of an address such as `sb://host/hub/…`, in lower case, since entity names ignore case."""
     path = urlsplit(address).path if "://" in address else address
@@ -89,5 +127,6 @@ def _signed(parts: dict[str, str], key: str) -> bool:
 
 
 def _expired(expires_s: int) -> str:
-    when = datetime.fromtimestamp(expires_s, UTC).isoformat(timespec="seconds")
-    return f"ExpiredToken: The token is expired. Expiration time: {when}"
+    # https://github.com/wso2/apim-analytics-publisher/issues/22
+    when = f"{datetime.fromtimestamp(expires_s, UTC):%Y-%m-%d %H:%M:%SZ}"
+    return f"ExpiredToken: The token is expired. Expiration time: '{when}'."

@@ -1,0 +1,20 @@
+"""A source that runs inside a block."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared.clock import Deadline
+from worker.source import Source
+
+STOP_S = 20.0
+
+
+@contextmanager
+def running(source: Source) -> Iterator[Source]:
+    """Start it, and stop it whatever happens."""
+    source.start()
+    try:
+        yield source
+    finally:
+        source.stop()
+        source.join(Deadline.after(STOP_S))
