@@ -256,7 +256,9 @@ class EventHubClient:
 def _names(partition_ids: Sequence[str], what: str) -> tuple[str, ...]:
     if strange := [name for name in partition_ids if not _PARTITION_ID.fullmatch(name)]:
         raise DataRefused(what, f"it names a partition {strange[0]!r:.100}", "Check that the endpoint is Event Hubs.")
-    return tuple(partition_ids)
+    if not partition_ids:
+        raise DataRefused(what, "it names no partition", "Check that the endpoint is Event Hubs.")
+    return tuple(dict.fromkeys(partition_ids))
 
 
 def sdk_options(settings: EventHubSettings) -> dict[str, Any]:

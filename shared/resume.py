@@ -11,12 +11,16 @@ events: it is refused, with what a person can do.
 | C > K | K | go from C + 1: the checkpoint was behind, as it is after every crash |
 | C < K | K | refuse: rows that were committed are not in this channel any more |
 | none | K | refuse: the channel was dropped, or expired after 30 idle days |
-| none | none | a fresh partition: `EVENTHUB_STARTING_POSITION`; after a reset, from the oldest retained event |
+| none | none | a fresh partition (below); after a reset, from the oldest retained event |
 | none | K, where the channel begins | go from K + 1: nothing is committed in it yet |
 | C | the channel was never opened | refuse: it is not new |
 | beyond the partition's last event, or another birth of the hub | | refuse: the hub was recreated or failed over |
 | another event under K's number (`worker/landmark`) | K | refuse: the hub failed over and gave the number again |
 | older than the oldest retained event | | refuse or warn (`EVENTHUB_ON_GAP`): events are lost already |
+
+`EVENTHUB_STARTING_POSITION` is for a fresh group: its first start writes a row for every partition of the hub, with the
+number K that `@latest` was (`supervisor/enrolment`). A partition without such a row is read from its oldest event: it
+was added to the hub since, or the group has positions of another origin, and to skip its events would hide them.
 
 A channel begins at K when `@latest` was K at the first start, or when a person moved the checkpoint there with
 `evsup checkpoints`; that takes the next channel of the partition, for the token of the present one would contradict it.
@@ -77,6 +81,8 @@ def _position(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, st
     match token, checkpoint.sequence_number:
         case None, None if checkpoint.channel_generation:
             return None, "reset to the oldest event, and nothing is committed since"
+        case None, None if checkpoint.begins_after is not None:
+            return checkpoint.begins_after, "from the end that the partition had when the group began (@latest)"
         case None, None:
             return None, "neither token nor checkpoint: a fresh partition"
         case None, int(k) if k == checkpoint.begins_after:

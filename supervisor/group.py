@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -11,6 +11,9 @@ from shared.store.types import Checkpoint, Ownership, SupervisorRow
 
 if TYPE_CHECKING:
     from shared.store.base import ControlStore
+
+
+Lease: TypeAlias = Literal["held", "expired", "free", "gone"]
 
 
 class GroupSupervisor(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +35,8 @@ class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
     """One partition, by its ownership and checkpoint rows."""
 
     partition: str
-    lease: Literal["held", "expired", "free"]
+    lease: Lease
+    """`gone`: the hub has no such partition any more, and nobody holds it."""
     owner_id: str | None
     host: str | None
     epoch: int
@@ -47,7 +51,7 @@ class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The consumer group. Healthy: every partition is held by a live lease."""
+    """The consumer group. Healthy: every partition of the hub is held by a live lease."""
 
     healthy: bool
     source: str
@@ -60,16 +64,16 @@ class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
 def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> GroupStatus:
     """Three reads of the store; blocks and raises as they do.
 
-    `last` is the last sequence number of each of the hub's partitions; of what is not in it only the rows are known.
+    `last` is the last sequence number of each of the hub's partitions; when it is empty, only the rows are known.
     """
     owned = {row.partition_id: row for row in store.ownerships()}
     checkpoints = {row.partition_id: row for row in store.checkpoints()}
     hosts = {row.owner_id: row for row in store.supervisors()}
-    everything = sorted({*last, *owned}, key=lambda partition: (len(partition), partition))
+    everything = sorted({*last, *owned, *checkpoints}, key=lambda partition: (len(partition), partition))
     partitions = tuple(_partition(each, owned.get(each), checkpoints.get(each), hosts, last) for each in everything)
     held = Counter(row.owner_id for row in partitions if row.lease == "held")
     return GroupStatus(
-        healthy=bool(partitions) and all(row.lease == "held" for row in partitions),
+        healthy=held.total() > 0 and all(row.lease in ("held", "gone") for row in partitions),
         source=f"{store.group.fully_qualified_namespace}/{store.group.eventhub_name}",
         consumer_group=store.group.consumer_group,
         store=kind,
@@ -110,15 +114,22 @@ def _partition(
     last: Mapping[str, int],
 ) -> GroupPartition:
     owner_id = owned.owner_id if owned else ""
-    position = checkpoint.sequence_number if checkpoint else None
-    lease: Literal["held", "expired"] = "held" if owned and owned.is_live else "expired"
+    position = checkpoint.reached if checkpoint else None
     return GroupPartition(
         partition=partition_id,
-        lease=lease if owner_id else "free",
+        lease=_lease(owned, is_gone=bool(last) and partition_id not in last),
         owner_id=owner_id or None,
         host=hosts[owner_id].host if owner_id in hosts else None,
         epoch=owned.epoch if owned else 0,
         age_s=round(owned.age_s, 1) if owned and owner_id else None,
-        checkpointed=position,
+        checkpointed=checkpoint.sequence_number if checkpoint else None,
         lag=max(0, last[partition_id] - (-1 if position is None else position)) if partition_id in last else None,
     )
+
+
+def _lease(owned: Ownership | None, *, is_gone: bool) -> Lease:
+    if owned and owned.is_live:
+        return "held"
+    if is_gone:
+        return "gone"
+    return "expired" if owned and owned.owner_id else "free"

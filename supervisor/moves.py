@@ -73,7 +73,7 @@ def plan(before: Checkpoint, to: Position, partition: "PartitionFacts") -> Move:
     oldest = partition.last + 1 if partition.is_empty else partition.first
     following = oldest if to.sequence_number is None else to.sequence_number + 1
     done = before.sequence_number
-    unread = oldest if done is None else done + 1
+    unread = oldest if before.reached is None else before.reached + 1
     return Move(
         before,
         to,

@@ -41,16 +41,16 @@ class Found(NamedTuple):
 
 def listed(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float) -> Listed:
     """A row of the list; `last` is the partition's last sequence number, `now_s` Unix time."""
-    position, written_s = checkpoint.sequence_number, checkpoint.updated_at_s
+    reached, written_s = checkpoint.reached, checkpoint.updated_at_s
     return Listed(
         partition=checkpoint.partition_id,
-        sequence_number=position,
+        sequence_number=checkpoint.sequence_number,
         offset=checkpoint.offset,
         epoch=checkpoint.epoch,
         generation=checkpoint.channel_generation,
         owner_id=owner_id,
         age_s=None if written_s is None else round(max(0.0, now_s - written_s), 1),
-        lag=max(0, last - (-1 if position is None else position)),
+        lag=max(0, last - (-1 if reached is None else reached)),
     )
 
 

@@ -121,7 +121,7 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
         evidence.partition,
     )
     findings = (*_contradictions(evidence), *_missing(evidence, begins), *_repeated(landed))
-    reached = checkpoint.sequence_number if channel.token is None else channel.token
+    reached = checkpoint.reached if channel.token is None else channel.token
     return Proof(
         partition=checkpoint.partition_id,
         verdict="refuted" if findings else "proven" if landed else "nothing",

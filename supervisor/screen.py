@@ -37,11 +37,12 @@ def group_screen(group: GroupStatus) -> Group:
     """The consumer group: a line a supervisor, and a line a partition."""
     live = sum(row.is_live for row in group.supervisors)
     held = sum(row.lease == "held" for row in group.partitions)
+    total = sum(row.lease != "gone" for row in group.partitions)
     head = Text.assemble(
         _light(healthy=group.healthy),
         (f"{group.source} ({group.consumer_group}) ", "bold"),
         f"{'healthy' if group.healthy else 'degraded'}\n",
-        f"  {held} of {len(group.partitions)} partitions held, {live} supervisors, store {group.store}\n",
+        f"  {held} of {total} partitions held, {live} supervisors, store {group.store}\n",
     )
     supervisors = _table(GROUP_SUPERVISORS, group.supervisors)
     return Group(head, supervisors, Text(), _table(GROUP_PARTITIONS, group.partitions))

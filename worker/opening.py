@@ -9,7 +9,7 @@ from shared.log import get_logger
 from shared.resume import Resume
 from shared.settings import EventHubSettings, Settings
 from shared.store.base import ControlStore
-from shared.store.types import Checkpoint, Term
+from shared.store.types import OLDEST, Checkpoint, Term
 from worker.landmark import Landmark
 from worker.link import Position
 from worker.progress import Progress, rejected
@@ -33,10 +33,11 @@ class Opening:
     """The event that it resumes behind, as the stored checkpoint knows it."""
 
     def position(self, starting_position: str) -> Position:
-        """Where the receiver begins. The end of a partition that never had an event is its beginning, and a partition
-        that was reset to no position is not a fresh one.
+        """Where the receiver begins. `@latest` is a number in the checkpoint, where the partition had an event when the
+        group began.
         """
-        from_oldest = starting_position == LATEST or self.checkpoint.channel_generation > 0
+        is_reset = self.checkpoint.channel_generation > 0
+        from_oldest = starting_position == LATEST or is_reset or self.checkpoint.offset == OLDEST
         fresh = "-1" if from_oldest else starting_position
         return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s, self.landmark)
 
@@ -62,9 +63,7 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
         unknown = _unknown(settings.eventhub, Opening(decided, progress, checkpoint), partition)
         behind = replace(checkpoint, sequence_number=progress.token)
         return Rejection(progress, stored.rows_error_count, unknown, channel.name, behind)
-    if _is_fresh(stored, decided) and settings.eventhub.starting_position == LATEST and partition.last >= 0:
-        decided, checkpoint = _pinned(checkpoint, partition)
-    if checkpoint.begins_channel or checkpoint.begins_after != stored.begins_after or _knows_no_hub(stored):
+    if checkpoint.begins_channel or _knows_no_hub(stored):
         checkpoint = replace(checkpoint, opened_generation=checkpoint.channel_generation)
         store.save_checkpoint(checkpoint)
     if decided.lost:
@@ -117,8 +116,8 @@ def _unknown(settings: EventHubSettings, opening: Opening, partition: PartitionF
 
 def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> int:
     """The one behind the checkpoint's position; without a position, the first of the channel."""
-    if opening.checkpoint.sequence_number is not None:
-        return opening.checkpoint.sequence_number + 1
+    if opening.checkpoint.reached is not None:
+        return opening.checkpoint.reached + 1
     fresh = opening.position(settings.starting_position).fresh
     oldest = partition.last + 1 if partition.is_empty else partition.first
     if fresh == "-1":
@@ -128,10 +127,6 @@ def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFac
     return oldest if before is None else before + 1
 
 
-def _is_fresh(stored: Checkpoint, decided: Resume) -> bool:
-    return decided.after is None and stored.channel_generation == 0
-
-
 def _knows_no_hub(stored: Checkpoint) -> bool:
     """Whether the hub's birth has to be written before the first row. A crash before the first checkpoint leaves a
     token alone, and that would be taken for one of any hub of this name; a position has its hub beside it.
@@ -139,23 +134,13 @@ def _knows_no_hub(stored: Checkpoint) -> bool:
     return stored.sequence_number is None and stored.hub_created_at_s is None
 
 
-def _pinned(checkpoint: Checkpoint, partition: PartitionFacts) -> tuple[Resume, Checkpoint]:
-    """Make `@latest` a number for good: if we ended before the first commit, `@latest` would by then be another event,
-    and what came in between would be skipped.
-
-    It goes into the checkpoint row, whose epoch fences it. Set as the channel's token it would set back the token of
-    the next owner, when this process was stopped past its lease just before.
-    """
-    last = partition.last
-    pinned = replace(checkpoint, sequence_number=last, offset=partition.last_offset, begins_after=last)
-    return Resume(last, f"a fresh partition, from its end on ({LATEST})"), pinned
-
-
 def _baseline(term: Term, stored: Checkpoint, progress: Progress, partition: PartitionFacts) -> Checkpoint:
     if progress.token not in (None, stored.sequence_number):
         # What is known is of another event than the token's; on an idle partition nothing comes soon to replace it.
         offset = partition.last_offset if progress.token == partition.last else None
         stored = replace(stored, offset=offset, enqueued_at_s=None)
+    elif _knows_no_hub(stored):  # nobody enrolled it when the group began: it was added later
+        stored = replace(stored, offset=OLDEST)
     return replace(
         stored,
         epoch=term.epoch,

@@ -107,6 +107,10 @@ class ControlStore(CheckpointStore):
         """
 
     @abstractmethod
+    def enrol(self, checkpoints: Sequence[Checkpoint]) -> bool:
+        """Write the first rows of a group, all or none; False when the group has rows already."""
+
+    @abstractmethod
     def move_checkpoint(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
         """Write a position wherever it is, also back or (None) to none, for an operator who knows why.
 

@@ -89,6 +89,15 @@ class RelationalStore(ControlStore):
         with self._database.transaction() as transaction:
             self._write(self._in_group(transaction), "save_checkpoint", checkpoint)
 
+    def enrol(self, checkpoints: Sequence[Checkpoint]) -> bool:
+        with self._database.transaction("act") as transaction:
+            run = self._in_group(transaction)
+            if run("checkpoints", partition_id=None):
+                return False
+            for checkpoint in checkpoints:
+                self._write(run, "save_checkpoint", checkpoint)
+            return True
+
     def move_checkpoint(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
         self._act("move_checkpoint", checkpoint, actor, action)
 

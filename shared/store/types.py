@@ -16,6 +16,8 @@ Seconds: TypeAlias = Annotated[float, Meta(ge=-86_400, le=1e11)]  # since the Un
 Age: TypeAlias = Annotated[float, Meta(ge=-1e11, le=1e11)]
 Expiration: TypeAlias = Annotated[float, Meta(gt=0, le=1e11)]
 
+OLDEST = "-1"  # Event Hubs' own word for the offset before the oldest event
+
 LONG_DEAD = 10  # expirations without a heartbeat
 
 DEFAULT_GROUP = "$Default"  # as Azure and everybody else spells it
@@ -97,10 +99,11 @@ class Checkpoint:
 
     partition_id: str
     sequence_number: Count | None
-    """None: the partition has been claimed, but nothing was ever checkpointed."""
+    """None: nothing was ever checkpointed."""
     offset: str | None
     """Opaque, never parsed: with geo-replication it is not a number
-    (https://learn.microsoft.com/azure/event-hubs/geo-replication)."""
+    (https://learn.microsoft.com/azure/event-hubs/geo-replication). `OLDEST` without a sequence number: the partition is
+    read from its oldest event, whatever EVENTHUB_STARTING_POSITION says."""
     epoch: Count
     """The writer's; a row with a newer one refuses the write."""
     rows_error_count: Count = 0
@@ -117,6 +120,11 @@ class Checkpoint:
     """Sequence number after which the channel's rows begin; None: at the oldest event there was."""
     enqueued_at_s: Seconds | None = None
     """Unix time at which the hub took the event of `sequence_number`, by its own clock; None: not known."""
+
+    @property
+    def reached(self) -> int | None:
+        """Everything up to this number is durable, or came before the channel's first row; None: nothing did."""
+        return self.begins_after if self.sequence_number is None else self.sequence_number
 
     @property
     def begins_channel(self) -> bool:

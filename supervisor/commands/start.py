@@ -17,6 +17,7 @@ from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import SupervisorRow
 from supervisor import options, signals
+from supervisor.enrolment import enrol
 from supervisor.hub_watch import HubQuestion, HubWatch
 from supervisor.lease import LeaseKeeper
 from supervisor.signals import SignalInbox
@@ -77,6 +78,7 @@ def _run(settings: Settings, directory: Path) -> None:
         if settings.snowflake.on_reject == "quarantine":
             store.check_audit()
             errand.send(worker.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
+        enrol(store, settings.eventhub, facts)
         _run_tree(settings, directory, facts, store)
     finally:
         store.close()

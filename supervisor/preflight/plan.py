@@ -15,7 +15,7 @@ from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import Checkpoint
 from supervisor.channels import standings
-from supervisor.preflight import source
+from supervisor.preflight import partitions, source
 from supervisor.preflight.check import Answer, Check
 from supervisor.preflight.positions import reconciled
 from supervisor.preflight.room import with_room
@@ -46,6 +46,7 @@ class Preflight:
         yield Check("hub", self._hub, ["identity"])
         yield Check("consumer group", self._group, ["hub"])
         yield Check("control store", self._control, ["config"])
+        yield Check("partitions", self._held, ["hub", "control store"])
         yield Check("snowflake login", self._login, ["config"])
         yield Check("table", self._table, ["snowflake login"])
         yield Check("insert", self._insert, ["table"])
@@ -87,6 +88,10 @@ class Preflight:
         found = f"{settings.control.store}, {len(self._checkpoints)} checkpoints"
         return with_room(found, self._store.sessions(), len(self._partition_ids))
 
+    def _held(self) -> Answer:
+        rows, members = self._store.ownerships(), self._store.supervisors()
+        return partitions.held(self._partition_ids, rows, self._checkpoints, members)
+
     def _login(self) -> Answer:
         self._account = Account(self._settings.snowflake)
         return self._account.login()
@@ -122,7 +127,10 @@ class Preflight:
         with EventHubClient(self._settings.eventhub) as hub:
             facts = hub.partition(partition_id, self._facts)
         on_gap, on_reject = self._settings.eventhub.on_gap, self._settings.snowflake.on_reject
-        return reconciled(self._checkpoint(partition_id), self._channels[partition_id], facts, on_gap, on_reject)
+        channel = self._channels[partition_id]
+        found = reconciled(self._checkpoint(partition_id), channel, facts, on_gap, on_reject)
+        is_added = bool(self._checkpoints) and partition_id not in self._checkpoints and channel.token is None
+        return Answer("begins with its oldest event: it was added after the group began") if is_added else found
 
     def _checkpoint(self, partition_id: str) -> Checkpoint:
         return self._checkpoints.get(partition_id) or Checkpoint(partition_id, None, None, 0)

@@ -4,14 +4,14 @@ A reader with a higher or equal level disconnects the one before it, one with a 
 https://learn.microsoft.com/azure/event-hubs/event-processor-balance-partition-load
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from types import TracebackType
 from typing import Self
 
 from azure.eventhub import EventData
 
-from shared.azure import PartitionFacts
+from shared.azure import HubFacts, PartitionFacts
 from shared.clock import Deadline
 from shared.errors import OwnershipLost
 from tests.simulation.invariants import Invariants
@@ -170,6 +170,9 @@ class HubClient:
         facts = self._partition_of(partition_id).facts()
         self._answered()
         return facts
+
+    def partitions(self, partition_ids: Sequence[str], _: HubFacts) -> dict[str, PartitionFacts]:
+        return {partition_id: self.partition(partition_id) for partition_id in partition_ids}
 
     def at_or_after(self, partition_id: str, number: int, owner_level: int) -> EventData:
         """By a reader of its own, which takes the partition as any other does."""

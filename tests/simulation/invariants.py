@@ -20,6 +20,8 @@ class Invariants:
         self.channels: dict[str, Channel] = {}
         self.workers: list[WorkerProcess] = []
         self.positions: dict[str, int | None] = {}
+        self.added: set[str] = set()
+        """Partitions that the hub got after the group had begun."""
         self.longest_free_s = 0.0
         """The longest that a partition was free between a release and the next claim."""
         self._free_since_s: dict[str, float] = {}
@@ -73,7 +75,9 @@ class Invariants:
     ) -> None:
         """I4: neither epoch nor position goes back. I3: a checkpoint is durable, or where a channel begins."""
         self._world.note("checkpoint", p=partition, epoch=epoch, number=number)
-        self.positions[partition] = number
+        self.positions[partition] = begins_after if number is None else number
+        if begins_after is not None and partition in self.added:
+            self._world.violated(f"I1: partition {partition} was added to the hub, and begins after {begins_after}")
         if (epoch, _position(number)) < (old_epoch, _position(old)) or _position(number) < _position(old):
             self._world.violated(
                 f"I4: the checkpoint of partition {partition} went from {old_epoch}/{old} to {epoch}/{number}"

@@ -95,7 +95,9 @@ class Simulation:
 
     def grow(self, count: int) -> None:
         """The hub has so many partitions more."""
+        before = set(self.partitions)
         self._add(count)
+        self.invariants.added |= self.partitions.keys() - before
         self.world.note("grown", partitions=len(self.partitions))
 
     def _add(self, count: int) -> None:

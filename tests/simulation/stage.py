@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from shared.settings import EventHubSettings
-from supervisor import hub_watch, lease, tree
+from supervisor import enrolment, hub_watch, lease, tree
 from tests.simulation.supervisor import Supervisor
 from tests.simulation.worker import WorkerProcess
 from tests.simulation.world import World
@@ -31,9 +31,12 @@ def staged(world: World) -> Iterator[None]:
         assert isinstance(world.running, WorkerProcess)
         return world.running
 
-    def child(*arguments: Any) -> Any:
+    def supervisor() -> Supervisor:
         assert isinstance(world.running, Supervisor)
-        return world.running.child(*arguments)
+        return world.running
+
+    def child(*arguments: Any) -> Any:
+        return supervisor().child(*arguments)
 
     def source(_: EventHubSettings, partition_id: str, epoch: int, position: Position, __: object) -> Any:
         return worker().source(partition_id, epoch, position)
@@ -48,6 +51,7 @@ def staged(world: World) -> Iterator[None]:
         loop: {"Background": background, "Source": source, "setproctitle": _ignore, "rss_bytes": _nothing},
         flow: {"Background": background},
         opening: {"EventHubClient": lambda _: worker().hub()},
+        enrolment: {"EventHubClient": lambda _: supervisor().client()},
         tree: {"Child": child, "setproctitle": _ignore, "rss_bytes": _nothing},
     }
     with ExitStack() as stack:

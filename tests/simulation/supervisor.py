@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from shared.azure import HubFacts
-from shared.errors import ExitCode, SourceUnavailable
+from shared.errors import EvsupError, ExitCode, ServiceUnavailable, SourceUnavailable
 from shared.messages import Lease
 from shared.settings import Settings
 from shared.store.relational import RelationalStore
 from shared.store.types import SupervisorRow, Term
 from supervisor.child import Child
+from supervisor.enrolment import enrol
 from supervisor.hub_watch import HubWatch
 from supervisor.lease import LeaseKeeper
 from supervisor.status import TreeStatus
 from supervisor.tree import RELEASE_S, Tree
 from tests.older import OlderKeeper
-from tests.simulation.hub import BORN_S
+from tests.simulation.hub import BORN_S, HubClient
 from tests.simulation.pipe import pipe
 from tests.simulation.process import Process, Sleep
 from tests.simulation.site import Site
@@ -78,8 +79,9 @@ class Supervisor(Process):
         self.exit_code: int | None = None
         self.ended: Callable[[], None] = lambda: None
         self.started: list[WorkerProcess] = []
-        store = RelationalStore(site.wire(self), GROUP, settings.eventhub.ownership_expiration)
+        self.store = store = RelationalStore(site.wire(self), GROUP, settings.eventhub.ownership_expiration)
         partition_ids = tuple(site.partitions)
+        self._known = HubFacts(partition_ids, BORN_S)
         self.keeper = (OlderKeeper if is_older else LeaseKeeper)(
             store, me, partition_ids, settings.eventhub, site.clock
         )
@@ -88,7 +90,7 @@ class Supervisor(Process):
         signals: Any = self.signals
         self.hub = HubWatch(
             self._ask,
-            HubFacts(partition_ids, BORN_S),
+            self._known,
             settings.eventhub.load_balancing_interval,
             self.keeper.learn,
             lambda: self.keeper.group_size,
@@ -127,7 +129,16 @@ class Supervisor(Process):
         """In place of a `supervisor.child.Child`."""
         return SimulatedChild(self, term, trusted_until_s, now_s)
 
+    def client(self) -> HubClient:
+        """In place of a `shared.azure.EventHubClient`."""
+        return HubClient(self, self.site.partition)
+
     def _keep(self) -> None:
+        try:
+            enrol(self.store, self.settings.eventhub, self._known)
+        except ServiceUnavailable as error:
+            self._end(error.exit_code)
+            return
         self.keeper._run()
         self._exit()
 
@@ -155,10 +166,13 @@ class Supervisor(Process):
                 self.world.violated(f"{worker.name} lives and its supervisor does not know it")
 
     def _exit(self) -> None:
+        cause = self.tree._cause
+        self._end(cause.exit_code if cause else ExitCode.OK, cause)
+
+    def _end(self, code: int, cause: EvsupError | None = None) -> None:
         if not self.lives:
             return
-        cause = self.tree._cause
-        self.exit_code = int(cause.exit_code if cause else ExitCode.OK)
+        self.exit_code = int(code)
         if self.exit_code not in PASSING:
             self.world.violated(f"{self.name} wants a person although nothing is wrong: {cause}")
         self.die()

@@ -102,7 +102,7 @@ def test_the_partition_is_read_after_the_channel_that_may_take_two_minutes(monke
         (60, stored(50), 50, None),  # the offset of event 60 is not known
         (100, stored(50), 50, "offset-100"),  # but that of the last event is
         (60, None, None, None),
-        (None, None, None, None),
+        (None, None, None, "-1"),  # nobody enrolled it: it is read from its oldest event
     ],
 )
 def test_the_next_checkpoint_is_made_under_the_new_epoch_with_an_offset_of_its_own_event(
@@ -222,44 +222,63 @@ def test_witnesses_that_contradict_each_other_are_refused(monkeypatch: pytest.Mo
         opened(World(40, stored(50)), monkeypatch)
 
 
-@pytest.mark.parametrize(
-    ("starting_position", "expected"),
-    [
-        ("-1", Position(None, "-1", BORN_S)),
-        ("2026-01-31T00:00:00Z", Position(None, "2026-01-31T00:00:00Z", BORN_S)),
-    ],
-)
-def test_a_fresh_partition_begins_where_the_settings_say(
-    monkeypatch: pytest.MonkeyPatch, starting_position: str, expected: Position
+ENROLLED = Checkpoint("3", None, None, 6, 0, BORN_S)  # when the group began
+POSITIONS = ["-1", "@latest", "2026-01-31T00:00:00Z"]
+
+
+@pytest.mark.parametrize("starting_position", POSITIONS)
+def test_a_partition_that_was_there_when_the_group_began_begins_where_the_settings_say(
+    monkeypatch: pytest.MonkeyPatch, starting_position: str
 ) -> None:
-    made = opened(World(None, None), monkeypatch, plain(None, eventhub(starting_position=starting_position)))
-    assert made.position(starting_position) == expected
+    made = opened(World(None, ENROLLED), monkeypatch, plain(None, eventhub(starting_position=starting_position)))
+    fresh = "-1" if starting_position == "@latest" else starting_position  # it had no event then
+    assert made.position(starting_position) == Position(None, fresh, BORN_S)
+
+
+@pytest.mark.parametrize("starting_position", POSITIONS)
+def test_a_partition_that_was_added_since_is_read_from_its_oldest_event_also_after_a_crash(
+    monkeypatch: pytest.MonkeyPatch, starting_position: str
+) -> None:
+    world, settings = World(None, None), plain(None, eventhub(starting_position=starting_position))
+    for _ in range(2):
+        made = opened(world, monkeypatch, settings)
+        assert made.position(starting_position) == Position(None, "-1", BORN_S)
+    assert world.saved == [Checkpoint("3", None, "-1", 7, 0, BORN_S)]
 
 
 def test_the_birth_of_the_hub_is_noted_once_and_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(None, None)
     opened(world, monkeypatch)
-    assert world.saved == [Checkpoint("3", None, None, 7, 0, BORN_S)]
+    assert world.saved == [Checkpoint("3", None, "-1", 7, 0, BORN_S)]
     opened(world, monkeypatch)
     assert world.asked.count("save") == 1
 
 
-def test_latest_is_pinned_to_a_number_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = plain(None, eventhub(starting_position="@latest"))
-    world = World(None, None)
-    made = opened(world, monkeypatch, settings)
-    assert world.asked[-1] == "save"
-    assert world.saved == [made.checkpoint]
-    assert made.checkpoint == Checkpoint("3", 100, "offset-100", 7, 0, BORN_S, begins_after=100)
-    assert made.position("@latest") == Position(100, "-1", BORN_S)
-    again = opened(world, monkeypatch, settings)
-    assert (again.checkpoint, again.resume.after) == (made.checkpoint, 100)
-    assert world.asked.count("save") == 1
-    never_used = opened(World(None, None, last=-1), monkeypatch, settings)
-    assert never_used.position("@latest") == Position(None, "-1", BORN_S)
+@pytest.mark.parametrize("starting_position", POSITIONS)
+def test_a_partition_begins_where_latest_was_when_the_group_began(
+    monkeypatch: pytest.MonkeyPatch, starting_position: str
+) -> None:
+    world = World(None, replace(ENROLLED, begins_after=40))
+    made = opened(world, monkeypatch, plain(None, eventhub(starting_position=starting_position)))
+    assert made.position(starting_position).after == 40
+    assert made.checkpoint == replace(ENROLLED, epoch=7, begins_after=40)
+    assert not world.saved, "it is written already"
 
 
-def test_latest_is_not_pinned_by_one_who_is_not_the_owner_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_that_left_the_hub_since_the_group_began_are_lost_and_not_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ResumeRefused, match="20 events are lost"):
+        opened(World(None, replace(ENROLLED, begins_after=40), first=61), monkeypatch)
+
+
+def test_what_an_earlier_control_store_committed_counts_more_than_where_the_group_began(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert opened(World(30, replace(ENROLLED, begins_after=40)), monkeypatch).resume.after == 30
+
+
+def test_nothing_is_noted_by_one_who_is_not_the_owner_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(None, None)
     world.newest_epoch = TERM.epoch + 1
     with pytest.raises(OwnershipLost):
@@ -305,7 +324,7 @@ def test_a_new_channel_is_begun_behind_its_former_and_noted_before_the_first_row
     assert world.saved == ([made.checkpoint] if checkpoint.begins_channel else [])
 
 
-@pytest.mark.parametrize("starting_position", ["-1", "@latest", "2026-01-31T00:00:00Z"])
+@pytest.mark.parametrize("starting_position", POSITIONS)
 def test_a_partition_that_was_reset_begins_at_its_oldest_event(
     monkeypatch: pytest.MonkeyPatch, starting_position: str
 ) -> None:

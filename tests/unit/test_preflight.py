@@ -9,8 +9,9 @@ import pytest
 from shared.azure import PartitionFacts
 from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, ResumeRefused, RowsRejected
 from shared.messages import Standing
-from shared.store.types import Checkpoint
+from shared.store.types import Checkpoint, Ownership, SupervisorRow
 from supervisor.preflight.check import Answer, Check, Result, exit_code, results
+from supervisor.preflight.partitions import held
 from supervisor.preflight.plan import Preflight
 from supervisor.preflight.positions import reconciled
 from supervisor.preflight.target import Account
@@ -49,6 +50,39 @@ def test_what_needs_a_failed_answer_is_left_out_and_says_why() -> None:
 def test_the_exit_code_is_that_of_the_first_failure() -> None:
     assert exit_code(asked(Check("a", fine), Check("b", broken), Check("c", refused))) == 78
     assert exit_code(asked(Check("a", fine), Check("b", lambda: Answer("hm", "warn")))) == 0
+
+
+def ownership(partition_id: str, owner_id: str, age_s: float = 0.0) -> Ownership:
+    return Ownership(partition_id, owner_id, "etag", 1, 0.0, age_s, 60.0)
+
+
+READ = {each: Checkpoint(each, 9, None, 1) for each in ("0", "1", "7")}
+RUNNING = [SupervisorRow("me", "host", 1, None, "0")]
+
+
+@pytest.mark.parametrize(
+    ("ownerships", "checkpoints", "supervisors", "expected"),
+    [
+        ([], {}, [], ("2 in the hub, 2 held by nobody (0, 1), 2 never read (0, 1)", "ok")),
+        ([ownership("0", "me"), ownership("1", "me")], READ, RUNNING,
+         ("2 in the hub, 1 that the hub does not have (7)", "ok")),
+        ([ownership("0", "me"), ownership("1", "")], READ, RUNNING,
+         ("2 in the hub, 1 held by nobody (1), 1 that the hub does not have (7)", "warn")),
+        ([ownership("0", "me"), ownership("1", "gone", 61.0)], {}, RUNNING,
+         ("2 in the hub, 1 held by nobody (1), 2 never read (0, 1)", "warn")),
+        ([ownership("0", "me")], {"0": READ["0"], "1": Checkpoint("1", None, None, 0)}, [],
+         ("2 in the hub, 1 held by nobody (1), 1 never read (1)", "ok")),
+    ],
+)  # fmt: skip
+def test_partitions_that_nobody_holds_or_has_read_are_counted(
+    ownerships: list[Ownership],
+    checkpoints: dict[str, Checkpoint],
+    supervisors: list[SupervisorRow],
+    expected: tuple[str, str],
+) -> None:
+    found = held(("0", "1"), ownerships, checkpoints, supervisors)
+    assert (found.detail, found.verdict) == expected
+    assert bool(found.fix) == (found.verdict == "warn")
 
 
 def test_a_service_that_is_silent_is_unavailable_in_time() -> None:

@@ -180,7 +180,9 @@ def test_a_channel_may_be_without_a_token_where_it_begins(
     assert reason in resume.reason
 
 
-def test_a_fresh_partition_that_was_pinned_to_its_end_begins_there() -> None:
+def test_a_partition_begins_where_its_end_was_when_the_group_began() -> None:
+    found = decide(None, replace(checkpoint(None), begins_after=50), partition(), "fail")
+    assert (found.after, found.reason) == (50, "from the end that the partition had when the group began (@latest)")
     assert decide(None, replace(checkpoint(50), begins_after=50), partition(), "fail").after == 50
 
 
