@@ -51,7 +51,8 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
     starting_position: Annotated[
         str,
         Meta(
-            description="Fresh partitions only: `-1` beginning, `@latest`, or an ISO 8601 time. `0` is refused.",
+            description="Where a new consumer group begins: `-1` oldest event, `@latest`, or an ISO 8601 time;"
+            " partitions added later are read from their oldest event. `0` is refused.",
             examples=["-1", "@latest", "2026-01-31T00:00:00Z"],
         ),
     ] = "-1"

@@ -370,6 +370,23 @@ def test_only_a_partition_that_was_claimed_can_be_moved(store: ControlStore) -> 
         store.move_checkpoint(at(3, 1), "me@host", "set")
 
 
+def test_the_first_rows_of_a_group_are_written_once_and_a_claim_keeps_them(site: Site, store: ControlStore) -> None:
+    assert store.enrol([at(None, 0, begins_after=7), Checkpoint("1", None, "-1", 0)])
+    assert not site.open().enrol([at(None, 0, begins_after=9)])
+    assert not store.ownerships()
+    assert won(store) == Term("0", "a", 1)
+    assert (stored(store).epoch, stored(store).begins_after, stored(store).reached) == (1, 7, 7)
+    assert (stored(store, "1").offset, stored(store, "1").reached) == ("-1", None)
+
+
+def test_of_two_first_starts_at_once_one_says_where_the_whole_group_begins(site: Site, store: ControlStore) -> None:
+    numbers, ids = (7, 9), [str(number) for number in range(8)]
+    rows = [[Checkpoint(each, None, None, 0, begins_after=number) for each in ids] for number in numbers]
+    assert any(all_at_once([partial(one.enrol, first) for one, first in zip((store, site.open()), rows, strict=True)]))
+    begun = {row.partition_id: row.begins_after for row in store.checkpoints()}
+    assert begun in [dict.fromkeys(ids, number) for number in numbers]
+
+
 def test_an_operator_of_an_old_epoch_moves_nothing(site: Site, store: ControlStore) -> None:
     store.release(won(store))
     won(store, "b")
