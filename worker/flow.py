@@ -205,11 +205,16 @@ class Flow:
         if stalled_s > self._settings.snowflake.commit_timeout:
             raise CommitStalled(
                 f"Snowflake has committed nothing for {stalled_s:.0f} s",
-                f"{self.window.rows} rows are in flight, appended up to {self.marks.appended}, the channel's token is"
-                f" {self.marks.durable} with status SUCCESS",
-                "Nothing is lost: they are read again after a restart. Check Snowflake's status and the network;"
-                " SNOWFLAKE_COMMIT_TIMEOUT sets how long to wait.",
+                "; ".join(filter(None, (self._inflight(), self._channel.uploads.evidence))),
+                "Nothing is lost: they are read again after a restart. Check Snowflake's status and the network, the"
+                " stage's storage among it (`evsup check`); SNOWFLAKE_COMMIT_TIMEOUT sets how long to wait.",
             )
+
+    def _inflight(self) -> str:
+        return (
+            f"{self.window.rows} rows are in flight, appended up to {self.marks.appended}, the channel's token is"
+            f" {self.marks.durable} with status SUCCESS"
+        )
 
     # --- durable ▶ checkpointed ---------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from shared.messages import Command, Lease
 from shared.pipe import MessagePipe
 from shared.store.open import open_store
 from shared.store.types import Term
-from worker import guard, memory
+from worker import guard, memory, sdk_log
 from worker.loop import Worker
 from worker.sink import Channel, keep_off_stdout, prepare_environment
 
@@ -73,12 +73,13 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
     log.configure(
         settings.process.log_format, settings.process.log_level, partition=term.partition_id, epoch=term.epoch
     )
+    wants_sdk_log = "SS_LOG_LEVEL" in os.environ
     prepare_environment(settings.snowflake)
     keep_off_stdout()
+    uploads = sdk_log.follow(pass_on_all=wants_sdk_log)
     group = consumer_group(settings.eventhub)
-    channel = Channel(
-        settings.snowflake, channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
-    )
+    name = channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
+    channel = Channel(settings.snowflake, name, uploads)
     store = open_store(settings.control, group, settings.eventhub.ownership_expiration, settings.snowflake)
     worker = Worker(settings, term, boot.lease, messages, channel, store)
     memory.settle()

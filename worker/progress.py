@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import Bug, DataRefused, OwnershipLost, RowsRejected, SinkUnavailable
+from shared.errors import Bug, DataRefused, OwnershipLost, RowsRejected
+from worker.channel_codes import invalid_channel
 
 SUCCESS = "SUCCESS"
-SUPERSEDED = "ERR_CHANNEL_HAS_INVALID_CLIENT_SEQUENCER"
 TOKEN_NAMES = ("latest_committed_offset_token", "latest_offset_token")
 
 
@@ -48,14 +48,8 @@ def verify(
     `durable` is the token seen last, `appended` the highest sequence number this worker appended (or resumed after),
     `errors_before` the error count of the last checkpoint.
     """
-    if progress.status_code == SUPERSEDED:
-        raise OwnershipLost("Another opener took the channel over", f"status {progress.status_code}")
     if progress.status_code != SUCCESS:
-        raise SinkUnavailable(
-            "The channel is not valid any more",
-            f"status {progress.status_code}",
-            "Start again: the channel is reopened and resumes after its committed token.",
-        )
+        raise invalid_channel("The channel is not valid any more", f"status {progress.status_code}")
     if progress.rows_error_count > errors_before:
         raise rejected(partition_id, progress, errors_before)
     if durable is not None and (progress.token is None or progress.token < durable):

@@ -19,15 +19,16 @@ from shared.errors import (
     ConfigurationError,
     EvsupError,
     NotSignedIn,
-    OwnershipLost,
     SinkUnavailable,
 )
 from shared.log import get_logger
 from shared.secret import mask
 from shared.settings import SnowflakeSettings
 from shared.snowflake import address
-from worker.progress import Progress, read_progress
+from worker.channel_codes import invalid_channel
+from worker.progress import SUCCESS, Progress, read_progress
 from worker.rows import Row
+from worker.sdk_log import Uploads
 
 SYSTEM_CA_DIR = "/etc/ssl/certs"
 PROBE_TIMEOUT_S = 5.0
@@ -48,8 +49,6 @@ SATURATED = frozenset(
 )
 PASSING = SATURATED | {"HttpRetriesExhaustedError", "SfApiInternalServerError"}
 INVALID_CHANNEL = "InvalidChannelError"  # whatever invalidated it; the service's own code stands in the text
-STALE = "STALE_CONTINUATION_TOKEN"
-GONE = "DOES_NOT_EXIST"
 REFUSED = frozenset(("AuthTokenError", "SfApiAuthError"))
 MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "SfApiUserError"))
 
@@ -95,8 +94,9 @@ def _refuse_unread_ca_file() -> None:
 class Channel:
     """One channel of one pipe, opened once. What may block says so, and for how long."""
 
-    def __init__(self, settings: SnowflakeSettings, name: str) -> None:
+    def __init__(self, settings: SnowflakeSettings, name: str, uploads: Uploads | None = None) -> None:
         self._settings, self.name, self._first_name = settings, name, name
+        self.uploads = uploads or Uploads()
         self._client: Any = None
         self._channel: Any = None
         self._taken = 0
@@ -124,7 +124,10 @@ class Channel:
         self._client, self._channel, status = self._guard(
             f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient)
         )
-        return read_progress(status)
+        progress = read_progress(status)
+        if progress.status_code != SUCCESS:  # rows would be taken and thrown away
+            raise invalid_channel(f"Channel {self.name} was opened and is not valid", f"status {progress.status_code}")
+        return progress
 
     def append(self, rows: Sequence[Row], start: int, end: int) -> None:
         """Give rows to the SDK, which sends them on its own threads. Returns at once.
@@ -268,11 +271,11 @@ def translated(error: Exception, what: str, settings: SnowflakeSettings) -> Evsu
     if isinstance(error, EvsupError):
         return error
     code, why = _code(error), mask(" ".join(str(error).split()))
-    if code == INVALID_CHANNEL and STALE in why:
-        return OwnershipLost(what, why, "Another opener took the channel over.")
+    if code == INVALID_CHANNEL:
+        return invalid_channel(what, why)
     if code in REFUSED:
         return NotSignedIn(what, why, snow_errors.LOGIN)
-    if code in MISSING or (code == INVALID_CHANNEL and GONE in why):
+    if code in MISSING:
         target = f"{settings.database}.{settings.schema}.{settings.table}"
         return ConfigurationError(
             what,

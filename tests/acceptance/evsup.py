@@ -260,6 +260,11 @@ class Pipeline:
         settings = self.settings
         return channel_name(settings.snowflake.channel_prefix, consumer_group(settings.eventhub), partition)
 
+    @property
+    def stage(self) -> str:
+        """Host and port of the storage that files are uploaded to."""
+        return f"127.0.0.1:{self.cloud.snow_service.ready['stage_port']}"
+
     def token(self, partition: str) -> str | None:
         """Its committed token."""
         return self.snow.channels()[self.channel(partition)].token

@@ -16,6 +16,7 @@ from tests.simulation.process import Process
 from tests.simulation.world import World
 from worker.progress import Progress
 from worker.rows import Row, sequence_numbers
+from worker.sdk_log import Uploads
 
 COMMIT_S = 6.0
 SEND_S = 0.3  # until the SDK's threads send what they were given
@@ -88,6 +89,7 @@ class Handle:
         self._sequencer = 0
         self._unsent: deque[Sent] = deque()
         self._refused = False
+        self.uploads = Uploads()
 
     def probe(self) -> None:
         """It answers."""

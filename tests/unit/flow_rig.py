@@ -17,6 +17,7 @@ from worker.flow import Flow
 from worker.opening import Opening
 from worker.progress import Progress
 from worker.rows import Row, envelope
+from worker.sdk_log import Uploads
 
 NOBODY_READS = 0
 row_of = envelope("3", "keep")
@@ -52,6 +53,7 @@ class StandInChannel:
 
     def __init__(self, progress: Progress) -> None:
         self.says = progress
+        self.uploads = Uploads()
         self.appended: list[tuple[int, int]] = []
         self.numbers: list[int] = []
         self.refusals: deque[Exception | None] = deque()

@@ -67,6 +67,17 @@ def test_a_stall_is_refused_with_its_evidence() -> None:
     assert "3 rows are in flight, appended up to 7, the channel's token is 4" in stalled.value.why
 
 
+def test_a_stall_names_the_stage_that_refused_an_upload() -> None:
+    rig = Rig(snowflake=snowflake(commit_timeout=30.0))
+    rig.channel.uploads.read("Using custom S3 endpoint for client=C, endpoint=https://s3.example")
+    rig.channel.uploads.read("FileUploader: received token expired error for provider=AWS S3 transient stage, retry")
+    rig.deliver(5)
+    with pytest.raises(CommitStalled) as stalled:
+        rig.turns(33)
+    assert "refused the SDK's upload (AWS S3 transient; S3: endpoint=https://s3.example)" in stalled.value.why
+    assert "`evsup check`" in stalled.value.fix
+
+
 def test_any_progress_puts_the_stall_off() -> None:
     rig = Rig(snowflake=snowflake(commit_timeout=30.0))
     rig.deliver(5)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import Bug, ConfigurationError, EvsupError, NotSignedIn, OwnershipLost, SinkUnavailable
+from shared.errors import Bug, ConfigurationError, EvsupError, NotSignedIn, SinkUnavailable
 from shared.secret import Secret
 from shared.snowflake import address
 from tests.unit.configurations import PASSPHRASE, key
@@ -71,18 +71,6 @@ def test_a_code_that_the_sdk_does_not_know_is_a_failed_sink_and_said_once() -> N
 
 def test_the_codes_that_are_told_apart_exist() -> None:
     assert {*OTHER_THAN_UNAVAILABLE, *SATURATED, "InvalidChannelError"} <= set(codes_of_the_installed_sdk())
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("STALE_CONTINUATION_TOKEN_SEQUENCER: Channel sequencer in the continuation token is stale", OwnershipLost),
-        ("ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED", ConfigurationError),
-        ("ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER", SinkUnavailable),
-    ],
-)
-def test_an_invalid_channel_is_judged_by_what_invalidated_it(text: str, expected: type[EvsupError]) -> None:
-    assert type(translated(SdkError("InvalidChannelError", text), "", snowflake())) is expected
 
 
 @pytest.mark.parametrize("error", [TimeoutError("late"), ConnectionRefusedError("no"), OSError("disk")])

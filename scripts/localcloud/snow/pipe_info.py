@@ -18,7 +18,7 @@ ENCRYPTION_VERSION = "AES-CTR-128.1"  # asked for by SDK 1.9.1, which then encry
 DIVERSIFIER = "localcloud"
 
 # What the cloud sends is not known. The client follows its own thresholds whatever these say (measured with 1.9.1): it
-# leaves inline mode at about 500 kB/s, or for a burst of 2 MB.
+# leaves inline mode at about 1 MB/s, or for a burst of that size.
 PARAMETERS = {
     "max_client_lag_seconds": 1,
     "rowset_flush_threshold_kb": 65_000,

@@ -62,6 +62,7 @@ async def serve(settings: Settings) -> None:
             "port": _port(public),
             "admin_port": _port(private),
             "plain_port": _port(plain),
+            "stage_port": _port(stage),
             "ca_file": str(certificate.ca_file),
         }
         sys.stdout.write(json.dumps(ready) + "\n")
