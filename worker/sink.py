@@ -5,7 +5,6 @@ the import starts native threads (https://docs.snowflake.com/en/user-guide/snowp
 """
 
 import os
-import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from shared.errors import (
     NotSignedIn,
     SinkUnavailable,
 )
+from shared.handshake import is_behind_proxy, shake_hands
 from shared.log import get_logger
 from shared.secret import mask
 from shared.settings import SnowflakeSettings
@@ -31,7 +31,6 @@ from worker.rows import Row
 from worker.sdk_log import Uploads
 
 SYSTEM_CA_DIR = "/etc/ssl/certs"
-PROBE_TIMEOUT_S = 5.0
 CA_FILE_SINCE = (1, 7)  # before, the SDK trusted the authorities that it was built with, and no others (measured)
 # The SDK's memory guard measures the process against a share of itself and refuses appends from about 100 MB of RSS on;
 # the window bounds our memory already.
@@ -199,10 +198,10 @@ def probe(settings: SnowflakeSettings) -> None:
     if settings.oauth_client_id:
         oauth.access_token(settings)
     host, port = address(settings)
-    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+    if is_behind_proxy():
         return
     try:
-        _shake_hands(host, port, settings.ca_file)
+        shake_hands(host, port, settings.ca_file)
     except ssl.SSLCertVerificationError as error:
         raise ConfigurationError(
             f"The certificate of {host}:{port} is not trusted",
@@ -246,17 +245,6 @@ def _client(client_class: Callable[..., Any], settings: SnowflakeSettings, name:
         pipe_name=settings.pipe_name,
         properties=client_properties(settings),
     )
-
-
-def _shake_hands(host: str, port: int, ca_file: str | None) -> None:
-    context = ssl.create_default_context()
-    if ca_file:
-        context.load_verify_locations(ca_file)
-    with (
-        socket.create_connection((host, port), PROBE_TIMEOUT_S) as plain,
-        context.wrap_socket(plain, server_hostname=host),
-    ):
-        return
 
 
 def _quietly(close: Callable[[], None]) -> None:

@@ -48,6 +48,7 @@ class Preflight:
         yield Check("control store", self._control, ["config"])
         yield Check("partitions", self._held, ["hub", "control store"])
         yield Check("snowflake login", self._login, ["config"])
+        yield Check("storage", self._storage, ["snowflake login"])
         yield Check("table", self._table, ["snowflake login"])
         yield Check("insert", self._insert, ["table"])
         yield Check("error logging", self._error_logging, ["table"])
@@ -95,6 +96,9 @@ class Preflight:
     def _login(self) -> Answer:
         self._account = Account(self._settings.snowflake)
         return self._account.login()
+
+    def _storage(self) -> Answer:
+        return self._account.storage()
 
     def _table(self) -> Answer:
         return self._account.columns()

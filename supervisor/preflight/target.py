@@ -1,16 +1,17 @@
-"""Snowflake before a start, by SQL: login, table, columns, INSERT, error logging. Statements that need no warehouse."""
+"""Snowflake before a start, by SQL that needs no warehouse: login, storage, table, columns, INSERT, error logging."""
 
 from contextlib import closing
 
 from shared.azure import consumer_group
-from shared.errors import ConfigurationError, DoesNotExist, Unsupported
+from shared.errors import Bug, ConfigurationError, DoesNotExist, NotPermitted, Unsupported
 from shared.identifier import quoted, stored_name
 from shared.quarantine import Quarantine
 from shared.settings import Settings, SnowflakeSettings
 from shared.snow_sql import Row, SqlSession
-from shared.snowflake import envelope_columns, table_name
+from shared.snowflake import address, envelope_columns, table_name
 from supervisor.preflight.check import Answer
 from supervisor.preflight.columns import Stored, misfits
+from supervisor.preflight.storage import reached, stage_hosts
 
 _NO_TABLE = (
     "Run `evsup init --target`, or correct SNOWFLAKE_DATABASE, _SCHEMA and _TABLE, or grant SNOWFLAKE_ROLE their use."
@@ -67,6 +68,16 @@ class Account:
         except Unsupported as error:
             return Answer(error.why, "skipped")
         return Answer("INSERT is granted")
+
+    def storage(self) -> Answer:
+        """Whether the hosts of the stage answer."""
+        private = ".privatelink." in address(self._settings)[0]
+        function = "SYSTEM$ALLOWLIST_PRIVATELINK" if private else "SYSTEM$ALLOWLIST"
+        try:
+            [row] = self._session.query(f"SELECT {function}() AS HOSTS")
+        except (NotPermitted, Unsupported, DoesNotExist, Bug) as error:
+            return Answer(f"the account does not say where its stage is: {error.why}", "skipped")
+        return reached(stage_hosts(row["hosts"]), self._settings.ca_file)
 
     def error_logging(self) -> Answer:
         """Whether rejected rows are kept: https://docs.snowflake.com/en/release-notes/bcr-bundles/2026_03/bcr-2185."""

@@ -75,6 +75,18 @@ def test_what_is_broken_has_its_line(
     assert fix in found[name]["fix"]
 
 
+def test_a_stage_that_cannot_be_reached_is_named_with_what_helps(shared: Pipeline) -> None:
+    assert checked(shared, 0)["storage"]["detail"] == f"{shared.stage} answers"
+    shared.snow.set_stage_endpoint("127.0.0.1:1")
+    try:
+        storage = checked(shared, 69)["storage"]
+    finally:
+        shared.snow.set_stage_endpoint(shared.stage)
+    assert storage["verdict"] == "fail"
+    assert "127.0.0.1:1: [Errno 111] Connection refused" in storage["detail"]
+    assert "firewall" in storage["fix"]
+
+
 def test_a_role_that_is_not_ours_is_named_by_sql_and_by_streaming(shared: Pipeline) -> None:
     found = checked(shared, 77, SNOWFLAKE_ROLE="OTHER")
     assert "'OTHER'" in found["snowflake login"]["detail"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared import handshake
 from shared.errors import Bug, ConfigurationError, EvsupError, NotSignedIn, SinkUnavailable
 from shared.secret import Secret
 from shared.snowflake import address
@@ -304,7 +305,7 @@ def test_the_address_is_the_accounts_or_the_one_that_is_set(url: str | None, exp
 def test_a_port_where_nobody_answers_is_an_unavailable_sink(monkeypatch: pytest.MonkeyPatch, listens: bool) -> None:
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
     monkeypatch.delenv("https_proxy", raising=False)
-    monkeypatch.setattr(sink, "PROBE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(handshake, "TIMEOUT_S", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         port = silent.getsockname()[1]

@@ -47,6 +47,7 @@ async def serve(settings: Settings) -> None:
     service = Service(settings.commit_delay_s)
     ports = (settings.port, settings.admin_port, 0, 0)
     public, private, plain, stage = (socket.create_server((HOST, port)) for port in ports)
+    service.endpoint = f"{HOST}:{_port(public)}"
     service.stage.endpoint = f"{HOST}:{_port(stage)}"
     front, control, tls = Front(service, HOST), Control(service), certificate.server_context()
     async with AsyncExitStack() as stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,7 @@ class Service:
         self.identities = Identities()
         self.catalog = Catalog()
         self.warehouse = Warehouse()
+        self.endpoint = ""
         self.stage = Stage()
         self.file_keys = FileKeys()
         self.fragments = Fragments(self.stage, self.file_keys)
@@ -62,7 +64,13 @@ class Service:
         """The SQL side, made when it is first called: the translator takes longer to import than all the rest."""
         from .sql.database import Database
 
-        return Database(self.warehouse, self.catalog)
+        return Database(self.warehouse, self.catalog, self.allowlist)
+
+    def allowlist(self) -> str:
+        """Give the hosts that clients have to reach: https://docs.snowflake.com/en/sql-reference/functions/system_allowlist."""
+        hosts = {"SNOWFLAKE_DEPLOYMENT": self.endpoint, "STAGE": self.stage.endpoint}
+        split = {kind: endpoint.rpartition(":") for kind, endpoint in hosts.items()}
+        return json.dumps([{"type": kind, "host": host, "port": int(port)} for kind, (host, _, port) in split.items()])
 
     async def heal(self) -> None:
         """Take back every fault, of streaming and of SQL. What was invalidated or stolen stays so."""

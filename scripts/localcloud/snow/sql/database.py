@@ -35,11 +35,12 @@ T = TypeVar("T")
 class Database:
     """Lives on the event loop. fakesnow, which takes a second or two to import, is loaded at the first login."""
 
-    def __init__(self, warehouse: Warehouse, catalog: Catalog) -> None:
+    def __init__(self, warehouse: Warehouse, catalog: Catalog, allowlist: Callable[[], str]) -> None:
         self.sessions = Sessions()
         self.engine = Engine(Definitions(warehouse, catalog))
         self.idle_transaction_s = IDLE_TRANSACTION_S
         self._warehouse = warehouse
+        self._allowlist = allowlist
         self._dialect: Dialect | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sql-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sql-read")
@@ -111,6 +112,8 @@ class Database:
                 return await self._on(self._readers, self.engine.explain, session, statement)
             case "session":
                 return await self._set(session, statement)
+            case "read" if statement.system_function == "SYSTEM$ALLOWLIST":
+                return single(statement.tree.expressions[0].alias or "SYSTEM$ALLOWLIST()", self._allowlist())
             case "use" if statement.tree.args.get("kind") is not None and _switch(session, statement.tree):
                 return single("status", SUCCESS)
             case _:

@@ -58,6 +58,14 @@ class Statement:
             this = this.this
         return this if isinstance(this, exp.Table) else None
 
+    @property
+    def system_function(self) -> str | None:
+        """The function of the service itself that is all this statement asks for, such as `SYSTEM$ALLOWLIST`."""
+        if not isinstance(self.tree, exp.Select) or len(self.tree.expressions) != 1:
+            return None
+        called = self.tree.expressions[0].unalias()
+        return called.name.upper() if isinstance(called, exp.Anonymous) and not called.expressions else None
+
     def sources(self) -> list[exp.Table]:
         """The tables that are read; names of common table expressions are none."""
         if self.kind == "definition" and not isinstance(self.tree, exp.Create):
