@@ -155,6 +155,10 @@ class WorkerKilled(Temporary):
     """A worker was ended from outside by a signal (kill -9, the out-of-memory killer)."""
 
 
+class LimitReached(Temporary):
+    """The host has no memory, process or descriptor left for what was to be done."""
+
+
 class WorkerHung(Temporary):
     """A worker sent no status for three heartbeats outside a documented wait."""
 

@@ -4,6 +4,7 @@ import traceback
 
 from shared import errors
 from shared.errors import EvsupError, WorkerCrashed
+from shared.limits import reached
 from shared.messages import Failed
 from shared.secret import mask
 
@@ -14,6 +15,8 @@ def last_word(error: Exception) -> tuple[EvsupError, Failed]:
     """The error as one of ours, and the message that carries it. What is none of ours brings its traceback."""
     if isinstance(error, EvsupError):
         known, lines = error, ""
+    elif limit := reached(error, "The worker cannot go on"):
+        known, lines = limit, "".join(traceback.format_exception(error))
     else:
         known = WorkerCrashed("The worker crashed", " ".join(f"{type(error).__name__}: {error}".split()))
         lines = "".join(traceback.format_exception(error))

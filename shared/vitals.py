@@ -49,6 +49,15 @@ def vitals(pid: int) -> Vitals | None:
     return Vitals(state, "R" in threads, (int(fields[10]) + int(fields[11])) / _TICKS_PER_S)
 
 
+def parent_and_state(pid: int) -> tuple[int, str] | None:
+    """Its parent, and its state: Z is a zombie. None when it has gone."""
+    try:
+        state, parent, *_ = _stat(Path(f"/proc/{pid}/stat"))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(parent), state
+
+
 def _stat(path: Path) -> list[str]:
     """From the third field on: the second is a name, in brackets, with whatever somebody put into it."""
     return path.read_text(errors="replace").rpartition(")")[2].split()

@@ -4,11 +4,12 @@ import os
 import signal
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING
 
 import worker.main
+from shared import limits
 from shared.clock import Deadline
 from shared.errors import EvsupError, ExitCode, OwnershipLost, ProtocolError, WorkerCrashed, WorkerHung, WorkerKilled
 from shared.last_word import error_of
@@ -57,21 +58,39 @@ class Child:
         """Where the threads of a worker stood that was asked, for it hung."""
         self._stderr_rest = b""
         self._asked = False
+        self._oom_kills = limits.oom_kills()
         self._start(term, trusted_until_s)
         self._silence = Silence(now_s, lambda: vitals(self.pid))
 
     def _start(self, term: Term, trusted_until_s: float) -> None:
-        """Start the process. Only from the main thread: the worker dies with the thread that started it."""
+        """Start the process. Only from the main thread: the worker dies with the thread that started it.
+
+        Raises LimitReached, or ConfigurationError, when the kernel does not give what it takes.
+        """
+        try:
+            with ExitStack() as ends:
+                self._start_process(term, trusted_until_s, ends)
+        except OSError as error:
+            raise limits.reached_by_start(
+                error, f"No worker can be started for partition {term.partition_id}"
+            ) from None
+
+    def _start_process(self, term: Term, trusted_until_s: float, ends: ExitStack) -> None:
+        """Leaves the worker's ends of the pipes to `ends`, and ours too when it fails."""
         ours, theirs = _spawn.Pipe(duplex=True)
+        after_failure = ends.enter_context(ExitStack())
+        ends.callback(theirs.close)
+        after_failure.callback(ours.close)
         self._stderr, their_stderr = _spawn.Pipe(duplex=False)
+        ends.callback(their_stderr.close)
+        after_failure.callback(self._stderr.close)
         boot = worker.main.Boot(term, Lease(trusted_until_s=trusted_until_s), os.getpid())
         self.process: BaseProcess = _spawn.Process(
             target=worker.main.run, args=(boot, theirs, their_stderr), name=f"evsup-worker-{term.partition_id}"
         )
         with held_back():
             self.process.start()
-        theirs.close()
-        their_stderr.close()
+        after_failure.pop_all()
         self.pid = self.process.pid or 0
         self.pipe: MessagePipe[Report] = MessagePipe(ours, Report)
         os.set_blocking(self._stderr.fileno(), False)
@@ -231,6 +250,13 @@ class Child:
         if code >= 0:
             return WorkerCrashed("The worker ended without a word", f"exit code {code}", "See its last lines above.")
         name = signal.Signals(-code).name
+        if -code == signal.SIGKILL and (limits.oom_kills() or 0) > (self._oom_kills or 0):
+            return WorkerKilled(
+                f"The worker (pid {self.pid}) was killed by the kernel",
+                "memory ran out in its cgroup",
+                "Nothing is lost. Give it more memory (MemoryMax=, the container's limit), or lower EVENTHUB_PREFETCH,"
+                " EVSUP_MAX_PARTITIONS and SNOWFLAKE_MAX_INFLIGHT_BYTES.",
+            )
         if -code in (signal.SIGKILL, signal.SIGTERM):
             return WorkerKilled(
                 f"The worker (pid {self.pid}) was killed by {name}",

@@ -9,6 +9,7 @@ import click
 
 from shared import log
 from shared.errors import EvsupError, ExitCode
+from shared.limits import reached
 from shared.secret import mask
 from supervisor import streams
 from supervisor.version import VERSION
@@ -76,6 +77,9 @@ def _exit_code() -> int:
         return error.exit_code
     except BaseException as error:  # noqa: BLE001 (the last place where it can be said; a panic in Rust is no Exception)
         log.get_logger().error("supervisor_crashed", exc_info=error)
+        if limit := reached(error, "evsup cannot go on"):
+            log.last_word(f"evsup: {limit}")
+            return limit.exit_code
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         log.last_word(f"evsup: this is a bug of evsup: {reason}. Please report the log above.")
         return ExitCode.BUG

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from shared.clock import Clock, Deadline, jittered, monotonic
 from shared.errors import Bug, EvsupError, OwnershipLost, ServiceUnavailable
+from shared.limits import reached
 from shared.log import get_logger
 from shared.secret import mask
 from shared.settings import EventHubSettings
@@ -296,6 +297,8 @@ def _warn_of_the_future(rows: Iterable[Ownership]) -> None:
 def _as_ours(error: Exception) -> EvsupError:
     if isinstance(error, EvsupError):
         return error
+    if limit := reached(error, "The leases cannot be kept"):
+        return limit
     return Bug("The leases cannot be kept", " ".join(mask(f"{type(error).__name__}: {error}").split()))
 
 

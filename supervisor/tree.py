@@ -30,6 +30,7 @@ from supervisor.hub_watch import HubWatch
 from supervisor.lease import Broken, Claimed, LeaseKeeper, Lost, Planned, Renewed
 from supervisor.signals import STOPPING, SignalInbox
 from supervisor.status import TreeState, TreeStatus
+from supervisor.strangers import Strangers
 
 TICK_S = 1.0
 LATE_S = 0.5  # workers end a drain at its deadline themselves; this much later they are told to
@@ -57,6 +58,7 @@ class Tree:
         self._drain_timeout_s, self._hand_over_timeout_s = drain_timeout_s, hand_over_timeout_s
         self._clock, self._started_s = clock, clock()
         self._children: dict[str, Child] = {}
+        self._strangers = Strangers()
         self._plan = Plan()
         self._cause: EvsupError | None = None
         self._told_to_stop = False
@@ -89,6 +91,7 @@ class Tree:
         self._follow_leases(now_s)
         self._follow_children(now_s)
         self._climb(now_s)
+        self._strangers.reap({child.pid for child in self._children.values()}, now_s)
         self.status = self._described(now_s)
         return self._stopping is None or bool(self._children)
 
@@ -149,7 +152,12 @@ class Tree:
         if self._stopping or not self._can_start(term, trusted_until_s, now_s):
             self._keeper.release(term)
             return
-        child = Child(term, trusted_until_s, now_s)
+        try:
+            child = Child(term, trusted_until_s, now_s)
+        except EvsupError as error:
+            self._keeper.release(term)
+            self._fail(error, now_s)
+            return
         self._children[term.partition_id] = child
         log.info("worker_started", partition=term.partition_id, epoch=term.epoch, worker=child.pid)
         self._show_title()

@@ -12,6 +12,7 @@ import click
 import worker.quarantine
 from shared import config, errand, log
 from shared.azure import EventHubClient, HubFacts
+from shared.limits import raise_descriptors
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
@@ -72,6 +73,7 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
 def _run(settings: Settings, directory: Path) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts, group = hub.hub(), hub.group
+    raise_descriptors(min(settings.process.max_partitions or len(facts.partition_ids), len(facts.partition_ids)))
     store = open_store(settings.control, group, settings.eventhub.ownership_expiration, settings.snowflake)
     try:
         store.check()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Bug, DrainTimedOut, OwnershipLost, StoreUnavailable, WorkerCrashed
+from shared.errors import Bug, DrainTimedOut, LimitReached, OwnershipLost, StoreUnavailable, WorkerCrashed
+from supervisor import tree
 from supervisor.balance import HeldElsewhere
 from supervisor.lease import Broken, Claimed, Lost, Renewed
 from supervisor.tree import ABORT_GRACE_S, LATE_S
@@ -151,6 +152,21 @@ def test_the_partition_is_named_once(two: TreeRig) -> None:
     two.step()
     assert two.cause is not None
     assert two.cause.what == "The channel of partition 0 could not be opened"
+
+
+def test_a_worker_that_cannot_be_started_drains_the_others_and_its_partition_is_released(
+    two: TreeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = LimitReached("No worker can be started for partition 2")
+
+    def refuse(*_: object) -> None:
+        raise reason
+
+    monkeypatch.setattr(tree, "Child", refuse)
+    assert two.step(two.claimed("2"))
+    assert two.keeper.released == [term_of("2")]
+    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
+    assert two.cause is reason
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,95 @@
+"""Limits of the host that were reached: descriptors, processes, memory. What the kernel says, in our words."""
+
+import errno
+import resource
+from pathlib import Path
+
+from shared.errors import ConfigurationError, EvsupError, LimitReached
+
+# In a supervisor: two ends and a handle a worker; the store, the hub, the log, clients of status and HTTP.
+DESCRIPTORS_A_WORKER, DESCRIPTORS_BESIDE = 3, 64
+THREADS_A_WORKER = 25
+MOST_DESCRIPTORS = 65_536  # enough for 20,000 partitions; some hosts say a billion, and every table would be as long
+
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def raise_descriptors(workers: int) -> None:
+    """Have as many descriptors as so many workers take. Raises ConfigurationError when the hard limit is below.
+
+    The soft limit is 1,024 for the sake of programs that call select(2): https://0pointer.net/blog/file-descriptor-limits.html
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    needed, room = workers * DESCRIPTORS_A_WORKER + DESCRIPTORS_BESIDE, max(soft, most)
+    if soft != resource.RLIM_INFINITY and needed > room:
+        fits = (room - DESCRIPTORS_BESIDE) // DESCRIPTORS_A_WORKER
+        raise ConfigurationError(
+            f"{workers} partitions need {needed} file descriptors",
+            f"the hard limit of this process is {hard}",
+            "Raise it (LimitNOFILE= in the unit, `ulimit -Hn` in a shell)"
+            + (f", or set EVSUP_MAX_PARTITIONS={fits}." if fits > 0 else "."),
+        )
+
+
+def reached(error: BaseException, what: str) -> EvsupError | None:
+    """The limit that an error is about, which kept `what` from happening; None when it is about something else."""
+    if isinstance(error, MemoryError):
+        return _memory(what, "Python got no memory")
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return _processes(what, str(error))
+    match error.errno if isinstance(error, OSError) else None:
+        case errno.EMFILE:
+            why, fix = "this process has as many descriptors as it may", "Raise the limit (LimitNOFILE=, `ulimit -n`)"
+            return ConfigurationError(what, why, f"{fix}, or lower EVSUP_MAX_PARTITIONS.")
+        case errno.ENFILE:
+            return LimitReached(what, "the host has no file descriptors left", "`sysctl fs.file-max` is the limit.")
+        case errno.ENOMEM:
+            return _memory(what, "the kernel has no memory left for it")
+    return None
+
+
+def reached_by_start(error: OSError, what: str) -> EvsupError:
+    """The reason why the kernel starts no further process: fork(2) has an EAGAIN of its own."""
+    if error.errno == errno.EAGAIN:
+        return _processes(what, "the kernel starts no further process")
+    return reached(error, what) or LimitReached(what, str(error), "Start again.")
+
+
+def _memory(what: str, why: str) -> EvsupError:
+    fix = (
+        "Give it more memory (MemoryMax=, the container's limit), or lower EVENTHUB_PREFETCH, EVSUP_MAX_PARTITIONS and"
+    )
+    return LimitReached(what, why, f"{fix} SNOWFLAKE_MAX_INFLIGHT_BYTES. Nothing is lost.")
+
+
+def _processes(what: str, why: str) -> EvsupError:
+    fix = "Raise the limit of processes and threads (TasksMax=, `ulimit -u`, the container's pids limit): a worker has"
+    return LimitReached(what, why, f"{fix} some {THREADS_A_WORKER}. Or lower EVSUP_MAX_PARTITIONS. Nothing is lost.")
+
+
+def oom_kills(own: Path = Path("/proc/self/cgroup"), cgroups: Path = _CGROUPS) -> int | None:
+    """How many processes of this cgroup the kernel has killed because memory ran out; None: it does not say.
+
+    https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.events), and v1's memory.oom_control.
+    """
+    try:
+        for line in own.read_text().splitlines():
+            number, controllers, path = line.split(":", 2)
+            if number == "0" and (found := _oom_kills(cgroups / path.lstrip("/") / "memory.events")) is not None:
+                return found
+            if controllers == "memory":
+                return _oom_kills(cgroups / "memory" / path.lstrip("/") / "memory.oom_control")
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _oom_kills(path: Path) -> int | None:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

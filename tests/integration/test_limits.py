@@ -1,0 +1,64 @@
+"""Limits of the host, and what a container without an init leaves to its first process."""
+
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from scripts.chaos.marker import MARKER, process_state
+from tests.acceptance.evsup import EVSUP, Evsup, Pipeline, eventually
+from tests.integration.test_faults_processes import beside, owned
+
+# Takes orphans in, as PID 1 of a container does, has two, and becomes evsup: the first ends at once, and the second is
+# ours to end.
+TAKES_ORPHANS_IN = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: prctl(2)
+os.system(f"env -u {sys.argv[1]} sh -c '(sleep 0.1 & echo $! > {sys.argv[2]}) &'")
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def test_more_partitions_than_descriptors_are_refused_before_anything_is_claimed(pipeline2: Pipeline) -> None:
+    evsup = pipeline2.start(command=("sh", "-c", 'ulimit -n 66; exec "$0" "$@"', EVSUP))
+    assert evsup.wait() == 78
+    assert "2 partitions need 70 file descriptors: the hard limit of this process is 66" in evsup.last_line
+    assert "tree_failed" not in evsup.stderr
+
+
+def test_a_soft_limit_of_descriptors_is_raised(pipeline2: Pipeline) -> None:
+    evsup = pipeline2.start(command=("sh", "-c", 'ulimit -Sn 66; exec "$0" "$@"', EVSUP))
+    evsup.await_running(2)
+    assert resource.prlimit(evsup.pid, resource.RLIMIT_NOFILE)[0] > 66
+    assert evsup.stop() == 0
+
+
+def test_a_worker_that_gets_no_descriptors_ends_the_tree_with_78_after_a_drain(pipeline2: Pipeline) -> None:
+    pipeline2.publish(100)
+    short, other = beside(pipeline2), beside(pipeline2)
+    eventually(lambda: len(owned(short)) == len(owned(other)) == 1, "each has one")
+    pipeline2.await_all()
+    leave(short, 3)
+    other.send(signal.SIGKILL)
+    assert short.wait() == 78
+    assert "No worker can be started for partition" in short.last_line
+    assert "LimitNOFILE" in short.last_line
+    assert "worker_drained" in short.stderr
+
+
+def leave(evsup: Evsup, descriptors: int) -> None:
+    """So many and no more."""
+    used = max(int(path.name) for path in Path(f"/proc/{evsup.pid}/fd").iterdir()) + 1
+    resource.prlimit(evsup.pid, resource.RLIMIT_NOFILE, (used + descriptors, used + descriptors))
+
+
+def test_orphans_that_land_here_do_not_stay_zombies_and_exit_codes_are_not_lost(pipeline: Pipeline) -> None:
+    file = pipeline.cloud.directory / "orphan"
+    evsup = pipeline.start(command=(sys.executable, "-c", TAKES_ORPHANS_IN, MARKER, str(file), EVSUP))
+    worker = evsup.await_running(1)["0"].pid
+    orphan = int(file.read_text())
+    eventually(lambda: not process_state(orphan), "it is gone")
+    os.kill(worker, signal.SIGKILL)
+    assert evsup.wait() == 75
+    assert "was killed by SIGKILL" in evsup.last_line
