@@ -11,6 +11,8 @@ from azure.eventhub import EventData, EventHubConsumerClient
 from azure.eventhub._consumer import EventHubConsumer
 from azure.eventhub.amqp import AmqpAnnotatedMessage
 
+ANY_SIZE = 0
+
 
 class ReceivedEvent(EventData):
     """An event around the message that came.
@@ -31,6 +33,17 @@ class Receiver(EventHubConsumer):
     """The SDK's receiver, of the events above, with a credit that may change, and no memory for delivery tags."""
 
     _client: "Consumer"
+
+    def _create_handler(self, auth: Any) -> None:
+        """As the SDK's, for events of any size.
+
+        The SDK's receiver announces that it takes messages of 1 MiB at most, and a hub of the Dedicated tier has events
+        of 20 MB. 0 is no limit.
+        https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
+        https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-transport-v1.0-os.html#type-attach
+        """
+        super()._create_handler(auth)
+        self._handler._max_message_size = ANY_SIZE  # type: ignore[union-attr]
 
     def receive(self, batch: bool = False, max_batch_size: int = 300, max_wait_time: float | None = None) -> None:
         """As the SDK's, with the client's credit.

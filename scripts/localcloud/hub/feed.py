@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import event, position
 from scripts.localcloud.hub.faults import FaultName
-from scripts.localcloud.hub.link import Attach, Credit, Link
+from scripts.localcloud.hub.link import Attach, Credit, Link, too_large
 from scripts.localcloud.hub.transfer import OVERHEAD_BYTES, Addressing
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class EventFeed(Link):
         self.cursor = partition.end
         self.metrics = RUNTIME_METRIC in attach.desired
         self._path = address.path
+        self._largest_message = attach.largest_message
         self._credit = Credit()
         self._addressing = Addressing(session.channel, attach.handle, settled=attach.settled)
         self._turn: asyncio.Handle | None = None
@@ -114,6 +115,9 @@ class EventFeed(Link):
             payloads, section = [event.with_metrics(payload, section) for payload in payloads], b""
         room = self.session.max_frame_bytes - OVERHEAD_BYTES - len(section)
         count = _fitting(payloads, room)
+        if not count and 0 < self._largest_message < len(payloads[0]):
+            self.detach(too_large(f"The message (size:{len(payloads[0])} bytes)", self._largest_message))
+            return
         if count:
             first = self.session.number_deliveries(count)
             self.session.write(self._addressing.whole(payloads[:count], first, section))

@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import event, performatives
-from scripts.localcloud.hub.link import MAX_MESSAGE_BYTES, Attach, Link
+from scripts.localcloud.hub.link import MAX_MESSAGE_BYTES, Attach, Link, too_large
 from scripts.localcloud.hub.performatives import Fault
 
 if TYPE_CHECKING:
@@ -99,8 +99,4 @@ class EventIntake(Intake):
 
 def _too_large(delivery: int, size: int) -> Fault:
     """The delivery is rejected and the link stays. https://github.com/Azure/azure-event-hubs-python/issues/106 ."""
-    return Fault(
-        "amqp:link:message-size-exceeded",
-        f"The received message (delivery-id:{delivery}, size:{size} bytes) exceeds the limit"
-        f" ({MAX_MESSAGE_BYTES} bytes) currently allowed on the link.",
-    )
+    return too_large(f"The received message (delivery-id:{delivery}, size:{size} bytes)", MAX_MESSAGE_BYTES)

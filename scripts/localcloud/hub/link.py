@@ -62,6 +62,11 @@ class Attach:
         return self.fields.entries(13)
 
     @property
+    def largest_message(self) -> int:
+        """How many bytes of a message the client takes; 0: any."""
+        return self.fields.number(10)
+
+    @property
     def desired(self) -> list[object]:
         """The capabilities that the client would like."""
         wanted = self.fields.value(12)
@@ -79,6 +84,14 @@ class Attach:
         tail = [values.NULL, values.FALSE, count, values.ulong(MAX_MESSAGE_BYTES)]
         capabilities = values.symbol_array(offered) if offered else values.NULL
         return performatives.performative(Code.ATTACH, [*head, *modes, *ends, *tail, capabilities])
+
+
+def too_large(message: str, limit: int) -> Fault:
+    """A message is larger than its receiver takes: that one said how much it does when it attached."""
+    return Fault(
+        "amqp:link:message-size-exceeded",
+        f"{message} exceeds the limit ({limit} bytes) currently allowed on the link.",
+    )
 
 
 class Link:

@@ -1,0 +1,29 @@
+"""Events of the Dedicated tier, which are twenty times as large as those of the others."""
+
+import random
+
+import pytest
+
+from tests.acceptance.evsup import EVENTS, pipeline_of
+
+# https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
+DEDICATED_BYTES = 20 * 1024 * 1024 - 4096
+
+
+@pytest.mark.timeout(180)
+def test_events_of_any_size_that_event_hubs_has_are_moved() -> None:
+    """Of random text, which hardly compresses: more than one request to Snowflake takes. The SDK uploads it."""
+    dice = random.Random(20)  # noqa: S311 (a seed, no secret)
+    text = b'{"n": 1, "text": "%s"}' % dice.randbytes(DEDICATED_BYTES // 2 - 20).hex().encode()
+    binary = dice.randbytes(8_000_000)
+    with pipeline_of() as pipeline:
+        for body in (b'{"n": 0}', text, b'{"n": 2}', binary, text, b'{"n": 5}'):
+            pipeline.hub.append("0", [body])
+        evsup = pipeline.start()
+        pipeline.await_all()
+        assert evsup.stop() == 0
+        stored = pipeline.snow.query(
+            f"SELECT length(PAYLOAD->>'text'), octet_length(RAW_BODY) FROM {EVENTS} ORDER BY SEQUENCE_NUMBER"  # noqa: S608
+        )
+    letters = len(text) - len(b'{"n": 1, "text": ""}')
+    assert stored == [(None, None), (letters, None), (None, None), (None, len(binary)), (letters, None), (None, None)]
