@@ -16,6 +16,7 @@ from shared.channel import of_generation
 from shared.errors import (
     Bug,
     ConfigurationError,
+    DataRefused,
     EvsupError,
     NotSignedIn,
     SinkUnavailable,
@@ -27,7 +28,7 @@ from shared.settings import SnowflakeSettings
 from shared.snowflake import address
 from worker.channel_codes import invalid_channel
 from worker.progress import SUCCESS, Progress, read_progress
-from worker.rows import Row
+from worker.rows import Row, size_bytes
 from worker.sdk_log import Uploads
 
 SYSTEM_CA_DIR = "/etc/ssl/certs"
@@ -50,6 +51,17 @@ PASSING = SATURATED | {"HttpRetriesExhaustedError", "SfApiInternalServerError"}
 INVALID_CHANNEL = "InvalidChannelError"  # whatever invalidated it; the service's own code stands in the text
 REFUSED = frozenset(("AuthTokenError", "SfApiAuthError"))
 MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "SfApiUserError"))
+
+# A request takes 4 MB after compression, and the SDK sends a larger row as a file unless its properties forbid that.
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
+REQUEST_BYTES, TOO_LARGE = 4 * 1024 * 1024, "HTTP 413"
+# The pipe says in which form it takes the bytes of a BINARY column, and the SDK writes them so: BASE64, HEX or UTF8.
+# https://docs.snowflake.com/en/sql-reference/binary-input-output
+RAW_BODY, UTF8 = "RAW_BODY", "UTF8"
+UTF8_ALONE = "the pipe takes BINARY as UTF-8 text"
+OTHER_FORMAT = (
+    "Leave SNOWFLAKE_PIPE unset, for the default pipe takes BASE64; or make the pipe anew with BINARY_FORMAT = BASE64."
+)
 
 log = get_logger()
 
@@ -98,6 +110,9 @@ class Channel:
         self.uploads = uploads or Uploads()
         self._client: Any = None
         self._channel: Any = None
+        self._takes_utf8_alone = False
+        self._large: str | None = None
+        """The event whose row was the last that may be more than a request takes."""
         self._taken = 0
         """Rows that `append_row` took of an append which then met a saturated SDK."""
 
@@ -131,15 +146,19 @@ class Channel:
     def append(self, rows: Sequence[Row], start: int, end: int) -> None:
         """Give rows to the SDK, which sends them on its own threads. Returns at once.
 
-        Raises `Saturated` when it did not take them: the next append has to be of the same rows. Raises a sink error
-        when the channel is gone.
+        Raises `Saturated` when it did not take them: the next append has to be of the same rows. Raises `DataRefused`
+        for bytes that the pipe has no form for, and a sink error when the channel is gone.
         """
+        if self._takes_utf8_alone:
+            _refuse_bytes(rows)
+        if len(rows) == 1 and size_bytes(rows[0]) > REQUEST_BYTES:
+            self._large = _address(rows[0])
         try:
             self._append(rows, str(start), str(end))
         except Exception as error:
             if _code(error) in SATURATED:
                 raise Saturated(mask(str(error))) from error
-            raise translated(error, "Rows cannot be appended", self._settings) from error
+            raise self._translated(error, "Rows cannot be appended") from error
 
     def progress(self) -> Progress | None:
         """The channel's status, from a cache that the SDK refreshes about once a second; blocks up to that long.
@@ -152,7 +171,7 @@ class Channel:
             if _code(error) in PASSING:
                 log.warning("status_unavailable", reason=mask(str(error)))
                 return None
-            raise translated(error, "The channel's status cannot be read", self._settings) from error
+            raise self._translated(error, "The channel's status cannot be read") from error
 
     def flush_soon(self) -> None:
         """Ask the SDK to send what it has buffered, without waiting for it."""
@@ -171,6 +190,9 @@ class Channel:
 
     def _open(self, client_class: Callable[..., Any]) -> tuple[Any, Any, Any]:
         client = _client(client_class, self._settings, f"{self.name}_{os.getpid()}")
+        self._takes_utf8_alone = str(getattr(client, "_binary_input_format", "")).endswith(UTF8)
+        if self._takes_utf8_alone and self._settings.on_decode_error == "keep":
+            log.warning("raw_body_limited", pipe=self._settings.pipe_name, reason=UTF8_ALONE, fix=OTHER_FORMAT)
         channel, status = client.open_channel(self.name)
         return client, channel, status
 
@@ -182,6 +204,17 @@ class Channel:
             self._channel.append_row(row, str(row["SEQUENCE_NUMBER"]))
             self._taken += 1
         self._taken = 0
+
+    def _translated(self, error: Exception, what: str) -> EvsupError:
+        """As `translated`; names the event whose row was too large to be sent."""
+        if self._large is None or TOO_LARGE not in str(error):
+            return translated(error, what, self._settings)
+        return DataRefused(
+            f"{self._large}: its row is larger than a request to Snowflake may be",
+            mask(" ".join(str(error).split())),
+            "Take what keeps the streaming SDK inline (max_rowset_payload_size_mb and its companions) out of"
+            " SNOWFLAKE_STREAMING_PROPERTIES: by itself it uploads such a row as a file.",
+        )
 
     def _guard(self, what: str, call: Callable[[], Any]) -> Any:
         try:
@@ -245,6 +278,29 @@ def _client(client_class: Callable[..., Any], settings: SnowflakeSettings, name:
         pipe_name=settings.pipe_name,
         properties=client_properties(settings),
     )
+
+
+def _address(row: Row) -> str:
+    return f"Event {row['SEQUENCE_NUMBER']}, offset {row.get('OFFSET')}"
+
+
+def _refuse_bytes(rows: Sequence[Row]) -> None:
+    """Raise when the pipe has no form for the bytes of a row."""
+    for row in rows:
+        if RAW_BODY in row and not _is_utf8(row[RAW_BODY]):
+            raise DataRefused(
+                f"{_address(row)}: its RAW_BODY cannot be sent",
+                f"{UTF8_ALONE}, and the body is not UTF-8: {row['DECODE_ERROR']}",
+                OTHER_FORMAT,
+            )
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _quietly(close: Callable[[], None]) -> None:

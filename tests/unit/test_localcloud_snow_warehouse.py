@@ -14,6 +14,8 @@ from scripts.localcloud.snow.warehouse import Table, Warehouse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scripts.localcloud.snow.column import BinaryFormat
+
 TABLE = Table(
     "DB",
     "PUBLIC",
@@ -62,6 +64,26 @@ def test_a_row_that_does_not_fit_is_skipped_with_its_reason(
     assert (loaded.parsed, loaded.inserted, loaded.errors) == (3, 2, 1)
     assert loaded.complaint is not None
     assert complaint in loaded.complaint
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "stored"),
+    [
+        ("BASE64", "AP8=", "00FF"),
+        ("HEX", "00fF", "00FF"),
+        ("UTF-8", "é", "C3A9"),
+        ("BASE64", "00fg", "D347E0"),
+        ("HEX", "AP8=", None),
+        ("HEX", "0", None),
+        ("UTF-8", "AP8=", "4150383D"),
+    ],
+)
+def test_the_text_of_a_binary_column_is_read_as_the_pipe_says(
+    warehouse: Warehouse, form: BinaryFormat, text: str, stored: str | None
+) -> None:
+    loaded = warehouse.load(TABLE, json.dumps({"K": 1, "RAW": text}).encode(), form)
+    assert loaded.errors == (stored is None)
+    assert warehouse.query("SELECT raw FROM t", "DB", "PUBLIC").rows == ([[stored]] if stored else [])
 
 
 @pytest.mark.parametrize("line", [b'{"K": 1', b"[1]", b'{"K": 1, "S": "\xff"}', b'{"K": 1, "S": "\\ud800"}'])

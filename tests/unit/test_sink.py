@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared import handshake
-from shared.errors import Bug, ConfigurationError, EvsupError, NotSignedIn, SinkUnavailable
+from shared.errors import Bug, ConfigurationError, DataRefused, EvsupError, NotSignedIn, SinkUnavailable
 from shared.secret import Secret
 from shared.snowflake import address
 from tests.unit.configurations import PASSPHRASE, key
@@ -87,6 +87,36 @@ def test_an_error_without_a_code_is_our_bug(error: Exception) -> None:
 def test_a_credential_in_an_error_is_masked() -> None:
     error = translated(SdkError("Fatal", "Authorization: Bearer abc.def.ghi"), "", snowflake())
     assert "abc.def.ghi" not in str(error)
+
+
+PAYLOAD_TOO_LARGE = "Error: HTTP request failed for API insert_rows. HTTP 413, error_code=PAYLOAD_TOO_LARGE, message=no"
+
+
+def test_a_row_that_no_request_takes_is_refused_with_its_address_and_what_to_change() -> None:
+    channel = channel_with(SdkChannel(None, SdkError("InvalidChannelError", PAYLOAD_TOO_LARGE)))
+    channel.append([{"SEQUENCE_NUMBER": 5, "OFFSET": "77", "RAW_BODY": b"\xff" * 5_000_000}], 5, 5)
+    with pytest.raises(DataRefused, match="SNOWFLAKE_STREAMING_PROPERTIES") as refused:
+        channel.progress()
+    assert refused.value.what == "Event 5, offset 77: its row is larger than a request to Snowflake may be"
+
+
+def test_without_such_a_row_a_request_that_is_too_large_is_a_failed_sink() -> None:
+    channel = channel_with(SdkChannel(None, SdkError("InvalidChannelError", PAYLOAD_TOO_LARGE)))
+    channel.append(ROWS, 5, 7)
+    with pytest.raises(SinkUnavailable):
+        channel.progress()
+
+
+def test_bytes_that_are_no_text_are_refused_by_a_pipe_that_takes_text_alone() -> None:
+    sdk = SdkChannel()
+    channel = channel_with(sdk)
+    channel._takes_utf8_alone = True
+    channel.append([{"SEQUENCE_NUMBER": 5, "RAW_BODY": "é".encode(), "DECODE_ERROR": "no"}, *ROWS[1:]], 5, 7)
+    assert len(sdk.calls) == 1
+    with pytest.raises(DataRefused, match=r"the pipe takes BINARY as UTF-8 text.*SNOWFLAKE_PIPE") as refused:
+        channel.append([{"SEQUENCE_NUMBER": 8, "OFFSET": "9", "RAW_BODY": b"\xff", "DECODE_ERROR": "no"}], 8, 8)
+    assert refused.value.what.startswith("Event 8, offset 9:")
+    assert len(sdk.calls) == 1
 
 
 class SdkChannel:

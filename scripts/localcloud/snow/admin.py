@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .column import BinaryFormat
     from .faults import Call, Kind
     from .refusal import Shape
 
@@ -152,6 +153,10 @@ class SnowAdmin:
     def set_payload_limit(self, size: int) -> None:
         """Set the largest append in bytes on the wire (4 MiB at start)."""
         self._call("set_payload_limit", size=size)
+
+    def set_binary_format(self, binary: BinaryFormat) -> None:
+        """Set how named pipes read the text of a BINARY column (base64 at start); a client asks when it is made."""
+        self._call("set_binary_format", binary=binary)
 
     def set_stage_lifetime(self, seconds: float) -> None:
         """Set the life of credentials for the stage given from now on (an hour at start)."""

@@ -25,6 +25,11 @@ class Pipe:
     name: Name
     table: Table
 
+    @property
+    def is_default(self) -> bool:
+        """Whether the service made it."""
+        return self.name[2].endswith(DEFAULT_PIPE_SUFFIX)
+
 
 @dataclass
 class Catalog:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 MAX_TEXT = 134_217_728  # bytes of one VARIANT, and the largest length of a VARCHAR
 DEFAULT_TEXT = 16_777_216  # characters of a VARCHAR without a length
 DEFAULT_BINARY = 8_388_608  # bytes of a BINARY without a length
 MAX_PRECISION = 38
 SHOWN = 80  # characters of a value that a message repeats
+
+# How a pipe reads the text of a BINARY column: https://docs.snowflake.com/en/sql-reference/binary-input-output
+BinaryFormat: TypeAlias = Literal["BASE64", "HEX", "UTF-8"]
 
 _DECLARATION = re.compile(r"\s*([A-Za-z_]+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*\Z")
 _NAMES = {
@@ -54,15 +58,20 @@ class Column:
         return {"VARIANT": "JSON", "VARCHAR": "VARCHAR", "FLOAT": "DOUBLE", "BOOLEAN": "BOOLEAN",
                 "TIMESTAMP_TZ": "TIMESTAMPTZ", "BINARY": "BLOB"}[self.kind]  # fmt: skip
 
-    def converted(self, raw: str) -> str:
+    def converted(self, raw: str, binary: BinaryFormat = "BASE64") -> str:
         """Give the SQL that turns `raw` into the column's value, or into NULL when it does not fit."""
         if self.kind == "VARIANT":
             return f"CASE WHEN strlen({raw}) <= {MAX_TEXT} THEN {raw} END"
         if self.kind == "VARCHAR":
             return f"CASE WHEN length({raw}) <= {self.size} THEN {raw} END"
         if self.kind == "BINARY":
-            # Four characters of base64 for three bytes: the length is checked without decoding twice.
-            return f"CASE WHEN strlen({raw}) <= {-(-self.size // 3) * 4} THEN TRY(from_base64({raw})) END"
+            # The length is checked without decoding twice: four characters of base64 are three bytes, two of hex one.
+            most, decoded = {
+                "BASE64": (-(-self.size // 3) * 4, f"from_base64({raw})"),
+                "HEX": (2 * self.size, f"CASE WHEN strlen({raw}) % 2 = 0 THEN unhex({raw}) END"),
+                "UTF-8": (self.size, f"encode({raw})"),
+            }[binary]
+            return f"CASE WHEN strlen({raw}) <= {most} THEN TRY({decoded}) END"
         if self.kind == "TIMESTAMP_TZ":
             # DuckDB reads words such as 'infinity' as a time; a year starts with a digit.
             return f"CASE WHEN ascii({raw}) BETWEEN 48 AND 57 THEN TRY_CAST({raw} AS TIMESTAMPTZ) END"

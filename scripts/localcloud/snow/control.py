@@ -22,6 +22,7 @@ from .wire import Request, Response, json_response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .column import BinaryFormat
     from .service import Service
 
 
@@ -119,6 +120,9 @@ class Control:
 
     def _do_set_payload_limit(self, size: int) -> None:
         self._service.max_wire_bytes = size
+
+    def _do_set_binary_format(self, binary: BinaryFormat) -> None:
+        self._service.binary_format = binary
 
     def _do_set_stage_lifetime(self, seconds: float) -> None:
         self._service.stage.credentials.lifetime_s = seconds

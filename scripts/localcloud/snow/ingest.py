@@ -70,7 +70,9 @@ class Ingest:
         pipe = self.service.catalog.pipe(route.pipe)
         match route.call:
             case "pipe_info":
-                return json_response(pipe_info(self.service.stage, self.service.file_keys))
+                return json_response(
+                    pipe_info(self.service.stage, self.service.file_keys, self.service.binary_format_of(pipe))
+                )
             case "status":
                 return self._status(pipe, request)
             case "open":

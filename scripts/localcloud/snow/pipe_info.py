@@ -12,6 +12,7 @@ from .credentials import REGION
 from .stage import BUCKET
 
 if TYPE_CHECKING:
+    from .column import BinaryFormat
     from .stage import Stage
 
 ENCRYPTION_VERSION = "AES-CTR-128.1"  # asked for by SDK 1.9.1, which then encrypts with a key of 32 bytes
@@ -60,8 +61,8 @@ class FileKey:
     secret: bytes
 
 
-def pipe_info(stage: Stage, keys: FileKeys) -> dict[str, Any]:
-    """Give the stages of a pipe, a fresh file key and no overrides."""
+def pipe_info(stage: Stage, keys: FileKeys, binary: BinaryFormat = "BASE64") -> dict[str, Any]:
+    """Give the stages of a pipe, a fresh file key, and the form in which the client is to write bytes."""
     key = keys.issue()
     return {
         "rowset_stage_location": _location(stage),
@@ -71,7 +72,7 @@ def pipe_info(stage: Stage, keys: FileKeys) -> dict[str, Any]:
             "pipe_key_id": key.number,
             "diversifier": DIVERSIFIER,
         },
-        "parameter_overrides": {},
+        "parameter_overrides": {"binary_input_format": binary},
     }
 
 

@@ -28,6 +28,7 @@ from .wire import RESET, Response
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from .column import BinaryFormat
     from .sql.database import Database
 
 # The stricter of two values that copies of the vendor's REST page give (4 and 16 MB); `set_payload_limit` changes it.
@@ -52,6 +53,8 @@ class Service:
         self.faults = Faults()
         self.answers: Counter[str] = Counter()
         self.max_wire_bytes = MAX_WIRE_BYTES
+        self.binary_format: BinaryFormat = "BASE64"
+        """How named pipes read the text of a BINARY column."""
         self._channels: dict[ChannelKey, Channel] = {}
         self._frozen_tokens: dict[ChannelKey, str | None] = {}
         self._rejections: Counter[str | None] = Counter()
@@ -118,6 +121,13 @@ class Service:
         found = ((name, self._channels.get((pipe.name, name))) for name in names)
         return {name: channel.status(self.shown_token(channel)) for name, channel in found if channel}
 
+    def binary_format_of(self, pipe: Pipe) -> BinaryFormat:
+        """Tell how a pipe reads the text of a BINARY column; a default pipe always in one way.
+
+        https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
+        """
+        return "BASE64" if pipe.is_default else self.binary_format
+
     def shown_token(self, channel: Channel) -> str | None:
         """Give the token a status shows: the committed one, or an older one while it is frozen."""
         key = (channel.pipe.name, channel.name)
@@ -170,7 +180,8 @@ class Service:
         rejected, rest = self._rejected(channel.name, body)
         loop = asyncio.get_running_loop()
         try:
-            loaded = await loop.run_in_executor(self._writer, self.warehouse.load, channel.pipe.table, rest)
+            binary = self.binary_format_of(channel.pipe)
+            loaded = await loop.run_in_executor(self._writer, self.warehouse.load, channel.pipe.table, rest, binary)
         except duckdb.CatalogException as exc:
             raise not_found(TABLE_UNKNOWN, f"Table '{channel.pipe.table.name}'") from exc
         except duckdb.Error as exc:

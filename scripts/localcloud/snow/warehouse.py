@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from .column import Column, quoted
+from .column import BinaryFormat, Column, quoted
 from .load import SHAPES, plan
 from .refusal import bad_request
 
@@ -84,12 +84,12 @@ class Warehouse:
         with self._lock:
             self._connection.execute(f"DROP TABLE IF EXISTS {table.identifier}")
 
-    def load(self, table: Table, body: bytes) -> Loaded:
+    def load(self, table: Table, body: bytes, binary: BinaryFormat = "BASE64") -> Loaded:
         """Store the NDJSON lines that fit, in one transaction; blank lines between appends are skipped."""
         text, undecodable = _decoded(body)
         with self._lock:
             shapes = self._connection.execute(SHAPES, [text]).fetchall()
-            load = plan(table.identifier, table.columns, shapes)
+            load = plan(table.identifier, table.columns, shapes, binary)
             self._connection.execute(load.stage, [text])
             (inserted,) = self._one(load.insert)
             parsed = undecodable + sum(lines for _, lines in shapes)
