@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import event, performatives
 from scripts.localcloud.hub.link import MAX_MESSAGE_BYTES, Attach, Link, too_large
-from scripts.localcloud.hub.performatives import Fault
 
 if TYPE_CHECKING:
     from scripts.localcloud.hub.address import Address
-    from scripts.localcloud.hub.performatives import Frame
+    from scripts.localcloud.hub.performatives import Fault, Frame
     from scripts.localcloud.hub.session import Session
 
 _CREDIT = 300
