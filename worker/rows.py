@@ -228,7 +228,7 @@ def _utc(milliseconds: int) -> datetime:
 
 def _undecodable(partition_id: str, event: EventData, reason: str) -> UndecodableEvent:
     return UndecodableEvent(
-        f"Partition {partition_id}, event {event.sequence_number}, offset {event.offset}: the body is not JSON",
+        f"Partition {partition_id}, event {event.sequence_number}, offset {event.offset}: the body cannot be PAYLOAD",
         reason,
         "Set SNOWFLAKE_ON_DECODE_ERROR=keep to store such bodies in RAW_BODY, or correct the sender.",
     )

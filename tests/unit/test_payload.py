@@ -41,6 +41,7 @@ def test_a_bound_that_the_text_does_not_reach_costs_it_nothing() -> None:
 def test_brackets_that_never_close_are_too_deep_and_not_a_crash() -> None:
     assert reason(b"[" * 100_000) == f"the JSON is nested 100000 levels deep, {DEEPEST} is the bound"
     assert "malformed" in reason(b"]" * 100_000)
+    assert "looks like gzip" in reason(b"\x1f\x8b" + b"[" * 100_000)
 
 
 @pytest.mark.parametrize(
