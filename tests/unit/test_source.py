@@ -174,7 +174,7 @@ def test_a_receiver_that_waits_for_room_does_not_hang(start: Start) -> None:
 
 def test_a_link_begins_as_if_all_events_were_of_the_largest_size(start: Start, hub: Hub) -> None:
     taken(start(delivering(5)))
-    assert hub.opened[0]["prefetch"] == 4
+    assert hub.opened[0]["prefetch"] == 1
 
 
 def test_what_is_granted_follows_what_came_from_batch_to_batch_and_over_links(start: Start, hub: Hub) -> None:
@@ -183,22 +183,22 @@ def test_what_is_granted_follows_what_came_from_batch_to_batch_and_over_links(st
 
     def link(receiver: Receiver) -> None:
         granted.append(receiver.client.credit)
-        for number in (5, 6, 7):
+        for number in range(5, 11):
             receiver.deliver(number)
         granted.append(receiver.client.credit)
         receiver.fail(ConnectError("refused"))
 
     def next_link(receiver: Receiver) -> None:
         granted.append(receiver.client.credit)
-        receiver.deliver_events([event(b'"' + b"x" * HELD_BYTES + b'"', 8)])
+        receiver.deliver_events([event(b'"' + b"x" * HELD_BYTES + b'"', 11)])
         granted.append(receiver.client.credit)
         over.set()
         receiver.stay()
 
     source = start(link, next_link)
-    assert [numbers(taken(source)) for _ in range(4)] == [[5], [6], [7], [8]]
+    assert [numbers(taken(source)) for _ in range(7)] == [[number] for number in range(5, 12)]
     assert over.wait(DEADLINE_S)
-    assert granted == [4, 5, 5, 1]
+    assert granted == [1, 12, 12, 1]
 
 
 def test_the_next_link_does_not_wait_until_the_sdk_has_closed_the_last_one(
