@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit test-python fuzz lint format bench bench-balance soak chaos smoke audit clean
+.PHONY: help setup demo test unit test-python fuzz lint format bench bench-balance soak chaos peers smoke audit clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ soak: $(STAMP) ## Two partitions at full speed for half an hour: memory, descrip
 
 chaos: $(STAMP) ## Strike two supervisors with random faults for a minute, then prove every event
 	@$(BIN)/python -m scripts.chaos
+
+peers: $(STAMP) ## Run Azure's client for JavaScript against the local Event Hubs (needs node and npm)
+	@$(BIN)/python -m scripts.peers
 
 smoke: $(STAMP) ## Send markers and find each once: here, and in the cloud when the settings name one
 	@$(BIN)/python -m scripts.smoke

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-HOST = "127.0.0.1"  # the certificate's only name
+HOST = "127.0.0.1"
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 CHUNK_BYTES = 65536
 
@@ -32,9 +32,15 @@ CHUNK_BYTES = 65536
 class TlsFront:
     """A context manager: it listens inside the block."""
 
-    def __init__(self, directory: Path, port: int, *, asks_first: bool = False) -> None:
-        """Prepare to stand before `port`, with certificate and key in `directory`; Postgres' clients ask first."""
+    def __init__(
+        self, directory: Path, port: int, *, asks_first: bool = False, address: str = HOST, listen_port: int = 0
+    ) -> None:
+        """Prepare to stand before `port`, with certificate and key in `directory`; Postgres' clients ask first.
+
+        It listens on `address`, the certificate's only name, and on any free port unless `listen_port` says which.
+        """
         self._arguments = ["--directory", str(directory), "--to", str(port), *(["--asks-first"] if asks_first else [])]
+        self._arguments += ["--address", address, "--port", str(listen_port)]
         self.ca_file = directory / "ca.pem"
         self._service: Service | None = None
 
@@ -62,20 +68,23 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, required=True, help="an empty one, for certificate and key")
     parser.add_argument("--to", type=int, required=True, help="port of the service without TLS")
     parser.add_argument("--asks-first", action="store_true", help="clients ask for TLS as those of Postgres do")
+    parser.add_argument("--address", default=HOST, help="where to listen (%(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="where to listen; 0, the default, is any that is free")
     options = parser.parse_args()
     leave_with_parent()
-    context = make_certificate(options.directory, HOST).server_context()
-    asyncio.run(_serve(context, options.to, asks_first=options.asks_first))
+    context = make_certificate(options.directory, options.address).server_context()
+    asyncio.run(_serve(context, options))
     return 0
 
 
-async def _serve(context: ssl.SSLContext, to: int, *, asks_first: bool) -> None:
+async def _serve(context: ssl.SSLContext, options: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    if asks_first:
-        server = await asyncio.start_server(partial(_answer, context, to), HOST, 0)
+    where = (options.address, options.port)
+    if options.asks_first:
+        server = await asyncio.start_server(partial(_answer, context, options.to), *where)
     else:
-        server = await asyncio.start_server(partial(_relay, to), HOST, 0, ssl=context)
+        server = await asyncio.start_server(partial(_relay, options.to), *where, ssl=context)
     sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
     sys.stdout.flush()
     await stopped.wait()
