@@ -42,6 +42,7 @@ _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: one l
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _NO_BRACKET_OR_QUOTE = _NO_BRACKET.replace(b'"', b"")
 _NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*(\\u0000)")
+_LONE_SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2})(?!\\u[dD][c-fC-F])")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _KEY_OR_BRACE = re.compile(rb'("(?:[^"\\]|\\.)*")[ \t\r\n]*(:)?|[{}]', re.DOTALL)
@@ -155,6 +156,8 @@ def _why_not_json(body: bytes, text: bytes, error: Exception) -> str:
         for at, number in _numbers(text):
             if isinf(float(number)):
                 return f"a number is beyond the range of a DOUBLE (byte {start + at})"
+    if found := _LONE_SURROGATE.search(text):  # the decoder says that the text ends too early
+        return f"a string has half of a surrogate pair (byte {start + found.start(1)})"
     reason = _POSITION.sub(lambda found: f"(byte {start + int(found[1])})", str(error))
     return reason.replace("Input data was truncated", "JSON is malformed: it ends too early") + also
 

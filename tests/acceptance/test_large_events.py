@@ -1,9 +1,11 @@
 """Events of the Dedicated tier, which are twenty times as large as those of the others."""
 
+import json
 import random
 
 import pytest
 
+from scripts.localcloud.cloud import INLINE_PROPERTIES
 from tests.acceptance.evsup import EVENTS, pipeline_of
 
 # https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
@@ -27,3 +29,13 @@ def test_events_of_any_size_that_event_hubs_has_are_moved() -> None:
         )
     letters = len(text) - len(b'{"n": 1, "text": ""}')
     assert stored == [(None, None), (letters, None), (None, None), (None, len(binary)), (letters, None), (None, None)]
+
+
+def test_a_row_that_no_request_takes_and_that_may_not_be_uploaded_is_refused_by_its_address() -> None:
+    body = random.Random(4).randbytes(5_000_000).hex().encode()  # noqa: S311 (a seed, no secret)
+    with pipeline_of(SNOWFLAKE_STREAMING_PROPERTIES=json.dumps(INLINE_PROPERTIES)) as pipeline:
+        pipeline.hub.append("0", [b"1", b'"%s"' % body, b"2"])
+        evsup = pipeline.start()
+        assert evsup.wait() == 65
+        assert "Event 1, offset" in evsup.last_line
+        assert "SNOWFLAKE_STREAMING_PROPERTIES" in evsup.last_line
