@@ -60,7 +60,7 @@ REQUEST_BYTES, TOO_LARGE = 4 * 1024 * 1024, "HTTP 413"
 RAW_BODY, UTF8 = "RAW_BODY", "UTF8"
 UTF8_ALONE = "the pipe takes BINARY as UTF-8 text"
 OTHER_FORMAT = (
-    "Leave SNOWFLAKE_PIPE unset, for the default pipe takes BASE64; or make the pipe anew with BINARY_FORMAT = BASE64."
+    "Leave SNOWFLAKE_PIPE unset, for the default pipe takes BASE64; or give the pipe the binary format BASE64 or HEX."
 )
 
 log = get_logger()

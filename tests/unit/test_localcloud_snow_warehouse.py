@@ -27,7 +27,7 @@ TABLE = Table(
         column("F", "FLOAT"),
         column("B", "BOOLEAN"),
         column("AT", "TIMESTAMP_TZ"),
-        column("RAW", "BINARY"),
+        column("RAW", "BINARY(9)"),
     ),
 )
 
@@ -54,6 +54,7 @@ def warehouse() -> Iterator[Warehouse]:
         ({"K": 1, "AT": "2026-13-01"}, "Timestamp '2026-13-01' is not recognized, column AT"),
         ({"K": 1, "AT": "infinity"}, "Timestamp 'infinity' is not recognized, column AT"),
         ({"K": 1, "RAW": "%%"}, "not a legal base64-encoded value: '%%', column RAW"),
+        ({"K": 1, "RAW": "QUJD" * 5}, "Binary value is too long and would be truncated, column RAW"),
     ],
 )
 def test_a_row_that_does_not_fit_is_skipped_with_its_reason(

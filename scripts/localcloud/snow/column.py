@@ -81,6 +81,8 @@ class Column:
         """Say in Snowflake's words why `raw` does not fit."""
         if raw is None:
             return f"NULL result in a non-nullable column: {self.name}"
+        if self.kind == "BINARY" and len(raw) > self.size * 4 / 3 + 4:
+            return f"Binary value is too long and would be truncated, column {self.name}"
         shown = raw if len(raw) <= SHOWN else raw[:SHOWN] + "…"
         text = {
             "VARIANT": f"Document is too large. Max LOB size ({MAX_TEXT}) exceeded",
