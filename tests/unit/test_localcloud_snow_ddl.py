@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.localcloud.snow.column import Column
-from scripts.localcloud.snow.ddl import create_table
+from scripts.localcloud.snow.ddl import altered, create_table
 
 
 def test_names_fold_and_types_keep_their_sizes() -> None:
@@ -35,10 +35,51 @@ def test_names_fold_and_types_keep_their_sizes() -> None:
         ("CREATE TABLE t (a GEOGRAPHY)", "unsupported type"),
         ("CREATE TABLE t (a NUMBER(39,0))", "precision"),
         ("CREATE TABLE t (a VARCHAR, A VARCHAR)", "same name"),
-        ("CREATE TABLE t (a VARCHAR DEFAULT 'x')", "unsupported clause of column a"),
+        ("CREATE TABLE t (a VARCHAR COLLATE 'x')", "unsupported clause of column a"),
         ("CREATE TABLE t (a VARCHAR) CLUSTER BY (a)", "CREATE TABLE|unsupported"),
     ],
 )
 def test_what_is_not_understood_is_refused(statement: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         create_table(statement)
+
+
+def test_defaults_are_kept_as_the_local_database_takes_them() -> None:
+    _, columns = create_table("""
+        CREATE TABLE t (a VARCHAR NOT NULL DEFAULT 'it''s', b TIMESTAMP_TZ DEFAULT SYSDATE(), c NUMBER DEFAULT -1,
+                        d NUMBER AUTOINCREMENT START 1 INCREMENT 1 NOORDER)
+    """)
+    assert [(one.default, one.nullable, one.counts) for one in columns] == [
+        ("'it''s'", False, False),
+        ("CURRENT_TIMESTAMP", True, False),
+        ("-1", True, False),
+        (None, True, True),
+    ]
+
+
+ROW = [Column("A", "VARCHAR", nullable=False, size=20, default="'x'"), Column("b", "VARIANT")]
+
+
+@pytest.mark.parametrize(
+    ("clause", "names", "done"),
+    [
+        ("ADD COLUMN C BINARY NOT NULL, D FLOAT", ["A", "b", "C", "D"], "SET NOT NULL"),
+        ("ADD COLUMN IF NOT EXISTS A VARCHAR", ["A", "b"], ""),
+        ("DROP COLUMN a;", ["b"], 'DROP COLUMN "A"'),
+        ('RENAME COLUMN "b" TO body', ["A", "BODY"], 'RENAME COLUMN "b" TO "BODY"'),
+        ("ALTER COLUMN a DROP NOT NULL", ["A", "b"], 'ALTER COLUMN "A" DROP NOT NULL'),
+    ],
+)
+def test_columns_change_as_alter_table_says(clause: str, names: list[str], done: str) -> None:
+    found = altered(f"ALTER TABLE db.s.t {clause}", ROW)
+    assert found is not None
+    clauses, columns = found
+    assert [one.name for one in columns] == names
+    assert "".join(clauses).endswith(done)
+
+
+def test_what_changes_no_column_is_left_to_others_and_a_wrong_column_is_refused() -> None:
+    assert altered("ALTER TABLE t SET ERROR_LOGGING = TRUE", ROW) is None
+    for clause in ("DROP COLUMN nope", "ADD COLUMN A VARCHAR", "RENAME COLUMN b TO c"):
+        with pytest.raises(ValueError, match="exist"):
+            altered(f"ALTER TABLE t {clause}", ROW)

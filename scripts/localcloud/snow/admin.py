@@ -88,10 +88,13 @@ class SnowAdmin:
         """Drop a table with its rows and pipes; what is in flight makes its channel invalid."""
         self._call("drop_table", **dict(zip(("database", "schema", "table"), name, strict=True)))
 
-    def create_pipe(self, name: tuple[str, str, str], table: str) -> None:
-        """Create a named pipe into a table of the same schema, or bring a dropped pipe back."""
+    def create_pipe(self, name: tuple[str, str, str], table: str, definition: str = "") -> None:
+        """Create a named pipe into a table of the same schema, or bring a dropped pipe back.
+
+        `definition` is the COPY statement that SQL shows; it is not run: rows are matched to columns by name.
+        """
         database, schema, pipe = name
-        self._call("create_pipe", database=database, schema=schema, pipe=pipe, table=table)
+        self._call("create_pipe", database=database, schema=schema, pipe=pipe, table=table, definition=definition)
 
     def drop_pipe(self, name: tuple[str, str, str]) -> None:
         """Make a pipe unknown, also the default one."""
@@ -165,6 +168,13 @@ class SnowAdmin:
     def set_stage_endpoint(self, endpoint: str) -> None:
         """Name another address (host:port) as the stage to clients that ask from now on."""
         self._call("set_stage_endpoint", endpoint=endpoint)
+
+    def use_defaults(self, *, used: bool) -> None:
+        """Make the account one that puts a column's DEFAULT where a row has no value, as newer ones are said to do.
+
+        At start it is an older one, which puts NULL there.
+        """
+        self._call("use_defaults", used=used)
 
     def set_session_lifetime(self, seconds: float) -> None:
         """Set the life of SQL session tokens given from now on (an hour at start)."""

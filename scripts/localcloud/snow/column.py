@@ -32,13 +32,18 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `size` is the length of a VARCHAR or BINARY and the precision of a NUMBER, else 0."""
+    """One column; `size` is the length of a VARCHAR or BINARY and the precision of a NUMBER, else 0.
+
+    `default` is the expression as it was declared; a column that counts by itself is shown and does not count here.
+    """
 
     name: str
     kind: str
     nullable: bool = True
     size: int = 0
     scale: int = 0
+    default: str | None = None
+    counts: bool = False
 
     @property
     def identifier(self) -> str:
@@ -57,6 +62,18 @@ class Column:
             return f"DECIMAL({self.size},{self.scale})"
         return {"VARIANT": "JSON", "VARCHAR": "VARCHAR", "FLOAT": "DOUBLE", "BOOLEAN": "BOOLEAN",
                 "TIMESTAMP_TZ": "TIMESTAMPTZ", "BINARY": "BLOB"}[self.kind]  # fmt: skip
+
+    @property
+    def declaration(self) -> str:
+        """What DuckDB is told of it."""
+        default = f" DEFAULT {self.default}" if self.default else ""
+        return f"{self.identifier} {self.duckdb_type}{default}{'' if self.nullable else ' NOT NULL'}"
+
+    def value(self, raw: str, binary: BinaryFormat, *, uses_default: bool) -> str:
+        """Give the SQL of the value that is stored; a default takes the place of one that is absent, if it is used."""
+        if uses_default and self.default:
+            return f"CASE WHEN {raw} IS NULL THEN {self.default} ELSE {self.converted(raw, binary)} END"
+        return self.converted(raw, binary)
 
     def converted(self, raw: str, binary: BinaryFormat = "BASE64") -> str:
         """Give the SQL that turns `raw` into the column's value, or into NULL when it does not fit."""

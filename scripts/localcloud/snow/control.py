@@ -79,8 +79,8 @@ class Control:
     def _do_drop_table(self, database: str, schema: str, table: str) -> None:
         self._service.warehouse.drop(self._service.catalog.remove((database, schema, table)))
 
-    def _do_create_pipe(self, database: str, schema: str, pipe: str, table: str) -> None:
-        self._service.catalog.add_pipe((database, schema, pipe), table)
+    def _do_create_pipe(self, database: str, schema: str, pipe: str, table: str, definition: str = "") -> None:
+        self._service.catalog.add_pipe((database, schema, pipe), (database, schema, table), definition)
 
     def _do_drop_pipe(self, database: str, schema: str, pipe: str) -> None:
         self._service.catalog.drop_pipe((database, schema, pipe))
@@ -129,6 +129,9 @@ class Control:
 
     def _do_set_stage_endpoint(self, endpoint: str) -> None:
         self._service.stage.endpoint = endpoint
+
+    def _do_use_defaults(self, used: bool) -> None:
+        self._service.warehouse.uses_defaults = used
 
     def _do_set_session_lifetime(self, seconds: float) -> None:
         self._service.database.sessions.lifetime_s = seconds

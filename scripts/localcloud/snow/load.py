@@ -36,6 +36,7 @@ class Load:
     spellings: Sequence[tuple[str, ...]]
     broken: bool
     binary: BinaryFormat = "BASE64"
+    uses_defaults: bool = False
 
     @property
     def stage(self) -> str:
@@ -59,7 +60,10 @@ class Load:
         return f"SELECT {pairs} FROM stage WHERE NOT fits LIMIT 1"  # noqa: S608
 
     def _typed(self) -> str:
-        values = ", ".join(f"r{i}, {one.converted(f'r{i}', self.binary)} AS v{i}" for i, one in enumerate(self.columns))
+        values = ", ".join(
+            f"r{i}, {one.value(f'r{i}', self.binary, uses_default=self.uses_defaults)} AS v{i}"
+            for i, one in enumerate(self.columns)
+        )
         return f"SELECT {values} FROM ({self._raw()})"  # noqa: S608
 
     def _raw(self) -> str:
@@ -94,6 +98,8 @@ def plan(
     columns: Sequence[Column],
     shapes: Sequence[tuple[Sequence[str] | None, int]],
     binary: BinaryFormat = "BASE64",
+    *,
+    uses_defaults: bool = False,
 ) -> Load:
     """Make the statements for the key sets that `SHAPES` found."""
     seen = dict.fromkeys(key for keys, _ in shapes if keys is not None for key in keys)
@@ -101,7 +107,8 @@ def plan(
     for one in columns:
         alike = [key for key in seen if key.upper() == one.name.upper()]
         spellings.append(tuple(sorted(alike, key=lambda key: key != one.name)))
-    return Load(target, columns, spellings, any(keys is None for keys, _ in shapes), binary)
+    broken = any(keys is None for keys, _ in shapes)
+    return Load(target, columns, spellings, broken, binary, uses_defaults)
 
 
 def _literal(text: str) -> str:

@@ -179,9 +179,13 @@ class Service:
     async def _load(self, channel: Channel, body: bytes) -> Loaded:
         rejected, rest = self._rejected(channel.name, body)
         loop = asyncio.get_running_loop()
+        opened = channel.pipe.table
+        # What Snowflake does to an open channel when a column goes is a guess. Here it goes on, with the table as it is
+        # now: a field that has no column any more is dropped like any other one.
+        table = self.catalog.table((opened.database, opened.schema, opened.name))
         try:
             binary = self.binary_format_of(channel.pipe)
-            loaded = await loop.run_in_executor(self._writer, self.warehouse.load, channel.pipe.table, rest, binary)
+            loaded = await loop.run_in_executor(self._writer, self.warehouse.load, table, rest, binary)
         except duckdb.CatalogException as exc:
             raise not_found(TABLE_UNKNOWN, f"Table '{channel.pipe.table.name}'") from exc
         except duckdb.Error as exc:

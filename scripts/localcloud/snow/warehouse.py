@@ -65,19 +65,24 @@ class Warehouse:
         # One thread: the machine is shared with the client whose speed is being measured. The lambdas are fakesnow's.
         self._connection = duckdb.connect(":memory:", config={"threads": "1", "lambda_syntax": "ENABLE_SINGLE_ARROW"})
         self._connection.execute("SET TimeZone = 'UTC'")
+        self.uses_defaults = False
         self._lock = threading.Lock()
 
     def create(self, table: Table) -> None:
         """Create the table, its schema and its database where they are missing; an existing table is left alone."""
         if table.database.upper() in _RESERVED:
             raise bad_request(f"{table.database} is a name of DuckDB's own; take another")
-        columns = ", ".join(
-            f"{one.identifier} {one.duckdb_type}{'' if one.nullable else ' NOT NULL'}" for one in table.columns
-        )
+        columns = ", ".join(one.declaration for one in table.columns)
         with self._lock:
             self._connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted(table.database)}")
             self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.database)}.{quoted(table.schema)}")
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table.identifier} ({columns})")
+
+    def alter(self, table: Table, clauses: Sequence[str]) -> None:
+        """Change the columns of the table by clauses of DuckDB's ALTER TABLE."""
+        with self._lock:
+            for clause in clauses:
+                self._connection.execute(f"ALTER TABLE {table.identifier} {clause}")
 
     def drop(self, table: Table) -> None:
         """Drop the table and its rows."""
@@ -89,7 +94,7 @@ class Warehouse:
         text, undecodable = _decoded(body)
         with self._lock:
             shapes = self._connection.execute(SHAPES, [text]).fetchall()
-            load = plan(table.identifier, table.columns, shapes, binary)
+            load = plan(table.identifier, table.columns, shapes, binary, uses_defaults=self.uses_defaults)
             self._connection.execute(load.stage, [text])
             (inserted,) = self._one(load.insert)
             parsed = undecodable + sum(lines for _, lines in shapes)

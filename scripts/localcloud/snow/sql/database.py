@@ -8,8 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .definition import Definitions
-from .engine import SUCCESS, Engine
+from .definition import SUCCESS, Definitions
+from .engine import Engine
 from .locks import Blocked
 from .refusal import canceled, role_not_assigned
 from .rowset import Rowset, single
@@ -108,6 +108,8 @@ class Database:
                 return await self._ending(self.engine.rollback, session)
             case "definition":
                 return await self._ending(self.engine.define, session, statement)
+            case "pipe":
+                return await self._writing(self.engine.pipe, session, statement)
             case "explain":
                 return await self._on(self._readers, self.engine.explain, session, statement)
             case "session":

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from scripts.localcloud.snow.ddl import create_table
+from scripts.localcloud.snow.ddl import altered, create_table
 from scripts.localcloud.snow.warehouse import Table
 
 from . import hybrid
-from .refusal import already_exists, unknown_object, unsupported
+from .refusal import already_exists, compilation, unknown_object, unsupported
 from .rowset import Rowset, single
 
 if TYPE_CHECKING:
     from scripts.localcloud.snow.catalog import Catalog
+    from scripts.localcloud.snow.column import Column
     from scripts.localcloud.snow.warehouse import Warehouse
 
     from .session import Session
     from .statement import Name, Statement
+
+SUCCESS = "Statement executed successfully."
 
 
 @dataclass
@@ -37,6 +40,11 @@ class Definitions:
         name = session.full_name(statement.target)
         if isinstance(statement.tree, exp.Create):
             return self._create(session, statement, statement.tree, name)
+        table = self.catalog.known(name) if isinstance(statement.tree, exp.Alter) else None
+        if table and (changed := _altered(statement, table)):
+            self.warehouse.alter(table, changed[0])
+            self.catalog.alter(replace(table, columns=tuple(changed[1])))
+            return single("status", SUCCESS)
         result = session.speaker.run(statement.text)
         if isinstance(statement.tree, exp.Drop):
             self.catalog.forget(name)
@@ -68,6 +76,13 @@ class Definitions:
             raise unsupported("HYBRID TABLE")
         hybrid.check(tree)
         return statement.text
+
+
+def _altered(statement: Statement, table: Table) -> tuple[list[str], list[Column]] | None:
+    try:
+        return altered(statement.text, table.columns)
+    except ValueError as exc:
+        raise compilation("000904", "42000", f"invalid identifier: {exc}") from exc
 
 
 def _streamed(statement: Statement, name: Name) -> Table | None:

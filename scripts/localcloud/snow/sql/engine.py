@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import hybrid, keys
+from . import hybrid, keys, pipes
+from .definition import SUCCESS
 from .grants import Grants
 from .locks import WHOLE, Blocked, Key, Locks
 from .refusal import internal, unknown_object
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .definition import Definitions
     from .statement import Name, Statement
 
-SUCCESS = "Statement executed successfully."
 ADMIN = 0  # the owner of locks that a test holds; sessions count from 1
 
 
@@ -76,6 +76,10 @@ class Engine:
         self.commit(session)
         self.grants.admit(session, statement)
         return self.definitions.run(session, statement)
+
+    def pipe(self, session: Session, statement: Statement) -> Rowset:
+        """Create, show, describe or drop a pipe."""
+        return pipes.run(session, statement.text, self.definitions.catalog, self.grants)
 
     def begin(self, session: Session) -> Rowset:
         """Open a transaction; inside of one it is an empty word."""

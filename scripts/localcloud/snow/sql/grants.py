@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from .refusal import insufficient_privileges, no_warehouse
+from .refusal import insufficient_privileges, no_warehouse, unknown_object
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .session import Session
     from .statement import Statement
 
@@ -40,6 +42,8 @@ class Grants:
     def admit(self, session: Session, statement: Statement) -> None:
         """Refuse what the session has no warehouse or its role no privilege for."""
         if statement.kind == "show":  # metadata needs no warehouse
+            if isinstance(statement.tree, exp.Describe) and isinstance(statement.tree.this, exp.Table):
+                self.require_sight(session.full_name(statement.tree.this), session.role, ("SELECT", "REFERENCES"))
             return
         read = [one for one in statement.sources() if one.db.upper() != "INFORMATION_SCHEMA"]
         if session.warehouse is None and (read or statement.kind == "write" or statement.hybrid):
@@ -59,6 +63,14 @@ class Grants:
         elif isinstance(statement.tree, exp.Create):
             privilege = "CREATE HYBRID TABLE" if statement.hybrid else "CREATE TABLE"
             self._require(privilege, "schema", name[:2], session.role)
+
+    def require_sight(self, name: tuple[str, ...], role: str, privileges: Sequence[str]) -> None:
+        """Refuse a role that has none of the privileges that let it see an object: to it there is none.
+
+        https://docs.snowflake.com/en/sql-reference/sql/desc-table and …/desc-pipe name them.
+        """
+        if all((privilege, ".".join(name).upper(), role) in self._revoked for privilege in privileges):
+            raise unknown_object(name[-1])
 
     def _require(self, privilege: str, kind: str, name: tuple[str, ...], role: str) -> None:
         if (privilege, ".".join(name).upper(), role) in self._revoked:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-Kind = Literal["read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show", "explain"]
+Kind = Literal[
+    "read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show", "explain", "pipe"
+]
 Name = tuple[str, str, str]
 
 SHOWN = 60  # characters of a statement that a refusal repeats
@@ -27,6 +29,7 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it does not know is
 _HYBRID = re.compile(
     r"\A(?P<verb>\s*(?:CREATE(?:\s+OR\s+REPLACE)?|SHOW|DROP|DESC|DESCRIBE|ALTER))\s+HYBRID\b", re.IGNORECASE
 )
+_PIPE = re.compile(r"\A(?:CREATE(?:\s+OR\s+REPLACE)?|DROP|DESC|DESCRIBE|SHOW)\s+PIPES?\b", re.IGNORECASE)
 _EXPLAIN = re.compile(r"\A\s*EXPLAIN(?:\s+USING\s+\w+)?\s+", re.IGNORECASE)
 _START = re.compile(r"\A\s*START\s+TRANSACTION\b", re.IGNORECASE)
 _CUT_TO = {"EPOCH": "SECOND", "EPOCH_SECOND": "SECOND", "EPOCH_MILLISECOND": "MILLISECOND"}
@@ -79,6 +82,8 @@ def parse(sql: str) -> Statement:
     if explained := _EXPLAIN.match(sql):
         return replace(parse(sql[explained.end() :]), kind="explain")
     text = _START.sub("BEGIN", sql.strip().rstrip(";"))
+    if _PIPE.match(text):  # sqlglot knows none of them
+        return Statement(text, exp.Command(this="PIPE"), "pipe")
     found = _HYBRID.match(text)
     if found is not None:
         text = found["verb"] + text[found.end() :]
