@@ -194,6 +194,10 @@ class ConfigurationError(EvsupError):
     exit_code = ExitCode.CONFIGURATION
 
 
+class RowsDoNotFit(ConfigurationError):
+    """The target table, or the pipe before it, would lose, multiply or reject rows."""
+
+
 class NoControlTables(ConfigurationError):
     """The control store has no tables yet."""
 

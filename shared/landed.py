@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from shared.errors import ConfigurationError
 from shared.resume import BIRTH_TOLERANCE_S
 from shared.settings import SnowflakeSettings
 from shared.snow_sql import Row, SqlSession
 from shared.snowflake import create_table_sql, table_name
 from shared.store.queries import qmark
 
+COUNTED_BY = ("PARTITION_ID", "SEQUENCE_NUMBER", "ENQUEUED_TIME")
+BODY = ("PAYLOAD", "RAW_BODY")
 COUNT_S = 1800  # a small warehouse counts billions of distinct numbers in minutes
 
 
@@ -42,6 +45,17 @@ class Landed:
     def repeated(self) -> int:
         """Rows too many."""
         return self.rows - self.numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Bodiless:
+    """Rows of one partition that hold no body: Snowflake dropped it, because there was no column for it."""
+
+    rows: int
+    first: int
+    last: int
+    missing: Sequence[str] = ()
+    """The columns of the body that the table still lacks."""
 
 
 class Target:
@@ -73,6 +87,25 @@ class Target:
         gaps = self._query("gaps", **where) if landed.missing else []
         repeats = self._query("repeats", **where) if landed.repeated else []
         return replace(landed, gaps=list(runs(gaps)), repeats=[int(row["sequence_number"]) for row in repeats])
+
+    def without_body(self, partition_id: str | None, since: str | None) -> dict[str, Bodiless]:
+        """By partition, rows without a body; most have none. Raises when the table has no columns to count by."""
+        there = {row["name"] for row in self._session.query(f"DESCRIBE TABLE {self._tables['table']}")}
+        if lacking := [name for name in COUNTED_BY if name not in there]:
+            raise ConfigurationError(
+                f"{self._tables['table']} does not have evsup's rows",
+                f"there is no column {', '.join(lacking)}",
+                "`evsup check` says what has to be changed.",
+            )
+        missing = [name for name in BODY if name not in there]
+        self._tables |= {name.lower(): "NULL" if name in missing else name for name in BODY}
+        rows = self._query("without_body", "in_table_without_body", partition_id=partition_id, since=since)
+        return {
+            row["partition_id"]: Bodiless(
+                int(row["row_count"]), int(row["first_number"]), int(row["last_number"]), missing
+            )
+            for row in rows
+        }
 
     def landed_range(self, partition_id: str, first: int, last: int) -> Landed | None:
         """Of the sequence numbers `first` to `last` alone; None without a row."""

@@ -142,3 +142,18 @@ class Ready(Message, frozen=True):
 
 
 Answer: TypeAlias = Standings | Replayed | Quarantined | Ready | Failed
+
+# --- the process that looks at the target table, and its supervisor ---------------------------------------------------
+
+
+class Look(Message, frozen=True):
+    """Look at the table's columns and at the pipe, now."""
+
+
+class Looked(Message, frozen=True):
+    """Rows fit. `doubts` are what may go well and is not known to, a sentence each."""
+
+    doubts: tuple[str, ...]
+
+
+Sight: TypeAlias = Looked | Failed

@@ -12,6 +12,8 @@ from msgspec import Meta, Struct
 from shared.identifier import stored_name
 from shared.secret import Secret
 
+DEFAULT_PIPE = "-STREAMING"  # behind a table's name: the pipe that Snowflake makes for it
+
 # Every number has a largest value as well: one far beyond it is a mistake, and would hold up what it is to limit.
 BackOff = Annotated[float, Meta(gt=0, le=600)]
 Count = Annotated[int, Meta(ge=1, le=10_000)]
@@ -255,6 +257,13 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         Literal["fail", "quarantine"],
         Meta(description="Rows that Snowflake rejected: stop, or set aside in `<TABLE>_QUARANTINE` and go on."),
     ] = "fail"
+    check_columns: Annotated[
+        bool,
+        Meta(
+            description="`false` starts although columns and pipe cannot be seen (no grant, no SQL), and says so.",
+            examples=["true"],
+        ),
+    ] = True
     channels_per_partition: Annotated[
         Count, Meta(description="More than one for a partition beyond 20 MB/s.", examples=["1"])
     ] = 1
@@ -273,7 +282,7 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         The SDK sends it as it is, without quotes, and Snowflake makes the default pipe's name from the table's stored
         name: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
         """
-        return self.pipe or f"{stored_name(self.table)}-STREAMING"
+        return self.pipe or f"{stored_name(self.table)}{DEFAULT_PIPE}"
 
 
 class ControlSettings(Struct, frozen=True, kw_only=True):

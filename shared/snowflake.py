@@ -90,6 +90,11 @@ def table_name(settings: SnowflakeSettings) -> str:
     return ".".join(_quoted(f"SNOWFLAKE_{variable}", name) for variable, name in names.items())
 
 
+def role_name(settings: SnowflakeSettings) -> str:
+    """The role, quoted, for a GRANT; `…` where the user's default role is taken."""
+    return _quoted("SNOWFLAKE_ROLE", settings.role) if settings.role else "…"
+
+
 def quarantine_name(settings: SnowflakeSettings) -> str:
     """The full name of the table beside the target that takes what Snowflake rejected."""
     beside = identifier.quoted(identifier.stored_name(settings.table) + QUARANTINE)

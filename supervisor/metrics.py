@@ -122,6 +122,12 @@ METRICS = (
         "Since the hub last said which partitions it has; partitions added since are not known.",
         lambda tree: tree.hub_age_s,
     ),
+    _tree(
+        "evsup_table_unseen",
+        "",
+        "1 while nobody can see whether rows still fit the target table.",
+        lambda tree: tree.table_unseen is not None,
+    ),
     _tree("evsup_partitions_owned", "partitions", "Held by this supervisor.", lambda tree: len(tree.partitions)),
     _tree("evsup_partitions_elsewhere", "partitions", "Held by other supervisors.", lambda tree: len(tree.elsewhere)),
     _tree(

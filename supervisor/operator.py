@@ -11,8 +11,7 @@ from pathlib import Path
 
 from shared import config
 from shared.azure import EventHubClient, HubFacts, PartitionFacts, consumer_group
-from shared.clock import Clock, monotonic
-from shared.errors import DataRefused, OwnershipLost, PartitionHeld, UsageError
+from shared.errors import DataRefused, PartitionHeld, UsageError
 from shared.quarantine import Quarantine
 from shared.settings import Settings
 from shared.store.base import ControlStore
@@ -90,65 +89,33 @@ def default_actor() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-class Hold:
-    """A person's terms. Claims take their time, so those that came first are renewed while the others follow."""
-
-    def __init__(self, store: ControlStore, owner_id: str, clock: Clock = monotonic) -> None:
-        self._store, self._owner_id, self._clock = store, owner_id, clock
-        self._terms: dict[str, Term] = {}
-        self._renew_due_s = clock() + store.ownership_expiration_s / 3
-
-    def epoch(self, partition_id: str) -> int:
-        """Of the term on it."""
-        return self._terms[partition_id].epoch
-
-    def claim(self, partition_id: str) -> None:
-        """Raises PartitionHeld when it has a live owner."""
-        self.keep()
-        term = self._store.claim(partition_id, self._owner_id, self._store.ownership_expiration_s)
-        if term is None:
-            raise _held(self._store, partition_id)
-        self._terms[partition_id] = term
-
-    def keep(self) -> None:
-        """Renew all terms when it is time; to be called before each step. Raises OwnershipLost when one is over."""
-        if self._clock() < self._renew_due_s:
-            return
-        self._renew_due_s = self._clock() + self._store.ownership_expiration_s / 3
-        terms = list(self._terms.values())
-        if lost := set(terms).difference(self._store.renew(terms)):
-            partitions = ", ".join(sorted(term.partition_id for term in lost))
-            raise OwnershipLost(f"Partitions {partitions} have another owner now", fix="Run the command again.")
-
-    def release(self) -> None:
-        """Give everything back."""
-        self._store.release_all(list(self._terms.values()))
-
-
 @contextmanager
-def holding(store: ControlStore, partition_ids: Sequence[str], actor: str, clock: Clock = monotonic) -> Iterator[Hold]:
+def holding(store: ControlStore, partition_ids: Sequence[str], actor: str) -> Iterator[dict[str, Term]]:
     """Claim partitions, all or none, and release them at the end. Raises PartitionHeld when one has a live owner.
 
     The claims raise the epochs, so nothing that an earlier owner still writes is taken.
     """
-    hold = Hold(store, f"{actor}-{secrets.token_hex(4)}", clock)
+    owner_id = f"{actor}-{secrets.token_hex(4)}"
+    terms: dict[str, Term] = {}
     try:
         for partition_id in partition_ids:
-            hold.claim(partition_id)
-        yield hold
+            term = store.claim(partition_id, owner_id, store.ownership_expiration_s)
+            if term is None:
+                raise _held(store, partition_id)
+            terms[partition_id] = term
+        yield terms
     finally:
-        hold.release()
+        for term in terms.values():
+            store.release(term)
 
 
 def carry_out(site: Site, moves: Sequence[Move], actor: str, action: str) -> None:
     """Write the positions of `moves`, each with its audit row. Raises when one of them has changed since the plan."""
-    with holding(site.store, [move.before.partition_id for move in moves], actor) as hold:
+    with holding(site.store, [move.before.partition_id for move in moves], actor) as terms:
         for move in moves:
-            hold.keep()
             _refuse_changed(move.before, site.checkpoint(move.before.partition_id))
         for move in moves:
-            hold.keep()
-            epoch = hold.epoch(move.before.partition_id)
+            epoch = terms[move.before.partition_id].epoch
             site.store.move_checkpoint(move.checkpoint(epoch), actor, action)
 
 

@@ -37,7 +37,7 @@ from shared.store.types import Checkpoint
 
 if TYPE_CHECKING:
     from shared.azure import PartitionFacts
-    from shared.landed import Landed
+    from shared.landed import Bodiless, Landed
 
 Verdict = Literal["proven", "nothing", "refuted"]
 
@@ -45,7 +45,7 @@ Verdict = Literal["proven", "nothing", "refuted"]
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that does not hold. `first` and `last` are sequence numbers, None where the place is not known."""
 
-    kind: Literal["missing", "repeated", "contradiction"]
+    kind: Literal["missing", "repeated", "no_body", "contradiction"]
     text: str
     count: int = 0
     first: int | None = None
@@ -89,6 +89,7 @@ class Evidence:
     channel: Standing
     landed: "Landed | None"
     partition: "PartitionFacts"
+    bodiless: "Bodiless | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,12 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
         evidence.landed,
         evidence.partition,
     )
-    findings = (*_contradictions(evidence), *_missing(evidence, begins), *_repeated(landed))
+    findings = (
+        *_contradictions(evidence),
+        *_missing(evidence, begins),
+        *_repeated(landed),
+        *_bodiless(evidence.bodiless),
+    )
     reached = checkpoint.reached if channel.token is None else channel.token
     return Proof(
         partition=checkpoint.partition_id,
@@ -203,6 +209,16 @@ def _repeated(landed: "Landed | None") -> Iterator[Finding]:
     counted = ", table and quarantine together" if landed.quarantined else ""
     text = f"{landed.repeated} {'row' if landed.repeated == 1 else 'rows'} too many{where}{counted}"
     yield Finding(kind="repeated", text=text, count=landed.repeated, first=first, last=last)
+
+
+def _bodiless(found: "Bodiless | None") -> Iterator[Finding]:
+    """Rows that count as events and hold nothing of them."""
+    if found is None:
+        return
+    rows = f"{found.rows} {'row' if found.rows == 1 else 'rows'} of events {found.first} to {found.last} hold no body"
+    missing = f": the table has no column {' and no '.join(found.missing)}" if found.missing else ""
+    text = f"{rows}, neither in PAYLOAD nor in RAW_BODY{missing}"
+    yield Finding(kind="no_body", text=text, count=found.rows, first=found.first, last=found.last)
 
 
 def _explained(numbers: range, evidence: Evidence) -> str:

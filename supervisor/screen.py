@@ -53,13 +53,14 @@ def checkpoint_table(rows: Sequence[Listed]) -> Table:
     return _table(CHECKPOINTS, rows)
 
 
-def proof_screen(source: str, table: str, proofs: Sequence[Proof]) -> Group:
+def proof_screen(source: str, table: str, pipe: str, proofs: Sequence[Proof]) -> Group:
     """A line a partition: hub, checkpoint, token and table side by side; then what speaks against the proof."""
     refuted = [one for one in proofs if one.verdict == "refuted"]
     head = Text.assemble(
         _light(healthy=not refuted),
         (f"{source} in {table} ", "bold"),
         f"{len(refuted)} of {len(proofs)} partitions refuted\n" if refuted else "every event is there once\n",
+        printable(f"  through {pipe}\n"),
     )
     found = [f"  partition {one.partition}: {each.text}" for one in refuted for each in one.findings]
     lines = [Text(printable(line), "red") for line in found]
@@ -85,6 +86,8 @@ def _tree_head(tree: TreeStatus) -> Text:
     for seconds, partition in sorted(losses)[:1]:
         line = f"  loss   of events of partition {partition} that are not loaded: {_left(seconds)}\n"
         head.append(printable(line), "yellow")
+    if tree.table_unseen:
+        head.append(printable(f"  table  columns cannot be seen: {tree.table_unseen}\n"), "yellow")
     if tree.unowned:
         head.append(printable(f"  unowned partitions: {', '.join(tree.unowned)}\n"), "yellow")
     if tree.cause:

@@ -85,6 +85,8 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the hub last said which partitions it has."""
     hub_trouble: str | None = None
     """Why it did not answer the last question."""
+    table_unseen: str | None = None
+    """Why nobody can see whether rows still fit the target table; None: they do, or nobody is to look."""
     unowned: tuple[str, ...] = ()
     """Partitions that nobody holds and no supervisor has room for."""
     elsewhere: tuple[HeldElsewhere, ...] = ()

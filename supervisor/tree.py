@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, monotonic
-from shared.errors import Bug, DrainTimedOut, EvsupError
+from shared.errors import Bug, DrainTimedOut, EvsupError, RowsDoNotFit
 from shared.log import get_logger
 from shared.secret import mask
 from shared.store.types import Term
@@ -31,6 +31,7 @@ from supervisor.lease import Broken, Claimed, LeaseKeeper, Lost, Planned, Renewe
 from supervisor.signals import STOPPING, SignalInbox
 from supervisor.status import TreeState, TreeStatus
 from supervisor.strangers import Strangers
+from supervisor.table_watch import TableWatch
 
 TICK_S = 1.0
 LATE_S = 0.5  # workers end a drain at its deadline themselves; this much later they are told to
@@ -53,7 +54,9 @@ class Tree:
         drain_timeout_s: float,
         hand_over_timeout_s: float,
         clock: Clock = monotonic,
+        watch: TableWatch | None = None,
     ) -> None:
+        self._watch = watch
         self._told, self._signals, self._keeper, self._hub, self._directory = told, signals, keeper, hub, directory
         self._drain_timeout_s, self._hand_over_timeout_s = drain_timeout_s, hand_over_timeout_s
         self._clock, self._started_s = clock, clock()
@@ -76,6 +79,8 @@ class Tree:
             for child in self._children.values():  # only after a bug of ours: nobody is left to drain them
                 child.kill()
             self._keeper.close(Deadline.after(RELEASE_S, self._clock()))
+        if self._watch and isinstance(self._cause, RowsDoNotFit):
+            raise self._watch.located(self._cause)
         if self._cause:
             raise self._cause
 
@@ -84,12 +89,14 @@ class Tree:
         sources: list[Any] = [self._signals, self._keeper]
         for child in self._children.values():
             sources += child.sources
+        sources += self._watch.sources if self._watch else []
         connection.wait(sources, TICK_S)
         now_s = self._clock()
         for number in self._signals.take():
             self._obey(number, now_s)
         self._follow_leases(now_s)
         self._follow_children(now_s)
+        self._follow_table(now_s)
         self._climb(now_s)
         self._strangers.reap({child.pid for child in self._children.values()}, now_s)
         self.status = self._described(now_s)
@@ -189,6 +196,8 @@ class Tree:
 
     def _bury(self, child: Child, now_s: float) -> None:
         child.reap(now_s)
+        if self._watch:
+            self._watch.follow({child.term.partition_id: child})
         self._keeper.release(child.term)
         if child.failure is None and child.drain_deadline is None:
             child.failure = Bug("The worker drained although nobody asked it to")
@@ -205,6 +214,16 @@ class Tree:
             crash_report=str(report) if report else None,
         )
         self._fail(_named(child), now_s)
+
+    # --- the target table -------------------------------------------------------------------------------------------
+
+    def _follow_table(self, now_s: float) -> None:
+        """A tree that stops goes on to take note of how far its workers come, and needs no further look."""
+        if self._watch is None:
+            return
+        self._watch.follow(self._children)
+        if self._stopping is None and (error := self._watch.turn(now_s)):
+            self._fail(error, now_s)
 
     # --- stopping -----------------------------------------------------------------------------------------------------
 
@@ -257,6 +276,7 @@ class Tree:
             partitions_total=self._partitions_total(),
             hub_age_s=round(now_s - self._hub.answered_s, 1),
             hub_trouble=self._hub.trouble,
+            table_unseen=self._watch.unseen if self._watch else None,
             unowned=self._plan.unowned,
             elsewhere=self._plan.elsewhere,
             partitions=tuple(sorted(partitions, key=lambda row: (len(row.partition), row.partition))),

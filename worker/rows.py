@@ -5,7 +5,7 @@ other goes into `RAW_BODY` with the reason beside it, so that no event is refuse
 
 A column without a value has no key in the row, and is NULL in the table. An explicit null would be another value in a
 VARIANT column: Snowflake stores it as a JSON null, which `IS NULL` is false of. So the body `null` is a JSON null in
-`PAYLOAD`, and a row with neither `PAYLOAD` nor `RAW_BODY` had no body: an AMQP null.
+`PAYLOAD`, as is an AMQP null, and no row has neither `PAYLOAD` nor `RAW_BODY`.
 https://docs.snowflake.com/en/user-guide/semistructured-considerations#null-values
 """
 
@@ -123,9 +123,12 @@ def _body(message: Any) -> Row:
 
 
 def _value_body(message: Any) -> Row:
-    """AMQP value and sequence bodies are typed already: their JSON is built here."""
+    """AMQP value and sequence bodies are typed already: their JSON is built here. AMQP's null is JSON's.
+
+    So each row has a body, and one without is seen to have lost it: Snowflake drops a field that has no column.
+    """
     body = message.body if message.body_type is VALUE else list(message.body)
-    return {} if body is None else {"PAYLOAD": msgspec.Raw(_encode(_variant(body)))}
+    return {"PAYLOAD": msgspec.Raw(_encode(_variant(body)))}
 
 
 def _add_service_columns(row: Row, annotations: dict[Any, Any]) -> None:

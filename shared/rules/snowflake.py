@@ -6,14 +6,12 @@ from shared import account, endpoint, identifier, private_key
 from shared.fault import Fault
 from shared.rules.files import bytes_of, certificate_problem, is_open_to_others, text_of
 from shared.secret import remember
-from shared.settings import Settings
+from shared.settings import DEFAULT_PIPE, Settings
 from shared.snowflake import QUARANTINE
 from shared.variable import VARIABLES
 
 # `<TABLE>-STREAMING` may be named outright, and is the one name with a hyphen that needs no quotes: it never goes
 # through SQL. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
-_DEFAULT_PIPE_ENDING = "-STREAMING"
-
 USUAL_COMMIT_S = 10.0
 SECRET_BYTES = 64 * 1024  # no client secret is longer
 
@@ -66,8 +64,8 @@ def names_are_identifiers(settings: Settings) -> Iterator[Fault]:
     """Each name goes into SQL, so anything but an identifier would be somebody else's statement."""
     for name in IDENTIFIERS:
         text = VARIABLES[name].of(settings)
-        if name == "SNOWFLAKE_PIPE" and text and text.upper().endswith(_DEFAULT_PIPE_ENDING):
-            text = text[: -len(_DEFAULT_PIPE_ENDING)]
+        if name == "SNOWFLAKE_PIPE" and text and text.upper().endswith(DEFAULT_PIPE):
+            text = text[: -len(DEFAULT_PIPE)]
         if text is not None and (reason := identifier.problem(text)):
             yield Fault(name, reason, "'\"My Table\"'" if "single ones" in reason else None)
 

@@ -14,8 +14,10 @@ from shared.errors import DataRefused, OwnershipLost, PartitionHeld, UsageError
 from shared.identifier import quoted, stored_name
 from shared.landed import Target
 from shared.settings import SnowflakeSettings
+from shared.snow_sql import SqlSession
 from supervisor import operator, options
 from supervisor.operator import Site
+from supervisor.preflight.rows_fit import look
 
 
 @click.command()
@@ -41,6 +43,7 @@ def replay(
         target = _side(site, into)
         with closing(Target(target, facts.hub_created_at_s)) as table:
             table.create()
+            _refuse_misfit(target)
             order = worker.replay.Order(partition, first, last, target.table, group, os.getpid())
             _carry_out(order)
             landed = table.landed_range(partition, first, last)
@@ -59,6 +62,12 @@ def _side(site: Site, into: str | None) -> SnowflakeSettings:
     live = site.settings.snowflake
     side = into or quoted(f"{stored_name(live.table)}_REPLAY")
     return msgspec.structs.replace(live, table=side, pipe=None)
+
+
+def _refuse_misfit(target: SnowflakeSettings) -> None:
+    """A table that was there may be anybody's, and what has no column in it would be dropped."""
+    with closing(SqlSession(target)) as session:
+        look(session, target).refuse()
 
 
 def _carry_out(order: worker.replay.Order) -> None:

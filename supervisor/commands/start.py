@@ -3,8 +3,8 @@
 import os
 import secrets
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -24,6 +24,7 @@ from supervisor.lease import LeaseKeeper
 from supervisor.signals import SignalInbox
 from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status import StatusServer, TreeStatus
+from supervisor.table_watch import TableWatch
 from supervisor.tree import Tree
 from supervisor.version import VERSION
 
@@ -71,6 +72,27 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
 
 
 def _run(settings: Settings, directory: Path) -> None:
+    with _table_watch(settings) as watch:
+        _run_watched(settings, directory, watch)
+
+
+@contextmanager
+def _table_watch(settings: Settings) -> Iterator[TableWatch | None]:
+    """Have the table looked at while the hub and the store are; it takes longest."""
+    if not settings.snowflake.check_columns:
+        logger.warning(
+            "columns_not_checked",
+            setting="SNOWFLAKE_CHECK_COLUMNS=false",
+            consequence="a field without a column is dropped by Snowflake, and nobody notices",
+        )
+        yield None
+        return
+    with closing(TableWatch()) as watch:
+        watch.ask()
+        yield watch
+
+
+def _run_watched(settings: Settings, directory: Path, watch: TableWatch | None) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts, group = hub.hub(), hub.group
     raise_descriptors(min(settings.process.max_partitions or len(facts.partition_ids), len(facts.partition_ids)))
@@ -80,13 +102,17 @@ def _run(settings: Settings, directory: Path) -> None:
         if settings.snowflake.on_reject == "quarantine":
             store.check_audit()
             errand.send(worker.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
+        for doubt in watch.first() if watch else ():
+            logger.warning("target_suspicious", detail=doubt)
         enrol(store, settings.eventhub, facts)
-        _run_tree(settings, directory, facts, store)
+        _run_tree(settings, directory, facts, store, watch)
     finally:
         store.close()
 
 
-def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: ControlStore) -> None:
+def _run_tree(
+    settings: Settings, directory: Path, facts: HubFacts, store: ControlStore, watch: TableWatch | None
+) -> None:
     # From here on a signal waits for the tree, which drains before it has begun. Until here it ends the process: a
     # service that does not answer would hold it for minutes.
     inbox = SignalInbox()
@@ -96,7 +122,16 @@ def _run_tree(settings: Settings, directory: Path, facts: HubFacts, store: Contr
     interval_s = settings.eventhub.load_balancing_interval
     hub = HubWatch(HubQuestion(settings.eventhub), facts, interval_s, keeper.learn, lambda: keeper.group_size)
     told = _told(settings, me, store, facts)
-    tree = Tree(told, inbox, keeper, hub, directory, settings.process.drain_timeout, settings.snowflake.commit_timeout)
+    tree = Tree(
+        told,
+        inbox,
+        keeper,
+        hub,
+        directory,
+        settings.process.drain_timeout,
+        settings.snowflake.commit_timeout,
+        watch=watch,
+    )
 
     def read() -> TreeStatus:
         return tree.status

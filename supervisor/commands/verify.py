@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from shared.channel import channel_name, of_generation
 from shared.errors import DataRefused, UsageError
 from shared.landed import Landed, Target
 from shared.messages import Standing
+from shared.settings import SnowflakeSettings
+from shared.snow_sql import SqlSession
 from shared.store.types import Checkpoint
 from supervisor import operator, options
 from supervisor.channels import standings
 from supervisor.operator import Site
+from supervisor.preflight.rows_fit import look
 from supervisor.proof import Evidence, Proof, beginning, prove
 from supervisor.screen import WIDE, proof_screen
 
@@ -30,6 +34,8 @@ class Proofs(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     consumer_group: str
     table: str
+    pipe: str
+    """The one that rows go through, and why its rows can be counted as events."""
     since: str | None
     partitions: tuple[Proof, ...]
 
@@ -51,7 +57,7 @@ def verify(*, partition: str | None, since: str | None, as_json: bool, env_file:
         click.echo(msgspec.json.encode(proofs).decode())
     else:
         console = Console() if sys.stdout.isatty() else Console(width=2 * WIDE)
-        console.print(proof_screen(proofs.source, proofs.table, proofs.partitions))
+        console.print(proof_screen(proofs.source, proofs.table, proofs.pipe, proofs.partitions))
     _refuse_refuted(proofs)
 
 
@@ -62,11 +68,12 @@ def _proofs(site: Site, partition: str | None, since: str | None) -> Proofs:
     checkpoints = {partition_id: site.checkpoint(partition_id) for partition_id in ids}
     channels = _standings(site, checkpoints)
     with site.tables(hub.created_at_s) as tables:
+        bodiless = tables.without_body(partition, since)
         landed = _located(tables, partition, since)
     facts = site.partitions(ids)
     start = site.settings.eventhub.starting_position
     found = [
-        Evidence(checkpoints[each], channels[each], landed.get(each), facts[each])
+        Evidence(checkpoints[each], channels[each], landed.get(each), facts[each], bodiless.get(each))
         for each in sorted(ids, key=lambda one: (len(one), one))
     ]
     proven = tuple(prove(one, beginning(one, start, since)) for one in found)
@@ -76,9 +83,16 @@ def _proofs(site: Site, partition: str | None, since: str | None) -> Proofs:
         source=f"{group.fully_qualified_namespace}/{group.eventhub_name}",
         consumer_group=group.consumer_group,
         table=f"{target.database}.{target.schema}.{target.table}",
+        pipe=_trust(target),
         since=since,
         partitions=proven,
     )
+
+
+def _trust(target: SnowflakeSettings) -> str:
+    """What is known of the pipe. What it does now says nothing of rows that an earlier definition loaded."""
+    with closing(SqlSession(target)) as session:
+        return look(session, target).trust
 
 
 def _standings(site: Site, checkpoints: Mapping[str, Checkpoint]) -> dict[str, Standing]:

@@ -9,18 +9,22 @@ from shared import azure, config
 from shared.azure import EventHubClient, HubFacts
 from shared.channel import channel_name, of_generation
 from shared.errand import BOOT_S
+from shared.errors import NotPermitted, ServiceUnavailable
 from shared.messages import Standing
 from shared.settings import Settings
 from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import Checkpoint
+from shared.within import within
 from supervisor.channels import standings
 from supervisor.preflight import partitions, source
 from supervisor.preflight.check import Answer, Check
 from supervisor.preflight.positions import reconciled
 from supervisor.preflight.room import with_room
+from supervisor.preflight.rows_fit import Fit, or_without
 from supervisor.preflight.target import Account, quarantine
 
+LOGIN_S = 8.0  # within what a check may take
 STREAMING_S = 15.0  # the SDK says of a login that is refused why, after nine more tries that take 10 s
 
 
@@ -37,7 +41,8 @@ class Preflight:
     def __init__(self, env_file: Path | None) -> None:
         self._env_file = env_file
         self._partition_ids: Sequence[str] = ()
-        self._sets_aside = False
+        self._sets_aside = self._has_pipe = False
+        self._fit: Fit | None = None
 
     def checks(self) -> Iterator[Check]:
         """In the order in which a start meets them; a partition each at the end, once the hub has told them."""
@@ -50,6 +55,8 @@ class Preflight:
         yield Check("snowflake login", self._login, ["config"])
         yield Check("storage", self._storage, ["snowflake login"])
         yield Check("table", self._table, ["snowflake login"])
+        if self._has_pipe:
+            yield Check("pipe definition", self._definition, ["table"])
         yield Check("insert", self._insert, ["table"])
         yield Check("error logging", self._error_logging, ["table"])
         if self._sets_aside:
@@ -63,6 +70,7 @@ class Preflight:
         os.environ.update(config.environment_for_worker(loaded))
         self._settings = loaded.settings
         self._sets_aside = self._settings.snowflake.on_reject == "quarantine"
+        self._has_pipe = self._settings.snowflake.pipe is not None
         if loaded.warnings:
             return Answer("; ".join(loaded.warnings), "warn")
         return Answer("all settings can be used")
@@ -95,13 +103,46 @@ class Preflight:
 
     def _login(self) -> Answer:
         self._account = Account(self._settings.snowflake)
-        return self._account.login()
+        settings = self._settings
+        if settings.snowflake.check_columns or self._sets_aside or settings.control.store == "snowflake":
+            return self._account.login()
+        try:
+            return within(LOGIN_S, self._account.login)
+        except (ServiceUnavailable, NotPermitted, TimeoutError) as error:
+            return Answer(f"{error}, and a start needs no SQL with SNOWFLAKE_CHECK_COLUMNS=false", "skipped")
 
     def _storage(self) -> Answer:
         return self._account.storage()
 
     def _table(self) -> Answer:
-        return self._account.columns()
+        """Whether rows fit; a failure is what a start would end with."""
+        try:
+            self._fit = self._account.look()
+        except NotPermitted as error:
+            return self._unseen(error)
+        self._fit.refuse_table()
+        found = self._fit.misfits
+        if found:
+            fixes = " ".join(dict.fromkeys(each.fix for each in found))
+            return Answer("; ".join(each.problem for each in found), "warn", fixes)
+        return Answer(f"{self._fit.columns} columns, and rows fit")
+
+    def _unseen(self, error: NotPermitted) -> Answer:
+        if self._settings.snowflake.check_columns:
+            raise or_without(error) from error
+        return Answer(f"{error.what}: SNOWFLAKE_CHECK_COLUMNS=false starts all the same", "warn", error.fix)
+
+    def _definition(self) -> Answer:
+        """Whether the named pipe makes one row of each event."""
+        if self._fit is None:
+            return Answer("SNOWFLAKE_CHECK_COLUMNS=false starts without a look at it", "warn")
+        try:
+            self._fit.refuse_pipe()
+        except NotPermitted as error:
+            return self._unseen(error)
+        if self._fit.judged.doubts:
+            return Answer("; ".join(self._fit.judged.doubts), "warn")
+        return Answer(self._fit.trust)
 
     def _insert(self) -> Answer:
         return self._account.insert()

@@ -57,7 +57,7 @@ BROKEN = [
     ({"EVENTHUB_CONSUMER_GROUP": "nobody"}, 78, "consumer group", "could not be found", "EVENTHUB_CONSUMER_GROUP"),
     ({"CONTROL_SQLITE_PATH": "/tmp/evsup-nothing-is-here.db"}, 78, "control store", "", "evsup init"),
     ({"SNOWFLAKE_TABLE": "NOPE"}, 78, "table", "does not exist", "evsup init --target"),
-    ({"SNOWFLAKE_PIPE": "NOPE"}, 78, "pipe", "PIPE_DOES_NOT_EXIST", "NOPE"),
+    ({"SNOWFLAKE_PIPE": "NOPE"}, 78, "pipe definition", "There is no pipe", "NOPE"),
     ({"SNOWFLAKE_URL": "https://127.0.0.1:1"}, 69, "snowflake login", "", "the network between"),
 ]
 

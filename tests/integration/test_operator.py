@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from shared.azure import PartitionFacts
-from shared.errors import DataRefused, OwnershipLost, PartitionHeld
+from shared.errors import DataRefused, PartitionHeld
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint
 from supervisor import operator
@@ -27,9 +27,9 @@ def free(store: ControlStore) -> bool:
 
 
 def test_a_term_is_given_back_whatever_happens_in_it(store: ControlStore) -> None:
-    with holding(store, ["0", "1"], "me@host") as hold:
+    with holding(store, ["0", "1"], "me@host") as terms:
         assert all(re.fullmatch("me@host-[0-9a-f]{8}", row.owner_id) for row in store.ownerships())
-        assert [hold.epoch(partition) for partition in ("0", "1")] == [1, 1]
+        assert sorted(terms) == ["0", "1"]
     with pytest.raises(ZeroDivisionError), holding(store, ["0"], "me@host"):
         _ = 1 / 0
     assert free(store)
@@ -42,35 +42,6 @@ def test_one_live_owner_keeps_all_partitions_as_they_are(store: ControlStore) ->
         carry_out(site_of(store), moves, "me@host", "set")
     assert [row.owner_id for row in store.ownerships()] == ["", "worker"]
     assert [row.sequence_number for row in store.checkpoints()] == [None, None]
-
-
-def test_what_was_claimed_first_is_still_held_when_the_last_of_many_is(site: Database, store: ControlStore) -> None:
-    """Each claim takes a while, and all of them longer than a lease."""
-    partitions = [str(number) for number in range(8)]
-    slow_s = EXPIRATION_S / 4
-
-    class Slow:
-        now_s = 0.0
-
-        def __call__(self) -> float:
-            self.now_s += slow_s
-            for partition in partitions:
-                site.age(slow_s, partition)
-            return self.now_s
-
-    with holding(store, partitions, "me@host", Slow()):
-        assert [row.is_live for row in store.ownerships()] == [True] * len(partitions)
-        assert store.claim("0", "worker", EXPIRATION_S) is None
-
-
-def test_a_person_whose_term_was_taken_goes_no_further(site: Database, store: ControlStore) -> None:
-    with holding(store, ["0"], "me@host") as hold:
-        hold._renew_due_s = 0.0
-        site.age(EXPIRATION_S + 5)
-        assert store.claim("0", "worker", EXPIRATION_S)
-        with pytest.raises(OwnershipLost, match="Partitions 0 have another owner"):
-            hold.keep()
-    assert store.ownerships()[0].owner_id == "worker"
 
 
 def test_a_lease_that_has_run_out_is_no_live_owner(site: Database, store: ControlStore) -> None:

@@ -19,20 +19,20 @@ TABLE = '"D"."S"."T"'
 def described(**changes: dict[str, Any] | None) -> list[Stored]:
     """Our own table as DESCRIBE shows it, with columns changed, added, or (None) left out."""
     own = {
-        name: Stored(name, DESCRIBED.get(kind, kind), not is_required, has_default=False)
+        name: Stored(name, DESCRIBED.get(kind, kind), not is_required)
         for name, kind, is_required, _ in map(astuple, envelope_columns())
     }
     for name, change in changes.items():
         if change is None:
             del own[name]
         else:
-            added = Stored(name, "FLOAT", is_nullable=True, has_default=False)
+            added = Stored(name, "FLOAT")
             own[name] = own.get(name, added)._replace(**change)
     return list(own.values())
 
 
-def found(**changes: dict[str, Any] | None) -> list[Misfit]:
-    return list(misfits(described(**changes), envelope_columns(), TABLE))
+def found(*, fills: set[str] | None = None, **changes: dict[str, Any] | None) -> list[Misfit]:
+    return list(misfits(described(**changes), envelope_columns(), TABLE, fills))
 
 
 def renewed(name: str, kind: str) -> str:
@@ -47,7 +47,8 @@ def renewed(name: str, kind: str) -> str:
         {},
         {"SEQUENCE_NUMBER": {"type": "NUMBER(19,0)", "is_nullable": True}},
         {"THEIRS": {}},
-        {"THEIRS": {"is_nullable": False, "has_default": True}},
+        {"THEIRS": {"is_nullable": False, "is_computed": True}},
+        {"PARTITION_ID": {"default": "'0'"}},
     ],
 )
 def test_a_table_that_takes_every_row_has_no_misfit(changes: dict[str, Any]) -> None:
@@ -58,6 +59,21 @@ def test_a_table_that_takes_every_row_has_no_misfit(changes: dict[str, Any]) -> 
     ("changes", "problem", "statement"),
     [
         ({"PAYLOAD": None}, "there is no column PAYLOAD", f'ALTER TABLE {TABLE} ADD COLUMN "PAYLOAD" VARIANT;'),
+        (
+            {"PAYLOAD": None, "RAW_BODY": None},
+            "there is no column PAYLOAD, RAW_BODY",
+            f'ALTER TABLE {TABLE} ADD COLUMN "PAYLOAD" VARIANT, "RAW_BODY" BINARY;',
+        ),
+        (
+            {"PAYLOAD": None, "payload": {"type": "VARIANT"}},
+            'there is no column PAYLOAD, only "payload"',
+            f'ALTER TABLE {TABLE} RENAME COLUMN "payload" TO "PAYLOAD";',
+        ),
+        (
+            {"PAYLOAD": {"is_computed": True}},
+            "PAYLOAD is computed by Snowflake, and nothing can be loaded into it",
+            renewed("PAYLOAD", "VARIANT"),
+        ),
         (
             {"PAYLOAD": {"type": "VARCHAR(16777216)"}},
             "PAYLOAD is VARCHAR(16777216), not VARIANT",
@@ -88,5 +104,44 @@ def test_every_misfit_comes_with_the_statement_that_helps(
 
 def test_a_narrow_text_rejects_some_rows_only() -> None:
     (misfit,) = found(MESSAGE_ID={"type": "VARCHAR(40)"})
-    assert misfit.some_rows
-    assert misfit.statement == f'ALTER TABLE {TABLE} ALTER COLUMN "MESSAGE_ID" SET DATA TYPE VARCHAR;'
+    assert misfit.is_doubtful
+    assert misfit.fix == f'ALTER TABLE {TABLE} ALTER COLUMN "MESSAGE_ID" SET DATA TYPE VARCHAR;'
+
+
+OURS = {column.name for column in envelope_columns()}
+
+
+@pytest.mark.parametrize(
+    ("change", "then"),
+    [
+        ({"default": "'x'", "is_nullable": False}, "every row is rejected"),
+        ({"default": "'x'"}, "it stays NULL"),
+        ({"default": "CURRENT_TIMESTAMP()"}, "compiled the pipe"),
+        ({"default": "IDENTITY START 1 INCREMENT 1 NOORDER", "is_nullable": False}, "every row is rejected"),
+    ],
+)
+def test_what_the_vendors_pages_disagree_on_is_a_doubt_that_says_both_and_how_to_try_it(
+    change: dict[str, Any], then: str
+) -> None:
+    (misfit,) = found(THEIRS=change)
+    assert misfit.is_doubtful
+    assert "newer accounts are said to use it, older ones to write NULL over it" in misfit.problem
+    assert then in misfit.problem
+    assert misfit.fix == "docs/target-table.md#columns-with-a-default says how to try it."
+
+
+def test_a_default_of_a_column_that_not_every_row_fills_is_a_doubt() -> None:
+    (misfit,) = found(PAYLOAD={"default": "'{}'"})
+    assert misfit == (
+        "PAYLOAD has a DEFAULT, which an event without a value may get",
+        f'ALTER TABLE {TABLE} ALTER COLUMN "PAYLOAD" DROP DEFAULT;',
+        True,
+    )
+
+
+def test_a_pipe_that_selects_values_converts_them_and_leaves_defaults_to_the_table() -> None:
+    fits: dict[str, Any] = {"PAYLOAD": {"type": "VARCHAR(16777216)"}, "THEIRS": {"default": "1", "is_nullable": False}}
+    assert not found(fills=OURS, **fits)
+    assert not found(fills=OURS | {"THEIRS"}, THEIRS={"is_nullable": False})
+    (misfit,) = found(fills=OURS, THEIRS={"is_nullable": False})
+    assert misfit.problem == "THEIRS is NOT NULL, and evsup does not fill it in every row"

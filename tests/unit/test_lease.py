@@ -1,15 +1,13 @@
 """Leases: claimed, handed over, lost and given back, on a real store and a clock that stands still."""
 
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from shared.clock import Deadline
 from shared.errors import Bug, EvsupError, NotPermitted, OwnershipLost, StoreUnavailable
-from shared.store.types import LONG_DEAD, SupervisorRow, Term
+from shared.store.types import SupervisorRow, Term
 from supervisor.balance import Plan
 from supervisor.lease import RETRY_S, WAITING_S, Broken, Claimed, LeaseEvent, LeaseKeeper, Lost, Planned, Renewed
 from tests.unit.lease_rig import IDS, ROUND_S, WINDOW_S, Make, stepped, supervisors, terms
@@ -223,46 +221,6 @@ def test_a_lease_that_expired_and_nobody_took_goes_on(make: Make, clock: Clock) 
     assert stepped(owner)[0] == Renewed((term,), clock.now_s + WINDOW_S)
 
 
-# --- clocks, and the dead ---------------------------------------------------------------------------------------------
-
-
-def test_a_lease_from_before_the_clock_was_set_back_is_taken_with_a_warning(make: Make, clock: Clock) -> None:
-    stepped(make("a", capacity=1)[0])
-    clock.move(-3600.0)
-    later, _, _ = make("b", capacity=1)
-    with capture_logs() as logs:
-        assert terms(stepped(later)) == [Term("0", "b", 2)]
-    [line] = [line for line in logs if line["event"] == "lease_from_the_future"]
-    assert (line["partition"], line["owner"], line["ahead_s"]) == ("0", "a", 3600.0)
-
-
-def test_heartbeats_of_the_long_dead_are_deleted_and_those_of_the_lately_dead_are_kept(
-    make: Make, clock: Clock
-) -> None:
-    killed, store, _ = make("a")
-    stepped(killed)
-    clock.move(LONG_DEAD * EXPIRATION_S - 1)
-    survivor, _, _ = make("b")
-    stepped(survivor)
-    assert [row.owner_id for row in store.supervisors()] == ["a", "b"]
-    clock.move(ROUND_S)
-    stepped(survivor)
-    assert [row.owner_id for row in store.supervisors()] == ["b"]
-
-
-def test_a_supervisor_with_shorter_leases_takes_none_of_one_with_longer_ones(
-    make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slow, store, _ = make("a", capacity=1)
-    hasty, hasty_store, _ = make("b", capacity=0)
-    monkeypatch.setattr(hasty_store, "ownership_expiration_s", 8.0)
-    (term,) = terms(stepped(slow))
-    clock.move(EXPIRATION_S - 1)
-    assert terms(stepped(hasty)) == []
-    assert hasty_store.claim("0", "b", 8.0) is None
-    assert store.renew([term]) == [term]
-
-
 # --- the thread -------------------------------------------------------------------------------------------------------
 
 
@@ -311,59 +269,16 @@ def test_the_thread_outlives_any_error_and_tells_it(
     assert not keeper._thread.is_alive()
 
 
-def test_what_comes_back_while_the_store_is_slow_is_released_in_one_statement_after_the_heartbeat(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keeper, store, _ = make("a")
-    held = terms(stepped(keeper))
-    seen: list[object] = []
-    is_slow = threading.Event()
-
-    def heartbeat(_: SupervisorRow) -> None:
-        is_slow.wait(DEADLINE_S)
-
-    def retire(owner_id: str) -> None:
-        seen.append(owner_id)
-
-    def release(terms: Sequence[Term]) -> int:
-        seen.append(sorted(term.partition_id for term in terms))
-        return len(terms)
-
-    for call in (heartbeat, retire):
-        monkeypatch.setattr(store, call.__name__, call)
-    monkeypatch.setattr(store, "release_all", release)
-    keeper.start()
-    keeper.stop_claiming()  # says so with a heartbeat
-    for term in held[:3]:
-        keeper.release(term)
-    is_slow.set()
-    keeper.close(Deadline.after(DEADLINE_S))
-    assert seen == [["0", "1", "2"], "a", ["3"]]
-
-
-def test_leases_that_the_store_was_too_slow_to_take_back_are_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    keeper, store, _ = make("a")
-    stepped(keeper)
-    is_slow = threading.Event()
-    monkeypatch.setattr(store, "retire", lambda _: is_slow.wait(DEADLINE_S))
-    keeper.start()
-    with capture_logs() as logs:
-        keeper.close(Deadline.after(0.01))
-    is_slow.set()
-    keeper._thread.join(DEADLINE_S)
-    assert [line["event"] for line in logs] == ["leases_left"]
-
-
 def test_a_release_that_fails_ends_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     keeper, store, _ = make("a", capacity=1)
     keeper.start()
     claimed = until(keeper, Claimed)
     assert isinstance(claimed, Claimed)
 
-    def fail(_: Sequence[Term]) -> int:
+    def fail(_: Term) -> bool:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(store, "release_all", fail)
+    monkeypatch.setattr(store, "release", fail)
     keeper.release(claimed.term)
     keeper.close(Deadline.after(DEADLINE_S))
     assert not keeper._thread.is_alive()

@@ -129,6 +129,8 @@ def _another(value: object) -> object:
             return "draining"
         case str():
             return f"{value}0"
+        case None:
+            return "No answer"
         case tuple():
             return (*value, *value) if value else (a_partition("9"),)
         case _:

@@ -122,11 +122,12 @@ def account(monkeypatch: pytest.MonkeyPatch, *tables: str) -> Account:
     return made
 
 
-def test_a_role_that_may_only_insert_is_told_that_columns_were_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = account(monkeypatch, "OTHER", "FLIGHTS").columns()
-    assert (answer.verdict, "GRANT REFERENCES" in answer.fix) == ("warn", True)
+def test_a_role_that_may_only_insert_is_not_permitted_and_told_the_grant(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotPermitted) as refused:
+        account(monkeypatch, "OTHER", "FLIGHTS").look()
+    assert refused.value.fix == 'GRANT REFERENCES ON TABLE "EVENTS"."PUBLIC"."FLIGHTS" TO ROLE …;'
     with pytest.raises(ConfigurationError, match="init --target"):
-        account(monkeypatch, "OTHER").columns()
+        account(monkeypatch, "OTHER").look()
 
 
 def test_rejected_rows_that_are_not_kept_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.azure import PartitionFacts
-from shared.landed import Landed
+from shared.landed import Bodiless, Landed
 from shared.messages import Standing
 from shared.store.types import Checkpoint
 from supervisor.proof import Beginning, Evidence, Proof, beginning, prove
@@ -49,6 +49,15 @@ def evidence(
 
 def said(proof: Proof) -> list[tuple[str, int | None, int | None]]:
     return [(one.kind, one.first, one.last) for one in proof.findings]
+
+
+@pytest.mark.parametrize(("missing", "why"), [((), "RAW_BODY"), (("PAYLOAD",), "the table has no column PAYLOAD")])
+def test_rows_that_hold_no_body_prove_nothing(missing: tuple[str, ...], why: str) -> None:
+    found = replace(evidence(range(11), 10, 10), bodiless=Bodiless(4, 3, 9, missing))
+    proof = prove(found, FIRST)
+    assert (proof.verdict, said(proof)) == ("refuted", [("no_body", 3, 9)])
+    assert "4 rows of events 3 to 9 hold no body" in proof.findings[0].text
+    assert why in proof.findings[0].text
 
 
 @pytest.mark.parametrize(

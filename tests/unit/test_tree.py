@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Bug, DrainTimedOut, LimitReached, OwnershipLost, StoreUnavailable, WorkerCrashed
+from shared.errors import Bug, DrainTimedOut, LimitReached, OwnershipLost, RowsDoNotFit, StoreUnavailable, WorkerCrashed
 from supervisor import tree
 from supervisor.balance import HeldElsewhere
 from supervisor.lease import Broken, Claimed, Lost, Renewed
@@ -139,6 +139,26 @@ def test_of_two_failures_in_one_turn_one_is_the_reason(two: TreeRig) -> None:
         child.crash()
     assert not two.step()
     assert two.reported == ["0"]
+
+
+def test_a_table_that_rows_do_not_fit_any_more_drains_everybody_and_the_events_are_named_at_the_end(
+    two: TreeRig,
+) -> None:
+    two.watch.found = RowsDoNotFit("No column")
+    two.step()
+    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
+    turns = two.watch.turns
+    two.end("0", "1")
+    assert two.watch.turns == turns, "a tree that stops needs no further look"
+    two.keeper.start = two.keeper.close = lambda *_: None  # type: ignore[attr-defined]
+    with pytest.raises(RowsDoNotFit, match="in 0, 1"):
+        two.tree.run()
+
+
+def test_a_table_that_nobody_can_see_is_shown_and_degrades_nothing(two: TreeRig) -> None:
+    two.watch.unseen = "No answer"
+    two.step()
+    assert (two.tree.status.table_unseen, two.tree.status.healthy) == ("No answer", True)
 
 
 def test_a_worker_that_drains_unasked_is_a_bug(two: TreeRig) -> None:

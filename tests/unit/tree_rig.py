@@ -1,6 +1,7 @@
 """A tree between stand-ins of its keeper and its workers, on a clock that a test moves."""
 
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import pytest
 
 from shared.azure import HubFacts
 from shared.clock import Deadline
-from shared.errors import EvsupError, SourceUnavailable, WorkerCrashed
+from shared.errors import EvsupError, RowsDoNotFit, SourceUnavailable, WorkerCrashed
 from shared.messages import Drained
 from shared.store.types import Term
 from shared.wakeup import Wakeup
@@ -127,6 +128,27 @@ class StandInChild:
         self.end(WorkerCrashed(what))
 
 
+class StandInWatch:
+    """A look at the target table that finds what a test says."""
+
+    def __init__(self) -> None:
+        self.sources: list[int] = []
+        self.found: RowsDoNotFit | None = None
+        self.unseen: str | None = None
+        self.turns = 0
+        self.followed: set[str] = set()
+
+    def follow(self, children: Mapping[str, StandInChild]) -> None:
+        self.followed |= set(children)
+
+    def turn(self, now_s: float) -> RowsDoNotFit | None:
+        self.turns += 1
+        return self.found
+
+    def located(self, error: RowsDoNotFit) -> RowsDoNotFit:
+        return RowsDoNotFit(error.what, f"in {', '.join(sorted(self.followed))}")
+
+
 class _Row(msgspec.Struct):
     """As much of a partition's status as the tree looks at."""
 
@@ -139,6 +161,7 @@ class TreeRig:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
         self.clock, self.signals, self.keeper = stores.Clock(), StandInSignals(), StandInKeeper()
+        self.watch = StandInWatch()
         self.children: dict[str, StandInChild] = {}
         self.reported: list[str] = []
         self.hub = HubWatch(self._ask, HubFacts(("0", "1"), 0.0), 10.0, lambda _: None, clock=self.clock)
@@ -156,6 +179,7 @@ class TreeRig:
             DRAIN_S,
             HAND_OVER_S,
             self.clock,
+            cast("Any", self.watch),
         )
 
     def step(self, *events: LeaseEvent, signals: tuple[int, ...] = (), after_s: float = 0.0) -> bool:

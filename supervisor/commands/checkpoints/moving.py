@@ -100,9 +100,9 @@ def _accept(site: Site, partition_id: str, rejected_rows: int, actor: str, *, ye
 
 
 def _accepted(site: Site, checkpoint: Checkpoint, actor: str) -> None:
-    with operator.holding(site.store, [checkpoint.partition_id], actor) as hold:
-        epoch = hold.epoch(checkpoint.partition_id)
-        site.store.accept_rejected(replace(checkpoint, epoch=epoch), actor, "accept_rejected")
+    with operator.holding(site.store, [checkpoint.partition_id], actor) as terms:
+        [term] = terms.values()
+        site.store.accept_rejected(replace(checkpoint, epoch=term.epoch), actor, "accept_rejected")
 
 
 def _beginning(site: Site, partition_id: str, facts: PartitionFacts) -> Position:
