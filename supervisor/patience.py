@@ -57,6 +57,7 @@ class Patience:
         for owner, doubt in self.doubts.items():
             if holding[owner] > doubt.held or not (owner in plan.left or owner in passive):
                 continue
+            # One that was tried and left that lying as well is passive for as long again.
             is_vain = owner in passive and not set(plan.left.get(owner, ())).isdisjoint(self.overdue(now_s))
             doubts[owner] = Doubt(holding[owner], now_s - self.limit_s if is_vain else doubt.since_s)
         left = {partition for partitions in plan.left.values() for partition in partitions}
