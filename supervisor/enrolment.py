@@ -8,7 +8,7 @@ not skipped, whenever the partition is claimed.
 """
 
 from shared.azure import EventHubClient, HubFacts, PartitionFacts
-from shared.errors import OwnershipLost
+from shared.errors import OwnershipLost, StoreUnavailable
 from shared.log import get_logger
 from shared.settings import EventHubSettings
 from shared.store.base import ControlStore
@@ -24,10 +24,13 @@ def enrol(store: ControlStore, settings: EventHubSettings, hub: HubFacts) -> Non
     if position == OLDEST or store.checkpoints() or store.ownerships():
         return
     try:
-        if store.enrol(_first_rows(settings, hub)):
-            log.info("group_began", partitions_total=len(hub.partition_ids), starting_position=position)
-    except OwnershipLost:  # another first start came in between, and claimed already
-        log.debug("group_has_begun")
+        is_ours = store.enrol(_first_rows(settings, hub))
+    except (OwnershipLost, StoreUnavailable):  # another first start came in between, or the answer was lost
+        if not store.checkpoints():
+            raise
+        is_ours = False
+    if is_ours:
+        log.info("group_began", partitions_total=len(hub.partition_ids), starting_position=position)
 
 
 def _first_rows(settings: EventHubSettings, hub: HubFacts) -> list[Checkpoint]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import pytest
 
 from shared.azure import HubFacts, PartitionFacts
+from shared.errors import StoreUnavailable
 from shared.store.base import ControlStore
 from shared.store.types import Checkpoint
 from supervisor import enrolment
@@ -90,6 +91,34 @@ def test_two_first_starts_at_once_begin_the_group_once(stores: Stores) -> None:
     assert one.enrol([Checkpoint("0", None, None, 0, begins_after=100)])
     assert not other.enrol([Checkpoint("0", None, None, 0, begins_after=105)])
     assert [row.begins_after for row in other.checkpoints()] == [100]
+
+
+def test_a_first_start_whose_answer_was_lost_goes_on(stores: Stores) -> None:
+    store, wire = stores.open()
+    watcher, _ = stores.open()
+
+    lost: list[bool] = []
+
+    def lose_the_answer() -> None:
+        wire.loses_replies = bool(watcher.checkpoints()) and not lost
+        lost.extend([True] * wire.loses_replies)
+
+    wire.on_call = lose_the_answer
+    assert len(begun(store, LATEST)) == 3
+    assert lost
+
+
+def test_a_first_start_without_a_store_fails(stores: Stores) -> None:
+    store, wire = stores.open()
+    watcher, _ = stores.open()
+
+    def go_away() -> None:
+        wire.away = True
+
+    wire.on_call = go_away
+    with pytest.raises(StoreUnavailable):
+        enrol(store, eventhub(starting_position=LATEST), HUB)
+    assert not watcher.checkpoints()
 
 
 def test_a_claim_keeps_where_its_partition_begins(stores: Stores) -> None:
