@@ -43,6 +43,8 @@ class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
     age_s: float | None
     """Seconds since the lease was renewed."""
     checkpointed: int | None
+    begins_after: int | None = None
+    """The event behind which the partition begins, where nothing is checkpointed yet."""
     lag: int | None
     """Events in the partition beyond the checkpoint; None when the hub was not asked or did not answer."""
     time_to_loss_s: float | None = None
@@ -87,7 +89,7 @@ def with_losses(group: GroupStatus, loss_s: Callable[[str, int | None], float | 
     partition and checkpoint.
     """
     partitions = (
-        replace(row, time_to_loss_s=loss_s(row.partition, row.checkpointed)) if row.lag and row.lease != "held" else row
+        replace(row, time_to_loss_s=loss_s(row.partition, _reached(row))) if row.lag and row.lease != "held" else row
         for row in group.partitions
     )
     return replace(group, partitions=tuple(partitions))
@@ -123,8 +125,13 @@ def _partition(
         epoch=owned.epoch if owned else 0,
         age_s=round(owned.age_s, 1) if owned and owner_id else None,
         checkpointed=checkpoint.sequence_number if checkpoint else None,
+        begins_after=position if checkpoint and checkpoint.sequence_number is None else None,
         lag=max(0, last[partition_id] - (-1 if position is None else position)) if partition_id in last else None,
     )
+
+
+def _reached(row: GroupPartition) -> int | None:
+    return row.begins_after if row.checkpointed is None else row.checkpointed
 
 
 def _lease(owned: Ownership | None, *, is_gone: bool) -> Lease:

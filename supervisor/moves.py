@@ -89,7 +89,7 @@ def lines(move: Move, owner: str | None) -> Iterator[str]:
     before, partition = move.before, move.partition
     retained = "none" if partition.is_empty else f"{partition.first} to {partition.last}"
     yield f"Partition {before.partition_id}: events in the hub {retained}"
-    yield f"  from     {_position(before.sequence_number)}, channel generation {before.channel_generation}"
+    yield f"  from     {_position(before.reached)}, channel generation {before.channel_generation}"
     yield f"  to       {_position(move.to.sequence_number)}, channel generation {move.generation}"
     yield f"  repeats  {_events(move.repeated, 'rows of the table come again')}"
     yield f"  skips    {_events(move.skipped, 'are never read')}"

@@ -55,15 +55,17 @@ def listed(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float
 
 
 def encode(group: ConsumerGroup, checkpoints: Sequence[Checkpoint]) -> str:
-    """The document: whose positions they are, and the positions; partitions that have none are left out."""
+    """The document: whose positions they are, and the positions; partitions that begin with their oldest event are
+    left out.
+    """
     positions = {
         row.partition_id: {
-            "sequence_number": row.sequence_number,
+            "sequence_number": row.reached,
             "offset": row.offset,
             "enqueued_at_s": row.enqueued_at_s,
         }
         for row in checkpoints
-        if row.sequence_number is not None
+        if row.reached is not None
     }
     document = {"version": VERSION, **asdict(group), "checkpoints": positions}
     return msgspec.json.format(msgspec.json.encode(document)).decode()

@@ -12,12 +12,15 @@ from supervisor.positions import decode, encode, listed
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
 
 
+LATEST = Checkpoint("3", None, None, 0, begins_after=40)  # nothing is committed behind it yet
+
+
 def test_what_is_exported_is_imported_and_partitions_without_a_position_are_left_out() -> None:
     known = Checkpoint("0", 2**62, "geo:1", 3, enqueued_at_s=1700000000.123)
     found = decode(
-        encode(GROUP, [known, Checkpoint("1", 7, None, 1), Checkpoint("2", None, None, 1)]).encode(), GROUP, "F"
+        encode(GROUP, [known, Checkpoint("1", 7, None, 1), Checkpoint("2", None, None, 1), LATEST]).encode(), GROUP, "F"
     )
-    assert found.positions == {"0": Position(2**62, "geo:1", 1700000000.123), "1": Position(7)}
+    assert found.positions == {"0": Position(2**62, "geo:1", 1700000000.123), "1": Position(7), "3": Position(40)}
     assert found.layout == "evsup export, version 2"
 
 
@@ -73,6 +76,11 @@ def test_positions_of_another_hub_or_a_newer_evsup_are_refused() -> None:
         decode(text.replace('"version": 2', '"version": 3').encode(), GROUP, "F")
     other_group = ConsumerGroup("NS.servicebus.windows.net", "Flights", "another")
     assert decode(text.encode(), other_group, "F").positions, "another group of the same hub may begin there"
+
+
+def test_what_came_before_the_group_began_is_no_lag() -> None:
+    row = listed(LATEST, None, last=42, now_s=0.0)
+    assert (row.sequence_number, row.lag) == (None, 2)
 
 
 def test_a_row_of_the_list_has_lag_and_age() -> None:

@@ -85,6 +85,7 @@ def test_of_a_group_only_what_waits_and_nobody_holds_is_asked_for() -> None:
         a_row("1", lease="free"),
         a_row("2", lease="expired", lag=0),
         a_row("3", lease="free", lag=None),
+        a_row("4", lease="free", checkpointed=None, begins_after=40),
     )
     asked: list[tuple[str, int | None]] = []
 
@@ -93,8 +94,8 @@ def test_of_a_group_only_what_waits_and_nobody_holds_is_asked_for() -> None:
         return 7500.0
 
     group = with_losses(a_group(*rows), loss_s)
-    assert asked == [("1", 10)]
-    assert [row.time_to_loss_s for row in group.partitions] == [None, 7500.0, None, None]
+    assert asked == [("1", 10), ("4", 40)]
+    assert [row.time_to_loss_s for row in group.partitions] == [None, 7500.0, None, None, 7500.0]
     assert "in 2 h 5 min" in shown(group_screen(group))
 
 
