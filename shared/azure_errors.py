@@ -99,7 +99,8 @@ def decided(evidence: Evidence, what: str, access: Access, now_s: float) -> Evsu
         if rule.matches(evidence, access.credential(now_s)):
             facts = _facts(evidence, access, now_s)
             why = f"{rule.words.format(**facts)}: {evidence.text}" if rule.words else evidence.text
-            return rule.error(what, why + _skew(evidence, now_s), rule.fix.format(**facts))
+            skew = "" if "{clocks}" in rule.words else _skew(evidence, now_s)
+            return rule.error(what, why + skew, rule.fix.format(**facts))
     return Bug(what, evidence.text)
 
 
@@ -163,6 +164,10 @@ _KEY = (
 _ROLE = "Grant the identity the role 'Azure Event Hubs Data Receiver' on {namespace}; a new grant takes some minutes."
 _NEW_SIGNATURE = "Put a new signature or a key into EVENTHUB_CONNECTION_STRING, or leave it empty and use an identity."
 _CLOCK = "Set the clock of this host (`timedatectl` shows whether it is synchronised)."
+STRICT_FIX = (
+    "Have the authority in EVENTHUB_CA_FILE issued anew with what is missing (key usage keyCertSign, key identifiers),"
+    " or run evsup with Python 3.12."
+)
 _HOST = (
     "Correct the host in EVENTHUB_NAMESPACE or EVENTHUB_CONNECTION_STRING ({namespace}), in EVENTHUB_CUSTOM_ENDPOINT or"
     " EVENTHUB_PROXY: the parts between its dots have 1 to 63 characters each."
@@ -198,8 +203,7 @@ RULES: tuple[Rule, ...] = (
         numbers=_STRICT,
         error=ConfigurationError,
         words="Python 3.13 and later refuse a certificate that is not strictly X.509 (RFC 5280)",
-        fix="Have the authority in EVENTHUB_CA_FILE issued anew with what is missing (key usage keyCertSign, key"
-        " identifiers), or run evsup with Python 3.12.",
+        fix=STRICT_FIX,
     ),
     Rule(
         causes=("certificate",),

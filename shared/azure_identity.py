@@ -7,6 +7,7 @@ a text has to decide. https://learn.microsoft.com/python/api/overview/azure/iden
 import base64
 import binascii
 import json
+import logging
 import os
 import re
 import time
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from azure.eventhub.exceptions import EventHubError
 
 from shared import ca_bundle
-from shared.azure_errors import utc
+from shared.azure_errors import STRICT_FIX, utc
 from shared.azure_evidence import plain
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
 from shared.settings import EventHubSettings
@@ -34,7 +35,10 @@ class SignInFailed(EventHubError):
 
 
 class Identity:
-    """A token credential as the SDK takes one. Use as a context manager."""
+    """A token credential as the SDK takes one. Use as a context manager.
+
+    Its failures are raised, so azure-identity's own warnings, of many lines each, say nothing more and are left out.
+    """
 
     has_signed_in: ClassVar[bool] = False
     """Whether an identity of this process ever had a token: then a service that is away is no missing identity."""
@@ -43,6 +47,7 @@ class Identity:
         """Raises `ConfigurationError` when the AZURE_* variables contradict what they are for."""
         if settings.ca_file:
             ca_bundle.trust(settings.ca_file)  # who inspects the one connection inspects the sign-in, too
+        logging.getLogger("azure.identity").setLevel(logging.ERROR)
         self._cli = settings.identity == "azure_cli"
         try:
             self._credential = _cli() if self._cli else _default(settings.managed_identity_client_id)
@@ -103,7 +108,7 @@ class _Refusal:
     fix: str
 
 
-_VALID = "Put a secret of the application that is valid into AZURE_CLIENT_SECRET: its value, not its id."
+_VALID = "Put a valid secret of the application into AZURE_CLIENT_SECRET; take its value, not its id."
 _TRY_AGAIN = "Check that the sign-in service can be reached from this host."
 _NOBODY = (
     "Give this host a managed identity, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET of an"
@@ -112,6 +117,12 @@ _NOBODY = (
 _FEDERATED = "Check AZURE_FEDERATED_TOKEN_FILE, the application's federated credentials and the clock of this host."
 # Numbers: https://learn.microsoft.com/entra/identity-platform/reference-error-codes#aadsts-error-codes
 _REFUSALS = (
+    _Refusal(
+        "CERTIFICATE_VERIFY_FAILED.*(Key Identifier|[Kk]ey [Uu]sage|keyCertSign|Basic Constraints)",
+        ConfigurationError,
+        "Python 3.13 and later refuse a certificate that is not strictly X.509 (RFC 5280)",
+        STRICT_FIX,
+    ),
     _Refusal(
         "CERTIFICATE_VERIFY_FAILED",
         ConfigurationError,
@@ -168,6 +179,7 @@ _NO_CLI = _Refusal(
 _NO_LOGIN = _Refusal("az login", NotPermitted, "nobody is signed in to the Azure CLI", "Run `az login`.")
 _AWAY = _Refusal("", SourceUnavailable, "the identity that signed in before has no token now", _TRY_AGAIN)
 _NONE = _Refusal("", NotPermitted, "no identity here signs in", _NOBODY)
+_SHORT = slice(300)
 # `DefaultAzureCredential failed … Attempted credentials:` and a line for each, up to the one that failed.
 _ATTEMPT = re.compile(r"^\t(\w+): (.*)$", re.MULTILINE)
 
@@ -184,7 +196,7 @@ def _in_short(text: str, row: _Refusal) -> str:
     attempts = _ATTEMPT.findall(text)
     telling = [f"{name}: {said}" for name, said in attempts if row.text and re.search(row.text, said)]
     if telling or not attempts:
-        return plain(telling[-1] if telling else text)
+        return plain(telling[-1] if telling else text)[_SHORT]
     return "tried " + ", ".join(name.removesuffix("Credential") for name, _ in attempts)
 
 

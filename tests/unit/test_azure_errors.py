@@ -23,6 +23,7 @@ from shared.errors import (
     ResumeRefused,
     SourceUnavailable,
 )
+from shared.secret import mask
 from shared.store.types import ConsumerGroup
 from tests.unit.azure_failures import certificate, connecting, link, management, put_token, raised, tls
 
@@ -368,6 +369,7 @@ def test_a_sentence_of_the_service_says_what_to_do(case: Case) -> None:
     assert case.fix in made.fix
     assert "\n" not in str(made)
     assert "{" not in str(made)
+    assert mask(str(made)) == str(made), "an advice that looks like a secret would be hidden"
 
 
 def test_a_refusal_tells_of_a_clock_that_differs_from_the_services_own() -> None:

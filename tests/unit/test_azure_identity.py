@@ -17,6 +17,7 @@ from azure.eventhub.exceptions import EventHubError
 
 from shared.azure_identity import Identity, SignInFailed, clock_is_ahead, refusal
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
+from shared.secret import mask
 from tests.unit.plain_settings import eventhub
 
 SCOPE = "https://eventhubs.azure.net//.default"
@@ -191,6 +192,17 @@ CASES = [
         "this host has no such managed identity: ManagedIdentityCredential",
         "EVENTHUB_MANAGED_IDENTITY_CLIENT_ID",
     ),
+    # https://github.com/python/cpython/issues/138193
+    Case(
+        "an inspecting proxy whose authority Python 3.13 refuses",
+        tried(
+            Environment="Authentication failed: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Missing"
+            " Authority Key Identifier (_ssl.c:1032)"
+        ),
+        ConfigurationError,
+        "Python 3.13 and later refuse",
+        "issued anew",
+    ),
     # https://github.com/Azure/azure-sdk-for-python/issues/20883
     Case(
         "an inspecting proxy",
@@ -211,6 +223,7 @@ def test_a_sentence_of_the_sign_in_says_what_to_do(case: Case) -> None:
     assert type(made) is case.becomes
     assert case.why in made.why
     assert case.fix in made.fix
+    assert mask(str(made)) == str(made), "an advice that looks like a secret would be hidden"
     assert "\n" not in str(made)
 
 
@@ -223,6 +236,14 @@ def no_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "FEDERATED_TOKEN_FILE", "AUTHORITY_HOST"):
         monkeypatch.delenv(f"AZURE_{name}", raising=False)
     monkeypatch.setattr(Identity, "has_signed_in", False)
+
+
+def test_azure_identity_says_nothing_beside_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    reason(Identity(eventhub(identity="azure_cli")))
+    assert not [record for record in caplog.records if record.name.startswith("azure.identity")]
 
 
 def reason(identity: Identity) -> EvsupError:

@@ -140,8 +140,8 @@ class Connection(asyncio.Protocol):
             self.write(performatives.frame(0, performatives.close(fault)))
         self.stage = Stage.CLOSED
         if self._transport is not None:
-            self._transport.writelines(frames for _, frames in self._late)
-            self._late.clear()
+            while self._late:
+                self._transport.write(self._late.popleft()[1])
             self._transport.close()
 
     def abort(self) -> None:
