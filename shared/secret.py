@@ -131,6 +131,15 @@ def mask(text: str) -> str:
     """
     for credential in _known:
         text = text.replace(credential, MASK)
+    return _without_what_looks_like_one(text)
+
+
+def looks_like_a_credential(text: str) -> bool:
+    """Whether any of it does; not whether it is one of this process: a password may be somebody's name, too."""
+    return _without_what_looks_like_one(text) != text
+
+
+def _without_what_looks_like_one(text: str) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text

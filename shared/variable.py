@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 from msgspec import NODEFAULT, inspect
 
-from shared.secret import MASK, Secret, mask
+from shared.secret import MASK, Secret, looks_like_a_credential, mask
 from shared.settings import Settings
 
 # Fields with these endings are paths, where a leading ~ means the home directory as it does for a shell.
@@ -69,7 +69,7 @@ class Variable:
         _refuse_unprintable(text, lines=self.secret)
         if not self.secret and self._is_in_quotes(text):
             raise ValueError("stands in quotes, which are part of the value here (a Docker --env-file keeps them)")
-        if isinstance(self.kind, inspect.StrType) and mask(text) != text:
+        if isinstance(self.kind, inspect.StrType) and looks_like_a_credential(text):
             raise ValueError("must not hold a credential, and this looks like a key, a password or a token")
         if self.field.endswith(PATH_ENDINGS):
             text = os.path.expanduser(text)  # noqa: PTH111 (pathlib raises where there is no home directory)

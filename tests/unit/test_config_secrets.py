@@ -57,6 +57,13 @@ def test_a_secret_in_the_wrong_variable_is_masked(pasted: str) -> None:
     assert CANARY not in text
 
 
+def test_a_password_that_is_also_a_name_refuses_nothing() -> None:
+    same = "evsup_loader"
+    dsn = f"postgresql://{same}:{same}@db/{same}"
+    loaded = load(environ=complete(CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=dsn, SNOWFLAKE_USER=same))
+    assert loaded.settings.snowflake.user == same
+
+
 def test_loaded_settings_show_no_secret() -> None:
     environ = complete(EVENTHUB_PROXY=f"http://me:{CANARY}@proxy:3128")
     assert CANARY not in repr(load(environ=environ))
