@@ -153,7 +153,7 @@ def _system_properties(annotations: dict[Any, Any], properties: Any) -> dict[str
     if fields == NO_SYSTEM_FIELDS and COLUMN_ANNOTATIONS.issuperset(annotations):
         return {}
     named = {name: _variant(value) for name, value in zip(SYSTEM_FIELDS, fields, strict=True) if value is not None}
-    extra = {_key(key): _variant(annotations[key]) for key in annotations if key not in COLUMN_ANNOTATIONS}
+    extra = _object({key: annotations[key] for key in annotations if key not in COLUMN_ANNOTATIONS}, _variant)
     return {ANNOTATION + key if key in named else key: value for key, value in extra.items()} | named
 
 
@@ -165,7 +165,7 @@ def _variant(value: Any, room: int = DEEPEST) -> Any:
         case float() if isfinite(value):
             return value
         case dict() if room:
-            return {_key(key): _variant(item, room - 1) for key, item in value.items()}
+            return _object(value, lambda item: _variant(item, room - 1))
         case list() | tuple() if room:
             return [_variant(item, room - 1) for item in value]
         case dict() | list() | tuple():
@@ -190,9 +190,22 @@ def _deep_text(value: Any) -> str:
 
 def _shallow(container: Any, texts: dict[int, msgspec.Raw]) -> Any:
     """A container with the JSON of those in it."""
-    if isinstance(container, dict):
-        return {_key(key): texts.get(id(item)) or _variant(item, 0) for key, item in container.items()}
-    return [texts.get(id(item)) or _variant(item, 0) for item in container]
+
+    def inner(item: Any) -> Any:
+        return texts.get(id(item)) or _variant(item, 0)
+
+    return _object(container, inner) if isinstance(container, dict) else [inner(item) for item in container]
+
+
+def _object(mapping: dict[Any, Any], value_of: Callable[[Any], Any]) -> dict[str, Any]:
+    """A map under text. AMQP has keys of any type, and of those that are one text, all but the first say their type."""
+    named: dict[str, Any] = {}
+    for key, item in mapping.items():
+        name = _key(key)
+        while name in named:
+            name += f" ({type(key).__name__})"
+        named[name] = value_of(item)
+    return named
 
 
 def _key(key: object) -> str:
