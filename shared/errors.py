@@ -70,6 +70,10 @@ class RowsRejected(DataRefused):
     """Snowflake counted rows that it did not put into the table."""
 
 
+class CountsUnsettled(RowsRejected):
+    """The count of rejected rows does not fit what the table lacks, and may still change: it can be seen late."""
+
+
 class ResumeRefused(DataRefused):
     """Channel token, checkpoint and partition tell different stories; any start would be a guess."""
 
@@ -89,6 +93,10 @@ class SourceUnavailable(ServiceUnavailable):
 
 class SinkUnavailable(ServiceUnavailable):
     """Snowpipe Streaming cannot be reached, or the channel is invalid."""
+
+
+class ChannelGone(SinkUnavailable):
+    """There is no such channel any more: it expired after 30 idle days, or somebody dropped it."""
 
 
 class CommitStalled(ServiceUnavailable):

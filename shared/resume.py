@@ -11,6 +11,7 @@ events: it is refused, with what a person can do.
 | C > K | K | go from C + 1: the checkpoint was behind, as it is after every crash |
 | C < K | K | refuse: rows that were committed are not in this channel any more |
 | none | K | refuse: the channel was dropped, or expired after 30 idle days |
+| none | K, and nothing was written after it for sure | begin the next channel after K |
 | none | none | a fresh partition (below); after a reset, from the oldest retained event |
 | none | K, where the channel begins | go from K + 1: nothing is committed in it yet |
 | C | the channel was never opened | refuse: it is not new |
@@ -24,6 +25,10 @@ was added to the hub since, or the group has positions of another origin, and to
 
 A channel begins at K when `@latest` was K at the first start, or when a person moved the checkpoint there with
 `evsup checkpoints`; that takes the next channel of the partition, for the token of the present one would contradict it.
+
+Nothing was written after K when K is the partition's last event, or when the worker that lost its channel wrote no
+further. Whatever is in the hub behind K then comes into the next channel, and nothing twice. Rows that were rejected in
+the lost channel stay counted where they were: the next one counts from 0.
 
 Channels expire: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-channels
 """
@@ -50,22 +55,33 @@ class Resume:
     reason: str
     lost: int = 0
     """Events that left retention unread; above zero only with `EVENTHUB_ON_GAP=warn`."""
+    begins_next: bool = False
+    """Whether the channel is gone and the partition's next one begins behind `after`."""
 
 
 def decide(
-    token: int | None, checkpoint: Checkpoint, partition: "PartitionFacts", on_gap: Literal["fail", "warn"]
+    token: int | None,
+    checkpoint: Checkpoint,
+    partition: "PartitionFacts",
+    on_gap: Literal["fail", "warn"],
+    written: int | None = None,
 ) -> Resume:
-    """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned."""
+    """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned.
+
+    `written` is the last event that the worker who asks has written to the channel, when it was committed; None: it has
+    written nothing, and another one may have.
+    """
     partition_id = checkpoint.partition_id
     refuse_another_hub(partition_id, checkpoint.hub_created_at_s, partition.hub_created_at_s)
     _refuse_used_channel(token, checkpoint)
-    position, reason = _position(token, checkpoint)
+    begins_next = token is None and _ends_at_checkpoint(checkpoint, partition, written)
+    position, reason = _position(token, checkpoint, begins_next=begins_next)
     if position is None:
         return Resume(None, reason)
     _refuse_beyond_end(checkpoint, position, partition)
     lost = _events_lost(position, partition)
     if not lost:
-        return Resume(position, reason)
+        return Resume(position, reason, begins_next=begins_next)
     story = f"events {position + 1} to {position + lost} left retention before they were read"
     if on_gap == "fail":
         raise ResumeRefused(
@@ -73,10 +89,33 @@ def decide(
             story,
             f"Nothing can bring them back. {GO_ON_WITHOUT}",
         )
-    return Resume(position + lost, f"{reason}; {story}", lost)
+    return Resume(position + lost, f"{reason}; {story}", lost, begins_next)
 
 
-def _position(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, str]:
+def _ends_at_checkpoint(checkpoint: Checkpoint, partition: "PartitionFacts", written: int | None) -> bool:
+    """Whether the lost channel has no row behind the checkpoint's event, for sure.
+
+    Either the worker itself knows, or that event is the last one of the hub.
+    """
+    k = checkpoint.sequence_number
+    if k is None or k == checkpoint.begins_after:
+        return False
+    return k == written or (k == partition.last and _is_its_last(checkpoint, partition))
+
+
+def _is_its_last(checkpoint: Checkpoint, partition: "PartitionFacts") -> bool:
+    """Whether the hub's last event is the checkpoint's, and not another one under its number: a hub that was made anew,
+    or failed over to a replica, gives numbers again. Where no offset tells, the first link looks at the event's time
+    (`worker/landmark`).
+    """
+    if checkpoint.hub_created_at_s is None:
+        return False
+    if checkpoint.offset is None or partition.last_offset is None:
+        return checkpoint.enqueued_at_s is not None and not partition.is_empty
+    return checkpoint.offset == partition.last_offset
+
+
+def _position(token: int | None, checkpoint: Checkpoint, *, begins_next: bool) -> tuple[int | None, str]:
     partition_id = checkpoint.partition_id
     match token, checkpoint.sequence_number:
         case None, None if checkpoint.channel_generation:
@@ -87,6 +126,8 @@ def _position(token: int | None, checkpoint: Checkpoint) -> tuple[int | None, st
             return None, "neither token nor checkpoint: a fresh partition"
         case None, int(k) if k == checkpoint.begins_after:
             return k, f"the channel begins after event {k}, and nothing is committed in it yet"
+        case None, int(k) if begins_next:
+            return k, f"the channel is gone, and nothing was written to it after event {k}: the next one begins there"
         case None, int(k):
             raise ResumeRefused(
                 f"Partition {partition_id}: the checkpoint is at {k}, but the channel has no token",
@@ -126,6 +167,16 @@ def refuse_another_hub(partition_id: str, known_s: float | None, created_at_s: f
             "Sequence numbers of a recreated hub begin anew. Run `evsup checkpoints reset --all --to -1` to read it"
             " from its oldest event on, or give it a new EVENTHUB_CONSUMER_GROUP.",
         )
+
+
+def counted_back(partition_id: str, counted: int, known: int) -> ResumeRefused:
+    """The error for a count of rejected rows below the one known before: it would hide as many of them."""
+    return ResumeRefused(
+        f"Partition {partition_id}: Snowflake's count of rejected rows went back from {known} to {counted}",
+        "a channel's count never shrinks, so this is another channel under the same name, or the checkpoint is wrong",
+        f"Run `evsup checkpoints set --partition {partition_id} --rejected-rows {counted}` to go on; verify says"
+        " whether rows are missing.",
+    )
 
 
 def reset_command(partition_id: str, behind: datetime | None) -> str:

@@ -228,7 +228,7 @@ def _explained(numbers: range, evidence: Evidence) -> str:
     if rejected > 0:
         return f"; Snowflake rejected {rejected} rows of this channel ({evidence.channel.last_error or 'no message'})"
     if checkpoint.channel_generation and checkpoint.begins_after is not None and numbers[-1] <= checkpoint.begins_after:
-        return f"; the checkpoint was moved by hand to {checkpoint.begins_after}"
+        return f"; the present channel begins after event {checkpoint.begins_after}"
     return ""
 
 

@@ -23,10 +23,11 @@ from worker.chunks import Chunk, chunked
 from worker.opening import Opening
 from worker.order import Gap, admit
 from worker.pauses import Pauses
-from worker.progress import Progress, verify
+from worker.progress import OLDER_LIMIT_S, Progress, is_older, verify
 from worker.rows import Row, sequence_numbers
 from worker.sink import Channel, Saturated
 from worker.source import Source
+from worker.unsettled import Unsettled
 from worker.window import Append, Window
 
 POLL_S = 1.0  # the SDK refreshes its cache of the status about once a second; asking more often shows nothing new
@@ -71,6 +72,8 @@ class Flow:
         self._poll_due_s = 0.0
         self._saturated = Pauses(SATURATED_FIRST_S, SATURATED_MOST_S)
         self._unsavable = Pauses(SAVE_FIRST_S, SAVE_MOST_S)
+        self._older = Pauses(POLL_S, POLL_S)
+        self._unsettled = Unsettled(self._saved.unsettled_from)
         self._draining = False
 
     # --- for the loop -------------------------------------------------------------------------------------------------
@@ -115,6 +118,12 @@ class Flow:
         return self._draining and self.window.is_empty and not self._save.is_busy and self._is_saved
 
     @property
+    def written(self) -> int | None:
+        """The last event that was written, when it is durable and checkpointed; None: there are others behind it."""
+        marks = self.marks
+        return marks.checkpointed if marks.checkpointed == marks.durable == marks.appended else None
+
+    @property
     def oldest_enqueued(self) -> datetime | None:
         """When the oldest event that was received and is not durable was enqueued; None: there is none."""
         if self.window.is_empty and self._waiting:
@@ -132,9 +141,12 @@ class Flow:
             self._waiting.extend(chunked(self._admitted(batch)))
 
     def _admitted(self, batch: Batch) -> Sequence[Row]:
-        admission = admit(self.marks.received, sequence_numbers(batch.rows))
+        numbers = sequence_numbers(batch.rows)
+        admission = admit(self.marks.received, numbers)
         for gap in admission.gaps:
             self._gap(gap)
+        if self.marks.received is None and admission.fresh:  # retention may have passed what the opening saw
+            self._unsettled.begin(numbers[admission.fresh[0]])
         self.marks.received = admission.high
         self.marks.last_enqueued = batch.last_enqueued
         self.marks.duplicates_total += len(batch.rows) - len(admission.fresh)
@@ -185,20 +197,41 @@ class Flow:
 
     def _take_progress(self, now_s: float) -> None:
         progress = self._poll.take()
-        if progress is None:
+        if progress is None or self._is_asked_again(progress, now_s):
             return
-        verify(self._saved.partition_id, progress, self.marks.durable, self.marks.appended, self._errors_before)
+        partition_id, errors, first = self._saved.partition_id, self._errors_before, self._unsettled.first
+        verify(partition_id, progress, self.marks.durable, self.marks.appended, errors, first)
+        self._unsettled.look(progress.token, now_s)
         if progress.token is None or progress.token == self.marks.durable:
             return
         self.marks.durable = progress.token
         released = self.window.commit(progress.token, now_s)
         self._unsaved = self._durable(progress.token, released)
 
+    def _is_asked_again(self, progress: Progress, now_s: float) -> bool:
+        """Whether a status that is older than one before is passed over: a cache may have given it."""
+        if not is_older(progress, self.marks.durable, self._errors_before):
+            self._older.over()
+            return False
+        if not self._older.lasted_s(now_s):
+            log.warning(
+                "status_older", token=progress.token, durable=self.marks.durable, rows=progress.rows_error_count
+            )
+        self._older.again(now_s)
+        self._poll_due_s = min(self._poll_due_s, now_s + POLL_S)
+        return self._older.lasted_s(now_s) < OLDER_LIMIT_S
+
     def _durable(self, token: int, released: Append | None) -> Checkpoint:
         """The checkpoint at the token. Of its event nothing is known unless an append ends with it."""
         known = released if released and released.end == token else Append(token, 0, 0)
         enqueued_at_s = known.end_enqueued.timestamp() if known.end_enqueued else None
-        return replace(self._unsaved, sequence_number=token, offset=known.offset, enqueued_at_s=enqueued_at_s)
+        return replace(
+            self._unsaved,
+            sequence_number=token,
+            offset=known.offset,
+            enqueued_at_s=enqueued_at_s,
+            unsettled_from=self._unsettled.first,
+        )
 
     def _refuse_stall(self, now_s: float) -> None:
         stalled_s = self.window.stalled_s(now_s)

@@ -11,7 +11,7 @@ from multiprocessing import connection
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, LoopClock, monotonic
-from shared.errors import DrainTimedOut, OwnershipLost, RowsRejected, SinkUnavailable
+from shared.errors import ChannelGone, DrainTimedOut, OwnershipLost, RowsRejected, SinkUnavailable
 from shared.log import get_logger
 from shared.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
 from shared.pipe import MessagePipe
@@ -59,6 +59,7 @@ class Worker:
         self._quarantined_rows = 0
         self._source: Source | None = None
         self._flow: Flow | None = None
+        self._lost_channel = False
         self._drain: Deadline | None = None
         self._report_due_s = 0.0
         self._loss = LossWatch(settings.eventhub.retention_hours)
@@ -72,8 +73,10 @@ class Worker:
             pass
         self._leave()
 
-    def open(self) -> None:
-        """Begin to open, which takes the channel over. Raises `OwnershipLost` when the lease is over already.
+    def open(self, written: int | None = None) -> None:
+        """Begin to open, which takes the channel over; `written` as of `open_partition`.
+
+        Raises `OwnershipLost` when the lease is over already.
 
         The one it was started with may well be, after a slow boot; those since then wait in the pipe.
         """
@@ -81,7 +84,8 @@ class Worker:
         now_s = self._clock()
         self._require_trust(now_s)
         self._open_by = Deadline.after(OPEN_LIMIT_S, self._turns.turned(now_s))
-        self._opening.submit(lambda: open_partition(self._settings, self._term, self._channel, self._store))
+        settings, term, channel, store = self._settings, self._term, self._channel, self._store
+        self._opening.submit(lambda: open_partition(settings, term, channel, store, written))
 
     def step(self) -> bool:
         """One turn; True when the worker has drained. Blocks until something happens or a duty is due, at most 1 s.
@@ -219,17 +223,28 @@ class Worker:
         self._pipe.send(Opened(channel=self._channel.name, resumed_after=decided.after, reason=decided.reason))
 
     def _turn(self, flow: Flow, own_s: float) -> None:
-        """What the flow saw rejected is looked for as after a start: between the checkpoint and the token."""
+        """What the flow saw rejected is looked for as after a start, and what becomes of a channel that is gone is
+        decided there, too.
+        """
         try:
             flow.turn(own_s)
         except RowsRejected:
             if self._settings.snowflake.on_reject == "fail":
                 raise
-            if self._source:
-                self._source.stop()  # a partition has one reader, and is read again
-            self._flow = None
-            if self._drain is None:
-                self.open()
+            self._reopen(None)
+        except ChannelGone as error:
+            if self._lost_channel and not flow.marks.rows_total:
+                raise  # there is one for who opens it, and none for who asks for its status
+            self._lost_channel = True
+            log.warning("channel_not_found", channel=self._channel.name, reason=error.why)
+            self._reopen(flow.written)
+
+    def _reopen(self, written: int | None) -> None:
+        if self._source:
+            self._source.stop()  # a partition has one reader, and is read again
+        self._flow = None
+        if self._drain is None:
+            self.open(written)
 
     def _set_aside(self, rejection: Rejection) -> None:
         log.warning(
@@ -239,7 +254,7 @@ class Worker:
             last=rejection.numbers.stop - 1,
             reason=rejection.reason,
         )
-        self._quarantine.submit(lambda: quarantine.set_aside(rejection, self._store))
+        self._quarantine.submit(lambda: quarantine.set_aside(rejection, self._store, self._channel))
 
     def _resume(self, quarantined: int | None) -> None:
         """They are set aside: open again, now behind them."""

@@ -6,13 +6,13 @@ from shared import resume
 from shared.azure import EventHubClient, PartitionFacts
 from shared.errors import OwnershipLost
 from shared.log import get_logger
-from shared.resume import Resume
+from shared.resume import Resume, counted_back
 from shared.settings import EventHubSettings, Settings
 from shared.store.base import ControlStore
 from shared.store.types import OLDEST, Checkpoint, Term
 from worker.landmark import Landmark
 from worker.link import Position
-from worker.progress import Progress, rejected
+from worker.progress import COUNT_LIMIT_S, Progress, among
 from worker.rejection import Rejection
 from worker.sink import Channel
 
@@ -42,8 +42,12 @@ class Opening:
         return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s, self.landmark)
 
 
-def open_partition(settings: Settings, term: Term, channel: Channel, store: ControlStore) -> Opening | Rejection:
+def open_partition(
+    settings: Settings, term: Term, channel: Channel, store: ControlStore, written: int | None = None
+) -> Opening | Rejection:
     """Read the checkpoint, open its channel, read the partition, decide where to start.
+
+    `written` is the last event that this worker has written before, when all it has written is in the checkpoint.
 
     Blocks for as long as the services do (opening a channel: up to 120 s). Raises `ResumeRefused` when token,
     checkpoint and partition do not fit together. When rows were rejected that the checkpoint does not know of, raises
@@ -51,19 +55,25 @@ def open_partition(settings: Settings, term: Term, channel: Channel, store: Cont
     """
     channel.probe()
     with EventHubClient(settings.eventhub) as hub:
-        progress = _opened(channel, _stored(store, term))
+        former, progress = _opened(channel, _stored(store, term))
         partition = hub.partition(term.partition_id)  # after the channel: while that blocks, the partition moves on
     stored = _stored(store, term)
-    decided = resume.decide(progress.token, stored, partition, settings.eventhub.on_gap)
+    decided = resume.decide(progress.token, stored, partition, settings.eventhub.on_gap, written)
     landmark = _landmark(settings.eventhub, term, stored, decided, partition)
-    checkpoint = _baseline(term, stored, progress, partition)
+    if decided.begins_next:
+        log.warning("channel_gone", channel=channel.name, checkpoint=stored.sequence_number, reason=decided.reason)
+        store.begin_next_channel(replace(stored, epoch=term.epoch))
+        return open_partition(settings, term, channel, store)
+    progress = _counted(channel, progress, stored)
+    checkpoint = _repeating(_baseline(term, stored, progress, partition), former)
+    first = _unsettled_from(settings, Opening(decided, progress, checkpoint), stored, partition)
+    checkpoint = replace(checkpoint, unsettled_from=first)
     if progress.rows_error_count > stored.rows_error_count:
+        rejection = _rejection(progress, stored, checkpoint, channel.name)
         if settings.snowflake.on_reject == "fail":
-            raise rejected(term.partition_id, progress, stored.rows_error_count)
-        unknown = _unknown(settings.eventhub, Opening(decided, progress, checkpoint), partition)
-        behind = replace(checkpoint, sequence_number=progress.token)
-        return Rejection(progress, stored.rows_error_count, unknown, channel.name, behind)
-    if checkpoint.begins_channel or _knows_no_hub(stored):
+            raise rejection.error()
+        return rejection
+    if checkpoint.begins_channel or _begins(checkpoint) != _begins(stored) or _knows_no_hub(stored):
         checkpoint = replace(checkpoint, opened_generation=checkpoint.channel_generation)
         store.save_checkpoint(checkpoint)
     if decided.lost:
@@ -82,12 +92,25 @@ def _stored(store: ControlStore, term: Term) -> Checkpoint:
     return stored
 
 
-def _opened(channel: Channel, stored: Checkpoint) -> Progress:
+def _opened(channel: Channel, stored: Checkpoint) -> tuple[Progress | None, Progress]:
     """Open the channel. Before one that is new the former is opened too, which ends whoever still writes to it."""
+    former = None
     if stored.begins_channel:
         former = channel.open(stored.opened_generation)
         log.info("channel_succeeded", channel=channel.name, token=former.token, checkpoint=stored.sequence_number)
-    return channel.open(stored.channel_generation)
+    return former, channel.open(stored.channel_generation)
+
+
+def _counted(channel: Channel, progress: Progress, stored: Checkpoint) -> Progress:
+    """The same with a count that is not below the checkpoint's, which would hide as many rejected rows. Like any count
+    it may be seen late: it is waited for.
+    """
+    if progress.rows_error_count >= stored.rows_error_count:
+        return progress
+    later = channel.await_progress(lambda one: one.rows_error_count >= stored.rows_error_count, COUNT_LIMIT_S)
+    if later is None:
+        raise counted_back(stored.partition_id, progress.rows_error_count, stored.rows_error_count)
+    return replace(later, token=progress.token)
 
 
 def _landmark(
@@ -108,21 +131,43 @@ def _landmark(
     return None
 
 
-def _unknown(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> range:
-    """The events that were committed and that the checkpoint does not know of."""
-    first, token = _first(settings, opening, partition), opening.progress.token
-    return range(first, first if token is None else token + 1)
+def _rejection(progress: Progress, stored: Checkpoint, checkpoint: Checkpoint, channel: str) -> Rejection:
+    """What was rejected: rows of events that were not settled yet (`worker.unsettled`)."""
+    numbers = among(checkpoint.unsettled_from, progress.token)
+    behind = replace(checkpoint, sequence_number=progress.token, unsettled_from=numbers.stop)
+    return Rejection(progress, stored.rows_error_count, numbers, channel, behind, stored.reached)
 
 
-def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> int:
-    """The one behind the checkpoint's position; without a position, the first of the channel."""
-    if opening.checkpoint.reached is not None:
-        return opening.checkpoint.reached + 1
-    fresh = opening.position(settings.starting_position).fresh
+def _repeating(checkpoint: Checkpoint, former: Progress | None) -> Checkpoint:
+    """The same, which knows how far the former channel was written: what comes up to there is there already."""
+    if former is None or former.token is None:
+        return checkpoint
+    return replace(checkpoint, repeats_up_to=max(former.token, checkpoint.repeats_up_to or 0))
+
+
+def _unsettled_from(settings: Settings, opening: Opening, stored: Checkpoint, partition: PartitionFacts) -> int | None:
+    """The first unsettled event: what the checkpoint says. Of a channel without a row it is the first event, which has
+    to be found now, for later retention may have passed it; of a checkpoint that does not say, the one behind it.
+    """
+    position, progress = opening.checkpoint.reached, opening.progress
+    if progress.token is not None and stored.unsettled_from is not None:
+        return stored.unsettled_from
+    if position is None:
+        return _first(settings, opening, partition)
+    if progress.token is not None and progress.rows_error_count == stored.rows_error_count:
+        return progress.token + 1
+    return position + 1
+
+
+def _first(settings: Settings, opening: Opening, partition: PartitionFacts) -> int | None:
+    """The first event of a channel that begins at the starting position; None: nobody needs to know."""
+    fresh = opening.position(settings.eventhub.starting_position).fresh
     oldest = partition.last + 1 if partition.is_empty else partition.first
     if fresh == "-1":
         return oldest
-    with EventHubClient(settings) as own:  # finding the event ends the client
+    if settings.snowflake.on_reject == "fail":
+        return None
+    with EventHubClient(settings.eventhub) as own:  # finding the event ends the client
         before = own.last_before(opening.checkpoint.partition_id, fresh, partition, opening.checkpoint.epoch)
     return oldest if before is None else before + 1
 
@@ -132,6 +177,11 @@ def _knows_no_hub(stored: Checkpoint) -> bool:
     token alone, and that would be taken for one of any hub of this name; a position has its hub beside it.
     """
     return stored.sequence_number is None and stored.hub_created_at_s is None
+
+
+def _begins(checkpoint: Checkpoint) -> tuple[int | None, int | None]:
+    """What has to be written before the first row of a channel."""
+    return checkpoint.begins_after, checkpoint.unsettled_from if checkpoint.sequence_number is None else None
 
 
 def _baseline(term: Term, stored: Checkpoint, progress: Progress, partition: PartitionFacts) -> Checkpoint:

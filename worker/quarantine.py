@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 
 from shared import config, log
 from shared.azure import EventHubClient, consumer_group
+from shared.clock import Deadline
 from shared.errand import send
-from shared.errors import ProtocolError
+from shared.errors import CountsUnsettled, ProtocolError
 from shared.messages import Quarantined, Ready
 from shared.quarantine import Quarantine
 from shared.settings import EventHubSettings, Settings
 from shared.store.base import ControlStore
 from worker import errand
+from worker.progress import COUNT_LIMIT_S
 from worker.rejection import (
     NEAR,
     Rejection,
@@ -36,6 +38,7 @@ from worker.rejection import (
     refuse_vast,
 )
 from worker.rereading import identified, reread
+from worker.sink import Channel
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -52,13 +55,28 @@ class Order:
     asked_by: int
 
 
-def set_aside(rejection: Rejection, store: ControlStore) -> int:
+def set_aside(rejection: Rejection, store: ControlStore, channel: Channel) -> int:
     """Have it done by a process of its own, then go on behind it: how many rows were set aside. Raises why not.
+
+    While the count does not fit what the table lacks, the channel is asked for a later one: nothing is appended to it
+    meanwhile, so the count comes to rest.
 
     What is recorded is committed in the quarantine by then, and the record is one transaction. Ending anywhere before
     it leaves the checkpoint where it was, and the next worker does all of it again, to the same end.
     """
     store.check_audit()
+    count_by = Deadline.after(COUNT_LIMIT_S)
+    while True:
+        try:
+            return _recorded(rejection, store)
+        except CountsUnsettled:
+            later = channel.await_progress(rejection.is_counted_anew, count_by.remaining_s())
+            if later is None:
+                raise
+            rejection = rejection.counted(later)
+
+
+def _recorded(rejection: Rejection, store: ControlStore) -> int:
     answer = send(run, Order(rejection, os.getpid()), LIMIT_S, "Rejected rows are not set aside")
     if not isinstance(answer, Quarantined):
         raise ProtocolError("Rejected rows were to be set aside", f"the answer is {type(answer).__name__}")
@@ -100,10 +118,10 @@ def _tables(settings: Settings, hub_created_at_s: float | None) -> AbstractConte
 
 
 def _culprits(rejection: Rejection, settings: EventHubSettings, tables: Quarantine) -> Sequence[int]:
-    """The events that the target table lacks, when they are not more than Snowflake counted, and not too many."""
+    """The events that the target table lacks, when they are as many as Snowflake counted, and not too many."""
     partition_id, numbers = rejection.partition_id, rejection.numbers
-    refuse_flood(rejection, tables.set_aside_lately(partition_id, numbers[0], NEAR))
     missing: Sequence[int] = tables.missing(partition_id, numbers)
+    refuse_flood(rejection, tables.set_aside_lately(partition_id, numbers[0], NEAR), missing)
     if len(missing) < rejection.rows:  # there were rows under some of these numbers before: whose, the moments tell
         missing = _without_row(rejection, settings, tables)
     refuse_contradiction(rejection, missing)

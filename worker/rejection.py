@@ -1,18 +1,22 @@
 """Rows that Snowflake counted and did not take, and whether they may be set aside: pure decisions.
 
-The count and the committed token of one status belong together, and so do those of a checkpoint. So the rejected rows
-are among the events between the two tokens, and they are those that the target table has not; nothing else is taken
-for one. Where it lacks more than Snowflake counted, any choice would be a guess: refused. Where it lacks fewer, some of
-them were in the table before, and one of these that is rejected now needs no other place.
+A count may be seen later than the token that passed its row, so the rejected rows are looked for among all events that
+are not settled (`worker.unsettled`), and they are those that the target table has not; nothing else is taken for one.
+The numbers have to agree, each row counted being one event found:
+
+- The table lacks more than Snowflake counted: the count may still rise, so it is waited for. If it does not, any choice
+  would be a guess: refused.
+- The table lacks fewer: a row is rejected and not found, so it is refused. Only where events were written by an earlier
+  channel and are read again may an event have a row from before; if its new row is rejected, nothing is missing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from shared.errors import RowsRejected
+from shared.errors import CountsUnsettled, RowsRejected
 from shared.quarantine import Event, Lately, Placed
 from shared.store.types import Checkpoint
-from worker.progress import Progress, rejected
+from worker.progress import Progress, is_before, rejected
 
 # Of a partition. What is set aside is for a person to look at, and nobody looks at more; so many in an hour are a table
 # that was changed or a sender that is broken, and the whole stream would go where nobody expects it.
@@ -21,8 +25,8 @@ MOST_AN_HOUR = 1000
 # events committed with them and, because few may come between one look at the count and the next, of these and some
 # before.
 MOST_SHARE, SHARE_FROM, NEAR = 0.5, 20, 40
-# Events from the first to the last that is read again. Between two checkpoints are some seconds of the stream; so many
-# are a checkpoint that was lost, and the whole partition is not read in an errand's time, however often that begins.
+# Events that are read again. There are fewer unsettled ones; so many are a checkpoint that was lost, and the whole
+# partition is not read in an errand's time, however often that begins.
 MOST_READ_AGAIN = 500_000
 
 
@@ -34,10 +38,12 @@ class Rejection:
     known: int
     """The checkpoint's count of rejected rows."""
     numbers: range
-    """Of the events that were committed since the checkpoint."""
+    """Of the events among which they are: committed, and not settled."""
     channel: str
     checkpoint: Checkpoint
     """What is stored when they are set aside: behind `numbers`, with the new count."""
+    position: int | None = None
+    """Of the checkpoint that is stored; None: there was none."""
 
     @property
     def partition_id(self) -> str:
@@ -57,23 +63,52 @@ class Rejection:
 
     def error(self, why_not: str = "") -> RowsRejected:
         """The refusal to go on; `why_not` says why they cannot be set aside."""
-        error = rejected(self.partition_id, self.progress, self.known)
+        error = rejected(self.partition_id, self.progress, self.known, self.numbers)
         if not why_not:
             return error
-        what = f"{error.what}, which cannot be set aside: {why_not}"
-        among = f"; they are among events {self.numbers[0]} to {self.numbers[-1]}" if self.numbers else ""
-        return RowsRejected(what, error.why + among, error.fix)
+        return RowsRejected(f"{error.what}, which cannot be set aside: {why_not}", error.why, error.fix)
+
+    def unsettled(self, why_not: str) -> CountsUnsettled:
+        """The same refusal, which a later count may take back."""
+        error = self.error(why_not)
+        return CountsUnsettled(error.what, error.why, error.fix)
+
+    def counted(self, progress: Progress) -> "Rejection":
+        """The same rows as a later status counts them."""
+        checkpoint = replace(self.checkpoint, rows_error_count=progress.rows_error_count)
+        return replace(self, progress=progress, checkpoint=checkpoint)
+
+    def is_counted_anew(self, progress: Progress) -> bool:
+        """Whether a status says something else of the rejected rows, and does not count fewer."""
+        if progress.rows_error_count < self.progress.rows_error_count:
+            return False
+        return _counts(progress) != _counts(self.progress)
+
+    @property
+    def repeated(self) -> int:
+        """How many of the events an earlier channel may have written before."""
+        up_to = self.checkpoint.repeats_up_to
+        return 0 if up_to is None else len(range(self.numbers.start, min(self.numbers.stop, up_to + 1)))
+
+
+def _counts(progress: Progress) -> tuple[int, str | None, str | None]:
+    return progress.rows_error_count, progress.last_error, progress.last_error_up_to
 
 
 def refuse_nothing_committed(rejection: Rejection) -> None:
-    """Raise when no event was committed since the checkpoint: there is nothing to look through."""
+    """Raise when every committed event is settled: there is nothing to look through."""
     if not rejection.numbers:
-        raise rejection.error("nothing was committed since the last checkpoint")
+        raise rejection.error("nothing was committed that they could be")
 
 
-def refuse_flood(rejection: Rejection, lately: Lately) -> None:
-    """Raise when so much is rejected that it is no exception any more. `lately`: what was set aside before it."""
-    rows, events = rejection.rows, len(rejection.numbers)
+def refuse_flood(rejection: Rejection, lately: Lately, missing: Sequence[int] = ()) -> None:
+    """Raise when so much is rejected that it is no exception any more. `lately`: what was set aside before it.
+
+    The share is that of the events since the checkpoint, or since the first `missing` one where that is older.
+    """
+    rows, numbers = rejection.rows, rejection.numbers
+    first = missing[0] if missing else numbers.start
+    events = numbers.stop - (first if rejection.position is None else min(first, rejection.position + 1))
     if rows + lately.events > MOST_AN_HOUR:
         raise rejection.error(f"{_together(lately.events, 'in the last hour')} more than {MOST_AN_HOUR}")
     if _is_stream(rows, events) or _is_stream(rows + lately.near, events + NEAR):
@@ -89,9 +124,14 @@ def _is_stream(rows: int, events: int) -> bool:
 
 
 def refuse_contradiction(rejection: Rejection, missing: Sequence[int]) -> None:
-    """Raise when the target table lacks more of the events than rows were rejected."""
+    """Raise unless the events that the target table lacks are as many as rows were rejected."""
+    counted = f"the table lacks {len(missing)} of the events, and Snowflake counted {rejection.rows}"
     if len(missing) > rejection.rows:
-        raise rejection.error(f"the table lacks {len(missing)} of the events, and Snowflake counted {rejection.rows}")
+        raise rejection.unsettled(counted)
+    if len(missing) + rejection.repeated < rejection.rows:
+        raise rejection.error(counted)
+    if len(missing) < rejection.rows and is_before(rejection.progress, rejection.numbers):
+        raise rejection.unsettled(counted)
 
 
 def refuse_gone(rejection: Rejection, gone: Sequence[int]) -> None:

@@ -7,12 +7,14 @@ the import starts native threads (https://docs.snowflake.com/en/user-guide/snowp
 import os
 import ssl
 import sys
+import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from shared import account, oauth, private_key, snow_errors
 from shared.channel import of_generation
+from shared.clock import Deadline
 from shared.errors import (
     Bug,
     ConfigurationError,
@@ -26,12 +28,13 @@ from shared.log import get_logger
 from shared.secret import mask
 from shared.settings import SnowflakeSettings
 from shared.snowflake import address
-from worker.channel_codes import invalid_channel
+from worker.channel_codes import gone, invalid_channel
 from worker.progress import SUCCESS, Progress, read_progress
 from worker.rows import Row, size_bytes
 from worker.sdk_log import Uploads
 
 SYSTEM_CA_DIR = "/etc/ssl/certs"
+REFRESH_S = 1.0  # the SDK refreshes its cache of statuses so often
 CA_FILE_SINCE = (1, 7)  # before, the SDK trusted the authorities that it was built with, and no others (measured)
 # The SDK's memory guard measures the process against a share of itself and refuses appends from about 100 MB of RSS on;
 # the window bounds our memory already.
@@ -49,6 +52,7 @@ SATURATED = frozenset(
 )
 PASSING = SATURATED | {"HttpRetriesExhaustedError", "SfApiInternalServerError"}
 INVALID_CHANNEL = "InvalidChannelError"  # whatever invalidated it; the service's own code stands in the text
+NOT_FOUND = "ChannelNotFound"  # of a status
 REFUSED = frozenset(("AuthTokenError", "SfApiAuthError"))
 MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "SfApiUserError"))
 
@@ -172,6 +176,16 @@ class Channel:
                 log.warning("status_unavailable", reason=mask(str(error)))
                 return None
             raise self._translated(error, "The channel's status cannot be read") from error
+
+    def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
+        """Ask for the status until `is_told` says of one that it is what was waited for; None when none was in time."""
+        deadline = Deadline.after(limit_s)
+        while not deadline.passed():
+            progress = self.progress()
+            if progress is not None and is_told(progress):
+                return progress
+            time.sleep(REFRESH_S)
+        return None
 
     def flush_soon(self) -> None:
         """Ask the SDK to send what it has buffered, without waiting for it."""
@@ -315,6 +329,8 @@ def translated(error: Exception, what: str, settings: SnowflakeSettings) -> Evsu
     if isinstance(error, EvsupError):
         return error
     code, why = _code(error), mask(" ".join(str(error).split()))
+    if code == NOT_FOUND:
+        return gone(what, why)
     if code == INVALID_CHANNEL:
         return invalid_channel(what, why)
     if code in REFUSED:

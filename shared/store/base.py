@@ -121,6 +121,13 @@ class ControlStore(CheckpointStore):
         """
 
     @abstractmethod
+    def begin_next_channel(self, checkpoint: Checkpoint) -> None:
+        """Begin the next channel behind the position, as `move_checkpoint` does, for a worker whose channel is gone.
+
+        No audit row is written: nobody decided anything. Raises `OwnershipLost` when the row carries a newer epoch.
+        """
+
+    @abstractmethod
     def accept_rejected(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
         """Take the `rows_error_count` of `checkpoint` for known; position and channel stay. Otherwise as
         `move_checkpoint`.

@@ -101,6 +101,10 @@ class RelationalStore(ControlStore):
     def move_checkpoint(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
         self._act("move_checkpoint", checkpoint, actor, action)
 
+    def begin_next_channel(self, checkpoint: Checkpoint) -> None:
+        with self._database.transaction() as transaction:
+            self._write(self._in_group(transaction), "move_checkpoint", checkpoint)
+
     def accept_rejected(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
         self._act("accept_rejected", checkpoint, actor, action)
 

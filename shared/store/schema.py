@@ -15,7 +15,7 @@ TABLES = frozenset(statement.replace("create_", "evsup_") for statement in _TABL
 _MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
     2: ("add_channel_generation", "add_opened_generation", "add_begins_after"),
     3: ("add_enqueued_at",),
-    4: ("add_lease_expiration", "add_heartbeat_expiration"),
+    4: ("add_lease_expiration", "add_heartbeat_expiration", "add_unsettled_from", "add_repeats_up_to"),
 }
 INIT = "Run `evsup init`."
 

@@ -113,13 +113,20 @@ class Checkpoint:
     updated_at_s: Seconds | None = None
     """Unix time of the write by the database's clock; None in a checkpoint that is still to be written."""
     channel_generation: Count = 0
-    """Which of the partition's channels is written to; a person who moves the checkpoint begins the next one."""
+    """Which of the partition's channels is written to; the next one is begun by a person who moves the checkpoint, or a
+    worker whose channel is gone."""
     opened_generation: Count = 0
     """The one that a worker opened last: behind `channel_generation` until a worker has begun that."""
     begins_after: Count | None = None
     """Sequence number after which the channel's rows begin; None: at the oldest event there was."""
     enqueued_at_s: Seconds | None = None
     """Unix time at which the hub took the event of `sequence_number`, by its own clock; None: not known."""
+    unsettled_from: Count | None = None
+    """The first event whose row may have been rejected without being in `rows_error_count` yet: Snowflake's counts may
+    be seen later than its tokens. None: not known."""
+    repeats_up_to: Count | None = None
+    """The last event that an earlier channel of the partition may have written: up to there an event may have a row
+    from before. None: none of them was written before."""
 
     @property
     def reached(self) -> int | None:

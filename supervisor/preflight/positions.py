@@ -5,7 +5,7 @@ from typing import Literal
 from shared.azure import PartitionFacts
 from shared.errors import RowsRejected
 from shared.messages import Standing
-from shared.resume import decide
+from shared.resume import counted_back, decide
 from shared.store.types import Checkpoint
 from supervisor.preflight.check import Answer
 
@@ -19,7 +19,9 @@ def reconciled(
 ) -> Answer:
     """What a start would do. Raises what it would end with."""
     decided = decide(channel.token, checkpoint, partition, on_gap)
-    rejected = channel.rows_error_count - checkpoint.rows_error_count
+    rejected = 0 if decided.begins_next else channel.rows_error_count - checkpoint.rows_error_count
+    if rejected < 0:
+        raise counted_back(checkpoint.partition_id, channel.rows_error_count, checkpoint.rows_error_count)
     if rejected > 0 and on_reject == "quarantine":
         return Answer(
             f"{rejected} rows were rejected ({channel.last_error or 'no message'}): they are set aside", "warn"

@@ -121,3 +121,15 @@ def test_status_calls_that_fail_for_a_moment_are_asked_again(pipeline: Pipeline,
     pipeline.publish(MORE)
     eventually(lambda: pipeline.snow.fired().get("http", 0) == before + 2, "the fault fired")
     pipeline.await_all()
+
+
+def test_one_stale_answer_is_asked_for_again(pipeline: Pipeline, evsup: Evsup) -> None:
+    before = evsup.stderr.count("status_older")
+    pipeline.publish(MORE)
+    pipeline.await_all()
+    eventually(lambda: str(evsup.workers()[P].checkpointed) == pipeline.token(P), "the checkpoint follows")
+    pipeline.snow.answer_stale(times=None)  # until the worker has seen one: it asks seldom while nothing is in flight
+    eventually(lambda: evsup.stderr.count("status_older") > before, "the worker sees it")
+    pipeline.snow.clear_faults()
+    pipeline.publish(MORE)
+    pipeline.await_all()

@@ -99,6 +99,36 @@ def test_rows_can_be_rejected_on_request(sdk: SdkDriver, snow: Snow) -> None:
     assert snow.rows("count(*), min(n)") == [(8, 2)]
 
 
+def test_rejected_rows_can_be_counted_later_than_the_token_passes_them(sdk: SdkDriver, snow: Snow) -> None:
+    sdk.open(snow.channel)
+    snow.admin.delay_counts(NEVER_S)
+    snow.admin.reject_rows(3, snow.channel)
+    append(sdk, snow, 0, 9)
+    assert committed(sdk, snow, "9")["errors"] == 0
+    assert snow.admin.channels()[snow.channel].rows_error_count == 3
+    snow.admin.delay_counts(0.01, message_seconds=NEVER_S)
+    later = until(lambda: sdk.status(snow.channel), lambda status: bool(status["errors"] == 3))
+    assert (later["message"], later["upper_bound"]) == (None, None)
+    snow.admin.delay_counts(NEVER_S / 2, in_steps=True)
+    until(lambda: sdk.status(snow.channel), lambda status: bool(status["errors"] == 0))
+    snow.admin.clear_faults()
+    now = until(lambda: sdk.status(snow.channel), lambda status: bool(status["errors"] == 3))
+    assert now["upper_bound"] == "9"
+    assert snow.admin.fired()["delay_counts"]
+
+
+def test_a_status_can_be_one_commit_old(sdk: SdkDriver, snow: Snow) -> None:
+    sdk.open(snow.channel)
+    append(sdk, snow, 0, 4)
+    committed(sdk, snow, "4")
+    append(sdk, snow, 5, 9)
+    committed(sdk, snow, "9")
+    snow.admin.answer_stale(times=None)
+    committed(sdk, snow, "4")
+    snow.admin.clear_faults()
+    committed(sdk, snow, "9")
+
+
 def test_a_reopen_discards_what_is_in_flight(sdk: SdkDriver, snow: Snow) -> None:
     sdk.open(snow.channel)
     append(sdk, snow, 0, 4)

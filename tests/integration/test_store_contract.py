@@ -20,6 +20,7 @@ from shared.errors import (
     PartitionHeld,
     StoreUnavailable,
 )
+from shared.store import schema
 from shared.store.base import ControlStore
 from shared.store.open import open_store
 from shared.store.types import Checkpoint, SupervisorRow, Term
@@ -332,10 +333,22 @@ def test_a_worker_says_which_channel_it_opened_and_cannot_change_which_it_is_to_
 
 def test_rejected_rows_are_accepted_where_the_partition_stands(store: ControlStore) -> None:
     epoch = won(store).epoch
-    store.save_checkpoint(at(10, epoch, enqueued_at_s=1700000001.456))
+    store.save_checkpoint(at(10, epoch, enqueued_at_s=1700000001.456, unsettled_from=3))
     store.accept_rejected(at(None, epoch, rows_error_count=3), "me@host", "set")
     accepted = replace(stored(store), updated_at_s=None)
     assert accepted == at(10, epoch, rows_error_count=3, enqueued_at_s=1700000001.456)
+
+
+def test_a_worker_begins_the_next_channel_behind_its_checkpoint_with_nothing_rejected(store: ControlStore) -> None:
+    epoch = won(store).epoch
+    known = at(10, epoch, rows_error_count=3, hub_created_at_s=1700000000.0, enqueued_at_s=1700000001.456)
+    store.save_checkpoint(replace(known, unsettled_from=3, repeats_up_to=2))
+    store.begin_next_channel(replace(known, unsettled_from=3, repeats_up_to=2))
+    begun = replace(known, rows_error_count=0, channel_generation=1, begins_after=10, repeats_up_to=2)
+    assert replace(stored(store), updated_at_s=None) == begun
+    with pytest.raises(OwnershipLost, match=f"epoch {epoch} owns"):
+        store.begin_next_channel(replace(begun, epoch=epoch - 1))
+    assert stored(store).channel_generation == 1
 
 
 def test_what_an_operator_does_leaves_an_audit_row_with_it(site: Site, store: ControlStore) -> None:
@@ -490,7 +503,8 @@ ROWS = ("evsup_ownership", "evsup_checkpoint", "evsup_supervisor")
 
 def test_rows_in_another_spelling_are_refused_until_init_has_moved_them(site: Site, store: ControlStore) -> None:
     term = won(store)
-    store.save_checkpoint(at(10, term.epoch, rows_error_count=3, enqueued_at_s=1700000001.456))
+    known = {"enqueued_at_s": 1700000001.456, "unsettled_from": 3, "repeats_up_to": 2}
+    store.save_checkpoint(at(10, term.epoch, rows_error_count=3, **known))
     before = stored(store)
     store.heartbeat(ROW)
     site.age(EXPIRATION_S + 5)
@@ -559,7 +573,7 @@ def test_tables_of_a_newer_version_are_refused(site: Site, store: ControlStore) 
     site.sql("UPDATE evsup_schema SET version = version + 1")
     try:
         for call in (store.check, store.initialise):
-            with pytest.raises(ConfigurationError, match=r"version 5.*Upgrade evsup"):
+            with pytest.raises(ConfigurationError, match=rf"version {schema.VERSION + 1}.*Upgrade evsup"):
                 call()
     finally:
         site.sql("UPDATE evsup_schema SET version = version - 1")

@@ -203,8 +203,9 @@ def test_init_moves_older_tables_forward_and_keeps_their_rows(
         store.move_checkpoint(Checkpoint("0", 5, None, 8), "me@host", "set")
         moved = Checkpoint("0", 5, None, 8, channel_generation=1, begins_after=5)
         assert rows(database)[1] == [moved]
-        store.save_checkpoint(replace(moved, enqueued_at_s=1700000001.456))
-        assert rows(database)[1] == [replace(moved, enqueued_at_s=1700000001.456)]
+        saved = replace(moved, enqueued_at_s=1700000001.456, unsettled_from=3, repeats_up_to=2)
+        store.save_checkpoint(saved)
+        assert rows(database)[1] == [saved]
     assert "are ready" in run().stderr
 
 

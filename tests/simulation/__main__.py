@@ -17,12 +17,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1000, metavar="N", help="how many")
     parser.add_argument("--from", type=int, default=0, metavar="S", dest="first", help="the first of them")
     parser.add_argument("--untrusting", action="store_true", help="leases are ignored: the fences alone have to hold")
+    parser.add_argument("--rejecting", action="store_true", help="Snowflake rejects rows, and counts them late")
     chosen = parser.parse_args()
     steps, virtual_s, began_s = 0, 0.0, time.process_time()
     for seed in range(chosen.first, chosen.first + chosen.seeds):
         try:
             with distrust() if chosen.untrusting else nullcontext():
-                world = run(seed, trusting=not chosen.untrusting)
+                world = run(seed, trusting=not chosen.untrusting, rejecting=chosen.rejecting)
         except Violation as violation:
             print(f"seed {seed}: {violation}")
             return 1

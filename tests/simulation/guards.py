@@ -37,6 +37,7 @@ from worker.link import Position
 from worker.loop import Worker
 from worker.order import Admission
 from worker.progress import Progress, verify
+from worker.unsettled import Unsettled
 
 Removal = Callable[[], AbstractContextManager[object]]
 
@@ -48,12 +49,14 @@ class Guard:
     name: str
     removed: Removal
     breaks: str
-    """Begins the violation that shows without it."""
+    """Begins the violation that shows without it; a regular expression."""
     trusting: bool = True
     """False: it is the second line, and shows only when leases are ignored."""
     equal_ids: bool | None = None
     faults: Sequence[Fault] = FAULTS
     """That bring it out soonest."""
+    rejecting: bool = False
+    """Whether Snowflake rejects rows, and counts them late."""
 
 
 def without(name: str, text: str, instead: str = "") -> Removal:
@@ -147,10 +150,24 @@ def admit_all(high: int | None, numbers: Sequence[int | None]) -> Admission:
 
 
 def verify_less(
-    partition_id: str, progress: Progress, durable: int | None, appended: int | None, errors_before: int
+    partition_id: str, progress: Progress, durable: int | None, appended: int | None, errors_before: int, _: int | None
 ) -> None:
     """Believe any token that does not go back."""
     verify(partition_id, progress, durable, appended if progress.token is None else progress.token, errors_before)
+
+
+def settled_at_once(events: Unsettled, token: int | None, _: float) -> None:
+    """Take the count of a status for one of its token."""
+    events.first = events.first if token is None else token + 1
+
+
+def counted_once(_: Handle, __: Callable[[Progress], bool], ___: float) -> None:
+    """Never wait for a later count."""
+
+
+def believed(_: Progress, __: int | None, ___: int) -> bool:
+    """Take every status for new."""
+    return False
 
 
 def checkpoint_appended(pipeline: Flow, now_s: float, save: Callable[[Flow, float], None] = Flow._checkpoint) -> None:
@@ -161,6 +178,7 @@ def checkpoint_appended(pipeline: Flow, now_s: float, save: Callable[[Flow, floa
 
 FREEZES = (freeze_tree, freeze_tree_in_the_middle)
 SLOW_STORES = (slow_down, fade_away)
+WRONGLY = r"\w+ wants a person although nothing is wrong"
 GUARDS = (
     Guard(
         "the margin of the trust window",
@@ -226,4 +244,7 @@ GUARDS = (
         trusting=False,
         faults=FREEZES,
     ),
+    Guard("events that are not settled", replaced(Unsettled, "look", settled_at_once), WRONGLY, rejecting=True),
+    Guard("waiting for a later count", replaced(Handle, "await_progress", counted_once), WRONGLY, rejecting=True),
+    Guard("asking again when a status is older", replaced(flow, "is_older", believed), WRONGLY, rejecting=True),
 )

@@ -15,6 +15,7 @@ from tests.simulation.hub import Partition
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import Network
 from tests.simulation.process import Clock
+from tests.simulation.rejections import Rejections
 from tests.simulation.site import Site
 from tests.simulation.snowpipe import Channel
 from tests.simulation.stage import staged
@@ -46,12 +47,13 @@ class Simulation:
         equal_ids: bool = False,
         trusting: bool = True,
         older: Collection[int] = (),
+        rejecting: bool = False,
     ) -> None:
         """`older` are the hosts whose first supervisor is of a version that never asks the hub again."""
         self.world, self._settings = world, settings
         world.note("group", hosts=hosts, partitions=partitions, start=settings.eventhub.starting_position)
         self.invariants = Invariants(world, trusting=trusting)
-        self._has_equal_ids, self._older = equal_ids, set(older)
+        self._has_equal_ids, self._older, self._is_rejecting = equal_ids, set(older), rejecting
         self._is_publishing = True
         database = Memory(world, self.invariants)
         schema.create(database)
@@ -103,7 +105,8 @@ class Simulation:
     def _add(self, count: int) -> None:
         for number in range(len(self.partitions), len(self.partitions) + count):
             self.partitions[str(number)] = Partition(self.world, self.invariants, str(number))
-            self.invariants.channels[str(number)] = Channel(self.world, self.invariants, str(number))
+            rejections = Rejections(self.world) if self._is_rejecting else None
+            self.invariants.channels[str(number)] = Channel(self.world, self.invariants, str(number), rejections)
 
     def _publish(self) -> None:
         for partition in self.partitions.values():
@@ -157,7 +160,17 @@ class Simulation:
         total = len(self.partitions)
         if shares(dict.fromkeys(holding, total), holding, total) != holding:
             return f"the partitions are held unevenly: {holding}"
-        return next(filter(None, map(self._lag, self.partitions)), None)
+        return next(filter(None, (self._lag(each) or self._hidden(each) for each in self.partitions)), None)
+
+    def _hidden(self, partition: str) -> str | None:
+        """I13: every rejected row is in the quarantine, once, and nothing else is."""
+        rejections = self.invariants.channels[partition].rejections
+        if rejections is None:
+            return None
+        if sorted(rejections.quarantine) != sorted(rejections.rejected & set(rejections.quarantine)):
+            self.world.violated(f"I13: partition {partition} has {rejections.quarantine} in its quarantine")
+        unknown = sorted(rejections.unknown)
+        return f"rejected rows {unknown} of partition {partition} are nowhere" if unknown else None
 
     def _lag(self, partition: str) -> str | None:
         last, token = self.partitions[partition].last, self.invariants.channels[partition].token
@@ -167,12 +180,22 @@ class Simulation:
         return None
 
 
-def run(seed: int, *, trusting: bool = True, equal_ids: bool | None = None, faults: Sequence[Fault] = FAULTS) -> World:
-    """One seed, from its first claim to its proof. Raises `Violation`."""
+def run(
+    seed: int,
+    *,
+    trusting: bool = True,
+    equal_ids: bool | None = None,
+    faults: Sequence[Fault] = FAULTS,
+    rejecting: bool = False,
+) -> World:
+    """One seed, from its first claim to its proof. Raises `Violation`.
+
+    `rejecting`: Snowflake rejects rows, and counts them late.
+    """
     world = World(seed)
     with staged(world):
         try:
-            simulation = drawn(world, trusting=trusting, equal_ids=equal_ids)
+            simulation = drawn(world, trusting=trusting, equal_ids=equal_ids, rejecting=rejecting)
             simulation.suffer(faults)
             simulation.recover()
         finally:
@@ -180,18 +203,18 @@ def run(seed: int, *, trusting: bool = True, equal_ids: bool | None = None, faul
     return world
 
 
-def drawn(world: World, *, trusting: bool = True, equal_ids: bool | None = None) -> Simulation:
+def drawn(world: World, *, trusting: bool = True, equal_ids: bool | None = None, rejecting: bool = False) -> Simulation:
     """A group as the seed draws it: mostly small ones, for those meet their troubles sooner."""
     rng = world.rng
     hosts, partitions = rng.choice((2, 2, 2, 3, 3, 4)), rng.choice((4, 4, 4, 4, 4, 6, 8, 16))
     strategy, position = rng.choice(("greedy", "greedy", "balanced")), rng.choice(("-1", "@latest"))
-    settings = chosen(strategy, position, rng.choice((12, 40, 100)))
+    settings = chosen(strategy, position, rng.choice((12, 40, 100)), "quarantine" if rejecting else "fail")
     if equal_ids is None:
         equal_ids = rng.random() < EQUAL_IDS
-    return Simulation(world, hosts, partitions, settings, equal_ids=equal_ids, trusting=trusting)
+    return Simulation(world, hosts, partitions, settings, equal_ids=equal_ids, trusting=trusting, rejecting=rejecting)
 
 
-def chosen(strategy: str, starting_position: str, max_inflight_rows: int) -> Settings:
+def chosen(strategy: str, starting_position: str, max_inflight_rows: int, on_reject: str = "fail") -> Settings:
     """The settings of every process, with short leases."""
     source = eventhub(
         ownership_expiration=EXPIRATIONS_S[0],
@@ -199,4 +222,6 @@ def chosen(strategy: str, starting_position: str, max_inflight_rows: int) -> Set
         load_balancing_strategy=strategy,
         starting_position=starting_position,
     )
-    return plain(snowflake(commit_timeout=COMMIT_TIMEOUT_S, max_inflight_rows=max_inflight_rows), source)
+    return plain(
+        snowflake(commit_timeout=COMMIT_TIMEOUT_S, max_inflight_rows=max_inflight_rows, on_reject=on_reject), source
+    )

@@ -6,13 +6,14 @@ https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-h
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.errors import OwnershipLost
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import FAST_S, skewed
 from tests.simulation.process import Process
+from tests.simulation.rejections import Rejections
 from tests.simulation.world import World
 from worker.progress import Progress
 from worker.rows import Row, sequence_numbers
@@ -37,7 +38,11 @@ class Sent:
 class Channel:
     """The service's side of one channel."""
 
-    def __init__(self, world: World, invariants: Invariants, partition_id: str) -> None:
+    def __init__(
+        self, world: World, invariants: Invariants, partition_id: str, rejections: Rejections | None = None
+    ) -> None:
+        self.rejections = rejections
+        """None: every row is taken, and every status is new."""
         self._world, self._invariants, self._partition_id = world, invariants, partition_id
         self.token: int | None = None
         self.stalled_until_s = 0.0
@@ -75,6 +80,8 @@ class Channel:
             return  # an opener threw it away
         self._inflight.popleft()
         self._invariants.committed(self._partition_id, self.token, head.numbers)
+        if self.rejections:
+            self.rejections.commit(head.numbers, head.end)
         self.token = head.end
         if self._inflight:
             self._commit_later()
@@ -103,7 +110,8 @@ class Handle:
             tries -= 1
         self._process.travel(skewed(self._world.rng, 1.0))
         self._sequencer = self._channel.open()
-        opened = Progress(self._channel.token, 0)
+        token, rejections = self._channel.token, self._channel.rejections
+        opened = rejections.progress(token) if rejections else Progress(token, 0)
         self._world.note("channel_opened", channel=self.name, sequencer=self._sequencer, token=opened.token)
         self._process.wait(skewed(self._world.rng, 1.0))
         return opened
@@ -116,7 +124,17 @@ class Handle:
 
     def progress(self) -> Progress:
         self._require_channel()
-        return Progress(self._channel.token, 0)
+        token, rejections = self._channel.token, self._channel.rejections
+        return rejections.cached(token) if rejections else Progress(token, 0)
+
+    def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
+        """Ask once a second."""
+        until_s = self._world.now_s + limit_s
+        while self._world.now_s < until_s:
+            if is_told(told := self.progress()):
+                return told
+            self._process.wait(PATIENCE_S)
+        return None
 
     def flush_soon(self) -> None:
         """It sends soon anyway."""

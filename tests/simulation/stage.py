@@ -9,10 +9,11 @@ from unittest.mock import patch
 
 from shared.settings import EventHubSettings
 from supervisor import enrolment, hub_watch, lease, tree
+from tests.simulation.rejections import carried_out, identified, reread
 from tests.simulation.supervisor import Supervisor
 from tests.simulation.worker import WorkerProcess
 from tests.simulation.world import World
-from worker import flow, loop, opening
+from worker import flow, loop, opening, quarantine
 from worker.link import Position
 
 
@@ -21,6 +22,7 @@ class Log:
 
     def __init__(self, world: World) -> None:
         self.debug = self.info = self.warning = self.error = world.note
+        self.configure = lambda *_, **__: None
 
 
 @contextmanager
@@ -52,6 +54,14 @@ def staged(world: World) -> Iterator[None]:
         flow: {"Background": background},
         opening: {"EventHubClient": lambda _: worker().hub()},
         enrolment: {"EventHubClient": lambda _: supervisor().client()},
+        quarantine: {
+            "send": lambda _, order, *__: carried_out(worker(), order),
+            "config": SimpleNamespace(load_worker=lambda: worker().settings),
+            "_tables": lambda *_: worker().tables(),
+            "EventHubClient": lambda _: worker().hub(),
+            "reread": reread,
+            "identified": identified,
+        },
         tree: {"Child": child, "setproctitle": _ignore, "rss_bytes": _nothing},
     }
     with ExitStack() as stack:

@@ -17,6 +17,12 @@ def test_every_invariant_holds_after_every_step_and_everything_recovers(seed: in
     run(seed)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_rejected_row_is_ever_silent_however_late_it_is_counted(seed: int) -> None:
+    """In kills, handovers and outages, too: each is in the quarantine, once, and nobody is asked for help."""
+    run(seed, rejecting=True)
+
+
 @pytest.mark.parametrize("seed", FEWER_SEEDS)
 def test_the_fences_alone_keep_every_event_once_when_nobody_minds_its_lease(seed: int) -> None:
     with distrust():

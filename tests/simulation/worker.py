@@ -14,6 +14,7 @@ from tests.simulation.hub import HubClient, Reader
 from tests.simulation.network import skewed
 from tests.simulation.pipe import End
 from tests.simulation.process import WOKEN_S, Process
+from tests.simulation.rejections import Tables
 from tests.simulation.site import Site
 from tests.simulation.snowpipe import LOOK_S, Handle
 from tests.unit.stores import GROUP
@@ -35,7 +36,7 @@ class WorkerProcess(Process):
         self.sentinel = 0
         self.stuck_until_s = 0.0
         self.worker: Worker | None = None
-        self._lease, self._pipe, self._settings = lease, pipe, settings
+        self._lease, self._pipe, self.settings = lease, pipe, settings
         self._turn_number, self._is_leaving = 0, False
         site.invariants.workers.append(self)
         self.after(0.2 + skewed(self.world.rng, BOOT_S), self._boot)
@@ -93,15 +94,21 @@ class WorkerProcess(Process):
         """In place of a `shared.azure.EventHubClient`."""
         return HubClient(self, self.site.partition)
 
+    def tables(self) -> Tables:
+        """In place of both tables in Snowflake."""
+        rejections = self.site.channel(self.term.partition_id).rejections
+        assert rejections
+        return Tables(self, rejections)
+
     def wake(self) -> None:
         """Something can be taken: turn soon."""
         self._turn_in(self.world.rng.random() * WAKING_S)
 
     def _boot(self) -> None:
         channel: Any = Handle(self, self.site.channel(self.term.partition_id), self.term.epoch)
-        store = RelationalStore(self.site.wire(self), GROUP, self._settings.eventhub.ownership_expiration)
+        store = RelationalStore(self.site.wire(self), GROUP, self.settings.eventhub.ownership_expiration)
         pipe: Any = self._pipe
-        self.worker = Worker(self._settings, self.term, self._lease, pipe, channel, store, self.site.clock)
+        self.worker = Worker(self.settings, self.term, self._lease, pipe, channel, store, self.site.clock)
         self._watch()
         self._run(self._open)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.errors import ConfigurationError, EvsupError, OwnershipLost, SinkUnavailable
+from shared.errors import ChannelGone, ConfigurationError, EvsupError, OwnershipLost, SinkUnavailable
 from tests.unit.plain_settings import snowflake
 from tests.unit.test_sink import SdkError
 from worker.progress import Progress, verify
@@ -16,7 +16,7 @@ CODES: dict[str, type[EvsupError]] = {
     "ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER": SinkUnavailable,
     "ERR_CHANNEL_MUST_BE_REOPENED": SinkUnavailable,
     "ERR_CHANNEL_MUST_BE_REOPENED_DUE_TO_ROW_SEQ_GAP": SinkUnavailable,
-    "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED": SinkUnavailable,
+    "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED": ChannelGone,
     "STALE_PIPE_CACHE": SinkUnavailable,
     "ERR_OF_A_LATER_YEAR": SinkUnavailable,
     "ACTIVE": SinkUnavailable,

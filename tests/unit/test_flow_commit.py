@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from shared.errors import (
+    ChannelGone,
     CommitStalled,
     DataRefused,
     EvsupError,
@@ -19,7 +20,8 @@ from tests.unit.flow_rig import Rig
 from tests.unit.plain_settings import snowflake
 from tests.unit.readable import DEADLINE_S
 from worker.flow import IDLE_POLL_S, POLL_S, SAVE_LIMIT_S, SAVE_MOST_S
-from worker.progress import Progress
+from worker.progress import OLDER_LIMIT_S, Progress
+from worker.unsettled import SETTLED_AFTER_S
 
 # --- appended to durable ----------------------------------------------------------------------------------------------
 
@@ -99,6 +101,7 @@ def test_an_idle_partition_never_stalls() -> None:
         (Progress(7, 0), OwnershipLost),
         (Progress(3, 0), DataRefused),
         (Progress(None, 0), DataRefused),
+        (Progress(6, 0, "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"), ChannelGone),
         (Progress(6, 1, last_error="bad"), RowsRejected),
         (Progress(4, 1, last_error="bad"), RowsRejected),
         (Progress(6, 0, "ERR_CHANNEL_MUST_BE_REOPENED"), SinkUnavailable),
@@ -110,7 +113,7 @@ def test_what_the_channel_says_wrong_stops_before_the_checkpoint(says: Progress,
     rig.turn()
     rig.channel.says = says
     with pytest.raises(expected) as raised:
-        rig.turns()
+        rig.turns(int(OLDER_LIMIT_S) + 3)
     assert type(raised.value) is expected
     assert rig.store.saved == []
     assert rig.flow.marks.durable == 4
@@ -134,6 +137,71 @@ def test_a_status_that_cannot_be_read_stops_the_flow() -> None:
     rig.channel.progress = fail  # type: ignore[method-assign]
     with pytest.raises(SinkUnavailable):
         rig.turns(2)
+
+
+@pytest.mark.parametrize("older", [Progress(4, 2), Progress(None, 2), Progress(6, 1), Progress(4, 1)])
+def test_a_status_that_is_older_than_one_before_is_asked_for_again(older: Progress) -> None:
+    rig = Rig(progress=Progress(4, 2), checkpoint=Checkpoint("3", 4, None, 2, 2))
+    rig.deliver(5, 6)
+    rig.turn()
+    rig.commit(6, errors=2)
+    rig.turns()
+    for _ in range(3):  # a cache that answers so now and then is no end of anything
+        rig.channel.says = older
+        rig.turns(int(OLDER_LIMIT_S) - 3)
+        rig.commit(6, errors=2)
+        rig.turns(12)
+    assert rig.flow.marks.durable == 6
+    rig.deliver(7)
+    rig.turn()
+    rig.commit(7, errors=2)
+    rig.turns()
+    assert rig.flow.marks.checkpointed == 7
+
+
+def test_a_count_that_stays_below_the_one_before_is_refused() -> None:
+    rig = Rig(progress=Progress(4, 2), checkpoint=Checkpoint("3", 4, None, 2, 2))
+    rig.commit(4, errors=1)
+    with pytest.raises(DataRefused, match="went back from 2 to 1"):
+        rig.turns(int(OLDER_LIMIT_S) + 12)
+
+
+def test_a_checkpoint_says_from_where_on_events_may_have_been_rejected_and_not_counted_yet() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 4, None, 2, unsettled_from=3))
+    for number in (5, 6, 7):
+        rig.deliver(number)
+        rig.turn()
+        rig.commit(number)
+        rig.turns(10)
+    assert [saved.unsettled_from for saved in rig.store.saved] == [3, 3, 3]
+    rig.turns(1, SETTLED_AFTER_S)
+    rig.turns(1, IDLE_POLL_S)
+    rig.deliver(8)
+    rig.turn()
+    rig.commit(8)
+    rig.turns()
+    assert (rig.store.saved[-1].sequence_number, rig.store.saved[-1].unsettled_from) == (8, 8)
+
+
+def test_the_events_of_a_fresh_partition_begin_with_the_one_that_came_first() -> None:
+    """Retention may have passed those that were there at the opening."""
+    rig = Rig(after=None, checkpoint=Checkpoint("3", None, None, 2, unsettled_from=3))
+    rig.deliver(5, 6)
+    rig.turn()
+    rig.commit(6)
+    rig.turns()
+    assert rig.store.saved[-1].unsettled_from == 5
+
+
+def test_what_was_written_last_is_known_when_all_of_it_is_checkpointed() -> None:
+    rig = Rig()
+    written = [rig.flow.written]
+    rig.deliver(5)
+    rig.turn()
+    written.append(rig.flow.written)
+    rig.commit(5)
+    rig.turns()
+    assert [*written, rig.flow.written] == [4, None, 5]
 
 
 # --- durable to checkpointed ------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Opening a partition: in what order the witnesses are heard, and what the next checkpoint is made from."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self, cast
 
@@ -8,7 +9,7 @@ from azure.eventhub import EventData
 
 from shared.azure import PartitionFacts
 from shared.channel import of_generation
-from shared.errors import OwnershipLost, ResumeRefused, RowsRejected
+from shared.errors import DataRefused, OwnershipLost, ResumeRefused, RowsRejected
 from shared.settings import Settings
 from shared.store.types import Checkpoint, Term
 from tests.unit.events import ENQUEUED_MS, event
@@ -34,6 +35,7 @@ class World:
         self.name = ""
         self.saved: list[Checkpoint] = []
         self.newest_epoch = TERM.epoch
+        self.later: Progress | None = None
         self._progress, self._stored = Progress(token, errors), stored
         self.facts = PartitionFacts(first, last, last < 0, BORN_S, f"offset-{last}")
 
@@ -60,6 +62,21 @@ class World:
     def at_or_after(self, partition_id: str, number: int, owner_level: int) -> EventData:
         self.asked.append(f"event {number} of {partition_id} by {owner_level}")
         return event(b"{}", number)
+
+    def await_progress(self, is_told: Callable[[Progress], bool], _: float) -> Progress | None:
+        self.asked.append("await")
+        return self.later if self.later and is_told(self.later) else None
+
+    def begin_next_channel(self, checkpoint: Checkpoint) -> None:
+        self.asked.append(f"begin behind {checkpoint.sequence_number}")
+        generation = checkpoint.channel_generation + 1
+        self._stored = replace(
+            checkpoint,
+            channel_generation=generation,
+            begins_after=checkpoint.sequence_number,
+            rows_error_count=0,
+            unsettled_from=None,
+        )
 
     def load_checkpoint(self, _: str) -> Checkpoint | None:
         self.asked.append("checkpoint")
@@ -96,13 +113,14 @@ def test_the_partition_is_read_after_the_channel_that_may_take_two_minutes(monke
 
 
 @pytest.mark.parametrize(
-    ("token", "checkpoint", "sequence_number", "offset"),
+    ("token", "checkpoint", "sequence_number", "offset", "unsettled_from"),
     [
-        (50, stored(50), 50, "offset-stored"),
-        (60, stored(50), 50, None),  # the offset of event 60 is not known
-        (100, stored(50), 50, "offset-100"),  # but that of the last event is
-        (60, None, None, None),
-        (None, None, None, "-1"),  # nobody enrolled it: it is read from its oldest event
+        (50, stored(50), 50, "offset-stored", 51),
+        (60, stored(50), 50, None, 61),  # the offset of event 60 is not known
+        (100, stored(50), 50, "offset-100", 101),  # but that of the last event is
+        (60, replace(stored(50), unsettled_from=31), 50, None, 31),
+        (60, None, None, None, 0),
+        (None, None, None, "-1", 0),  # nobody enrolled it: it is read from its oldest event
     ],
 )
 def test_the_next_checkpoint_is_made_under_the_new_epoch_with_an_offset_of_its_own_event(
@@ -111,9 +129,10 @@ def test_the_next_checkpoint_is_made_under_the_new_epoch_with_an_offset_of_its_o
     checkpoint: Checkpoint | None,
     sequence_number: int | None,
     offset: str | None,
+    unsettled_from: int,
 ) -> None:
     made = opened(World(token, checkpoint), monkeypatch)
-    assert made.checkpoint == Checkpoint("3", sequence_number, offset, 7, 0, BORN_S)
+    assert made.checkpoint == Checkpoint("3", sequence_number, offset, 7, 0, BORN_S, unsettled_from=unsettled_from)
     assert made.resume.after == token
 
 
@@ -194,13 +213,15 @@ QUARANTINE = snowflake(on_reject="quarantine", warehouse="WH")
 @pytest.mark.parametrize(
     ("checkpoint", "starting_position", "first"),
     [
+        (replace(stored(50, errors=3), unsettled_from=31), "-1", 31),
+        (replace(stored(None), unsettled_from=3), "-1", 3),  # retention has passed them since the channel was opened
         (stored(50, errors=3), "-1", 51),
         (stored(50, errors=3), "2026-01-31T00:00:00Z", 51),
         (None, "-1", 7),  # the first checkpoint was not written: from the oldest event on
         (None, "2026-01-31T00:00:00Z", 33),
     ],
 )
-def test_rejected_rows_to_be_set_aside_are_among_the_events_behind_the_checkpoint(
+def test_rejected_rows_to_be_set_aside_are_among_the_unsettled_events(
     monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint | None, starting_position: str, first: int
 ) -> None:
     world = World(60, checkpoint, errors=5, first=7)
@@ -208,7 +229,8 @@ def test_rejected_rows_to_be_set_aside_are_among_the_events_behind_the_checkpoin
     assert isinstance(found, Rejection)
     known = checkpoint.rows_error_count if checkpoint else 0
     assert (found.rows, found.numbers, found.channel) == (5 - known, range(first, 61), "CHANNEL")
-    assert found.checkpoint == Checkpoint("3", 60, None, 7, 5, BORN_S)
+    assert found.checkpoint == Checkpoint("3", 60, None, 7, 5, BORN_S, unsettled_from=61)
+    assert found.position == (checkpoint.sequence_number if checkpoint else None)
     assert not world.saved, "nothing is recorded before they are set aside"
 
 
@@ -243,13 +265,13 @@ def test_a_partition_that_was_added_since_is_read_from_its_oldest_event_also_aft
     for _ in range(2):
         made = opened(world, monkeypatch, settings)
         assert made.position(starting_position) == Position(None, "-1", BORN_S)
-    assert world.saved == [Checkpoint("3", None, "-1", 7, 0, BORN_S)]
+    assert world.saved == [Checkpoint("3", None, "-1", 7, 0, BORN_S, unsettled_from=0)]
 
 
 def test_the_birth_of_the_hub_is_noted_once_and_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(None, None)
     opened(world, monkeypatch)
-    assert world.saved == [Checkpoint("3", None, "-1", 7, 0, BORN_S)]
+    assert world.saved == [Checkpoint("3", None, "-1", 7, 0, BORN_S, unsettled_from=0)]
     opened(world, monkeypatch)
     assert world.asked.count("save") == 1
 
@@ -261,8 +283,8 @@ def test_a_partition_begins_where_latest_was_when_the_group_began(
     world = World(None, replace(ENROLLED, begins_after=40))
     made = opened(world, monkeypatch, plain(None, eventhub(starting_position=starting_position)))
     assert made.position(starting_position).after == 40
-    assert made.checkpoint == replace(ENROLLED, epoch=7, begins_after=40)
-    assert not world.saved, "it is written already"
+    assert made.checkpoint == replace(ENROLLED, epoch=7, begins_after=40, unsettled_from=41)
+    assert world.saved == [made.checkpoint], "with the first event whose row may be rejected"
 
 
 def test_events_that_left_the_hub_since_the_group_began_are_lost_and_not_skipped(
@@ -309,7 +331,7 @@ def moved(sequence_number: int | None, opened: int = 0) -> Checkpoint:
         (None, moved(None), ["open 0", "open 2", "partition", "checkpoint", "save"]),
         (None, moved(50, opened=2), ["open 2", "partition", "checkpoint"]),
         (50, moved(50, opened=2), ["open 2", "partition", "checkpoint"]),
-        (None, moved(None, opened=2), ["open 2", "partition", "checkpoint"]),
+        (None, moved(None, opened=2), ["open 2", "partition", "checkpoint", "save"]),  # where the channel begins
     ],
 )
 def test_a_new_channel_is_begun_behind_its_former_and_noted_before_the_first_row(
@@ -320,8 +342,9 @@ def test_a_new_channel_is_begun_behind_its_former_and_noted_before_the_first_row
     assert world.asked[2:] == expected
     assert made.resume.after == checkpoint.sequence_number
     assert made.progress.token == token
-    assert made.checkpoint == replace(checkpoint, epoch=7, opened_generation=2)
-    assert world.saved == ([made.checkpoint] if checkpoint.begins_channel else [])
+    first = 0 if checkpoint.sequence_number is None else 51
+    assert made.checkpoint == replace(checkpoint, epoch=7, opened_generation=2, unsettled_from=first)
+    assert world.saved == ([made.checkpoint] if "save" in expected else [])
 
 
 @pytest.mark.parametrize("starting_position", POSITIONS)
@@ -344,3 +367,68 @@ def test_nothing_is_begun_or_noted_when_the_start_is_refused(monkeypatch: pytest
         with pytest.raises(ResumeRefused):
             opened(world, monkeypatch)
         assert not world.saved
+
+
+def test_the_first_event_of_a_fresh_channel_is_noted_before_its_first_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the time a row is found rejected, retention may have passed it."""
+    for settings, first in (
+        (plain(QUARANTINE), 7),
+        (plain(QUARANTINE, eventhub(starting_position="2026-01-31T00:00:00Z")), 33),
+        (plain(None, eventhub(starting_position="2026-01-31T00:00:00Z")), None),  # not asked for where nobody looks
+    ):
+        world = World(None, ENROLLED, first=7)
+        assert opened(world, monkeypatch, settings).checkpoint.unsettled_from == first
+        assert [saved.unsettled_from for saved in world.saved] == ([] if first is None else [first])
+
+
+def test_the_first_event_of_a_channel_is_another_one_when_retention_passed_it_before_the_first_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(None, replace(stored(None), unsettled_from=7), first=9)
+    assert opened(world, monkeypatch).checkpoint.unsettled_from == 9
+    assert [saved.unsettled_from for saved in world.saved] == [9]
+    latest = World(None, replace(ENROLLED, begins_after=40, unsettled_from=3))
+    assert opened(latest, monkeypatch).checkpoint.unsettled_from == 41
+
+
+def test_what_a_former_channel_has_written_is_known_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(None, replace(moved(50), repeats_up_to=40))
+    monkeypatch.setattr(world, "open", lambda generation: Progress(90 if generation < 2 else None, 0))
+    assert opened(world, monkeypatch).checkpoint.repeats_up_to == 90
+    assert opened(World(None, replace(moved(50), repeats_up_to=40)), monkeypatch).checkpoint.repeats_up_to == 40
+
+
+def test_a_count_below_the_checkpoint_s_is_waited_for_and_refused_when_it_stays_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(60, stored(50, errors=5), errors=3)
+    with pytest.raises(DataRefused, match="went back from 5 to 3") as refused:
+        opened(world, monkeypatch)
+    assert "`evsup checkpoints set --partition 3 --rejected-rows 3`" in refused.value.fix
+    world.later = Progress(70, 5)
+    made = opened(world, monkeypatch)
+    assert (made.progress.token, made.checkpoint.rows_error_count) == (60, 5), "the token is the one of the open"
+    world.later = Progress(70, 6)
+    with pytest.raises(RowsRejected, match="rejected 1 rows"):
+        opened(world, monkeypatch)
+
+
+def test_a_channel_that_is_gone_at_its_end_is_followed_by_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = replace(stored(100, errors=2), offset="offset-100")
+    world = World(None, known)
+    made = opened(world, monkeypatch)
+    assert world.asked.count("begin behind 100") == 1
+    assert made.resume.after == 100
+    assert (made.checkpoint.channel_generation, made.checkpoint.rows_error_count) == (1, 0)
+    assert (made.checkpoint.opened_generation, made.checkpoint.unsettled_from) == (1, 101)
+    assert world.name == "CHANNEL_G1"
+
+
+def test_a_worker_that_knows_what_it_wrote_goes_on_whatever_is_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(None, stored(50))
+    monkeypatch.setattr(opening, "EventHubClient", lambda _: world)
+    made = open_partition(plain(), TERM, cast("Any", world), cast("Any", world), written=50)
+    assert isinstance(made, Opening)
+    assert (made.resume.after, made.checkpoint.channel_generation) == (50, 1)
+    with pytest.raises(ResumeRefused, match="but the channel has no token"):
+        opened(World(None, stored(50)), monkeypatch)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import Bug, DataRefused, EvsupError, OwnershipLost, RowsRejected, SinkUnavailable
+from shared.errors import Bug, ChannelGone, DataRefused, EvsupError, OwnershipLost, RowsRejected, SinkUnavailable
 from tests.unit.streaming_sdk import from_source
-from worker.progress import Progress, read_progress, verify
+from worker.progress import Progress, among, is_before, is_older, read_progress, rejected, verify
 
 CURRENT = {
     "channel_name": "C",
@@ -95,6 +95,13 @@ def test_a_healthy_channel_passes(token: int | None, durable: int | None, append
     [
         (Progress(5, 0, "ERR_CHANNEL_MUST_BE_REOPENED"), 4, 9, SinkUnavailable, "ERR_CHANNEL_MUST_BE_REOPENED"),
         (Progress(5, 0, "success"), 4, 9, SinkUnavailable, "success"),
+        (
+            Progress(5, 0, "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"),
+            4,
+            9,
+            ChannelGone,
+            "ERR_CHANNEL_DOES_NOT_EXIST",
+        ),
         (Progress(5, 1), 4, 9, RowsRejected, "rejected 1 rows"),
         (Progress(4, 1), 4, 9, RowsRejected, "rejected 1 rows"),
         (Progress(3, 0), 4, 9, DataRefused, "from 4 to 3"),
@@ -122,6 +129,43 @@ def test_rejected_rows_are_named_with_their_message_and_bound() -> None:
     assert "Numeric value 'x' is not recognized" in raised.value.why
     assert "sequence number 8" in raised.value.why
     assert "`evsup checkpoints set --partition 3 --rejected-rows 12`" in raised.value.fix
+
+
+def test_the_events_among_which_rejected_rows_are_include_those_before_the_checkpoint() -> None:
+    with pytest.raises(RowsRejected, match="they are among events 3 to 9"):
+        verify("3", Progress(9, 1, last_error_up_to="8"), 8, 9, 0, unsettled_from=3)
+    for nothing in (among(None, 9), among(3, None), among(10, 9)):
+        assert "among" not in rejected("3", Progress(9, 1), 0, nothing).why
+    older = rejected("3", Progress(9, 1, last_error_up_to="2"), 0, among(3, 9))
+    assert "at or before sequence number 2" in older.why
+    assert "among" not in older.why, "Snowflake names another one"
+
+
+@pytest.mark.parametrize(("named", "expected"), [("2", True), ("3", False), (None, False), ("", False), ("x", False)])
+def test_a_bound_before_the_events_is_known(named: str | None, expected: bool) -> None:
+    assert is_before(Progress(9, 1, last_error_up_to=named), range(3, 10)) is expected
+    assert not is_before(Progress(9, 1, last_error_up_to=named), range(0))
+
+
+@pytest.mark.parametrize(
+    ("progress", "durable", "expected"),
+    [
+        (Progress(4, 3), 4, False),
+        (Progress(5, 3), 4, False),
+        (Progress(None, 3), None, False),
+        (Progress(0, 3), 0, False),
+        (Progress(3, 3), 4, True),
+        (Progress(None, 3), 0, True),
+        (Progress(4, 2), 4, True),
+        (Progress(5, 2), 4, True),
+        (Progress(3, 4), 4, False),  # rows were rejected
+        (Progress(3, 2, "ERR_CHANNEL_MUST_BE_REOPENED"), 4, False),
+    ],
+)
+def test_a_status_is_older_when_its_token_or_its_count_goes_back(
+    progress: Progress, durable: int | None, expected: bool
+) -> None:
+    assert is_older(progress, durable, 3) is expected
 
 
 @given(st.none() | st.integers(0, 9), st.none() | st.integers(0, 9), st.none() | st.integers(0, 9))

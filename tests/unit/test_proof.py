@@ -156,7 +156,7 @@ def test_rejected_rows_and_a_checkpoint_moved_by_hand_explain_what_is_missing() 
     assert rejected.findings[0].text.endswith("; Snowflake rejected 1 rows of this channel (too long)")
     skipped = evidence([0, 1, 6], 6, 6, begins_after=5, channel_generation=1, opened_generation=1)
     (finding,) = prove(skipped, Beginning(6, "")).findings
-    assert finding.text == "4 events, 2 to 5, are not in the table; the checkpoint was moved by hand to 5"
+    assert finding.text == "4 events, 2 to 5, are not in the table; the present channel begins after event 5"
 
 
 def test_the_lag_counts_from_the_token() -> None:

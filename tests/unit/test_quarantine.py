@@ -1,24 +1,27 @@
 """The errand that sets rejected rows aside, and the record behind it: in which order, and what stops it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Self, cast
 
 import pytest
 
 from shared import config, log
 from shared.azure import PartitionFacts
-from shared.errors import NotPermitted, ProtocolError, RowsRejected
+from shared.errors import CountsUnsettled, NotPermitted, ProtocolError, RowsRejected
 from shared.messages import Answer, Quarantined, Ready
 from shared.quarantine import Event, Lately, Placed, Rejected
 from shared.settings import Settings
 from shared.store.types import Checkpoint
 from tests.unit.plain_settings import plain
 from worker import quarantine
-from worker.progress import Progress
+from worker.progress import COUNT_LIMIT_S, Progress
 from worker.rejection import Rejection
 
 PROGRESS = Progress(9, 2, last_error="too long")
 REJECTION = Rejection(PROGRESS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2, hub_created_at_s=1.0))
+
+READ_AGAIN = replace(REJECTION, checkpoint=replace(REJECTION.checkpoint, repeats_up_to=9))
 
 
 class World:
@@ -84,8 +87,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
 
 
-def carry_out() -> Quarantined:
-    return quarantine._quarantined(REJECTION)
+def carry_out(rejection: Rejection = REJECTION) -> Quarantined:
+    return quarantine._quarantined(rejection)
 
 
 def test_both_tables_are_counted_when_all_is_written(world: World) -> None:
@@ -96,11 +99,19 @@ def test_both_tables_are_counted_when_all_is_written(world: World) -> None:
 
 def test_what_was_in_the_table_before_needs_no_other_place(world: World) -> None:
     world.lacks = world.in_hub = [8]
-    assert carry_out() == Quarantined(rows=1)
+    assert carry_out(READ_AGAIN) == Quarantined(rows=1)
     assert world.did == ["look at the moments", "set aside [8]: too long, CHANNEL_3, 7", "count"]
     world.lacks, world.did = [], []
-    assert carry_out() == Quarantined(rows=0)
+    assert carry_out(READ_AGAIN) == Quarantined(rows=0)
     assert world.did == ["look at the moments", "count"], "nothing is written"
+
+
+def test_fewer_than_were_counted_are_no_success_where_nothing_was_read_before(world: World) -> None:
+    for world.lacks in ([8], []):
+        world.did = []
+        with pytest.raises(RowsRejected, match=f"lacks {len(world.lacks)} of the events, and Snowflake counted 2"):
+            carry_out()
+        assert world.did == ["look at the moments"], "nothing is written"
 
 
 def test_the_row_of_another_event_under_its_number_is_none_of_its_own(world: World) -> None:
@@ -184,6 +195,17 @@ class Store:
         self.recorded = record
 
 
+class Channel:
+    """Says one later status after another."""
+
+    def __init__(self, *later: Progress) -> None:
+        self.later = list(later)
+
+    def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
+        assert limit_s <= COUNT_LIMIT_S
+        return next((self.later.pop(0) for _ in self.later[:] if is_told(self.later[0])), None)
+
+
 def recorded(monkeypatch: pytest.MonkeyPatch, answer: Answer | Exception) -> tuple[Any, ...]:
     def send(*_: object) -> Answer:
         if isinstance(answer, Exception):
@@ -193,7 +215,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, answer: Answer | Exception) -> tup
     monkeypatch.setattr(quarantine, "send", send)
     store = Store()
     try:
-        assert quarantine.set_aside(REJECTION, cast("Any", store)) == 2
+        assert quarantine.set_aside(REJECTION, cast("Any", store), cast("Any", Channel())) == 2
     finally:
         if isinstance(answer, Exception) or not isinstance(answer, Quarantined):
             assert not store.recorded
@@ -218,5 +240,25 @@ def test_nothing_is_set_aside_that_could_not_be_recorded(monkeypatch: pytest.Mon
     store = Store()
     store.refusal = NotPermitted("No audit row can be written")
     with pytest.raises(NotPermitted):
-        quarantine.set_aside(REJECTION, cast("Any", store))
+        quarantine.set_aside(REJECTION, cast("Any", store), cast("Any", Channel()))
     assert not asked
+
+
+def test_a_count_that_is_behind_the_table_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of one append may be counted one by one: the table lacks all of them at once."""
+    asked: list[int] = []
+
+    def send(_: object, order: quarantine.Order, *__: object) -> Answer:
+        asked.append(order.rejection.rows)
+        if order.rejection.rows < 4:
+            raise order.rejection.unsettled("the table lacks 4 of the events")
+        return Quarantined(rows=4)
+
+    monkeypatch.setattr(quarantine, "send", send)
+    store, later = Store(), Channel(replace(PROGRESS, rows_error_count=3), replace(PROGRESS, rows_error_count=4))
+    assert quarantine.set_aside(REJECTION, cast("Any", store), cast("Any", later)) == 4
+    assert asked == [2, 3, 4]
+    assert store.recorded[0].rows_error_count == 4
+    assert store.recorded[2] == "quarantined 4 of 4 rejected rows, of events 5 to 9"
+    with pytest.raises(CountsUnsettled, match="lacks 4 of the events"):
+        quarantine.set_aside(REJECTION, cast("Any", Store()), cast("Any", Channel()))

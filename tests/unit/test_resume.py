@@ -90,6 +90,64 @@ def test_a_checkpoint_without_a_token_is_refused(position: int, on_gap: OnGap) -
     assert "`evsup checkpoints set --partition 3 --table-end`" in refused.value.fix
 
 
+LAST = PartitionFacts(0, 100, is_empty=False, hub_created_at_s=BORN_S, last_offset="offset")
+EMPTIED = replace(LAST, first=101, is_empty=True)
+
+
+@pytest.mark.parametrize("facts", [LAST, EMPTIED, replace(LAST, first=100)])
+def test_a_channel_that_is_gone_after_the_last_event_is_followed_by_the_next(facts: PartitionFacts) -> None:
+    resume = decide(None, checkpoint(100), facts, "fail")
+    assert (resume.after, resume.begins_next, resume.lost) == (100, True, 0)
+    assert "the next one begins there" in resume.reason
+
+
+@pytest.mark.parametrize(
+    ("known", "facts"),
+    [
+        (checkpoint(99), LAST),  # event 100 may have been written
+        (checkpoint(100, born_s=None), LAST),  # of any hub
+        (checkpoint(100), replace(LAST, last_offset="other")),  # another event has its number
+        (replace(checkpoint(100), offset=None), LAST),  # nothing is known of the event
+        (replace(checkpoint(100), offset=None, enqueued_at_s=1.0), EMPTIED),  # nobody can look at it any more
+        (checkpoint(100), replace(LAST, last_offset=None)),
+    ],
+)
+def test_where_anything_is_in_doubt_a_person_says_where_the_next_channel_begins(
+    known: Checkpoint, facts: PartitionFacts
+) -> None:
+    with pytest.raises(ResumeRefused, match="but the channel has no token") as refused:
+        decide(None, known, facts, "fail")
+    assert "`evsup checkpoints set --partition 3 --table-end`" in refused.value.fix
+
+
+def test_an_event_without_an_offset_is_looked_at_by_its_time_when_the_link_opens() -> None:
+    known = replace(checkpoint(100), offset=None, enqueued_at_s=1.0)
+    assert decide(None, known, LAST, "fail").begins_next
+
+
+def test_who_lost_its_channel_knows_what_it_has_written() -> None:
+    assert decide(None, checkpoint(50), partition(), "fail", written=50).begins_next
+    for written in (None, 49, 51):
+        with pytest.raises(ResumeRefused, match="but the channel has no token"):
+            decide(None, checkpoint(50), partition(), "fail", written)
+    with pytest.raises(ResumeRefused, match="beyond the last event"):
+        decide(None, checkpoint(50), partition(last=49), "fail", written=50)
+    with pytest.raises(ResumeRefused, match="not the one of the checkpoint"):
+        decide(None, checkpoint(50, BORN_S + 5), partition(), "fail", written=50)
+    later = decide(None, checkpoint(50), partition(first=61), "warn", written=50)
+    assert (later.after, later.lost, later.begins_next) == (60, 10, True)
+
+
+def test_no_other_start_begins_the_next_channel() -> None:
+    for token, known in (
+        (100, checkpoint(100)),
+        (None, checkpoint(None)),
+        (None, moved(100)),
+        (None, moved(100, 1, 1)),
+    ):
+        assert not decide(token, known, LAST, "fail", known.sequence_number).begins_next
+
+
 @pytest.mark.parametrize("on_gap", ["fail", "warn"])
 @pytest.mark.parametrize(
     ("token", "position", "facts"),

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from shared import handshake
-from shared.errors import Bug, ConfigurationError, DataRefused, EvsupError, NotSignedIn, SinkUnavailable
+from shared.errors import (
+    Bug,
+    ChannelGone,
+    ConfigurationError,
+    DataRefused,
+    EvsupError,
+    NotSignedIn,
+    SinkUnavailable,
+)
 from shared.secret import Secret
 from shared.snowflake import address
 from tests.unit.configurations import PASSPHRASE, key
@@ -43,6 +51,7 @@ def codes_of_the_installed_sdk() -> list[str]:
 
 
 OTHER_THAN_UNAVAILABLE: dict[str, type[EvsupError]] = {
+    "ChannelNotFound": ChannelGone,
     "AuthTokenError": NotSignedIn,
     "SfApiAuthError": NotSignedIn,
     "SfApiNotFoundError": ConfigurationError,

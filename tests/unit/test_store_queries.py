@@ -55,6 +55,7 @@ def test_older_tables_get_only_what_they_lack() -> None:
     for printed in (from_1, from_2):
         assert printed.endswith("UPDATE evsup_schema SET version = 4 WHERE name = 'control';")
         assert "ADD COLUMN enqueued_at" in printed
+        assert printed.count("ADD COLUMN unsettled_from") == printed.count("ADD COLUMN repeats_up_to") == 1
     assert "ADD COLUMN channel_generation" in from_1
     assert "ADD COLUMN channel_generation" not in from_2
     assert "ADD COLUMN" not in schema.as_sql("postgres") + schema.as_sql("postgres", schema.VERSION)

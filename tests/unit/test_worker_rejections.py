@@ -31,7 +31,7 @@ class World:
         monkeypatch.setattr(loop, "open_partition", lambda *_: self.found.pop(0))
         monkeypatch.setattr(quarantine, "set_aside", self._set_aside)
 
-    def _set_aside(self, rejection: Rejection, _: object) -> int:
+    def _set_aside(self, rejection: Rejection, *_: object) -> int:
         assert self.ends.wait(DEADLINE_S)
         if self.failure:
             raise self.failure

@@ -284,6 +284,18 @@ class SnowAdmin:
         """Reject the next rows, good as they are: they are counted as errors and the token passes them."""
         self._call("reject_rows", rows=rows, channel=channel)
 
+    def delay_counts(self, seconds: float, message_seconds: float | None = None, *, in_steps: bool = False) -> None:
+        """Show rejected rows so much later than the token that passed them, their message and bound later still.
+
+        `in_steps` shows half of what a commit rejected first, and all of it after as many seconds again.
+        """
+        message_seconds = seconds if message_seconds is None else message_seconds
+        self._call("delay_counts", seconds=seconds, message_seconds=message_seconds, in_steps=in_steps)
+
+    def answer_stale(self, times: int | None = 1) -> None:
+        """Answer the next questions for a status with token and counters as they were before the last commit."""
+        self._arm("stale", "status", times)
+
     def delete_channel(self, channel: str) -> None:
         """Delete a channel with its token and counters, as 30 idle days do."""
         self._call("delete_channel", channel=channel)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .counts import History, Lateness
 from .refusal import ROW_SEQUENCER, STALE_SEQUENCER, UNCOMMITTED_DATA, Refusal, conflict
 from .warehouse import Loaded
 
@@ -72,7 +73,7 @@ class Accepted:
 class Channel:
     """Commits in order what its present opener appended. Not thread-safe: it lives on one event loop."""
 
-    def __init__(self, pipe: Pipe, name: str, pace: Pace, load: Loader) -> None:
+    def __init__(self, pipe: Pipe, name: str, pace: Pace, load: Loader, lateness: Lateness) -> None:
         self.pipe = pipe
         self.name = name
         self.token: str | None = None
@@ -81,6 +82,7 @@ class Channel:
         self.opened_by = ""
         self.opened_at_ms = 0
         self.counters = Counters()
+        self._history = History(lateness)
         self._created_at_ms = now_ms()
         self._row_sequencer = 0
         self._discards = False
@@ -145,9 +147,21 @@ class Channel:
         self.status_code = code
         self._discard()
 
+    @property
+    def has_late_counts(self) -> bool:
+        """Say whether a status shows other error counters than the true ones."""
+        return self._history.shown(self.counters) != self.counters
+
+    def stale_status(self) -> dict[str, Any] | None:
+        """Give the status as it was before the last commit, as a cache does; None when there was none."""
+        past = self._history.one_commit_ago()
+        return self._status(*past) if past else None
+
     def status(self, token: str | None) -> dict[str, Any]:
         """Give the fields of a channel status, with the token it is to show."""
-        counters = self.counters
+        return self._status(token, self._history.shown(self.counters))
+
+    def _status(self, token: str | None, counters: Counters) -> dict[str, Any]:
         database, schema, pipe = self.pipe.name
         latency_s = counters.latency_s / counters.commits if counters.commits else 0.0
         return {
@@ -206,6 +220,7 @@ class Channel:
                 return
             self.counters.add(loaded, append)
             self.token = append.end_token
+            self._history.note(self.token, self.counters)
             self._pending.popleft()
             self._rest()
 

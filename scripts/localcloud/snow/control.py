@@ -199,6 +199,9 @@ class Control:
     def _do_reject_rows(self, rows: int, channel: str | None) -> None:
         self._service.reject_rows(rows, channel)
 
+    def _do_delay_counts(self, seconds: float, message_seconds: float, in_steps: bool) -> None:
+        self._service.lateness.set(seconds, message_seconds, in_steps=in_steps)
+
     async def _do_delete_channel(self, channel: str) -> None:
         for one in self._service.named(channel):
             await self._service.forget(one)

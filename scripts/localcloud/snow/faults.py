@@ -18,9 +18,10 @@ Call = Literal[
 """The kinds of call that a client makes: `upload` goes to the stage, the last line are those of SQL. A fault is armed
 for one of them."""
 
-Kind = Literal["http", "latency", "reset", "reset_after", "hang", "cut", "garble"]
+Kind = Literal["http", "latency", "reset", "reset_after", "hang", "cut", "garble", "stale"]
 """`reset` drops the connection before the call is served, `reset_after` once it is: the answer is lost. Of an upload,
-`cut` loses the second half on the way, and `garble` changes a byte."""
+`cut` loses the second half on the way, and `garble` changes a byte. `stale`, of the status alone, answers as it was a
+commit ago."""
 
 
 class Dropped(Exception):
@@ -86,6 +87,10 @@ class Faults:
         """Raise `Dropped` when the answer to a served call is to be lost."""
         if self._take("reset_after", call) is not None:
             raise Dropped
+
+    def is_stale(self, call: Call) -> bool:
+        """Say whether the answer to this call is to be an old one."""
+        return self._take("stale", call) is not None
 
     def _take(self, kind: Kind, call: Call) -> Fault | None:
         for fault in self._armed:

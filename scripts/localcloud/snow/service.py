@@ -15,6 +15,7 @@ import duckdb
 
 from .catalog import Catalog, Name, Pipe
 from .channel import Channel
+from .counts import Lateness
 from .faults import Call, Dropped, Faults
 from .fragments import Fragments
 from .identity import Identities
@@ -50,6 +51,7 @@ class Service:
         self.file_keys = FileKeys()
         self.fragments = Fragments(self.stage, self.file_keys)
         self.pace = Pace(commit_delay_s)
+        self.lateness = Lateness()
         self.faults = Faults()
         self.answers: Counter[str] = Counter()
         self.max_wire_bytes = MAX_WIRE_BYTES
@@ -79,6 +81,7 @@ class Service:
         """Take back every fault, of streaming and of SQL. What was invalidated or stolen stays so."""
         self.faults.clear()
         self.pace.release()
+        self.lateness.set(0.0, 0.0, in_steps=False)
         self._frozen_tokens.clear()
         self._rejections.clear()
         self.opened_with.clear()
@@ -113,13 +116,21 @@ class Service:
         """Find or create a channel."""
         key = (pipe.name, name)
         if key not in self._channels:
-            self._channels[key] = Channel(pipe, name, self.pace, self._load)
+            self._channels[key] = Channel(pipe, name, self.pace, self._load, self.lateness)
         return self._channels[key]
 
     def statuses(self, pipe: Pipe, names: list[str]) -> dict[str, dict[str, object]]:
         """Give the statuses of the channels that exist; the others are left out, as the service does."""
         found = ((name, self._channels.get((pipe.name, name))) for name in names)
-        return {name: channel.status(self.shown_token(channel)) for name, channel in found if channel}
+        is_stale = self.faults.is_stale("status")
+        return {name: self._status(channel, is_stale=is_stale) for name, channel in found if channel}
+
+    def _status(self, channel: Channel, *, is_stale: bool) -> dict[str, object]:
+        if is_stale and (stale := channel.stale_status()):
+            return stale
+        if channel.has_late_counts:
+            self.faults.fired["delay_counts"] += 1
+        return channel.status(self.shown_token(channel))
 
     def binary_format_of(self, pipe: Pipe) -> BinaryFormat:
         """Tell how a pipe reads the text of a BINARY column; a default pipe always in one way.

@@ -2,7 +2,8 @@
 -- claimed and nothing was checkpointed yet. channel_generation says which channel of the partition is written to,
 -- opened_generation which one a worker has opened last (the older one, until a worker has begun the newer), and
 -- begins_after behind which event the channel's rows begin; null: at the oldest event there was. enqueued_at is when the
--- hub took the event of sequence_number, by its own clock; null: not known.
+-- hub took the event of sequence_number, by its own clock; null: not known. unsettled_from is the first event whose row may
+-- have been rejected without being counted yet, repeats_up_to the last one that an earlier channel may have written.
 CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     fully_qualified_namespace TEXT NOT NULL,
     eventhub_name TEXT NOT NULL,
@@ -18,5 +19,7 @@ CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     opened_generation BIGINT NOT NULL DEFAULT 0,
     begins_after BIGINT,
     enqueued_at TIMESTAMPTZ,
+    unsettled_from BIGINT,
+    repeats_up_to BIGINT,
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
 )

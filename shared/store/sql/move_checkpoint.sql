@@ -8,6 +8,7 @@ UPDATE evsup_checkpoint SET
     hub_created_at = to_timestamp(:hub_created_at_s),
     channel_generation = channel_generation + 1,
     begins_after = :sequence_number,
+    unsettled_from = NULL,
     enqueued_at = to_timestamp(:enqueued_at_s),
     updated_at = now()
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name

@@ -4,7 +4,8 @@ SELECT
     DATE_PART(EPOCH_MICROSECOND, hub_created_at)::FLOAT / 1000000 AS hub_created_at_s,
     DATE_PART(EPOCH_MICROSECOND, updated_at)::FLOAT / 1000000 AS updated_at_s,
     channel_generation, opened_generation, begins_after,
-    DATE_PART(EPOCH_MICROSECOND, enqueued_at)::FLOAT / 1000000 AS enqueued_at_s
+    DATE_PART(EPOCH_MICROSECOND, enqueued_at)::FLOAT / 1000000 AS enqueued_at_s,
+    unsettled_from, repeats_up_to
 FROM evsup_checkpoint
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
     AND consumer_group = :consumer_group AND partition_id = COALESCE(:partition_id, partition_id)

@@ -2,7 +2,8 @@
 -- claimed and nothing was checkpointed yet. channel_generation says which channel of the partition is written to,
 -- opened_generation which one a worker has opened last (the older one, until a worker has begun the newer), and
 -- begins_after behind which event the channel's rows begin; null: at the oldest event there was. enqueued_at is when the
--- hub took the event of sequence_number, by its own clock; null: not known.
+-- hub took the event of sequence_number, by its own clock; null: not known. unsettled_from is the first event whose row may
+-- have been rejected without being counted yet, repeats_up_to the last one that an earlier channel may have written.
 CREATE HYBRID TABLE IF NOT EXISTS evsup_checkpoint (
     fully_qualified_namespace VARCHAR(256) NOT NULL,
     eventhub_name VARCHAR(256) NOT NULL,
@@ -18,5 +19,7 @@ CREATE HYBRID TABLE IF NOT EXISTS evsup_checkpoint (
     opened_generation NUMBER(38, 0) DEFAULT 0 NOT NULL,
     begins_after NUMBER(38, 0),
     enqueued_at TIMESTAMP_NTZ,
+    unsettled_from NUMBER(38, 0),
+    repeats_up_to NUMBER(38, 0),
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
 )

@@ -8,6 +8,7 @@ UPDATE evsup_checkpoint SET
     hub_created_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:hub_created_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6),
     channel_generation = channel_generation + 1,
     begins_after = :sequence_number,
+    unsettled_from = NULL,
     enqueued_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:enqueued_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6),
     updated_at = SYSDATE()
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name

@@ -9,7 +9,9 @@ UPDATE evsup_checkpoint SET
     updated_at = SYSDATE(),
     opened_generation = GREATEST(opened_generation, :opened_generation),
     begins_after = :begins_after,
-    enqueued_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:enqueued_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6)
+    enqueued_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:enqueued_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6),
+    unsettled_from = :unsettled_from,
+    repeats_up_to = :repeats_up_to
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
     AND consumer_group = :consumer_group AND partition_id = :partition_id
     AND epoch <= :epoch
