@@ -271,7 +271,7 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         dict[str, str],
         Meta(
             description="JSON object passed to the SDK client as it is.",
-            examples=['{"rowset_flush_threshold_kb": "65000"}'],
+            examples=['{"application": "my_pipeline"}'],
         ),
     ] = {}
 

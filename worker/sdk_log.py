@@ -43,7 +43,8 @@ class Uploads:
     def evidence(self) -> str:
         """Why rows may be waiting for the stage, as a part of a sentence; empty when nothing is known."""
         if self._refused_by:
-            return f"the cloud storage of the stage refused the SDK's upload ({self._refused_by}; {self._place})"
+            storage = "; ".join(filter(None, (self._refused_by, self._place)))
+            return f"the cloud storage of the stage refused the SDK's upload ({storage})"
         return f"under load the SDK uploads rows to cloud storage ({self._place})" if self._place else ""
 
 

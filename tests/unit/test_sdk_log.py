@@ -58,6 +58,10 @@ def test_a_refused_upload_is_named_until_one_went_through() -> None:
     assert "refused" not in uploads(CUSTOM, REFUSED, UPLOADED).evidence
 
 
+def test_a_storage_whose_place_is_not_told_is_named_by_its_kind() -> None:
+    assert uploads(REFUSED).evidence.endswith("refused the SDK's upload (AWS S3 transient)")
+
+
 def test_a_credential_in_the_log_is_masked() -> None:
     assert "abc.def.ghi" not in uploads(f"{CUSTOM}, Authorization: Bearer abc.def.ghi").evidence
 
