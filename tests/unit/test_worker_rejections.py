@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.errors import OwnershipLost, RowsRejected, SinkUnavailable
+from shared.errors import ChannelGone, OwnershipLost, RowsRejected, SinkUnavailable
 from shared.messages import Opened
 from shared.store.types import Checkpoint
 from tests.unit.readable import DEADLINE_S, readable
-from tests.unit.worker_rig import OPENING, WorkerRig
+from tests.unit.worker_rig import OPENING, StandInSource, WorkerRig
 from worker import loop, quarantine
 from worker.loop import OPEN_LIMIT_S, REPORT_S
 from worker.opening import Opening
@@ -154,3 +154,44 @@ def test_the_limit_of_opening_counts_anew_behind_them(
     with pytest.raises(SinkUnavailable, match="could not be opened"):
         rig.turn_for(3 * REPORT_S)
     made.ends.set()
+
+
+GONE = Progress(None, 0, "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED")
+
+
+def test_a_channel_that_is_gone_is_opened_again_with_what_was_written_to_it(
+    rig: WorkerRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[object] = []
+    monkeypatch.setattr(loop, "open_partition", lambda *arguments: written.append(arguments[-1]))
+    rig.begin()
+    rig.source.deliver(5, 6)
+    rig.step()
+    rig.commit(6)
+    rig.steps()
+    rig.channel.says = GONE
+    while rig.worker._flow:
+        rig.step()
+    assert readable(rig.worker._opening)
+    assert written == [6]
+    assert rig.source.stopped == 1, "the partition has one reader"
+
+
+def test_a_channel_that_is_gone_as_soon_as_it_was_opened_ends_the_worker(
+    rig: WorkerRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one for who opens it, and none for who asks for its status: that is never said without an end."""
+    openings = [OPENING]
+    monkeypatch.setattr(loop, "open_partition", lambda *_: openings.pop())
+    monkeypatch.setattr(loop, "Source", lambda *_: StandInSource())
+    rig.begin()
+    rig.channel.says = GONE
+    with pytest.raises(ChannelGone):
+        follow_for_ever(rig)
+    assert not openings
+
+
+def follow_for_ever(rig: WorkerRig) -> None:
+    while True:
+        rig.step()
+        follow(rig)
