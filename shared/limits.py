@@ -6,8 +6,8 @@ from pathlib import Path
 
 from shared.errors import ConfigurationError, EvsupError, LimitReached
 
-# In a supervisor: two ends and a handle a worker; the store, the hub, the log, clients of status and HTTP.
-DESCRIPTORS_A_WORKER, DESCRIPTORS_BESIDE = 3, 64
+# In a supervisor: pipe, stderr and handle of a worker; beside them it has some 20, and starts a worker with 4.
+DESCRIPTORS_A_WORKER, DESCRIPTORS_BESIDE = 3, 24
 THREADS_A_WORKER = 25
 MOST_DESCRIPTORS = 65_536  # enough for 20,000 partitions; some hosts say a billion, and every table would be as long
 
