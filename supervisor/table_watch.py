@@ -7,10 +7,12 @@ tree stops at the first look that finds it changed. A look that fails stops noth
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING
 
+from shared import limits
 from shared.clock import Clock, Deadline, jittered, monotonic
 from shared.errors import (
     EvsupError,
@@ -108,7 +110,7 @@ class TableWatch:
             self.close()
             self._note(_silent())
         if self._answer_by is None and self._due.passed(now_s):
-            self.ask()
+            self._ask_again()
         return None
 
     def located(self, error: RowsDoNotFit) -> RowsDoNotFit:
@@ -138,15 +140,35 @@ class TableWatch:
         if pipe is not None:
             pipe.close()
 
+    def _ask_again(self) -> None:
+        """A host at its limits looks later: the events move."""
+        try:
+            self.ask()
+        except EvsupError as error:
+            self._due = Deadline.after(jittered(LOOK_EVERY_S), self._clock())
+            self._note(error)
+
     def _start(self) -> "MessagePipe[Sight]":
+        """Start the process. Raises what `shared.limits` makes of a kernel that does not give what it takes."""
+        try:
+            with ExitStack() as ends:
+                return self._start_process(ends)
+        except OSError as error:
+            raise limits.reached_by_start(error, "No process can be started to look at the target table") from None
+
+    def _start_process(self, ends: ExitStack) -> "MessagePipe[Sight]":
+        """Leaves the process's end of the pipe to `ends`, and ours too when it fails."""
         ours, theirs = get_context("spawn").Pipe(duplex=True)  # never fork: see supervisor.child
-        self._process = get_context("spawn").Process(
+        after_failure = ends.enter_context(ExitStack())
+        ends.callback(theirs.close)
+        after_failure.callback(ours.close)
+        process = get_context("spawn").Process(
             target=watcher.run, args=(os.getpid(), theirs), name="evsup-table-watch", daemon=True
         )
         with held_back():
-            self._process.start()
-        theirs.close()
-        self._pipe = MessagePipe(ours, Sight)
+            process.start()
+        after_failure.pop_all()
+        self._process, self._pipe = process, MessagePipe(ours, Sight)
         return self._pipe
 
     def _taken(self) -> Sight | None:

@@ -36,7 +36,7 @@ class Selected:
     casts: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     is_part: bool = False
-    """Of one key's value, something inside of it."""
+    """Something inside of a key's value, or an expression without a function."""
     faults: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -120,7 +120,9 @@ def _type(rest: Words) -> tuple[str, Words]:
         raise NotUnderstood(shown(rest))
     if len(rest) > 1 and rest[1].says("("):
         end = closing(rest, 1)
-        return f"{rest[0].name}({','.join(word.text for word in rest[2:end] if not word.says(','))})", rest[end + 1 :]
+        if any(word.kind != "number" and not word.says(",") for word in rest[2:end]):
+            raise NotUnderstood(shown(rest))
+        return f"{rest[0].name}({''.join(word.text for word in rest[2:end])})", rest[end + 1 :]
     return rest[0].name, rest[1:]
 
 

@@ -241,7 +241,7 @@ def _instead(name: str, filled: Mapping[str, Selected]) -> Iterator[str]:
 
 def _changed(column: Column, found: Selected) -> str | None:
     if found.is_part:
-        return f"only a part, {found.text}"
+        return f"{found.text}, not $1:{column.name} as a whole"
     if found.key is None and column.is_required:
         return f"computed ({found.text}), and evsup counts rows by it: write $1:{column.name}"
     cast = found.narrowed(column.type)

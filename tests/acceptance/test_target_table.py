@@ -69,6 +69,7 @@ def test_the_table_of_another_loader_and_one_without_a_column_for_the_body_are_r
     [finding] = verified(shared, code=65, SNOWFLAKE_TABLE="T_NOPAY")["0"]["findings"]
     assert (finding["kind"], finding["count"], finding["first"], finding["last"]) == ("no_body", 94, 0, 93)
     assert "the table has no column PAYLOAD and no RAW_BODY" in finding["text"]
+    assert add in shared.told("replay", "--partition=0", "--from=0", "--to=3", "--into=T_NOPAY", code=78)
     change(shared, add)
     assert verified(shared, code=65, SNOWFLAKE_TABLE="T_NOPAY")["0"]["findings"][0]["count"] == 94
 

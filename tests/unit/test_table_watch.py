@@ -1,5 +1,6 @@
 """A changed table ends the tree with the events that may lack something; a look that fails is said and ends nothing."""
 
+import errno
 from collections.abc import Iterator
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, cast
@@ -145,6 +146,20 @@ def test_a_process_that_is_silent_or_gone_is_replaced_at_the_next_look(watch: Wa
     now.move(LOOK_EVERY_S * 1.1)
     watch.turn(now())
     assert watch.started == 3
+
+
+def test_a_host_at_its_limits_looks_later_and_loses_no_tree(
+    watch: Watched, now: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(ends: object) -> MessagePipe[Any]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    watch.close()
+    monkeypatch.setattr(watch, "_start", lambda: TableWatch._start(watch))
+    monkeypatch.setattr(watch, "_start_process", full)
+    now.move(LOOK_EVERY_S * 1.1)
+    assert watch.turn(now()) is None
+    assert "No process can be started" in (watch.unseen or "")
 
 
 def test_at_a_start_everything_else_than_a_good_look_is_raised(now: Clock) -> None:
