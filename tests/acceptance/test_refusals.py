@@ -82,6 +82,7 @@ def refusals(pipeline: Pipeline, silent: int) -> dict[str, Refusal]:
     cloud = pipeline.cloud
     text, port = cloud.connection_string, cloud.hub_service.ready["port"]
     dead = dead_port()
+    streaming = {"SNOWFLAKE_CHECK_COLUMNS": "false"}  # else the look at the table, by SQL, would refuse first
     cases = (
         Refusal(NOTHING_SET, 78, ("faults", "SNOWFLAKE_USER", "is required")),
         Refusal(
@@ -110,22 +111,24 @@ def refusals(pipeline: Pipeline, silent: int) -> dict[str, Refusal]:
             ("cannot be read", "refused", "can be reached"),
         ),
         Refusal(
-            {"SNOWFLAKE_URL": f"https://127.0.0.1:{dead}"},
+            {"SNOWFLAKE_URL": f"https://127.0.0.1:{dead}", **streaming},
             69,
             ("Partition 0", "Snowflake does not answer", "refused", "SNOWFLAKE_URL"),
         ),
         Refusal(
-            {"SNOWFLAKE_URL": f"https://127.0.0.1:{silent}"},
+            {"SNOWFLAKE_URL": f"https://127.0.0.1:{silent}", **streaming},
             69,
             ("Partition 0", "Snowflake does not answer", "timed out", "SNOWFLAKE_URL"),
         ),
-        Refusal({"SNOWFLAKE_CA_FILE": certifi.where()}, 78, ("Partition 0", "not trusted", "SNOWFLAKE_CA_FILE")),
         Refusal(
-            {"SNOWFLAKE_PRIVATE_KEY_FILE": str(strange_key(cloud.directory))},
+            {"SNOWFLAKE_CA_FILE": certifi.where(), **streaming}, 78, ("Partition 0", "not trusted", "SNOWFLAKE_CA_FILE")
+        ),
+        Refusal(
+            {"SNOWFLAKE_PRIVATE_KEY_FILE": str(strange_key(cloud.directory)), **streaming},
             77,
             ("Partition 0", "key pair", "RSA_PUBLIC_KEY"),
         ),
-        Refusal({"SNOWFLAKE_TABLE": "NOWHERE"}, 78, ("Partition 0", "NOWHERE", "evsup init")),
+        Refusal({"SNOWFLAKE_TABLE": "NOWHERE", **streaming}, 78, ("Partition 0", "NOWHERE", "evsup init")),
         Refusal({"CONTROL_SQLITE_PATH": str(cloud.directory / "empty.db")}, 78, ("empty.db", "evsup init")),
         Refusal(
             {"CONTROL_STORE": "postgres", "CONTROL_POSTGRES_DSN": f"postgresql://u:p@127.0.0.1:{dead}/d"},
