@@ -25,7 +25,6 @@ Format = Literal["text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
 
 LAST_FLUSH_S = 1.0  # at a regular exit; a reader that takes longer is not reading
-LIBRARIES_LEVEL = logging.WARNING  # the SDKs log their every frame and retry below it
 
 _HEAD = ("timestamp", "level", "event")
 _DEEPEST = 4  # containers in a value; what is deeper is shown as text
@@ -39,22 +38,28 @@ def get_logger() -> FilteringBoundLogger:
     return logger
 
 
-def begin(level: Level, **ids: object) -> None:
+def begin(level: Level, *, libraries: Level = "warning", **ids: object) -> None:
     """Call it first thing in a process, before its settings are known: whatever fails from here on is masked.
 
     Structlog's own defaults print to standard output, with the locals of every frame. What nobody catches, on a thread
     or in a finalizer, Python would show unmasked: https://docs.python.org/3/library/threading.html#threading.excepthook
     """
     remember_all(os.environ)
-    configure(None, level, stderr=None, **ids)
+    configure(None, level, libraries=libraries, stderr=None, **ids)
     threading.excepthook = lambda uncaught: _report_uncaught(uncaught.exc_value)
     sys.unraisablehook = lambda uncaught: _report_uncaught(uncaught.exc_value)
 
 
 def configure(
-    log_format: Format | None = None, level: Level = "info", *, stderr: Stderr | None = None, **ids: object
+    log_format: Format | None = None,
+    level: Level = "info",
+    *,
+    libraries: Level = "warning",
+    stderr: Stderr | None = None,
+    **ids: object,
 ) -> None:
-    """Send every log line of this process to standard error: ours, and those of libraries from WARNING up.
+    """Send every log line of this process to standard error: ours from `level` up, those of libraries from `libraries`.
+    Below a warning the SDKs log every frame and retry.
 
     `log_format` defaults to `text` on a terminal, else `json`. `ids` (partition, epoch) stand in every line; the pid
     always does.
@@ -75,7 +80,7 @@ def configure(
         logger_factory=lambda *_: _Lines(output),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(handlers=[_LibraryHandler()], level=LIBRARIES_LEVEL, force=True)
+    logging.basicConfig(handlers=[_LibraryHandler()], level=libraries.upper(), force=True)
     logging.captureWarnings(capture=True)
 
 

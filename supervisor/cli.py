@@ -57,7 +57,7 @@ def evsup() -> None:
 def main() -> None:
     """Run the command line; every error of ours ends in one message on stderr and its exit code."""
     streams.install()
-    log.begin("warning")
+    log.begin("warning", libraries="error")  # a library's retries are its own; what fails is raised
     sys.exit(_exit_code())
 
 

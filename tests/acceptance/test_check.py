@@ -46,6 +46,7 @@ def test_beside_a_running_tree_nothing_is_taken_from_it(pipeline: Pipeline) -> N
     pipeline.publish(100)
     pipeline.await_all()
     assert evsup.stop() == 0
+    pipeline.publish(1)
     pipeline.snow.delete_channel(pipeline.channel("0"))
     refused = checked(pipeline, 65)["partition 0"]
     assert "the channel has no token" in refused["detail"]
