@@ -12,8 +12,8 @@ from textwrap import wrap
 from msgspec import inspect
 
 from scripts.generated import ROOT, between, run, text_of
-from shared.rules.not_yet import NOT_YET
-from shared.variable import VARIABLES, Variable, as_text, shown
+from shared.config.rules.not_yet import NOT_YET
+from shared.config.variables import VARIABLES, Variable, as_text, shown
 
 BEGIN, END = "<!-- settings:begin -->", "<!-- settings:end -->"
 WIDTH = 100
@@ -25,7 +25,7 @@ USUALLY_NEEDED = ("EVENTHUB_NAMESPACE", "EVENTHUB_NAME", "SNOWFLAKE_PRIVATE_KEY_
 HEADER = """\
 Settings of evsup: copy this file to `.env`, fill in what is not commented out, and run `evsup config`, which shows the
 effective settings, or every fault at once. Written by scripts/settings_doc.py; the explanations stand in
-shared/settings.py.
+shared/config/settings.py.
 
 The real environment wins over the file, and flags of the command line over both. Empty means unset. A commented line
 shows the default, or an example where there is no default. Nothing is interpolated: a `$` is a `$`. A value with a `#`,

@@ -16,12 +16,13 @@ events: it is refused, with what a person can do.
 | none | K, where the channel begins | go from K + 1: nothing is committed in it yet |
 | C | the channel was never opened | refuse: it is not new |
 | beyond the partition's last event, or another birth of the hub | | refuse: the hub was recreated or failed over |
-| another event under K's number (`worker/landmark`) | K | refuse: the hub failed over and gave the number again |
+| another event under K's number (`worker/source/continuity`) | K | refuse: the hub failed over and gave it again |
 | older than the oldest retained event | | refuse or warn (`EVENTHUB_ON_GAP`): events are lost already |
 
 `EVENTHUB_STARTING_POSITION` is for a fresh group: its first start writes a row for every partition of the hub, with the
-number K that `@latest` was (`supervisor/enrolment`). A partition without such a row is read from its oldest event: it
-was added to the hub since, or the group has positions of another origin, and to skip its events would hide them.
+number K that `@latest` was (`supervisor/ownership/enrolment`). A partition without such a row is read from its oldest
+event: it was added to the hub since, or the group has positions of another origin, and to skip its events would hide
+them.
 
 A channel begins at K when `@latest` was K at the first start, or when a person moved the checkpoint there with
 `evsup checkpoints`; that takes the next channel of the partition, for the token of the present one would contradict it.
@@ -38,10 +39,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from shared.errors import ResumeRefused
-from shared.store.types import Checkpoint
+from shared.model import Checkpoint
 
 if TYPE_CHECKING:
-    from shared.azure import PartitionFacts
+    from shared.eventhubs.client import PartitionFacts
 
 GO_ON_WITHOUT = "Run `EVENTHUB_ON_GAP=warn evsup start` once to go on without them."
 BIRTH_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp
@@ -106,7 +107,7 @@ def _ends_at_checkpoint(checkpoint: Checkpoint, partition: "PartitionFacts", wri
 def _is_its_last(checkpoint: Checkpoint, partition: "PartitionFacts") -> bool:
     """Whether the hub's last event is the checkpoint's, and not another one under its number: a hub that was made anew,
     or failed over to a replica, gives numbers again. Where no offset tells, the first link looks at the event's time
-    (`worker/landmark`).
+    (`worker/source/continuity`).
     """
     if checkpoint.hub_created_at_s is None:
         return False

@@ -11,7 +11,7 @@ from traceback import format_exc
 
 from shared import core_file
 from shared.errors import ExitCode
-from supervisor import signals
+from supervisor.process import signals
 
 STANDARD_DESCRIPTORS = 3
 
@@ -32,7 +32,7 @@ def _command_line() -> Callable[[], None]:
     except KeyboardInterrupt:
         sys.exit(ExitCode.TEMPORARY)
     except BaseException:  # noqa: BLE001 (Python would exit with 1, which is no code of ours)
-        from shared.secret import mask
+        from shared.log.secret import mask
 
         print(mask(format_exc()), file=sys.stderr)
         sys.exit(ExitCode.BUG)

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from shared import log
 from shared.errors import EvsupError, ExitCode
 from shared.limits import reached
-from shared.secret import mask
+from shared.log import logger
+from shared.log.secret import mask
 from supervisor import streams
 from supervisor.version import VERSION
 
@@ -57,7 +57,7 @@ def evsup() -> None:
 def main() -> None:
     """Run the command line; every error of ours ends in one message on stderr and its exit code."""
     streams.install()
-    log.begin("warning", libraries="error")  # a library's retries are its own; what fails is raised
+    logger.begin("warning", libraries="error")  # a library's retries are its own; what fails is raised
     sys.exit(_exit_code())
 
 
@@ -73,15 +73,15 @@ def _exit_code() -> int:
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.TEMPORARY
     except EvsupError as error:
-        log.last_word(f"evsup: {error}")
+        logger.last_word(f"evsup: {error}")
         return error.exit_code
     except BaseException as error:  # noqa: BLE001 (the last place where it can be said; a panic in Rust is no Exception)
-        log.get_logger().error("supervisor_crashed", exc_info=error)
+        logger.get_logger().error("supervisor_crashed", exc_info=error)
         if limit := reached(error, "evsup cannot go on"):
-            log.last_word(f"evsup: {limit}")
+            logger.last_word(f"evsup: {limit}")
             return limit.exit_code
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        log.last_word(f"evsup: this is a bug of evsup: {reason}. Please report the log above.")
+        logger.last_word(f"evsup: this is a bug of evsup: {reason}. Please report the log above.")
         return ExitCode.BUG
     return code
 

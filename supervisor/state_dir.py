@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import AlreadyRunning, ConfigurationError
-from shared.log import get_logger
+from shared.log.logger import get_logger
 
 LOCK_NAME = "supervisor.lock"
 log = get_logger()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from shared import secret
+from shared.log import secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ Kept so that tests have what a rolling restart has: supervisors of both versions
 
 from collections import Counter
 
-from shared.store.types import SupervisorRow
-from supervisor.balance import Plan, View, shares
-from supervisor.lease import LeaseKeeper
+from shared.model import SupervisorRow
+from supervisor.ownership.balance import Plan, View, shares
+from supervisor.ownership.lease import LeaseKeeper
 
 
 class OlderKeeper(LeaseKeeper):

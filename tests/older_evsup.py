@@ -5,7 +5,7 @@ def main() -> None:
     """Run the command line. Workers import this module too, and need nothing of it."""
     from supervisor import __main__
     from supervisor.commands import start
-    from supervisor.hub_watch import HubWatch
+    from supervisor.ownership.hub_watch import HubWatch
     from tests.older import OlderKeeper
 
     setattr(start, "LeaseKeeper", OlderKeeper)  # noqa: B010

@@ -1,8 +1,8 @@
 """The worker's loop: obey the supervisor, hold the lease, turn the flow, report.
 
 One blocking call a turn, on everything that may want attention at once; whatever else could block runs on a thread of
-its own (worker.background, worker.source). So heartbeats, lease and drain work on an idle hub, with `max_wait_time=0`,
-and while a vendor's call hangs.
+its own (worker.pipeline.background, worker.source.source). So heartbeats, lease and drain work on an idle hub, with
+`max_wait_time=0`, and while a vendor's call hangs.
 """
 
 from datetime import UTC, datetime
@@ -11,25 +11,25 @@ from multiprocessing import connection
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, LoopClock, monotonic
+from shared.config.settings import Settings
+from shared.control.store import ControlStore
 from shared.errors import ChannelGone, DrainTimedOut, OwnershipLost, RowsRejected, SinkUnavailable
-from shared.log import get_logger
-from shared.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
-from shared.pipe import MessagePipe
-from shared.retention import time_to_loss_s
-from shared.settings import Settings
-from shared.snowflake import quarantine_name
-from shared.store.base import ControlStore
-from shared.store.types import Term
-from shared.vitals import rss_bytes
-from worker import quarantine
-from worker.background import Background
-from worker.flow import Flow
-from worker.loss import LossWatch
+from shared.eventhubs.retention import time_to_loss_s
+from shared.ipc.memory import rss_bytes
+from shared.ipc.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
+from shared.ipc.pipe import MessagePipe
+from shared.log.logger import get_logger
+from shared.model import Term
+from shared.snowflake.tables import quarantine_name
 from worker.opening import Opening, open_partition
-from worker.rejection import Rejection
-from worker.rows import envelope
-from worker.sink import Channel
-from worker.source import Source
+from worker.pipeline.background import Background
+from worker.pipeline.pipeline import Flow
+from worker.retention_alarm import LossWatch
+from worker.sink.channel import Channel
+from worker.sink.rejection import Rejection
+from worker.source.envelope import envelope
+from worker.source.source import Source
+from worker.tasks import quarantine
 
 REPORT_S = 1.0
 OPEN_LIMIT_S = 180.0  # the SDK waits up to 120 s for a previous owner's rows before it takes a channel by force

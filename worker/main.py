@@ -7,19 +7,21 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared import config, log
-from shared.azure import consumer_group
-from shared.channel import channel_name
 from shared.clock import Deadline
+from shared.config import environment
+from shared.control.open import open_store
 from shared.errors import ExitCode
-from shared.last_word import last_word
-from shared.messages import Command, Lease
-from shared.pipe import MessagePipe
-from shared.store.open import open_store
-from shared.store.types import Term
-from worker import guard, memory, sdk_log
+from shared.eventhubs.client import consumer_group
+from shared.ipc.failure import last_word
+from shared.ipc.messages import Command, Lease
+from shared.ipc.pipe import MessagePipe
+from shared.log.logger import begin, configure, flush, get_logger
+from shared.model import Term
+from shared.snowflake.channel_name import channel_name
+from worker import guard, memory
 from worker.loop import Worker
-from worker.sink import Channel, keep_off_stdout, prepare_environment
+from worker.sink import sdk_log
+from worker.sink.channel import Channel, keep_off_stdout, prepare_environment
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -28,7 +30,7 @@ LAST_WORD_S = 2.0
 IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STACKS = signal.SIGUSR1  # of all threads, to stderr; by a handler in C, which runs while the interpreter is stuck
 
-logger = log.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes,
     except Exception as error:  # noqa: BLE001 (the last word of this process)
         code = _say_failed(error, messages)
     messages.flush_until(Deadline.after(LAST_WORD_S))
-    log.flush()
+    flush()
     # No finalizers: a channel's would flush, without a timeout. What the SDK has not sent is dropped and read again.
     os._exit(code)
 
@@ -60,7 +62,7 @@ def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
     guard.die_with(boot.supervisor_pid)
     os.dup2(stderr.fileno(), sys.stderr.fileno())
     faulthandler.enable()
-    log.begin("info", partition=boot.term.partition_id, epoch=boot.term.epoch)
+    begin("info", partition=boot.term.partition_id, epoch=boot.term.epoch)
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     faulthandler.register(STACKS, all_threads=True, chain=False)
@@ -68,11 +70,9 @@ def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
 
 
 def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
-    settings = config.load_worker()
+    settings = environment.load_worker()
     term = boot.term
-    log.configure(
-        settings.process.log_format, settings.process.log_level, partition=term.partition_id, epoch=term.epoch
-    )
+    configure(settings.process.log_format, settings.process.log_level, partition=term.partition_id, epoch=term.epoch)
     wants_sdk_log = "SS_LOG_LEVEL" in os.environ
     prepare_environment(settings.snowflake)
     keep_off_stdout()
@@ -89,6 +89,6 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
 
 def _say_failed(error: Exception, messages: MessagePipe[Command]) -> ExitCode:
     known, failed = last_word(error)
-    logger.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
+    log.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
     messages.send(failed)
     return known.exit_code

@@ -3,18 +3,18 @@
 from dataclasses import dataclass, replace
 
 from shared import resume
-from shared.azure import EventHubClient, PartitionFacts
+from shared.config.settings import EventHubSettings, Settings
+from shared.control.store import ControlStore
 from shared.errors import OwnershipLost
-from shared.log import get_logger
+from shared.eventhubs.client import EventHubClient, PartitionFacts
+from shared.log.logger import get_logger
+from shared.model import OLDEST, Checkpoint, Term
 from shared.resume import Resume, counted_back
-from shared.settings import EventHubSettings, Settings
-from shared.store.base import ControlStore
-from shared.store.types import OLDEST, Checkpoint, Term
-from worker.landmark import Landmark
-from worker.link import Position
-from worker.progress import COUNT_LIMIT_S, Progress, among
-from worker.rejection import Rejection
-from worker.sink import Channel
+from worker.sink.channel import Channel
+from worker.sink.channel_status import COUNT_LIMIT_S, Progress, among
+from worker.sink.rejection import Rejection
+from worker.source.continuity import Landmark
+from worker.source.receiver import Position
 
 LATEST = "@latest"
 
@@ -132,7 +132,7 @@ def _landmark(
 
 
 def _rejection(progress: Progress, stored: Checkpoint, checkpoint: Checkpoint, channel: str) -> Rejection:
-    """What was rejected: rows of events that were not settled yet (`worker.unsettled`)."""
+    """What was rejected: rows of events that were not settled yet (`worker.sink.unsettled`)."""
     numbers = among(checkpoint.unsettled_from, progress.token)
     behind = replace(checkpoint, sequence_number=progress.token, unsettled_from=numbers.stop)
     return Rejection(progress, stored.rows_error_count, numbers, channel, behind, stored.reached)

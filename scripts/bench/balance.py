@@ -23,14 +23,14 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
-from shared import config
-from shared.azure import consumer_group
 from shared.clock import monotonic
-from shared.store.open import open_store
-from supervisor.status import read_status
+from shared.config.environment import load
+from shared.control.open import open_store
+from shared.eventhubs.client import consumer_group
+from supervisor.status.model import read_status
 
 if TYPE_CHECKING:
-    from shared.store.base import ControlStore
+    from shared.control.store import ControlStore
 
 EVSUP = (sys.executable, "-m", "supervisor")
 LIMIT_S = 240.0
@@ -45,7 +45,7 @@ class Group:
         self._cloud, self.looks = cloud, 0
         self.running: list[subprocess.Popen[bytes]] = []
         subprocess.run([*EVSUP, "init"], env=os.environ | cloud.environment, check=True, stderr=subprocess.DEVNULL)
-        settings = config.load(environ=cloud.environment).settings
+        settings = load(environ=cloud.environment).settings
         self.store: ControlStore = open_store(settings.control, consumer_group(settings.eventhub), EXPIRATION_S)
 
     def start(self) -> None:

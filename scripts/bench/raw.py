@@ -8,15 +8,15 @@ import msgspec
 from azure.eventhub import EventHubConsumerClient
 
 from scripts.bench.measure import Run
-from shared import config
-from shared.azure import sdk_options
 from shared.clock import monotonic
-from shared.vitals import rss_bytes
+from shared.config import environment
+from shared.eventhubs.client import sdk_options
+from shared.ipc.memory import rss_bytes
 
 
 def receive(partition_id: str, total: int) -> Run:
     """Receive `total` events from the beginning with evsup's own settings of the SDK."""
-    settings = config.load().settings.eventhub
+    settings = environment.load().settings.eventhub
     counted, first, first_s, last_s = 0, 0, 0.0, 0.0
 
     def count(_: Any, events: list[Any]) -> None:

@@ -18,10 +18,10 @@ from rich.table import Table
 
 from scripts.bench.tree import Tree
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE, CloudSettings, LocalCloud
-from shared import config
 from shared.clock import Deadline, monotonic
-from shared.snow_sql import SqlSession
-from supervisor.status import PartitionStatus, TreeStatus
+from shared.config import environment
+from shared.snowflake.session import SqlSession
+from supervisor.status.model import PartitionStatus, TreeStatus
 
 PARTITIONS = 2
 AHEAD = 200_000  # events in the hub that nobody has read
@@ -105,7 +105,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     options = parser.parse_args()
     with LocalCloud(CloudSettings(partitions=PARTITIONS)) as cloud:
-        session = SqlSession(config.load(environ=cloud.environment).settings.snowflake)
+        session = SqlSession(environment.load(environ=cloud.environment).settings.snowflake)
         streams = {str(number): Stream(str(number), cloud, session) for number in range(PARTITIONS)}
         with closing(session):
             looks = _soak(cloud, streams, options.minutes * 60)

@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 
 from scripts.bench.measure import Run
-from shared import config
-from shared.azure import EventHubClient
 from shared.clock import Deadline, monotonic
-from shared.store.base import ControlStore
-from shared.store.open import open_store
-from shared.store.types import Checkpoint, Term
-from shared.vitals import rss_bytes
-from worker.chunks import chunked
-from worker.rows import envelope
-from worker.sink import client_properties, prepare_environment
+from shared.config import environment
+from shared.control.open import open_store
+from shared.control.store import ControlStore
+from shared.eventhubs.client import EventHubClient
+from shared.ipc.memory import rss_bytes
+from shared.model import Checkpoint, Term
+from worker.pipeline.chunks import chunked
+from worker.sink.channel import client_properties, prepare_environment
+from worker.source.envelope import envelope
 
 STORE_EXPIRATION_S = 600.0
 
@@ -25,7 +25,7 @@ class WaitingScript:
     """Moves up to `total` events for at most `budget_s` seconds; receiver, rows and SDK are those of evsup."""
 
     def __init__(self, partition_id: str, total: int, budget_s: float) -> None:
-        self._settings = config.load().settings
+        self._settings = environment.load().settings
         prepare_environment(self._settings.snowflake)
         self._client = EventHubClient(self._settings.eventhub, retry_total=0)
         self._store, self._term = self._claimed(partition_id)

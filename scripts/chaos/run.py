@@ -16,7 +16,7 @@ from scripts.chaos.store_faults import STORE_FAULTS
 from scripts.chaos.storm import MISSED_S, Storm
 from scripts.chaos.unit import STOP_GRACE_S
 from shared.clock import monotonic
-from worker.source import REOPEN_MOST_S
+from worker.source.source import REOPEN_MOST_S
 
 FAULTS = (*PROCESS_FAULTS, *SOURCE_FAULTS, *SINK_FAULTS, *STORE_FAULTS)
 EVENTS_PER_S = 2400.0

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from scripts.chaos.broken import InvariantBroken
-from supervisor.status import PartitionStatus
+from supervisor.status.model import PartitionStatus
 
 NOTHING = -1  # a mark below every sequence number
 

@@ -12,11 +12,11 @@ from scripts.chaos.audit import Audit
 from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
 from scripts.chaos.unit import Unit
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
-from shared import config
-from shared.azure import consumer_group
-from shared.channel import channel_name
-from shared.store.open import open_store
-from supervisor.status import PartitionStatus
+from shared.config.environment import load_worker
+from shared.control.open import open_store
+from shared.eventhubs.client import consumer_group
+from shared.snowflake.channel_name import channel_name
+from supervisor.status.model import PartitionStatus
 
 PARTITIONS, UNITS = 4, 2
 EXPIRATION_S, COMMIT_TIMEOUT_S, DRAIN_TIMEOUT_S = 8.0, 8.0, 10.0
@@ -39,7 +39,7 @@ class Scene:
         self.struck: Counter[str] = Counter()
         """How often faults without a counter of their own were seen to strike."""
         self.locks: dict[str, psycopg.Connection[Any]] = {}
-        settings = config.load_worker({**cloud.environment, **BRISK})
+        settings = load_worker({**cloud.environment, **BRISK})
         group = consumer_group(settings.eventhub)
         self.channels = {
             partition: channel_name(settings.snowflake.channel_prefix, group, partition)

@@ -8,7 +8,7 @@ import msgspec
 
 from scripts.chaos.broken import InvariantBroken
 from shared.errors import ExitCode
-from supervisor.crash import CrashReport
+from supervisor.process.crash_report import CrashReport
 
 KILLED, TOLD = -signal.SIGKILL, (-signal.SIGTERM, -signal.SIGINT)
 STARTED_AGAIN = (ExitCode.OK, ExitCode.UNAVAILABLE, ExitCode.TEMPORARY, KILLED)

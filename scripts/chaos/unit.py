@@ -15,9 +15,9 @@ from scripts.chaos.story import KILLED, require_one_story
 from scripts.demo.daemon import Evsup
 from shared.clock import Deadline
 from shared.errors import ServiceUnavailable
-from supervisor.crash import CrashReport
-from supervisor.status import PartitionStatus, TreeStatus
-from supervisor.tree import ABORT_GRACE_S, LATE_S, RELEASE_S
+from supervisor.process.crash_report import CrashReport
+from supervisor.process.tree import ABORT_GRACE_S, LATE_S, RELEASE_S
+from supervisor.status.model import PartitionStatus, TreeStatus
 
 RESTART_S = 0.5  # RestartSec of the unit
 ORPHAN_S = 10.0  # promise 6 of the contract

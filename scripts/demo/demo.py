@@ -16,7 +16,7 @@ from scripts.demo.table import BY_CARRIER, Table
 from scripts.demo.watch import Watch
 from shared.clock import monotonic
 from shared.errors import ExitCode
-from supervisor.status import PartitionStatus, TreeStatus
+from supervisor.status.model import PartitionStatus, TreeStatus
 
 FIRST_SHARE = 0.4  # of the flights are there before evsup starts; the others come while it runs
 PACE_PER_S = 1200.0

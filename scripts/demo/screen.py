@@ -17,8 +17,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from supervisor.screen import tree_screen
-from supervisor.status import TreeStatus
+from supervisor.status.model import TreeStatus
+from supervisor.status.screen import tree_screen
 
 INDENT = 3
 BAR_WIDTH = 40

@@ -20,8 +20,8 @@ from scripts.localcloud.service import Service
 from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.authorization import ROLE_SCOPE, TOKEN_PATH
 from scripts.localcloud.snow.certificate import write_private
-from shared.settings import SnowflakeSettings
-from shared.snowflake import create_table_sql
+from shared.config.settings import SnowflakeSettings
+from shared.snowflake.tables import create_table_sql
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -11,11 +11,11 @@ from azure.eventhub import EventHubProducerClient
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from scripts.smoke.failure import SmokeFailed
 from scripts.smoke.markers import Markers, Query
-from shared import config
-from shared.azure import EventHubClient, sdk_options
-from shared.azure_identity import Identity
-from shared.settings import EventHubSettings, Settings
-from shared.snow_sql import SqlSession
+from shared.config.environment import environment_for_worker, load, load_one, load_worker
+from shared.config.settings import EventHubSettings, Settings
+from shared.eventhubs.client import EventHubClient, sdk_options
+from shared.eventhubs.identity import Identity
+from shared.snowflake.session import SqlSession
 
 LOCAL = CloudSettings(partitions=2, commit_delay_s=0.5)
 BRISK = {"EVENTHUB_LOAD_BALANCING_INTERVAL": "1", "EVENTHUB_OWNERSHIP_EXPIRATION": "10"}
@@ -44,7 +44,7 @@ class Place:
 def here() -> Iterator[Place]:
     """Services on this machine, gone at the end."""
     with LocalCloud(LOCAL) as cloud:
-        settings = config.load_worker(cloud.environment)
+        settings = load_worker(cloud.environment)
         with _place("local services", settings, cloud.environment | BRISK) as place:
             yield place
 
@@ -52,8 +52,8 @@ def here() -> Iterator[Place]:
 @contextmanager
 def in_cloud(env_file: Path | None) -> Iterator[Place]:
     """The services that the environment and `.env` name, as `evsup start` reads them."""
-    loaded = config.load(env_file)
-    environment = FRESH | config.environment_for_worker(loaded)
+    loaded = load(env_file)
+    environment = FRESH | environment_for_worker(loaded)
     with _place("the cloud", loaded.settings, environment) as place:
         yield place
 
@@ -61,8 +61,8 @@ def in_cloud(env_file: Path | None) -> Iterator[Place]:
 def is_configured(env_file: Path | None) -> bool:
     """Whether there are credentials of both clouds to go by."""
     source = ("EVENTHUB_CONNECTION_STRING", "EVENTHUB_NAMESPACE")
-    has_source = any(config.load_one(name, env_file) for name in source)
-    return has_source and config.load_one("SNOWFLAKE_ACCOUNT", env_file) is not None
+    has_source = any(load_one(name, env_file) for name in source)
+    return has_source and load_one("SNOWFLAKE_ACCOUNT", env_file) is not None
 
 
 @contextmanager

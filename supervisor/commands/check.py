@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from shared.printable import printable
-from supervisor import options
-from supervisor.preflight.check import Result, exit_code, results
-from supervisor.preflight.plan import Preflight
+from shared.log.printable import printable
+from supervisor.check.checks import Preflight
+from supervisor.check.runner import Result, exit_code, results
+from supervisor.commands import options
 
 WIDTH = 16  # of the longest name
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}

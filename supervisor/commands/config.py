@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.config import DEFAULT, Loaded, load
-from shared.variable import VARIABLES, Variable, as_text, shown
-from supervisor import options
+from shared.config.environment import DEFAULT, Loaded, load
+from shared.config.variables import VARIABLES, Variable, as_text, shown
+from supervisor.commands import options
 
 NOT_SET = "-"
 WIDEST_SOURCE = 16  # columns; the path of a .env file goes on in the next line

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from shared import snowflake
-from shared.config import load
-from shared.settings import SnowflakeSettings
-from shared.snow_sql import SqlSession
-from shared.store import schema
-from shared.store.open import open_database
-from supervisor import options
+from shared.config.environment import load
+from shared.config.settings import SnowflakeSettings
+from shared.control import schema
+from shared.control.open import open_database
+from shared.snowflake.session import SqlSession
+from shared.snowflake.tables import create_quarantine_sql, create_table_sql, quarantine_name, table_name
+from supervisor.commands import options
 
 
 @click.command()
@@ -53,9 +53,9 @@ def _about_the_pipe(settings: SnowflakeSettings) -> str:
 
 def target_tables(settings: SnowflakeSettings) -> dict[str, str]:
     """By name, the statement that creates it: the target table, and beside it the one for what is rejected."""
-    tables = {snowflake.table_name(settings): snowflake.create_table_sql(settings)}
+    tables = {table_name(settings): create_table_sql(settings)}
     if settings.on_reject == "quarantine":
-        tables[snowflake.quarantine_name(settings)] = snowflake.create_quarantine_sql(settings)
+        tables[quarantine_name(settings)] = create_quarantine_sql(settings)
     return tables
 
 

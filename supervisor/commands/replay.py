@@ -7,17 +7,18 @@ from pathlib import Path
 import click
 import msgspec
 
-import worker.replay
-from shared.azure import PartitionFacts
-from shared.errand import send
+import worker.tasks.replay
+from shared.config.formats.identifier import quoted, stored_name
+from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, OwnershipLost, PartitionHeld, UsageError
-from shared.identifier import quoted, stored_name
-from shared.landed import Target
-from shared.settings import SnowflakeSettings
-from shared.snow_sql import SqlSession
-from supervisor import operator, options
-from supervisor.operator import Site
-from supervisor.preflight.rows_fit import look
+from shared.eventhubs.client import PartitionFacts
+from shared.ipc.task import send
+from shared.snowflake.session import SqlSession
+from shared.snowflake.target_table import Target
+from supervisor.checkpoints import admin_session
+from supervisor.checkpoints.admin_session import Site
+from supervisor.commands import options
+from supervisor.target.rows_fit import look
 
 
 @click.command()
@@ -34,7 +35,7 @@ def replay(
 
     The same command again goes on where it was cut short, and adds nothing once it is done.
     """
-    with operator.site(env_file) as site:
+    with admin_session.site(env_file) as site:
         group = consumer_group or site.store.group.consumer_group
         facts = site.partitions([partition])[partition]
         _refuse_range(partition, first, last, facts)
@@ -44,7 +45,7 @@ def replay(
         with closing(Target(target, facts.hub_created_at_s)) as table:
             table.create()
             _refuse_misfit(target)
-            order = worker.replay.Order(partition, first, last, target.table, group, os.getpid())
+            order = worker.tasks.replay.Order(partition, first, last, target.table, group, os.getpid())
             _carry_out(order)
             landed = table.landed_range(partition, first, last)
     wanted = last - first + 1
@@ -70,9 +71,9 @@ def _refuse_misfit(target: SnowflakeSettings) -> None:
         look(session, target).refuse()
 
 
-def _carry_out(order: worker.replay.Order) -> None:
+def _carry_out(order: worker.tasks.replay.Order) -> None:
     try:
-        send(worker.replay.run, order, limit_s=None)
+        send(worker.tasks.replay.run, order, limit_s=None)
     except OwnershipLost as error:
         raise _held(order.partition_id, error.why) from error
 

@@ -9,28 +9,31 @@ from pathlib import Path
 
 import click
 
-import worker.quarantine
-from shared import config, errand, log
-from shared.azure import EventHubClient, HubFacts
+import worker.tasks.quarantine
+from shared.config import environment
+from shared.config.settings import Settings
+from shared.control.open import open_store
+from shared.control.store import ControlStore
+from shared.eventhubs.client import EventHubClient, HubFacts
+from shared.ipc import task
 from shared.limits import raise_descriptors
-from shared.settings import Settings
-from shared.store.base import ControlStore
-from shared.store.open import open_store
-from shared.store.types import SupervisorRow
-from supervisor import options, signals
-from supervisor.enrolment import enrol
-from supervisor.hub_watch import HubQuestion, HubWatch
-from supervisor.lease import LeaseKeeper
-from supervisor.signals import SignalInbox
+from shared.log.logger import configure, default_format, get_logger
+from shared.model import SupervisorRow
+from supervisor.commands import options
+from supervisor.ownership.enrolment import enrol
+from supervisor.ownership.hub_watch import HubQuestion, HubWatch
+from supervisor.ownership.lease import LeaseKeeper
+from supervisor.process import signals
+from supervisor.process.signals import SignalInbox
+from supervisor.process.tree import Tree
 from supervisor.state_dir import Lock, prepare, state_dir
-from supervisor.status import StatusServer, TreeStatus
-from supervisor.table_watch import TableWatch
-from supervisor.tree import Tree
+from supervisor.status.model import StatusServer, TreeStatus
+from supervisor.target.table_watch import TableWatch
 from supervisor.version import VERSION
 
 QUARANTINE_S = 60.0  # of Snowflake, to look at the quarantine: a suspended warehouse starts first
 
-logger = log.get_logger()
+log = get_logger()
 
 
 @click.command()
@@ -54,16 +57,16 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     it at once (75). SIGUSR1 logs its state and all stacks, SIGHUP is ignored.
     """
     flags = {"EVSUP_MAX_PARTITIONS": max_partitions, "EVSUP_DRAIN_TIMEOUT": drain_timeout}
-    loaded = config.load(env_file, overrides=flags)
+    loaded = environment.load(env_file, overrides=flags)
     settings = loaded.settings
-    log.configure(settings.process.log_format, settings.process.log_level)
+    configure(settings.process.log_format, settings.process.log_level)
     for warning in loaded.warnings:
-        logger.warning("setting_suspicious", detail=warning)
+        log.warning("setting_suspicious", detail=warning)
     directory = state_dir(settings.process.state_dir)
     prepare(directory)
     lock = Lock(directory)
-    os.environ.update(config.environment_for_worker(loaded))
-    os.environ["EVSUP_LOG_FORMAT"] = settings.process.log_format or log.default_format()  # workers write to a pipe
+    os.environ.update(environment.environment_for_worker(loaded))
+    os.environ["EVSUP_LOG_FORMAT"] = settings.process.log_format or default_format()  # workers write to a pipe
     try:
         _run(settings, directory)
     finally:
@@ -80,7 +83,7 @@ def _run(settings: Settings, directory: Path) -> None:
 def _table_watch(settings: Settings) -> Iterator[TableWatch | None]:
     """Have the table looked at while the hub and the store are; it takes longest."""
     if not settings.snowflake.check_columns:
-        logger.warning(
+        log.warning(
             "columns_not_checked",
             setting="SNOWFLAKE_CHECK_COLUMNS=false",
             consequence="a field without a column is dropped by Snowflake, and nobody notices",
@@ -101,9 +104,9 @@ def _run_watched(settings: Settings, directory: Path, watch: TableWatch | None) 
         store.check()
         if settings.snowflake.on_reject == "quarantine":
             store.check_audit()
-            errand.send(worker.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
+            task.send(worker.tasks.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
         for doubt in watch.first() if watch else ():
-            logger.warning("target_suspicious", detail=doubt)
+            log.warning("target_suspicious", detail=doubt)
         enrol(store, settings.eventhub, facts)
         _run_tree(settings, directory, facts, store, watch)
     finally:
@@ -137,7 +140,7 @@ def _run_tree(
         return tree.status
 
     with closing(hub), closing(StatusServer(directory, read)), _http_server(settings.process.http_address, read):
-        logger.info(
+        log.info(
             "supervisor_started",
             source=told.source,
             consumer_group=told.consumer_group,
@@ -150,14 +153,14 @@ def _run_tree(
         )
         hub.start()
         tree.run()
-    logger.info("supervisor_drained")
+    log.info("supervisor_drained")
 
 
 def _http_server(address: str | None, read: Callable[[], TreeStatus]) -> AbstractContextManager[object]:
     """The HTTP endpoint, if there is an address for it; else nothing, and nothing of it is imported."""
     if address is None:
         return nullcontext()
-    from supervisor.http import HttpServer
+    from supervisor.status.server import HttpServer
 
     return closing(HttpServer(address, read))
 

@@ -15,19 +15,20 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from shared import config
+from shared.config import environment
+from shared.config.settings import EventHubSettings
 from shared.errors import EvsupError
-from shared.printable import printable
-from shared.retention import time_to_loss_s
-from shared.settings import EventHubSettings
-from supervisor import options, streams
-from supervisor.group import GroupStatus, read_group, with_losses
-from supervisor.screen import WIDE, group_screen, tree_screen
+from shared.eventhubs.retention import time_to_loss_s
+from shared.log.printable import printable
+from supervisor import streams
+from supervisor.commands import options
 from supervisor.state_dir import state_dir
-from supervisor.status import TreeStatus, read_status
+from supervisor.status.group import GroupStatus, read_group, with_losses
+from supervisor.status.model import TreeStatus, read_status
+from supervisor.status.screen import WIDE, group_screen, tree_screen
 
 if TYPE_CHECKING:
-    from shared.azure import PartitionFacts
+    from shared.eventhubs.client import PartitionFacts
 
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3  # as `systemctl status`
 REFRESH_S = 1.0
@@ -44,16 +45,16 @@ def status(*, as_json: bool, watch: bool, everybody: bool, env_file: Path | None
     """Show the running tree, or the whole group. Exit 0 healthy, 1 degraded, 3 not running."""
     if everybody:
         sys.exit(_show_group(as_json=as_json, watch=watch, env_file=env_file))
-    directory = state_dir(config.load_one("EVSUP_STATE_DIR", env_file))
+    directory = state_dir(environment.load_one("EVSUP_STATE_DIR", env_file))
     sys.exit(_show(lambda: read_status(directory), as_json=as_json, watch=watch))
 
 
 def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
     """The store's rows, beside what the hub says of its partitions if it answers."""
-    from shared.azure import consumer_group  # a tree of this host is shown without any SDK
-    from shared.store.open import open_store
+    from shared.control.open import open_store
+    from shared.eventhubs.client import consumer_group  # a tree of this host is shown without any SDK
 
-    settings = config.load(env_file).settings
+    settings = environment.load(env_file).settings
     group = consumer_group(settings.eventhub)
 
     def read() -> GroupStatus:
@@ -69,7 +70,7 @@ def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
 
 def _facts(settings: EventHubSettings) -> "Mapping[str, PartitionFacts]":
     """What the hub says of every partition; nothing, with a word on stderr, when it does not."""
-    from shared.azure import EventHubClient
+    from shared.eventhubs.client import EventHubClient
 
     try:
         with EventHubClient(settings) as hub:
@@ -84,7 +85,7 @@ def _time_to_loss_s(
     settings: EventHubSettings, facts: "Mapping[str, PartitionFacts]", partition_id: str, checkpoint: int | None
 ) -> float | None:
     """From the event behind the checkpoint; None, with a word on stderr, when it cannot be read."""
-    from shared.azure import EventHubClient
+    from shared.eventhubs.client import EventHubClient
 
     if settings.retention_hours is None:
         return None

@@ -10,19 +10,20 @@ import click
 import msgspec
 from rich.console import Console
 
-from shared.channel import channel_name, of_generation
+from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, UsageError
-from shared.landed import Landed, Target
-from shared.messages import Standing
-from shared.settings import SnowflakeSettings
-from shared.snow_sql import SqlSession
-from shared.store.types import Checkpoint
-from supervisor import operator, options
-from supervisor.channels import standings
-from supervisor.operator import Site
-from supervisor.preflight.rows_fit import look
-from supervisor.proof import Evidence, Proof, beginning, prove
-from supervisor.screen import WIDE, proof_screen
+from shared.ipc.messages import Standing
+from shared.model import Checkpoint
+from shared.snowflake.channel_name import channel_name, of_generation
+from shared.snowflake.session import SqlSession
+from shared.snowflake.target_table import Landed, Target
+from supervisor.checkpoints import admin_session
+from supervisor.checkpoints.admin_session import Site
+from supervisor.checkpoints.channels import standings
+from supervisor.checkpoints.verification import Evidence, Proof, beginning, prove
+from supervisor.commands import options
+from supervisor.status.screen import WIDE, proof_screen
+from supervisor.target.rows_fit import look
 
 ANSWER_S = 20.0  # of Snowflake, about the channels
 
@@ -51,7 +52,7 @@ def verify(*, partition: str | None, since: str | None, as_json: bool, env_file:
     It reads only, and may run beside the tree. Exit 0 proven, 65 when an event is missing or there twice.
     """
     moment = None if since is None else _moment(since)
-    with operator.site(env_file) as site:
+    with admin_session.site(env_file) as site:
         proofs = _proofs(site, partition, moment)
     if as_json:
         click.echo(msgspec.json.encode(proofs).decode())
@@ -62,7 +63,7 @@ def verify(*, partition: str | None, since: str | None, as_json: bool, env_file:
 
 
 def _proofs(site: Site, partition: str | None, since: str | None) -> Proofs:
-    """Read in the order in which the numbers mean something together; see `supervisor.proof`."""
+    """Read in the order in which the numbers mean something together; see `supervisor.checkpoints.verification`."""
     hub = site.hub_facts([partition] if partition is not None else [])
     ids = hub.partition_ids
     checkpoints = {partition_id: site.checkpoint(partition_id) for partition_id in ids}

@@ -14,14 +14,14 @@ from typing import NamedTuple, TypeVar
 
 from scripts.chaos.marker import MARKER, marked, new_marker
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE, CloudSettings, LocalCloud
-from shared import config
-from shared.azure import consumer_group
-from shared.channel import channel_name
-from shared.settings import Settings
-from shared.store.base import ControlStore
-from shared.store.open import open_store
-from shared.store.types import Checkpoint
-from supervisor.status import PartitionStatus, TreeStatus, read_status
+from shared.config.environment import load_worker
+from shared.config.settings import Settings
+from shared.control.open import open_store
+from shared.control.store import ControlStore
+from shared.eventhubs.client import consumer_group
+from shared.model import Checkpoint
+from shared.snowflake.channel_name import channel_name
+from supervisor.status.model import PartitionStatus, TreeStatus, read_status
 
 EVSUP = str(Path(sys.executable).parent / "evsup")
 EVENTS = f"{DATABASE}.{SCHEMA}.{TABLE}"
@@ -282,7 +282,7 @@ class Pipeline:
     @property
     def settings(self) -> Settings:
         """As a worker would read them."""
-        return config.load_worker(self.environment)
+        return load_worker(self.environment)
 
     @contextmanager
     def store(self) -> Iterator[ControlStore]:

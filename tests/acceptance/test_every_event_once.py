@@ -7,7 +7,7 @@ import stat
 import msgspec
 
 from scripts.chaos.marker import marked
-from supervisor.crash import CrashReport
+from supervisor.process.crash_report import CrashReport
 from tests.acceptance.evsup import EVENTS, GRACE_S, Evsup, Pipeline, eventually, pipeline_of
 
 

@@ -17,9 +17,9 @@ import pytest
 
 from scripts.localcloud.cloud import key_pair
 from scripts.localcloud.snow.certificate import write_private
-from shared.settings import ControlSettings
-from shared.store import schema
-from shared.store.open import open_database
+from shared.config.settings import ControlSettings
+from shared.control import schema
+from shared.control.open import open_database
 from tests.acceptance.evsup import Pipeline, pipeline_of
 
 AT_ONCE = 4

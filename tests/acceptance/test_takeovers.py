@@ -8,8 +8,8 @@ import pytest
 
 from scripts.localcloud.blob import SAS, local_blobs
 from scripts.localcloud.cloud import CloudSettings
-from shared.azure import consumer_group
-from shared.snow_sql import SqlSession
+from shared.eventhubs.client import consumer_group
+from shared.snowflake.session import SqlSession
 from tests.acceptance.evsup import Held, Pipeline, eventually, pipeline_of
 from tests.evsnow import InPostgres, InSnowflake, metadata_of
 

@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
-from shared.snow_sql import SqlSession
-from shared.snowflake import envelope_columns
+from shared.snowflake.session import SqlSession
+from shared.snowflake.tables import envelope_columns
 from tests.acceptance.evsup import EVENTS, Pipeline, eventually, pipeline_of
 from tests.acceptance.test_verify import verified
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.snow_sql import SqlSession
+from shared.snowflake.session import SqlSession
 from tests.acceptance.evsup import EVENTS, Pipeline, eventually, pipeline_of
 
 

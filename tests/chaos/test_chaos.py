@@ -20,12 +20,12 @@ from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_ma
 from scripts.chaos.scene import PARTITIONS, UNITS, staged
 from scripts.chaos.story import require_one_story
 from scripts.localcloud.postgres import Postgres
-from shared.secret import Secret
-from shared.settings import ControlSettings
-from shared.store.open import open_store
-from shared.store.types import Checkpoint, ConsumerGroup, Term
-from supervisor.status import PartitionStatus
-from tests.unit.statuses import a_partition
+from shared.config.settings import ControlSettings
+from shared.control.open import open_store
+from shared.log.secret import Secret
+from shared.model import Checkpoint, ConsumerGroup, Term
+from supervisor.status.model import PartitionStatus
+from tests.unit.supervisor.status.statuses import a_partition
 
 SECONDS, SEED = 16.0, 560
 NAMES = [fault.name for fault in FAULTS]

@@ -16,13 +16,13 @@ from snowflake.connector import SnowflakeConnection
 from scripts.localcloud.pgbouncer import PgBouncer
 from scripts.localcloud.postgres import Postgres
 from scripts.localcloud.service import ServiceError
-from shared.secret import Secret
-from shared.settings import ControlSettings, SnowflakeSettings
-from shared.snow_sql import SqlSession
-from shared.store.base import ControlStore
-from shared.store.database import Database
-from shared.store.open import open_database, open_store
-from shared.store.types import ConsumerGroup
+from shared.config.settings import ControlSettings, SnowflakeSettings
+from shared.control.database import Database
+from shared.control.open import open_database, open_store
+from shared.control.store import ControlStore
+from shared.log.secret import Secret
+from shared.model import ConsumerGroup
+from shared.snowflake.session import SqlSession
 from tests.integration import sdk_sockets
 from tests.integration.snow_sql import ACCOUNT, CLAIM, ROLE, USER, WAREHOUSE, SnowSql, ask
 

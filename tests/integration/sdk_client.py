@@ -18,9 +18,9 @@ from typing import Any
 
 from azure.eventhub import EventHubConsumerClient
 
-from shared import config
-from shared.azure import consumer_group
-from shared.store.open import open_store
+from shared.config.environment import load_worker
+from shared.control.open import open_store
+from shared.eventhubs.client import consumer_group
 
 WAIT_S = 30.0
 BALANCE_S = 1.0
@@ -59,7 +59,7 @@ class SdkClient:
 
 def main() -> int:
     """Consume until SIGTERM."""
-    settings = config.load_worker(os.environ)
+    settings = load_worker(os.environ)
     eventhub, group = settings.eventhub, consumer_group(settings.eventhub)
     assert eventhub.connection_string is not None
     with closing(open_store(settings.control, group, eventhub.ownership_expiration)) as store:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.clock import Deadline
-from worker.source import Source
+from worker.source.source import Source
 
 STOP_S = 20.0
 

@@ -8,9 +8,9 @@ from azure.storage.blob import ContainerClient
 
 from scripts.localcloud.blob import CONTAINER, SAS, Blobs, local_blobs
 from shared.errors import ConfigurationError, DataRefused, NotPermitted, ServiceUnavailable, UsageError
-from shared.store.types import ConsumerGroup
-from supervisor import blob
-from supervisor.moves import Position
+from shared.model import ConsumerGroup
+from supervisor.checkpoints.importers import blob
+from supervisor.checkpoints.plan import Position
 
 GROUP = ConsumerGroup("NS.servicebus.windows.net", "Flights", "$Default")
 PREFIX = "ns.servicebus.windows.net/flights/$default"

@@ -7,12 +7,12 @@ import pytest
 from snowflake.connector import SnowflakeConnection
 
 from scripts.localcloud.postgres import Postgres
+from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, DataRefused, NotPermitted, ServiceUnavailable
-from shared.settings import SnowflakeSettings
-from shared.store.types import ConsumerGroup
-from supervisor import evsnow
-from supervisor.moves import Position
-from supervisor.positions import Found
+from shared.model import ConsumerGroup
+from supervisor.checkpoints.documents import Found
+from supervisor.checkpoints.importers import evsnow
+from supervisor.checkpoints.plan import Position
 from tests.evsnow import InPostgres, InSnowflake, metadata_of
 from tests.integration.conftest import snowflake_settings_of
 from tests.integration.snow_sql import ROLE, SnowSql, ask

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.channel import of_generation
+from shared.snowflake.channel_name import of_generation
 from tests.acceptance.evsup import Evsup, Pipeline, eventually, named, pipeline_of
 
 P = "0"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.channel import of_generation
+from shared.snowflake.channel_name import of_generation
 from tests.acceptance.evsup import EVENTS, Evsup, Pipeline, eventually, named, pipeline_of
 
 P = "0"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.tree import ABORT_GRACE_S, LATE_S
+from supervisor.process.tree import ABORT_GRACE_S, LATE_S
 from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
 
 SABOTEUR = str(Path(__file__).parent / "saboteur")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.status import TreeStatus
+from supervisor.status.model import TreeStatus
 from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
 
 PAUSE_S = 5.0  # most a partition stands still in a planned hand-over, beside the commit delay

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisor.status import PartitionStatus
+from supervisor.status.model import PartitionStatus
 from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
-from worker.backlog import QUEUED_BYTES
-from worker.chunks import MAX_CHUNK_BYTES
-from worker.credit import HELD_BYTES
+from worker.pipeline.chunks import MAX_CHUNK_BYTES
+from worker.source.batch_queue import QUEUED_BYTES
+from worker.source.credit import HELD_BYTES
 
 P = "0"
 BODY_BYTES, EVENTS = 1_000_000, 60

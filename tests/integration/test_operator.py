@@ -5,21 +5,21 @@ from typing import Any, cast
 
 import pytest
 
-from shared.azure import PartitionFacts
+from shared.control.store import ControlStore
 from shared.errors import DataRefused, PartitionHeld
-from shared.store.base import ControlStore
-from shared.store.types import Checkpoint
-from supervisor import operator
-from supervisor.moves import Position, plan
-from supervisor.operator import carry_out, holding
+from shared.eventhubs.client import PartitionFacts
+from shared.model import Checkpoint
+from supervisor.checkpoints import admin_session
+from supervisor.checkpoints.admin_session import carry_out, holding
+from supervisor.checkpoints.plan import Position, plan
 from tests.integration.conftest import EXPIRATION_S
 from tests.integration.conftest import Site as Database
 
 FACTS = PartitionFacts(0, 100, False, 1.0)
 
 
-def site_of(store: ControlStore) -> operator.Site:
-    return operator.Site(cast("Any", None), store, cast("Any", None))
+def site_of(store: ControlStore) -> admin_session.Site:
+    return admin_session.Site(cast("Any", None), store, cast("Any", None))
 
 
 def free(store: ControlStore) -> bool:

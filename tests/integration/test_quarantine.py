@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from shared.snow_sql import SqlSession
+from shared.snowflake.session import SqlSession
 from tests.acceptance.evsup import EVENTS, Evsup, Pipeline, eventually, pipeline_of
 from tests.integration.test_faults_sabotage import SABOTEUR
-from worker.rejection import SHARE_FROM
+from worker.sink.rejection import SHARE_FROM
 
 P = "0"
 STEPS = ("read", "written", "recorded")  # when they are found, nothing has been done yet that the next step has not

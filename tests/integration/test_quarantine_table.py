@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, ExitCode, NotPermitted, RowsRejected
-from shared.quarantine import Quarantine, Rejected
-from shared.settings import SnowflakeSettings
-from shared.snow_sql import SqlSession
-from shared.snowflake import table_name
-from shared.store.types import Checkpoint, ConsumerGroup
-from supervisor.preflight import target as preflight
+from shared.model import Checkpoint, ConsumerGroup
+from shared.snowflake.quarantine_table import Quarantine, Rejected
+from shared.snowflake.session import SqlSession
+from shared.snowflake.tables import table_name
+from supervisor.check import snowflake as preflight
 from tests.integration.conftest import a_group, snowflake_settings_of
 from tests.integration.snow_sql import ROLE, SnowSql
 from tests.unit.plain_settings import plain
-from worker import quarantine
-from worker.progress import Progress
-from worker.rejection import Rejection
+from worker.sink.channel_status import Progress
+from worker.sink.rejection import Rejection
+from worker.tasks import quarantine
 
 P, NUMBERS = "3", range(10, 20)
 BORN_S = datetime(2026, 1, 31, tzinfo=UTC).timestamp()

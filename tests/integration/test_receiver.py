@@ -13,19 +13,19 @@ import pytest
 from azure.eventhub._pyamqp.receiver import ReceiverLink
 
 from scripts.localcloud.hub.process import HubProcess, HubSettings
-from shared import azure
 from shared.clock import Deadline, monotonic
+from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, OwnershipLost, ResumeRefused, SourceUnavailable
-from shared.secret import Secret
-from shared.settings import EventHubSettings
+from shared.eventhubs import client
+from shared.log.secret import Secret
 from tests.integration import sdk_sockets
 from tests.integration.sources import running
-from worker import link as link_module
-from worker import source as receiver
-from worker.backlog import QUEUED_BATCHES
-from worker.link import Link, Position
-from worker.rows import Row, envelope
-from worker.source import Source
+from worker.source import receiver as link_module
+from worker.source import source as receiver
+from worker.source.batch_queue import QUEUED_BATCHES
+from worker.source.envelope import Row, envelope
+from worker.source.receiver import Link, Position
+from worker.source.source import Source
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the SDK's, of broken links
 
@@ -237,7 +237,7 @@ def test_an_outage_longer_than_the_limit_is_reported(hub: HubProcess, monkeypatc
 def test_a_hub_that_falls_silent_on_a_live_link_is_reported(
     hub: HubProcess, monkeypatch: pytest.MonkeyPatch, max_wait_time: float
 ) -> None:
-    monkeypatch.setattr(azure, "SILENCE_LIMIT_S", 4)
+    monkeypatch.setattr(client, "SILENCE_LIMIT_S", 4)
     monkeypatch.setattr(link_module, "HUNG_AFTER_S", 3.0)
     hub.admin.seed("0", 10)
     with receiving(hub, max_wait_time=max_wait_time) as source:

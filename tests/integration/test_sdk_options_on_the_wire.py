@@ -18,18 +18,18 @@ from scripts.localcloud.hub.commands import ConnectionFacts, ReceiverFacts
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.snow.certificate import make_certificate
 from scripts.localcloud.tls import HOST, TlsFront
-from shared.azure import SILENCE_LIMIT_S, EventHubClient
-from shared.azure_identity import Identity
 from shared.clock import Deadline
+from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, NotPermitted, SourceUnavailable
-from shared.secret import Secret
-from shared.settings import EventHubSettings
+from shared.eventhubs.client import SILENCE_LIMIT_S, EventHubClient
+from shared.eventhubs.identity import Identity
+from shared.log.secret import Secret
 from tests.acceptance.evsup import eventually
 from tests.integration import sdk_sockets
 from tests.integration.sources import running
-from worker.link import Position
-from worker.rows import envelope
-from worker.source import Source
+from worker.source.envelope import envelope
+from worker.source.receiver import Position
+from worker.source.source import Source
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")  # the SDK's, of refused connections
 

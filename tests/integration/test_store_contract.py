@@ -11,6 +11,9 @@ from typing import TypeVar
 
 import pytest
 
+from shared.control import schema
+from shared.control.open import open_store
+from shared.control.store import ControlStore
 from shared.errors import (
     Bug,
     CheckpointMovedBack,
@@ -20,10 +23,7 @@ from shared.errors import (
     PartitionHeld,
     StoreUnavailable,
 )
-from shared.store import schema
-from shared.store.base import ControlStore
-from shared.store.open import open_store
-from shared.store.types import Checkpoint, SupervisorRow, Term
+from shared.model import Checkpoint, SupervisorRow, Term
 from tests.integration.conftest import EXPIRATION_S, Site
 
 Result = TypeVar("Result")

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from scripts.localcloud.postgres import Postgres
-from shared.settings import ControlSettings
-from shared.store import schema
-from shared.store.open import open_database
+from shared.config.settings import ControlSettings
+from shared.control import schema
+from shared.control.open import open_database
 from supervisor.commands.init import init
 
 Run = Callable[..., Result]

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from shared.control.database import Database, Mode, Run
+from shared.control.relational import RelationalStore
+from shared.control.store import ControlStore
 from shared.errors import StoreUnavailable
-from shared.store.base import ControlStore
-from shared.store.database import Database, Mode, Run
-from shared.store.relational import RelationalStore
-from shared.store.types import Term
+from shared.model import Term
 from tests.integration.conftest import EXPIRATION_S, Site
 
 

@@ -14,16 +14,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scripts.localcloud.postgres import Postgres
+from shared.config.settings import ControlSettings
+from shared.control import schema
+from shared.control.database import Database
+from shared.control.open import open_database
+from shared.control.queries import query
+from shared.control.relational import RelationalStore
 from shared.errors import ConfigurationError
-from shared.secret import Secret
-from shared.settings import ControlSettings
-from shared.snow_sql import SqlSession
-from shared.store import schema
-from shared.store.database import Database
-from shared.store.open import open_database
-from shared.store.queries import query
-from shared.store.relational import RelationalStore
-from shared.store.types import Checkpoint, ConsumerGroup, Ownership, Term
+from shared.log.secret import Secret
+from shared.model import Checkpoint, ConsumerGroup, Ownership, Term
+from shared.snowflake.session import SqlSession
 from supervisor.commands.init import init
 from tests.integration.conftest import snowflake_settings_of
 from tests.integration.snow_sql import SnowSql

@@ -17,15 +17,15 @@ import pytest
 from scripts.localcloud.daemon import HOST
 from scripts.localcloud.postgres import Postgres
 from shared.clock import Deadline
+from shared.config.settings import ControlSettings
+from shared.control.open import open_store
+from shared.control.postgres import database as postgres_store
+from shared.control.postgres.database import PostgresDatabase
+from shared.control.relational import RelationalStore
+from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
-from shared.secret import Secret
-from shared.settings import ControlSettings
-from shared.store import postgres as postgres_store
-from shared.store.base import ControlStore
-from shared.store.open import open_store
-from shared.store.postgres import PostgresDatabase
-from shared.store.relational import RelationalStore
-from shared.store.types import Checkpoint, Term
+from shared.log.secret import Secret
+from shared.model import Checkpoint, Term
 from tests.acceptance.evsup import eventually
 from tests.integration.conftest import EXPIRATION_S, Site, a_group
 

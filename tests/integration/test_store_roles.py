@@ -12,12 +12,12 @@ import pytest
 from scripts.localcloud.cloud import CloudSettings
 from scripts.localcloud.daemon import HOST
 from scripts.localcloud.postgres import Postgres
+from shared.config.settings import ControlSettings
+from shared.control.open import open_store
+from shared.control.store import ControlStore
 from shared.errors import NotPermitted
-from shared.secret import Secret
-from shared.settings import ControlSettings
-from shared.store.base import ControlStore
-from shared.store.open import open_store
-from shared.store.types import Checkpoint, SupervisorRow
+from shared.log.secret import Secret
+from shared.model import Checkpoint, SupervisorRow
 from tests.acceptance.evsup import pipeline_of
 from tests.integration.conftest import EXPIRATION_S, a_group
 

@@ -10,9 +10,9 @@ from azure.eventhub import LoadBalancingStrategy
 from azure.eventhub._eventprocessor.ownership_manager import OwnershipManager
 from azure.eventhub._utils import event_position_selector
 
+from shared.control.store import ControlStore
 from shared.errors import CheckpointMovedBack, ConfigurationError, OwnershipLost, StoreUnavailable
-from shared.store.base import ControlStore
-from shared.store.types import Checkpoint
+from shared.model import Checkpoint
 from tests.integration.conftest import EXPIRATION_S, Site
 
 PARTITIONS = ["0", "1", "2", "3"]

@@ -15,6 +15,8 @@ from msgspec import structs
 
 from scripts.localcloud.cloud import key_pair
 from scripts.localcloud.snow.certificate import write_private
+from shared.config.settings import ControlSettings
+from shared.control.store import ControlStore
 from shared.errors import (
     ConfigurationError,
     DataRefused,
@@ -24,10 +26,8 @@ from shared.errors import (
     StoreUnavailable,
     Unsupported,
 )
-from shared.settings import ControlSettings
-from shared.snow_sql import LOGIN_S, SqlSession
-from shared.store.base import ControlStore
-from shared.store.types import Checkpoint, Term
+from shared.model import Checkpoint, Term
+from shared.snowflake.session import LOGIN_S, SqlSession
 from tests.integration.conftest import EXPIRATION_S, Site, snowflake_settings_of
 from tests.integration.snow_sql import ROLE, SnowSql
 
@@ -205,7 +205,7 @@ def test_nobody_at_the_address_is_unavailable_soon_after_a_login_may_take(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert LOGIN_S <= 30, "a start says within the minute what is wrong"
-    monkeypatch.setattr("shared.snow_sql.LOGIN_S", 2)
+    monkeypatch.setattr("shared.snowflake.session.LOGIN_S", 2)
     started = monotonic()
     with pytest.raises(StoreUnavailable):
         elsewhere(site, url="https://127.0.0.1:1").check()
@@ -230,7 +230,7 @@ def test_a_held_lock_is_waited_for_and_no_longer_than_a_call_may_take(
     with pytest.raises(StoreUnavailable, match="lock"):
         store.renew([term])
     assert monotonic() - started < 30
-    monkeypatch.setattr("shared.store.snowflake.time.sleep", lambda _: snow.admin.release_locks())
+    monkeypatch.setattr("shared.control.snowflake.time.sleep", lambda _: snow.admin.release_locks())
     snow.admin.hold_lock(table)
     assert store.renew([term]) == [term]
 

@@ -6,13 +6,13 @@ from threading import Thread
 
 import pytest
 
+from shared.config.settings import ControlSettings
+from shared.control.database import Database, Mode, Row, Run
+from shared.control.relational import RelationalStore
+from shared.control.store import ControlStore
 from shared.errors import OwnershipLost, StoreUnavailable
-from shared.settings import ControlSettings
-from shared.snow_sql import SqlSession
-from shared.store.base import ControlStore
-from shared.store.database import Database, Mode, Row, Run
-from shared.store.relational import RelationalStore
-from shared.store.types import Checkpoint, SupervisorRow, Term
+from shared.model import Checkpoint, SupervisorRow, Term
+from shared.snowflake.session import SqlSession
 from tests.integration.conftest import EXPIRATION_S, Site, snowflake_settings_of
 from tests.integration.snow_sql import SnowSql
 

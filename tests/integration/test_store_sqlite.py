@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from shared.config.settings import ControlSettings
+from shared.control import sqlite as sqlite_store
+from shared.control.open import open_store
+from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
-from shared.settings import ControlSettings
-from shared.store import sqlite as sqlite_store
-from shared.store.base import ControlStore
-from shared.store.open import open_store
-from shared.store.types import Checkpoint, ConsumerGroup
+from shared.model import Checkpoint, ConsumerGroup
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "hub", "$Default")
 WRITES = 30

@@ -10,12 +10,12 @@ from scripts.localcloud.daemon import HOST
 from scripts.localcloud.postgres import Postgres
 from scripts.localcloud.snow.certificate import make_certificate
 from scripts.localcloud.tls import TlsFront
+from shared.config.settings import ControlSettings
+from shared.control.open import open_store
+from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, ExitCode
-from shared.secret import Secret
-from shared.settings import ControlSettings
-from shared.store.base import ControlStore
-from shared.store.open import open_store
-from shared.store.types import Term
+from shared.log.secret import Secret
+from shared.model import Term
 from tests.acceptance.evsup import Pipeline
 from tests.integration.conftest import EXPIRATION_S, a_group
 

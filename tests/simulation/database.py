@@ -1,14 +1,14 @@
-"""The control store: the real SQL of `shared/store` on SQLite in memory, on the world's clock, behind a network."""
+"""The control store: the real SQL of `shared/control` on SQLite in memory, on the world's clock, behind a network."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from shared.control import sqlite
+from shared.control.database import Database, Mode, Run
+from shared.control.sqlite import SqliteDatabase
 from shared.errors import StoreUnavailable
-from shared.store import sqlite
-from shared.store.database import Database, Mode, Run
-from shared.store.sqlite import SqliteDatabase
 from tests.simulation.fiber import Fiber
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import TIMEOUT_S, Network

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from shared.store import queries, sqlite
-from supervisor import lease
-from supervisor.balance import Plan
-from supervisor.lease import LeaseKeeper, Renewed
-from supervisor.tree import Tree
+from shared.control import queries, sqlite
+from supervisor.ownership import lease
+from supervisor.ownership.balance import Plan
+from supervisor.ownership.lease import LeaseKeeper, Renewed
+from supervisor.process.tree import Tree
 from tests.simulation.faults import (
     FAULTS,
     Fault,
@@ -31,13 +31,13 @@ from tests.simulation.hub import Reader
 from tests.simulation.process import Clock
 from tests.simulation.snowpipe import Channel, Handle
 from tests.simulation.worker import WorkerProcess
-from worker import flow
-from worker.flow import Flow
-from worker.link import Position
 from worker.loop import Worker
-from worker.order import Admission
-from worker.progress import Progress, verify
-from worker.unsettled import Unsettled
+from worker.pipeline import pipeline as flow
+from worker.pipeline.pipeline import Flow
+from worker.pipeline.sequence import Admission
+from worker.sink.channel_status import Progress, verify
+from worker.sink.unsettled import Unsettled
+from worker.source.receiver import Position
 
 Removal = Callable[[], AbstractContextManager[object]]
 

@@ -11,17 +11,17 @@ from typing import Self
 
 from azure.eventhub import EventData
 
-from shared.azure import HubFacts, PartitionFacts
 from shared.clock import Deadline
 from shared.errors import OwnershipLost
+from shared.eventhubs.client import HubFacts, PartitionFacts
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import FAST_S, skewed
 from tests.simulation.process import MOMENT_S, Process
 from tests.simulation.world import World
-from tests.unit.events import long, message
-from worker.backlog import Batch
-from worker.link import Position
-from worker.rows import Row, enqueued_time
+from tests.unit.worker.source.events import long, message
+from worker.source.batch_queue import Batch
+from worker.source.envelope import Row, enqueued_time
+from worker.source.receiver import Position
 
 BATCH = 5
 BUFFERED = 8  # events that a reader has already and still gives after it was disconnected
@@ -61,7 +61,7 @@ class Partition:
 
 
 class Reader:
-    """Stands for `worker.source.Source`: what it gives, and when."""
+    """Stands for `worker.source.source.Source`: what it gives, and when."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ def event(number: int) -> EventData:
 
 
 class HubClient:
-    """Stands for `shared.azure.EventHubClient` while a partition is opened."""
+    """Stands for `shared.eventhubs.client.EventHubClient` while a partition is opened."""
 
     def __init__(self, process: Process, partition_of: Callable[[str], Partition]) -> None:
         self._process, self._partition_of = process, partition_of

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.snowpipe import Channel
     from tests.simulation.worker import WorkerProcess
-    from worker.flow import Marks
+    from worker.pipeline.pipeline import Marks
 
 
 class Invariants:

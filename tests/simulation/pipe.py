@@ -1,4 +1,4 @@
-"""Stands for `shared.pipe.MessagePipe`: two ends, and what was sent and not read."""
+"""Stands for `shared.ipc.pipe.MessagePipe`: two ends, and what was sent and not read."""
 
 from collections import deque
 from typing import Any

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from shared.messages import Quarantined
-from shared.quarantine import Event, Lately, Placed, Rejected
+from shared.ipc.messages import Quarantined
+from shared.snowflake.quarantine_table import Event, Lately, Placed, Rejected
 from tests.simulation.network import skewed
-from worker import quarantine
-from worker.progress import Progress
-from worker.quarantine import Order
+from worker.sink.channel_status import Progress
+from worker.tasks import quarantine
+from worker.tasks.quarantine import Order
 
 if TYPE_CHECKING:
     from tests.simulation.worker import WorkerProcess
@@ -71,7 +71,7 @@ class Rejections:
 
 
 class Tables:
-    """Stands for `shared.quarantine.Quarantine`."""
+    """Stands for `shared.snowflake.quarantine_table.Quarantine`."""
 
     name = "EVENTS_QUARANTINE"
 
@@ -111,13 +111,13 @@ class Tables:
 
 
 def reread(_: object, __: object, numbers: Sequence[int]) -> Iterator[Sequence[Rejected]]:
-    """Stands for `worker.rereading.reread`."""
+    """Stands for `worker.tasks.reread.reread`."""
     for number in numbers:
         yield [Rejected(sequence_number=number, offset=None, enqueued_time="", body=None, row_json="")]
 
 
 def identified(_: object, __: object, numbers: range) -> Iterator[Sequence[Event]]:
-    """Stands for `worker.rereading.identified`."""
+    """Stands for `worker.tasks.reread.identified`."""
     yield [Event(sequence_number=number, enqueued_time="") for number in numbers]
 
 

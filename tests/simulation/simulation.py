@@ -5,10 +5,10 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from shared.settings import Settings
-from shared.store import schema
-from shared.store.types import SupervisorRow
-from supervisor.balance import shares
+from shared.config.settings import Settings
+from shared.control import schema
+from shared.model import SupervisorRow
+from supervisor.ownership.balance import shares
 from tests.simulation.database import Memory
 from tests.simulation.faults import FAULTS, Fault
 from tests.simulation.hub import Partition

@@ -15,9 +15,9 @@ from tests.simulation.network import FAST_S, skewed
 from tests.simulation.process import Process
 from tests.simulation.rejections import Rejections
 from tests.simulation.world import World
-from worker.progress import Progress
-from worker.rows import Row, sequence_numbers
-from worker.sdk_log import Uploads
+from worker.sink.channel_status import Progress
+from worker.sink.sdk_log import Uploads
+from worker.source.envelope import Row, sequence_numbers
 
 COMMIT_S = 6.0
 SEND_S = 0.3  # until the SDK's threads send what they were given
@@ -88,7 +88,7 @@ class Channel:
 
 
 class Handle:
-    """Stands for `worker.sink.Channel`: the SDK in one process."""
+    """Stands for `worker.sink.channel.Channel`: the SDK in one process."""
 
     def __init__(self, process: Process, channel: Channel, epoch: int) -> None:
         self.name = f"channel of {process.name}"

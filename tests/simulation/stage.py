@@ -7,14 +7,17 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from shared.settings import EventHubSettings
-from supervisor import enrolment, hub_watch, lease, tree
+from shared.config.settings import EventHubSettings
+from supervisor.ownership import enrolment, hub_watch, lease
+from supervisor.process import tree
 from tests.simulation.rejections import carried_out, identified, reread
 from tests.simulation.supervisor import Supervisor
 from tests.simulation.worker import WorkerProcess
 from tests.simulation.world import World
-from worker import flow, loop, opening, quarantine
-from worker.link import Position
+from worker import loop, opening
+from worker.pipeline import pipeline
+from worker.source.receiver import Position
+from worker.tasks import quarantine
 
 
 class Log:
@@ -51,7 +54,7 @@ def staged(world: World) -> Iterator[None]:
     log = Log(world)
     replaced: dict[Any, dict[str, Any]] = {
         loop: {"Background": background, "Source": source, "setproctitle": _ignore, "rss_bytes": _nothing},
-        flow: {"Background": background},
+        pipeline: {"Background": background},
         opening: {"EventHubClient": lambda _: worker().hub()},
         enrolment: {"EventHubClient": lambda _: supervisor().client()},
         quarantine: {

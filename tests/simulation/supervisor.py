@@ -7,25 +7,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared.azure import HubFacts
+from shared.config.settings import Settings
+from shared.control.relational import RelationalStore
 from shared.errors import EvsupError, ExitCode, ServiceUnavailable, SourceUnavailable
-from shared.messages import Lease
-from shared.settings import Settings
-from shared.store.relational import RelationalStore
-from shared.store.types import SupervisorRow, Term
-from supervisor.child import Child
-from supervisor.enrolment import enrol
-from supervisor.hub_watch import HubWatch
-from supervisor.lease import LeaseKeeper
-from supervisor.status import TreeStatus
-from supervisor.tree import RELEASE_S, Tree
+from shared.eventhubs.client import HubFacts
+from shared.ipc.messages import Lease
+from shared.model import SupervisorRow, Term
+from supervisor.ownership.enrolment import enrol
+from supervisor.ownership.hub_watch import HubWatch
+from supervisor.ownership.lease import LeaseKeeper
+from supervisor.process.child import Child
+from supervisor.process.tree import RELEASE_S, Tree
+from supervisor.status.model import TreeStatus
 from tests.older import OlderKeeper
 from tests.simulation.hub import BORN_S, HubClient
 from tests.simulation.pipe import pipe
 from tests.simulation.process import Process, Sleep
 from tests.simulation.site import Site
 from tests.simulation.worker import WorkerProcess
-from tests.unit.stores import GROUP
+from tests.unit.shared.control.stores import GROUP
 
 DRAIN_S = 8.0
 HAND_OVER_S = 20.0
@@ -35,7 +35,7 @@ PASSING = (ExitCode.OK, ExitCode.UNAVAILABLE, ExitCode.TEMPORARY)
 
 
 class Signals:
-    """Stands for `supervisor.signals.SignalInbox`."""
+    """Stands for `supervisor.process.signals.SignalInbox`."""
 
     def __init__(self) -> None:
         self.sent: deque[int] = deque()
@@ -126,11 +126,11 @@ class Supervisor(Process):
         self.ended()
 
     def child(self, term: Term, trusted_until_s: float, now_s: float) -> "SimulatedChild":
-        """In place of a `supervisor.child.Child`."""
+        """In place of a `supervisor.process.child.Child`."""
         return SimulatedChild(self, term, trusted_until_s, now_s)
 
     def client(self) -> HubClient:
-        """In place of a `shared.azure.EventHubClient`."""
+        """In place of a `shared.eventhubs.client.EventHubClient`."""
         return HubClient(self, self.site.partition)
 
     def _keep(self) -> None:

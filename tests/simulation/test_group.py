@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from supervisor.tree import Tree
+from supervisor.process.tree import Tree
 from tests.simulation.faults import FAULTS, Fault
 from tests.simulation.guards import released_at_once, replaced
 from tests.simulation.simulation import Simulation, chosen

@@ -4,11 +4,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any, cast
 
+from shared.config.settings import Settings
+from shared.control.relational import RelationalStore
 from shared.errors import EvsupError, ExitCode, WorkerCrashed
-from shared.messages import Failed, Lease
-from shared.settings import Settings
-from shared.store.relational import RelationalStore
-from shared.store.types import Term
+from shared.ipc.messages import Failed, Lease
+from shared.model import Term
 from tests.simulation.background import Background, Exchange
 from tests.simulation.hub import HubClient, Reader
 from tests.simulation.network import skewed
@@ -17,10 +17,10 @@ from tests.simulation.process import WOKEN_S, Process
 from tests.simulation.rejections import Tables
 from tests.simulation.site import Site
 from tests.simulation.snowpipe import LOOK_S, Handle
-from tests.unit.stores import GROUP
+from tests.unit.shared.control.stores import GROUP
 from worker import guard
-from worker.link import Position
 from worker.loop import REPORT_S, Worker
+from worker.source.receiver import Position
 
 BOOT_S = 3.0
 LAST_WORD_S = 2.0
@@ -77,7 +77,7 @@ class WorkerProcess(Process):
     # --- what it runs -------------------------------------------------------------------------------------------------
 
     def background(self, name: str) -> Background[Any]:
-        """In place of a `worker.background.Background`."""
+        """In place of a `worker.pipeline.background.Background`."""
         match name:
             case "status":
                 return Exchange(self, self.wake, lambda: LOOK_S * self.world.rng.random())
@@ -87,11 +87,11 @@ class WorkerProcess(Process):
                 return Background(self, self.wake)
 
     def source(self, partition_id: str, level: int, position: Position) -> Reader:
-        """In place of a `worker.source.Source`."""
+        """In place of a `worker.source.source.Source`."""
         return Reader(self.site.partition(partition_id), self, self.term.epoch, level, position)
 
     def hub(self) -> HubClient:
-        """In place of a `shared.azure.EventHubClient`."""
+        """In place of a `shared.eventhubs.client.EventHubClient`."""
         return HubClient(self, self.site.partition)
 
     def tables(self) -> Tables:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from shared.settings import ControlSettings, EventHubSettings, ProcessSettings, Settings, SnowflakeSettings
+from shared.config.settings import ControlSettings, EventHubSettings, ProcessSettings, Settings, SnowflakeSettings
 
 
 def snowflake(**changes: Any) -> SnowflakeSettings:

@@ -2,10 +2,10 @@
 
 import click
 
-from supervisor.commands.checkpoints.exporting import export
-from supervisor.commands.checkpoints.importing import import_
-from supervisor.commands.checkpoints.listing import list_
-from supervisor.commands.checkpoints.moving import reset, set_
+from supervisor.commands.checkpoints.export import export
+from supervisor.commands.checkpoints.import_ import import_
+from supervisor.commands.checkpoints.list import list_
+from supervisor.commands.checkpoints.set_reset import reset, set_
 
 
 @click.group()

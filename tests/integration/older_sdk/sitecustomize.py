@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 if "--multiprocessing-fork" in sys.orig_argv:
-    from shared.settings import SnowflakeSettings
-    from worker import sink
+    from shared.config.settings import SnowflakeSettings
+    from worker.sink import channel as sink
 
     encrypted, opened = sink.client_properties, sink.Channel._open
 

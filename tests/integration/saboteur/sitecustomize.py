@@ -39,7 +39,7 @@ def crash(reason: str = "sabotage") -> None:
     def turn(*_: object) -> NoReturn:
         raise RuntimeError(reason)
 
-    sys.modules["worker.flow"].Flow.turn = turn
+    sys.modules["worker.pipeline.pipeline"].Flow.turn = turn
 
 
 def spill() -> None:
@@ -51,7 +51,7 @@ def say(noise: bytes) -> Callable[[], None]:
     """Put these bytes between the messages to the supervisor."""
 
     def deed() -> None:
-        pipe = sys.modules["shared.pipe"].MessagePipe
+        pipe = sys.modules["shared.ipc.pipe"].MessagePipe
         flush = pipe.flush
 
         def noisy_flush(self: Any) -> Any:
@@ -99,8 +99,8 @@ def raise_in(place: str) -> None:
     setattr(owner, name, fail)
 
 
-SET_ASIDE = ("shared.quarantine:Quarantine", "set_aside")
-RECORD = ("shared.store.relational:RelationalStore", "record_quarantine")
+SET_ASIDE = ("shared.snowflake.quarantine_table:Quarantine", "set_aside")
+RECORD = ("shared.control.relational:RelationalStore", "record_quarantine")
 DEEDS = {
     "die when rejected rows are read": kill(os.getppid, SET_ASIDE, done=False),
     "die when rejected rows are written": kill(os.getppid, SET_ASIDE, done=True),

@@ -1,0 +1,29 @@
+"""What one setting's type cannot say: rules over several settings, over files, and over the shape of a text.
+
+A rule is a pure function (it may read the files that settings name) from `Settings` to faults. It stands in a table
+beside the variables it reads: when one of them is already at fault, or is missing, the rule is not asked. A caution is
+the same for what is allowed and yet probably not meant.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from shared.config.faults import Fault
+from shared.config.rules import control, eventhub, not_yet, process, snowflake
+from shared.config.settings import Settings
+
+RULES = (*eventhub.RULES, *snowflake.RULES, *control.RULES, *process.RULES, *not_yet.RULES)
+CAUTIONS = (*eventhub.CAUTIONS, *snowflake.CAUTIONS, *control.CAUTIONS, *process.CAUTIONS)
+
+
+def faults(settings: Settings, faulty: Iterable[str] = ()) -> Iterator[Fault]:
+    """Every fault of `settings`, but for rules that read a variable in `faulty`."""
+    known = set(faulty)
+    for rule, reads in RULES:
+        if known.isdisjoint(reads):
+            yield from rule(settings)
+
+
+def cautions(settings: Settings) -> Iterator[str]:
+    """What is allowed and probably not meant, one sentence each."""
+    for caution in CAUTIONS:
+        yield from caution(settings)

@@ -1,0 +1,79 @@
+"""Rules of `CONTROL_*`."""
+
+import os
+from collections.abc import Iterator
+
+from shared.config.faults import Fault
+from shared.config.settings import Settings
+
+
+def postgres_has_a_dsn(settings: Settings) -> Iterator[Fault]:
+    """Nothing is guessed: libpq would take an absent DSN for the local server."""
+    control = settings.control
+    if control.store == "postgres" and control.postgres_dsn is None:
+        yield Fault("CONTROL_POSTGRES_DSN", "is required with CONTROL_STORE=postgres")
+
+
+def postgres_dsn_parses(settings: Settings) -> Iterator[Fault]:
+    """By libpq itself. Its message is not shown: it quotes the DSN, password and all."""
+    control = settings.control
+    if control.store != "postgres" or control.postgres_dsn is None:
+        return
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(control.postgres_dsn.reveal())
+    except psycopg.Error:
+        yield Fault(
+            "CONTROL_POSTGRES_DSN",
+            "is not a libpq connection string: a URL (special characters in the password as %XX), or key=value pairs"
+            " (values with spaces in single quotes)",
+        )
+
+
+def sqlite_path_is_a_file(settings: Settings) -> Iterator[Fault]:
+    """The file is made when it is not there."""
+    control = settings.control
+    path = control.sqlite_path  # `os.path`, for pathlib raises for a name that is too long
+    if control.store == "sqlite" and os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+        what = "a directory" if os.path.isdir(path) else "a pipe or a device"  # noqa: PTH112
+        yield Fault("CONTROL_SQLITE_PATH", f"is {what}; the path of a file is needed")
+
+
+def snowflake_has_a_warehouse(settings: Settings) -> Iterator[Fault]:
+    """Hybrid Tables are read and written by a warehouse: https://docs.snowflake.com/en/user-guide/tables-hybrid-create."""
+    if settings.control.store == "snowflake" and settings.snowflake.warehouse is None:
+        yield Fault("SNOWFLAKE_WAREHOUSE", "is required with CONTROL_STORE=snowflake")
+
+
+def smoke_is_of_snowflake(settings: Settings) -> Iterator[Fault]:
+    """The diagnostic is about Snowflake; the other stores have ownership that lasts."""
+    if settings.control.ownership_mode != "durable" and settings.control.store != "snowflake":
+        yield Fault("CONTROL_OWNERSHIP_MODE", "is a diagnostic of CONTROL_STORE=snowflake alone", "durable")
+
+
+def dsn_is_used(settings: Settings) -> Iterator[str]:
+    """A DSN without the store: two hosts would each keep their own ownership and never know."""
+    control = settings.control
+    if control.store != "postgres" and control.postgres_dsn is not None:
+        yield f"CONTROL_POSTGRES_DSN is not used: CONTROL_STORE={control.store}"
+
+
+def ownership_is_durable(settings: Settings) -> Iterator[str]:
+    """Said at every start, so that nobody keeps it running."""
+    if settings.control.ownership_mode != "durable":
+        yield (
+            "CONTROL_OWNERSHIP_MODE=local_single_consumer_smoke is a diagnostic: ownership is in memory, so run one"
+            " consumer only, and never in production"
+        )
+
+
+RULES = (
+    (smoke_is_of_snowflake, ("CONTROL_STORE", "CONTROL_OWNERSHIP_MODE")),
+    (snowflake_has_a_warehouse, ("CONTROL_STORE", "SNOWFLAKE_WAREHOUSE")),
+    (postgres_has_a_dsn, ("CONTROL_STORE",)),
+    (postgres_dsn_parses, ("CONTROL_STORE", "CONTROL_POSTGRES_DSN")),
+    (sqlite_path_is_a_file, ("CONTROL_STORE", "CONTROL_SQLITE_PATH")),
+)
+CAUTIONS = (dsn_is_used, ownership_is_durable)

@@ -1,0 +1,47 @@
+"""Rules of `EVSUP_*`."""
+
+import os
+from collections.abc import Iterator
+
+from shared.config.faults import Fault
+from shared.config.formats import endpoint
+from shared.config.settings import Settings
+
+# The path of a Unix socket holds 107 bytes (https://man7.org/linux/man-pages/man7/unix.7.html), the file's own name
+# among them.
+LONGEST_STATE_DIR = 80
+
+
+def state_dir_holds_a_socket(settings: Settings) -> Iterator[Fault]:
+    """A directory (it is made when it is not there) whose path leaves room for the socket's name."""
+    path = settings.process.state_dir
+    if path is None:
+        return
+    if len(os.fsencode(path)) > LONGEST_STATE_DIR:
+        yield Fault("EVSUP_STATE_DIR", f"is longer than {LONGEST_STATE_DIR} bytes, too long for a Unix socket in it")
+    elif os.path.isfile(path):  # noqa: PTH113 (pathlib raises where a parent may not be read)
+        yield Fault("EVSUP_STATE_DIR", "is a file; a directory is needed")
+
+
+def http_address_can_be_listened_on(settings: Settings) -> Iterator[Fault]:
+    """In form: whether the port is free shows when it is bound."""
+    if settings.process.http_address is None:
+        return
+    try:
+        endpoint.parse_listening(settings.process.http_address)
+    except ValueError as error:
+        yield Fault("EVSUP_HTTP_ADDRESS", str(error))
+
+
+def http_stays_on_this_host(settings: Settings) -> Iterator[str]:
+    """Who can connect can read: it asks nobody for a name."""
+    text = settings.process.http_address
+    if text and not endpoint.parse_listening(text).ip.is_loopback:
+        yield f"EVSUP_HTTP_ADDRESS={text} lets other hosts in, without authentication: a firewall should say which"
+
+
+RULES = (
+    (state_dir_holds_a_socket, ("EVSUP_STATE_DIR",)),
+    (http_address_can_be_listened_on, ("EVSUP_HTTP_ADDRESS",)),
+)
+CAUTIONS = (http_stays_on_this_host,)

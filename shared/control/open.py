@@ -1,0 +1,50 @@
+"""The control store that the settings name."""
+
+from shared.config.settings import ControlSettings, SnowflakeSettings
+from shared.control.database import Database
+from shared.control.relational import RelationalStore
+from shared.control.sqlite import SqliteDatabase
+from shared.control.store import ControlStore
+from shared.errors import Bug, ConfigurationError
+from shared.model import ConsumerGroup
+
+
+def open_store(
+    settings: ControlSettings,
+    group: ConsumerGroup,
+    ownership_expiration_s: float,
+    snowflake: SnowflakeSettings | None = None,
+) -> ControlStore:
+    """The store of a consumer group. Connects at the first call; open it in the process that uses it.
+
+    `snowflake` is the account, for CONTROL_STORE=snowflake.
+    """
+    return RelationalStore(open_database(settings, snowflake), group, ownership_expiration_s)
+
+
+def open_database(settings: ControlSettings, snowflake: SnowflakeSettings | None = None) -> Database:
+    """The database behind the store. Connects at the first transaction."""
+    if settings.store == "snowflake":
+        if snowflake is None:
+            raise Bug("The control store was opened without its account", "CONTROL_STORE=snowflake")
+        return _snowflake(snowflake, settings)
+    if settings.store == "sqlite":
+        return SqliteDatabase(settings.sqlite_path)
+    if settings.postgres_dsn is None:
+        what = "CONTROL_STORE=postgres needs CONTROL_POSTGRES_DSN"
+        raise ConfigurationError(what, fix="Set it to postgresql://user:password@host:5432/database.")
+    from shared.control.postgres.database import (
+        PostgresDatabase,
+    )  # half a second of imports that SQLite has no use for
+
+    return PostgresDatabase(settings.postgres_dsn)
+
+
+def _snowflake(snowflake: SnowflakeSettings, settings: ControlSettings) -> Database:
+    if settings.ownership_mode == "durable":
+        from shared.control.snowflake import SnowflakeDatabase
+
+        return SnowflakeDatabase(snowflake, settings)
+    from shared.control.smoke import SmokeDatabase
+
+    return SmokeDatabase(snowflake, settings)

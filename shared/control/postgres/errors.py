@@ -1,0 +1,88 @@
+"""What PostgreSQL and libpq say, in our words.
+
+SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html.
+"""
+
+import re
+
+import psycopg
+
+from shared.control import schema
+from shared.control.postgres.dsn import Dsn
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    DataRefused,
+    EvsupError,
+    NoControlTables,
+    NotPermitted,
+    StoreUnavailable,
+)
+
+_GRANT = "Check user and password in CONTROL_POSTGRES_DSN, and the user's rights on the database."
+_HOST = "Correct the host in CONTROL_POSTGRES_DSN: the parts between its dots have 1 to 63 characters each."
+_NAME = "Correct CONTROL_POSTGRES_DSN, or create the database."
+_POOL = "Leave `options` out of CONTROL_POSTGRES_DSN, or name the server itself instead of the pool."
+_PRIMARY = "Name the primary in CONTROL_POSTGRES_DSN (target_session_attrs=read-write finds it)."
+_RANGE = "Somebody wrote a number into a row that cannot grow: put back what stood there."
+_FULL = (
+    "Raise the limit, end other clients, or put PgBouncer in between: evsup takes a session for each partition and one"
+    " for each supervisor (`evsup check` counts them)."
+)
+_REACH = "Check that PostgreSQL is up and can be reached from this host."
+_TABLES = f"{schema.INIT} Or set the search path in CONTROL_POSTGRES_DSN."
+_TLS = "Check host, sslmode and sslrootcert in CONTROL_POSTGRES_DSN against the server's certificate."
+
+# libpq gives no SQLSTATE for a connection that was refused, only a text. The first that fits tells.
+_REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
+    (
+        re.compile(
+            r"authentication failed|no password supplied|no pg_hba\.conf entry|permission denied for database"
+            r"|role \".*\" (does not exist|is not permitted to log in)"
+        ),
+        NotPermitted,
+        _GRANT,
+    ),
+    (re.compile(r"certificate|private key|does not support SSL|SSL required"), ConfigurationError, _TLS),
+    (re.compile(r"unsupported startup parameter"), ConfigurationError, _POOL),
+    (re.compile(r"database \".*\" does not exist|invalid \w+ value|service file"), ConfigurationError, _NAME),
+    (
+        re.compile(
+            r"too many (clients|connections)|connection slots are reserved"
+            r"|no more connections allowed|query_wait_timeout"  # PgBouncer's
+        ),
+        StoreUnavailable,
+        _FULL,
+    ),
+    (re.compile(r"session is (not )?read-only|server is (not )?in hot standby"), StoreUnavailable, _PRIMARY),
+)
+
+
+def of_connecting(error: psycopg.Error | UnicodeError, dsn: Dsn) -> EvsupError:
+    """The reason why no connection came about."""
+    what, why = f"Cannot connect to the control store {dsn.address}", dsn.masked(str(error))
+    if isinstance(error, UnicodeError):
+        return ConfigurationError(what, why, _HOST)
+    for refusal, kind, fix in _REFUSALS:
+        if refusal.search(why):
+            return kind(what, why, fix)
+    return StoreUnavailable(what, why, _REACH)
+
+
+def of_running(error: psycopg.Error, dsn: Dsn) -> EvsupError:
+    """The reason why a statement failed."""
+    state, what, why = error.sqlstate or "", f"The control store {dsn.address} failed", dsn.masked(str(error))
+    match state[:2], state:
+        case ("28", _) | (_, "42501"):
+            return NotPermitted(what, why, _GRANT)
+        case ("3D", _):
+            return ConfigurationError(what, why, _NAME)
+        case ("3F", _) | (_, "42P01" | "42703"):
+            return NoControlTables(what, why, _TABLES)
+        case (_, "25006"):
+            return StoreUnavailable(what, why, _PRIMARY)
+        case (_, "22003"):
+            return DataRefused(what, why, _RANGE)
+        case ("22" | "23" | "42", _):
+            return Bug(what, why)
+    return StoreUnavailable(what, why)

@@ -1,0 +1,82 @@
+"""The control tables: creating them, moving older ones forward, and finding out whether they can be used."""
+
+from collections.abc import Sequence
+
+from shared.control import spelling
+from shared.control.database import Database, Row, Run
+from shared.control.queries import source
+from shared.errors import ConfigurationError, NoControlTables
+
+VERSION = 4  # as in record_schema.sql and raise_schema.sql
+NO_TABLES = 0
+
+_TABLES = ("create_schema", "create_ownership", "create_checkpoint", "create_supervisor", "create_audit")
+TABLES = frozenset(statement.replace("create_", "evsup_") for statement in _TABLES)
+_MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
+    2: ("add_channel_generation", "add_opened_generation", "add_begins_after"),
+    3: ("add_enqueued_at",),
+    4: ("add_lease_expiration", "add_heartbeat_expiration", "add_unsettled_from", "add_repeats_up_to"),
+}
+INIT = "Run `evsup init`."
+
+
+def create(database: Database) -> int:
+    """Create the tables where they are missing and move older ones forward, in one transaction; rows stay.
+
+    Rows under another spelling of their group are moved as well. Returns the version found, `NO_TABLES` when there was
+    none. Refuses tables of a newer evsup, and raises what `spelling.fold` raises.
+    """
+    with database.transaction("schema") as run:
+        run("create_schema")
+        found = _found(run)
+        for statement in _statements(found):
+            run(statement)
+        run("probe_tables")
+        spelling.fold(run)
+    return found
+
+
+def check(database: Database) -> None:
+    """Raise ConfigurationError when a table is missing or of another version."""
+    with database.transaction("read") as run:
+        found = _found(run)
+        if found < VERSION:
+            why = f"they have version {found}, this evsup needs version {VERSION}" if found else "evsup_schema is empty"
+            raise ConfigurationError("The control tables are not up to date", why, INIT)
+        run("probe_tables")
+
+
+def version(database: Database) -> int:
+    """The version of the tables, `NO_TABLES` when there are none."""
+    try:
+        with database.transaction("read") as run:
+            return _found(run)
+    except NoControlTables:
+        return NO_TABLES
+
+
+def as_sql(dialect: str, found: int = NO_TABLES) -> str:
+    """The statements that `create` runs on tables of the version `found`, to be run by hand."""
+    return "\n\n".join(f"{source(statement, dialect)};" for statement in _statements(found))
+
+
+def _statements(found: int) -> Sequence[str]:
+    """New tables come in their newest form; older ones get what each version since has added."""
+    if found == NO_TABLES:
+        return *_TABLES, "record_schema"
+    added = [statement for version in range(found + 1, VERSION + 1) for statement in _MIGRATIONS[version]]
+    return *_TABLES, *added, *(["raise_schema"] if found < VERSION else [])
+
+
+def _found(run: Run) -> int:
+    rows: list[Row] = run("schema_version")
+    if not rows:
+        return NO_TABLES
+    found = rows[0]["version"]
+    if not isinstance(found, int) or found not in range(1, VERSION + 1):
+        raise ConfigurationError(
+            "The control tables cannot be used",
+            f"they have version {found!r}, this evsup knows versions 1 to {VERSION}",
+            "Upgrade evsup on this host, or point CONTROL_STORE at tables of this version.",
+        )
+    return found

@@ -1,0 +1,132 @@
+"""Rows that an older evsup wrote under the names of their group as somebody had typed them.
+
+Azure ignores the case of these names, so two spellings would be two owners of each partition. Rows are kept under
+`ConsumerGroup.key`; nothing starts beside rows of the group in another spelling, and `evsup init` moves them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from shared.control.database import Database, Row, Run
+from shared.errors import ConfigurationError, PartitionHeld
+from shared.model import ConsumerGroup
+
+OLDER_EXPIRATION_S = 60.0  # the default; rows of an older evsup do not say how long a lease lasts
+
+
+@dataclass(frozen=True, slots=True)
+class _Partition:
+    """All rows of one partition, whatever the spelling."""
+
+    checkpoints: list[Row] = field(default_factory=list)
+    ownerships: list[Row] = field(default_factory=list)
+
+    def is_folded(self) -> bool:
+        """Whether every row has the key of its group already."""
+        return not any(map(_is_odd, (*self.checkpoints, *self.ownerships)))
+
+    def epoch(self) -> int:
+        """The newest, which the next claim has to exceed."""
+        return max(int(row["epoch"]) for row in (*self.checkpoints, *self.ownerships))
+
+    def furthest(self) -> Row | None:
+        """The checkpoint row to keep. Two spellings have written to one channel, and neither passed its token: of both
+        positions the higher is true. Raises ConfigurationError when a person moved one of them to another channel.
+        """
+        if len({(row["channel_generation"], row["opened_generation"]) for row in self.checkpoints}) > 1:
+            raise _two_channels(self.checkpoints)
+        return max(self.checkpoints, key=_position, default=None)
+
+
+def check(database: Database, group: ConsumerGroup) -> None:
+    """Raise ConfigurationError when there are rows of the group in another spelling: they may have an owner."""
+    with database.transaction("read") as run:
+        rows = (*run("all_ownerships"), *run("all_checkpoints"))
+    odd = {_shown(row) for row in rows if _is_odd(row) and _spelled(row).key == group.key}
+    if odd:
+        raise ConfigurationError(
+            "The control tables hold this consumer group in another spelling",
+            f"Azure takes {' and '.join(sorted(odd))} for the same as {_told(group.key)}, so a partition could have two"
+            " owners",
+            "Stop all supervisors and Azure SDK clients of the group, then run `evsup init`: it moves the rows.",
+        )
+
+
+def fold(run: Run) -> None:
+    """Move every row to the key of its group, within the transaction of `run`; nothing happens when all are there.
+
+    Raises, before anything is changed, PartitionHeld while somebody works under another spelling, and
+    ConfigurationError when two spellings contradict each other. May be repeated after it was cut off at any statement.
+    """
+    ownerships, supervisors = run("all_ownerships"), run("all_supervisors")
+    _refuse_live((*ownerships, *supervisors))
+    partitions: dict[tuple[ConsumerGroup, str], _Partition] = defaultdict(_Partition)
+    for row in run("all_checkpoints"):
+        partitions[_spelled(row).key, row["partition_id"]].checkpoints.append(row)
+    for row in ownerships:
+        partitions[_spelled(row).key, row["partition_id"]].ownerships.append(row)
+    kept = {place: rows.furthest() for place, rows in partitions.items() if not rows.is_folded()}
+    for (key, partition_id), checkpoint in kept.items():
+        _fold(run, key, partition_id, partitions[key, partition_id], checkpoint)
+    for row in filter(_is_odd, supervisors):
+        run("retire", **asdict(_spelled(row)), owner_id=row["owner_id"])
+
+
+def _fold(run: Run, key: ConsumerGroup, partition_id: str, rows: _Partition, kept: Row | None) -> None:
+    """The ownership rows only go: the next claim makes one, with an epoch above the checkpoint's."""
+    names = {"key_namespace": key.fully_qualified_namespace, "key_eventhub": key.eventhub_name}
+    if kept is not None and _is_odd(kept):
+        run("drop_checkpoint", **asdict(key), partition_id=partition_id)
+        run("copy_checkpoint", **_place(kept), **names, key_group=key.consumer_group)
+    run("fence", **asdict(key), partition_id=partition_id, epoch=rows.epoch())
+    for row in filter(_is_odd, rows.checkpoints):
+        run("drop_checkpoint", **_place(row))
+    for row in filter(_is_odd, rows.ownerships):
+        run("drop_ownership", **_place(row))
+
+
+def _refuse_live(rows: Iterable[Row]) -> None:
+    for row in filter(_is_odd, rows):
+        if row["owner_id"] and abs(row["age_s"]) < (row["expiration_s"] or OLDER_EXPIRATION_S):
+            raise PartitionHeld(
+                f"The rows of {_shown(row)} cannot be moved to {_told(_spelled(row).key)}",
+                f"{row['owner_id']} works with them, and was seen {row['age_s']:.0f} s ago",
+                "Stop all supervisors and Azure SDK clients of the group, then run `evsup init` again.",
+            )
+
+
+def _two_channels(rows: Sequence[Row]) -> ConfigurationError:
+    told = [
+        f"{_shown(row)} is at {row['sequence_number']} in channel generation {row['channel_generation']}"
+        for row in rows
+    ]
+    return ConfigurationError(
+        f"The checkpoint of partition {rows[0]['partition_id']} is there in two spellings that contradict each other",
+        "; ".join(told),
+        "Delete the row in evsup_checkpoint that is not meant, then run `evsup init` again.",
+    )
+
+
+def _position(row: Row) -> int:
+    return -1 if row["sequence_number"] is None else int(row["sequence_number"])
+
+
+def _spelled(row: Row) -> ConsumerGroup:
+    return ConsumerGroup(row["fully_qualified_namespace"], row["eventhub_name"], row["consumer_group"])
+
+
+def _is_odd(row: Row) -> bool:
+    return _spelled(row) != _spelled(row).key
+
+
+def _place(row: Row) -> dict[str, str]:
+    return asdict(_spelled(row)) | {"partition_id": row["partition_id"]}
+
+
+def _shown(row: Row) -> str:
+    return _told(_spelled(row))
+
+
+def _told(group: ConsumerGroup) -> str:
+    return f"{group.fully_qualified_namespace}/{group.eventhub_name}/{group.consumer_group}"

@@ -1,0 +1,55 @@
+"""A process that is sent to do one thing and say how it went: what it imports weighs on nobody after its end."""
+
+import signal
+from collections.abc import Callable
+from multiprocessing import connection, get_context
+
+from shared.clock import Deadline
+from shared.errors import SinkUnavailable, WorkerCrashed
+from shared.ipc.failure import error_of
+from shared.ipc.messages import Answer, Failed
+from shared.ipc.pipe import MessagePipe
+
+SILENT = "The process does not say how it went"
+BOOT_S = 20.0  # a cold start of Python and the SDK on a slow disk
+
+
+def send(target: Callable[..., None], order: object, limit_s: float | None, silence: str = SILENT) -> Answer:
+    """Run `target(order, pipe)` in a process of its own, for `limit_s` and a boot at most, and end it.
+
+    The environment has to be a worker's. Raises what the process failed with; when it does not answer in time,
+    `silence` says what that means.
+    """
+    ours, theirs = get_context("spawn").Pipe(duplex=True)  # never fork: see supervisor.process.child
+    process = get_context("spawn").Process(target=target, args=(order, theirs), name="evsup-errand")
+    # A signal to the group asks for stacks, which a worker gives; it must not end what a worker has sent.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    process.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    theirs.close()
+    pipe: MessagePipe[Answer] = MessagePipe(ours, Answer)
+    try:
+        answer = _heard(pipe, None if limit_s is None else Deadline.after(BOOT_S + limit_s), silence)
+    finally:
+        process.kill()
+        process.join()
+        pipe.close()
+    if answer is None:
+        raise WorkerCrashed("The process ended without a word", f"exit code {process.exitcode}")
+    if isinstance(answer, Failed):
+        raise error_of(answer)
+    return answer
+
+
+def _heard(pipe: MessagePipe[Answer], deadline: Deadline | None, silence: str) -> Answer | None:
+    """The answer; None when the process ended without one."""
+    while not pipe.ended:
+        if not connection.wait([pipe.fileno()], deadline.remaining_s() if deadline else None):
+            raise SinkUnavailable(
+                silence,
+                "no answer in time",
+                "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+            )
+        for message in pipe.receive():
+            return message
+    return None

@@ -1,0 +1,174 @@
+"""The values that the control store gives and takes.
+
+Their bounds are asked of rows that come from a database (`shared.control.rows`).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+MOST = 2**62  # room above, for databases count in 64 bits
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=MOST)]
+Seconds: TypeAlias = Annotated[float, Meta(ge=-86_400, le=1e11)]  # since the Unix epoch
+# Since the row was written, by the database's clock. A clock that was set back makes the row seem not written yet.
+Age: TypeAlias = Annotated[float, Meta(ge=-1e11, le=1e11)]
+Expiration: TypeAlias = Annotated[float, Meta(gt=0, le=1e11)]
+
+OLDEST = "-1"  # Event Hubs' own word for the offset before the oldest event
+
+LONG_DEAD = 10  # expirations without a heartbeat
+
+DEFAULT_GROUP = "$Default"  # as Azure and everybody else spells it
+# Hosts of Azure listen on this port, so an endpoint that names it is the one that does not.
+_AZURE_PORT = re.compile(r"(\.servicebus\.[a-z.]+):5671$")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerGroup:
+    """What a set of partitions is owned for: with the partition id, the key of every control table."""
+
+    fully_qualified_namespace: str
+    eventhub_name: str
+    consumer_group: str
+
+    @property
+    def key(self) -> "ConsumerGroup":
+        """The one spelling under which rows are kept, for Azure ignores the case of all three names.
+
+        Without it, two spellings would be two owners of every partition. The SDKs fold the names in the same way:
+        https://github.com/Azure/azure-sdk-for-net/issues/8289. The default group keeps its usual capital.
+        """
+        namespace, group = self.fully_qualified_namespace.lower(), self.consumer_group.lower()
+        is_default = group == DEFAULT_GROUP.lower()
+        return ConsumerGroup(
+            _AZURE_PORT.sub(r"\1", namespace), self.eventhub_name.lower(), DEFAULT_GROUP if is_default else group
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """A row of `evsup_ownership`, as the database's clock sees it."""
+
+    partition_id: str
+    owner_id: str
+    """Empty when the partition was released."""
+    etag: str
+    epoch: Count
+    """Grows by one at every change of owner, never shrinks: the receiver's owner level and the checkpoint's fence."""
+    last_modified_s: Seconds
+    """Unix time of the last claim or renewal."""
+    age_s: Age
+    """Seconds since then, counted by the database when the row was read."""
+    expiration_s: Expiration
+    """Seconds that the owner was promised: how long the lease lasts without a renewal."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody holds the partition."""
+        return bool(self.owner_id) and self.ends_in_s > 0
+
+    @property
+    def ends_in_s(self) -> float:
+        """Seconds until the lease ends unless it is renewed; 0 or less when it has ended.
+
+        A row from the future was written before the clock was set back. When it is ahead by more than its expiration,
+        the lease has ended too: whoever claims it gets a higher epoch, which fences an owner that lives.
+        """
+        return self.expiration_s - abs(self.age_s)
+
+    @property
+    def is_from_the_future(self) -> bool:
+        """Whether it ended because the clock was set back."""
+        return self.age_s <= -self.expiration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A partition held: what a successful claim gives. Trust in it ends at the owner's own `trusted_until`."""
+
+    partition_id: str
+    owner_id: str
+    epoch: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A row of `evsup_checkpoint`: everything up to `sequence_number` is durable in Snowflake."""
+
+    partition_id: str
+    sequence_number: Count | None
+    """None: nothing was ever checkpointed."""
+    offset: str | None
+    """Opaque, never parsed: with geo-replication it is not a number
+    (https://learn.microsoft.com/azure/event-hubs/geo-replication). `OLDEST` without a sequence number: the partition is
+    read from its oldest event, whatever EVENTHUB_STARTING_POSITION says."""
+    epoch: Count
+    """The writer's; a row with a newer one refuses the write."""
+    rows_error_count: Count = 0
+    """The channel's cumulative count of rejected rows when this checkpoint was written."""
+    hub_created_at_s: Seconds | None = None
+    """Unix time the hub was created: another one means another hub behind the same name."""
+    updated_at_s: Seconds | None = None
+    """Unix time of the write by the database's clock; None in a checkpoint that is still to be written."""
+    channel_generation: Count = 0
+    """Which of the partition's channels is written to; the next one is begun by a person who moves the checkpoint, or a
+    worker whose channel is gone."""
+    opened_generation: Count = 0
+    """The one that a worker opened last: behind `channel_generation` until a worker has begun that."""
+    begins_after: Count | None = None
+    """Sequence number after which the channel's rows begin; None: at the oldest event there was."""
+    enqueued_at_s: Seconds | None = None
+    """Unix time at which the hub took the event of `sequence_number`, by its own clock; None: not known."""
+    unsettled_from: Count | None = None
+    """The first event whose row may have been rejected without being in `rows_error_count` yet: Snowflake's counts may
+    be seen later than its tokens. None: not known."""
+    repeats_up_to: Count | None = None
+    """The last event that an earlier channel of the partition may have written: up to there an event may have a row
+    from before. None: none of them was written before."""
+
+    @property
+    def reached(self) -> int | None:
+        """Everything up to this number is durable, or came before the channel's first row; None: nothing did."""
+        return self.begins_after if self.sequence_number is None else self.sequence_number
+
+    @property
+    def begins_channel(self) -> bool:
+        """Whether no worker has begun the channel: it has no token yet, and that contradicts nothing."""
+        return self.opened_generation < self.channel_generation
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """How many clients the database takes."""
+
+    most: int
+    others: int
+    """How many of them serve others than evsup just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorRow:
+    """A row of `evsup_supervisor`: the heartbeat of one running supervisor."""
+
+    owner_id: str
+    host: str
+    pid: Count
+    capacity: Count | None
+    """Most partitions it takes; None: no limit."""
+    version: str
+    age_s: Age = 0.0
+    """Seconds since its last heartbeat, counted by the database."""
+    expiration_s: Expiration = 60.0
+    """Seconds that its leases last, and that it counts as alive after a heartbeat; the store writes its own."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its last heartbeat is young enough, by its own measure."""
+        return abs(self.age_s) < self.expiration_s
+
+    @property
+    def is_long_dead(self) -> bool:
+        """Whether the row can go: nobody waits for this supervisor any more."""
+        return abs(self.age_s) > LONG_DEAD * self.expiration_s

@@ -1,0 +1,106 @@
+"""What Snowflake and its connector say, in our words.
+
+Numbers of the service: https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api#error and
+its messages; numbers from 250001 are the connector's own (its errorcode.py). SQLSTATE classes are ANSI's.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from shared.errors import (
+    AlreadyExists,
+    Bug,
+    ConfigurationError,
+    DoesNotExist,
+    DuplicateKey,
+    EvsupError,
+    NotPermitted,
+    NotSignedIn,
+    RowLocked,
+    SnowflakeUnavailable,
+    Unsupported,
+)
+from shared.log.secret import mask
+
+if TYPE_CHECKING:
+    from snowflake.connector import Error
+
+LOGIN = (
+    "Check SNOWFLAKE_USER, SNOWFLAKE_ROLE and the credential: DESC USER shows the key pair's RSA_PUBLIC_KEY_FP, DESC"
+    " SECURITY INTEGRATION whose OAuth tokens are taken, and for which users."
+)
+_GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
+_NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
+_WAREHOUSE = "Set SNOWFLAKE_WAREHOUSE to a warehouse that the role may use."
+_REACH = "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between."
+_TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy)."
+
+# The session, its master token or its access token is over; the statement was refused before it was executed.
+SESSION_LOST = frozenset((390104, 390111, 390112, 390114, 390195, 390318))
+DUPLICATE_KEY = 200001
+_AUTHENTICATION = range(390100, 390500)
+# Connectors before 4.5 keep the service's number to themselves. With a point for the colon it is a 403, 502 or 504:
+# https://github.com/snowflakedb/snowflake-connector-python/blob/main/src/snowflake/connector/auth/_auth.py
+_NOT_CONNECTED, _ANSWERED = 250001, re.compile("Failed to connect to DB: ")
+_NO_WAREHOUSE = 606
+_STOPPED = frozenset((604, 630))  # a statement canceled, or past its timeout
+_ACCESS = 3001
+_ABSENT = frozenset((2003, 2043, 90105, 90106, 90109))
+_FORBIDDEN = re.compile(r"\b403\b|Verify the account name")
+_CERTIFICATE = re.compile(r"certificate.verify.failed|hostname .* doesn't match", re.IGNORECASE)
+_EXISTS = re.compile(r"already exists\b")
+_LOCK, _DEADLOCK = 625, "40001"
+# Row locks of hybrid tables: https://docs.snowflake.com/en/sql-reference/transactions#deadlocks
+_LOCKED = re.compile(r"deadlock|lock.{0,60}(time(d )?-?out|not yet been released)|waiters for this lock", re.IGNORECASE)
+
+
+@contextmanager
+def in_our_words(address: str) -> Iterator[None]:
+    """Translate what the connector raises in the block."""
+    from snowflake.connector import Error
+
+    try:
+        yield
+    except Error as error:
+        raise of(error, address) from None  # its own text is not masked
+
+
+def of(error: "Error", address: str) -> EvsupError:
+    """The reason why there is no session, or why a statement failed."""
+    number, what, why = error.errno or -1, f"Snowflake at {address} failed", _why(error)
+    if number == DUPLICATE_KEY:
+        return DuplicateKey(what, why)
+    if number == _LOCK or error.sqlstate == _DEADLOCK or _LOCKED.search(why):
+        return RowLocked(what, why)
+    if _CERTIFICATE.search(why):
+        return ConfigurationError(what, why, _TRUST)
+    if number in SESSION_LOST:  # of a new session, too
+        return SnowflakeUnavailable(what, why)
+    if number in _AUTHENTICATION or (number == _NOT_CONNECTED and _ANSWERED.search(why)):
+        return NotSignedIn(what, why, LOGIN)
+    if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
+        kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable
+        return kind(what, why, _REACH)
+    return _of_statement(number, error.sqlstate or "", what, why)
+
+
+def _of_statement(number: int, state: str, what: str, why: str) -> EvsupError:
+    if number == _ACCESS or state == "42501":
+        return NotPermitted(what, why, _GRANT)
+    if number == _NO_WAREHOUSE:
+        return ConfigurationError(what, why, _WAREHOUSE)
+    if number in _ABSENT:
+        return DoesNotExist(what, why, _NAME)
+    if _EXISTS.search(why):
+        return AlreadyExists(what, why)
+    if state.startswith("0A"):
+        return Unsupported(what, why, "Use an account and a region that have this feature.")
+    if number in _STOPPED or state[:2] not in {"22", "23", "42"}:
+        return SnowflakeUnavailable(what, why)
+    return Bug(what, why)
+
+
+def _why(error: "Error") -> str:
+    return mask(" ".join(str(error.msg).split()))

@@ -1,0 +1,125 @@
+"""OAuth client credentials: what evsup signs in with instead of a key pair.
+
+The streaming SDK gets and renews its access tokens by itself. The connector can too, but only from 3.15 on, without a
+deadline, and with the credentials in a header, where the SDK has them in the form: an authorization server may take one
+of the two. So SQL fetches a token here, a new one for each login, as the SDK does.
+https://docs.snowflake.com/en/user-guide/oauth-ext-overview
+"""
+
+import json
+import ssl
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
+
+from shared.config.formats.files import text_of
+from shared.config.settings import SnowflakeSettings
+from shared.errors import ConfigurationError, EvsupError, NotSignedIn, SnowflakeUnavailable
+from shared.log.secret import mask, remember
+from shared.timeout import within
+
+ANSWER_S = 20  # of the authorization server; as a login may take
+MOST_BYTES = 64 * 1024  # of a secret's file, and of an answer: guards against a path or an address of something else
+
+_CLIENT = "Check SNOWFLAKE_OAUTH_CLIENT_ID, its secret, and SNOWFLAKE_OAUTH_SCOPE."
+_ENDPOINT = "Check SNOWFLAKE_OAUTH_TOKEN_ENDPOINT: the token endpoint of the authorization server."
+_REACH = "Check SNOWFLAKE_OAUTH_TOKEN_ENDPOINT, and the network between."
+_TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed its certificate."
+
+
+def client_secret(settings: SnowflakeSettings) -> str:
+    """The secret itself, or what its file holds now. Raises ConfigurationError when it is gone since the start."""
+    if settings.oauth_client_secret:
+        return settings.oauth_client_secret.reveal()
+    try:
+        secret = text_of(settings.oauth_client_secret_file or "", MOST_BYTES).strip("\r\n")
+    except ValueError as error:
+        raise ConfigurationError("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE cannot be used", str(error)) from None
+    remember(secret)
+    return secret
+
+
+def scope(settings: SnowflakeSettings) -> str | None:
+    """What is asked for: the role, unless it is said otherwise. As the streaming SDK does."""
+    return settings.oauth_scope or (f"session:role:{settings.role}" if settings.role else None)
+
+
+def access_token(settings: SnowflakeSettings) -> str:
+    """A new one. Blocks for some `ANSWER_S` at most.
+
+    Raises NotSignedIn when the authorization server refuses, SnowflakeUnavailable when it does not answer, and
+    ConfigurationError when the address is none of a token endpoint.
+    """
+    what = f"No access token from {settings.oauth_token_endpoint}"
+    try:
+        return str(json.loads(within(ANSWER_S, lambda: _answer(settings)))["access_token"])
+    except HTTPError as error:
+        with error:
+            raise _refused(what, error) from None
+    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError(what, "the answer holds none", _ENDPOINT) from None
+    except (OSError, HTTPException) as error:
+        raise _unreachable(what, error) from None
+
+
+def _answer(settings: SnowflakeSettings) -> bytes:
+    with _opener(settings).open(_request(settings), timeout=ANSWER_S) as response:
+        body: bytes = response.read(MOST_BYTES)
+        return body
+
+
+def _request(settings: SnowflakeSettings) -> Request:
+    """With the credentials in the form, as the streaming SDK sends them: both need the same of the server."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": settings.oauth_client_id,
+        "client_secret": client_secret(settings),
+        "scope": scope(settings),
+    }
+    body = urlencode({name: text for name, text in form.items() if text}).encode()
+    return Request(settings.oauth_token_endpoint or "", body, {"Accept": "application/json"})  # noqa: S310 (https: a rule)
+
+
+def _opener(settings: SnowflakeSettings) -> OpenerDirector:
+    """Through the proxy of the environment. It follows no redirect: a secret goes to the address that was set."""
+    context = ssl.create_default_context()
+    if settings.ca_file:
+        context.load_verify_locations(settings.ca_file)
+    opener = OpenerDirector()
+    for handler in (ProxyHandler(), HTTPSHandler(context=context), HTTPDefaultErrorHandler(), HTTPErrorProcessor()):
+        opener.add_handler(handler)
+    return opener
+
+
+def _refused(what: str, error: HTTPError) -> EvsupError:
+    """https://datatracker.ietf.org/doc/html/rfc6749#section-5.2."""
+    why = f"{error.code} {_reason(error)}"
+    if error.code in (400, 401, 403):
+        return NotSignedIn(what, why, _CLIENT)
+    if error.code in (408, 429) or error.code >= 500:
+        return SnowflakeUnavailable(what, why, "Start again when the authorization server is back.")
+    return ConfigurationError(what, why, _ENDPOINT)
+
+
+def _reason(error: HTTPError) -> str:
+    try:
+        told: dict[str, Any] = json.loads(error.read(MOST_BYTES))
+        return mask(" ".join(str(told[name]) for name in ("error", "error_description") if name in told))
+    except (ValueError, TypeError, OSError, HTTPException):
+        return error.reason
+
+
+def _unreachable(what: str, error: Exception) -> EvsupError:
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return ConfigurationError(what, reason.verify_message, _TRUST)
+    return SnowflakeUnavailable(what, mask(str(reason)), _REACH)

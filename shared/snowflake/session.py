@@ -1,0 +1,172 @@
+"""SQL in Snowflake, through the vendor's connector: one session, one statement at a time.
+
+Importing the connector takes a second and 36 MB and starts a thread, so it is imported by the first statement and never
+by a process that runs none. https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from shared.config.formats import account, private_key
+from shared.config.settings import SnowflakeSettings
+from shared.errors import EvsupError, SnowflakeUnavailable
+from shared.snowflake import errors, oauth
+from shared.snowflake.ca_bundle import trust
+from shared.snowflake.tables import address
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
+
+Row = dict[str, Any]
+Parameter = str | int | bool
+
+CALL_S = 10  # a statement; a command that reads a whole table gives it more
+LOGIN_S = 20
+LONGEST_SILENCE_S = 60  # of a socket; a statement that runs longer is asked after every 45 s
+
+# Telemetry would hold a process that ends while Snowflake is away. The rest is announced to nobody.
+_SESSION: dict[str, Parameter] = {"QUERY_TAG": "evsup", "TIMEZONE": "UTC", "CLIENT_TELEMETRY_ENABLED": False}
+
+
+class SqlSession:
+    """Logs in at the first statement; safe to call from several threads, not across a fork.
+
+    Statements have `?` for each value, bound by the server. Raises what `shared.snowflake.errors` makes of the
+    connector's errors. After `SnowflakeUnavailable` it is unknown whether the statement was executed, unless it is
+    `RowLocked`.
+    """
+
+    def __init__(
+        self,
+        settings: SnowflakeSettings,
+        *,
+        database: str | None = None,
+        schema: str | None = None,
+        parameters: Mapping[str, Parameter] | None = None,
+        call_s: int = CALL_S,
+    ) -> None:
+        self._settings = settings
+        self._database, self._schema = database or settings.database, schema or settings.schema
+        self._parameters = {**_SESSION, "STATEMENT_TIMEOUT_IN_SECONDS": call_s, **(parameters or {})}
+        self._call_s = call_s
+        host, port = address(settings)
+        self.address = f"{host}:{port}/{self._database}.{self._schema}"
+        self._lock = threading.RLock()
+        self._connection: SnowflakeConnection | None = None
+        self._closed = self._in_transaction = False
+
+    def query(self, statement: str, *values: object) -> list[Row]:
+        """The rows of a SELECT or SHOW, by their columns' names in small letters."""
+        with self._executed(statement, values) as cursor:
+            names = [column.name.lower() for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def change(self, statement: str, *values: object) -> int:
+        """Run a statement that changes something; how many rows it changed, if it changes rows."""
+        with self._executed(statement, values) as cursor:
+            return cursor.rowcount or 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the block changes at its end, all of it or nothing; other threads wait until then.
+
+        It lives and dies with its session. When this process dies in the middle, Snowflake ends it as soon as it has
+        been idle for five minutes while others wait for its rows: https://docs.snowflake.com/en/sql-reference/transactions
+        """
+        with self._lock:
+            self.change("BEGIN TRANSACTION")
+            self._in_transaction = True
+            try:
+                yield
+                self.change("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._in_transaction = False
+
+    def close(self) -> None:
+        """End the session. Further statements raise SnowflakeUnavailable."""
+        with self._lock:
+            self._closed = True
+            self._leave()
+
+    @contextmanager
+    def _executed(self, statement: str, values: tuple[object, ...]) -> "Iterator[SnowflakeCursor]":
+        with self._lock, errors.in_our_words(self.address), closing(self._execute(statement, values)) as cursor:
+            yield cursor
+
+    def _execute(self, statement: str, values: tuple[object, ...]) -> "SnowflakeCursor":
+        from snowflake.connector import Error
+
+        try:
+            return _run(self._connected(), statement, values)
+        except Error as error:
+            if self._in_transaction or error.errno not in errors.SESSION_LOST:
+                raise
+            self._leave()  # the session was refused, so the statement was not executed
+            return _run(self._connected(), statement, values)
+
+    def _roll_back(self) -> None:
+        """Give the rows back, if need be with the session."""
+        try:
+            self.change("ROLLBACK")
+        except EvsupError:
+            self._leave()
+
+    def _connected(self) -> "SnowflakeConnection":
+        if self._closed:
+            raise SnowflakeUnavailable(f"The session with {self.address} was closed")
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> "SnowflakeConnection":
+        from snowflake.connector import connect
+
+        settings = self._settings
+        if settings.ca_file:
+            trust(settings.ca_file)
+        host, port = address(settings)
+        return connect(
+            account=account.parse(settings.account).name,
+            host=host,
+            port=port,
+            user=settings.user,
+            **_credential(settings),
+            role=settings.role,
+            warehouse=settings.warehouse,
+            database=self._database,
+            schema=self._schema,
+            application="evsup",
+            paramstyle="qmark",
+            autocommit=True,
+            session_parameters=self._parameters,
+            client_session_keep_alive=True,
+            login_timeout=LOGIN_S,
+            network_timeout=self._call_s,
+            socket_timeout=min(self._call_s, LONGEST_SILENCE_S),
+            platform_detection_timeout_seconds=0.0,  # else it asks the metadata services of three clouds
+            log_imported_packages_in_telemetry=False,
+        )
+
+    def _leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close(retry=False)
+
+
+def _run(connection: "SnowflakeConnection", statement: str, values: tuple[object, ...]) -> "SnowflakeCursor":
+    cursor = connection.cursor()
+    cursor.execute(statement, values or None)
+    return cursor
+
+
+def _credential(settings: SnowflakeSettings) -> dict[str, object]:
+    """What the connector is given to log in with."""
+    if settings.oauth_client_id:
+        return {"authenticator": "oauth", "token": oauth.access_token(settings)}
+    return {"private_key": private_key.der(private_key.load(settings))}

@@ -1,0 +1,117 @@
+"""The account and the target table in Snowflake: its address, its columns, and the statement that creates it."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import msgspec
+
+from shared.config.formats import account, identifier
+from shared.config.settings import SnowflakeSettings
+from shared.errors import ConfigurationError
+
+QUARANTINE = "_QUARANTINE"  # behind the target table's name
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table of ours. Required: evsup never sends a row without it, so that NOT NULL rejects none."""
+
+    name: str
+    type: str
+    is_required: bool = False
+    comment: str = ""
+
+
+def address(settings: SnowflakeSettings) -> tuple[str, int]:
+    """Host and port of the account, for streaming and for SQL alike."""
+    if settings.url is None:
+        return account.parse(settings.account).host, 443
+    parts = urlsplit(settings.url)
+    return account.host_of(parts.hostname or ""), parts.port or 443
+
+
+def envelope_columns() -> tuple[Column, ...]:
+    """One row an event, the body as it came. https://docs.snowflake.com/en/sql-reference/intro-summary-data-types."""
+    return (
+        Column("PAYLOAD", "VARIANT"),
+        Column("PARTITION_ID", "VARCHAR", is_required=True),
+        Column("SEQUENCE_NUMBER", "NUMBER(38,0)", is_required=True),
+        Column("OFFSET", "VARCHAR"),
+        Column("ENQUEUED_TIME", "TIMESTAMP_TZ"),
+        Column("PARTITION_KEY", "VARCHAR"),
+        Column("PROPERTIES", "VARIANT"),
+        Column("SYSTEM_PROPERTIES", "VARIANT"),
+        Column("CONTENT_TYPE", "VARCHAR"),
+        Column("MESSAGE_ID", "VARCHAR"),
+        Column("CORRELATION_ID", "VARCHAR"),
+        Column("RAW_BODY", "BINARY"),
+        Column("DECODE_ERROR", "VARCHAR"),
+    )
+
+
+def quarantine_columns() -> tuple[Column, ...]:
+    """One row an event whose row Snowflake rejected: whose it is, what was refused, and what is known of the reason."""
+    return (
+        Column("FULLY_QUALIFIED_NAMESPACE", "VARCHAR", is_required=True),
+        Column("EVENTHUB_NAME", "VARCHAR", is_required=True),
+        Column("CONSUMER_GROUP", "VARCHAR", is_required=True),
+        Column("PARTITION_ID", "VARCHAR", is_required=True),
+        Column("SEQUENCE_NUMBER", "NUMBER(38,0)", is_required=True),
+        Column("OFFSET", "VARCHAR"),
+        Column("ENQUEUED_TIME", "TIMESTAMP_TZ"),
+        Column("BODY", "BINARY", comment="As it came; null when AMQP gave a value instead of bytes"),
+        Column("ROW_JSON", "VARCHAR", comment="The row that was refused, binary as base64"),
+        Column("REASON", "VARCHAR", comment="The last message of the whole range: Snowflake gives none for each row"),
+        Column("CHANNEL", "VARCHAR"),
+        Column("EPOCH", "NUMBER(38,0)", comment="Of the owner who set it aside"),
+        Column("QUARANTINED_AT", "TIMESTAMP_TZ", is_required=True),
+    )
+
+
+def create_table_sql(settings: SnowflakeSettings) -> str:
+    """The statement that creates the target table where it is missing; raises ConfigurationError for a bad name.
+
+    `columns` starts with the metadata column alone and lets Snowflake add a column for each new key:
+    https://docs.snowflake.com/en/user-guide/data-load-schema-evolution.
+    """
+    if settings.row_format == "columns":
+        return _create(table_name(settings), (Column("_EVSUP", "VARIANT"),), "\nENABLE_SCHEMA_EVOLUTION = TRUE")
+    return _create(table_name(settings), envelope_columns())
+
+
+def create_quarantine_sql(settings: SnowflakeSettings) -> str:
+    """The statement that creates the table of rejected rows where it is missing."""
+    return _create(quarantine_name(settings), quarantine_columns())
+
+
+def table_name(settings: SnowflakeSettings) -> str:
+    """The target table's full name, quoted, as it may stand in SQL."""
+    names = {"DATABASE": settings.database, "SCHEMA": settings.schema, "TABLE": settings.table}
+    return ".".join(_quoted(f"SNOWFLAKE_{variable}", name) for variable, name in names.items())
+
+
+def role_name(settings: SnowflakeSettings) -> str:
+    """The role, quoted, for a GRANT; `…` where the user's default role is taken."""
+    return _quoted("SNOWFLAKE_ROLE", settings.role) if settings.role else "…"
+
+
+def quarantine_name(settings: SnowflakeSettings) -> str:
+    """The full name of the table beside the target that takes what Snowflake rejected."""
+    beside = identifier.quoted(identifier.stored_name(settings.table) + QUARANTINE)
+    return table_name(msgspec.structs.replace(settings, table=beside))
+
+
+def _create(table: str, columns: tuple[Column, ...], options: str = "") -> str:
+    body = ",\n".join(f"    {_definition(column)}" for column in columns)
+    return f"CREATE TABLE IF NOT EXISTS {table} (\n{body}\n){options};"
+
+
+def _definition(column: Column) -> str:
+    comment = f" COMMENT '{column.comment}'" if column.comment else ""
+    return f'"{column.name}" {column.type}' + (" NOT NULL" if column.is_required else "") + comment
+
+
+def _quoted(variable: str, name: str) -> str:
+    if reason := identifier.problem(name):
+        raise ConfigurationError(f"{variable} cannot stand in SQL", f"{name!r} {reason}")
+    return identifier.quoted(identifier.stored_name(name))

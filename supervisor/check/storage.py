@@ -1,0 +1,66 @@
+"""Whether the cloud storage of the stage can be reached: under load the streaming SDK uploads rows there as files.
+
+Its hosts are those of type STAGE in https://docs.snowflake.com/en/sql-reference/functions/system_allowlist.
+"""
+
+import json
+import ssl
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from shared.errors import SinkUnavailable
+from shared.snowflake.handshake import is_behind_proxy, shake_hands
+from supervisor.check.runner import Answer
+
+_LET_THROUGH = "Let evsup reach it on this port (firewall, proxy, private endpoint): under load rows go there as files."
+_TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy), or exempt the host."
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host that the account stores files on."""
+
+    name: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.port}"
+
+
+def stage_hosts(allowlist: str) -> list[Host]:
+    """The hosts of the stage in what SYSTEM$ALLOWLIST answers, a JSON array; none when it says none."""
+    try:
+        listed = json.loads(allowlist)
+        stages = [one for one in listed if one["type"] == "STAGE"]
+        return list(dict.fromkeys(Host(str(one["host"]), int(one.get("port", 443))) for one in stages))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []
+
+
+def reached(hosts: Sequence[Host], ca_file: str | None) -> Answer:
+    """Shake hands with each. Raises `SinkUnavailable` when none answers: rows may need any of them, and one will do."""
+    named = ", ".join(map(str, hosts))
+    if not hosts:
+        return Answer("the account does not say where its stage is", "skipped")
+    if is_behind_proxy():
+        return Answer(f"not tried behind a proxy, which has to let through {named}", "skipped")
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        problems = dict(zip(hosts, pool.map(partial(_problem, ca_file=ca_file), hosts), strict=True))
+    failed = "; ".join(f"{host}: {problem}" for host, problem in problems.items() if problem)
+    if not failed:
+        return Answer(f"{named} answers" if len(hosts) == 1 else f"{named} answer")
+    untrusted = any(isinstance(problem, ssl.SSLCertVerificationError) for problem in problems.values())
+    fix = _TRUST if untrusted else _LET_THROUGH
+    if all(problems.values()):
+        raise SinkUnavailable("The cloud storage of the stage cannot be reached", failed, fix)
+    return Answer(failed, "warn", fix)
+
+
+def _problem(host: Host, ca_file: str | None) -> OSError | None:
+    try:
+        shake_hands(host.name, host.port, ca_file)
+    except OSError as error:
+        return error
+    return None

@@ -1,0 +1,122 @@
+"""Checkpoints as other programs see them: rows of a list, and the JSON document of `evsup checkpoints export`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from shared.errors import DataRefused
+from shared.model import Checkpoint, ConsumerGroup, Seconds
+from supervisor.checkpoints.plan import Position
+
+VERSION = 2  # 1 had no times
+
+_Number = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition of `evsup checkpoints list`."""
+
+    partition: str
+    sequence_number: int | None
+    """Everything up to it is in the table; None: nothing was checkpointed."""
+    offset: str | None
+    epoch: int
+    generation: int
+    owner_id: str | None
+    """Whoever holds the partition by a live lease."""
+    age_s: float | None
+    """Seconds since it was written."""
+    lag: int
+    """Events in the partition beyond the checkpoint."""
+
+
+class Found(NamedTuple):
+    """Positions by partition, and the layout in which they were found."""
+
+    layout: str
+    positions: Mapping[str, Position]
+
+
+def listed(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float) -> Listed:
+    """A row of the list; `last` is the partition's last sequence number, `now_s` Unix time."""
+    reached, written_s = checkpoint.reached, checkpoint.updated_at_s
+    return Listed(
+        partition=checkpoint.partition_id,
+        sequence_number=checkpoint.sequence_number,
+        offset=checkpoint.offset,
+        epoch=checkpoint.epoch,
+        generation=checkpoint.channel_generation,
+        owner_id=owner_id,
+        age_s=None if written_s is None else round(max(0.0, now_s - written_s), 1),
+        lag=max(0, last - (-1 if reached is None else reached)),
+    )
+
+
+def encode(group: ConsumerGroup, checkpoints: Sequence[Checkpoint]) -> str:
+    """The document: whose positions they are, and the positions; partitions that begin with their oldest event are
+    left out.
+    """
+    positions = {
+        row.partition_id: {
+            "sequence_number": row.reached,
+            "offset": row.offset,
+            "enqueued_at_s": row.enqueued_at_s,
+        }
+        for row in checkpoints
+        if row.reached is not None
+    }
+    document = {"version": VERSION, **asdict(group), "checkpoints": positions}
+    return msgspec.json.format(msgspec.json.encode(document)).decode()
+
+
+def decode(text: bytes, group: ConsumerGroup, name: str) -> Found:
+    """Positions of a file: an exported document, or a legacy object of bare integers by partition.
+
+    Raises DataRefused when it is neither, or belongs to another consumer group.
+    """
+    try:
+        document = msgspec.json.decode(text)
+        if not isinstance(document, dict):
+            raise msgspec.ValidationError("it is no JSON object")
+        return _exported(document, group, name) if "checkpoints" in document else _legacy(document)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        fix = 'It is to be what `evsup checkpoints export` writes, or {"partition": sequence number, …}.'
+        raise DataRefused(f"{name} holds no checkpoints", str(error), fix) from error
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    sequence_number: _Number
+    offset: str | None = None
+    enqueued_at_s: Seconds | None = None
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    fully_qualified_namespace: str
+    eventhub_name: str
+    consumer_group: str
+    checkpoints: dict[str, _Entry]
+
+
+def _exported(document: dict[str, Any], group: ConsumerGroup, name: str) -> Found:
+    read = msgspec.convert(document, _Document)
+    if read.version not in range(1, VERSION + 1):
+        why = f"it has version {read.version}, this evsup reads versions 1 to {VERSION}"
+        raise DataRefused(f"{name} cannot be read", why, "Import it with the evsup that wrote it, or upgrade this one.")
+    theirs, ours = f"{read.fully_qualified_namespace}/{read.eventhub_name}", _hub(group)
+    if theirs.casefold() != ours.casefold():  # Azure's names ignore case
+        fix = "Sequence numbers of one hub mean nothing in another."
+        raise DataRefused(f"{name} belongs to another hub", f"it is of {theirs}, the settings name {ours}", fix)
+    positions = {each: Position(*msgspec.structs.astuple(entry)) for each, entry in read.checkpoints.items()}
+    return Found(f"evsup export, version {read.version}", positions)
+
+
+def _legacy(document: dict[str, Any]) -> Found:
+    numbers = msgspec.convert(document, dict[str, _Number])
+    return Found("legacy: bare sequence numbers", {each: Position(number) for each, number in numbers.items()})
+
+
+def _hub(group: ConsumerGroup) -> str:
+    return f"{group.fully_qualified_namespace}/{group.eventhub_name}"

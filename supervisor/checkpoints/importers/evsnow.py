@@ -1,0 +1,115 @@
+"""Checkpoints in EvSnow's control table, in Snowflake or PostgreSQL.
+
+It keeps a row for each partition of a hub and each table that the hub is loaded into. WATERLEVEL is the offset wherever
+that is a number, so it is never read; the sequence number is in METADATA, which rows of older versions lack:
+https://github.com/MiguelElGallo/evsnow/blob/main/src/consumers/checkpoints.py
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from typing import Annotated
+
+import msgspec
+
+from shared.config.formats import identifier
+from shared.config.settings import SnowflakeSettings
+from shared.control.database import Row
+from shared.control.queries import pyformat, qmark
+from shared.errors import Bug, ConfigurationError, DataRefused, EvsupError, UsageError
+from shared.log.secret import Secret
+from shared.model import ConsumerGroup
+from shared.snowflake.session import SqlSession
+from supervisor.checkpoints.documents import Found
+from supervisor.checkpoints.plan import Position
+
+POSTGRES = ("postgresql://", "postgres://")
+SHOWN = 100  # characters of a METADATA that cannot be used
+
+_QUERY, _TABLE = "evsnow_checkpoints", "ingestion_status"
+_FIX = "Check address and table, whose case counts; libpq takes a password from PGPASSWORD or ~/.pgpass."
+
+
+def read(address: str, snowflake: SnowflakeSettings, group: ConsumerGroup) -> Found:
+    """The hub's positions in `DATABASE.SCHEMA.TABLE` of the account, or in `postgresql://…#SCHEMA.TABLE`.
+
+    Raises DataRefused for a partition whose position is not certain, otherwise what the database says in our words.
+    """
+    if address.startswith(POSTGRES):
+        return found("PostgreSQL", _in_postgres(address, group))
+    return found("Snowflake", _in_snowflake(address, snowflake, group))
+
+
+def found(database: str, rows: Sequence[Row]) -> Found:
+    """What the newest rows of a hub say. Raises DataRefused when they do not say one thing."""
+    targets = sorted({f"{row['target_db']}.{row['target_schema']}.{row['target_table']}" for row in rows})
+    positions: dict[str, Position] = {}
+    for row in rows:
+        position = _position(row)
+        if len(targets) > 1 or positions.setdefault(row["partition_id"], position) != position:
+            raise DataRefused(
+                f"EvSnow has more than one position of partition {row['partition_id']}",
+                f"it loads the hub into {', '.join(targets)}",
+                'Import a file of the right ones: {"partition": sequence number, …}.',
+            )
+    return Found(" of ".join([f"EvSnow checkpoints in {database}", *targets]), positions)
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    sequence_number: Annotated[int, msgspec.Meta(ge=0)]
+    offset_string: str | None = None
+
+
+def _position(row: Row) -> Position:
+    try:
+        metadata = msgspec.json.decode(row["metadata"] or "", type=_Metadata)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        raise DataRefused(
+            f"EvSnow's checkpoint of partition {row['partition_id']} has no sequence number",
+            f"its METADATA is {row['metadata']!r:.{SHOWN}}: {error}",
+            "WATERLEVEL may be an offset, which says nothing of the events done: let EvSnow write one more checkpoint,"
+            " or `evsup checkpoints set` each partition to the newest sequence number that its table has.",
+        ) from error
+    return Position(metadata.sequence_number, metadata.offset_string)
+
+
+def _in_snowflake(table: str, settings: SnowflakeSettings, group: ConsumerGroup) -> list[Row]:
+    statement, parameters = qmark(_QUERY, "snowflake")
+    named = statement.replace(_TABLE, ".".join(_names(table, 3)))
+    values = asdict(group)
+    with _about(table), closing(SqlSession(settings)) as session:
+        return session.query(named, *(values[name] for name in parameters))
+
+
+def _in_postgres(address: str, group: ConsumerGroup) -> list[Row]:
+    """EvSnow quotes the names, so they are taken as they are written."""
+    from shared.control.postgres.database import (
+        PostgresDatabase,
+    )  # half a second of imports that nothing else here has use for
+
+    url, _, table = address.rpartition("#")
+    quoted = ".".join(name if name.startswith('"') else f'"{name}"' for name in _names(table, 2))
+    statement = pyformat(_QUERY, "postgres").replace(_TABLE, quoted.replace("%", "%%"))
+    with _about(table, _FIX), closing(PostgresDatabase(Secret(url))) as database, database.transaction("read") as run:
+        return run.statement(statement, asdict(group))
+
+
+def _names(table: str, count: int) -> list[str]:
+    names = table.split(".")
+    if len(names) != count or any(identifier.problem(name) for name in names):
+        raise UsageError(
+            "evsnow: is to be followed by the full name of EvSnow's control table",
+            fix="For example evsnow:CONTROL.PUBLIC.INGESTION_STATUS in Snowflake,"
+            " or evsnow:postgresql://user@host/control#public.ingestion_status.",
+        )
+    return names
+
+
+@contextmanager
+def _about(table: str, fix: str = "") -> Iterator[None]:
+    """Errors of the block name EvSnow's table, not our own control store; columns it lacks are no bug of ours."""
+    try:
+        yield
+    except EvsupError as error:
+        kind = ConfigurationError if isinstance(error, Bug) else type(error)
+        raise kind(f"EvSnow's table {table} cannot be read", error.why, fix or error.fix) from error

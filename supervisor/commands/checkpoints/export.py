@@ -1,0 +1,30 @@
+"""`evsup checkpoints export`."""
+
+import os
+from pathlib import Path
+
+import click
+
+from shared.errors import UsageError
+from supervisor.checkpoints import admin_session
+from supervisor.checkpoints.documents import encode
+from supervisor.commands import options as common
+
+
+@click.command()
+@click.option(
+    "--file", "path", type=click.Path(path_type=Path), metavar="F", help="A new file (0600); default: stdout."
+)
+@common.env_file
+def export(*, path: Path | None, env_file: Path | None) -> None:
+    """Write the position of every partition as JSON, for `evsup checkpoints import`."""
+    with admin_session.site(env_file) as site:
+        document = encode(site.store.group, site.store.checkpoints())
+    if path is None:
+        click.echo(document)
+        return
+    try:
+        with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(f"{document}\n")
+    except OSError as error:
+        raise UsageError(f"Cannot write {path}", str(error.strerror), "Name a file that does not exist yet.") from error

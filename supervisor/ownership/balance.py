@@ -1,0 +1,147 @@
+"""Which partitions to claim and which to hand over: a pure decision over what the control store shows.
+
+Every member of the group has a share: as many partitions as any other, within its capacity. All members compute the
+same shares from the same rows, so nobody has to be asked: one that holds less claims what is free or waits for it, one
+that holds more drains its surplus and gives it back. A live lease is never taken.
+
+A hub may get more partitions while members run, and a member may not know of them yet: its own question to the hub
+failed, or it is of an older version, which asks once at its start. Two rules keep every partition read all the same.
+Shares are counted over all partitions that the hub has or that anybody holds, known here or not. And what a member
+leaves lying is taken by another one (`patience`).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, TypeAlias
+
+from shared.model import Ownership, SupervisorRow
+
+Strategy: TypeAlias = Literal["greedy", "balanced"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the control store shows of a consumer group, and what this supervisor holds of it."""
+
+    partition_ids: Collection[str]
+    ownerships: Collection[Ownership]
+    supervisors: Collection[SupervisorRow]
+    held: Collection[str] = ()
+    leaving: Collection[str] = ()
+    """Those of `held` whose workers drain already, to hand them over."""
+    spare: Mapping[str, int] = field(default_factory=dict)
+    """How many partitions more than it holds a member is counted on for, where that is in doubt."""
+    overdue: Collection[str] = ()
+    """Free partitions that were left to others for too long: whoever can takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldElsewhere:
+    """A live lease of another owner."""
+
+    partition: str
+    owner_id: str
+    ends_in_s: float
+    """Unless it is renewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one balancing round is to do."""
+
+    claim: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+    """Held beyond the share: to be drained and released."""
+    unowned: tuple[str, ...] = ()
+    """Nobody holds them, and nobody has room."""
+    elsewhere: tuple[HeldElsewhere, ...] = ()
+    is_waiting: bool = False
+    """Others are about to release, or to expire, what belongs to this share: look again soon."""
+    left: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Free partitions that other members are to claim, by owner id."""
+
+
+def plan(view: View, me: SupervisorRow, strategy: Strategy = "greedy") -> Plan:
+    """Claim up to the share of `me` from what is free, hand over what is held beyond it.
+
+    Free is what was never claimed, was released, or was not renewed for as long as its owner was promised; also a row
+    of `me` that is not in `held`: a claim whose reply was lost is asked for again. `greedy` moves everything at once,
+    `balanced` one partition a round, as the Azure SDK's strategies of these names do.
+    """
+    elsewhere = _live_elsewhere(view, me)
+    taken = {lease.partition for lease in elsewhere}.union(view.held)
+    free = [partition for partition in view.partition_ids if partition not in taken]
+    holding = held_by(elsewhere) + Counter({me.owner_id: len(view.held)})
+    total = len(taken) + len(free)
+    share = shares(_capacities(view, me, holding, total), holding, total)
+    room = {owner: max(0, share[owner] - holding[owner]) for owner in sorted(share)}
+    meant = _allotted(free, room)
+    mine = list(meant[me.owner_id])
+    staying = [partition for partition in view.held if partition not in view.leaving]
+    surplus = staying[share[me.owner_id] :]
+    is_waiting = room[me.owner_id] > len(mine)
+    others = [partition for partition in free if partition in view.overdue and partition not in mine]
+    capacity = total if me.capacity is None else me.capacity
+    mine += others[: max(0, capacity - len(view.held) - len(mine))]
+    if strategy == "balanced":
+        mine, surplus = mine[:1], surplus[: 0 if view.leaving else 1]
+    return Plan(
+        claim=tuple(mine),
+        surplus=tuple(surplus),
+        unowned=tuple(free[sum(room.values()) :]),
+        elsewhere=elsewhere,
+        is_waiting=is_waiting,
+        left={owner: partitions for owner, partitions in meant.items() if partitions and owner != me.owner_id},
+    )
+
+
+def held_by(leases: Collection[HeldElsewhere]) -> Counter[str]:
+    """How many of the leases each owner has."""
+    return Counter(lease.owner_id for lease in leases)
+
+
+def by_owner(leases: Collection[HeldElsewhere]) -> dict[str, list[str]]:
+    """The partitions of each owner."""
+    owners: dict[str, list[str]] = {}
+    for lease in leases:
+        owners.setdefault(lease.owner_id, []).append(lease.partition)
+    return owners
+
+
+def shares(capacity: Mapping[str, int], holding: Mapping[str, int], total: int) -> dict[str, int]:
+    """How many of `total` partitions each member is to hold: equal numbers, as far as its capacity goes.
+
+    What cannot be divided goes to those who hold most, so that nothing moves without need.
+    """
+    share = dict.fromkeys(capacity, 0)
+    for _ in range(min(total, sum(capacity.values()))):
+        poorest = min(
+            (owner for owner in share if share[owner] < capacity[owner]),
+            key=lambda owner: (share[owner], -holding.get(owner, 0), owner),
+        )
+        share[poorest] += 1
+    return share
+
+
+def _allotted(free: Sequence[str], room: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """Who is to claim what: in the order of `room`, so that no two members reach for the same."""
+    rest = iter(free)
+    return {owner: tuple(islice(rest, count)) for owner, count in room.items()}
+
+
+def _live_elsewhere(view: View, me: SupervisorRow) -> tuple[HeldElsewhere, ...]:
+    return tuple(
+        HeldElsewhere(row.partition_id, row.owner_id, row.ends_in_s)
+        for row in view.ownerships
+        if row.is_live and row.owner_id != me.owner_id and row.partition_id not in view.held
+    )
+
+
+def _capacities(view: View, me: SupervisorRow, holding: Mapping[str, int], total: int) -> dict[str, int]:
+    """The members of the group. An owner without a heartbeat keeps what it holds; nobody may count on it for more."""
+    alive = [row for row in view.supervisors if row.is_live]
+    counted = {row.owner_id: total if row.capacity is None else row.capacity for row in (*alive, me)}
+    doubtful = {owner: holding.get(owner, 0) + spare for owner, spare in view.spare.items()}
+    return {**holding, **{owner: min(most, doubtful.get(owner, total)) for owner, most in counted.items()}}

@@ -1,0 +1,142 @@
+"""The whole consumer group as the control store shows it: every supervisor and partition, on this host or another."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.model import Checkpoint, Ownership, SupervisorRow
+
+if TYPE_CHECKING:
+    from shared.control.store import ControlStore
+
+
+Lease: TypeAlias = Literal["held", "expired", "free", "gone"]
+
+
+class GroupSupervisor(msgspec.Struct, frozen=True, kw_only=True):
+    """One supervisor, by its heartbeat."""
+
+    owner_id: str
+    host: str
+    pid: int
+    version: str
+    capacity: int | None
+    """Most partitions it takes; None: no limit. 0 while it drains."""
+    partitions: int
+    age_s: float
+    """Seconds since its last heartbeat."""
+    is_live: bool
+
+
+class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition, by its ownership and checkpoint rows."""
+
+    partition: str
+    lease: Lease
+    """`gone`: the hub has no such partition any more, and nobody holds it."""
+    owner_id: str | None
+    host: str | None
+    epoch: int
+    age_s: float | None
+    """Seconds since the lease was renewed."""
+    checkpointed: int | None
+    begins_after: int | None = None
+    """The event behind which the partition begins, where nothing is checkpointed yet."""
+    lag: int | None
+    """Events in the partition beyond the checkpoint; None when the hub was not asked or did not answer."""
+    time_to_loss_s: float | None = None
+    """Of a partition that nobody holds: seconds until the event behind the checkpoint may leave the hub, 0 when events
+    are lost already. None: none waits, it is not known, or somebody holds it, whose own status and metrics say it."""
+
+
+class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The consumer group. Healthy: every partition of the hub is held by a live lease."""
+
+    healthy: bool
+    source: str
+    consumer_group: str
+    store: str
+    supervisors: tuple[GroupSupervisor, ...]
+    partitions: tuple[GroupPartition, ...]
+
+
+def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> GroupStatus:
+    """Three reads of the store; blocks and raises as they do.
+
+    `last` is the last sequence number of each of the hub's partitions; when it is empty, only the rows are known.
+    """
+    owned = {row.partition_id: row for row in store.ownerships()}
+    checkpoints = {row.partition_id: row for row in store.checkpoints()}
+    hosts = {row.owner_id: row for row in store.supervisors()}
+    everything = sorted({*last, *owned, *checkpoints}, key=lambda partition: (len(partition), partition))
+    partitions = tuple(_partition(each, owned.get(each), checkpoints.get(each), hosts, last) for each in everything)
+    held = Counter(row.owner_id for row in partitions if row.lease == "held")
+    return GroupStatus(
+        healthy=held.total() > 0 and all(row.lease in ("held", "gone") for row in partitions),
+        source=f"{store.group.fully_qualified_namespace}/{store.group.eventhub_name}",
+        consumer_group=store.group.consumer_group,
+        store=kind,
+        supervisors=tuple(_supervisor(row, held) for row in hosts.values()),
+        partitions=partitions,
+    )
+
+
+def with_losses(group: GroupStatus, loss_s: Callable[[str, int | None], float | None]) -> GroupStatus:
+    """The same, with the time to loss of what waits in partitions that nobody holds. `loss_s` is asked for each, by
+    partition and checkpoint.
+    """
+    partitions = (
+        replace(row, time_to_loss_s=loss_s(row.partition, _reached(row))) if row.lag and row.lease != "held" else row
+        for row in group.partitions
+    )
+    return replace(group, partitions=tuple(partitions))
+
+
+def _supervisor(row: SupervisorRow, held: Mapping[str | None, int]) -> GroupSupervisor:
+    return GroupSupervisor(
+        owner_id=row.owner_id,
+        host=row.host,
+        pid=row.pid,
+        version=row.version,
+        capacity=row.capacity,
+        partitions=held.get(row.owner_id, 0),
+        age_s=round(row.age_s, 1),
+        is_live=row.is_live,
+    )
+
+
+def _partition(
+    partition_id: str,
+    owned: Ownership | None,
+    checkpoint: Checkpoint | None,
+    hosts: Mapping[str, SupervisorRow],
+    last: Mapping[str, int],
+) -> GroupPartition:
+    owner_id = owned.owner_id if owned else ""
+    position = checkpoint.reached if checkpoint else None
+    return GroupPartition(
+        partition=partition_id,
+        lease=_lease(owned, is_gone=bool(last) and partition_id not in last),
+        owner_id=owner_id or None,
+        host=hosts[owner_id].host if owner_id in hosts else None,
+        epoch=owned.epoch if owned else 0,
+        age_s=round(owned.age_s, 1) if owned and owner_id else None,
+        checkpointed=checkpoint.sequence_number if checkpoint else None,
+        begins_after=position if checkpoint and checkpoint.sequence_number is None else None,
+        lag=max(0, last[partition_id] - (-1 if position is None else position)) if partition_id in last else None,
+    )
+
+
+def _reached(row: GroupPartition) -> int | None:
+    return row.begins_after if row.checkpointed is None else row.checkpointed
+
+
+def _lease(owned: Ownership | None, *, is_gone: bool) -> Lease:
+    if owned and owned.is_live:
+        return "held"
+    if is_gone:
+        return "gone"
+    return "expired" if owned and owned.owner_id else "free"

@@ -1,0 +1,97 @@
+"""The HTTP endpoint: `/metrics`, `/healthz`, `/readyz` and `/status`, served beside the loop.
+
+One thread with an event loop of its own, and one deadline a client: any number of them that send nothing, or do not
+read, cost a socket each and stop nobody. The servers at hand do not give that: http.server and wsgiref, and
+prometheus-client's on top of them, hold a thread a client without an end, and quote a bad request in their answer.
+"""
+
+import asyncio
+import socket
+import threading
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable
+from http import HTTPStatus
+
+from shared.clock import Clock, monotonic
+from shared.config.formats.endpoint import parse_listening
+from shared.errors import ConfigurationError
+from shared.log.logger import get_logger
+from supervisor.status.http_responses import answer, refusal
+from supervisor.status.model import TreeStatus
+
+CLIENT_S = 5.0  # for a client to send its request and to read the answer
+MOST_CLIENTS = 32  # a descriptor each, and the tree needs descriptors too
+LINE = 128  # who waits in the kernel to be taken in; beyond it a client tries again after a second
+MOST_HEAD_BYTES = 8 * 1024
+log = get_logger()
+
+
+class HttpServer:
+    """Answers on `address` (IP:PORT) from the newest status. Raises ConfigurationError when it cannot be bound."""
+
+    def __init__(self, address: str, read: Callable[[], TreeStatus], clock: Clock = monotonic) -> None:
+        self._socket = _bound(address)
+        self._read, self._clock = read, clock
+        self._clients: dict[StreamWriter, None] = {}  # the oldest first
+        self._closing = asyncio.Event()
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._loop = self._runner.get_loop()
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening and let all clients go."""
+        self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with self._runner:
+            self._runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._attend, sock=self._socket, limit=MOST_HEAD_BYTES, backlog=LINE)
+        await self._closing.wait()
+        server.close()  # without a wait for clients: the runner cancels what attends them
+
+    async def _attend(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """One client, from its first byte to its last."""
+        self._make_room()
+        self._clients[writer] = None
+        try:
+            async with asyncio.timeout(CLIENT_S):
+                writer.write(await self._answer(reader))
+                writer.close()
+                await writer.wait_closed()
+        except (OSError, asyncio.IncompleteReadError) as error:
+            log.debug("http_client_left", reason=str(error))
+        finally:
+            writer.transport.abort()
+            self._clients.pop(writer, None)
+
+    def _make_room(self) -> None:
+        """Let the oldest go: one that asks is answered at once, so that is one that only holds its place."""
+        while len(self._clients) >= MOST_CLIENTS:
+            oldest = next(iter(self._clients))
+            del self._clients[oldest]
+            oldest.transport.abort()
+
+    async def _answer(self, reader: StreamReader) -> bytes:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.LimitOverrunError:
+            return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        return answer(head.partition(b"\r\n")[0], self._read(), self._clock())
+
+
+def _bound(address: str) -> socket.socket:
+    """Exactly there: an IPv6 address does not stand for IPv4 ones."""
+    where = parse_listening(address)
+    family = socket.AF_INET6 if where.ip.version == 6 else socket.AF_INET
+    try:
+        return socket.create_server((str(where.ip), where.port), family=family, backlog=LINE)
+    except OSError as error:
+        raise ConfigurationError(
+            f"EVSUP_HTTP_ADDRESS={address} cannot be listened on",
+            error.strerror or str(error),
+            "Set a free port on an address of this host, or leave it unset.",
+        ) from error

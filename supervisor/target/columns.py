@@ -1,0 +1,142 @@
+"""Whether rows fit the target table: pure comparison of its columns with those of evsup's rows, and the SQL that helps.
+
+What `DESCRIBE TABLE` says: https://docs.snowflake.com/en/sql-reference/sql/desc-table
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from shared.config.formats.identifier import quoted
+from shared.snowflake.tables import Column
+
+WIDEST_TEXT = 16_777_216
+LEAST_DIGITS = 19  # of a sequence number, which has 64 bits
+
+_TYPE = re.compile(r"([A-Z_]+)(?:\((\d+)(?:,\s*(\d+))?\))?")
+
+
+# Snowflake's own pages differ: the one on pipes says that a pipe supports such columns, an older one on limitations
+# that matching by name writes NULL over the default.
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
+_TRY = "docs/target-table.md#columns-with-a-default says how to try it."
+_OF_A_TIME = re.compile(r"CURRENT_|LOCALTIME|SYSDATE|SYSTIMESTAMP|GETDATE", re.IGNORECASE)
+
+
+class Stored(NamedTuple):
+    """A column of the table as it is."""
+
+    name: str
+    type: str
+    is_nullable: bool = True
+    default: str | None = None
+    """Also `IDENTITY START …` of a column that counts by itself."""
+    is_computed: bool = False
+
+
+class Misfit(NamedTuple):
+    """Why rows would be rejected or lose something, and what helps: a statement, or where to read on."""
+
+    problem: str
+    fix: str
+    is_doubtful: bool = False
+    """It may go well: only longer texts are rejected, say, or the vendor's pages differ."""
+
+
+def misfits(
+    stored: Sequence[Stored], wanted: Sequence[Column], table: str, fills: Collection[str] | None = None
+) -> Iterator[Misfit]:
+    """Everything that does not fit. `table` is the quoted name for the statements.
+
+    `fills` are the columns that a named pipe gives values to, converted as it says; None: columns are matched by name,
+    and Snowflake drops a field that has none without counting it.
+    """
+    found, alter = {column.name: column for column in stored}, f"ALTER TABLE {table}"
+    yield from _missing([column for column in wanted if column.name not in found], found, alter)
+    for column in wanted:
+        if column.name in found:
+            yield from _of_wanted(column, found[column.name], alter, fills)
+    ours = {column.name for column in wanted}
+    for other in stored:
+        if other.name not in ours and not other.is_computed:
+            yield from _of_other(other, alter, fills)
+
+
+def _missing(columns: Sequence[Column], found: Mapping[str, Stored], alter: str) -> Iterator[Misfit]:
+    """Those that only differ in case are renamed, the others added, in one statement."""
+    alike = {name.upper(): name for name in found}
+    for column in columns:
+        if name := alike.get(column.name):
+            rename = f"{alter} RENAME COLUMN {quoted(name)} TO {quoted(column.name)};"
+            yield Misfit(f"there is no column {column.name}, only {quoted(name)}", rename)
+    if absent := [column for column in columns if column.name not in alike]:
+        names = ", ".join(column.name for column in absent)
+        added = ", ".join(f"{quoted(column.name)} {column.type}" for column in absent)
+        yield Misfit(f"there is no column {names}", f"{alter} ADD COLUMN {added};")
+
+
+def _of_wanted(column: Column, stored: Stored, alter: str, fills: Collection[str] | None) -> Iterator[Misfit]:
+    if stored.is_computed:
+        problem = f"{column.name} is computed by Snowflake, and nothing can be loaded into it"
+        yield Misfit(problem, _renewed(column, alter))
+    elif fills is None:
+        yield from _by_name(column, stored, alter)
+    if not (stored.is_nullable or column.is_required):
+        yield _not_null(column.name, alter)
+
+
+def _by_name(column: Column, stored: Stored, alter: str) -> Iterator[Misfit]:
+    if not _takes(stored.type, column.type):
+        yield Misfit(f"{column.name} is {stored.type}, not {column.type}", _renewed(column, alter))
+    elif _is_narrow(stored.type):
+        widen = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE VARCHAR;"
+        yield Misfit(f"{column.name} is {stored.type}: longer texts are rejected", widen, is_doubtful=True)
+    if stored.default is not None and not column.is_required:
+        drop = f"{alter} ALTER COLUMN {quoted(column.name)} DROP DEFAULT;"
+        yield Misfit(f"{column.name} has a DEFAULT, which an event without a value may get", drop, is_doubtful=True)
+
+
+def _of_other(other: Stored, alter: str, fills: Collection[str] | None) -> Iterator[Misfit]:
+    """A column that evsup has no value for."""
+    if fills is not None and other.name in fills:
+        return
+    if other.default is None:
+        if not other.is_nullable:
+            yield _not_null(other.name, alter)
+    elif fills is None:
+        yield Misfit(_overwritten(other), _TRY, is_doubtful=True)
+
+
+def _overwritten(other: Stored) -> str:
+    counts = "counts by itself" if (other.default or "").upper().startswith("IDENTITY") else "has a DEFAULT"
+    then = "it stays NULL" if other.is_nullable else "every row is rejected, because it is NOT NULL"
+    text = (
+        f"{other.name} {counts}: newer accounts are said to use it, older ones to write NULL over it, and then {then}"
+    )
+    if _OF_A_TIME.search(other.default or ""):
+        text += "; where it is used, the time is the one at which Snowflake compiled the pipe, not that of the row"
+    return text
+
+
+def _renewed(column: Column, alter: str) -> str:
+    rename = f"{alter} RENAME COLUMN {quoted(column.name)} TO {quoted(column.name + '_OLD')};"
+    return f"{rename} {alter} ADD COLUMN {quoted(column.name)} {column.type};"
+
+
+def _takes(stored: str, wanted: str) -> bool:
+    """Whether every value of our type fits into theirs, lengths aside."""
+    ours, theirs = _TYPE.match(wanted), _TYPE.match(stored)
+    if ours is None or theirs is None or ours[1] != theirs[1]:
+        return False
+    return theirs[1] != "NUMBER" or int(theirs[2] or 38) - int(theirs[3] or 0) >= LEAST_DIGITS
+
+
+def _is_narrow(stored: str) -> bool:
+    found = _TYPE.match(stored)
+    return found is not None and found[1] == "VARCHAR" and int(found[2] or WIDEST_TEXT) < WIDEST_TEXT
+
+
+def _not_null(name: str, alter: str) -> Misfit:
+    statement = f"{alter} ALTER COLUMN {quoted(name)} DROP NOT NULL;"
+    return Misfit(f"{name} is NOT NULL, and evsup does not fill it in every row", statement)

@@ -1,0 +1,224 @@
+"""What a supervisor knows of the target table: that rows fit it, or why nobody can see, and what to read again.
+
+A column that is dropped under a running tree takes the values of the events that are loaded from then on with it, and
+Snowflake says nothing. So the table is looked at all the time, by a process of its own (`preflight.watcher`), and the
+tree stops at the first look that finds it changed. A look that fails stops nothing: the events move without SQL.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from typing import TYPE_CHECKING
+
+from shared import limits
+from shared.clock import Clock, Deadline, jittered, monotonic
+from shared.errors import (
+    EvsupError,
+    ProtocolError,
+    RowsDoNotFit,
+    SnowflakeUnavailable,
+    WorkerCrashed,
+)
+from shared.ipc.failure import error_of
+from shared.ipc.messages import Failed, Look, Looked, Sight
+from shared.ipc.pipe import MessagePipe
+from shared.log.logger import get_logger
+from supervisor.process.child import Child, held_back
+from supervisor.target import watcher
+from supervisor.target.rows_fit import or_without
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+LOOK_EVERY_S = 30.0  # so that a change is noticed within a minute, the look itself included
+LOOK_S = 50.0  # for an answer: a boot, a login (20 s) and three statements
+NAMED = 3  # partitions that a message names; the log has all
+
+log = get_logger()
+
+
+@dataclass(slots=True)
+class _Reach:
+    """Of one partition: the last event that was committed before a look that was well, and the last one appended."""
+
+    sound: int
+    durable: int
+    appended: int
+
+
+class TableWatch:
+    """Asks, and keeps what was answered. `first` blocks; every other method returns at once and raises nothing."""
+
+    def __init__(self, clock: Clock = monotonic) -> None:
+        self._clock = clock
+        self._process: BaseProcess | None = None
+        self._pipe: MessagePipe[Sight] | None = None
+        self._answer_by: Deadline | None = None
+        self._due = Deadline(clock())
+        self._reached: dict[str, _Reach] = {}
+        self._asked_at: Mapping[str, int] = {}
+        self.unseen: str | None = None
+        """Why the last look failed; None when it did not."""
+
+    def ask(self) -> None:
+        """Have the table looked at. Only from the main thread: the process dies with the thread that started it."""
+        pipe = self._pipe or self._start()
+        self._answer_by = Deadline.after(LOOK_S, self._clock())
+        self._asked_at = {partition: reach.durable for partition, reach in self._reached.items()}
+        pipe.send(Look(), topic="look")
+
+    def first(self) -> tuple[str, ...]:
+        """Wait for the answer to `ask`: the doubts about a table that takes rows. Raises what a start ends with."""
+        while (sight := self._taken()) is None:
+            if self._answer_by is None:
+                raise or_without(WorkerCrashed("The process that looks at the target table ended without an answer"))
+            connection.wait(self.sources, self._answer_by.remaining_s(self._clock()))
+            if self._answer_by.passed(self._clock()):
+                self.close()
+                raise or_without(_silent())
+        if isinstance(sight, Failed):
+            raise or_without(error_of(sight))
+        return sight.doubts
+
+    @property
+    def sources(self) -> list[int]:
+        """What to wait for."""
+        return [] if self._pipe is None else [self._pipe.fileno()]
+
+    def follow(self, children: Mapping[str, Child]) -> None:
+        """Take note of how far each partition is."""
+        for partition, child in children.items():
+            if (reach := _reach(child)) is not None:
+                known = self._reached.setdefault(partition, reach)
+                known.durable, known.appended = max(known.durable, reach.durable), max(known.appended, reach.appended)
+
+    def turn(self, now_s: float) -> RowsDoNotFit | None:
+        """Take an answer, ask when it is time; the error when rows do not fit any more."""
+        sight = self._taken()
+        if isinstance(sight, Failed):
+            error = error_of(sight)
+            if isinstance(error, RowsDoNotFit):
+                return error
+            self._note(error)
+        elif isinstance(sight, Looked):
+            self._note(None)
+            for partition, durable in self._asked_at.items():
+                self._reached[partition].sound = max(self._reached[partition].sound, durable)
+        elif self._answer_by and self._answer_by.passed(now_s):
+            self.close()
+            self._note(_silent())
+        if self._answer_by is None and self._due.passed(now_s):
+            self._ask_again()
+        return None
+
+    def located(self, error: RowsDoNotFit) -> RowsDoNotFit:
+        """The error with the events that may lack something: those committed since the last look that was well."""
+        ranges = {
+            name: (one.sound + 1, one.appended) for name, one in self._reached.items() if one.appended > one.sound
+        }
+        log.error("rows_do_not_fit", reason=error.why, fix=error.fix, ranges=ranges)
+        if not ranges:
+            return RowsDoNotFit(error.what, f"{error.why}; no event was loaded since it was right", error.fix)
+        since = "; ".join(f"events {first} to {last} of partition {name}" for name, (first, last) in _few(ranges))
+        again = ", ".join(f"`evsup replay --partition {name} --from {a} --to {b}`" for name, (a, b) in _few(ranges))
+        more = f", and more partitions ({len(ranges)} in all; the log has them)" if len(ranges) > NAMED else ""
+        return RowsDoNotFit(
+            error.what,
+            f"{error.why}; rows loaded since the last look may lack it: {since}{more}",
+            f"{error.fix} Then {again}{more}: docs/target-table.md#rows-that-lack-a-column says how to go on.",
+        )
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process, pipe, self._pipe = self._process, None, self._pipe, None
+        self._answer_by, self._due = None, Deadline.after(jittered(LOOK_EVERY_S), self._clock())
+        if process:
+            process.kill()
+            process.join()
+        if pipe is not None:
+            pipe.close()
+
+    def _ask_again(self) -> None:
+        """A host at its limits looks later: the events move."""
+        try:
+            self.ask()
+        except EvsupError as error:
+            self._due = Deadline.after(jittered(LOOK_EVERY_S), self._clock())
+            self._note(error)
+
+    def _start(self) -> "MessagePipe[Sight]":
+        """Start the process. Raises what `shared.limits` makes of a kernel that does not give what it takes."""
+        try:
+            with ExitStack() as ends:
+                return self._start_process(ends)
+        except OSError as error:
+            raise limits.reached_by_start(error, "No process can be started to look at the target table") from None
+
+    def _start_process(self, ends: ExitStack) -> "MessagePipe[Sight]":
+        """Leaves the process's end of the pipe to `ends`, and ours too when it fails."""
+        ours, theirs = get_context("spawn").Pipe(duplex=True)  # never fork: see supervisor.process.child
+        after_failure = ends.enter_context(ExitStack())
+        ends.callback(theirs.close)
+        after_failure.callback(ours.close)
+        process = get_context("spawn").Process(
+            target=watcher.run, args=(os.getpid(), theirs), name="evsup-table-watch", daemon=True
+        )
+        with held_back():
+            process.start()
+        after_failure.pop_all()
+        self._process, self._pipe = process, MessagePipe(ours, Sight)
+        return self._pipe
+
+    def _taken(self) -> Sight | None:
+        """The answer, if one has come. A process that has ended, or that cannot be understood, is let go."""
+        pipe = self._pipe
+        if pipe is None:
+            return None
+        pipe.flush()
+        try:
+            answers = pipe.receive()
+        except ProtocolError as error:
+            answers = []
+            self._note(error)
+            self.close()
+        if answers:
+            self._answer_by, self._due = None, Deadline.after(jittered(LOOK_EVERY_S), self._clock())
+            return answers[-1]
+        if pipe.ended and self._pipe is pipe:
+            self.close()
+            self._note(WorkerCrashed("The process that looks at the target table has ended"))
+        return None
+
+    def _note(self, error: EvsupError | None) -> None:
+        """Say once what cannot be seen and why, and once that it can be again."""
+        unseen = str(error) if error else None
+        if unseen and unseen != self.unseen:
+            log.warning("table_not_seen", reason=unseen, consequence="a column that is dropped is not noticed now")
+        elif self.unseen and not unseen:
+            log.info("table_seen_again")
+        self.unseen = unseen
+
+
+def _reach(child: Child) -> _Reach | None:
+    """How far a worker is; None before it has begun anywhere."""
+    status, opened = child.status, child.opened
+    if opened is None or status.appended is None:
+        return None
+    begun = status.appended - status.rows_total if opened.resumed_after is None else opened.resumed_after
+    drained = child.drained.checkpointed if child.drained else None
+    last = max(status.appended, -1 if drained is None else drained)
+    return _Reach(begun, begun if status.durable is None else status.durable, last)
+
+
+def _few(ranges: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, tuple[int, int]]]:
+    return iter(sorted(ranges.items(), key=lambda one: (len(one[0]), one[0]))[:NAMED])
+
+
+def _silent() -> SnowflakeUnavailable:
+    return SnowflakeUnavailable(
+        "Snowflake does not say which columns the target table has",
+        f"no answer for {LOOK_S:.0f} s",
+        "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+    )

@@ -1,0 +1,144 @@
+"""The files of scripts/deploy name what there is: metrics, pages, exit codes, times and a user."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import metrics_doc
+from scripts.generated import ROOT
+from shared.config.settings import ProcessSettings
+from shared.config.variables import VARIABLES
+from shared.errors import ExitCode
+from supervisor.process.tree import ABORT_GRACE_S, LATE_S, RELEASE_S
+from supervisor.status.http_responses import PAGES
+from supervisor.status.metrics import METRICS
+
+DEPLOY = ROOT / "scripts" / "deploy"
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+NAMES = {metric.name for metric in METRICS}
+LONGEST_STOP_S = ProcessSettings().drain_timeout + LATE_S + ABORT_GRACE_S + RELEASE_S
+NEEDS_A_PERSON = {ExitCode.USAGE, ExitCode.DATA, ExitCode.NOT_PERMITTED, ExitCode.CONFIGURATION}
+
+# What is ours of YAML: comments, keys with or without a value, items, and the mark between documents.
+YAML_LINE = re.compile(r"---|(  )*(#.*|(- )?([\w./-]+:( \S.*)?|\"?[\w.$]+\"?))?")
+
+
+def text(name: str) -> str:
+    return (DEPLOY / name).read_text()
+
+
+def without_comments(name: str) -> str:
+    return "\n".join(line for line in text(name).splitlines() if not line.lstrip().startswith("#"))
+
+
+def metrics_in(source: str) -> set[str]:
+    return set(re.findall(r"\bevsup_[a-z_]+", source))
+
+
+def expressions() -> str:
+    """All queries of the dashboard."""
+    panels = json.loads(text("grafana.json"))["panels"]
+    return "\n".join(target["expr"] for panel in panels for target in panel["targets"])
+
+
+def directive(name: str) -> str:
+    """The one value of a directive of the unit."""
+    (value,) = re.findall(rf"^{name}=(.*)$", text("evsup.service"), re.MULTILINE)
+    return str(value)
+
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_metrics_is_up_to_date() -> None:
+    assert metrics_doc.main([]) == 0
+
+
+def test_the_dashboard_shows_every_metric_and_no_other() -> None:
+    assert metrics_in(expressions()) == NAMES
+
+
+def test_alerts_ask_only_for_metrics_that_exist() -> None:
+    asked = metrics_in(without_comments("alerts.yaml"))
+    assert asked
+    assert asked <= NAMES
+
+
+def test_operations_name_only_metrics_that_exist() -> None:
+    assert metrics_in(OPERATIONS) <= NAMES
+
+
+def test_the_runbook_answers_every_alert_and_no_other() -> None:
+    alerts = re.findall(r"alert: (\w+)", text("alerts.yaml"))
+    assert len(alerts) == len(set(alerts))
+    assert set(re.findall(r"`(Evsup\w+)`", OPERATIONS)) == set(alerts)
+
+
+def test_panels_do_not_lie_on_each_other() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in json.loads(text("grafana.json"))["panels"]:
+        place = panel["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert place["x"] + place["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+# --- systemd ----------------------------------------------------------------------------------------------------------
+
+
+def test_systemd_restarts_what_may_pass_and_nothing_that_needs_a_person() -> None:
+    assert directive("Restart") == "on-failure"
+    assert {int(code) for code in directive("RestartPreventExitStatus").split()} == NEEDS_A_PERSON
+
+
+def test_systemd_waits_for_the_longest_stop() -> None:
+    assert float(directive("TimeoutStopSec")) > LONGEST_STOP_S
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "evsup.service"
+    unit.write_text(text("evsup.service").replace("/opt/evsup/bin/evsup", str(Path(sys.executable).parent / "evsup")))
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- containers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["kubernetes.yaml", "alerts.yaml"])
+def test_yaml_is_plain(name: str) -> None:
+    for number, line in enumerate(text(name).splitlines(), 1):
+        assert YAML_LINE.fullmatch(line), f"{name}:{number}: {line}"
+
+
+def test_kubernetes_waits_for_the_longest_stop() -> None:
+    (grace_s,) = re.findall(r"terminationGracePeriodSeconds: (\d+)", text("kubernetes.yaml"))
+    assert int(grace_s) > LONGEST_STOP_S
+
+
+def test_probes_ask_for_pages_that_exist() -> None:
+    probed = re.findall(r"(\w+)Probe:\n +httpGet:\n +path: (\S+)\n", text("kubernetes.yaml"))
+    assert dict(probed) == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
+    assert {page for _, page in probed} <= PAGES.keys()
+
+
+def test_kubernetes_sets_variables_that_exist() -> None:
+    manifest = without_comments("kubernetes.yaml")
+    set_there = set(re.findall(r"\b(?:EVENTHUB|SNOWFLAKE|CONTROL|EVSUP)_[A-Z_]+", manifest))
+    assert set_there <= VARIABLES.keys()
+    required = {name for name, variable in VARIABLES.items() if variable.required}
+    assert required <= set_there
+
+
+def test_the_container_runs_as_the_user_that_kubernetes_names() -> None:
+    (user,) = re.findall(r"USER (\d+):", text("Containerfile"))
+    assert user != "0"
+    assert f"runAsUser: {user}\n" in text("kubernetes.yaml")
+    assert f"--uid {user} " in text("Containerfile")

@@ -1,0 +1,44 @@
+"""What `evsup verify` and `checkpoints set --table-end` count: both tables where there are two, and never less than the
+settings say.
+"""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from shared.errors import DoesNotExist
+from shared.snowflake.quarantine_table import Quarantine
+from shared.snowflake.session import Row, SqlSession
+from supervisor.checkpoints.admin_session import Site
+from tests.unit.plain_settings import plain, snowflake
+from tests.unit.shared.control.stores import GROUP
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, on_reject: str, *, is_there: bool = False) -> str:
+    """What is counted as landed, by the name of the query."""
+
+    def query(_: SqlSession, statement: str, *__: object) -> list[Row]:
+        if "QUARANTINE" in statement and not is_there:
+            raise DoesNotExist("There is no FLIGHTS_QUARANTINE")
+        return []
+
+    monkeypatch.setattr(SqlSession, "query", query)
+    settings, store = plain(snowflake(on_reject=on_reject)), SimpleNamespace(group=GROUP)
+    with Site(settings, cast("Any", store), cast("Any", None)).tables(1.0) as tables:
+        assert isinstance(tables, Quarantine)
+        assert not tables.landed(None, None), "it can be counted"
+        return tables.rows_are
+
+
+def test_without_a_quarantine_the_target_table_is_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert counted(monkeypatch, "fail") == "in_table"
+
+
+def test_a_quarantine_that_is_there_is_counted_whatever_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert counted(monkeypatch, "fail", is_there=True) == "in_both"
+
+
+def test_a_quarantine_that_should_be_there_and_is_not_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DoesNotExist):
+        counted(monkeypatch, "quarantine")

@@ -1,0 +1,190 @@
+"""Where settings come from, and how faults are told."""
+
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from shared.config.environment import environment_for_worker, load, load_worker
+from shared.config.settings import Settings
+from shared.config.variables import VARIABLES
+from shared.errors import ConfigurationError, ExitCode
+from shared.log.secret import Secret
+from tests.unit.shared.config.configurations import CONNECTION_STRING, complete, fault_text, key, loaded
+
+
+@pytest.fixture(autouse=True)
+def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_field_of_every_struct_is_a_variable() -> None:
+    fields = sum(len(structs.fields(section.type)) for section in structs.fields(Settings))
+    assert len(VARIABLES) == fields
+    assert all(variable.meaning for variable in VARIABLES.values())
+
+
+def test_values_get_the_types_of_their_fields() -> None:
+    settings = loaded(
+        EVENTHUB_PREFETCH="300",
+        EVENTHUB_MAX_WAIT_TIME="0",
+        EVENTHUB_TRACK_LAST_ENQUEUED="False",
+        EVENTHUB_RETRY_MODE="Fixed",
+        SNOWFLAKE_STREAMING_PROPERTIES='{"rowset_flush_threshold_kb": "65000"}',
+    ).settings
+    assert settings.eventhub.prefetch == 300
+    assert settings.eventhub.max_wait_time == 0.0
+    assert settings.eventhub.track_last_enqueued is False
+    assert settings.eventhub.retry_mode == "fixed"
+    assert settings.snowflake.private_key == Secret(key().rstrip("\n"))
+    assert settings.snowflake.streaming_properties == {"rowset_flush_threshold_kb": "65000"}
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file() -> None:
+    Path(".env").write_text("EVENTHUB_PREFETCH=1\nEVENTHUB_MAX_BATCH_SIZE=1\nEVSUP_MAX_PARTITIONS=1\n")
+    environ = complete(EVENTHUB_MAX_BATCH_SIZE="2", EVSUP_MAX_PARTITIONS="2")
+    result = load(environ=environ, overrides={"EVSUP_MAX_PARTITIONS": 3, "EVSUP_DRAIN_TIMEOUT": None})
+    assert (result.settings.eventhub.prefetch, result.sources["EVENTHUB_PREFETCH"]) == (1, ".env")
+    assert (result.settings.eventhub.max_batch_size, result.sources["EVENTHUB_MAX_BATCH_SIZE"]) == (2, "environment")
+    assert (result.settings.process.max_partitions, result.sources["EVSUP_MAX_PARTITIONS"]) == (3, "command line")
+    assert (result.settings.process.drain_timeout, result.sources["EVSUP_DRAIN_TIMEOUT"]) == (30.0, "default")
+
+
+def test_empty_means_unset_in_every_layer() -> None:
+    Path(".env").write_text("SNOWFLAKE_ROLE=LOADER\nEVENTHUB_PREFETCH=\n")
+    result = load(environ=complete(SNOWFLAKE_ROLE="", EVENTHUB_PREFETCH="  "))
+    assert result.settings.snowflake.role == "LOADER"
+    assert result.sources["EVENTHUB_PREFETCH"] == "default"
+
+
+def test_a_line_break_at_the_end_of_a_mounted_secret_does_not_count() -> None:
+    settings = loaded(SNOWFLAKE_TABLE="FLIGHTS\n", EVENTHUB_CONNECTION_STRING=CONNECTION_STRING + "\n").settings
+    assert settings.snowflake.table == "FLIGHTS"
+    assert settings.eventhub.connection_string == Secret(CONNECTION_STRING)
+
+
+def test_spaces_around_a_secret_belong_to_it() -> None:
+    assert VARIABLES["SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"].clean(" a b \n") == " a b "
+
+
+def test_a_pem_with_escaped_line_breaks_is_a_pem() -> None:
+    settings = loaded(SNOWFLAKE_PRIVATE_KEY=key().replace("\n", "\\n")).settings
+    assert settings.snowflake.private_key == Secret(key().rstrip("\n"))
+
+
+def test_nothing_is_interpolated_in_the_file() -> None:
+    Path(".env").write_text("EVENTHUB_CONSUMER_GROUP=$Default\nSNOWFLAKE_PRIVATE_KEY_PASSPHRASE='${HOME}#x'\n")
+    result = load(environ=complete())
+    assert result.settings.eventhub.consumer_group == "$Default"
+    assert result.settings.snowflake.private_key_passphrase == Secret("${HOME}#x")
+
+
+def test_a_named_file_that_is_missing_is_an_error_and_the_default_one_is_not() -> None:
+    load(environ=complete())
+    with pytest.raises(ConfigurationError, match="no such file"):
+        load(Path("nowhere.env"), environ=complete())
+
+
+def test_a_line_that_is_no_assignment_is_named_by_its_number_only() -> None:
+    Path(".env").write_text("EVENTHUB_NAME=flights\n'canary\n")
+    with pytest.raises(ConfigurationError, match="line 2") as caught:
+        load(environ=complete())
+    assert "canary" not in str(caught.value)
+
+
+def test_a_file_without_an_end_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="has more than"):
+        load(Path("/dev/zero"), environ=complete())
+
+
+def test_a_file_that_is_not_utf_8_is_an_error() -> None:
+    Path(".env").write_bytes(b"EVENTHUB_NAME=\xff\n")
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        load(environ=complete())
+
+
+def test_all_faults_are_reported_at_once() -> None:
+    text = fault_text(
+        {
+            "EVENTHUB_PREFETCH": "many",
+            "EVENTHUB_STARTING_POSITION": "0",
+            "EVENTHUB_OWNERSHIP_EXPIRATION": "20",
+            "SNOWFLAKE_TABLE": "My Table",
+            "SNOWFLAKE_ROW_FORMAT": "columns",
+            "CONTROL_STORE": "mysql",
+        }
+    )
+    assert "13 faults" in text
+    for named in (
+        "EVENTHUB_NAMESPACE\n",
+        "EVENTHUB_NAME\n",
+        "EVENTHUB_PREFETCH = 'many' (environment)",
+        "EVENTHUB_STARTING_POSITION = '0'",
+        "EVENTHUB_OWNERSHIP_EXPIRATION = '20'",
+        "SNOWFLAKE_ACCOUNT\n",
+        "SNOWFLAKE_USER\n",
+        "SNOWFLAKE_DATABASE\n",
+        "SNOWFLAKE_SCHEMA\n",
+        "SNOWFLAKE_TABLE = 'My Table'",
+        "SNOWFLAKE_PRIVATE_KEY_FILE\n",
+        "SNOWFLAKE_ROW_FORMAT = 'columns'",
+        "CONTROL_STORE = 'mysql'",
+    ):
+        assert f"\n  {named}" in text
+
+
+def test_a_fault_has_reason_and_example_and_the_exit_code_of_a_configuration() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(environ=complete(EVENTHUB_PREFETCH="0"))
+    assert "must be a whole number from 1 to 100000" in caught.value.why
+    assert "Example: EVENTHUB_PREFETCH=1000" in caught.value.why
+    assert caught.value.exit_code is ExitCode.CONFIGURATION
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("EVENTHUB_MAX_WAIT_TIME", "-1", "a number from 0 to 60"),
+        ("EVENTHUB_TRACK_LAST_ENQUEUED", "yes", "true or false"),
+        ("EVENTHUB_RETRY_TOTAL", "3.5", "a whole number from 0 to 100"),
+        ("EVSUP_DRAIN_TIMEOUT", "inf", "a number above 0, at most 3600"),
+        ("EVSUP_DRAIN_TIMEOUT", "nan", "a number above 0"),
+        ("EVSUP_LOG_LEVEL", "loud", "debug, error, info or warning"),
+        ("SNOWFLAKE_CHANNEL_PREFIX", "my prefix", "text that matches"),
+        ("SNOWFLAKE_STREAMING_PROPERTIES", "{'a': 'b'}", "a JSON object"),
+        ("SNOWFLAKE_STREAMING_PROPERTIES", '{"a": 1}', "texts in double quotes"),
+        ("SNOWFLAKE_USER", "a\tb", "one line of text"),
+        ("SNOWFLAKE_USER", "\udcff", "UTF-8"),
+    ],
+)
+def test_a_malformed_value_is_refused_in_plain_words(name: str, text: str, reason: str) -> None:
+    assert reason in fault_text(complete(**{name: text}))
+
+
+def test_a_misspelt_name_in_the_file_is_a_fault_with_the_right_name() -> None:
+    Path(".env").write_text("SNOWFLAKE_TABEL=FLIGHTS\nEVSUP_COLOUR=blue\nSNOWFLAKE_HOME=/opt\nPATH=/bin\n")
+    text = fault_text(complete())
+    assert "2 faults" in text
+    assert "SNOWFLAKE_TABEL" in text
+    assert "did you mean SNOWFLAKE_TABLE?" in text
+    assert "EVSUP_COLOUR" in text
+
+
+def test_a_misspelt_name_in_the_environment_is_only_a_warning() -> None:
+    result = loaded(SNOWFLAKE_TABEL="FLIGHTS", SNOWFLAKE_HOME="/opt")
+    assert result.warnings == ("SNOWFLAKE_TABEL is no setting of evsup; did you mean SNOWFLAKE_TABLE?",)
+
+
+def test_a_worker_gets_the_same_settings_from_its_environment_alone() -> None:
+    Path("prod.env").write_text("EVENTHUB_PREFETCH=7\nSNOWFLAKE_PRIVATE_KEY_PASSPHRASE=' x '\n")
+    environ = complete()
+    result = load(Path("prod.env"), environ, {"EVSUP_MAX_PARTITIONS": 2})
+    Path(".env").write_text("EVENTHUB_MAX_BATCH_SIZE=1\n")
+    assert load_worker(environ | environment_for_worker(result)) == result.settings
+
+
+def test_a_home_directory_is_found_in_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "key.p8").write_text(key())
+    settings = loaded(SNOWFLAKE_PRIVATE_KEY="", SNOWFLAKE_PRIVATE_KEY_FILE="~/key.p8").settings
+    assert settings.snowflake.private_key_file == str(tmp_path / "key.p8")

@@ -1,0 +1,100 @@
+import psycopg
+import pytest
+from psycopg import errors
+
+from shared.control.postgres.database import PostgresDatabase
+from shared.control.postgres.dsn import parse
+from shared.control.postgres.errors import of_connecting, of_running
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    DataRefused,
+    EvsupError,
+    NoControlTables,
+    NotPermitted,
+    StoreUnavailable,
+)
+from shared.log.secret import Secret
+
+DSN = parse(Secret("postgresql://u:hush@h/db"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('FATAL:  password authentication failed for user "u"', NotPermitted),
+        ("fe_sendauth: no password supplied", NotPermitted),
+        ('FATAL:  no pg_hba.conf entry for host "1.2.3.4", user "u", database "db", no encryption', NotPermitted),
+        ('FATAL:  role "u" does not exist', NotPermitted),
+        ('FATAL:  permission denied for database "db"', NotPermitted),
+        ('FATAL:  database "db" does not exist', ConfigurationError),
+        ('invalid sslmode value: "maybe"', ConfigurationError),
+        ('root certificate file "/x" does not exist', ConfigurationError),
+        ("SSL error: certificate verify failed", ConfigurationError),
+        ("server does not support SSL, but SSL was required", ConfigurationError),
+        ('server certificate for "a" does not match host name "b"', ConfigurationError),
+        ("FATAL:  SSL required", ConfigurationError),
+        ("FATAL:  unsupported startup parameter in options: search_path", ConfigurationError),
+        ("FATAL:  the database system is starting up", StoreUnavailable),
+        ("connection is made, but session is read-only", StoreUnavailable),
+        ("FATAL:  sorry, too many clients already", StoreUnavailable),
+        ("Connection refused", StoreUnavailable),
+        ("Is this hush?", StoreUnavailable),
+    ],
+)
+def test_a_refused_connection_is_told_apart_by_its_text(text: str, kind: type[EvsupError]) -> None:
+    error = of_connecting(psycopg.OperationalError(text), DSN)
+    assert type(error) is kind
+    assert "hush" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FATAL:  sorry, too many clients already",
+        "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+        "FATAL:  remaining connection slots are reserved for non-replication superuser connections",
+        'FATAL:  too many connections for role "u"',
+        'FATAL:  too many connections for database "db"',
+        "FATAL:  no more connections allowed (max_client_conn)",
+    ],
+)
+def test_a_server_without_a_free_session_says_how_many_are_needed(text: str) -> None:
+    error = of_connecting(psycopg.OperationalError(text), DSN)
+    assert type(error) is StoreUnavailable
+    assert "a session for each partition and one for each supervisor" in error.fix
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", "x" * 64, "x" * 300, "é" * 64, "db.x..example.com"])
+def test_a_host_that_can_be_no_name_is_a_fault_of_the_setting(host: str) -> None:
+    database = PostgresDatabase(Secret(f"postgresql://u:hush@{host}/db"))
+    with pytest.raises(ConfigurationError, match="CONTROL_POSTGRES_DSN") as raised, database.transaction():
+        pass
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (errors.InvalidPassword, NotPermitted),
+        (errors.InsufficientPrivilege, NotPermitted),
+        (errors.InvalidCatalogName, ConfigurationError),
+        (errors.UndefinedTable, NoControlTables),
+        (errors.UndefinedColumn, NoControlTables),
+        (errors.InvalidSchemaName, NoControlTables),
+        (errors.ReadOnlySqlTransaction, StoreUnavailable),
+        (errors.QueryCanceled, StoreUnavailable),
+        (errors.LockNotAvailable, StoreUnavailable),
+        (errors.DeadlockDetected, StoreUnavailable),
+        (errors.AdminShutdown, StoreUnavailable),
+        (errors.IdleInTransactionSessionTimeout, StoreUnavailable),
+        (errors.DiskFull, StoreUnavailable),
+        (psycopg.OperationalError, StoreUnavailable),
+        (errors.NumericValueOutOfRange, DataRefused),
+        (errors.DivisionByZero, Bug),
+        (errors.SyntaxError, Bug),
+        (errors.NotNullViolation, Bug),
+    ],
+)
+def test_a_failed_statement_is_told_apart_by_its_sqlstate(raised: type[psycopg.Error], kind: type[EvsupError]) -> None:
+    assert type(of_running(raised("text"), DSN)) is kind

@@ -1,0 +1,200 @@
+"""The Azure SDK's client as the settings make it, and its errors in our words."""
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.identity
+import pytest
+from azure.eventhub import EventHubConsumerClient, TransportType
+from azure.eventhub.exceptions import ConnectionLostError
+
+from shared.config.settings import EventHubSettings
+from shared.errors import DataRefused, OwnershipLost
+from shared.eventhubs.client import QUESTIONS_AT_ONCE, EventHubClient, HubFacts, consumer_group, sdk_options
+from shared.log.secret import Secret
+from shared.model import ConsumerGroup
+from tests.unit.plain_settings import eventhub
+
+GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
+
+
+class Credentials:
+    """Stands in for a credential class of azure-identity; notes with what each was made and how many were closed."""
+
+    def __init__(self) -> None:
+        self.made: list[dict[str, Any]] = []
+        self.closed = 0
+
+    def __call__(self, **arguments: Any) -> "Credentials":
+        self.made.append(arguments)
+        return self
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def default(monkeypatch: pytest.MonkeyPatch) -> Credentials:
+    monkeypatch.setattr(azure.identity, "DefaultAzureCredential", credentials := Credentials())
+    return credentials
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch) -> Credentials:
+    monkeypatch.setattr(azure.identity, "AzureCliCredential", credentials := Credentials())
+    return credentials
+
+
+def test_identity_is_the_default_credential_with_the_users_managed_identity(
+    default: Credentials, cli: Credentials
+) -> None:
+    EventHubClient(eventhub(managed_identity_client_id="abc")).close()
+    assert default.made == [{"managed_identity_client_id": "abc"}]
+    assert not cli.made
+
+
+def test_the_azure_cli_is_asked_only_when_the_settings_say_so(default: Credentials, cli: Credentials) -> None:
+    EventHubClient(eventhub(identity="azure_cli")).close()
+    assert len(cli.made) == 1
+    assert not default.made
+
+
+def test_a_connection_string_needs_no_identity(default: Credentials) -> None:
+    text = "Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey=a2V5;EntityPath=flights"
+    client = EventHubClient(EventHubSettings(connection_string=Secret(text)))
+    client.close()
+    assert not default.made
+    assert client.group == GROUP
+
+
+def test_a_hub_that_has_said_what_it_is_is_not_asked_for_its_partitions_again(
+    default: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(question: str, result: object) -> None:
+        def say(_: object) -> object:
+            asked.append(question)
+            return result
+
+        monkeypatch.setattr(EventHubConsumerClient, question, say)
+
+    answer("get_eventhub_properties", {"partition_ids": ["0", "1"], "created_at": datetime.now(UTC)})
+    answer("get_partition_ids", ["0", "1"])
+    with EventHubClient(eventhub()) as client:
+        assert client.sdk.get_partition_ids() == ["0", "1"]
+        client.hub()
+        assert client.sdk.get_partition_ids() == ["0", "1"]
+    assert asked == ["get_partition_ids", "get_eventhub_properties"]
+
+
+def test_a_credential_is_closed_with_its_client_also_after_a_failure(default: Credentials) -> None:
+    def fail() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError), EventHubClient(eventhub()):
+        fail()
+    assert default.closed == 1
+
+
+def test_a_credential_is_closed_when_no_client_comes_about(default: Credentials) -> None:
+    with pytest.raises(ValueError, match="sometimes"):
+        EventHubClient(eventhub(), load_balancing_strategy="sometimes")
+    assert default.closed == 1
+
+
+def test_every_option_reaches_the_sdk() -> None:
+    settings = eventhub(
+        retry_total=7,
+        retry_mode="fixed",
+        retry_backoff_factor=0.5,
+        retry_backoff_max=9.0,
+        load_balancing_interval=3.0,
+        ownership_expiration=30.0,
+        load_balancing_strategy="balanced",
+        transport="amqp_websocket",
+        custom_endpoint="10.0.0.4:5671",
+        ca_file="/ca.pem",
+        proxy=Secret("http://me:secret@proxy.example:3129"),
+    )
+    expected = {
+        "retry_total": 7,
+        "retry_mode": "fixed",
+        "retry_backoff_factor": 0.5,
+        "retry_backoff_max": 9.0,
+        "load_balancing_interval": 3.0,
+        "partition_ownership_expiration_interval": 30.0,
+        "load_balancing_strategy": "balanced",
+        "transport_type": TransportType.AmqpOverWebsocket,
+        "custom_endpoint_address": "sb://10.0.0.4:5671",
+        "connection_verify": "/ca.pem",
+        "http_proxy": {
+            "proxy_hostname": "proxy.example",
+            "proxy_port": 3129,
+            "username": "me",
+            "password": "secret",
+        },
+    }
+    options = sdk_options(settings)
+    assert {name: options[name] for name in expected} == expected
+
+
+def test_many_partitions_are_asked_for_at_once_and_the_hub_is_not_asked_again(
+    default: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = threading.Barrier(QUESTIONS_AT_ONCE)
+
+    def answer(partition_id: str) -> dict[str, Any]:
+        everybody.wait(10)
+        numbers = {"beginning_sequence_number": 0, "last_enqueued_sequence_number": int(partition_id)}
+        return {**numbers, "is_empty": False, "last_enqueued_offset": "o"}
+
+    with EventHubClient(eventhub()) as client:
+        monkeypatch.setattr(client.sdk, "get_partition_properties", answer)
+        monkeypatch.setattr(client.sdk, "get_eventhub_properties", None)
+        ids = [str(number) for number in range(2 * QUESTIONS_AT_ONCE)]
+        facts = client.partitions(ids, HubFacts(tuple(ids), 1.0))
+    assert {each: found.last for each, found in facts.items()} == {each: int(each) for each in ids}
+
+
+def test_an_event_that_cannot_be_read_is_named_with_what_to_do(
+    default: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise ConnectionLostError("Receiver 'nil' with a higher epoch '5' already exists.")
+
+    with EventHubClient(eventhub()) as client:
+        monkeypatch.setattr(client, "_first_from", refused)
+        with pytest.raises(OwnershipLost, match="Event 5 of partition 0"):
+            client.at_or_after("0", 5, owner_level=4)
+
+
+def test_a_custom_endpoint_alone_does_not_switch_to_websockets() -> None:
+    options = sdk_options(eventhub(custom_endpoint="10.0.0.4:5671"))
+    assert options["transport_type"] is TransportType.Amqp
+
+
+def test_the_group_is_named_by_the_settings() -> None:
+    assert consumer_group(eventhub()) == GROUP
+
+
+def test_a_hub_without_a_partition_is_refused_and_one_named_twice_is_one(default: Credentials) -> None:
+    properties = {"partition_ids": [], "created_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    with EventHubClient(eventhub()) as client:
+        client.sdk.get_eventhub_properties = lambda: properties  # type: ignore[method-assign]
+        with pytest.raises(DataRefused, match="names no partition"):
+            client.hub()
+        properties["partition_ids"] = ["0", "b", "0"]
+        assert client.hub().partition_ids == ("0", "b")
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/cron.d/x", "0\n", "0/1", "\x1b[2K", "p" * 51, "é"])
+def test_a_hub_whose_partition_could_not_be_part_of_a_file_s_name_is_refused(default: Credentials, name: str) -> None:
+    properties = {"partition_ids": ["0", name], "created_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    with EventHubClient(eventhub()) as client:
+        client.sdk.get_eventhub_properties = lambda: properties  # type: ignore[method-assign]
+        with pytest.raises(DataRefused, match="names a partition"):
+            client.hub()
+        properties["partition_ids"] = ["0", "31"]
+        assert client.hub().partition_ids == ("0", "31")

@@ -1,0 +1,70 @@
+import pytest
+from snowflake.connector import DatabaseError, Error, OperationalError, ProgrammingError
+
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    DoesNotExist,
+    DuplicateKey,
+    EvsupError,
+    NotPermitted,
+    NotSignedIn,
+    RowLocked,
+    SnowflakeUnavailable,
+    Unsupported,
+)
+from shared.snowflake.errors import of
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "text", "kind"),
+    [
+        (200001, "22000", "Primary key already exists", DuplicateKey),
+        (625, "57014", "Statement was aborted because it waited for a lock", RowLocked),
+        (634, "40001", "The statement was rolled back", RowLocked),
+        (604, "57014", "a deadlock was detected", RowLocked),
+        (630, "57014", "Statement reached its statement timeout", SnowflakeUnavailable),
+        (603, "XX000", "SQL execution internal error", SnowflakeUnavailable),
+        (3001, "42501", "Insufficient privileges to operate on schema 'PUBLIC'", NotPermitted),
+        (606, "57P03", "No active warehouse selected in the current session", ConfigurationError),
+        (2003, "42S02", "Object 'T' does not exist or not authorized", DoesNotExist),
+        (90105, "22000", "This session does not have a current database", DoesNotExist),
+        (2, "0A000", "Unsupported feature 'HYBRID TABLE'", Unsupported),
+        (1003, "42000", "syntax error", Bug),
+        (100038, "22018", "Numeric value 'x' is not recognized", Bug),
+    ],
+)
+def test_a_failed_statement_is_told_apart_by_its_number(
+    number: int, state: str, text: str, kind: type[EvsupError]
+) -> None:
+    assert type(of(ProgrammingError(text, errno=number, sqlstate=state), "host/DB.S")) is kind
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "kind"),
+    [
+        (390144, "JWT token is invalid. [0ce9eb56]", NotSignedIn),
+        (390303, "Invalid OAuth access token. [0ce9eb56]", NotSignedIn),
+        (390318, "OAuth access token expired. [0ce9eb56]", SnowflakeUnavailable),
+        (390186, "Role 'X' specified in the connect string is not granted to this user", NotSignedIn),
+        (390114, "Authentication token has expired", SnowflakeUnavailable),
+        (250001, "Failed to connect to DB. Verify the account name is correct: 403 Forbidden", ConfigurationError),
+        (250001, "Failed to connect to DB. Service is unavailable", SnowflakeUnavailable),
+        (250001, "Failed to connect to DB: host:443. JWT token is invalid. [0ce9eb56]", NotSignedIn),
+        (250003, "Failed to execute request: [Errno 111] Connection refused", SnowflakeUnavailable),
+        (250003, "Failed to execute request: certificate verify failed", ConfigurationError),
+        (251011, "250001: Could not connect to Snowflake backend after 2 attempt(s)", SnowflakeUnavailable),
+    ],
+)
+def test_a_refused_session_is_told_apart_by_its_number(number: int, text: str, kind: type[EvsupError]) -> None:
+    assert type(of(DatabaseError(text, errno=number), "host/DB.S")) is kind
+
+
+def test_what_has_no_number_may_pass() -> None:
+    assert type(of(OperationalError("what?"), "host/DB.S")) is SnowflakeUnavailable
+
+
+def test_the_reason_is_one_line_without_secrets() -> None:
+    error: Error = ProgrammingError("refused:\n  password=hunter2", errno=390100)
+    assert "hunter2" not in str(of(error, "host/DB.S"))
+    assert "\n" not in str(of(error, "host/DB.S"))

@@ -1,0 +1,64 @@
+import pytest
+from msgspec.structs import replace
+
+from shared.config.settings import SnowflakeSettings
+from shared.errors import ConfigurationError
+from shared.snowflake.tables import (
+    create_quarantine_sql,
+    create_table_sql,
+    envelope_columns,
+    quarantine_name,
+    table_name,
+)
+from supervisor.commands.init import target_tables
+
+SETTINGS = SnowflakeSettings(account="a-b", user="U", database="events", schema="PUBLIC", table='"Flight ""data"""')
+
+
+def test_names_are_quoted_as_snowflake_stores_them() -> None:
+    assert table_name(SETTINGS) == '"EVENTS"."PUBLIC"."Flight ""data"""'
+
+
+@pytest.mark.parametrize("bad", ["a; DROP TABLE b", "a.b", 'a"b', "1a", "", "a b"])
+def test_a_name_that_is_none_never_reaches_sql(bad: str) -> None:
+    for setting in ("database", "schema", "table"):
+        with pytest.raises(ConfigurationError, match=f"SNOWFLAKE_{setting.upper()}"):
+            create_table_sql(replace(SETTINGS, **{setting: bad}))
+
+
+def test_only_what_every_row_carries_is_required() -> None:
+    assert [column.name for column in envelope_columns() if column.is_required] == ["PARTITION_ID", "SEQUENCE_NUMBER"]
+
+
+def test_the_envelope_is_the_documented_one() -> None:
+    assert ", ".join(f"{column.name} {column.type}" for column in envelope_columns()) == (
+        "PAYLOAD VARIANT, PARTITION_ID VARCHAR, SEQUENCE_NUMBER NUMBER(38,0), OFFSET VARCHAR, "
+        "ENQUEUED_TIME TIMESTAMP_TZ, PARTITION_KEY VARCHAR, PROPERTIES VARIANT, SYSTEM_PROPERTIES VARIANT, "
+        "CONTENT_TYPE VARCHAR, MESSAGE_ID VARCHAR, CORRELATION_ID VARCHAR, RAW_BODY BINARY, DECODE_ERROR VARCHAR"
+    )
+
+
+def test_the_statement_creates_the_table_once() -> None:
+    statement = create_table_sql(SETTINGS)
+    assert statement.startswith('CREATE TABLE IF NOT EXISTS "EVENTS"."PUBLIC"."Flight ""data""" (\n')
+    assert '    "SEQUENCE_NUMBER" NUMBER(38,0) NOT NULL,\n' in statement
+    assert statement.endswith('    "DECODE_ERROR" VARCHAR\n);')
+
+
+def test_the_quarantine_stands_beside_the_table_and_says_what_its_reason_is() -> None:
+    assert quarantine_name(SETTINGS) == '"EVENTS"."PUBLIC"."Flight ""data""_QUARANTINE"'
+    statement = create_quarantine_sql(SETTINGS)
+    assert statement.startswith(f"CREATE TABLE IF NOT EXISTS {quarantine_name(SETTINGS)} (\n")
+    assert "of the whole range: Snowflake gives none for each row'" in statement
+    assert statement.endswith('    "QUARANTINED_AT" TIMESTAMP_TZ NOT NULL\n);')
+
+
+def test_init_makes_the_quarantine_where_rows_are_to_be_set_aside() -> None:
+    assert list(target_tables(SETTINGS)) == [table_name(SETTINGS)]
+    with_quarantine = target_tables(replace(SETTINGS, on_reject="quarantine"))
+    assert list(with_quarantine) == [table_name(SETTINGS), quarantine_name(SETTINGS)]
+
+
+def test_a_table_of_columns_grows_with_its_keys() -> None:
+    statement = create_table_sql(replace(SETTINGS, row_format="columns"))
+    assert statement.endswith('(\n    "_EVSUP" VARIANT\n)\nENABLE_SCHEMA_EVOLUTION = TRUE;')

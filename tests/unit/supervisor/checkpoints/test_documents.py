@@ -1,0 +1,89 @@
+"""The JSON of exported checkpoints, and what is taken for one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import DataRefused
+from shared.model import Checkpoint, ConsumerGroup
+from supervisor.checkpoints.documents import decode, encode, listed
+from supervisor.checkpoints.plan import Position
+
+GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
+
+
+LATEST = Checkpoint("3", None, None, 0, begins_after=40)  # nothing is committed behind it yet
+
+
+def test_what_is_exported_is_imported_and_partitions_without_a_position_are_left_out() -> None:
+    known = Checkpoint("0", 2**62, "geo:1", 3, enqueued_at_s=1700000000.123)
+    found = decode(
+        encode(GROUP, [known, Checkpoint("1", 7, None, 1), Checkpoint("2", None, None, 1), LATEST]).encode(), GROUP, "F"
+    )
+    assert found.positions == {"0": Position(2**62, "geo:1", 1700000000.123), "1": Position(7), "3": Position(40)}
+    assert found.layout == "evsup export, version 2"
+
+
+def test_what_an_older_evsup_exported_is_imported_without_times() -> None:
+    positions = '{"0": {"sequence_number": 7, "offset": "o7"}}'
+    text = encode(GROUP, []).replace('"checkpoints": {}', f'"checkpoints": {positions}').replace(": 2", ": 1")
+    found = decode(text.encode(), GROUP, "F")
+    assert (found.layout, found.positions) == ("evsup export, version 1", {"0": Position(7, "o7")})
+
+
+def test_bare_integers_of_older_programs_load_and_are_called_by_their_name() -> None:
+    found = decode(b'{"0": 123, "1": 0}', GROUP, "F")
+    assert found.positions == {"0": Position(123), "1": Position(0)}
+    assert found.layout == "legacy: bare sequence numbers"
+
+
+NO_CHECKPOINTS = (
+    b"",
+    b"[]",
+    b"3",
+    b"\xff",
+    b'{"0": -1}',
+    b'{"0": "7"}',
+    b'{"0": 1.5}',
+    b'{"0": null}',
+    b'{"0": true}',
+    b"[" * 100_000,
+    b'{"checkpoints": {}}',
+    b'{"version": 1, "checkpoints": {"0": 5}}',
+)
+
+
+@pytest.mark.parametrize("text", NO_CHECKPOINTS)
+def test_what_is_no_checkpoint_is_refused_and_named(text: bytes) -> None:
+    with pytest.raises(DataRefused, match="F holds no checkpoints"):
+        decode(text, GROUP, "F")
+
+
+@given(st.binary(max_size=40))
+def test_no_file_is_a_bug(text: bytes) -> None:
+    try:
+        found = decode(text, GROUP, "F")
+    except DataRefused:
+        return
+    assert all((position.sequence_number or 0) >= 0 for position in found.positions.values())
+
+
+def test_positions_of_another_hub_or_a_newer_evsup_are_refused() -> None:
+    text = encode(GROUP, [Checkpoint("0", 1, None, 1)])
+    with pytest.raises(DataRefused, match="belongs to another hub"):
+        decode(text.encode(), ConsumerGroup("ns.servicebus.windows.net", "trains", "$Default"), "F")
+    with pytest.raises(DataRefused, match="version 3, this evsup reads versions 1 to 2"):
+        decode(text.replace('"version": 2', '"version": 3').encode(), GROUP, "F")
+    other_group = ConsumerGroup("NS.servicebus.windows.net", "Flights", "another")
+    assert decode(text.encode(), other_group, "F").positions, "another group of the same hub may begin there"
+
+
+def test_what_came_before_the_group_began_is_no_lag() -> None:
+    row = listed(LATEST, None, last=42, now_s=0.0)
+    assert (row.sequence_number, row.lag) == (None, 2)
+
+
+def test_a_row_of_the_list_has_lag_and_age() -> None:
+    row = listed(Checkpoint("0", 7, None, 3, updated_at_s=100.0), "me", last=9, now_s=102.5)
+    assert (row.lag, row.age_s, row.owner_id) == (2, 2.5, "me")
+    assert (listed(Checkpoint("0", None, None, 3), None, last=9, now_s=1.0).lag) == 10

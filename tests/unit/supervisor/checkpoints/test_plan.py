@@ -1,0 +1,110 @@
+"""What moving a checkpoint would repeat, skip and miss."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from shared.errors import DataRefused
+from shared.eventhubs.client import PartitionFacts
+from shared.model import Checkpoint
+from supervisor.checkpoints.plan import Position, lines, plan
+
+BORN_S = 1_700_000_000.0
+
+
+def partition(first: int = 0, last: int = 100, *, is_empty: bool = False) -> PartitionFacts:
+    return PartitionFacts(first, last, is_empty, BORN_S, f"offset-{last}")
+
+
+def at(sequence_number: int | None) -> Checkpoint:
+    return Checkpoint("3", sequence_number, "offset-stored", 5, 2, 1.0, channel_generation=4, opened_generation=4)
+
+
+@pytest.mark.parametrize(
+    ("before", "to", "facts", "repeated", "skipped", "lost"),
+    [
+        (50, 50, partition(), range(0), range(0), range(0)),
+        (50, 20, partition(), range(21, 51), range(0), range(0)),
+        (50, 80, partition(), range(0), range(51, 81), range(0)),
+        (50, None, partition(), range(51), range(0), range(0)),
+        (50, None, partition(first=30), range(30, 51), range(0), range(0)),
+        (50, 20, partition(first=30), range(30, 51), range(0), range(21, 30)),
+        (50, 80, partition(first=70), range(0), range(70, 81), range(0)),
+        (None, 20, partition(), range(0), range(21), range(0)),
+        (None, 100, partition(first=90), range(0), range(90, 101), range(0)),
+        (None, None, partition(), range(0), range(0), range(0)),
+        (100, 100, partition(101, 100, is_empty=True), range(0), range(0), range(0)),
+        (None, None, partition(0, -1, is_empty=True), range(0), range(0), range(0)),
+    ],
+)
+def test_a_plan_names_every_event_between_the_two_positions(
+    before: int | None, to: int | None, facts: PartitionFacts, repeated: range, skipped: range, lost: range
+) -> None:
+    move = plan(at(before), Position(to), facts)
+    assert (list(move.repeated), list(move.skipped), list(move.lost)) == (list(repeated), list(skipped), list(lost))
+
+
+numbers = st.none() | st.integers(0, 30)
+
+
+@given(numbers, numbers, st.integers(0, 30), st.integers(-1, 30))
+def test_what_a_start_would_do_is_what_the_plan_says(before: int | None, to: int | None, first: int, last: int) -> None:
+    assume(first <= last and (to is None or to <= last) and (before is None or before <= last))
+    move = plan(at(before), Position(to), partition(first, last))
+    done = set() if before is None else set(range(before + 1))
+    retained = set(range(first, last + 1))
+    read = {number for number in retained if to is None or number > to}
+    assert set(move.repeated) == read & done
+    assert set(move.skipped) == retained - read - done
+    assert set(move.lost) == (set() if to is None else set(range(to + 1, first)))
+
+
+def test_a_position_beyond_the_last_event_is_refused() -> None:
+    with pytest.raises(DataRefused, match="its last event is 100"):
+        plan(at(50), Position(101), partition())
+
+
+@pytest.mark.parametrize(
+    ("to", "offset"),
+    [
+        (Position(20), None),
+        (Position(50), "offset-stored"),
+        (Position(100), "offset-100"),
+        (Position(20, "theirs"), "theirs"),
+        (Position(None), None),
+    ],
+)
+def test_what_is_written_carries_the_offset_of_its_own_event_and_the_hub_of_today(
+    to: Position, offset: str | None
+) -> None:
+    written = plan(at(50), to, partition()).checkpoint(epoch=9)
+    assert written == Checkpoint("3", to.sequence_number, offset, 9, hub_created_at_s=BORN_S)
+
+
+@pytest.mark.parametrize(
+    ("to", "enqueued_at_s"),
+    [
+        (Position(50), None),
+        (Position(50, enqueued_at_s=8.0), 8.0),
+        (Position(20, enqueued_at_s=8.0), 8.0),
+        (Position(20), None),
+        (Position(100), None),
+        (Position(None), None),
+    ],
+)
+def test_what_is_written_carries_the_time_of_its_own_event(to: Position, enqueued_at_s: float | None) -> None:
+    before = replace(at(50), enqueued_at_s=7.0)
+    assert plan(before, to, partition()).checkpoint(epoch=9).enqueued_at_s == enqueued_at_s
+
+
+def test_a_plan_is_told_in_words() -> None:
+    told = "\n".join(lines(plan(at(50), Position(20), partition(first=30)), owner="somebody"))
+    assert "events in the hub 30 to 100" in told
+    assert "event 50 done, channel generation 4" in told
+    assert "event 20 done, channel generation 5" in told
+    assert "21 events, 30 to 50: rows of the table come again" in told
+    assert "9 events, 21 to 29: have left the hub" in told
+    assert "somebody holds the partition" in told
+    assert "owner" not in "\n".join(lines(plan(at(50), Position(20), partition()), owner=None))

@@ -1,0 +1,45 @@
+"""Supervisors' leases on one control store, stepped on a clock that stands still."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from shared.control.relational import RelationalStore
+from shared.model import SupervisorRow, Term
+from supervisor.ownership.lease import Claimed, LeaseEvent, LeaseKeeper, trust_window_s
+from tests.unit.plain_settings import eventhub
+from tests.unit.shared.control.stores import EXPIRATION_S, Clock, Stores, Wire
+
+IDS = ("0", "1", "2", "3")
+WINDOW_S = trust_window_s(EXPIRATION_S)
+ROUND_S = 11.0  # by then the next renewal is due, whatever the jitter
+
+Supervisor = tuple[LeaseKeeper, RelationalStore, Wire]
+Make = Callable[..., Supervisor]
+
+
+@contextmanager
+def supervisors(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Makes supervisors that share one control store."""
+    stores = Stores(path, clock, monkeypatch)
+
+    def supervisor(owner_id: str, capacity: int | None = None) -> Supervisor:
+        store, wire = stores.open()
+        me = SupervisorRow(owner_id, "host", 1, capacity, "0")
+        return LeaseKeeper(store, me, IDS, eventhub(), clock), store, wire
+
+    yield supervisor
+    stores.close()
+
+
+def stepped(keeper: LeaseKeeper) -> list[LeaseEvent]:
+    """What a round tells."""
+    keeper.step()
+    return keeper.take()
+
+
+def terms(events: list[LeaseEvent]) -> list[Term]:
+    """What was claimed."""
+    return [event.term for event in events if isinstance(event, Claimed)]

@@ -1,0 +1,131 @@
+"""A group that begins: every partition of the hub gets its row, once, and whoever comes later has none."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pytest
+
+from shared.control.store import ControlStore
+from shared.errors import StoreUnavailable
+from shared.eventhubs.client import HubFacts, PartitionFacts
+from shared.model import Checkpoint
+from supervisor.ownership import enrolment
+from supervisor.ownership.enrolment import enrol
+from tests.unit.plain_settings import eventhub
+from tests.unit.shared.control.stores import EXPIRATION_S, Clock, Stores
+
+BORN_S = 1_700_000_000.0
+HUB = HubFacts(("0", "1", "2"), BORN_S)
+LATEST, TIME = "@latest", "2026-01-31T00:00:00Z"
+
+
+class Client:
+    """Event Hubs, with these last numbers."""
+
+    last: ClassVar = {"0": 100, "1": -1, "2": 7}
+
+    def __init__(self, _: object) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def partitions(self, partition_ids: Sequence[str], hub: HubFacts) -> dict[str, PartitionFacts]:
+        return {each: PartitionFacts(0, self.last[each], False, hub.created_at_s, "offset") for each in partition_ids}
+
+
+@pytest.fixture
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+    monkeypatch.setattr(enrolment, "EventHubClient", Client)
+    made = Stores(tmp_path / "control.db", Clock(), monkeypatch)
+    yield made
+    made.close()
+
+
+def begun(store: ControlStore, position: str, hub: HubFacts = HUB) -> list[tuple[Any, ...]]:
+    """The rows after a first start."""
+    enrol(store, eventhub(starting_position=position), hub)
+    return [facts_of(row) for row in store.checkpoints()]
+
+
+def facts_of(row: Checkpoint) -> tuple[Any, ...]:
+    assert (row.sequence_number, row.channel_generation) == (None, 0)
+    return row.partition_id, row.epoch, row.offset, row.begins_after, row.hub_created_at_s
+
+
+def test_latest_is_a_number_for_every_partition_that_had_an_event(stores: Stores) -> None:
+    store, _ = stores.open()
+    expected = [("0", 0, None, 100, BORN_S), ("1", 0, "-1", None, BORN_S), ("2", 0, None, 7, BORN_S)]
+    assert begun(store, LATEST) == expected
+
+
+def test_a_time_is_for_the_partitions_that_are_there_now(stores: Stores) -> None:
+    store, _ = stores.open()
+    assert begun(store, TIME) == [(each, 0, None, None, BORN_S) for each in HUB.partition_ids]
+
+
+def test_a_group_that_begins_with_the_oldest_events_needs_no_rows(stores: Stores) -> None:
+    store, _ = stores.open()
+    assert begun(store, "-1") == []
+
+
+@pytest.mark.parametrize("position", [LATEST, TIME])
+def test_a_group_begins_once(stores: Stores, position: str) -> None:
+    store, _ = stores.open()
+    before = begun(store, position, HubFacts(("0", "1"), BORN_S))
+    assert begun(store, position) == before, "partition 2 was added since, and has no row"
+
+
+@pytest.mark.parametrize("position", [LATEST, TIME])
+def test_a_group_that_has_a_claim_or_a_position_has_begun(stores: Stores, position: str) -> None:
+    store, _ = stores.open()
+    assert store.claim("0", "somebody", EXPIRATION_S)
+    assert [row[0] for row in begun(store, position)] == ["0"]
+
+
+def test_two_first_starts_at_once_begin_the_group_once(stores: Stores) -> None:
+    one, _ = stores.open()
+    other, _ = stores.open()
+    assert one.enrol([Checkpoint("0", None, None, 0, begins_after=100)])
+    assert not other.enrol([Checkpoint("0", None, None, 0, begins_after=105)])
+    assert [row.begins_after for row in other.checkpoints()] == [100]
+
+
+def test_a_first_start_whose_answer_was_lost_goes_on(stores: Stores) -> None:
+    store, wire = stores.open()
+    watcher, _ = stores.open()
+
+    lost: list[bool] = []
+
+    def lose_the_answer() -> None:
+        wire.loses_replies = bool(watcher.checkpoints()) and not lost
+        lost.extend([True] * wire.loses_replies)
+
+    wire.on_call = lose_the_answer
+    assert len(begun(store, LATEST)) == 3
+    assert lost
+
+
+def test_a_first_start_without_a_store_fails(stores: Stores) -> None:
+    store, wire = stores.open()
+    watcher, _ = stores.open()
+
+    def go_away() -> None:
+        wire.away = True
+
+    wire.on_call = go_away
+    with pytest.raises(StoreUnavailable):
+        enrol(store, eventhub(starting_position=LATEST), HUB)
+    assert not watcher.checkpoints()
+
+
+def test_a_claim_keeps_where_its_partition_begins(stores: Stores) -> None:
+    store, _ = stores.open()
+    begun(store, LATEST)
+    term = store.claim("0", "somebody", EXPIRATION_S)
+    row = store.load_checkpoint("0")
+    assert term
+    assert row
+    assert (term.epoch, row.epoch, row.begins_after, row.reached) == (1, 1, 100, 100)

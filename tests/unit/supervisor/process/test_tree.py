@@ -1,0 +1,317 @@
+"""The tree, turn by turn: histories of signals, leases and ends, and what becomes of the workers."""
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Bug, DrainTimedOut, LimitReached, OwnershipLost, RowsDoNotFit, StoreUnavailable, WorkerCrashed
+from supervisor.ownership.balance import HeldElsewhere
+from supervisor.ownership.lease import Broken, Claimed, Lost, Renewed
+from supervisor.process import tree
+from supervisor.process.tree import ABORT_GRACE_S, LATE_S
+from tests.unit.supervisor.process.rig import DRAIN_S, HAND_OVER_S, TRUST_S, TreeRig, term_of
+
+TERM, INT, USR1 = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1
+
+
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TreeRig:
+    return TreeRig(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def two(rig: TreeRig) -> TreeRig:
+    """A tree of two workers that run."""
+    return rig.claim("0", "1")
+
+
+# --- leases -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_starts_a_worker_with_its_term_and_trust(rig: TreeRig) -> None:
+    assert rig.step(rig.claimed("0"))
+    child = rig.children["0"]
+    assert (child.term, child.trusted_until_s) == (term_of("0"), rig.clock() + TRUST_S)
+    assert child.told == []
+
+
+def test_a_renewal_reaches_the_workers_of_its_terms_and_no_other(two: TreeRig) -> None:
+    before_s = two.children["1"].trusted_until_s
+    two.step(Renewed((term_of("0"), term_of("7")), 5000.0))
+    assert (two.children["0"].trusted_until_s, two.children["1"].trusted_until_s) == (5000.0, before_s)
+
+
+def test_a_lost_lease_aborts_its_worker_and_that_end_is_the_reason(two: TreeRig) -> None:
+    two.step(Lost(term_of("0")), Lost(term_of("7")))
+    assert two.children["0"].told == ["abort: the lease has another owner"]
+    assert two.children["1"].told == []
+    two.children["0"].end(OwnershipLost("Partition 0 was given up"))
+    assert two.step()
+    assert isinstance(two.cause, OwnershipLost)
+    assert two.children["1"].told == ["drain"]
+
+
+def test_a_term_won_while_the_worker_of_the_lost_one_lives_is_given_back(two: TreeRig) -> None:
+    again = replace(term_of("0"), epoch=9)
+    two.step(Lost(term_of("0")), Claimed(again, 5000.0), Renewed((again,), 6000.0))
+    assert two.children["0"].told == ["abort: the lease has another owner"]
+    assert two.children["0"].trusted_until_s < 5000.0
+    assert two.keeper.released == [again]
+
+
+def test_the_loss_of_an_earlier_term_aborts_no_worker_of_the_present_one(two: TreeRig) -> None:
+    two.step(Lost(replace(term_of("0"), epoch=0)))
+    assert two.children["0"].told == []
+
+
+def test_a_term_whose_lease_ran_out_before_it_was_heard_of_is_given_back(rig: TreeRig) -> None:
+    rig.step(Claimed(term_of("0"), rig.clock()))
+    assert rig.keeper.released == [term_of("0")]
+    assert not rig.children
+
+
+def test_leases_that_cannot_be_kept_drain_everybody(two: TreeRig) -> None:
+    broken = StoreUnavailable("The store is away")
+    assert two.step(Broken(broken))
+    assert two.cause is broken
+    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
+    assert not two.end("0", "1")
+
+
+def test_leases_that_cannot_be_kept_end_a_tree_without_workers_at_once(rig: TreeRig) -> None:
+    assert not rig.step(Broken(StoreUnavailable("The store is away")))
+
+
+# --- handing over -----------------------------------------------------------------------------------------------------
+
+
+def test_a_partition_that_is_handed_over_drains_is_released_and_is_no_failure(two: TreeRig) -> None:
+    two.plan(surplus=("1", "7"))
+    assert two.children["1"].told == ["drain"]
+    assert two.children["1"].drain_deadline.passed(two.clock() + HAND_OVER_S)  # type: ignore[union-attr]
+    assert two.tree.status.healthy
+    assert two.end("1")
+    assert two.keeper.released == [term_of("1")]
+    assert (two.cause, two.children["0"].told, two.tree.status.healthy) == (None, [], True)
+
+
+def test_a_worker_that_fails_while_it_is_handed_over_is_a_failure(two: TreeRig) -> None:
+    two.plan(surplus=("1",))
+    two.children["1"].end(DrainTimedOut("Partition 1 did not drain in time"))
+    two.step()
+    assert isinstance(two.cause, DrainTimedOut)
+    assert two.children["0"].told == ["drain"]
+
+
+def test_while_stopping_nothing_is_handed_over(two: TreeRig) -> None:
+    two.step(signals=(TERM,))
+    two.plan(surplus=("1",))
+    assert two.children["1"].told == ["drain"]
+
+
+def test_a_claim_that_comes_while_stopping_is_given_back_at_once(two: TreeRig) -> None:
+    two.step(signals=(TERM,))
+    two.step(two.claimed("2"))
+    assert "2" not in two.children
+    assert two.keeper.released == [term_of("2")]
+
+
+# --- fail together ----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_failure_is_the_reason_and_later_ones_are_consequences(two: TreeRig) -> None:
+    two.children["1"].crash("first")
+    assert two.step()
+    assert two.children["0"].told == ["drain"]
+    assert not two.keeper.is_claiming
+    two.children["0"].crash("second")
+    assert not two.step()
+    assert isinstance(two.cause, WorkerCrashed)
+    assert two.cause.what == "Partition 1: first"
+    assert two.reported == ["1"]
+    assert two.keeper.released == [term_of("1"), term_of("0")]
+
+
+def test_of_two_failures_in_one_turn_one_is_the_reason(two: TreeRig) -> None:
+    for child in two.children.values():
+        child.crash()
+    assert not two.step()
+    assert two.reported == ["0"]
+
+
+def test_a_table_that_rows_do_not_fit_any_more_drains_everybody_and_the_events_are_named_at_the_end(
+    two: TreeRig,
+) -> None:
+    two.watch.found = RowsDoNotFit("No column")
+    two.step()
+    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
+    turns = two.watch.turns
+    two.end("0", "1")
+    assert two.watch.turns == turns, "a tree that stops needs no further look"
+    two.keeper.start = two.keeper.close = lambda *_: None  # type: ignore[attr-defined]
+    with pytest.raises(RowsDoNotFit, match="in 0, 1"):
+        two.tree.run()
+
+
+def test_a_table_that_nobody_can_see_is_shown_and_degrades_nothing(two: TreeRig) -> None:
+    two.watch.unseen = "No answer"
+    two.step()
+    assert (two.tree.status.table_unseen, two.tree.status.healthy) == ("No answer", True)
+
+
+def test_a_worker_that_drains_unasked_is_a_bug(two: TreeRig) -> None:
+    two.end("0")
+    assert isinstance(two.cause, Bug)
+    assert "nobody asked" in two.cause.what
+
+
+def test_the_partition_is_named_once(two: TreeRig) -> None:
+    two.children["0"].crash("The channel of partition 0 could not be opened")
+    two.step()
+    assert two.cause is not None
+    assert two.cause.what == "The channel of partition 0 could not be opened"
+
+
+def test_a_worker_that_cannot_be_started_drains_the_others_and_its_partition_is_released(
+    two: TreeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = LimitReached("No worker can be started for partition 2")
+
+    def refuse(*_: object) -> None:
+        raise reason
+
+    monkeypatch.setattr(tree, "Child", refuse)
+    assert two.step(two.claimed("2"))
+    assert two.keeper.released == [term_of("2")]
+    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
+    assert two.cause is reason
+
+
+# --- signals ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [TERM, INT])
+def test_a_signal_drains_everybody_and_ends_without_a_reason(two: TreeRig, number: int) -> None:
+    assert two.step(signals=(number,))
+    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
+    assert not two.keeper.is_claiming
+    assert two.end("0")
+    assert not two.end("1")
+    assert two.cause is None
+
+
+def test_a_signal_ends_a_tree_without_workers_at_once(rig: TreeRig) -> None:
+    assert not rig.step(signals=(TERM,))
+
+
+def test_sigusr1_asks_every_worker_where_it_stands_and_changes_nothing(two: TreeRig) -> None:
+    assert two.step(signals=(USR1,))
+    assert [child.told for child in two.children.values()] == [["show stacks"], ["show stacks"]]
+    assert two.tree.status.state == "running"
+
+
+def test_a_second_signal_aborts_at_once(two: TreeRig) -> None:
+    two.step(signals=(TERM, INT))
+    assert two.children["0"].told == ["drain", "abort: a second signal came"]
+    assert isinstance(two.cause, DrainTimedOut)
+    assert two.cause.what == "The drain was cut short (partitions 0, 1)"
+
+
+def test_a_third_signal_changes_nothing_more(two: TreeRig) -> None:
+    two.step(signals=(TERM, TERM, TERM))
+    assert two.children["0"].told == ["drain", "abort: a second signal came"]
+
+
+def test_the_first_signal_during_a_failures_drain_only_waits_with_it(two: TreeRig) -> None:
+    two.children["0"].crash()
+    two.step()
+    two.step(signals=(TERM,))
+    assert two.children["1"].told == ["drain"]
+    two.step(signals=(TERM,))
+    assert two.children["1"].told == ["drain", "abort: a second signal came"]
+    assert isinstance(two.cause, WorkerCrashed)
+
+
+# --- the ladder -------------------------------------------------------------------------------------------------------
+
+
+def test_a_drain_that_takes_too_long_is_aborted_a_moment_after_its_deadline(two: TreeRig) -> None:
+    two.step(signals=(TERM,))
+    two.step(after_s=DRAIN_S + LATE_S - 0.01)
+    assert two.children["0"].told == ["drain"]
+    assert two.cause is None
+    two.step(after_s=0.01)
+    assert two.children["0"].told == ["drain", "abort: it took longer than 30 s"]
+    assert isinstance(two.cause, DrainTimedOut)
+
+
+def test_whoever_does_not_obey_an_abort_is_killed(two: TreeRig) -> None:
+    two.step(signals=(TERM, TERM))
+    two.end("0")
+    two.step(after_s=ABORT_GRACE_S - 0.01)
+    assert "kill" not in two.children["1"].told
+    assert two.step(after_s=0.01)
+    assert two.children["1"].told[-1] == "kill"
+    assert "kill" not in two.children["0"].told
+    two.children["1"].crash()
+    assert not two.step()
+    assert isinstance(two.cause, DrainTimedOut)
+
+
+# --- status -----------------------------------------------------------------------------------------------------------
+
+
+def elsewhere(*partitions: str) -> tuple[HeldElsewhere, ...]:
+    return tuple(HeldElsewhere(partition, "another", 30.0) for partition in partitions)
+
+
+def test_a_tree_that_has_nothing_yet_starts_and_is_not_healthy(rig: TreeRig) -> None:
+    rig.step()
+    assert (rig.tree.status.state, rig.tree.status.healthy) == ("starting", False)
+
+
+def test_a_tree_beside_others_that_hold_everything_is_a_healthy_standby(rig: TreeRig) -> None:
+    rig.plan(elsewhere=elsewhere("0", "1"))
+    assert (rig.tree.status.state, rig.tree.status.healthy) == ("standby", True)
+    assert rig.tree.status.elsewhere == elsewhere("0", "1")
+
+
+def test_a_partition_that_nobody_has_room_for_is_told_and_degrades(two: TreeRig) -> None:
+    two.plan(unowned=("2",))
+    assert (two.tree.status.unowned, two.tree.status.healthy) == (("2",), False)
+    two.plan()
+    assert (two.tree.status.unowned, two.tree.status.healthy) == ((), True)
+
+
+def test_a_hub_that_grows_and_one_that_does_not_answer_show_in_the_status(two: TreeRig) -> None:
+    two.hub_has = ("0", "1", "2")
+    two.hub.step()
+    two.plan(elsewhere=elsewhere("2", "3"))
+    status = two.tree.status
+    assert (status.partitions_total, status.hub_trouble, status.hub_age_s) == (4, None, 0.0)
+    two.hub_has = ()
+    two.hub.step()
+    two.step(after_s=900.0)
+    status = two.tree.status
+    assert (status.partitions_total, status.hub_age_s, status.healthy) == (4, 900.0, True)
+    assert status.hub_trouble == "Event hub 'flights' cannot be read: timed out"
+
+
+def test_a_worker_that_opens_degrades(two: TreeRig) -> None:
+    two.children["0"].state = "opening"
+    two.step()
+    assert (two.tree.status.state, two.tree.status.healthy) == ("running", False)
+
+
+def test_a_tree_that_stops_shows_why(two: TreeRig) -> None:
+    two.children["0"].crash("gone")
+    two.step()
+    status = two.tree.status
+    assert (status.state, status.healthy, status.cause) == ("draining", False, "Partition 0: gone")
+
+
+def test_partitions_are_in_the_order_of_their_numbers(rig: TreeRig) -> None:
+    rig.claim("10", "2")
+    assert [row.partition for row in rig.tree.status.partitions] == ["2", "10"]

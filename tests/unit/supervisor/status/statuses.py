@@ -1,0 +1,58 @@
+"""Statuses of trees and workers, as a healthy tree would tell them."""
+
+from typing import Any
+
+from supervisor.status.model import PartitionStatus, TreeStatus
+
+NOW_S = 1000.0
+
+
+def a_partition(partition: str = "0", **changes: Any) -> PartitionStatus:
+    """A worker that runs, with `changes`."""
+    facts: dict[str, Any] = {
+        "partition": partition,
+        "state": "running",
+        "pid": 11,
+        "epoch": 3,
+        "channel": f"evsup_flights_{partition}",
+        "received": 40,
+        "appended": 30,
+        "durable": 20,
+        "checkpointed": 10,
+        "lag": 25,
+        "time_to_loss_s": 80_000.0,
+        "rows_per_s": 7.0,
+        "rows_total": 31,
+        "quarantined_total": 3,
+        "bytes_total": 3100,
+        "rows_inflight": 10,
+        "bytes_inflight": 1000,
+        "duplicates_total": 2,
+        "rss_bytes": 100_000_000,
+        "age_s": 0.5,
+        "reported_at_s": NOW_S - 0.5,
+        "lease_s": 45.0,
+    }
+    return PartitionStatus(**facts | changes)
+
+
+def a_tree(*partitions: PartitionStatus, **changes: Any) -> TreeStatus:
+    """A tree that runs with these workers, described just now, with `changes`."""
+    facts: dict[str, Any] = {
+        "state": "running",
+        "healthy": True,
+        "host": "host",
+        "pid": 10,
+        "owner_id": "host-10-abc",
+        "version": "1.2.3",
+        "uptime_s": 60.0,
+        "source": "ns.servicebus.windows.net/flights",
+        "consumer_group": "$Default",
+        "target": "account/EVENTS.PUBLIC.FLIGHTS through FLIGHTS-STREAMING",
+        "store": "sqlite",
+        "partitions_total": 4,
+        "partitions": partitions,
+        "rss_bytes": 55_000_000,
+        "described_at_s": NOW_S,
+    }
+    return TreeStatus(**facts | changes)

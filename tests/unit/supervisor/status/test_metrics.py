@@ -1,0 +1,137 @@
+"""Every number of the status under a name of the closed set, as Prometheus wants it."""
+
+import re
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from supervisor.status.metrics import METRICS, TREE_STATES, WORKER_STATES, Metric, exposition
+from supervisor.status.model import PartitionStatus, TreeStatus
+from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
+
+# What a person reads and no graph shows, and what `rate` makes of another number.
+NOT_SHOWN = {"cause", "hub_trouble", "owner_id", "pid", "channel", "reported_at_s", "rows_per_s"}
+
+
+def samples(tree: TreeStatus, now_s: float = NOW_S) -> dict[tuple[str, ...], float]:
+    """By name and label values, as a scraper reads them."""
+    families = text_string_to_metric_families(exposition(tree, now_s).decode())
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+
+
+def test_marks_counters_and_windows_of_each_partition_are_told() -> None:
+    told = samples(a_tree(a_partition("0"), a_partition("12", durable=21)))
+    assert told["evsup_received_sequence_number", "0"] == 40
+    assert told["evsup_appended_sequence_number", "0"] == 30
+    assert told["evsup_durable_sequence_number", "0"] == 20
+    assert told["evsup_durable_sequence_number", "12"] == 21
+    assert told["evsup_checkpointed_sequence_number", "0"] == 10
+    assert told["evsup_lag_events", "0"] == 25
+    assert told["evsup_appended_rows_total", "0"] == 31
+    assert told["evsup_inflight_bytes", "0"] == 1000
+    assert told["evsup_lease_remaining_seconds", "0"] == 45
+
+
+def test_partitions_are_counted_by_who_holds_them() -> None:
+    told = samples(a_tree(a_partition(), partitions_total=4, unowned=("1", "2"), healthy=False))
+    assert told["evsup_partitions",] == 4
+    assert told["evsup_partitions_owned",] == 1
+    assert told["evsup_partitions_unowned",] == 2
+    assert told["evsup_partitions_elsewhere",] == 0
+    assert told["evsup_healthy",] == 0
+
+
+def test_a_mark_that_is_not_there_yet_has_no_sample() -> None:
+    told = samples(a_tree(a_partition(durable=None, lag=None)))
+    assert ("evsup_durable_sequence_number", "0") not in told
+    assert ("evsup_lag_events", "0") not in told
+    assert told["evsup_received_sequence_number", "0"] == 40
+
+
+def test_one_state_is_1_and_the_others_are_0() -> None:
+    told = samples(a_tree(a_partition("5", state="failed"), state="draining"))
+    assert {state: told["evsup_state", state] for state in TREE_STATES} == {
+        "starting": 0, "standby": 0, "running": 0, "draining": 1,
+    }  # fmt: skip
+    assert {state: told["evsup_worker_state", "5", state] for state in WORKER_STATES} == {
+        "opening": 0, "running": 0, "draining": 0, "failed": 1,
+    }  # fmt: skip
+
+
+def test_a_stuck_loop_shows_in_the_age_of_the_status() -> None:
+    assert samples(a_tree(), NOW_S + 30)["evsup_status_age_seconds",] == 30
+
+
+def test_the_failure_that_stops_a_tree_shows_by_its_exit_code() -> None:
+    assert samples(a_tree())["evsup_failure_exit_code",] == 0
+    assert samples(a_tree(exit_code=65, cause="refused"))["evsup_failure_exit_code",] == 65
+
+
+def test_the_tree_names_itself_once() -> None:
+    (labels,) = (key[1:] for key in samples(a_tree()) if key[0] == "evsup_info")
+    assert set(labels) == {
+        "1.2.3",
+        "host",
+        "ns.servicebus.windows.net/flights",
+        "$Default",
+        "account/EVENTS.PUBLIC.FLIGHTS through FLIGHTS-STREAMING",
+        "sqlite",
+    }
+
+
+def test_nothing_of_the_process_s_default_metrics_is_shown() -> None:
+    assert all(name.startswith("evsup_") for name, *_ in samples(a_tree(a_partition())))
+
+
+def test_a_whole_hub_is_bounded() -> None:
+    """32 partitions are the most of a namespace's standard tier."""
+    tree = a_tree(*(a_partition(str(number)) for number in range(32)))
+    assert len(samples(tree)) < 32 * len(METRICS)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_a_name_says_its_unit_and_kind(metric: Metric) -> None:
+    assert re.fullmatch(r"evsup(_[a-z]+)+", metric.name)
+    assert (metric.kind == "counter") == metric.name.endswith("_total")
+    if metric.unit in ("seconds", "bytes"):
+        assert metric.name.removesuffix("_total").endswith(f"_{metric.unit}")
+    assert metric.meaning.endswith(".")
+    assert set(metric.labels) <= {"partition", "state"} or metric.name == "evsup_info"
+
+
+def test_names_are_there_once() -> None:
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+
+
+@pytest.mark.parametrize(("kind", "field"), [
+    *((TreeStatus, field.name) for field in msgspec.structs.fields(TreeStatus)),
+    *((PartitionStatus, field.name) for field in msgspec.structs.fields(PartitionStatus)),
+])  # fmt: skip
+def test_no_number_of_the_status_is_forgotten(kind: type, field: str) -> None:
+    """Each field that is not for people only changes the page when it changes."""
+    if field in NOT_SHOWN:
+        return
+    before = a_tree(a_partition(), unowned=("3",))
+    told = before if kind is TreeStatus else before.partitions[0]
+    changed = msgspec.structs.replace(told, **{field: _another(getattr(told, field))})
+    after = changed if isinstance(changed, TreeStatus) else a_tree(changed, unowned=("3",))
+    assert samples(after, NOW_S + 5) != samples(before, NOW_S + 5)
+
+
+def _another(value: object) -> object:
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case "running":
+            return "draining"
+        case str():
+            return f"{value}0"
+        case None:
+            return "No answer"
+        case tuple():
+            return (*value, *value) if value else (a_partition("9"),)
+        case _:
+            raise AssertionError(value)

@@ -1,0 +1,135 @@
+"""The endpoint over real sockets: whoever connects, the next one is answered."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.errors import ConfigurationError, ExitCode
+from supervisor.status import server as http
+from supervisor.status.server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer
+from tests.ports import free_port
+from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
+
+TIMEOUT_S = 30.0  # of a test's own socket: the machine may be busy
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where a healthy tree answers."""
+    number = free_port()
+    with closing(HttpServer(f"127.0.0.1:{number}", lambda: a_tree(a_partition()), clock=lambda: NOW_S)):
+        yield number
+
+
+def get(port: int, page: str = "/healthz", host: str = "127.0.0.1") -> tuple[int, bytes]:
+    """Status and page."""
+    with closing(HTTPConnection(host, port, timeout=TIMEOUT_S)) as connection:
+        connection.request("GET", page)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def connect(port: int) -> socket.socket:
+    """A client that says nothing yet."""
+    return socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
+
+
+def all_of(client: socket.socket) -> bytes:
+    """What comes until the other end closes; nothing when it cuts the line."""
+    try:
+        return b"".join(iter(lambda: client.recv(4096), b""))
+    except ConnectionResetError:
+        return b""
+
+
+def test_a_page_is_served(port: int) -> None:
+    assert get(port) == (200, b"ok\n")
+    assert b"evsup_partitions_owned 1.0" in get(port, "/metrics")[1]
+
+
+def test_ipv6_is_served() -> None:
+    number = free_port("::1")
+    with closing(HttpServer(f"[::1]:{number}", a_tree, clock=lambda: NOW_S)):
+        assert get(number, host="::1") == (200, b"ok\n")
+
+
+def test_more_silent_clients_than_there_is_room_for_keep_nobody_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "CLIENT_S", 10 * TIMEOUT_S)
+    with ExitStack() as clients:
+        silent = [clients.enter_context(connect(port)) for _ in range(2 * MOST_CLIENTS)]
+        assert get(port) == (200, b"ok\n")
+        assert all_of(silent[0]) == b"", "the oldest made room"
+
+
+def test_a_silent_client_is_let_go_at_its_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "CLIENT_S", 0.1)
+    with connect(port) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\n")
+        assert all_of(client) == b""
+
+
+def test_a_head_without_an_end_is_refused(port: int) -> None:
+    with connect(port) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * MOST_HEAD_BYTES)
+        assert all_of(client).startswith(b"HTTP/1.1 431 ")
+    assert get(port) == (200, b"ok\n")
+
+
+def test_a_head_of_a_megabyte_is_refused_and_nothing_of_it_comes_back(port: int) -> None:
+    with connect(port) as client, suppress(ConnectionError):
+        client.sendall(b"GET /Xq7canary HTTP/1.1\r\nX-Xq7canary: " + b"Xq7canary" * 120_000 + b"\r\n\r\n")
+        assert b"Xq7canary" not in all_of(client)
+    assert get(port) == (200, b"ok\n")
+
+
+def test_a_thousand_clients_keep_nobody_out(port: int) -> None:
+    with ExitStack() as clients:
+        for number in range(1000):
+            client = clients.enter_context(connect(port))
+            client.sendall(b"GET /metrics HTTP/1.1\r\n"[: number % 24])
+            if number % 100 == 99:
+                assert get(port) == (200, b"ok\n")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda noise: b"GET /" + noise + b"\r\n\r\n"))
+def test_any_bytes_are_answered_or_dropped(port: int, noise: bytes) -> None:
+    with connect(port) as client:
+        client.sendall(noise)
+        client.shutdown(socket.SHUT_WR)
+        reply = all_of(client)
+    assert not reply or reply.startswith(b"HTTP/1.1 ")
+
+
+def test_a_client_that_leaves_is_forgotten(port: int) -> None:
+    for _ in range(2 * MOST_CLIENTS):
+        connect(port).close()
+    assert get(port) == (200, b"ok\n")
+
+
+def test_a_close_waits_for_no_client() -> None:
+    number = free_port()
+    server = HttpServer(f"127.0.0.1:{number}", a_tree)
+    with connect(number) as client:
+        get(number)
+        server.close()
+        assert all_of(client) == b""
+    with pytest.raises(ConnectionRefusedError):
+        connect(number)
+
+
+def test_a_port_in_use_is_a_fault_of_the_setting(port: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"EVSUP_HTTP_ADDRESS=127.0.0.1:{port} .* already in use") as raised:
+        HttpServer(f"127.0.0.1:{port}", a_tree)
+    assert raised.value.exit_code == ExitCode.CONFIGURATION
+
+
+def test_an_address_of_another_host_is_one_too() -> None:
+    """192.0.2.0/24 belongs to nobody: https://www.rfc-editor.org/rfc/rfc5737."""
+    with pytest.raises(ConfigurationError, match=r"EVSUP_HTTP_ADDRESS=192\.0\.2\.1"):
+        HttpServer(f"192.0.2.1:{free_port()}", a_tree)

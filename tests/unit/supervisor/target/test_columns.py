@@ -1,0 +1,147 @@
+"""Which tables take evsup's rows, and the statement that makes one of the others do it."""
+
+from dataclasses import astuple
+from typing import Any
+
+import pytest
+
+from shared.snowflake.tables import envelope_columns
+from supervisor.target.columns import Misfit, Stored, misfits
+
+DESCRIBED = {
+    "VARCHAR": "VARCHAR(16777216)",
+    "BINARY": "BINARY(8388608)",
+    "TIMESTAMP_TZ": "TIMESTAMP_TZ(9)",
+}
+TABLE = '"D"."S"."T"'
+
+
+def described(**changes: dict[str, Any] | None) -> list[Stored]:
+    """Our own table as DESCRIBE shows it, with columns changed, added, or (None) left out."""
+    own = {
+        name: Stored(name, DESCRIBED.get(kind, kind), not is_required)
+        for name, kind, is_required, _ in map(astuple, envelope_columns())
+    }
+    for name, change in changes.items():
+        if change is None:
+            del own[name]
+        else:
+            added = Stored(name, "FLOAT")
+            own[name] = own.get(name, added)._replace(**change)
+    return list(own.values())
+
+
+def found(*, fills: set[str] | None = None, **changes: dict[str, Any] | None) -> list[Misfit]:
+    return list(misfits(described(**changes), envelope_columns(), TABLE, fills))
+
+
+def renewed(name: str, kind: str) -> str:
+    """A column of another type is put aside: Snowflake alters none into ours."""
+    rename = f'ALTER TABLE {TABLE} RENAME COLUMN "{name}" TO "{name}_OLD";'
+    return f'{rename} ALTER TABLE {TABLE} ADD COLUMN "{name}" {kind};'
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"SEQUENCE_NUMBER": {"type": "NUMBER(19,0)", "is_nullable": True}},
+        {"THEIRS": {}},
+        {"THEIRS": {"is_nullable": False, "is_computed": True}},
+        {"PARTITION_ID": {"default": "'0'"}},
+    ],
+)
+def test_a_table_that_takes_every_row_has_no_misfit(changes: dict[str, Any]) -> None:
+    assert not found(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem", "statement"),
+    [
+        ({"PAYLOAD": None}, "there is no column PAYLOAD", f'ALTER TABLE {TABLE} ADD COLUMN "PAYLOAD" VARIANT;'),
+        (
+            {"PAYLOAD": None, "RAW_BODY": None},
+            "there is no column PAYLOAD, RAW_BODY",
+            f'ALTER TABLE {TABLE} ADD COLUMN "PAYLOAD" VARIANT, "RAW_BODY" BINARY;',
+        ),
+        (
+            {"PAYLOAD": None, "payload": {"type": "VARIANT"}},
+            'there is no column PAYLOAD, only "payload"',
+            f'ALTER TABLE {TABLE} RENAME COLUMN "payload" TO "PAYLOAD";',
+        ),
+        (
+            {"PAYLOAD": {"is_computed": True}},
+            "PAYLOAD is computed by Snowflake, and nothing can be loaded into it",
+            renewed("PAYLOAD", "VARIANT"),
+        ),
+        (
+            {"PAYLOAD": {"type": "VARCHAR(16777216)"}},
+            "PAYLOAD is VARCHAR(16777216), not VARIANT",
+            renewed("PAYLOAD", "VARIANT"),
+        ),
+        (
+            {"SEQUENCE_NUMBER": {"type": "NUMBER(10,0)"}},
+            "SEQUENCE_NUMBER is NUMBER(10,0), not NUMBER(38,0)",
+            renewed("SEQUENCE_NUMBER", "NUMBER(38,0)"),
+        ),
+        (
+            {"MESSAGE_ID": {"is_nullable": False}},
+            "MESSAGE_ID is NOT NULL, and evsup does not fill it in every row",
+            f'ALTER TABLE {TABLE} ALTER COLUMN "MESSAGE_ID" DROP NOT NULL;',
+        ),
+        (
+            {"THEIRS": {"is_nullable": False}},
+            "THEIRS is NOT NULL, and evsup does not fill it in every row",
+            f'ALTER TABLE {TABLE} ALTER COLUMN "THEIRS" DROP NOT NULL;',
+        ),
+    ],
+)
+def test_every_misfit_comes_with_the_statement_that_helps(
+    changes: dict[str, Any], problem: str, statement: str
+) -> None:
+    assert found(**changes) == [Misfit(problem, statement)]
+
+
+def test_a_narrow_text_rejects_some_rows_only() -> None:
+    (misfit,) = found(MESSAGE_ID={"type": "VARCHAR(40)"})
+    assert misfit.is_doubtful
+    assert misfit.fix == f'ALTER TABLE {TABLE} ALTER COLUMN "MESSAGE_ID" SET DATA TYPE VARCHAR;'
+
+
+OURS = {column.name for column in envelope_columns()}
+
+
+@pytest.mark.parametrize(
+    ("change", "then"),
+    [
+        ({"default": "'x'", "is_nullable": False}, "every row is rejected"),
+        ({"default": "'x'"}, "it stays NULL"),
+        ({"default": "CURRENT_TIMESTAMP()"}, "compiled the pipe"),
+        ({"default": "IDENTITY START 1 INCREMENT 1 NOORDER", "is_nullable": False}, "every row is rejected"),
+    ],
+)
+def test_what_the_vendors_pages_disagree_on_is_a_doubt_that_says_both_and_how_to_try_it(
+    change: dict[str, Any], then: str
+) -> None:
+    (misfit,) = found(THEIRS=change)
+    assert misfit.is_doubtful
+    assert "newer accounts are said to use it, older ones to write NULL over it" in misfit.problem
+    assert then in misfit.problem
+    assert misfit.fix == "docs/target-table.md#columns-with-a-default says how to try it."
+
+
+def test_a_default_of_a_column_that_not_every_row_fills_is_a_doubt() -> None:
+    (misfit,) = found(PAYLOAD={"default": "'{}'"})
+    assert misfit == (
+        "PAYLOAD has a DEFAULT, which an event without a value may get",
+        f'ALTER TABLE {TABLE} ALTER COLUMN "PAYLOAD" DROP DEFAULT;',
+        True,
+    )
+
+
+def test_a_pipe_that_selects_values_converts_them_and_leaves_defaults_to_the_table() -> None:
+    fits: dict[str, Any] = {"PAYLOAD": {"type": "VARCHAR(16777216)"}, "THEIRS": {"default": "1", "is_nullable": False}}
+    assert not found(fills=OURS, **fits)
+    assert not found(fills=OURS | {"THEIRS"}, THEIRS={"is_nullable": False})
+    (misfit,) = found(fills=OURS, THEIRS={"is_nullable": False})
+    assert misfit.problem == "THEIRS is NOT NULL, and evsup does not fill it in every row"

@@ -1,0 +1,83 @@
+"""The table and the pipe are asked for by what the role may see; what it may not see is told with the grant."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+import pytest
+
+from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, RowsDoNotFit, SnowflakeUnavailable
+from shared.snowflake.tables import envelope_columns
+from supervisor.target.rows_fit import Fit, look, or_without
+from tests.unit.plain_settings import snowflake
+
+if TYPE_CHECKING:
+    from shared.config.settings import SnowflakeSettings
+    from shared.snowflake.session import SqlSession
+
+BY_NAME = "COPY INTO FLIGHTS FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+
+
+class Answering:
+    """A session that describes evsup's own table and one pipe."""
+
+    def __init__(self, *pipes: dict[str, Any]) -> None:
+        self.pipes, self.asked = list(pipes), list[str]()
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        self.asked.append(statement)
+        if statement.startswith("DESCRIBE TABLE"):
+            return [
+                {"name": one.name, "type": one.type, "null?": "N" if one.is_required else "Y", "default": None}
+                for one in envelope_columns()
+            ]
+        if "NOPE" in statement:
+            raise DoesNotExist("Snowflake failed", "does not exist or not authorized")
+        return self.pipes
+
+
+def looked(pipe: str | None, *described: dict[str, Any], session: Answering | None = None) -> Fit:
+    settings: SnowflakeSettings = msgspec.structs.replace(snowflake(), pipe=pipe, role="LOADER")
+    return look(cast("SqlSession", session or Answering(*described)), settings)
+
+
+def test_the_default_pipe_is_not_asked_for_whatever_its_name_is_spelled_like() -> None:
+    for name in (None, "FLIGHTS-STREAMING", "flights-Streaming"):
+        session = Answering()
+        fit = looked(name, session=session)
+        fit.refuse()
+        assert fit.trust.endswith("columns are matched by name")
+        assert session.asked == ['DESCRIBE TABLE "EVENTS"."PUBLIC"."FLIGHTS"']
+
+
+def test_the_default_pipe_of_another_table_is_refused() -> None:
+    with pytest.raises(RowsDoNotFit, match="it is the default pipe of TRAINS, not of FLIGHTS"):
+        looked("TRAINS-STREAMING").refuse()
+
+
+def test_a_named_pipe_is_trusted_for_its_definition_or_refused_by_what_is_in_it() -> None:
+    assert looked("MINE", {"definition": BY_NAME}).trust == "MINE: columns are matched by name"
+    filtered = looked("MINE", {"definition": BY_NAME + " WHERE 1 = 1"})
+    assert filtered.trust.startswith("MINE, which cannot be trusted: ")
+    with pytest.raises(RowsDoNotFit, match="a-pipe-of-your-own"):
+        filtered.refuse()
+
+
+def test_a_pipe_that_snowflake_calls_invalid_is_refused() -> None:
+    with pytest.raises(RowsDoNotFit, match="Snowflake calls it invalid: the table is gone"):
+        looked("MINE", {"definition": BY_NAME, "invalid_reason": "the table is gone"}).refuse()
+
+
+def test_a_pipe_that_cannot_be_seen_is_told_with_its_grant() -> None:
+    grant = 'GRANT OPERATE ON PIPE "EVENTS"."PUBLIC"."{}" TO ROLE "LOADER";'
+    with pytest.raises(ConfigurationError) as absent:
+        looked("NOPE").refuse()
+    assert grant.format("NOPE") in absent.value.fix
+    with pytest.raises(NotPermitted) as unseen:
+        looked("MINE").refuse()
+    assert looked("MINE").trust.startswith("MINE, which nobody can see")
+    assert unseen.value.fix == grant.format("MINE")
+
+
+def test_only_a_look_that_found_nothing_out_can_be_done_without() -> None:
+    assert or_without(SnowflakeUnavailable("No answer")).fix.startswith("SNOWFLAKE_CHECK_COLUMNS=false")
+    assert not or_without(RowsDoNotFit("No column")).fix

@@ -1,0 +1,192 @@
+"""The directory of a running supervisor is private, and holds one of them."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from shared.errors import AlreadyRunning, ConfigurationError
+from supervisor.state_dir import LOCK_NAME, Lock, prepare, state_dir
+from supervisor.status.model import SOCKET_NAME, StatusServer, read_status
+from tests.unit.supervisor.status.statuses import a_tree
+
+PRECIOUS = "precious"
+
+
+def precious(path: Path) -> None:
+    path.write_text(PRECIOUS)
+
+
+@pytest.fixture
+def umask_0() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_configured_directory_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert state_dir("/srv/evsup") == Path("/srv/evsup")
+    assert state_dir("~/evsup") == tmp_path / "evsup"
+
+
+def test_the_users_runtime_directory_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    assert state_dir(None) == Path("/run/user/1000/evsup")
+
+
+@pytest.mark.parametrize("writable", ["/run", "/run/evsup"])
+def test_then_run(monkeypatch: pytest.MonkeyPatch, writable: str) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    monkeypatch.setattr(os, "access", lambda path, _: path == writable)
+    assert state_dir(None) == Path("/run/evsup")
+
+
+def test_and_last_a_directory_of_this_user_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    assert state_dir(None) == tmp_path / f"evsup-{os.getuid()}"
+
+
+def test_a_new_directory_is_private(tmp_path: Path) -> None:
+    directory = tmp_path / "run" / "evsup"
+    prepare(directory)
+    assert mode(directory) == 0o700
+    prepare(directory)
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "evsup").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="is a link, belongs to another user"):
+        prepare(tmp_path / "evsup")
+
+
+def test_nothing_that_is_made_is_open_to_others_whatever_the_umask(tmp_path: Path, umask_0: None) -> None:
+    directory = tmp_path / "run" / "evsup"
+    prepare(directory)
+    Lock(directory).release()
+    with closing(StatusServer(directory, a_tree)):
+        assert {path.name: mode(path) for path in (directory.parent, *directory.rglob("*"), directory)} == {
+            "run": 0o700,
+            "evsup": 0o700,
+            LOCK_NAME: 0o600,
+            SOCKET_NAME: 0o600,
+        }
+
+
+@pytest.mark.parametrize(("parents_mode", "told"), [(0o777, True), (0o1777, False), (0o775, False)])
+def test_a_directory_that_anybody_may_exchange_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], parents_mode: int, *, told: bool
+) -> None:
+    """Through a link, too: what counts is where the directory is."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(parents_mode)
+    (tmp_path / "link").symlink_to(tmp_path / "open")
+    prepare(tmp_path / "link" / "evsup")
+    assert ("state_dir_exchangeable" in capsys.readouterr().out) == told
+
+
+def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uid = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+    with pytest.raises(ConfigurationError, match="is a link, belongs to another user"):
+        prepare(tmp_path)
+
+
+def test_a_directory_that_others_may_write_into_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="others may write into it"):
+        prepare(tmp_path)
+    assert mode(tmp_path) == 0o777
+
+
+def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "evsup").write_text("")
+    for path in (tmp_path / "evsup", tmp_path / "evsup" / "below"):
+        with pytest.raises(ConfigurationError, match="EVSUP_STATE_DIR"):
+            prepare(path)
+
+
+def test_one_supervisor_holds_a_directory(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    assert mode(tmp_path / LOCK_NAME) == 0o600
+    with pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"):
+        Lock(tmp_path)
+    lock.release()
+    Lock(tmp_path).release()
+
+
+def test_the_lock_of_a_dead_process_is_free(tmp_path: Path) -> None:
+    program = (
+        f"import os; from pathlib import Path; from supervisor.state_dir import Lock; Lock(Path({str(tmp_path)!r}))"
+    )
+    subprocess.run([sys.executable, "-c", program + "; os._exit(9)"], check=False, timeout=30)
+    assert (tmp_path / LOCK_NAME).read_text().strip().isdigit()
+    Lock(tmp_path).release()
+
+
+def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    precious(tmp_path / "victim")
+    (tmp_path / LOCK_NAME).symlink_to(tmp_path / "victim")
+    with pytest.raises(ConfigurationError, match="symbolic links"):
+        Lock(tmp_path)
+    assert (tmp_path / "victim").read_text() == PRECIOUS
+
+
+def test_a_lock_file_that_is_another_file_too_is_not_written(tmp_path: Path) -> None:
+    precious(tmp_path / "victim")
+    os.link(tmp_path / "victim", tmp_path / LOCK_NAME)
+    with pytest.raises(ConfigurationError, match="no file of its own"):
+        Lock(tmp_path)
+    assert (tmp_path / "victim").read_text() == PRECIOUS
+
+
+def test_a_lock_file_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / LOCK_NAME)
+    with pytest.raises(ConfigurationError, match="no file of its own"):
+        Lock(tmp_path)
+
+
+def test_a_lock_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / LOCK_NAME).touch()
+    uid = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+    with pytest.raises(ConfigurationError, match="of another user"):
+        Lock(tmp_path)
+
+
+def test_a_lock_file_that_was_open_is_closed_to_others(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).touch()
+    (tmp_path / LOCK_NAME).chmod(0o666)
+    Lock(tmp_path).release()
+    assert mode(tmp_path / LOCK_NAME) == 0o600
+
+
+@pytest.mark.parametrize("plant", [Path.touch, os.mkfifo, lambda path: path.symlink_to("victim")])
+def test_what_stands_in_the_socket_s_place_is_taken_away_and_not_followed(
+    tmp_path: Path, plant: Callable[[Path], None]
+) -> None:
+    precious(tmp_path / "victim")
+    plant(tmp_path / SOCKET_NAME)
+    with closing(StatusServer(tmp_path, a_tree)):
+        assert read_status(tmp_path) == a_tree()
+        assert mode(tmp_path / SOCKET_NAME) == 0o600
+    assert (tmp_path / "victim").read_text() == PRECIOUS
+
+
+def test_a_directory_in_the_socket_s_place_is_a_fault_of_the_setting(tmp_path: Path) -> None:
+    (tmp_path / SOCKET_NAME).mkdir()
+    with pytest.raises(ConfigurationError, match=f"{SOCKET_NAME}: Is a directory.*EVSUP_STATE_DIR"):
+        StatusServer(tmp_path, a_tree)

@@ -1,0 +1,206 @@
+"""From received to appended: in order, each event once, and without waiting for a commit."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import (
+    MissingSequenceNumber,
+    SequenceGap,
+    SinkUnavailable,
+    StoreUnavailable,
+)
+from tests.unit.plain_settings import eventhub, snowflake
+from tests.unit.worker.pipeline.rig import Rig
+from tests.unit.worker.source.events import event
+from worker.pipeline.pipeline import SAVE_MOST_S
+from worker.sink.channel import Saturated
+
+FULL = Saturated("the receiver is full")
+
+
+# --- received to appended ---------------------------------------------------------------------------------------------
+
+
+def test_appending_never_waits_for_a_commit() -> None:
+    rig = Rig()
+    for number in range(5, 25):
+        rig.deliver(number)
+        rig.turn()
+    assert rig.channel.numbers == list(range(5, 25))
+    assert rig.flow.marks.appended == 24
+    assert rig.flow.marks.durable == 4
+    assert rig.store.saved == []
+
+
+def test_a_batch_is_appended_in_the_turn_that_takes_it() -> None:
+    rig = Rig()
+    rig.deliver(5, 6, 7, last=99)
+    rig.turn()
+    assert rig.channel.appended == [(5, 7)]
+    assert rig.flow.marks.last_enqueued == 99
+    assert rig.flow.marks.rows_total == rig.flow.window.rows == 3
+    assert rig.flow.marks.bytes_total == rig.flow.window.size_bytes > 0
+
+
+@pytest.mark.parametrize("bound", [{"max_inflight_rows": 10}, {"max_inflight_bytes": 10 * 309}])
+def test_the_window_stops_the_intake_until_a_commit_makes_room(bound: dict[str, int]) -> None:
+    rig = Rig(snowflake=snowflake(**bound))
+    for first in (5, 10, 15, 20):
+        rig.deliver(*range(first, first + 5))
+    rig.turns(10, 0.1)
+    assert rig.channel.appended == [(5, 9), (10, 14)]
+    assert rig.source.taken == 3  # one batch waits, the rest stays in the queue and holds Event Hubs back
+    assert rig.source.fileno() not in rig.flow.wait_for()
+    rig.commit(9)
+    rig.turns(2)
+    assert rig.channel.appended == [(5, 9), (10, 14), (15, 19)]
+    rig.commit(19)
+    rig.turns(2)
+    assert rig.channel.numbers == list(range(5, 25))
+    assert rig.source.fileno() in rig.flow.wait_for()
+
+
+def test_an_event_larger_than_the_window_goes_alone() -> None:
+    rig = Rig(snowflake=snowflake(max_inflight_bytes=1_000_000))
+    rig.deliver_events([event(b'"' + b"x" * 1_100_000 + b'"', 5)])
+    rig.deliver(6)
+    rig.turns(2)
+    assert rig.channel.numbers == [5]
+    rig.commit(5)
+    rig.turns(3)
+    assert rig.channel.numbers == [5, 6]
+
+
+def test_redelivered_events_are_counted_and_not_appended_again() -> None:
+    rig = Rig()
+    rig.deliver(5, 6, 5, 6)
+    rig.deliver(5, 6, 7)
+    rig.deliver(7)
+    rig.turns(3)
+    assert rig.channel.numbers == [5, 6, 7]
+    assert rig.flow.marks.duplicates_total == 5
+
+
+def test_a_fresh_partition_may_begin_at_any_number() -> None:
+    rig = Rig(after=None)
+    rig.deliver(100, 101)
+    rig.turn()
+    assert rig.channel.appended == [(100, 101)]
+    assert rig.flow.marks.durable is None
+
+
+def test_a_gap_fails_before_anything_of_its_batch_is_appended() -> None:
+    rig = Rig()
+    rig.deliver(5, 8)
+    with pytest.raises(SequenceGap, match="Events 6 to 7 never came"):
+        rig.turn()
+    assert rig.channel.numbers == []
+
+
+def test_with_warn_it_goes_on_behind_a_gap() -> None:
+    rig = Rig(eventhub=eventhub(on_gap="warn"))
+    rig.deliver(5, 8, 9)
+    rig.turn()
+    assert rig.channel.numbers == [5, 8, 9]
+
+
+def test_an_event_without_a_number_stops_the_flow() -> None:
+    rig = Rig()
+    rig.deliver_events([event(b"{}", None)])
+    with pytest.raises(MissingSequenceNumber):
+        rig.turn()
+
+
+# --- a saturated sink -------------------------------------------------------------------------------------------------
+
+
+def test_a_saturated_sink_gets_the_same_rows_again_before_any_newer() -> None:
+    rig = Rig()
+    rig.channel.refusals.extend([FULL, FULL, None])
+    rig.deliver(5, 6)
+    rig.deliver(7)
+    rig.turn()
+    assert rig.channel.appended == []
+    assert rig.source.taken == 1
+    rig.turns(3, 3.0)
+    assert rig.channel.appended == [(5, 6), (7, 7)]
+
+
+def test_between_tries_it_pauses_and_is_woken_at_the_end_of_the_pause() -> None:
+    rig = Rig()
+    rig.channel.refusals.extend([FULL] * 3)
+    rig.deliver(5)
+    rig.turn()
+    due_s = rig.flow.due_s(rig.now_s)
+    assert rig.now_s < due_s < rig.now_s + 0.1
+    rig.turn()
+    assert len(rig.channel.refusals) == 2  # too early: nothing was tried
+    rig.turn(due_s - rig.now_s)
+    assert len(rig.channel.refusals) == 1
+
+
+def test_a_sink_that_stays_saturated_fails_after_the_commit_timeout() -> None:
+    rig = Rig(snowflake=snowflake(commit_timeout=30.0))
+    rig.channel.refusals.extend([FULL] * 100)
+    rig.deliver(5)
+    rig.turns(14, 2.0)
+    with pytest.raises(SinkUnavailable, match="takes no more rows"):
+        rig.turns(10, 2.0)
+
+
+def test_a_success_ends_the_row_of_failures() -> None:
+    rig = Rig(snowflake=snowflake(commit_timeout=30.0))
+    for number in range(5, 15):
+        rig.channel.refusals.extend([FULL, FULL, None])
+        rig.deliver(number)
+        rig.turns(4, 3.0)
+        rig.commit(number)
+    assert rig.channel.numbers == list(range(5, 15))
+
+
+# --- all together -----------------------------------------------------------------------------------------------------
+
+
+actions = st.one_of(
+    st.tuples(st.just("deliver"), st.integers(1, 6), st.integers(0, 4)),
+    st.tuples(st.just("commit"), st.integers(0, 10), st.just(0)),
+    st.tuples(st.just("saturate"), st.integers(1, 3), st.just(0)),
+    st.tuples(st.just("away"), st.booleans(), st.just(0)),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(actions, max_size=25))
+def test_every_event_is_appended_once_in_order_and_no_mark_passes_the_one_before(
+    actions: list[tuple[str, int, int]],
+) -> None:
+    rig, sent, committed = Rig(snowflake=snowflake(max_inflight_rows=8)), 4, 4
+    for action, count, again in actions:
+        match action:
+            case "deliver":
+                first = max(0, sent + 1 - again)  # a reconnect delivers some events again
+                rig.deliver(*range(first, sent + count + 1))
+                sent += count
+            case "commit":
+                committed = min(committed + count, rig.flow.marks.appended or 0)
+                rig.commit(committed)
+            case "saturate":
+                rig.channel.refusals.extend([FULL] * count)
+            case _:
+                rig.store.failure = StoreUnavailable("away") if count else None
+        rig.turn(1.0)
+        marks = rig.flow.marks
+        assert (marks.received or 0) >= (marks.appended or 0) >= (marks.durable or 0) >= (marks.checkpointed or 0)
+        assert rig.channel.numbers == list(range(5, (marks.appended or 0) + 1))
+        assert [saved.sequence_number for saved in rig.store.saved] == sorted(
+            {saved.sequence_number or 0 for saved in rig.store.saved}
+        )
+        assert all((saved.sequence_number or 0) <= committed for saved in rig.store.saved)
+        assert rig.flow.window.rows <= 8
+    rig.flow.drain()
+    rig.store.failure = None
+    rig.commit(rig.flow.marks.appended or 0)
+    rig.turns(5, 2 * SAVE_MOST_S)
+    assert rig.is_drained()
+    assert rig.flow.marks.checkpointed == rig.flow.marks.appended

@@ -1,0 +1,365 @@
+"""From appended to checkpointed: nothing passes what Snowflake has committed, and a drain waits for it."""
+
+import threading
+
+import pytest
+
+from shared.errors import (
+    ChannelGone,
+    CommitStalled,
+    DataRefused,
+    EvsupError,
+    OwnershipLost,
+    RowsRejected,
+    SinkUnavailable,
+    StoreUnavailable,
+)
+from shared.model import Checkpoint
+from tests.unit.plain_settings import snowflake
+from tests.unit.readable import DEADLINE_S
+from tests.unit.worker.pipeline.rig import Rig
+from tests.unit.worker.source.events import ENQUEUED_MS, event, events, long
+from worker.pipeline.pipeline import IDLE_POLL_S, POLL_S, SAVE_LIMIT_S, SAVE_MOST_S
+from worker.sink.channel_status import OLDER_LIMIT_S, Progress
+from worker.sink.unsettled import SETTLED_AFTER_S
+
+# --- appended to durable ----------------------------------------------------------------------------------------------
+
+
+def test_the_status_is_asked_for_once_a_second_in_flight_and_seldom_when_idle() -> None:
+    rig = Rig()
+    rig.turns(100, 0.5)
+    assert rig.channel.asked <= 50 / IDLE_POLL_S + 1
+    asked = rig.channel.asked
+    rig.deliver(5)
+    rig.turns(40, 0.25)
+    assert 8 <= rig.channel.asked - asked <= 10 / POLL_S + 1
+
+
+def test_rows_in_flight_bring_the_next_look_forward() -> None:
+    rig = Rig()
+    rig.turns(3, 0.5)
+    rig.deliver(5)
+    rig.turn()
+    assert rig.flow.due_s(rig.now_s) <= rig.now_s + POLL_S
+
+
+def test_a_status_call_that_hangs_neither_blocks_the_loop_nor_makes_it_spin() -> None:
+    rig, ended = Rig(), threading.Event()
+
+    def hang() -> Progress:
+        ended.wait(DEADLINE_S)
+        return Progress(4, 0)
+
+    rig.channel.progress = hang  # type: ignore[method-assign]
+    rig.deliver(5)
+    for _ in range(20):
+        rig.now_s += 1.0
+        rig.flow.turn(rig.now_s)
+        assert rig.flow.due_s(rig.now_s) > rig.now_s + POLL_S / 2
+    ended.set()
+
+
+def test_a_stall_is_refused_with_its_evidence() -> None:
+    rig = Rig(snowflake=snowflake(commit_timeout=30.0))
+    rig.deliver(5, 6, 7)
+    rig.turns(30)
+    with pytest.raises(CommitStalled) as stalled:
+        rig.turns(3)
+    assert "3 rows are in flight, appended up to 7, the channel's token is 4" in stalled.value.why
+
+
+def test_a_stall_names_the_stage_that_refused_an_upload() -> None:
+    rig = Rig(snowflake=snowflake(commit_timeout=30.0))
+    rig.channel.uploads.read("Using custom S3 endpoint for client=C, endpoint=https://s3.example")
+    rig.channel.uploads.read("FileUploader: received token expired error for provider=AWS S3 transient stage, retry")
+    rig.deliver(5)
+    with pytest.raises(CommitStalled) as stalled:
+        rig.turns(33)
+    assert "refused the SDK's upload (AWS S3 transient; S3: endpoint=https://s3.example)" in stalled.value.why
+    assert "`evsup check`" in stalled.value.fix
+
+
+def test_any_progress_puts_the_stall_off() -> None:
+    rig = Rig(snowflake=snowflake(commit_timeout=30.0))
+    rig.deliver(5)
+    rig.deliver(6)
+    rig.turns(28)
+    rig.commit(5)
+    rig.turns(29)
+    with pytest.raises(CommitStalled):
+        rig.turns(5)
+
+
+def test_an_idle_partition_never_stalls() -> None:
+    Rig().turns(50, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        (Progress(7, 0), OwnershipLost),
+        (Progress(3, 0), DataRefused),
+        (Progress(None, 0), DataRefused),
+        (Progress(6, 0, "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"), ChannelGone),
+        (Progress(6, 1, last_error="bad"), RowsRejected),
+        (Progress(4, 1, last_error="bad"), RowsRejected),
+        (Progress(6, 0, "ERR_CHANNEL_MUST_BE_REOPENED"), SinkUnavailable),
+    ],
+)
+def test_what_the_channel_says_wrong_stops_before_the_checkpoint(says: Progress, expected: type[EvsupError]) -> None:
+    rig = Rig()
+    rig.deliver(5, 6)
+    rig.turn()
+    rig.channel.says = says
+    with pytest.raises(expected) as raised:
+        rig.turns(int(OLDER_LIMIT_S) + 3)
+    assert type(raised.value) is expected
+    assert rig.store.saved == []
+    assert rig.flow.marks.durable == 4
+
+
+def test_errors_of_before_the_start_are_not_counted_again() -> None:
+    rig = Rig(progress=Progress(4, 7), checkpoint=Checkpoint("3", 4, None, 2, 7))
+    rig.deliver(5)
+    rig.turn()
+    rig.commit(5, errors=7)
+    rig.turns()
+    assert rig.store.saved[-1].rows_error_count == 7
+
+
+def test_a_status_that_cannot_be_read_stops_the_flow() -> None:
+    rig = Rig()
+
+    def fail() -> Progress:
+        raise SinkUnavailable("The channel's status cannot be read")
+
+    rig.channel.progress = fail  # type: ignore[method-assign]
+    with pytest.raises(SinkUnavailable):
+        rig.turns(2)
+
+
+@pytest.mark.parametrize("older", [Progress(4, 2), Progress(None, 2), Progress(6, 1), Progress(4, 1)])
+def test_a_status_that_is_older_than_one_before_is_asked_for_again(older: Progress) -> None:
+    rig = Rig(progress=Progress(4, 2), checkpoint=Checkpoint("3", 4, None, 2, 2))
+    rig.deliver(5, 6)
+    rig.turn()
+    rig.commit(6, errors=2)
+    rig.turns()
+    for _ in range(3):  # a cache that answers so now and then is no end of anything
+        rig.channel.says = older
+        rig.turns(int(OLDER_LIMIT_S) - 3)
+        rig.commit(6, errors=2)
+        rig.turns(12)
+    assert rig.flow.marks.durable == 6
+    rig.deliver(7)
+    rig.turn()
+    rig.commit(7, errors=2)
+    rig.turns()
+    assert rig.flow.marks.checkpointed == 7
+
+
+def test_a_count_that_stays_below_the_one_before_is_refused() -> None:
+    rig = Rig(progress=Progress(4, 2), checkpoint=Checkpoint("3", 4, None, 2, 2))
+    rig.commit(4, errors=1)
+    with pytest.raises(DataRefused, match="went back from 2 to 1"):
+        rig.turns(int(OLDER_LIMIT_S) + 12)
+
+
+def test_a_checkpoint_says_from_where_on_events_may_have_been_rejected_and_not_counted_yet() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 4, None, 2, unsettled_from=3))
+    for number in (5, 6, 7):
+        rig.deliver(number)
+        rig.turn()
+        rig.commit(number)
+        rig.turns(10)
+    assert [saved.unsettled_from for saved in rig.store.saved] == [3, 3, 3]
+    rig.turns(1, SETTLED_AFTER_S)
+    rig.turns(1, IDLE_POLL_S)
+    rig.deliver(8)
+    rig.turn()
+    rig.commit(8)
+    rig.turns()
+    assert (rig.store.saved[-1].sequence_number, rig.store.saved[-1].unsettled_from) == (8, 8)
+
+
+def test_the_events_of_a_fresh_partition_begin_with_the_one_that_came_first() -> None:
+    """Retention may have passed those that were there at the opening."""
+    rig = Rig(after=None, checkpoint=Checkpoint("3", None, None, 2, unsettled_from=3))
+    rig.deliver(5, 6)
+    rig.turn()
+    rig.commit(6)
+    rig.turns()
+    assert rig.store.saved[-1].unsettled_from == 5
+
+
+def test_what_was_written_last_is_known_when_all_of_it_is_checkpointed() -> None:
+    rig = Rig()
+    written = [rig.flow.written]
+    rig.deliver(5)
+    rig.turn()
+    written.append(rig.flow.written)
+    rig.commit(5)
+    rig.turns()
+    assert [*written, rig.flow.written] == [4, None, 5]
+
+
+# --- durable to checkpointed ------------------------------------------------------------------------------------------
+
+
+def test_the_checkpoint_is_the_token_with_the_offset_of_its_event() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 4, "old", 2, 0, 1.5))
+    later = {b"x-opt-offset": b"456", b"x-opt-enqueued-time": long(ENQUEUED_MS + 1000)}
+    rig.deliver_events([*events(5, 6), event(b"{}", 7, annotations=later)])
+    rig.turn()
+    rig.commit(7)
+    rig.turns()
+    assert rig.store.saved == [Checkpoint("3", 7, "456", 2, 0, 1.5, enqueued_at_s=ENQUEUED_MS / 1000 + 1)]
+    assert rig.flow.marks.checkpointed == 7
+
+
+def test_the_checkpoint_of_an_event_without_a_time_has_none() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 4, "old", 2, enqueued_at_s=1.5))
+    rig.deliver_events([event(b"{}", 5, annotations={b"x-opt-enqueued-time": None})])
+    rig.turn()
+    rig.commit(5)
+    rig.turns()
+    assert rig.store.saved == [Checkpoint("3", 5, "123", 2)]
+
+
+def test_a_token_within_an_append_has_neither_yet() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 4, "old", 2, enqueued_at_s=1.5))
+    rig.deliver(5, 6, 7)
+    rig.turn()
+    rig.deliver(8, 9)
+    rig.turn()
+    for token in (6, 8):
+        rig.commit(token)
+        rig.turns()
+    assert rig.store.saved == [Checkpoint("3", 6, None, 2), Checkpoint("3", 8, None, 2)]
+    assert rig.flow.window.rows == 2
+
+
+def test_a_token_ahead_of_the_checkpoint_at_the_start_is_saved_first() -> None:
+    rig = Rig(checkpoint=Checkpoint("3", 2, None, 2), progress=Progress(4, 0))
+    rig.turns(2)
+    assert [saved.sequence_number for saved in rig.store.saved] == [4]
+
+
+def test_a_standing_token_is_not_saved_again() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.turn()
+    rig.commit(5)
+    rig.turns(50)
+    assert rig.store.tried == 1
+
+
+def test_a_store_that_is_away_is_asked_again_with_the_newest_position() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.deliver(6)
+    rig.turn()
+    rig.store.failure = StoreUnavailable("away")
+    rig.commit(5)
+    rig.turns(20, 1.0)
+    assert 4 <= rig.store.tried <= 10  # with pauses between
+    assert rig.flow.marks.checkpointed == 4
+    rig.commit(6)
+    rig.turns(2)
+    rig.store.failure = None
+    rig.turns(4, 2 * SAVE_MOST_S)
+    assert [saved.sequence_number for saved in rig.store.saved] == [6]
+    assert rig.flow.marks.checkpointed == 6
+
+
+def test_a_store_that_stays_away_fails_the_worker() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.turn()
+    rig.store.failure = StoreUnavailable("away")
+    rig.commit(5)
+    rig.turns(int(SAVE_LIMIT_S) - 5)
+    with pytest.raises(StoreUnavailable, match="away"):
+        rig.turns(20)
+
+
+def test_a_store_that_comes_and_goes_is_forgiven() -> None:
+    rig = Rig()
+    for number in range(5, 10):
+        rig.deliver(number)
+        rig.turn()
+        rig.commit(number)
+        rig.store.failure = StoreUnavailable("away")
+        rig.turns(int(SAVE_LIMIT_S) - 10)
+        rig.store.failure = None
+        rig.turns(3, 2 * SAVE_MOST_S)
+        assert rig.flow.marks.checkpointed == number
+
+
+@pytest.mark.parametrize("error", [OwnershipLost("a newer epoch"), DataRefused("x")])
+def test_a_store_that_refuses_a_checkpoint_is_not_asked_again(error: EvsupError) -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.turn()
+    rig.store.failure = error
+    rig.commit(5)
+    with pytest.raises(type(error)):
+        rig.turns()
+    assert rig.store.tried == 1
+
+
+# --- drain ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_drain_drops_what_waits_and_ends_when_the_rest_is_checkpointed() -> None:
+    rig = Rig(snowflake=snowflake(max_inflight_rows=2))
+    rig.deliver(5, 6)
+    rig.deliver(7, 8)
+    rig.turns(2, 0.1)
+    rig.flow.drain()
+    rig.flow.drain()
+    assert (rig.source.stopped, rig.channel.flushed) == (1, 1)
+    assert not rig.is_drained()
+    assert rig.source.fileno() not in rig.flow.wait_for()
+    rig.turns(3)
+    assert not rig.is_drained()
+    rig.commit(6)
+    rig.turn(POLL_S)
+    rig.turn(POLL_S)
+    assert rig.flow.window.is_empty
+    assert not rig.is_drained(), "the save has only begun"
+    rig.turn()
+    assert rig.is_drained()
+    assert rig.channel.numbers == [5, 6]
+    assert rig.store.saved[-1].sequence_number == rig.flow.marks.checkpointed == 6
+
+
+def test_an_idle_flow_is_drained_at_once() -> None:
+    rig = Rig()
+    assert not rig.is_drained()
+    rig.flow.drain()
+    assert rig.is_drained()
+    assert rig.channel.flushed == 0
+
+
+def test_a_fresh_flow_without_an_event_is_drained_at_once() -> None:
+    rig = Rig(after=None, checkpoint=Checkpoint("3", None, None, 2))
+    rig.flow.drain()
+    assert rig.is_drained()
+
+
+def test_a_drain_waits_for_a_store_that_is_away() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.turn()
+    rig.commit(5)
+    rig.store.failure = StoreUnavailable("away")
+    rig.flow.drain()
+    for _ in range(20):
+        rig.turn(0.25)
+        assert not rig.is_drained(), "neither while a save is tried nor in the pauses between"
+    assert rig.flow.window.is_empty
+    rig.store.failure = None
+    rig.turns(3, 2 * SAVE_MOST_S)
+    assert rig.is_drained()

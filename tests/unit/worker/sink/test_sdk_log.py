@@ -1,0 +1,85 @@
+"""The SDK's log is read: its warnings are passed on, and what it says of uploads stands in our own errors."""
+
+import subprocess
+import sys
+
+import pytest
+
+from worker.sink.sdk_log import Uploads
+
+AT = "2026-11-28T04:11:11Z | INFO | core::prod::storage"
+CUSTOM = f"{AT}::aws (278) | sf | Using custom S3 endpoint for client=C, endpoint=https://s3.example:443, region=eu"
+STANDARD = f"{AT}::aws (290) | sf | Using standard S3 endpoint for client=C, region='us-west-2', use_fips=false"
+REFUSED = (
+    f"{AT}::file_uploader (238) | sf | FileUploader: received token expired error for provider=AWS S3 transient stage,"
+    " retry_count=0. Refreshing credentials and retrying."
+)
+UPLOADED = f"{AT} (816) | sf | FileUploader: uploaded file. provider=AWS S3, stage_type=transient, client=C"
+FOLLOW = """
+import os, sys, threading
+from shared.log import logger
+from worker.sink import sdk_log
+logger.configure("json")
+uploads = sdk_log.follow(pass_on_all={})
+for line in sys.stdin:
+    os.write(1, line.encode())
+os.close(1)
+for thread in threading.enumerate():
+    if thread.name == "sdk-log":
+        thread.join()
+logger.flush()
+os.write(2, uploads.evidence.encode())
+os._exit(0)
+"""
+
+
+def uploads(*lines: str) -> Uploads:
+    known = Uploads()
+    for line in lines:
+        known.read(line)
+    return known
+
+
+def test_nothing_is_said_of_a_stage_that_is_not_known() -> None:
+    assert not uploads().evidence
+    assert not uploads("", "| INFO | something else", UPLOADED).evidence
+
+
+@pytest.mark.parametrize(("line", "place"), [(CUSTOM, "https://s3.example:443"), (STANDARD, "region='us-west-2'")])
+def test_the_place_of_the_stage_is_named(line: str, place: str) -> None:
+    evidence = uploads(line).evidence
+    assert place in evidence
+    assert "refused" not in evidence
+
+
+def test_a_refused_upload_is_named_until_one_went_through() -> None:
+    assert "refused the SDK's upload (AWS S3 transient; S3: endpoint=https://s3.example:443" in (
+        uploads(CUSTOM, REFUSED).evidence
+    )
+    assert "refused" not in uploads(CUSTOM, REFUSED, UPLOADED).evidence
+
+
+def test_a_storage_whose_place_is_not_told_is_named_by_its_kind() -> None:
+    assert uploads(REFUSED).evidence.endswith("refused the SDK's upload (AWS S3 transient)")
+
+
+def test_a_credential_in_the_log_is_masked() -> None:
+    assert "abc.def.ghi" not in uploads(f"{CUSTOM}, Authorization: Bearer abc.def.ghi").evidence
+
+
+@pytest.mark.parametrize("pass_on_all", [False, True])
+def test_warnings_are_passed_on_and_the_rest_only_when_somebody_set_a_level(pass_on_all: bool) -> None:
+    warning = "2026-11-28T04:11:11Z | WARN | core | sf | no more memory"
+    done = subprocess.run(
+        [sys.executable, "-c", FOLLOW.format(pass_on_all)],
+        input=f"{CUSTOM}\n{warning}\n{REFUSED}\na line without a level\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert not done.stdout
+    assert warning in done.stderr
+    assert "a line without a level" in done.stderr
+    assert (CUSTOM in done.stderr) is pass_on_all
+    assert "refused the SDK's upload" in done.stderr.splitlines()[-1]

@@ -1,0 +1,177 @@
+"""A body is PAYLOAD to the byte or not at all, on every Python, and the reason says what is wrong and where."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.source.payload import DEEPEST, LONGEST_INTEGER, NotPayload, payload
+
+LISTS, OBJECTS, MIXED = (b"[", b"]"), (b'{"a": ', b"}"), (b'[{"]}[{\\"": ', b"}]")
+"""What opens and what closes; the key of the last is full of brackets, and of an escaped quote."""
+
+
+def reason(body: bytes) -> str:
+    with pytest.raises(NotPayload) as refused:
+        payload(body)
+    return str(refused.value)
+
+
+def nested(depth: int, container: tuple[bytes, bytes], levels: int = 1) -> bytes:
+    opening, closing = container
+    return opening * (depth // levels) + b"1" + closing * (depth // levels)
+
+
+@pytest.mark.parametrize(("container", "levels"), [(LISTS, 1), (OBJECTS, 1), (MIXED, 2)])
+def test_json_is_nested_up_to_a_bound_of_ours(container: tuple[bytes, bytes], levels: int) -> None:
+    deepest = nested(DEEPEST, container, levels)
+    assert bytes(payload(deepest)) == deepest
+    for depth in (DEEPEST + levels, 1000, 2000, 100_000):
+        said = f"the JSON is nested {depth} levels deep, {DEEPEST} is the bound"
+        assert reason(nested(depth, container, levels)) == said
+
+
+def test_a_bound_that_the_text_does_not_reach_costs_it_nothing() -> None:
+    wide = json.dumps([{"s": "[" * 1000, "t": "]}", "n": [[], {}]}] * 1000).encode()
+    assert bytes(payload(wide)) == wide
+
+
+def test_brackets_that_never_close_are_too_deep_and_not_a_crash() -> None:
+    assert reason(b"[" * 100_000) == f"the JSON is nested 100000 levels deep, {DEEPEST} is the bound"
+    assert "malformed" in reason(b"]" * 100_000)
+    assert "looks like gzip" in reason(b"\x1f\x8b" + b"[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("body", "at"),
+    [
+        (b'{"a":1,"a":2}', 7),
+        (b'{"a" :1, "a"\n:2}', 9),
+        (b'\xef\xbb\xbf {"a":1,"a":1}', 11),
+        (b'{"a":1,"\\u0061":2}', 7),
+        (b'[0, {"o": {"k": 1, "l": {"k": 2}, "k": 3}}]', 34),
+        (b'{"when": "10:00", "when": "11:00"}', 18),
+        (b'{"a": "\\u003a\\u003A", "a": ":", "b": 1}', 22),
+        (b'{"":1,"":2}', 6),
+        (b'{"a": "\\"a\\": 1", "b": "\\\\", "a": 1}', 29),
+    ],
+)
+def test_a_key_twice_in_one_object_is_found(body: bytes, at: int) -> None:
+    assert reason(body) == f"an object has a key twice (byte {at})"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":{"a":1},"b":[{"a":1},{"a":2}]}',
+        b'{"a": "\\"a\\": 1", "b": "\\u003a", "A": ":smile:", "c" : "x : y"}',
+        b'[":", {"k": ":"}, ": \\u003a"]',
+        b'{"a": "\\\\u0000", "b": "\\\\\\\\u0000"}',
+        b"9" * LONGEST_INTEGER,
+        b"-" + b"9" * LONGEST_INTEGER,
+        b'{"digits": "' + b"1" * 100 + b'", "fraction": 0.' + b"3" * 100 + b', "small": 1e-400}',
+        b"123456789012345678901234567890.123456789",
+        b"1.7976931348623157e308",
+    ],
+)
+def test_what_only_looks_like_it_is_not_refused(body: bytes) -> None:
+    assert bytes(payload(body)) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"a":"x\\u0000"}', "a string has the character NUL (byte 7), which a VARIANT cannot hold"),
+        (b'{"k\\u0000":1}', "a string has the character NUL (byte 3), which a VARIANT cannot hold"),
+        (b'"\\\\\\u0000"', "a string has the character NUL (byte 3), which a VARIANT cannot hold"),
+        (b"1" * 39, "an integer has more than 38 digits (byte 0)"),
+        (b'{"s": "' + b"1" * 50 + b'", "n":-' + b"1" * 39 + b"}", "an integer has more than 38 digits (byte 64)"),
+        (b"[" + b"1" * 5000 + b"]", "a number is beyond the range of a DOUBLE (byte 1)"),
+        (b'{"n": [1e999]}', "a number is beyond the range of a DOUBLE (byte 7)"),
+        (b"-1e999", "a number is beyond the range of a DOUBLE (byte 0)"),
+    ],
+)
+def test_what_snowflake_would_refuse_or_change_is_said(body: bytes, said: str) -> None:
+    assert reason(body) == said
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "the body is empty"),
+        (b" ", "JSON is malformed: it ends too early"),
+        (b"\xef\xbb\xbf", "JSON is malformed: it ends too early"),
+        (b'  {"a": nul}', "JSON is malformed: invalid character (byte 12)"),
+        (b"{'a': 1}", "JSON is malformed: object keys must be strings (byte 1)"),
+        (b'{"a": "\xff"}', "the text is not UTF-8 (byte 7)"),
+        (b'{"\xff": 1}', "the text is not UTF-8 (byte 2)"),
+        (b'{"a": 1} x', "JSON is malformed: trailing characters (byte 10)"),
+        (rb'{"a": "\ud800"}', "a string has half of a surrogate pair (byte 7)"),
+        (rb'["\ud83d\ude00", "\uD800 "]', "a string has half of a surrogate pair (byte 18)"),
+        (rb'["\\ud800", tru]', "JSON is malformed: invalid character (byte 16)"),
+        (b"1\n2", "JSON is malformed: trailing characters (byte 3)"),
+        ('{"a": 1}'.encode("utf-16"), "JSON is malformed: invalid character (byte 0); it looks like UTF-16 text"),
+        (b"<a/>", "JSON is malformed: invalid character (byte 0); it looks like XML or HTML"),
+    ],
+)
+def test_what_is_not_json_is_said_with_the_place(body: bytes, said: str) -> None:
+    assert reason(body) == said
+
+
+SECRET = "c0ffee"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"{SECRET}": 1, "{SECRET}": 2}}',
+        f'{{"{SECRET}": "{SECRET}"',
+        f'{{"{SECRET}": 1e999}}',
+        f'{{"{SECRET}\\u0000": 1}}',
+        f'{{"{SECRET}": {"7" * 39}}}',
+        f"{SECRET}",
+        f'"{SECRET}" {SECRET}',
+    ],
+)
+def test_a_reason_shows_nothing_of_the_body_and_is_short(body: str) -> None:
+    for sent in (body.encode(), b"\x1f\x8b" + body.encode(), body.encode() + b"\xff" * 1_000_000):
+        said = reason(sent)
+        assert SECRET not in said
+        assert "777" not in said
+        assert len(said) < 200
+
+
+NAMES = st.sampled_from(["a", "b", ":", '"', "\\", "a:", "\\u003a", "", " :", "é"])
+DOCUMENTS = st.recursive(
+    st.none() | st.integers() | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(NAMES, inner), max_size=3).map(tuple),
+    max_leaves=8,
+)
+
+
+def written(value: object, escape_all: bool) -> str:
+    """JSON in which a tuple of pairs is an object, so that a key may be there twice."""
+    if isinstance(value, tuple):
+        return "{" + ", ".join(f"{written(key, escape_all)} :{written(item, False)}" for key, item in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(written(item, escape_all) for item in value) + "]"
+    if isinstance(value, str) and escape_all:
+        return '"' + "".join(f"\\u{ord(letter):04x}" for letter in value) + '"'
+    return json.dumps(value)
+
+
+def has_a_key_twice(value: object) -> bool:
+    if isinstance(value, tuple):
+        return len(dict(value)) < len(value) or any(has_a_key_twice(item) for _, item in value)
+    return isinstance(value, list) and any(map(has_a_key_twice, value))
+
+
+@given(DOCUMENTS, st.booleans())
+def test_a_body_is_refused_for_a_key_twice_just_when_it_has_one(value: Any, escape_all: bool) -> None:
+    body = written(value, escape_all).encode()
+    if has_a_key_twice(value):
+        assert "has a key twice" in reason(body)
+    else:
+        assert bytes(payload(body)) == body

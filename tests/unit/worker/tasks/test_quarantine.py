@@ -1,0 +1,265 @@
+"""The errand that sets rejected rows aside, and the record behind it: in which order, and what stops it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Self, cast
+
+import pytest
+
+from shared.config import environment
+from shared.config.settings import Settings
+from shared.errors import CountsUnsettled, NotPermitted, ProtocolError, RowsRejected
+from shared.eventhubs.client import PartitionFacts
+from shared.ipc.messages import Answer, Quarantined, Ready
+from shared.log import logger
+from shared.model import Checkpoint
+from shared.snowflake.quarantine_table import Event, Lately, Placed, Rejected
+from tests.unit.plain_settings import plain
+from worker.sink.channel_status import COUNT_LIMIT_S, Progress
+from worker.sink.rejection import Rejection
+from worker.tasks import quarantine
+
+PROGRESS = Progress(9, 2, last_error="too long")
+REJECTION = Rejection(PROGRESS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2, hub_created_at_s=1.0))
+
+READ_AGAIN = replace(REJECTION, checkpoint=replace(REJECTION.checkpoint, repeats_up_to=9))
+
+
+class World:
+    """Stands for both tables and the hub; remembers what was done in which order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.did: list[str] = []
+        self.facts = PartitionFacts(0, 20, is_empty=False, hub_created_at_s=1.0)
+        self.in_hub = [6, 8]
+        self.lacks = [6, 8]
+        self.row_of_another: list[int] = []
+        self.moment: str | None = "2026-01-31T00:00:00+00:00"
+        self.both = Placed(5, None)
+        monkeypatch.setattr(environment, "load_worker", plain)
+        monkeypatch.setattr(logger, "configure", lambda *_, **__: None)
+        monkeypatch.setattr(quarantine, "_tables", self._tables)
+        monkeypatch.setattr(quarantine, "EventHubClient", lambda _: self)
+        monkeypatch.setattr(quarantine, "reread", self._reread)
+        monkeypatch.setattr(quarantine, "identified", self._identified)
+
+    def _tables(self, _: Settings, hub_created_at_s: float | None) -> Self:
+        self.hub_created_at_s = hub_created_at_s
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def partition(self, _: str) -> PartitionFacts:
+        return self.facts
+
+    def set_aside_lately(self, *_: object) -> Lately:
+        return Lately(0, 0)
+
+    name = "FLIGHTS_QUARANTINE"
+
+    def missing(self, *_: object) -> list[int]:
+        return self.lacks
+
+    def without_row(self, _: str, events: Sequence[Event]) -> list[int]:
+        lacking = {*self.lacks, *self.row_of_another}
+        return [event.sequence_number for event in events if event.sequence_number in lacking]
+
+    def set_aside(self, _: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:
+        self.did.append(f"set aside {[event.sequence_number for event in events]}: {reason[:8]}, {channel}, {epoch}")
+
+    def placed(self, *_: object) -> Placed:
+        self.did.append("count")
+        return self.both
+
+    def _reread(self, *_: object) -> list[list[Rejected]]:
+        fields: dict[str, Any] = {"offset": None, "enqueued_time": "", "body": None, "row_json": ""}
+        return [[Rejected(sequence_number=number, **fields)] for number in self.in_hub]
+
+    def _identified(self, *_: object) -> list[list[Event]]:
+        self.did.append("look at the moments")
+        return [[Event(sequence_number=number, enqueued_time=self.moment)] for number in range(5, 10)]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def carry_out(rejection: Rejection = REJECTION) -> Quarantined:
+    return quarantine._quarantined(rejection)
+
+
+def test_both_tables_are_counted_when_all_is_written(world: World) -> None:
+    assert carry_out() == Quarantined(rows=2)
+    assert world.hub_created_at_s == 1.0, "rows of an earlier hub are not counted"
+    assert world.did == ["set aside [6]: too long, CHANNEL_3, 7", "set aside [8]: too long, CHANNEL_3, 7", "count"]
+
+
+def test_what_was_in_the_table_before_needs_no_other_place(world: World) -> None:
+    world.lacks = world.in_hub = [8]
+    assert carry_out(READ_AGAIN) == Quarantined(rows=1)
+    assert world.did == ["look at the moments", "set aside [8]: too long, CHANNEL_3, 7", "count"]
+    world.lacks, world.did = [], []
+    assert carry_out(READ_AGAIN) == Quarantined(rows=0)
+    assert world.did == ["look at the moments", "count"], "nothing is written"
+
+
+def test_fewer_than_were_counted_are_no_success_where_nothing_was_read_before(world: World) -> None:
+    for world.lacks in ([8], []):
+        world.did = []
+        with pytest.raises(RowsRejected, match=f"lacks {len(world.lacks)} of the events, and Snowflake counted 2"):
+            carry_out()
+        assert world.did == ["look at the moments"], "nothing is written"
+
+
+def test_the_row_of_another_event_under_its_number_is_none_of_its_own(world: World) -> None:
+    world.lacks, world.row_of_another = [8], [6]
+    assert carry_out() == Quarantined(rows=2)
+    world.row_of_another = [5, 6]
+    with pytest.raises(RowsRejected, match="the table lacks 3 of the events, and Snowflake counted 2"):
+        carry_out()
+
+
+def test_an_event_without_a_moment_is_not_taken_for_the_one_of_a_row(world: World) -> None:
+    world.lacks, world.moment = [8], None
+    with pytest.raises(RowsRejected, match="the hub tells no time of event 5"):
+        carry_out()
+
+
+@pytest.mark.parametrize("gone", [5, 9])
+def test_moments_that_the_hub_does_not_tell_any_more_prove_nothing(
+    world: World, gone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.lacks = [8]
+    kept = [[event] for [event] in world._identified() if event.sequence_number != gone]
+    monkeypatch.setattr(quarantine, "identified", lambda *_: kept)
+    with pytest.raises(RowsRejected, match="the hub has 4 of 5 events"):
+        carry_out()
+
+
+def test_moments_that_have_left_the_hub_are_not_waited_for(world: World) -> None:
+    world.lacks, world.facts = [8], PartitionFacts(6, 20, is_empty=False, hub_created_at_s=1.0)
+    with pytest.raises(RowsRejected, match="the hub does not have events 5 any more"):
+        carry_out()
+    assert not world.did
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [PartitionFacts(7, 20, is_empty=False, hub_created_at_s=1.0), PartitionFacts(7, 6, True, 1.0)],
+)
+def test_nothing_is_written_when_one_of_them_has_left_the_hub(world: World, facts: PartitionFacts) -> None:
+    world.facts = facts
+    with pytest.raises(RowsRejected, match="the hub does not have events 6"):
+        carry_out()
+    assert not world.did
+
+
+def test_a_range_that_would_not_be_read_within_the_time_is_not_begun(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.sink.rejection.MOST_READ_AGAIN", 4)
+    carry_out()
+    world.did = []
+    for world.lacks in ([8], [5, 9]):
+        with pytest.raises(RowsRejected, match="5 events would have to be read again, more than 4"):
+            carry_out()
+    assert not world.did
+
+
+def test_an_event_that_the_hub_passes_over_is_named(world: World) -> None:
+    world.in_hub = [6]
+    with pytest.raises(RowsRejected, match="the hub does not have events 8 any more"):
+        carry_out()
+
+
+def test_tables_that_do_not_add_up_are_refused_after_all(world: World) -> None:
+    world.both = Placed(4, None)
+    with pytest.raises(RowsRejected, match="together have 4 events, and 5 were to be there"):
+        carry_out()
+
+
+class Store:
+    """Keeps what is recorded; `refusal` is why it cannot."""
+
+    recorded: tuple[Any, ...] = ()
+    refusal: Exception | None = None
+
+    def check_audit(self) -> None:
+        if self.refusal:
+            raise self.refusal
+
+    def record_quarantine(self, *record: object) -> None:
+        self.recorded = record
+
+
+class Channel:
+    """Says one later status after another."""
+
+    def __init__(self, *later: Progress) -> None:
+        self.later = list(later)
+
+    def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
+        assert limit_s <= COUNT_LIMIT_S
+        return next((self.later.pop(0) for _ in self.later[:] if is_told(self.later[0])), None)
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, answer: Answer | Exception) -> tuple[Any, ...]:
+    def send(*_: object) -> Answer:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(quarantine, "send", send)
+    store = Store()
+    try:
+        assert quarantine.set_aside(REJECTION, cast("Any", store), cast("Any", Channel())) == 2
+    finally:
+        if isinstance(answer, Exception) or not isinstance(answer, Quarantined):
+            assert not store.recorded
+    return store.recorded
+
+
+def test_the_checkpoint_moves_when_the_errand_says_that_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = recorded(monkeypatch, Quarantined(rows=2))
+    assert record == (REJECTION.checkpoint, "worker of epoch 7", "quarantined 2 of 2 rejected rows, of events 5 to 9")
+
+
+def test_the_checkpoint_stays_when_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RowsRejected):
+        recorded(monkeypatch, REJECTION.error("no"))
+    with pytest.raises(ProtocolError):
+        recorded(monkeypatch, Ready())
+
+
+def test_nothing_is_set_aside_that_could_not_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(quarantine, "send", lambda *order: asked.append(order))
+    store = Store()
+    store.refusal = NotPermitted("No audit row can be written")
+    with pytest.raises(NotPermitted):
+        quarantine.set_aside(REJECTION, cast("Any", store), cast("Any", Channel()))
+    assert not asked
+
+
+def test_a_count_that_is_behind_the_table_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of one append may be counted one by one: the table lacks all of them at once."""
+    asked: list[int] = []
+
+    def send(_: object, order: quarantine.Order, *__: object) -> Answer:
+        asked.append(order.rejection.rows)
+        if order.rejection.rows < 4:
+            raise order.rejection.unsettled("the table lacks 4 of the events")
+        return Quarantined(rows=4)
+
+    monkeypatch.setattr(quarantine, "send", send)
+    store, later = Store(), Channel(replace(PROGRESS, rows_error_count=3), replace(PROGRESS, rows_error_count=4))
+    assert quarantine.set_aside(REJECTION, cast("Any", store), cast("Any", later)) == 4
+    assert asked == [2, 3, 4]
+    assert store.recorded[0].rows_error_count == 4
+    assert store.recorded[2] == "quarantined 4 of 4 rejected rows, of events 5 to 9"
+    with pytest.raises(CountsUnsettled, match="lacks 4 of the events"):
+        quarantine.set_aside(REJECTION, cast("Any", Store()), cast("Any", Channel()))

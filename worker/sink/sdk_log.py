@@ -1,0 +1,76 @@
+"""The streaming SDK's log. Its warnings are passed on; what it says of uploads is kept for our own errors.
+
+Under load the SDK uploads rows as files to cloud storage, the stage of the pipe. A storage that refuses an upload is no
+error to it: it waits for new credentials, which may take an hour, and the channel's status stays `SUCCESS`. Only its
+log says so, at level INFO (measured with 1.9.1). A version that says it in other words is understood as saying nothing.
+"""
+
+import os
+import re
+import sys
+from contextlib import suppress
+from threading import Thread
+
+from shared.log.logger import get_logger
+from shared.log.secret import mask
+
+STDOUT, STDERR = 1, 2
+_QUIET = re.compile(r"\| (?:INFO|DEBUG|TRACE) \|")
+_PLACE = re.compile(r"Using \w+ (S3) endpoint for client=[^,]*, (.+?)(?:, stage_location=.*)?$")
+_REFUSED = re.compile(r"FileUploader: received token expired error for provider=(.+?) stage")
+_UPLOADED = "FileUploader: uploaded file"
+
+log = get_logger()
+
+
+class Uploads:
+    """What is known of the SDK's uploads. Written by the thread that reads the log, read by any."""
+
+    def __init__(self) -> None:
+        self._place = self._refused_by = ""
+
+    def read(self, line: str) -> None:
+        """Take one line of the SDK's log into account."""
+        if found := _PLACE.search(line):
+            self._place = mask(f"{found[1]}: {found[2]}")
+        elif found := _REFUSED.search(line):
+            self._refused_by = mask(found[1])
+            log.warning("upload_refused", storage=self._refused_by, place=self._place or None)
+        elif _UPLOADED in line:
+            self._refused_by = ""
+
+    @property
+    def evidence(self) -> str:
+        """Why rows may be waiting for the stage, as a part of a sentence; empty when nothing is known."""
+        if self._refused_by:
+            storage = "; ".join(filter(None, (self._refused_by, self._place)))
+            return f"the cloud storage of the stage refused the SDK's upload ({storage})"
+        return f"under load the SDK uploads rows to cloud storage ({self._place})" if self._place else ""
+
+
+def follow(*, pass_on_all: bool) -> Uploads:
+    """Read what the SDK logs from now on. To be called before it is imported, with our environment prepared.
+
+    Its log goes to standard output, which this process uses for nothing else: what a crash in native code writes on
+    standard error must not depend on a thread of ours. Where standard output is closed nothing can be read.
+    """
+    uploads = Uploads()
+    if sys.stdout:
+        if not pass_on_all:
+            os.environ["SS_LOG_LEVEL"] = "info"
+        os.environ["SS_LOG_TARGET"] = "stdout"
+        reader, writer = os.pipe()
+        os.dup2(writer, STDOUT)
+        os.close(writer)
+        Thread(target=_read, args=(reader, uploads, pass_on_all), name="sdk-log", daemon=True).start()
+    return uploads
+
+
+def _read(reader: int, uploads: Uploads, pass_on_all: bool) -> None:
+    """Never end: a full pipe would stop the SDK."""
+    with os.fdopen(reader, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            uploads.read(line)
+            if pass_on_all or not _QUIET.search(line):
+                with suppress(OSError):
+                    os.write(STDERR, line.encode())

@@ -1,0 +1,77 @@
+"""The event that a reader goes on behind: whether the hub still has that one under its number.
+
+A hub that fails over to a replica which had not received everything gives the numbers of what it lost to other events.
+Once there are enough of them no number is beyond the end, nothing is missing, and those that took the place of events
+read before would never be read. So a link begins with the last event known, and looks at it before it drops it.
+
+An event is known by the time it was enqueued. The offset does not tell: of one event it may be another after a
+failover, while the time stays. Where a checkpoint does not know the time (an older evsup wrote it, a person moved it,
+or the token was within an append), an event with another offset is another one when it is younger than the checkpoint.
+https://learn.microsoft.com/azure/event-hubs/geo-replication
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from shared.errors import ResumeRefused
+from shared.model import Checkpoint
+from shared.resume import reset_command
+from worker.source.envelope import Row, enqueued_time
+
+if TYPE_CHECKING:
+    from azure.eventhub import EventData
+
+CLOCKS_APART = timedelta(hours=2)  # of the control store (with SQLite the host) and Event Hubs, where no offset decides
+SAME_MOMENT = timedelta(microseconds=500)  # the hub counts milliseconds; a database's timestamp may round
+
+
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """An event that was read, and what is known of it."""
+
+    number: int
+    offset: str | None
+    enqueued: datetime
+    """When it was, or by when at the latest."""
+    is_exact: bool = True
+    """Whether it was just then. Not of a checkpoint that only knows when itself was written."""
+
+    @classmethod
+    def of_checkpoint(cls, stored: Checkpoint) -> Self | None:
+        """The event of a stored checkpoint; None where it has none."""
+        is_exact = stored.enqueued_at_s is not None
+        at_s = stored.enqueued_at_s if is_exact else stored.updated_at_s
+        if stored.sequence_number is None or at_s is None:
+            return None
+        return cls(stored.sequence_number, stored.offset, datetime.fromtimestamp(at_s, UTC), is_exact)
+
+    @classmethod
+    def of_row(cls, row: Row) -> Self | None:
+        """An event that has become a row."""
+        number, enqueued = row.get("SEQUENCE_NUMBER"), row.get("ENQUEUED_TIME")
+        return None if number is None or enqueued is None else cls(number, row.get("OFFSET"), enqueued)
+
+    def recognises(self, partition_id: str, event: "EventData") -> bool:
+        """Whether the first event of a link is this one. Raises `ResumeRefused` when another has its number."""
+        if event.sequence_number != self.number:
+            return False  # it has left retention, or older ones are delivered again
+        enqueued = enqueued_time(event)
+        if enqueued is not None and self._is_another(event.offset, enqueued):
+            raise self._replaced(partition_id, enqueued)
+        return True
+
+    def _is_another(self, offset: str | None, enqueued: datetime) -> bool:
+        if self.is_exact:
+            return abs(enqueued - self.enqueued) > SAME_MOMENT
+        latest = self.enqueued if self.offset else self.enqueued + CLOCKS_APART
+        return offset != self.offset and enqueued > latest
+
+    def _replaced(self, partition_id: str, enqueued: datetime) -> ResumeRefused:
+        known = f"{'at' if self.is_exact else 'by'} {self.enqueued.isoformat()}"
+        return ResumeRefused(
+            f"Partition {partition_id}: event {self.number} of the hub is not the one that was read before",
+            f"it was enqueued at {enqueued.isoformat()}, that one {known}: the hub failed over to a replica without its"
+            " newest events, and gives their numbers to others",
+            f"Run `{reset_command(partition_id, self.enqueued)}`: it begins with the first of these others.",
+        )

@@ -1,0 +1,64 @@
+"""The process that asks Snowflake how far channels are, and ends. It opens none: that would take it from its owner."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shared.config import environment
+from shared.config.settings import SnowflakeSettings
+from shared.errors import SinkUnavailable
+from shared.ipc.messages import Standing, Standings
+from shared.timeout import within
+from worker.sink.channel import keep_off_stdout, prepare_environment, probe, read_statuses
+from worker.sink.channel_status import Progress
+from worker.tasks import serve
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The channels, and who asks. Settings come through the environment, because secrets do not travel."""
+
+    channels: Sequence[str]
+    limit_s: float
+    asked_by: int
+
+
+def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
+    """Answer with `Standings` or `Failed`. Never returns."""
+    serve.answer(question.asked_by, pipe, partial(_standings, question))
+
+
+def _standings(question: Question) -> Standings:
+    settings = environment.load_worker().snowflake
+    os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
+    prepare_environment(settings)
+    keep_off_stdout()
+    probe(settings)
+    found = _read(settings, question)
+    return Standings(
+        channels={
+            name: Standing(
+                token=one.token,
+                rows_error_count=one.rows_error_count,
+                status_code=one.status_code,
+                last_error=one.last_error,
+            )
+            for name, one in found.items()
+        }
+    )
+
+
+def _read(settings: SnowflakeSettings, question: Question) -> dict[str, Progress]:
+    try:
+        return within(question.limit_s, lambda: read_statuses(settings, question.channels))
+    except TimeoutError as error:
+        raise SinkUnavailable(
+            "Snowflake does not say how far the channels are",
+            str(error),
+            "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+        ) from error

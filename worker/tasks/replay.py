@@ -1,0 +1,116 @@
+"""The process that reads a range of a partition again, into a table beside the live one, and ends.
+
+It is a worker's pipeline with three parts less: no lease, no owner level, no checkpoint. Its channel carries the range
+in its name, so that a replay that was cut short goes on where it was, and a second one adds nothing.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import connection
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from shared.clock import monotonic
+from shared.config import environment
+from shared.config.settings import EventHubSettings, Settings
+from shared.eventhubs.client import consumer_group
+from shared.ipc.messages import Replayed
+from shared.log import logger
+from shared.model import Checkpoint
+from shared.resume import Resume
+from shared.snowflake.channel_name import channel_name
+from worker.opening import Opening
+from worker.pipeline.pipeline import Flow
+from worker.sink.channel import Channel, keep_off_stdout, prepare_environment
+from worker.source.batch_queue import Batch
+from worker.source.envelope import Mapper, envelope
+from worker.source.receiver import Position
+from worker.source.source import Source
+from worker.tasks import serve
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from shared.control.store import ControlStore
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is read again, from where to where, and who asks."""
+
+    partition_id: str
+    first: int
+    last: int
+    table: str
+    consumer_group: str
+    asked_by: int
+
+    def applied(self, settings: Settings) -> Settings:
+        """The settings with its table and group."""
+        return msgspec.structs.replace(
+            settings,
+            snowflake=msgspec.structs.replace(settings.snowflake, table=self.table, pipe=None),
+            eventhub=msgspec.structs.replace(settings.eventhub, consumer_group=self.consumer_group, on_gap="fail"),
+        )
+
+
+class UpTo(Source):
+    """A source without an owner level that ends with an event."""
+
+    def __init__(
+        self, settings: EventHubSettings, partition_id: str, position: Position, last: int, row_of: Mapper
+    ) -> None:
+        super().__init__(settings, partition_id, None, position, row_of)
+        self._last = last
+
+    def take(self) -> Batch | None:
+        """As `Source`, without what comes after the last event."""
+        batch = super().take()
+        if batch is None:
+            return None
+        rows = [row for row in batch.rows if row.get("SEQUENCE_NUMBER", 0) <= self._last]
+        return Batch(rows, batch.last_enqueued)
+
+
+class Nowhere:
+    """Stands for a control store: a replay moves no checkpoint."""
+
+    def save_checkpoint(self, _: Checkpoint) -> None:
+        """Nothing."""
+
+
+def run(order: Order, pipe: "Connection[bytes, bytes]") -> None:
+    """Answer with `Replayed` or `Failed`. Never returns."""
+    serve.answer(order.asked_by, pipe, partial(_replayed, order))
+
+
+def _replayed(order: Order) -> Replayed:
+    settings = order.applied(environment.load_worker())
+    logger.configure(settings.process.log_format, "error", partition=order.partition_id)
+    os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
+    prepare_environment(settings.snowflake)
+    keep_off_stdout()
+    return Replayed(rows=_replay(order, settings))
+
+
+def _replay(order: Order, settings: Settings) -> int:
+    """Move the range; how many rows that took."""
+    group = consumer_group(settings.eventhub)
+    name = channel_name(settings.snowflake.channel_prefix, group, order.partition_id)
+    channel = Channel(settings.snowflake, f"{name}_REPLAY_{order.first}_{order.last}")
+    channel.probe()
+    progress = channel.open(0)
+    after = order.first - 1 if progress.token is None else progress.token
+    position = Position(after if after >= 0 else None)
+    row_of = envelope(order.partition_id, settings.snowflake.on_decode_error)
+    source = UpTo(settings.eventhub, order.partition_id, position, order.last, row_of)
+    opening = Opening(Resume(after, "a replay"), progress, Checkpoint(order.partition_id, after, None, 0))
+    flow = Flow(settings, opening, source, channel, cast("ControlStore", Nowhere()))
+    source.start()
+    while after < order.last:
+        connection.wait(flow.wait_for(), max(0.0, flow.due_s(monotonic()) - monotonic()))
+        flow.turn(monotonic())
+        after = after if flow.marks.durable is None else flow.marks.durable
+    return flow.marks.rows_total
