@@ -12,7 +12,7 @@ from typing import Any
 
 from azure.eventhub import CheckpointStore
 
-from shared.errors import ConfigurationError, OwnershipLost
+from shared.errors import ConfigurationError, EvsupError, OwnershipLost
 from shared.model import Checkpoint, ConsumerGroup, Ownership, Sessions, SupervisorRow, Term
 
 SDK_VERSION = "azure-sdk"  # where a supervisor's heartbeat has its version
@@ -180,16 +180,19 @@ class ControlStore(CheckpointStore):
         a steal would end a worker in the middle of its work. Instead the client is announced as a member of the group
         that takes as many partitions as it asks for: supervisors drain and release what is its share, and it claims
         that at its next round.
+
+        Raises what `claim` raises, except for a release, which the SDK takes for something that cannot fail.
         """
         wanted = list(ownership_list)
-        won = []
         for row in wanted:
             self._require_group(_group_of(row))
-            ownership = self.compare_and_set(row["partition_id"], row["owner_id"], row.get("etag"))
-            if ownership is not None:
-                self._remember_epoch(ownership)
-                won.append(self._as_sdk_ownership(ownership))
-        self._announce(wanted)
+        try:
+            won = self._claim_rows(wanted)
+            self._announce(wanted)
+        except EvsupError:
+            if any(row["owner_id"] for row in wanted):
+                raise  # on_error gets it, and what is being read goes on
+            return []  # The SDK's receive() would end with it, and go on to renew what nobody reads: leases expire.
         return won
 
     def update_checkpoint(self, checkpoint: Mapping[str, Any], **kwargs: Any) -> None:
@@ -234,6 +237,15 @@ class ControlStore(CheckpointStore):
         """
         self._require_group(ConsumerGroup(fully_qualified_namespace, eventhub_name, consumer_group))
         return [self._as_sdk_checkpoint(stored) for stored in self.checkpoints() if stored.sequence_number is not None]
+
+    def _claim_rows(self, wanted: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        won = []
+        for row in wanted:
+            ownership = self.compare_and_set(row["partition_id"], row["owner_id"], row.get("etag"))
+            if ownership is not None:
+                self._remember_epoch(ownership)
+                won.append(self._as_sdk_ownership(ownership))
+        return won
 
     def _announce(self, wanted: Sequence[Mapping[str, Any]]) -> None:
         """Say that the client lives and how much it would hold; one that releases a partition is about to leave."""

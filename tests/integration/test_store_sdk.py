@@ -1,5 +1,6 @@
 """The control store as the Azure SDK uses it."""
 
+import asyncio
 import os
 import time
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 from azure.eventhub import LoadBalancingStrategy
 from azure.eventhub._eventprocessor.ownership_manager import OwnershipManager
 from azure.eventhub._utils import event_position_selector
+from azure.eventhub.aio._eventprocessor._ownership_manager import OwnershipManager as AsyncOwnershipManager
 
 from shared.control.store import ControlStore
 from shared.errors import CheckpointMovedBack, ConfigurationError, OwnershipLost, StoreUnavailable
@@ -226,3 +228,125 @@ def test_an_azure_sdk_processor_releases_what_it_closes(site: Site, store: Contr
     manager.release_ownership("1")
     owners = {ownership.partition_id: ownership.owner_id for ownership in store.ownerships()}
     assert owners == {"0": "first", "1": "", "2": "first", "3": "first"}
+
+
+# What Microsoft's own tests ask of its stores in memory, in blobs and in tables:
+# https://github.com/Azure/azure-sdk-for-python/tree/main/sdk/eventhub
+
+
+def test_partitions_claimed_in_one_call_are_won_in_its_order_and_the_rows_that_were_given_stay_as_they_are(
+    store: ControlStore,
+) -> None:
+    assert list(store.list_ownership(**key(store))) == []
+    given = [row(store, "sdk", partition_id=str(number), last_modified_time=1.0, offset="1") for number in range(8)]
+    kept = [dict(one) for one in given]
+    won = store.claim_ownership(given)
+    assert given == kept
+    assert [one["partition_id"] for one in won] == [one["partition_id"] for one in given]
+    assert {one["partition_id"]: one["etag"] for one in store.list_ownership(**key(store))} == {
+        one["partition_id"]: one["etag"] for one in won
+    }
+    assert all(one["last_modified_time"] == pytest.approx(time.time(), abs=30) for one in won)
+
+
+def test_a_new_owner_s_row_takes_the_place_of_the_old_one_s(site: Site, store: ControlStore) -> None:
+    store.claim_ownership([row(store, "sdk")])
+    site.age(EXPIRATION_S + 5)
+    before = listed(store)
+    [won] = store.claim_ownership([before | {"owner_id": "other"}])
+    [after] = store.list_ownership(**key(store))
+    assert (after["owner_id"], after["etag"]) == ("other", won["etag"])
+    assert after["etag"] != before["etag"]
+    assert after["last_modified_time"] > before["last_modified_time"] + EXPIRATION_S
+
+
+def test_an_etag_of_a_row_that_is_not_there_any_more_claims_the_partition(store: ControlStore) -> None:
+    assert store.claim_ownership([row(store, "sdk", etag="W/\"datetime'2021-08-02T00%3A46%3A51.7645424Z'\"")])
+    assert listed(store)["owner_id"] == "sdk"
+
+
+def test_positions_of_partitions_are_kept_apart_and_an_offset_is_a_text(store: ControlStore) -> None:
+    store.claim_ownership([row(store, "sdk", partition_id=each) for each in PARTITIONS])
+    for each in PARTITIONS:
+        store.update_checkpoint(position(store, 20) | {"partition_id": each, "offset": 2})
+    store.update_checkpoint(position(store, 42) | {"offset": "30"})
+    found = {
+        one["partition_id"]: (one["sequence_number"], one["offset"]) for one in store.list_checkpoints(**key(store))
+    }
+    assert found == dict.fromkeys(PARTITIONS, (20, "2")) | {"0": (42, "30")}
+
+
+def test_a_store_is_of_one_group_and_a_call_for_two_claims_nothing(store: ControlStore) -> None:
+    with pytest.raises(ConfigurationError, match="another consumer group"):
+        store.claim_ownership([row(store, "sdk"), row(store, "sdk", consumer_group="other")])
+    assert store.ownerships() == []
+
+
+def held(*partitions: str) -> dict[str, str]:
+    """Each by an owner of its own."""
+    return {each: f"owner{each}" for each in partitions}
+
+
+# Who holds what (2 has expired, 3 was released), of how many partitions; what a greedy processor asks for in one round,
+# and a balanced one.
+ROUNDS: list[tuple[dict[str, str], int, int, int]] = [
+    ({}, 3, 3, 1),
+    (held("0", "1"), 3, 1, 1),
+    (held("0", "2"), 3, 2, 1),
+    (held("0", "2", "3"), 4, 2, 1),
+    (held("0"), 4, 2, 1),
+    (held("2", "3"), 4, 4, 1),
+    (held("0", "1"), 2, 0, 0),
+    (held("0") | {"1": "sdk"}, 2, 1, 1),
+]
+
+
+def test_a_processor_asks_for_its_share_of_what_is_free_expired_or_released(site: Site) -> None:
+    for holders, count, greedy, balanced in ROUNDS:
+        one = site.beside()
+        store = one.open()
+        won = store.claim_ownership([row(store, owner, partition_id=each) for each, owner in holders.items()])
+        store.claim_ownership([released | {"owner_id": ""} for released in won if released["partition_id"] == "3"])
+        one.age(EXPIRATION_S + 5, "2")
+        asked = [
+            processor(store, "sdk", strategy)._balance_ownership(store.list_ownership(**key(store)), PARTITIONS[:count])
+            for strategy in (LoadBalancingStrategy.GREEDY, LoadBalancingStrategy.BALANCED)
+        ]
+        store.close()
+        assert [len(rows) for rows in asked] == [greedy, balanced], (holders, count)
+
+
+def test_a_processor_releases_nothing_that_it_has_lost(site: Site) -> None:
+    manager = processor(site.open(), "first", LoadBalancingStrategy.GREEDY)
+    manager.claim_ownership()
+    site.age(EXPIRATION_S + 5, "0")
+    evsup = site.open()
+    term = evsup.claim("0", "evsup", EXPIRATION_S)
+    manager.release_ownership("0")
+    assert term is not None
+    assert evsup.renew([term]) == [term]
+
+
+def test_a_release_that_fails_is_left_to_the_lease_for_the_sdk_would_end_with_it(store: ControlStore) -> None:
+    """And a claim that fails is told, so that the SDK keeps what it reads."""
+    manager = processor(store, "first", LoadBalancingStrategy.GREEDY)
+    manager.claim_ownership()
+    store.close()
+    manager.release_ownership("0")
+    with pytest.raises(StoreUnavailable):
+        manager.claim_ownership()
+    with pytest.raises(StoreUnavailable):
+        store.claim_ownership([row(store, "first")])
+
+
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+def test_an_asyncio_client_fails_at_its_first_look_and_claims_nothing(store: ControlStore) -> None:
+    client: Any = SimpleNamespace(_address=SimpleNamespace(hostname=store.group.fully_qualified_namespace))
+    client.eventhub_name = store.group.eventhub_name
+    asynchronous: Any = store
+    strategy = LoadBalancingStrategy.GREEDY
+    manager = AsyncOwnershipManager(client, "$Default", "first", asynchronous, EXPIRATION_S, strategy, None)
+    manager.cached_parition_ids = PARTITIONS
+    with pytest.raises(TypeError, match="await"):
+        asyncio.run(manager.claim_ownership())
+    assert store.ownerships() == []
