@@ -1,16 +1,32 @@
 """A body is PAYLOAD to the byte or not at all, on every Python, and the reason says what is wrong and where."""
 
 import json
+import tracemalloc
+from collections.abc import Iterator
+from math import isinf
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import worker.source.payload
 from worker.source.payload import DEEPEST, LONGEST_INTEGER, NotPayload, payload
 
 LISTS, OBJECTS, MIXED = (b"[", b"]"), (b'{"a": ', b"}"), (b'[{"]}[{\\"": ', b"}]")
 """What opens and what closes; the key of the last is full of brackets, and of an escaped quote."""
+
+
+@pytest.fixture(params=["as it is", "as a large body"])
+def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every body, and every portion of it, is large."""
+    if request.param == "as a large body":
+        monkeypatch.setattr(worker.source.payload, "LARGE", 0)
+        monkeypatch.setattr(worker.source.payload, "PORTION", 3)
+        monkeypatch.setattr(worker.source.payload, "FEW", 1)
+
+
+either_way = pytest.mark.usefixtures("_either_way")
 
 
 def reason(body: bytes) -> str:
@@ -24,6 +40,7 @@ def nested(depth: int, container: tuple[bytes, bytes], levels: int = 1) -> bytes
     return opening * (depth // levels) + b"1" + closing * (depth // levels)
 
 
+@either_way
 @pytest.mark.parametrize(("container", "levels"), [(LISTS, 1), (OBJECTS, 1), (MIXED, 2)])
 def test_json_is_nested_up_to_a_bound_of_ours(container: tuple[bytes, bytes], levels: int) -> None:
     deepest = nested(DEEPEST, container, levels)
@@ -33,6 +50,7 @@ def test_json_is_nested_up_to_a_bound_of_ours(container: tuple[bytes, bytes], le
         assert reason(nested(depth, container, levels)) == said
 
 
+@either_way
 def test_a_bound_that_the_text_does_not_reach_costs_it_nothing() -> None:
     wide = json.dumps([{"s": "[" * 1000, "t": "]}", "n": [[], {}]}] * 1000).encode()
     assert bytes(payload(wide)) == wide
@@ -44,6 +62,7 @@ def test_brackets_that_never_close_are_too_deep_and_not_a_crash() -> None:
     assert "looks like gzip" in reason(b"\x1f\x8b" + b"[" * 100_000)
 
 
+@either_way
 @pytest.mark.parametrize(
     ("body", "at"),
     [
@@ -62,6 +81,7 @@ def test_a_key_twice_in_one_object_is_found(body: bytes, at: int) -> None:
     assert reason(body) == f"an object has a key twice (byte {at})"
 
 
+@either_way
 @pytest.mark.parametrize(
     "body",
     [
@@ -80,6 +100,7 @@ def test_what_only_looks_like_it_is_not_refused(body: bytes) -> None:
     assert bytes(payload(body)) == body
 
 
+@either_way
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -143,9 +164,10 @@ def test_a_reason_shows_nothing_of_the_body_and_is_short(body: str) -> None:
         assert len(said) < 200
 
 
-NAMES = st.sampled_from(["a", "b", ":", '"', "\\", "a:", "\\u003a", "", " :", "é"])
+NAMES = st.sampled_from(["a", "b", ":", '"', "\\", "a:", "\\u003a", "", " :", "é", "{", "}", "\0", "1" * 39])
+NUMBERS = st.integers() | st.integers(10**36, 10**40) | st.sampled_from([float("inf"), 1e307, 0.1])
 DOCUMENTS = st.recursive(
-    st.none() | st.integers() | NAMES,
+    st.none() | NUMBERS | NAMES,
     lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(NAMES, inner), max_size=3).map(tuple),
     max_leaves=8,
 )
@@ -159,19 +181,72 @@ def written(value: object, escape_all: bool) -> str:
         return "[" + ",".join(written(item, escape_all) for item in value) + "]"
     if isinstance(value, str) and escape_all:
         return '"' + "".join(f"\\u{ord(letter):04x}" for letter in value) + '"'
-    return json.dumps(value)
+    return json.dumps(value).replace("Infinity", "1e999")
 
 
-def has_a_key_twice(value: object) -> bool:
+def faults(value: object) -> Iterator[str]:
+    """What a reason may say, found in the slow way."""
     if isinstance(value, tuple):
-        return len(dict(value)) < len(value) or any(has_a_key_twice(item) for _, item in value)
-    return isinstance(value, list) and any(map(has_a_key_twice, value))
+        if len(dict(value)) < len(value):
+            yield "has a key twice"
+        for pair in value:
+            yield from faults([*pair])
+    elif isinstance(value, list):
+        for item in value:
+            yield from faults(item)
+    elif isinstance(value, str) and "\0" in value:
+        yield "the character NUL"
+    elif isinstance(value, float) and isinf(value):
+        yield "beyond the range of a DOUBLE"
+    elif isinstance(value, int) and len(str(abs(value))) > LONGEST_INTEGER:
+        yield f"more than {LONGEST_INTEGER} digits"
 
 
+@either_way
 @given(DOCUMENTS, st.booleans())
-def test_a_body_is_refused_for_a_key_twice_just_when_it_has_one(value: Any, escape_all: bool) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_body_is_refused_for_just_what_is_wrong_with_it(value: Any, escape_all: bool) -> None:
     body = written(value, escape_all).encode()
-    if has_a_key_twice(value):
-        assert "has a key twice" in reason(body)
+    if found := list(faults(value)):
+        said = reason(body)
+        assert any(fault in said for fault in found), said
     else:
         assert bytes(payload(body)) == body
+
+
+SIZE = 200_000
+
+
+def filled(item: bytes, between: bytes = b",", around: tuple[bytes, bytes] = (b"[", b"]")) -> bytes:
+    return around[0] + between.join([item] * (SIZE // len(item + between) + 1)) + around[1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(filled(b"{}"), id="empty objects"),
+        pytest.param(filled(b"[" * 400 + b"]" * 400), id="deep lists"),
+        pytest.param(filled(b'["",' * 400 + b"1" + b"]" * 400), id="deep lists with strings"),
+        pytest.param(filled(b'"["'), id="strings with brackets"),
+        pytest.param(filled(b'{"a":":"}'), id="small objects"),
+        pytest.param(b"{" + b",".join(b'"%d":1' % n for n in range(SIZE // 8)) + b"}", id="many keys"),
+        pytest.param(filled(b"1" * 38, b"", (b'"', b'"')), id="a string of digits"),
+        pytest.param(filled(rb"\u003a", b"", (b'"', b'"')), id="a string of escapes"),
+        pytest.param(filled(rb"\\", b"", (b'"', b'"')), id="a string of backslashes"),
+        pytest.param(filled(b"0.5"), id="numbers"),
+    ],
+)
+def test_the_look_at_a_large_body_takes_a_few_times_its_memory_whatever_it_is(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.source.payload, "LARGE", SIZE // 2)
+    monkeypatch.setattr(worker.source.payload, "PORTION", SIZE // 64)
+    monkeypatch.setattr(worker.source.payload, "FEW", 50)
+    tracemalloc.start()
+    try:
+        found = payload(body)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert bytes(found) == body
+    assert most < 4 * len(body), f"{most / len(body):.1f} times"
