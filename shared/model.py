@@ -172,3 +172,25 @@ class SupervisorRow:
     def is_long_dead(self) -> bool:
         """Whether the row can go: nobody waits for this supervisor any more."""
         return abs(self.age_s) > LONG_DEAD * self.expiration_s
+
+
+@dataclass(frozen=True, slots=True)
+class HubFacts:
+    """What Event Hubs says of the hub."""
+
+    partition_ids: tuple[str, ...]
+    created_at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFacts:
+    """What Event Hubs says of one partition."""
+
+    first: int
+    """Sequence number of the oldest retained event; `last + 1` or less when the partition is empty."""
+    last: int
+    """Sequence number last enqueued, -1 when there never was one."""
+    is_empty: bool
+    hub_created_at_s: float
+    last_offset: str | None = None
+    """Offset of the event `last`."""

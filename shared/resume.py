@@ -42,7 +42,7 @@ from shared.errors import ResumeRefused
 from shared.model import Checkpoint
 
 if TYPE_CHECKING:
-    from shared.eventhubs.client import PartitionFacts
+    from shared.model import PartitionFacts
 
 GO_ON_WITHOUT = "Run `EVENTHUB_ON_GAP=warn evsup start` once to go on without them."
 BIRTH_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp

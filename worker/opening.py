@@ -6,9 +6,9 @@ from shared import resume
 from shared.config.settings import EventHubSettings, Settings
 from shared.control.store import ControlStore
 from shared.errors import OwnershipLost
-from shared.eventhubs.client import EventHubClient, PartitionFacts
+from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
-from shared.model import OLDEST, Checkpoint, Term
+from shared.model import OLDEST, Checkpoint, PartitionFacts, Term
 from shared.resume import Resume, counted_back
 from worker.sink.channel import Channel
 from worker.sink.channel_status import COUNT_LIMIT_S, Progress, among

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -18,7 +17,7 @@ from shared.eventhubs.amqp_types import teach_the_sdk
 from shared.eventhubs.errors import Access, translated
 from shared.eventhubs.identity import Identity
 from shared.eventhubs.sdk_patches import Consumer
-from shared.model import ConsumerGroup
+from shared.model import ConsumerGroup, HubFacts, PartitionFacts
 from shared.timeout import within
 
 if TYPE_CHECKING:
@@ -46,28 +45,6 @@ PLAIN_PORT = 5672
 
 # Unix time. https://learn.microsoft.com/azure/event-hubs/authenticate-shared-access-signature
 _SIGNATURE_ENDS = re.compile(r"[?& ]se=(\d{1,12})(?:&|$)")
-
-
-@dataclass(frozen=True, slots=True)
-class HubFacts:
-    """What Event Hubs says of the hub."""
-
-    partition_ids: tuple[str, ...]
-    created_at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionFacts:
-    """What Event Hubs says of one partition."""
-
-    first: int
-    """Sequence number of the oldest retained event; `last + 1` or less when the partition is empty."""
-    last: int
-    """Sequence number last enqueued, -1 when there never was one."""
-    is_empty: bool
-    hub_created_at_s: float
-    last_offset: str | None = None
-    """Offset of the event `last`."""
 
 
 def consumer_group(settings: EventHubSettings) -> ConsumerGroup:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from azure.eventhub.exceptions import EventHubError
 
+from shared import ca_bundle
 from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
 from shared.eventhubs.errors import STRICT_FIX, utc
 from shared.eventhubs.evidence import plain
-from shared.snowflake import ca_bundle
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken

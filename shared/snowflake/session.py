@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from shared.ca_bundle import trust
 from shared.config.formats import account, private_key
 from shared.config.settings import SnowflakeSettings
 from shared.errors import EvsupError, SnowflakeUnavailable
 from shared.snowflake import errors, oauth
-from shared.snowflake.ca_bundle import trust
+from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
 
 if TYPE_CHECKING:
@@ -169,4 +170,4 @@ def _credential(settings: SnowflakeSettings) -> dict[str, object]:
     """What the connector is given to log in with."""
     if settings.oauth_client_id:
         return {"authenticator": "oauth", "token": oauth.access_token(settings)}
-    return {"private_key": private_key.der(private_key.load(settings))}
+    return {"private_key": private_key.der(signing_key(settings))}

@@ -9,8 +9,6 @@ from shared.config.formats import account, identifier
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError
 
-QUARANTINE = "_QUARANTINE"  # behind the target table's name
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -97,7 +95,7 @@ def role_name(settings: SnowflakeSettings) -> str:
 
 def quarantine_name(settings: SnowflakeSettings) -> str:
     """The full name of the table beside the target that takes what Snowflake rejected."""
-    beside = identifier.quoted(identifier.stored_name(settings.table) + QUARANTINE)
+    beside = identifier.quoted(identifier.stored_name(settings.table) + identifier.QUARANTINE)
     return table_name(msgspec.structs.replace(settings, table=beside))
 
 

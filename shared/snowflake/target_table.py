@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.config.settings import SnowflakeSettings
-from shared.control.queries import qmark
 from shared.errors import ConfigurationError
 from shared.resume import BIRTH_TOLERANCE_S
+from shared.snowflake.queries import counting
 from shared.snowflake.session import Row, SqlSession
 from shared.snowflake.tables import create_table_sql, table_name
 
@@ -117,7 +117,7 @@ class Target:
         self._session.change(self._create)
 
     def _query(self, name: str, rows_are: str | None = None, **values: str | int | None) -> list[Row]:
-        statement, names = qmark(name, "target", "of_hub", rows_are or self.rows_are)
+        statement, names = counting(name, "of_hub", rows_are or self.rows_are)
         values |= {"created_at": self._created_at}
         return self._session.query(statement.format(**self._tables), *(values[each] for each in names))
 

@@ -11,10 +11,10 @@ from shared.control.open import open_store
 from shared.control.store import ControlStore
 from shared.errors import NotPermitted, ServiceUnavailable
 from shared.eventhubs import client
-from shared.eventhubs.client import EventHubClient, HubFacts
+from shared.eventhubs.client import EventHubClient
 from shared.ipc.messages import Standing
 from shared.ipc.task import BOOT_S
-from shared.model import Checkpoint
+from shared.model import Checkpoint, HubFacts
 from shared.snowflake.channel_name import channel_name, of_generation
 from shared.timeout import within
 from supervisor.check import event_hubs, partitions

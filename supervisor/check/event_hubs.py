@@ -2,9 +2,10 @@
 
 from shared.config.settings import EventHubSettings
 from shared.errors import OwnershipLost, SourceUnavailable
-from shared.eventhubs.client import EventHubClient, HubFacts
+from shared.eventhubs.client import EventHubClient
 from shared.eventhubs.errors import translated
 from shared.eventhubs.identity import Identity, SignInFailed
+from shared.model import HubFacts
 from shared.timeout import within
 from supervisor.check.runner import ANSWER_S, Answer
 

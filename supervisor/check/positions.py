@@ -3,9 +3,8 @@
 from typing import Literal
 
 from shared.errors import RowsRejected
-from shared.eventhubs.client import PartitionFacts
 from shared.ipc.messages import Standing
-from shared.model import Checkpoint
+from shared.model import Checkpoint, PartitionFacts
 from shared.resume import counted_back, decide
 from supervisor.check.runner import Answer
 

@@ -14,8 +14,8 @@ from shared.config.settings import Settings
 from shared.control.open import open_store
 from shared.control.store import ControlStore
 from shared.errors import DataRefused, PartitionHeld, UsageError
-from shared.eventhubs.client import EventHubClient, HubFacts, PartitionFacts, consumer_group
-from shared.model import Checkpoint, Term
+from shared.eventhubs.client import EventHubClient, consumer_group
+from shared.model import Checkpoint, HubFacts, PartitionFacts, Term
 from shared.snowflake.quarantine_table import Quarantine
 from supervisor.checkpoints.plan import Move
 

@@ -12,7 +12,7 @@ from shared.errors import DataRefused
 from shared.model import Checkpoint
 
 if TYPE_CHECKING:
-    from shared.eventhubs.client import PartitionFacts
+    from shared.model import PartitionFacts
 
 NOTHING = range(0)
 

@@ -36,7 +36,7 @@ from shared.model import Checkpoint
 from shared.resume import decide
 
 if TYPE_CHECKING:
-    from shared.eventhubs.client import PartitionFacts
+    from shared.model import PartitionFacts
     from shared.snowflake.target_table import Bodiless, Landed
 
 Verdict = Literal["proven", "nothing", "refuted"]

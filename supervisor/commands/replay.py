@@ -11,8 +11,8 @@ import worker.tasks.replay
 from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, OwnershipLost, PartitionHeld, UsageError
-from shared.eventhubs.client import PartitionFacts
 from shared.ipc.task import send
+from shared.model import PartitionFacts
 from shared.snowflake.session import SqlSession
 from shared.snowflake.target_table import Target
 from supervisor.checkpoints import admin_session

@@ -14,21 +14,21 @@ from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import open_store
 from shared.control.store import ControlStore
-from shared.eventhubs.client import EventHubClient, HubFacts
+from shared.eventhubs.client import EventHubClient
 from shared.ipc import task
 from shared.limits import raise_descriptors
 from shared.log.logger import configure, default_format, get_logger
-from shared.model import SupervisorRow
+from shared.model import HubFacts, SupervisorRow
 from supervisor.commands import options
 from supervisor.ownership.enrolment import enrol
 from supervisor.ownership.hub_watch import HubQuestion, HubWatch
 from supervisor.ownership.lease import LeaseKeeper
 from supervisor.process import signals
 from supervisor.process.signals import SignalInbox
+from supervisor.process.table_watch import TableWatch
 from supervisor.process.tree import Tree
 from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status.model import StatusServer, TreeStatus
-from supervisor.target.table_watch import TableWatch
 from supervisor.version import VERSION
 
 QUARANTINE_S = 60.0  # of Snowflake, to look at the quarantine: a suspended warehouse starts first

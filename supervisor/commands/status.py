@@ -28,7 +28,7 @@ from supervisor.status.model import TreeStatus, read_status
 from supervisor.status.screen import WIDE, group_screen, tree_screen
 
 if TYPE_CHECKING:
-    from shared.eventhubs.client import PartitionFacts
+    from shared.model import PartitionFacts
 
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3  # as `systemctl status`
 REFRESH_S = 1.0

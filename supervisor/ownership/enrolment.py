@@ -10,9 +10,9 @@ not skipped, whenever the partition is claimed.
 from shared.config.settings import EventHubSettings
 from shared.control.store import ControlStore
 from shared.errors import OwnershipLost, StoreUnavailable
-from shared.eventhubs.client import EventHubClient, HubFacts, PartitionFacts
+from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
-from shared.model import OLDEST, Checkpoint
+from shared.model import OLDEST, Checkpoint, HubFacts, PartitionFacts
 
 LATEST = "@latest"
 log = get_logger()

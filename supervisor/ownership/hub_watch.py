@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Iterator
 from shared.clock import Clock, backoff_s, jittered, monotonic
 from shared.config.settings import EventHubSettings
 from shared.errors import Bug, EvsupError
-from shared.eventhubs.client import EventHubClient, HubFacts
+from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
+from shared.model import HubFacts
 
 # A consumer group may ask 50 times a second, all its clients together: the supervisors of a group ask 10 times at most.
 # https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas

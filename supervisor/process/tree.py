@@ -29,9 +29,9 @@ from supervisor.process import crash_report
 from supervisor.process.child import Child
 from supervisor.process.signals import STOPPING, SignalInbox
 from supervisor.process.strangers import Strangers
+from supervisor.process.table_watch import TableWatch
 from supervisor.status.health import complaints
 from supervisor.status.model import TreeState, TreeStatus
-from supervisor.target.table_watch import TableWatch
 
 TICK_S = 1.0
 LATE_S = 0.5  # workers end a drain at its deadline themselves; this much later they are told to

@@ -14,13 +14,13 @@ from azure.eventhub.exceptions import EventHubError
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.sign_in import SignIn
 from scripts.localcloud.tls import HOST, TlsFront
+from shared import ca_bundle
 from shared.clock import Deadline
 from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
 from shared.eventhubs.client import EventHubClient
 from shared.eventhubs.identity import Identity
 from shared.log.secret import Secret
-from shared.snowflake import ca_bundle
 from tests.acceptance.evsup import eventually
 from tests.integration import sdk_sockets
 from tests.integration.sources import running

@@ -7,8 +7,7 @@ import pytest
 
 from shared.control.store import ControlStore
 from shared.errors import DataRefused, PartitionHeld
-from shared.eventhubs.client import PartitionFacts
-from shared.model import Checkpoint
+from shared.model import Checkpoint, PartitionFacts
 from supervisor.checkpoints import admin_session
 from supervisor.checkpoints.admin_session import carry_out, holding
 from supervisor.checkpoints.plan import Position, plan

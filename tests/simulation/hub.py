@@ -13,7 +13,7 @@ from azure.eventhub import EventData
 
 from shared.clock import Deadline
 from shared.errors import OwnershipLost
-from shared.eventhubs.client import HubFacts, PartitionFacts
+from shared.model import HubFacts, PartitionFacts
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import FAST_S, skewed
 from tests.simulation.process import MOMENT_S, Process

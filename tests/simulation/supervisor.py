@@ -10,9 +10,8 @@ from typing import Any
 from shared.config.settings import Settings
 from shared.control.relational import RelationalStore
 from shared.errors import EvsupError, ExitCode, ServiceUnavailable, SourceUnavailable
-from shared.eventhubs.client import HubFacts
 from shared.ipc.messages import Lease
-from shared.model import SupervisorRow, Term
+from shared.model import HubFacts, SupervisorRow, Term
 from supervisor.ownership.enrolment import enrol
 from supervisor.ownership.hub_watch import HubWatch
 from supervisor.ownership.lease import LeaseKeeper

@@ -28,6 +28,7 @@ from shared.log.secret import mask
 from shared.snowflake import errors, oauth
 from shared.snowflake.channel_name import of_generation
 from shared.snowflake.handshake import is_behind_proxy, shake_hands
+from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
 from worker.sink.channel_codes import gone, invalid_channel
 from worker.sink.channel_status import SUCCESS, Progress, read_progress
@@ -373,7 +374,7 @@ def client_properties(settings: SnowflakeSettings) -> dict[str, str]:
 def _private_key(settings: SnowflakeSettings) -> str:
     """The key itself, for the SDK calls a file that it cannot read `Fatal`."""
     try:
-        return private_key.pem(private_key.load(settings))
+        return private_key.pem(signing_key(settings))
     except ValueError as error:
         raise ConfigurationError("The private key of Snowflake cannot be used", str(error)) from None
 

@@ -10,13 +10,9 @@ import binascii
 import re
 from typing import TYPE_CHECKING
 
-from shared.config.formats.files import bytes_of
-
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-
-    from shared.config.settings import SnowflakeSettings
 
 FEWEST_BITS = 2048
 SHORTEST_BASE64 = 600  # of a key of 1024 bits; what is shorter is no key at all
@@ -49,13 +45,6 @@ _OTHER_FORMATS = {
 
 class PassphraseProblem(ValueError):
     """The key may be right, its passphrase is missing or wrong."""
-
-
-def load(settings: "SnowflakeSettings") -> "RSAPrivateKey":
-    """The key that the settings name; a file is read anew. Raises ValueError with the reason in plain words."""
-    key, passphrase = settings.private_key, settings.private_key_passphrase
-    material = key.reveal() if key else bytes_of(settings.private_key_file or "", MOST_BYTES)
-    return open_key(material, passphrase.reveal() if passphrase else None)
 
 
 def open_key(material: str | bytes, passphrase: str | None) -> "RSAPrivateKey":

@@ -8,7 +8,6 @@ from shared.config.formats.files import bytes_of, certificate_problem, is_open_t
 from shared.config.settings import DEFAULT_PIPE, Settings
 from shared.config.variables import VARIABLES
 from shared.log.secret import remember
-from shared.snowflake.tables import QUARANTINE
 
 # `<TABLE>-STREAMING` may be named outright, and is the one name with a hyphen that needs no quotes: it never goes
 # through SQL. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
@@ -184,10 +183,12 @@ def quarantine_has_a_name(settings: Settings) -> Iterator[Fault]:
     """The table's own with an ending; Snowflake takes none that is longer."""
     length, longest = (
         len(identifier.stored_name(settings.snowflake.table)),
-        identifier.MOST_CHARACTERS - len(QUARANTINE),
+        identifier.MOST_CHARACTERS - len(identifier.QUARANTINE),
     )
     if settings.snowflake.on_reject == "quarantine" and longest < length <= identifier.MOST_CHARACTERS:
-        yield Fault("SNOWFLAKE_TABLE", f"is longer than {longest} characters, and {QUARANTINE} has to fit behind it")
+        yield Fault(
+            "SNOWFLAKE_TABLE", f"is longer than {longest} characters, and {identifier.QUARANTINE} has to fit behind it"
+        )
 
 
 def credential_file_is_private(settings: Settings) -> Iterator[str]:

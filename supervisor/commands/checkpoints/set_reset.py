@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from shared.errors import DataRefused, UsageError
-from shared.eventhubs.client import EventHubClient, PartitionFacts
-from shared.model import MOST, Checkpoint
+from shared.eventhubs.client import EventHubClient
+from shared.model import MOST, Checkpoint, PartitionFacts
 from shared.resume import reset_command
 from supervisor.checkpoints import admin_session, plan
 from supervisor.checkpoints.admin_session import Site

@@ -9,8 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.errors import ResumeRefused
-from shared.eventhubs.client import PartitionFacts
-from shared.model import Checkpoint
+from shared.model import Checkpoint, PartitionFacts
 from shared.resume import BIRTH_TOLERANCE_S, Resume, decide
 
 OnGap = Literal["fail", "warn"]

@@ -9,8 +9,7 @@ from azure.eventhub import EventData
 
 from shared.config.settings import Settings
 from shared.errors import DataRefused, OwnershipLost, ResumeRefused, RowsRejected
-from shared.eventhubs.client import PartitionFacts
-from shared.model import Checkpoint, Term
+from shared.model import Checkpoint, PartitionFacts, Term
 from shared.snowflake.channel_name import of_generation
 from tests.unit.plain_settings import eventhub, plain, snowflake
 from tests.unit.worker.source.events import ENQUEUED_MS, event

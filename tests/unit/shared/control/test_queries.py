@@ -68,11 +68,6 @@ def test_a_query_for_snowflake_names_its_parameters_in_order() -> None:
     assert ":" not in statement
 
 
-@pytest.mark.parametrize("name", ["landed_range", "missing", "placed", "without_row"])
-def test_rows_of_a_range_are_looked_for_between_its_ends(name: str) -> None:
-    assert "SEQUENCE_NUMBER BETWEEN :first AND :last" in query(name, "target"), "a partition may have billions"
-
-
 def test_a_dialect_may_differ_from_another_one_in_a_few_queries() -> None:
     assert source("create_checkpoint", "snowflake").count("CREATE HYBRID TABLE") == 1
     for table in ("checkpoint", "audit"):

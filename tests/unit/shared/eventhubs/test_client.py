@@ -11,9 +11,9 @@ from azure.eventhub.exceptions import ConnectionLostError
 
 from shared.config.settings import EventHubSettings
 from shared.errors import DataRefused, OwnershipLost
-from shared.eventhubs.client import QUESTIONS_AT_ONCE, EventHubClient, HubFacts, consumer_group, sdk_options
+from shared.eventhubs.client import QUESTIONS_AT_ONCE, EventHubClient, consumer_group, sdk_options
 from shared.log.secret import Secret
-from shared.model import ConsumerGroup
+from shared.model import ConsumerGroup, HubFacts
 from tests.unit.plain_settings import eventhub
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")

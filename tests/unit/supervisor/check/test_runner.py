@@ -7,9 +7,8 @@ from typing import Any, cast
 import pytest
 
 from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, ResumeRefused, RowsRejected
-from shared.eventhubs.client import PartitionFacts
 from shared.ipc.messages import Standing
-from shared.model import Checkpoint, Ownership, SupervisorRow
+from shared.model import Checkpoint, Ownership, PartitionFacts, SupervisorRow
 from supervisor.check.checks import Preflight
 from supervisor.check.partitions import held
 from supervisor.check.positions import reconciled

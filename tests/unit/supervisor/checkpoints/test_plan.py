@@ -7,8 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.errors import DataRefused
-from shared.eventhubs.client import PartitionFacts
-from shared.model import Checkpoint
+from shared.model import Checkpoint, PartitionFacts
 from supervisor.checkpoints.plan import Position, lines, plan
 
 BORN_S = 1_700_000_000.0

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared.eventhubs.client import PartitionFacts
 from shared.ipc.messages import Standing
-from shared.model import Checkpoint
+from shared.model import Checkpoint, PartitionFacts
 from shared.snowflake.target_table import Bodiless, Landed
 from supervisor.checkpoints.verification import Beginning, Evidence, Proof, beginning, prove
 

@@ -8,8 +8,7 @@ import pytest
 
 from shared.control.store import ControlStore
 from shared.errors import StoreUnavailable
-from shared.eventhubs.client import HubFacts, PartitionFacts
-from shared.model import Checkpoint
+from shared.model import Checkpoint, HubFacts, PartitionFacts
 from supervisor.ownership import enrolment
 from supervisor.ownership.enrolment import enrol
 from tests.unit.plain_settings import eventhub

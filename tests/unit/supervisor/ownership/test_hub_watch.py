@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.errors import EvsupError, SourceUnavailable
-from shared.eventhubs.client import HubFacts
+from shared.model import HubFacts
 from supervisor.ownership.hub_watch import MOST_PAUSE_S, HubWatch
 from tests.unit.shared.control.stores import Clock
 

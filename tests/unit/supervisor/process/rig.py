@@ -10,10 +10,9 @@ import pytest
 
 from shared.clock import Deadline
 from shared.errors import EvsupError, RowsDoNotFit, SourceUnavailable, WorkerCrashed
-from shared.eventhubs.client import HubFacts
 from shared.ipc.messages import Drained
 from shared.ipc.wakeup import Wakeup
-from shared.model import Term
+from shared.model import HubFacts, Term
 from supervisor.ownership.balance import Plan
 from supervisor.ownership.hub_watch import HubWatch
 from supervisor.ownership.lease import Claimed, LeaseEvent, Planned

@@ -8,7 +8,7 @@ from typing import Any, Self
 from azure.eventhub import EventData
 
 from shared.config.settings import EventHubSettings
-from shared.eventhubs.client import HubFacts
+from shared.model import HubFacts
 from tests.unit.readable import DEADLINE_S
 from tests.unit.worker.source.events import events
 

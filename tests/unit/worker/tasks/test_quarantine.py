@@ -9,10 +9,9 @@ import pytest
 from shared.config import environment
 from shared.config.settings import Settings
 from shared.errors import CountsUnsettled, NotPermitted, ProtocolError, RowsRejected
-from shared.eventhubs.client import PartitionFacts
 from shared.ipc.messages import Answer, Quarantined, Ready
 from shared.log import logger
-from shared.model import Checkpoint
+from shared.model import Checkpoint, PartitionFacts
 from shared.snowflake.quarantine_table import Event, Lately, Placed, Rejected
 from tests.unit.plain_settings import plain
 from worker.sink.channel_status import COUNT_LIMIT_S, Progress

@@ -4,8 +4,8 @@ from pathlib import Path
 import certifi
 import pytest
 
-from shared.snowflake import ca_bundle
-from shared.snowflake.ca_bundle import VARIABLE, trust
+from shared import ca_bundle
+from shared.ca_bundle import VARIABLE, trust
 
 
 @pytest.fixture(autouse=True)

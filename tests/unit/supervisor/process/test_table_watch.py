@@ -12,7 +12,7 @@ from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable, Work
 from shared.ipc.failure import last_word
 from shared.ipc.messages import Drained, Look, Looked, Opened, Sight, Status
 from shared.ipc.pipe import MessagePipe
-from supervisor.target.table_watch import LOOK_EVERY_S, LOOK_S, TableWatch
+from supervisor.process.table_watch import LOOK_EVERY_S, LOOK_S, TableWatch
 from tests.unit.shared.control.stores import Clock
 
 if TYPE_CHECKING:

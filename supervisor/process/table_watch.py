@@ -1,7 +1,7 @@
 """What a supervisor knows of the target table: that rows fit it, or why nobody can see, and what to read again.
 
 A column that is dropped under a running tree takes the values of the events that are loaded from then on with it, and
-Snowflake says nothing. So the table is looked at all the time, by a process of its own (`preflight.watcher`), and the
+Snowflake says nothing. So the table is looked at all the time, by a process of its own (`table_watcher`), and the
 tree stops at the first look that finds it changed. A look that fails stops nothing: the events move without SQL.
 """
 
@@ -25,8 +25,8 @@ from shared.ipc.failure import error_of
 from shared.ipc.messages import Failed, Look, Looked, Sight
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
+from supervisor.process import table_watcher
 from supervisor.process.child import Child, held_back
-from supervisor.target import watcher
 from supervisor.target.rows_fit import or_without
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class TableWatch:
         ends.callback(theirs.close)
         after_failure.callback(ours.close)
         process = get_context("spawn").Process(
-            target=watcher.run, args=(os.getpid(), theirs), name="evsup-table-watch", daemon=True
+            target=table_watcher.run, args=(os.getpid(), theirs), name="evsup-table-watch", daemon=True
         )
         with held_back():
             process.start()
