@@ -34,8 +34,9 @@ def test_events_of_any_size_that_event_hubs_has_are_moved() -> None:
 def test_a_row_that_no_request_takes_and_that_may_not_be_uploaded_is_refused_by_its_address() -> None:
     body = random.Random(4).randbytes(5_000_000).hex().encode()  # noqa: S311 (a seed, no secret)
     with pipeline_of(SNOWFLAKE_STREAMING_PROPERTIES=json.dumps(INLINE_PROPERTIES)) as pipeline:
-        pipeline.hub.append("0", [b"1", b'"%s"' % body, b"2"])
+        for one in (b"1", b'"%s"' % (b"x" * 6_000_000), b'"%s"' % body, b'"%s"' % (b"y" * 6_000_000)):
+            pipeline.hub.append("0", [one])
         evsup = pipeline.start()
         assert evsup.wait() == 65
-        assert "Event 1, offset" in evsup.last_line
+        assert "Event 2, offset" in evsup.last_line, "the others are as large, and are compressed"
         assert "SNOWFLAKE_STREAMING_PROPERTIES" in evsup.last_line

@@ -32,8 +32,9 @@ from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
 from worker.sink.channel_codes import gone, invalid_channel
 from worker.sink.channel_status import SUCCESS, Progress, read_progress
+from worker.sink.large_rows import LargeRows
 from worker.sink.sdk_log import Uploads
-from worker.source.envelope import Row, size_bytes
+from worker.source.envelope import Row, event_address
 
 SYSTEM_CA_DIR = "/etc/ssl/certs"
 REFRESH_S = 1.0  # the SDK refreshes its cache of statuses so often
@@ -58,9 +59,6 @@ NOT_FOUND = "ChannelNotFound"  # of a status
 REFUSED = frozenset(("AuthTokenError", "SfApiAuthError"))
 MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "SfApiUserError"))
 
-# A request takes 4 MB after compression, and the SDK sends a larger row as a file unless its properties forbid that.
-# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
-REQUEST_BYTES, TOO_LARGE = 4 * 1024 * 1024, "HTTP 413"
 # The pipe says in which form it takes the bytes of a BINARY column, and the SDK writes them so: BASE64, HEX or UTF8.
 # https://docs.snowflake.com/en/sql-reference/binary-input-output
 RAW_BODY, UTF8 = "RAW_BODY", "UTF8"
@@ -117,8 +115,7 @@ class Channel:
         self._client: Any = None
         self._channel: Any = None
         self._takes_utf8_alone = False
-        self._large: str | None = None
-        """The event whose row was the last that may be more than a request takes."""
+        self._large = LargeRows()
         self._taken = 0
         """Rows that `append_row` took of an append which then met a saturated SDK."""
 
@@ -139,7 +136,7 @@ class Channel:
         from snowflake.ingest.streaming import StreamingIngestClient
 
         self.abandon()
-        self._taken = 0
+        self._taken, self._large = 0, LargeRows()
         self.name = of_generation(self._first_name, generation)
         self._client, self._channel, status = self._guard(
             f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient)
@@ -157,8 +154,7 @@ class Channel:
         """
         if self._takes_utf8_alone:
             _refuse_bytes(rows)
-        if len(rows) == 1 and size_bytes(rows[0]) > REQUEST_BYTES:
-            self._large = _address(rows[0])
+        self._large.append(rows, start)
         try:
             self._append(rows, str(start), str(end))
         except Exception as error:
@@ -172,12 +168,14 @@ class Channel:
         None when the service could not say for now: ask again, and mind how long nothing was committed.
         """
         try:
-            return read_progress(self._channel.get_channel_status())
+            progress = read_progress(self._channel.get_channel_status())
         except Exception as error:
             if _code(error) in PASSING:
                 log.warning("status_unavailable", reason=mask(str(error)))
                 return None
             raise self._translated(error, "The channel's status cannot be read") from error
+        self._large.commit(progress.token)
+        return progress
 
     def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
         """Ask for the status until `is_told` says of one that it is what was waited for; None when none was in time."""
@@ -223,14 +221,7 @@ class Channel:
 
     def _translated(self, error: Exception, what: str) -> EvsupError:
         """As `translated`; names the event whose row was too large to be sent."""
-        if self._large is None or TOO_LARGE not in str(error):
-            return translated(error, what, self._settings)
-        return DataRefused(
-            f"{self._large}: its row is larger than a request to Snowflake may be",
-            mask(" ".join(str(error).split())),
-            "Take what keeps the streaming SDK inline (max_rowset_payload_size_mb and its companions) out of"
-            " SNOWFLAKE_STREAMING_PROPERTIES: by itself it uploads such a row as a file.",
-        )
+        return self._large.refusal(error) or translated(error, what, self._settings)
 
     def _guard(self, what: str, call: Callable[[], Any]) -> Any:
         try:
@@ -296,16 +287,12 @@ def _client(client_class: Callable[..., Any], settings: SnowflakeSettings, name:
     )
 
 
-def _address(row: Row) -> str:
-    return f"Event {row['SEQUENCE_NUMBER']}, offset {row.get('OFFSET')}"
-
-
 def _refuse_bytes(rows: Sequence[Row]) -> None:
     """Raise when the pipe has no form for the bytes of a row."""
     for row in rows:
         if RAW_BODY in row and not _is_utf8(row[RAW_BODY]):
             raise DataRefused(
-                f"{_address(row)}: its RAW_BODY cannot be sent",
+                f"{event_address(row)}: its RAW_BODY cannot be sent",
                 f"{UTF8_ALONE}, and the body is not UTF-8: {row['DECODE_ERROR']}",
                 OTHER_FORMAT,
             )

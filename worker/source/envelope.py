@@ -105,6 +105,11 @@ def size_bytes(row: Row) -> int:
     return ROW_OVERHEAD_BYTES + len(memoryview(row.get("PAYLOAD", b""))) + len(row.get("RAW_BODY", b"")) * 4 // 3
 
 
+def event_address(row: Row) -> str:
+    """What a person finds its event by."""
+    return f"Event {row['SEQUENCE_NUMBER']}, offset {row.get('OFFSET')}"
+
+
 def sequence_numbers(rows: Sequence[Row]) -> list[int | None]:
     """The sequence numbers of a batch, None where an event has none (or what is no number)."""
     numbers = (row.get("SEQUENCE_NUMBER") for row in rows)

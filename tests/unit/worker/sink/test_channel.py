@@ -109,7 +109,37 @@ def test_a_row_that_no_request_takes_is_refused_with_its_address_and_what_to_cha
     assert refused.value.what == "Event 5, offset 77: its row is larger than a request to Snowflake may be"
 
 
-def test_without_such_a_row_a_request_that_is_too_large_is_a_failed_sink() -> None:
+REQUEST = "url=https://a/rows?startOffsetToken={}&endOffsetToken={}&continuationToken=1_1"
+
+
+@pytest.mark.parametrize(
+    ("committed", "request_of", "said"),
+    [
+        ("4", REQUEST.format(6, 6), "Event 6, offset 60: its row is"),
+        ("4", REQUEST.format(3, 5), "Event 5, offset 50: its row is"),
+        ("4", REQUEST.format(8, 8), "Event 8: its row is"),
+        ("4", REQUEST.format(8, 9), "Events 8 to 9: their rows together are"),
+        ("4", "", "Event 5, offset 50; Event 6, offset 60; Event 7, offset 70: the row of one of them is"),
+        ("6", "", "Event 7, offset 70: its row is"),
+    ],
+)
+def test_of_the_rows_in_flight_those_in_the_request_that_was_too_large_are_named(
+    committed: str, request_of: str, said: str
+) -> None:
+    refusal = SdkError("InvalidChannelError", f"{PAYLOAD_TOO_LARGE}, {request_of}")
+    sdk = SdkChannel(None, None, None, None, refusal)
+    sdk.token = committed
+    channel = channel_with(sdk)
+    for number in (5, 6, 7):
+        row = {"SEQUENCE_NUMBER": number, "OFFSET": f"{number}0", "RAW_BODY": b"\xff" * 5_000_000}
+        channel.append([row], number, number)
+    channel.progress()
+    with pytest.raises(DataRefused) as refused:
+        channel.progress()
+    assert refused.value.what == f"{said} larger than a request to Snowflake may be"
+
+
+def test_without_such_a_row_and_its_request_one_that_is_too_large_is_a_failed_sink() -> None:
     channel = channel_with(SdkChannel(None, SdkError("InvalidChannelError", PAYLOAD_TOO_LARGE)))
     channel.append(ROWS, 5, 7)
     with pytest.raises(SinkUnavailable):
@@ -131,6 +161,8 @@ def test_bytes_that_are_no_text_are_refused_by_a_pipe_that_takes_text_alone() ->
 class SdkChannel:
     """Records the calls of a channel; raises what it is told to."""
 
+    token = "7"
+
     def __init__(self, *errors: Exception | None) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self._errors = list(errors)
@@ -140,7 +172,7 @@ class SdkChannel:
 
     def get_channel_status(self) -> object:
         self._record("get_channel_status")
-        return SimpleNamespace(latest_committed_offset_token="7")
+        return SimpleNamespace(latest_committed_offset_token=self.token)
 
     def initiate_flush(self) -> None:
         self._record("initiate_flush")

@@ -1,0 +1,63 @@
+"""Rows in flight that may be larger than a request to Snowflake, and the one that a request was refused for.
+
+A request takes 4 MB after compression, and the SDK sends a larger row as a file unless its properties forbid that.
+https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
+"""
+
+import re
+from collections.abc import Sequence
+
+from shared.errors import DataRefused
+from shared.log.secret import mask
+from worker.source.envelope import Row, event_address, size_bytes
+
+REQUEST_BYTES, TOO_LARGE = 4 * 1024 * 1024, "HTTP 413"
+TOKENS = re.compile(r"startOffsetToken=(\d+)&endOffsetToken=(\d+)")  # the SDK's error shows the URL of its request
+
+
+class LargeRows:
+    """By sequence number, with their addresses. Never changed in place: the status is asked for on another thread."""
+
+    def __init__(self) -> None:
+        self._addresses: dict[int, str] = {}
+        self._committed = -1
+
+    def append(self, rows: Sequence[Row], start: int) -> None:
+        """Note what goes to the SDK, if it is a large row; that is always alone in its append."""
+        if len(rows) == 1 and size_bytes(rows[0]) > REQUEST_BYTES:
+            self._addresses = self._in_flight() | {start: event_address(rows[0])}
+
+    def commit(self, token: int | None) -> None:
+        """Forget those that are committed."""
+        self._committed = -1 if token is None else token
+
+    def refusal(self, error: Exception) -> DataRefused | None:
+        """The error for a request that was too large, which names the event or, where that is not known, the events;
+        None when this is not the reason.
+        """
+        reason = str(error)
+        named = self._named(TOKENS.search(reason)) if TOO_LARGE in reason else ""
+        if not named:
+            return None
+        return DataRefused(
+            f"{named} larger than a request to Snowflake may be",
+            mask(" ".join(reason.split())),
+            "Take what keeps the streaming SDK inline (max_rowset_payload_size_mb and its companions) out of"
+            " SNOWFLAKE_STREAMING_PROPERTIES: by itself it uploads such a row as a file.",
+        )
+
+    def _named(self, tokens: re.Match[str] | None) -> str:
+        """What is too large in the request with these tokens. Properties of an event can make a row large, too."""
+        in_flight = self._in_flight()
+        numbers = range(int(tokens[1]), int(tokens[2]) + 1) if tokens else in_flight
+        large = [address for number, address in in_flight.items() if number in numbers]
+        if large:
+            return f"{'; '.join(large)}: {'its row is' if len(large) == 1 else 'the row of one of them is'}"
+        if not tokens:
+            return ""
+        if len(numbers) == 1:
+            return f"Event {tokens[1]}: its row is"
+        return f"Events {tokens[1]} to {tokens[2]}: their rows together are"
+
+    def _in_flight(self) -> dict[int, str]:
+        return {number: address for number, address in self._addresses.items() if number > self._committed}
