@@ -35,9 +35,9 @@ def hub(impatient_hub: HubProcess) -> HubProcess:
     return impatient_hub
 
 
-def ready(hub: HubProcess, stack: ExitStack, max_frame_bytes: int = 1 << 20) -> Probe:
+def ready(hub: HubProcess, stack: ExitStack, **limits: int) -> Probe:
     probe = stack.enter_context(Probe(hub.port))
-    probe.open(max_frame_bytes=max_frame_bytes)
+    probe.open(**limits)
     assert probe.authorize(hub.settings.hub, hub.settings.key_name, hub.settings.key) == 202
     return probe
 
@@ -107,6 +107,72 @@ def test_a_large_event_comes_in_frames_that_the_client_takes(hub: HubProcess) ->
             frames.append(probe.expect(Code.TRANSFER))
         assert len(frames) == 6
         assert b"".join(one.payload for one in frames).endswith(b"x" * 5000)
+
+
+def test_a_window_that_is_smaller_than_an_event_is_honoured(hub: HubProcess) -> None:
+    """AMQP 1.0, 2.5.6: no transfer is sent beyond the incoming window of the peer's session."""
+    hub.admin.append("0", [b"x" * 5000])
+    with ExitStack() as stack:
+        probe = ready(hub, stack, max_frame_bytes=1024, window=4)
+        probe.attach(1, EVENTS, receive=True)
+        probe.flow(1, 1, window=(1, 4))  # the answer to the token was the first transfer
+        frames = [probe.expect(Code.TRANSFER) for _ in range(4)]
+        seen = len(probe.seen)
+        probe.attach(2, EVENTS, receive=True)
+        assert len(probe.seen) == seen + 1  # the attach, and no transfer before it
+        probe.flow(1, 1, window=(5, 4))
+        frames += [probe.expect(Code.TRANSFER) for _ in range(2)]
+        assert [one.fields.flag(5) for one in frames] == [True] * 5 + [False]
+        assert b"".join(one.payload for one in frames).endswith(b"x" * 5000)
+
+
+@pytest.mark.parametrize("size", [100, 5000])
+def test_an_aborted_delivery_is_marked_uses_a_credit_and_comes_again_as_another_one(hub: HubProcess, size: int) -> None:
+    hub.admin.append("0", [b"x" * size])
+    hub.admin.abort_deliveries("0", 1)
+    with ExitStack() as stack:
+        probe = ready(hub, stack, max_frame_bytes=1024)
+        probe.attach(1, EVENTS, receive=True)
+        probe.flow(1, 2)
+        aborted = [probe.expect(Code.TRANSFER)]
+        while not aborted[-1].fields.flag(9):
+            aborted.append(probe.expect(Code.TRANSFER))
+        whole = [probe.expect(Code.TRANSFER)]
+        while whole[-1].fields.flag(5):
+            whole.append(probe.expect(Code.TRANSFER))
+        assert aborted[-1].payload == b""
+        assert all(one.fields.flag(5) for one in aborted[:-1])
+        assert whole[0].fields.number(1) == aborted[0].fields.number(1) + 1
+        assert b"".join(one.payload for one in whole).endswith(b"x" * size)
+        (receiver,) = hub.admin.facts().partitions["0"].receivers
+        assert (receiver.sent, receiver.credit) == (1, 0)
+
+
+def test_a_publisher_that_aborts_a_message_has_sent_nothing(hub: HubProcess) -> None:
+    with ExitStack() as stack:
+        probe = ready(hub, stack)
+        probe.attach(1, "amqps://local/flights/Partitions/0", receive=False)
+        probe.transfer(1, b"half of ", more=True)
+        probe.transfer(1, b"ignored", aborted=True)
+        probe.transfer(1, b"\x00\x53\x75\xa0\x05whole")
+        probe.expect(Code.DISPOSITION)
+        assert hub.admin.facts().partitions["0"].count == 1
+        probe.attach(2, EVENTS, receive=True)
+        probe.flow(2, 1)
+        assert probe.expect(Code.TRANSFER).payload.endswith(b"whole")
+
+
+def test_a_mute_link_sends_heartbeats_alone_and_answers_no_drain(hub: HubProcess) -> None:
+    hub.admin.seed("0", 1)
+    with ExitStack() as stack:
+        probe = ready(hub, stack, idle_ms=200)
+        probe.attach(1, EVENTS, receive=True)
+        hub.admin.mute("0")
+        for _ in range(4):
+            probe.flow(1, 5, drain=True)
+            assert probe.receive() is None
+        hub.admin.heal()
+        probe.expect(Code.TRANSFER)
 
 
 def test_five_readers_without_an_epoch_are_enough_and_an_epoch_sends_them_away(hub: HubProcess) -> None:

@@ -10,8 +10,10 @@ from multiprocessing import connection
 from typing import Any
 
 import pytest
+from azure.eventhub import EventData, EventHubProducerClient
 from azure.eventhub._pyamqp.receiver import ReceiverLink
 
+from scripts.localcloud.hub.hub import LARGE_MESSAGE
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from shared.clock import Deadline, monotonic
 from shared.config.settings import EventHubSettings
@@ -92,6 +94,16 @@ def test_a_receiver_begins_after_the_given_sequence_number(hub: HubProcess) -> N
     hub.admin.seed("0", 100)
     with receiving(hub, after=89) as source:
         assert numbers(take(source, 10)) == list(range(90, 100))
+
+
+def test_what_a_publisher_sends_to_a_dedicated_cluster_is_received_whole(hub: HubProcess) -> None:
+    hub.admin.take_messages_of(LARGE_MESSAGE)
+    body = b"x" * (LARGE_MESSAGE - 1_000)
+    with EventHubProducerClient.from_connection_string(hub.connection_string) as publisher:
+        publisher.send_event(EventData(body), partition_id="0")
+    with receiving(hub) as source:
+        [row] = take(source, 1)
+    assert len(row["RAW_BODY"]) == len(body)
 
 
 def test_a_trickle_is_not_held_back_until_a_whole_prefetch_has_come(hub: HubProcess) -> None:

@@ -105,6 +105,13 @@ def test_proton_loses_a_message_that_is_too_large_and_not_its_link(proton: Ask) 
     assert proton("oversize") == {"first": "rejected", "next": "accepted"}
 
 
+def test_proton_discards_an_aborted_delivery_and_takes_the_whole_event_after_it(proton: Ask, hub: HubProcess) -> None:
+    hub.admin.append("0", [b"x" * 100_000, b"small"])
+    hub.admin.abort_deliveries("0", 1)
+    assert proton("aborted") == [100_000, 5]
+    assert hub.admin.fired("abort") == 1
+
+
 def test_proton_reads_the_hub_and_its_partitions_by_management(proton: Ask, hub: HubProcess) -> None:
     hub.admin.seed("0", 10)
     assert proton("management") == {"partition_ids": ["0", "1"], "last": 9, "unknown": 400}

@@ -146,8 +146,23 @@ class HubAdmin:
         return self._do(commands.Latency(seconds))
 
     def send_small_frames(self, size: int) -> commands.HubFacts:
-        """Send frames of no more bytes than these; 0 ends it."""
-        return self._do(commands.SmallFrames(size))
+        """Send events in frames of no more bytes than these (counted as `small_frames`, once an event); 0 ends it."""
+        return self._do(commands.SmallFrames(size or None))
+
+    def abort_deliveries(self, partition: str, deliveries: int) -> commands.HubFacts:
+        """Abort the next deliveries half-way; their events come again (counted as `abort`, once a delivery)."""
+        return self._do(commands.Abort(partition, deliveries))
+
+    def mute(self, partition: str, *, group: str | None = None) -> commands.HubFacts:
+        """Send nothing over the links of the receivers attached now (counted as `mute`, once a receiver).
+
+        Their connections stay alive, and new links work. `heal` ends it.
+        """
+        return self._do(commands.Mute(partition, group))
+
+    def take_messages_of(self, size: int) -> commands.HubFacts:
+        """Take messages of up to so many bytes on links that attach from now on, as a Dedicated cluster does."""
+        return self._do(commands.TakeMessagesOf(size))
 
     def set_gate(
         self,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
@@ -127,7 +130,27 @@ class Latency(Command, frozen=True):
 
 
 class SmallFrames(Command, frozen=True):
-    """Send no larger frames than these; 0 ends it."""
+    """Send no larger frames than these; None ends it. AMQP 1.0, 2.7.1: every peer must take frames of up to 512."""
+
+    bytes: Annotated[int, Meta(ge=512)] | None
+
+
+class Abort(Command, frozen=True):
+    """Abort the next deliveries of a partition half-way, and deliver their events again."""
+
+    partition: str
+    deliveries: int
+
+
+class Mute(Command, frozen=True):
+    """Let the receivers of a partition hear nothing any more, of one consumer group or of all."""
+
+    partition: str
+    group: str | None = None
+
+
+class TakeMessagesOf(Command, frozen=True):
+    """Say how large a message may be, on the links that attach from now on."""
 
     bytes: int
 
@@ -165,6 +188,9 @@ AnyCommand = (
     | RefuseTokens
     | Latency
     | SmallFrames
+    | Abort
+    | Mute
+    | TakeMessagesOf
     | SetGate
     | Heal
 )

@@ -33,6 +33,9 @@ class FaultName(Enum):
     REFUSE_TOKENS = "refuse_tokens"
     GATE = "gate"
     LATENCY = "latency"
+    SMALL_FRAMES = "small_frames"
+    ABORT = "abort"
+    MUTE = "mute"
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Faults:
     throttled_attaches: int = 0
     refused_tokens: int = 0
     rewinds: dict[str, int] = field(default_factory=dict)
+    aborts: Counter[str] = field(default_factory=Counter)
     hung: bool = False
     out: bool = False
     fired: Counter[FaultName] = field(default_factory=Counter)
@@ -75,3 +79,11 @@ class Faults:
         events = self.rewinds.pop(partition_id, 0)
         self.fired[FaultName.REDELIVER] += bool(events)
         return events
+
+    def abort(self, partition_id: str) -> bool:
+        """Use up one delivery of a partition that is to be aborted, if there is one."""
+        if self.aborts[partition_id] <= 0:
+            return False
+        self.aborts[partition_id] -= 1
+        self.fired[FaultName.ABORT] += 1
+        return True

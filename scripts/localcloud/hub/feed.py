@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import event, position
-from scripts.localcloud.hub.faults import FaultName
+from scripts.localcloud.hub.faults import FaultName, Faults
 from scripts.localcloud.hub.link import Attach, Credit, Link, too_large
 from scripts.localcloud.hub.transfer import OVERHEAD_BYTES, Addressing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scripts.localcloud.hub.address import Address
     from scripts.localcloud.hub.partition import Partition
     from scripts.localcloud.hub.performatives import Fields
@@ -34,11 +37,18 @@ class EventFeed(Link):
         self.sent = 0
         self.cursor = partition.end
         self.metrics = RUNTIME_METRIC in attach.desired
+        self.mute = False
+        """Nothing comes over the link any more, neither events nor flows, while its connection is alive.
+
+        Clients saw it: https://github.com/Azure/azure-sdk-for-js/issues/4132 . What the service does then is a guess.
+        """
         self._path = address.path
         self._largest_message = attach.largest_message
         self._credit = Credit()
         self._addressing = Addressing(session.channel, attach.handle, settled=attach.settled)
         self._turn: asyncio.Handle | None = None
+        self._under_way: deque[bytes] = deque()
+        """The frames that are still to be sent of a delivery: the client's window may be smaller than it."""
 
     @property
     def path(self) -> str:
@@ -72,6 +82,8 @@ class EventFeed(Link):
     def on_flow(self, fields: Fields) -> None:
         """Take credit; a drain uses it up at once."""
         self._credit.grant(fields)
+        if self.mute:
+            return
         if fields.flag(8):
             self._drain()
         elif fields.flag(9):
@@ -101,36 +113,65 @@ class EventFeed(Link):
             self.wake()
 
     def _sendable(self) -> int:
-        """Return how many events may be sent now."""
-        if self.detached or not self.session.writable:
+        """Return how many events may be sent now, or frames of the one that is under way."""
+        if self.detached or self.mute or not self.session.writable:
             return 0
+        window = max(self.session.remote_incoming_window, 0)
+        if self._under_way:
+            return min(len(self._under_way), window)
         self.cursor = max(self.cursor, self.partition.begin)
         waiting = self.partition.end - self.cursor
-        return min(waiting, self._credit.left, self.session.remote_incoming_window)
+        return min(waiting, self._credit.left, window)
 
     def _send_batch(self) -> None:
+        if self._under_way:
+            self._send_frames()
+            return
+        payloads, section = self._next_payloads()
+        count = _fitting(payloads, self.session.max_frame_bytes - OVERHEAD_BYTES - len(section))
+        faults = self.session.hub.faults
+        if not count and 0 < self._largest_message < len(payloads[0]):
+            self.detach(too_large(f"The message (size:{len(payloads[0])} bytes)", self._largest_message))
+        elif faults.abort(self.partition.id):
+            self._begin(self._addressing.aborted, section + payloads[0])
+        elif count:
+            self._send_whole(payloads[:count], section)
+        else:
+            faults.fired[FaultName.SMALL_FRAMES] += faults.frame_bytes != Faults.frame_bytes
+            self._pass(1)
+            self._begin(self._addressing.split, section + payloads[0])
+
+    def _next_payloads(self) -> tuple[list[bytes], bytes]:
+        """Return encoded events, and what goes in front of each of them."""
         payloads = self.partition.read(self.cursor, min(self._sendable(), _BATCH_EVENTS))
         section = self._metrics_section()
         if any(payload.startswith(event.DELIVERY_HEAD) for payload in payloads):
-            payloads, section = [event.with_metrics(payload, section) for payload in payloads], b""
-        room = self.session.max_frame_bytes - OVERHEAD_BYTES - len(section)
-        count = _fitting(payloads, room)
-        if not count and 0 < self._largest_message < len(payloads[0]):
-            self.detach(too_large(f"The message (size:{len(payloads[0])} bytes)", self._largest_message))
-            return
-        if count:
-            first = self.session.number_deliveries(count)
-            self.session.write(self._addressing.whole(payloads[:count], first, section))
-        else:
-            count = 1
-            frames = self._addressing.split(
-                section + payloads[0], self.session.next_delivery, self.session.max_frame_bytes
-            )
-            self.session.number_deliveries(1, len(frames))
-            self.session.write(b"".join(frames))
-        self.cursor += count
-        self.sent += count
+            return [event.with_metrics(payload, section) for payload in payloads], b""
+        return payloads, section
+
+    def _send_whole(self, payloads: list[bytes], section: bytes) -> None:
+        count = len(payloads)
+        first = self.session.number_deliveries(count)
+        self.session.count_frames(count)
         self._credit.delivery_count += count
+        self._pass(count)
+        self.session.write(self._addressing.whole(payloads, first, section))
+
+    def _pass(self, events: int) -> None:
+        self.cursor += events
+        self.sent += events
+
+    def _begin(self, frames: Callable[[bytes, int, int], list[bytes]], payload: bytes) -> None:
+        """Send a delivery in several frames, as far as the client's window reaches."""
+        session = self.session
+        self._under_way.extend(frames(payload, session.number_deliveries(1), session.max_frame_bytes))
+        self._credit.delivery_count += 1  # by an aborted one as well, as Qpid Proton counts: the text does not say
+        self._send_frames()
+
+    def _send_frames(self) -> None:
+        count = self._sendable()
+        self.session.count_frames(count)
+        self.session.write(b"".join(self._under_way.popleft() for _ in range(count)))
 
     def _metrics_section(self) -> bytes:
         if not self.metrics:

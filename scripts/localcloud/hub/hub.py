@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from scripts.localcloud.hub.token import Policy
 
 DEFAULT_GROUP = "$Default"
+LARGEST_MESSAGE = 1024 * 1024
+"""Bytes of a message, a batch included, in the Standard and Premium tiers.
+
+https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
+"""
+LARGE_MESSAGE = 20 * 1024 * 1024
+"""The same in a Dedicated cluster that takes large messages, whose clients need not change; that MB is MiB is a guess.
+
+https://learn.microsoft.com/azure/event-hubs/event-hubs-quickstart-stream-large-messages
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Hub:
         self.host = spec.namespace
         self.policy, self.identity_key = spec.policy, spec.identity_key
         self.gate = Gate()
+        self.largest_message = LARGEST_MESSAGE
         self.idle_ms = spec.idle_ms
         self.groups = {group.lower() for group in (DEFAULT_GROUP, *spec.groups)}
         self.container = uuid.uuid4().hex

@@ -6,14 +6,17 @@ import zlib
 from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import event, performatives
-from scripts.localcloud.hub.link import MAX_MESSAGE_BYTES, Attach, Link, too_large
+from scripts.localcloud.hub.link import Attach, Link, too_large
 
 if TYPE_CHECKING:
     from scripts.localcloud.hub.address import Address
-    from scripts.localcloud.hub.performatives import Fault, Frame
+    from scripts.localcloud.hub.performatives import Frame
     from scripts.localcloud.hub.session import Session
 
 _CREDIT = 300
+# AMQP 1.0, 2.7.5: aborted messages are discarded, with any payload of the frame, and implicitly settled
+# https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-transport-v1.0-os.html#type-transfer
+_ABORTED = 9
 
 
 class Intake(Link):
@@ -26,6 +29,7 @@ class Intake(Link):
         self._delivery = 0
         self._settled = False
         self._format = 0
+        self._largest_message = session.hub.largest_message  # what the attach has said: a later change is not for it
         self._delivery_count = attach.fields.number(9)
         self._credit = 0
 
@@ -42,8 +46,10 @@ class Intake(Link):
             self._delivery, self._format = fields.number(1), fields.number(3)
         self._settled = self._settled or fields.flag(4)
         self._size += len(frame.payload)
-        self._pieces.append(frame.payload if self._size <= MAX_MESSAGE_BYTES else b"")
-        if not fields.flag(5):
+        self._pieces.append(frame.payload if self._size <= self._largest_message else b"")
+        if fields.flag(_ABORTED):
+            self._next_delivery()
+        elif not fields.flag(5):
             self._complete()
 
     def take(self, message: bytes, message_format: int) -> None:
@@ -52,15 +58,21 @@ class Intake(Link):
 
     def _complete(self) -> None:
         message, settled, size = b"".join(self._pieces), self._settled, self._size
-        self._pieces, self._size, self._settled = [], 0, False
-        self._delivery_count += 1
-        self._credit -= 1
-        if size > MAX_MESSAGE_BYTES:
-            self.session.send(performatives.rejection(self._delivery, _too_large(self._delivery, size)))
+        self._next_delivery()
+        if size > self._largest_message:
+            what = f"The received message (delivery-id:{self._delivery}, size:{size} bytes)"
+            # The link stays: https://github.com/Azure/azure-event-hubs-python/issues/106
+            self.session.send(performatives.rejection(self._delivery, too_large(what, self._largest_message)))
         else:
             self.take(message, self._format)
             if not settled and not self.detached:
                 self.session.send(performatives.disposition(self._delivery, self._delivery))
+
+    def _next_delivery(self) -> None:
+        """What has come so far is over: taken, rejected, or aborted by its sender, which settles it as well."""
+        self._pieces, self._size, self._settled = [], 0, False
+        self._delivery_count += 1
+        self._credit -= 1
         if self._credit <= _CREDIT // 2 and not self.detached:
             self._top_up()
 
@@ -94,8 +106,3 @@ class EventIntake(Intake):
         if key is None:
             return self.session.hub.next_in_turn()
         return ids[zlib.crc32(key.encode()) % len(ids)]
-
-
-def _too_large(delivery: int, size: int) -> Fault:
-    """The delivery is rejected and the link stays. https://github.com/Azure/azure-event-hubs-python/issues/106 ."""
-    return too_large(f"The received message (delivery-id:{delivery}, size:{size} bytes)", MAX_MESSAGE_BYTES)

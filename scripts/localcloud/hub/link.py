@@ -11,9 +11,6 @@ from scripts.localcloud.hub.performatives import Code, Fault, Fields, Frame
 if TYPE_CHECKING:
     from scripts.localcloud.hub.session import Session
 
-MAX_MESSAGE_BYTES = 1024 * 1024
-"""Largest message, a batch included. Source: https://learn.microsoft.com/en-us/azure/event-hubs/event-hubs-quotas"""
-
 _SETTLED_BY_SENDER = 1
 
 
@@ -72,7 +69,7 @@ class Attach:
         wanted = self.fields.value(12)
         return wanted if isinstance(wanted, list) else [wanted]
 
-    def answer(self, *, accepted: bool, offered: list[str] | None = None) -> bytes:
+    def answer(self, *, accepted: bool, largest_message: int, offered: list[str] | None = None) -> bytes:
         """Encode the server's attach; a refused one has no terminus on the server's side, and a detach follows."""
         ends = performatives.terminus(
             self.fields.nested(5) if accepted or not self.client_receives else None,
@@ -81,7 +78,7 @@ class Attach:
         modes = [values.ubyte(self.fields.number(3, 2)), values.ubyte(self.fields.number(4))]
         count = values.uint(0) if self.client_receives else values.NULL
         head = [values.string(self.name), values.uint(self.handle), values.boolean(not self.client_receives)]
-        tail = [values.NULL, values.FALSE, count, values.ulong(MAX_MESSAGE_BYTES)]
+        tail = [values.NULL, values.FALSE, count, values.ulong(largest_message)]
         capabilities = values.symbol_array(offered) if offered else values.NULL
         return performatives.performative(Code.ATTACH, [*head, *modes, *ends, *tail, capabilities])
 

@@ -51,9 +51,9 @@ class Replies(Link):
 
     def _send(self) -> None:
         while self._waiting and self._credit.left and not self.detached:
-            number = self.session.next_delivery
+            number = self.session.number_deliveries(1)
             frames = self._addressing.split(self._waiting.popleft(), number, self.session.max_frame_bytes)
-            self.session.number_deliveries(1, len(frames))
+            self.session.count_frames(len(frames))
             self._credit.delivery_count += 1
             self.session.write(b"".join(frames))
 

@@ -23,7 +23,7 @@ def open_link(session: Session, attach: Attach) -> Link:
     try:
         return _open(session, attach)
     except LinkRefusedError as refusal:
-        session.send(attach.answer(accepted=False))
+        session.send(attach.answer(accepted=False, largest_message=session.hub.largest_message))
         link = Link(session, attach)
         link.detach(refusal.fault)
         return link
@@ -40,7 +40,7 @@ def _open(session: Session, attach: Attach) -> Link:
 
 
 def _open_node(session: Session, attach: Attach) -> Link:
-    session.send(attach.answer(accepted=True))
+    session.send(attach.answer(accepted=True, largest_message=session.hub.largest_message))
     if attach.client_receives:
         return Replies(session, attach)
     link = Requests(session, attach)
@@ -49,7 +49,7 @@ def _open_node(session: Session, attach: Attach) -> Link:
 
 
 def _open_writer(session: Session, attach: Attach, where: address.Address) -> Intake:
-    session.send(attach.answer(accepted=True))
+    session.send(attach.answer(accepted=True, largest_message=session.hub.largest_message))
     link = EventIntake(session, attach, where)
     link.start()
     return link
@@ -68,7 +68,7 @@ def _open_reader(session: Session, attach: Attach, where: address.Address) -> fe
         for one in present:
             one.detach(admission.displaced)
     offered = [feed.RUNTIME_METRIC] if link.metrics else None
-    session.send(attach.answer(accepted=True, offered=offered))
+    session.send(attach.answer(accepted=True, largest_message=hub.largest_message, offered=offered))
     link.start(max(cursor - hub.faults.rewind(partition.id), partition.begin))
     return link
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from scripts.localcloud.hub import commands, event
 from scripts.localcloud.hub.faults import FaultName, Faults
 from scripts.localcloud.hub.gate import Gate, disabled
+from scripts.localcloud.hub.hub import LARGEST_MESSAGE
 from scripts.localcloud.hub.performatives import Fault
 
 if TYPE_CHECKING:
@@ -47,14 +48,16 @@ class Operator:
                 self._hub.grow(count)
             case commands.Recreate(partitions=count):
                 self._recreate(count)
-            case commands.Drop() | commands.Detach() | commands.Rewind() | commands.ExpireTokens():
+            case commands.Drop() | commands.Detach() | commands.Rewind() | commands.Mute() | commands.ExpireTokens():
                 self._disturb(command)
-            case commands.Delay() | commands.Throttle() | commands.RefuseTokens():
+            case commands.Delay() | commands.Throttle() | commands.RefuseTokens() | commands.Abort():
                 self._arm(command)
             case commands.Latency(seconds=seconds):
                 self._hub.faults.latency_s = seconds
             case commands.SmallFrames(bytes=size):
                 self._hub.faults.frame_bytes = size or Faults.frame_bytes
+            case commands.TakeMessagesOf(bytes=size):
+                self._hub.largest_message = size
             case commands.SetGate():
                 self._set_gate(Gate(tuple(command.claims), command.firewall, command.keys, command.active))
             case commands.Look():
@@ -99,7 +102,9 @@ class Operator:
                 self._abort_all()
                 self._fire(FaultName.FAIL_OVER)
 
-    def _disturb(self, command: commands.Drop | commands.Detach | commands.Rewind | commands.ExpireTokens) -> None:
+    def _disturb(
+        self, command: commands.Drop | commands.Detach | commands.Rewind | commands.Mute | commands.ExpireTokens
+    ) -> None:
         match command:
             case commands.Drop():
                 self._fire(FaultName.DROP, self._abort_all())
@@ -107,10 +112,12 @@ class Operator:
                 self._detach(command)
             case commands.Rewind():
                 self._rewind(command)
+            case commands.Mute():
+                self._mute(command)
             case commands.ExpireTokens():
                 self._expire_tokens()
 
-    def _arm(self, command: commands.Delay | commands.Throttle | commands.RefuseTokens) -> None:
+    def _arm(self, command: commands.Delay | commands.Throttle | commands.RefuseTokens | commands.Abort) -> None:
         faults = self._hub.faults
         match command:
             case commands.Delay(seconds=seconds):
@@ -119,6 +126,8 @@ class Operator:
                 faults.throttled_attaches = attaches
             case commands.RefuseTokens(count=count):
                 faults.refused_tokens = count
+            case commands.Abort(partition=partition, deliveries=deliveries):
+                faults.aborts[self._hub.partitions[partition].id] = deliveries
 
     def _append(self, command: commands.Append) -> None:
         made = [event.data(body, command.content_type, command.partition_key) for body in command.bodies]
@@ -135,12 +144,20 @@ class Operator:
             await asyncio.sleep(0)
 
     def _detach(self, command: commands.Detach) -> None:
-        group = None if command.group is None else command.group.lower()
         name = FaultName.STEAL if command.condition == _STOLEN else FaultName.DETACH
-        for feed in self._hub.feeds:
-            if feed.partition.id == command.partition and group in {None, feed.group}:
-                feed.detach(Fault(command.condition, command.description))
-                self._fire(name)
+        for feed in self._feeds_of(command):
+            feed.detach(Fault(command.condition, command.description))
+            self._fire(name)
+
+    def _mute(self, command: commands.Mute) -> None:
+        for feed in self._feeds_of(command):
+            feed.mute = True
+            self._fire(FaultName.MUTE)
+
+    def _feeds_of(self, command: commands.Detach | commands.Mute) -> list[EventFeed]:
+        group = None if command.group is None else command.group.lower()
+        partition = self._hub.partitions[command.partition]
+        return [feed for feed in self._hub.feeds if feed.partition is partition and group in {None, feed.group}]
 
     def _rewind(self, command: commands.Rewind) -> None:
         self._hub.partitions[command.partition]
@@ -194,7 +211,12 @@ class Operator:
         faults.delay_s, faults.throttled_attaches, faults.refused_tokens = 0.0, 0, 0
         faults.latency_s, faults.frame_bytes = 0.0, Faults.frame_bytes
         faults.rewinds.clear()
+        faults.aborts.clear()
         self._hub.gate = Gate()
+        self._hub.largest_message = LARGEST_MESSAGE
+        for feed in self._hub.feeds:
+            feed.mute = False
+            feed.wake()
         self._hang(on=False)
         self._outage(on=False)
 

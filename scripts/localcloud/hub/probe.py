@@ -44,8 +44,8 @@ class Probe:
     ) -> None:
         self._socket.close()
 
-    def open(self, *, idle_ms: int | None = None, max_frame_bytes: int = 1 << 20) -> None:
-        """Shake hands, open the connection and begin the session."""
+    def open(self, *, idle_ms: int | None = None, max_frame_bytes: int = 1 << 20, window: int = _WINDOW) -> None:
+        """Shake hands, open the connection and begin the session; `window` is how many transfers it takes."""
         self._exchange_header(performatives.SASL_HEADER)
         self.receive()
         self._send_frame(0x41, [values.symbol("ANONYMOUS")], channel=0, kind=performatives.SASL_TYPE)
@@ -55,7 +55,7 @@ class Probe:
         limits = [values.uint(max_frame_bytes), values.ushort(100), idle]
         self._send_frame(Code.OPEN, [values.string("probe"), values.string(_HOST), *limits], channel=0)
         self.expect(Code.OPEN)
-        windows = [values.uint(0), values.uint(_WINDOW), values.uint(_WINDOW), values.uint(255)]
+        windows = [values.uint(0), values.uint(window), values.uint(_WINDOW), values.uint(255)]
         self._send_frame(Code.BEGIN, [values.NULL, *windows])
         self.expect(Code.BEGIN)
 
@@ -93,16 +93,25 @@ class Probe:
         self._send_frame(Code.ATTACH, [*head, *modes, source, target, *tail, properties])
         return self.expect(Code.ATTACH)
 
-    def flow(self, handle: int, credit: int, delivery_count: int = 0, *, drain: bool = False) -> None:
-        """Grant credit."""
-        counts = [0, _WINDOW, 0, _WINDOW, handle, delivery_count, credit]
+    def flow(
+        self,
+        handle: int,
+        credit: int,
+        delivery_count: int = 0,
+        *,
+        drain: bool = False,
+        window: tuple[int, int] = (0, _WINDOW),
+    ) -> None:
+        """Grant credit; `window` says how many transfers have come in the session, and how many more it takes."""
+        counts = [*window, 0, _WINDOW, handle, delivery_count, credit]
         fields = [values.uint(count) for count in counts]
         self._send_frame(Code.FLOW, [*fields, values.NULL, values.boolean(drain)])
 
-    def transfer(self, handle: int, payload: bytes, *, more: bool = False) -> None:
-        """Send a message, or a piece of one."""
+    def transfer(self, handle: int, payload: bytes, *, more: bool = False, aborted: bool = False) -> None:
+        """Send a message, or a piece of one; the last piece may abort it."""
         fields = [values.uint(handle), values.uint(0), values.binary(b"0"), values.uint(0), values.FALSE]
-        self._send_frame(Code.TRANSFER, [*fields, values.boolean(more)], payload)
+        tail = [values.NULL, values.NULL, values.FALSE, values.boolean(aborted)]
+        self._send_frame(Code.TRANSFER, [*fields, values.boolean(more), *tail], payload)
 
     def detach(self, handle: int) -> None:
         """Close a link."""

@@ -63,13 +63,16 @@ class Session:
         """Send encoded frames."""
         self._connection.write(frames)
 
-    def number_deliveries(self, count: int, frames: int | None = None) -> int:
-        """Account for deliveries (and their frames, one each by default) and return the first one's number."""
+    def number_deliveries(self, count: int) -> int:
+        """Account for deliveries and return the first one's number."""
         first = self.next_delivery
         self.next_delivery += count
-        self._next_outgoing += frames or count
-        self.remote_incoming_window -= frames or count
         return first
+
+    def count_frames(self, count: int) -> None:
+        """Account for transfers that are sent: the client's window is so much smaller."""
+        self._next_outgoing += count
+        self.remote_incoming_window -= count
 
     def send_flow(self, handle: int, delivery_count: int, credit: int) -> None:
         """Tell the client about a link's credit, and the session's windows with it."""

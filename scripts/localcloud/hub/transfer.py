@@ -52,14 +52,27 @@ class Addressing:
 
     def split(self, payload: bytes, number: int, max_frame_bytes: int) -> list[bytes]:
         """Return the frames of one delivery that may not fit into a single one."""
-        room = max_frame_bytes - _SPLIT_OVERHEAD_BYTES
-        pieces = [payload[start : start + room] for start in range(0, len(payload), room)] or [b""]
+        pieces = _pieces(payload, max_frame_bytes - _SPLIT_OVERHEAD_BYTES)
+        return [self._frame(number, index, piece, more=index + 1 < len(pieces)) for index, piece in enumerate(pieces)]
+
+    def aborted(self, payload: bytes, number: int, max_frame_bytes: int) -> list[bytes]:
+        """Return the frames of a delivery that is aborted when half of it has been sent.
+
+        AMQP 1.0, 2.6.14 (a sender may abort what it has begun) and 2.7.5 (`aborted`: it is discarded, and settled).
+        https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-transport-v1.0-os.html#type-transfer
+        """
+        pieces = _pieces(payload[: len(payload) // 2], max_frame_bytes - _SPLIT_OVERHEAD_BYTES)
+        frames = [self._frame(number, index, piece, more=True) for index, piece in enumerate(pieces)]
+        return [*frames, self._frame(number, len(pieces), b"", more=False, aborted=True)]
+
+    def _frame(self, number: int, index: int, piece: bytes, *, more: bool, aborted: bool = False) -> bytes:
+        """Return one frame of a delivery; the first one says which delivery it is."""
         first = [values.uint(number), values.binary(number.to_bytes(TAG_BYTES, "big")), values.uint(0)]
-        frames = []
-        for index, piece in enumerate(pieces):
-            address = first if index == 0 else [values.NULL] * 3
-            more = values.boolean(index + 1 < len(pieces))
-            fields = [values.uint(self._handle), *address, values.boolean(self._settled), more]
-            tail = [values.NULL, values.NULL, values.FALSE, values.FALSE, values.FALSE]
-            frames.append(frame(self._channel, performative(Code.TRANSFER, [*fields, *tail]) + piece))
-        return frames
+        address = first if index == 0 else [values.NULL] * 3
+        fields = [values.uint(self._handle), *address, values.boolean(self._settled), values.boolean(more)]
+        tail = [values.NULL, values.NULL, values.FALSE, values.boolean(aborted), values.FALSE]
+        return frame(self._channel, performative(Code.TRANSFER, [*fields, *tail]) + piece)
+
+
+def _pieces(payload: bytes, room: int) -> list[bytes]:
+    return [payload[start : start + room] for start in range(0, len(payload), room)] or [b""]

@@ -183,6 +183,14 @@ def oversize() -> object:
         return {"first": outcome, "next": OUTCOMES[sender.send(Message(body=b"small", inferred=True)).remote_state]}
 
 
+def aborted() -> object:
+    """The sizes of what comes when the hub has aborted the first of two deliveries, of two events in all."""
+    with connected() as connection:
+        options = [position(BEGINNING)]
+        with closing(connection.create_receiver(PARTITION, credit=5, name=str(uuid4()), options=options)) as receiver:
+            return [len(receiver.receive(PATIENCE_S).body) for _ in range(2)]
+
+
 def management() -> object:
     """What `$management` says of the hub and of a partition."""
     with connected() as connection:
@@ -197,7 +205,7 @@ def management() -> object:
         }
 
 
-SCENARIOS = (bodies_of_every_size, positions, owner_levels, what_is_not_there, oversize, management)
+SCENARIOS = (bodies_of_every_size, positions, owner_levels, what_is_not_there, oversize, aborted, management)
 
 if __name__ == "__main__":
     scenario = next(each for each in SCENARIOS if each.__name__ == sys.argv[1])
