@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import tempfile
 from pathlib import Path
 
 from scripts.localcloud.service import leave_with_parent
@@ -17,10 +18,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="localcloud.snow", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="HTTPS port of the REST API (0: any)")
     parser.add_argument("--admin-port", type=int, default=0, help="HTTP port of the admin API (0: any)")
-    parser.add_argument("--state-dir", type=Path, required=True, help="an empty directory for the certificate")
+    parser.add_argument("--state-dir", type=Path, required=True, help="an empty directory for files")
     parser.add_argument("--commit-delay", type=float, default=1.0, help="seconds between append and commit")
     options = parser.parse_args()
     leave_with_parent()
+    tempfile.tempdir = str(options.state_dir)  # fakesnow makes a directory when it is imported, and leaves it there
     asyncio.run(serve(Settings(options.port, options.admin_port, options.state_dir, options.commit_delay)))
     return 0
 
