@@ -52,10 +52,9 @@ class Fit:
 
     def refuse_table(self) -> None:
         """Raise for columns that are missing or reject every row."""
-        certain = [each for each in self.misfits if not each.is_doubtful]
-        if certain:
-            problems = "; ".join(each.problem for each in self.misfits)
-            fixes = " ".join(dict.fromkeys(each.fix for each in self.misfits))
+        if certain := [each for each in self.misfits if not each.is_doubtful]:
+            problems = "; ".join(each.problem for each in certain)
+            fixes = " ".join(dict.fromkeys(each.fix for each in certain))
             raise RowsDoNotFit(f"{self.table} does not take evsup's rows", problems, fixes)
 
     def refuse_pipe(self) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, RowsDoNotFit, SnowflakeUnavailable
 from shared.snowflake.tables import envelope_columns
+from supervisor.target.columns import Misfit
+from supervisor.target.pipe_definition import Judged
 from supervisor.target.rows_fit import Fit, look, or_without
 from tests.unit.plain_settings import snowflake
 
@@ -60,6 +62,14 @@ def test_a_named_pipe_is_trusted_for_its_definition_or_refused_by_what_is_in_it(
     assert filtered.trust.startswith("MINE, which cannot be trusted: ")
     with pytest.raises(RowsDoNotFit, match="a-pipe-of-your-own"):
         filtered.refuse()
+
+
+def test_a_refusal_names_what_is_certain_and_leaves_the_doubts_out() -> None:
+    found = [Misfit("B is gone", "ADD B;"), Misfit("C has a DEFAULT", "DROP C;", is_doubtful=True)]
+    with pytest.raises(RowsDoNotFit) as refused:
+        Fit("T", "P", 2, found, Judged()).refuse()
+    assert (refused.value.why, refused.value.fix) == ("B is gone", "ADD B;")
+    Fit("T", "P", 2, found[1:], Judged()).refuse()
 
 
 def test_a_pipe_that_snowflake_calls_invalid_is_refused() -> None:
