@@ -6,7 +6,7 @@ tree stops at the first look that finds it changed. A look that fails stops noth
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
@@ -34,15 +34,16 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 30.0  # so that a change is noticed within a minute, the look itself included
 LOOK_S = 50.0  # for an answer: a boot, a login (20 s) and three statements
-NAMED = 3  # partitions that a message names; the log has all
+NAMED = 3  # ranges of events that a message names; the log has all
 
 log = get_logger()
 
 
 @dataclass(slots=True)
 class _Reach:
-    """Of one partition: the last event that was committed before a look that was well, and the last one appended."""
+    """Of one term: the last event that was committed before a look that was well, and the last one appended."""
 
+    epoch: int
     sound: int
     durable: int
     appended: int
@@ -58,7 +59,9 @@ class TableWatch:
         self._answer_by: Deadline | None = None
         self._due = Deadline(clock())
         self._reached: dict[str, _Reach] = {}
-        self._asked_at: Mapping[str, int] = {}
+        self._ended: list[tuple[str, _Reach]] = []
+        """Of earlier terms that appended events since the last look that was well."""
+        self._asked_at: Sequence[tuple[_Reach, int]] = ()
         self.unseen: str | None = None
         """Why the last look failed; None when it did not."""
 
@@ -66,7 +69,7 @@ class TableWatch:
         """Have the table looked at. Only from the main thread: the process dies with the thread that started it."""
         pipe = self._pipe or self._start()
         self._answer_by = Deadline.after(LOOK_S, self._clock())
-        self._asked_at = {partition: reach.durable for partition, reach in self._reached.items()}
+        self._asked_at = [(reach, reach.durable) for _, reach in self._reaches()]
         pipe.send(Look(), topic="look")
 
     def first(self) -> tuple[str, ...]:
@@ -91,8 +94,32 @@ class TableWatch:
         """Take note of how far each partition is."""
         for partition, child in children.items():
             if (reach := _reach(child)) is not None:
-                known = self._reached.setdefault(partition, reach)
-                known.durable, known.appended = max(known.durable, reach.durable), max(known.appended, reach.appended)
+                known = self._reached.get(partition)
+                if known is None or known.epoch != reach.epoch:
+                    self._begin(partition, reach)
+                else:
+                    known.durable = max(known.durable, reach.durable)
+                    known.appended = max(known.appended, reach.appended)
+
+    def _begin(self, partition: str, reach: _Reach) -> None:
+        """A term may begin lower than the last one ended: `evsup reset` sends a partition back.
+
+        What the last term appended is committed or lost for good once the next one has opened the channel, so a good
+        look that is asked for from now on settles it.
+        """
+        if (before := self._reached.get(partition)) and before.appended > before.sound:
+            before.durable = before.appended
+            self._ended.append((partition, before))
+        self._reached[partition] = reach
+
+    def _reaches(self) -> list[tuple[str, _Reach]]:
+        return [*self._ended, *self._reached.items()]
+
+    def _settle(self) -> None:
+        """A look was well: what was committed when it was asked for lacks nothing."""
+        for reach, durable in self._asked_at:
+            reach.sound = max(reach.sound, durable)
+        self._ended = [(name, reach) for name, reach in self._ended if reach.appended > reach.sound]
 
     def turn(self, now_s: float) -> RowsDoNotFit | None:
         """Take an answer, ask when it is time; the error when rows do not fit any more."""
@@ -104,8 +131,7 @@ class TableWatch:
             self._note(error)
         elif isinstance(sight, Looked):
             self._note(None)
-            for partition, durable in self._asked_at.items():
-                self._reached[partition].sound = max(self._reached[partition].sound, durable)
+            self._settle()
         elif self._answer_by and self._answer_by.passed(now_s):
             self.close()
             self._note(_silent())
@@ -115,15 +141,13 @@ class TableWatch:
 
     def located(self, error: RowsDoNotFit) -> RowsDoNotFit:
         """The error with the events that may lack something: those committed since the last look that was well."""
-        ranges = {
-            name: (one.sound + 1, one.appended) for name, one in self._reached.items() if one.appended > one.sound
-        }
+        ranges = [(name, one.sound + 1, one.appended) for name, one in self._reaches() if one.appended > one.sound]
         log.error("rows_do_not_fit", reason=error.why, fix=error.fix, ranges=ranges)
         if not ranges:
             return RowsDoNotFit(error.what, f"{error.why}; no event was loaded since it was right", error.fix)
-        since = "; ".join(f"events {first} to {last} of partition {name}" for name, (first, last) in _few(ranges))
-        again = ", ".join(f"`evsup replay --partition {name} --from {a} --to {b}`" for name, (a, b) in _few(ranges))
-        more = f", and more partitions ({len(ranges)} in all; the log has them)" if len(ranges) > NAMED else ""
+        since = "; ".join(f"events {first} to {last} of partition {name}" for name, first, last in _few(ranges))
+        again = ", ".join(f"`evsup replay --partition {name} --from {a} --to {b}`" for name, a, b in _few(ranges))
+        more = f", and more ranges ({len(ranges)} in all; the log has them)" if len(ranges) > NAMED else ""
         return RowsDoNotFit(
             error.what,
             f"{error.why}; rows loaded since the last look may lack it: {since}{more}",
@@ -209,11 +233,11 @@ def _reach(child: Child) -> _Reach | None:
     begun = status.appended - status.rows_total if opened.resumed_after is None else opened.resumed_after
     drained = child.drained.checkpointed if child.drained else None
     last = max(status.appended, -1 if drained is None else drained)
-    return _Reach(begun, begun if status.durable is None else status.durable, last)
+    return _Reach(child.term.epoch, begun, begun if status.durable is None else status.durable, last)
 
 
-def _few(ranges: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, tuple[int, int]]]:
-    return iter(sorted(ranges.items(), key=lambda one: (len(one[0]), one[0]))[:NAMED])
+def _few(ranges: Sequence[tuple[str, int, int]]) -> Sequence[tuple[str, int, int]]:
+    return sorted(ranges, key=lambda one: (len(one[0]), one))[:NAMED]
 
 
 def _silent() -> SnowflakeUnavailable:

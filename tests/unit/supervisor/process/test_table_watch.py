@@ -12,6 +12,7 @@ from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable, Work
 from shared.ipc.failure import last_word
 from shared.ipc.messages import Drained, Look, Looked, Opened, Sight, Status
 from shared.ipc.pipe import MessagePipe
+from shared.model import Term
 from supervisor.process.table_watch import LOOK_EVERY_S, LOOK_S, TableWatch
 from tests.unit.shared.control.stores import Clock
 
@@ -43,7 +44,10 @@ class Watched(TableWatch):
 class Worker:
     """How far a worker is, as the supervisor knows it."""
 
-    def __init__(self, durable: int | None, appended: int, after: int | None = 9, rows: int = 0) -> None:
+    def __init__(
+        self, durable: int | None, appended: int, after: int | None = 9, rows: int = 0, epoch: int = 1
+    ) -> None:
+        self.term = Term("0", "owner", epoch)
         self.status = Status(state="running", durable=durable, appended=appended, rows_total=rows)
         self.opened = Opened(channel="C", resumed_after=after, reason="")
         self.drained: Drained | None = None
@@ -67,6 +71,14 @@ def watch(now: Clock) -> Iterator[Watched]:
 
 def follow(watch: TableWatch, **workers: Worker) -> None:
     watch.follow({name.removeprefix("p"): cast("Child", worker) for name, worker in workers.items()})
+
+
+def looked_well(watch: Watched, now: Clock) -> None:
+    """Let it ask once more and find nothing."""
+    now.move(LOOK_EVERY_S * 1.1)
+    watch.turn(now())
+    watch.answer(Looked(doubts=()))
+    assert watch.turn(now()) is None
 
 
 def test_it_is_asked_again_within_half_a_minute_and_not_before_an_answer(watch: Watched, now: Clock) -> None:
@@ -104,6 +116,23 @@ def test_the_events_since_the_last_good_look_are_named_with_their_replay(watch: 
 def test_a_partition_that_began_after_the_look_counts_from_its_first_row(watch: Watched) -> None:
     follow(watch, p0=Worker(None, 104, after=None, rows=5))
     assert "events 100 to 104 of partition 0" in watch.located(GONE).why
+
+
+def test_a_term_that_begins_lower_than_the_last_one_ended_is_counted_from_its_own_begin(
+    watch: Watched, now: Clock
+) -> None:
+    follow(watch, p0=Worker(900, 900))
+    looked_well(watch, now)
+    follow(watch, p0=Worker(20, 25, after=9, epoch=2))
+    assert "events 10 to 25 of partition 0" in watch.located(GONE).why
+
+
+def test_what_an_earlier_term_appended_is_named_until_a_look_is_well(watch: Watched, now: Clock) -> None:
+    follow(watch, p0=Worker(19, 25))
+    follow(watch, p0=Worker(None, 25, after=25, epoch=2))
+    assert "events 10 to 25 of partition 0" in watch.located(GONE).why
+    looked_well(watch, now)
+    assert "no event was loaded since" in watch.located(GONE).why
 
 
 def test_without_an_event_since_then_there_is_nothing_to_read_again(watch: Watched) -> None:
