@@ -108,6 +108,11 @@ class LeaseKeeper:
         """Begin to claim and renew."""
         self._thread.start()
 
+    @property
+    def has_started(self) -> bool:
+        """From then on the thread retires by itself at its end."""
+        return self._thread.ident is not None
+
     def fileno(self) -> int:
         """For `multiprocessing.connection.wait`."""
         return self._wakeup.fileno()
@@ -143,13 +148,15 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         pause_s = 0.0
-        while self._obey(pause_s):
+        while True:
             try:
+                if not self._obey(pause_s):
+                    break
                 pause_s = self.step()
-            except Exception as error:  # noqa: BLE001 (a thread that ends without a word would let the leases run out)
+            except Exception as error:  # noqa: BLE001 (if this thread ended now, the leases would run out unnoticed)
                 self._tell(Broken(_as_ours(error)))
                 pause_s = RETRY_S
-        self._retire()
+        self.retire()
 
     def step(self) -> float:
         """One round: renew and say that we live when it is time, then look at the group and claim.
@@ -265,13 +272,19 @@ class LeaseKeeper:
         except EvsupError as error:  # they expire by themselves; the next owner only waits longer
             log.warning("release_failed", partitions=[term.partition_id for term in terms], reason=str(error))
 
-    def _retire(self) -> None:
-        """First the heartbeat, so that others count what is released as theirs."""
+    def retire(self) -> None:
+        """Leave the group. First the heartbeat goes, so that others count what is released as theirs.
+
+        Never raises: what cannot be taken back expires. The last thing the thread does; without a thread, blocks.
+        """
         try:
             self._store.retire(self._me.owner_id)
-        except EvsupError as error:
-            log.warning("retire_failed", reason=str(error))
-        self._release(tuple(self._held))
+        except Exception as error:  # noqa: BLE001 (what is held is released whatever this met)
+            log.warning("retire_failed", reason=str(_as_ours(error)))
+        try:
+            self._release(tuple(self._held))
+        except Exception as error:  # noqa: BLE001 (nobody is left to be told)
+            log.warning("release_failed", reason=str(_as_ours(error)))
 
     def _tell(self, event: LeaseEvent) -> None:
         self._events.append(event)

@@ -294,6 +294,40 @@ def test_a_release_that_fails_ends_nothing(make: Make, monkeypatch: pytest.Monke
     assert not keeper._thread.is_alive()
 
 
+def test_a_release_that_breaks_in_an_unknown_way_is_told_and_the_leases_are_kept(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, store, _ = make("a", capacity=1)
+    keeper.start()
+    claimed = until(keeper, Claimed)
+    assert isinstance(claimed, Claimed)
+
+    def fail(_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(store, "release_all", fail)
+    keeper.release(claimed.term)
+    assert isinstance(until(keeper, Broken), Broken)
+    monkeypatch.undo()
+    keeper.close(Deadline.after(DEADLINE_S))
+    assert store.supervisors() == [], "the thread was there to retire"
+
+
+def test_what_is_held_is_released_although_the_heartbeat_could_not_be_taken_back(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, store, _ = make("a")
+    keeper.start()
+    until(keeper, Planned)
+
+    def fail(_: str) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(store, "retire", fail)
+    keeper.close(Deadline.after(DEADLINE_S))
+    assert {row.owner_id for row in store.ownerships()} == {""}
+
+
 def test_with_no_news_there_is_nothing_to_take(make: Make) -> None:
     keeper, _, _ = make("a")
     assert keeper.take() == []
