@@ -120,7 +120,6 @@ def _run_tree(
     # service that does not answer would hold it for minutes.
     inbox = SignalInbox()
     me = _identity(settings)
-    store.heartbeat(me)  # what can be read and not written (a standby, a missing grant) is said here and ends the start
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
     interval_s = settings.eventhub.load_balancing_interval
     hub = HubWatch(HubQuestion(settings.eventhub), facts, interval_s, keeper.learn, lambda: keeper.group_size)
@@ -139,7 +138,12 @@ def _run_tree(
     def read() -> TreeStatus:
         return tree.status
 
-    with closing(hub), closing(StatusServer(directory, read)), _http_server(settings.process.http_address, read):
+    with (
+        closing(hub),
+        closing(StatusServer(directory, read)),
+        _http_server(settings.process.http_address, read),
+        _membership(store, me, keeper),
+    ):
         log.info(
             "supervisor_started",
             source=told.source,
@@ -154,6 +158,21 @@ def _run_tree(
         hub.start()
         tree.run()
     log.info("supervisor_drained")
+
+
+@contextmanager
+def _membership(store: ControlStore, me: SupervisorRow, keeper: LeaseKeeper) -> Iterator[None]:
+    """Say that we live, last of all: from then on the others leave us our share of the partitions.
+
+    A store that can be read and not written (a standby, a missing grant) ends the start here. A start that fails before
+    the keeper takes over takes the heartbeat back, or the others would wait for us until it expires.
+    """
+    store.heartbeat(me)
+    try:
+        yield
+    finally:
+        if not keeper.has_started:
+            keeper.retire()
 
 
 def _http_server(address: str | None, read: Callable[[], TreeStatus]) -> AbstractContextManager[object]:

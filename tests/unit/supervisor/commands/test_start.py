@@ -1,0 +1,63 @@
+"""A start that fails leaves nothing behind that other supervisors would wait for."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shared.errors import ConfigurationError
+from shared.model import HubFacts
+from supervisor.commands.start import _run_tree
+from supervisor.ownership.hub_watch import HubWatch
+from supervisor.process.signals import HANDLED
+from tests.unit.plain_settings import plain
+from tests.unit.shared.control.stores import Clock, Stores
+
+HUB = HubFacts(("0", "1"), 1_700_000_000.0)
+
+
+@pytest.fixture
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+    before = {number: signal.getsignal(number) for number in (*HANDLED, signal.SIGHUP)}
+    made = Stores(tmp_path / "control.db", Clock(), monkeypatch)
+    yield made
+    made.close()
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_port_in_use_ends_the_start_before_others_hear_of_it(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = stores.open()
+    heard: list[object] = []
+    monkeypatch.setattr(store, "heartbeat", heard.append)
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        settings = plain()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        process = msgspec.structs.replace(settings.process, http_address=address)
+        with pytest.raises(ConfigurationError, match="EVSUP_HTTP_ADDRESS"):
+            _run_tree(msgspec.structs.replace(settings, process=process), tmp_path, HUB, store, None)
+    assert heard == []
+
+
+def test_a_start_that_fails_after_its_heartbeat_takes_it_back(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = stores.open()
+    seen: list[int] = []
+
+    def fail(_: HubWatch) -> None:
+        seen.append(len(store.supervisors()))
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(HubWatch, "start", fail)
+    with pytest.raises(RuntimeError):
+        _run_tree(plain(), tmp_path, HUB, store, None)
+    assert seen == [1]
+    assert store.supervisors() == []
