@@ -172,6 +172,8 @@ _HOST = (
     "Correct the host in EVENTHUB_NAMESPACE or EVENTHUB_CONNECTION_STRING ({namespace}), in EVENTHUB_CUSTOM_ENDPOINT or"
     " EVENTHUB_PROXY: the parts between its dots have 1 to 63 characters each."
 )
+# Event Hubs says so of a hub or a consumer group that is not there.
+_NO_ENTITY = "could not be found|[Ss]tatus.[Cc]ode: 404"
 _REACH = "Check that {namespace} can be reached from this host."
 _PARTITIONS = "`evsup check` lists the partitions. A hub that was created again with fewer has no place for the others."
 
@@ -252,7 +254,11 @@ RULES: tuple[Rule, ...] = (
         words="the event hub is disabled",
         fix="Set the status of {hub} on {namespace} to Active.",
     ),
-    Rule(conditions=("not-found", "resource-deleted"), error=ConfigurationError, fix=_NAMES),
+    Rule(conditions=("resource-deleted",), error=ConfigurationError, fix=_NAMES),
+    Rule(conditions=("not-found",), text=_NO_ENTITY, error=ConfigurationError, fix=_NAMES),
+    # Without an entity the link moves between the service's nodes, which passes. The Azure SDKs tell the two apart by
+    # the text, too: ExceptionUtil.java in https://github.com/Azure/azure-sdk-for-java/tree/main/sdk/core/azure-core-amqp
+    Rule(conditions=("not-found",), error=SourceUnavailable, fix=_REACH),
     Rule(
         conditions=("resource-limit-exceeded",),
         text="receivers per partition",
@@ -388,7 +394,7 @@ RULES: tuple[Rule, ...] = (
         error=OwnershipLost,
         fix="Another reader with a higher owner level took the partition.",
     ),
-    Rule(causes=_BROKER, text="could not be found|not-found|Status code: 404", error=ConfigurationError, fix=_NAMES),
+    Rule(causes=_BROKER, text=_NO_ENTITY, error=ConfigurationError, fix=_NAMES),
     Rule(causes=("sdk",), text="unauthorized-access", error=NotPermitted, fix=_ROLE),
     Rule(causes=(*_BROKER, "token"), error=SourceUnavailable, fix=_REACH),
 )

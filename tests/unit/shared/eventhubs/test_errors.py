@@ -265,6 +265,30 @@ CASES = [
         "could not be found",
         "EVENTHUB_CONSUMER_GROUP",
     ),
+    Case(
+        "a link that moves between the service's nodes",
+        link(
+            "amqp:not-found",
+            "No connection handler was found for virtual host '522'. Remote container id is '6f5c'.",
+        ),
+        SourceUnavailable,
+        "No connection handler was found",
+        "can be reached",
+    ),
+    Case(
+        "the same without a chain",
+        ConnectError("amqp:not-found: No connection handler was found for virtual host '522'."),
+        SourceUnavailable,
+        "No connection handler was found",
+        "can be reached",
+    ),
+    Case(
+        "a hub that is not there, by its status",
+        link("amqp:not-found", "Put token failed. status-code: 404, status-description: …"),
+        ConfigurationError,
+        "status-code: 404",
+        "EVENTHUB_NAME",
+    ),
     # https://github.com/Azure/azure-sdk-for-java/issues/31757
     Case(
         "a hub that was changed",
