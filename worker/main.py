@@ -12,6 +12,7 @@ from shared.config import environment
 from shared.control.open import open_store
 from shared.errors import ExitCode
 from shared.eventhubs.client import consumer_group
+from shared.eventhubs.identity import Identity
 from shared.ipc.failure import last_word
 from shared.ipc.messages import Command, Lease
 from shared.ipc.pipe import MessagePipe
@@ -40,6 +41,8 @@ class Boot:
     term: Term
     lease: Lease
     supervisor_pid: int
+    has_signed_in: bool
+    """Whether the supervisor had a token for Event Hubs: a worker then waits for a sign-in service that is away."""
 
 
 def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes, bytes]") -> None:
@@ -70,6 +73,7 @@ def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
 
 
 def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
+    Identity.has_signed_in = boot.has_signed_in
     settings = environment.load_worker()
     term = boot.term
     configure(settings.process.log_format, settings.process.log_level, partition=term.partition_id, epoch=term.epoch)

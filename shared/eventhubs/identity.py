@@ -41,7 +41,10 @@ class Identity:
     """
 
     has_signed_in: ClassVar[bool] = False
-    """Whether an identity of this process ever had a token: then a service that is away is no missing identity."""
+    """Whether an identity of this tree ever had a token: then a service that is away is no missing identity.
+
+    The supervisor signs in before it starts workers, and tells each of them.
+    """
 
     def __init__(self, settings: EventHubSettings) -> None:
         """Raises `ConfigurationError` when the AZURE_* variables contradict what they are for."""
@@ -49,6 +52,7 @@ class Identity:
             ca_bundle.trust(settings.ca_file)  # who inspects the one connection inspects the sign-in, too
         logging.getLogger("azure.identity").setLevel(logging.ERROR)
         self._cli = settings.identity == "azure_cli"
+        self._is_managed = settings.managed_identity_client_id is not None
         try:
             self._credential = _cli() if self._cli else _default(settings.managed_identity_client_id)
         except (ValueError, OSError) as error:
@@ -70,7 +74,9 @@ class Identity:
         try:
             token: AccessToken = self._credential.get_token(*scopes, **options)
         except Exception as error:  # noqa: BLE001 (any is a reason not to be signed in)
-            reason = refusal(str(error), cli=self._cli, has_signed_in=Identity.has_signed_in)
+            reason = refusal(
+                str(error), cli=self._cli, is_managed=self._is_managed, has_signed_in=Identity.has_signed_in
+            )
             reason.__cause__ = error
             raise SignInFailed(str(reason)) from reason
         if late := clock_is_ahead(token.token, token.expires_on, time.time()):
@@ -115,6 +121,8 @@ _NOBODY = (
     " application; or sign in with EVENTHUB_CONNECTION_STRING."
 )
 _FEDERATED = "Check AZURE_FEDERATED_TOKEN_FILE, the application's federated credentials and the clock of this host."
+_NO_TENANT = "the tenant is not known"
+_TENANT = "Correct AZURE_TENANT_ID (and AZURE_AUTHORITY_HOST, in a cloud that is not the public one)."
 # Numbers: https://learn.microsoft.com/entra/identity-platform/reference-error-codes#aadsts-error-codes
 _REFUSALS = (
     _Refusal(
@@ -130,18 +138,14 @@ _REFUSALS = (
         "Set EVENTHUB_CA_FILE to the CA that signed it (an inspecting proxy).",
     ),
     _Refusal(
-        r"AADSTS(90006|90012|90033|90055)\b|HTTP Error: (429|5\d\d)|temporarily_unavailable",
+        r"AADSTS(90006|90012|90024|90033|90055|50196)\b|(HTTP Error|[Ss]tatus): (429|5\d\d)\b|temporarily_unavailable"
+        "|Too Many Requests|Bad Gateway|Service Unavailable|Gateway Time-?out",
         SourceUnavailable,
         "the sign-in service cannot answer now",
         _TRY_AGAIN,
     ),
     _Refusal(r"AADSTS(7000215|7000222)\b", NotPermitted, "the client secret is refused", _VALID),
-    _Refusal(
-        r"AADSTS(90002|900021|900023)\b|Unable to get authority configuration",
-        NotPermitted,
-        "the tenant is not known",
-        "Correct AZURE_TENANT_ID (and AZURE_AUTHORITY_HOST, in a cloud that is not the public one).",
-    ),
+    _Refusal(r"AADSTS(90002|900021|900023)\b", NotPermitted, _NO_TENANT, _TENANT),
     _Refusal(
         r"AADSTS700016\b",
         NotPermitted,
@@ -152,7 +156,8 @@ _REFUSALS = (
     _Refusal(r"AADSTS\d+", NotPermitted, "Microsoft Entra ID refuses the identity", _NOBODY),
     _Refusal(
         "Failed to resolve|Failed to establish|Connection refused|Max retries exceeded|[Tt]imed out|Connection aborted"
-        "|Remote end closed|Failed to invoke the Azure CLI$",
+        "|Remote end closed|Temporary failure in name resolution|Network is unreachable"
+        "|Failed to invoke the Azure CLI$",
         SourceUnavailable,
         "the sign-in service does not answer",
         _TRY_AGAIN,
@@ -177,6 +182,16 @@ _NO_CLI = _Refusal(
     "Install it and run `az login`, or leave EVENTHUB_IDENTITY empty.",
 )
 _NO_LOGIN = _Refusal("az login", NotPermitted, "nobody is signed in to the Azure CLI", "Run `az login`.")
+# At boot it answers late; where nobody named a managed identity, there may be none and no such endpoint.
+# https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling
+_NO_ENDPOINT = _Refusal(
+    "no response from the IMDS endpoint",
+    SourceUnavailable,
+    "the managed identity endpoint does not answer",
+    "Check that 169.254.169.254 can be reached from this host, or leave EVENTHUB_MANAGED_IDENTITY_CLIENT_ID empty.",
+)
+# MSAL says the same for a tenant that is none and for too many questions: it passes for one that was known before.
+_NO_AUTHORITY = _Refusal("Unable to get authority configuration", NotPermitted, _NO_TENANT, _TENANT)
 _AWAY = _Refusal("", SourceUnavailable, "the identity that signed in before has no token now", _TRY_AGAIN)
 _NONE = _Refusal("", NotPermitted, "no identity here signs in", _NOBODY)
 _SHORT = slice(300)
@@ -184,9 +199,17 @@ _SHORT = slice(300)
 _ATTEMPT = re.compile(r"^\t(\w+): (.*)$", re.MULTILINE)
 
 
-def refusal(text: str, *, cli: bool = False, has_signed_in: bool = False) -> EvsupError:
-    """What azure-identity says when there is no token, as one of our errors."""
-    rows: list[_Refusal] = [*_REFUSALS, *((_NO_CLI, _NO_LOGIN) if cli else ()), _AWAY if has_signed_in else _NONE]
+def refusal(text: str, *, cli: bool = False, is_managed: bool = False, has_signed_in: bool = False) -> EvsupError:
+    """What azure-identity says when there is no token, as one of our errors.
+
+    `is_managed`: the settings name a managed identity. `has_signed_in`: an identity of this tree had a token before.
+    """
+    rows: list[_Refusal] = [
+        *_REFUSALS,
+        *((_NO_CLI, _NO_LOGIN) if cli else ()),
+        *((_NO_ENDPOINT,) if is_managed else ()),
+    ]
+    rows += [_AWAY] if has_signed_in else [_NO_AUTHORITY, _NONE]
     row = next(row for row in rows if re.search(row.text, text, re.MULTILINE))
     return row.error(FAILED, f"{row.words}: {_in_short(text, row)}", row.fix)
 

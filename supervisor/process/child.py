@@ -12,6 +12,7 @@ import worker.main
 from shared import limits
 from shared.clock import Deadline
 from shared.errors import EvsupError, ExitCode, OwnershipLost, ProtocolError, WorkerCrashed, WorkerHung, WorkerKilled
+from shared.eventhubs.identity import Identity
 from shared.ipc.failure import error_of
 from shared.ipc.memory import vitals
 from shared.ipc.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
@@ -84,7 +85,8 @@ class Child:
         self._stderr, their_stderr = _spawn.Pipe(duplex=False)
         ends.callback(their_stderr.close)
         after_failure.callback(self._stderr.close)
-        boot = worker.main.Boot(term, Lease(trusted_until_s=trusted_until_s), os.getpid())
+        lease = Lease(trusted_until_s=trusted_until_s)
+        boot = worker.main.Boot(term, lease, os.getpid(), Identity.has_signed_in)
         self.process: BaseProcess = _spawn.Process(
             target=worker.main.run, args=(boot, theirs, their_stderr), name=f"evsup-worker-{term.partition_id}"
         )

@@ -53,6 +53,7 @@ class Case(NamedTuple):
     why: str
     fix: str
     cli: bool = False
+    is_managed: bool = False
     has_signed_in: bool = False
 
 
@@ -71,6 +72,22 @@ CASES = [
         tried(**UNAVAILABLE),
         SourceUnavailable,
         "the identity that signed in before has no token now",
+        "reached",
+        has_signed_in=True,
+    ),
+    Case(
+        "a metadata service that is slow while the host boots",
+        tried(**UNAVAILABLE),
+        SourceUnavailable,
+        "the managed identity endpoint does not answer: ManagedIdentityCredential",
+        "169.254.169.254",
+        is_managed=True,
+    ),
+    Case(
+        "a tenant that was known before",
+        tried(Environment="Authentication failed: Unable to get authority configuration for https://login.x/y."),
+        SourceUnavailable,
+        "has no token now",
         "reached",
         has_signed_in=True,
     ),
@@ -217,9 +234,27 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "AADSTS90024: RequestBudgetExceededError - A transient error has occurred. Please try again.",
+        "AADSTS50196: The server terminated an operation because it encountered a client request loop.",
+        "Too Many Requests",
+        "Unexpected response (Status: 429)",
+        "OIDC Discovery failed on https://login.x/y/openid-configuration. HTTP status: 429, Error: slow down",
+        "<html><h1>502 Bad Gateway</h1></html>",
+        "<html><h1>503 Service Unavailable</h1></html>",
+        "<urlopen error [Errno -3] Temporary failure in name resolution>",
+        "[Errno 101] Network is unreachable",
+    ],
+)
+def test_a_sign_in_that_may_succeed_later_is_worth_waiting_for(said: str) -> None:
+    assert type(refusal(tried(Environment=f"Authentication failed: {said}"))) is SourceUnavailable
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_sentence_of_the_sign_in_says_what_to_do(case: Case) -> None:
-    made = refusal(case.text, cli=case.cli, has_signed_in=case.has_signed_in)
+    made = refusal(case.text, cli=case.cli, is_managed=case.is_managed, has_signed_in=case.has_signed_in)
     assert type(made) is case.becomes
     assert case.why in made.why
     assert case.fix in made.fix
@@ -318,6 +353,14 @@ class Credential:
 
     def close(self) -> None:
         pass
+
+
+def test_a_managed_identity_that_the_settings_name_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    credential = Credential()
+    credential.error = ClientAuthenticationError(tried(**UNAVAILABLE))
+    monkeypatch.setattr(azure.identity, "DefaultAzureCredential", lambda **_: credential)
+    assert type(reason(Identity(eventhub(managed_identity_client_id=UUID)))) is SourceUnavailable
+    assert type(reason(Identity(eventhub()))) is NotPermitted
 
 
 def test_who_signed_in_once_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,18 @@
 """The last words of a worker become the error they name."""
 
+from typing import Any
+
 import pytest
 
+import worker.main
 from shared import errors
+from shared.config import environment
 from shared.errors import EvsupError, WorkerCrashed
+from shared.eventhubs.identity import Identity
 from shared.ipc.failure import error_of, last_word
 from shared.ipc.messages import Failed
+from shared.model import Term
+from supervisor.process import child
 
 
 def every(base: type[EvsupError]) -> list[type[EvsupError]]:
@@ -30,3 +37,25 @@ def test_a_name_that_is_no_error_is_a_crash(name: str) -> None:
 
 def test_every_error_has_an_exit_code_of_its_own_kind() -> None:
     assert {kind.exit_code for kind in every(EvsupError)} == set(errors.ExitCode) - {errors.ExitCode.OK}
+
+
+class NotStartedError(Exception):
+    """Raised in place of a start."""
+
+
+def not_started(*_: object, **__: object) -> None:
+    raise NotStartedError
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_worker_knows_whether_its_supervisor_signed_in(monkeypatch: pytest.MonkeyPatch, signed_in: bool) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(child._spawn, "Process", lambda **options: not_started(given.update(options)))
+    monkeypatch.setattr(environment, "load_worker", not_started)
+    monkeypatch.setattr(Identity, "has_signed_in", signed_in)
+    with pytest.raises(NotStartedError):
+        child.Child(Term("0", "me", 1), 1.0, 0.0)
+    Identity.has_signed_in = not signed_in  # another process
+    with pytest.raises(NotStartedError):
+        worker.main._work(given["args"][0], given["args"][1])
+    assert Identity.has_signed_in is signed_in
