@@ -43,8 +43,8 @@ _PARTITION_ID = re.compile(r"[A-Za-z0-9-]{1,50}")
 _EMULATOR = "UseDevelopmentEmulator=true"
 PLAIN_PORT = 5672
 
-# Unix time. https://learn.microsoft.com/azure/event-hubs/authenticate-shared-access-signature
-_SIGNATURE_ENDS = re.compile(r"[?& ]se=(\d{1,12})(?:&|$)")
+# Unix time, of a year that `datetime` knows. https://learn.microsoft.com/azure/event-hubs/authenticate-shared-access-signature
+_SIGNATURE_ENDS = re.compile(r"[?& ]se=(\d{1,11})(?:&|$)")
 
 
 def consumer_group(settings: EventHubSettings) -> ConsumerGroup:

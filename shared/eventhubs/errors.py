@@ -149,8 +149,12 @@ def _skew(evidence: Evidence, now_s: float) -> str:
 
 
 def _moment(pattern: re.Pattern[str], text: str) -> float | None:
-    found = pattern.search(text)
-    return datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp() if found else None
+    """Unix time of what a text says; None when it says none, or one that cannot be."""
+    try:
+        found = pattern.search(text)
+        return datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp() if found else None
+    except (ValueError, OverflowError):
+        return None
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

@@ -227,8 +227,8 @@ def clock_is_ahead(token: str, expires_on_s: float, now_s: float) -> EvsupError 
     """An error when a token is over at once: then the clocks of this host and of who gave it differ."""
     if expires_on_s > now_s:
         return None
-    given = _issued_at_s(token)
-    since = f" (given at {utc(given)})" if given else ""
+    given = _issued_at(token)
+    since = f" (given at {given})" if given else ""
     return NotPermitted(
         FAILED,
         f"the clock of this host is ahead: it says {utc(now_s)}, and the token just had ends at {utc(expires_on_s)}"
@@ -237,13 +237,13 @@ def clock_is_ahead(token: str, expires_on_s: float, now_s: float) -> EvsupError 
     )
 
 
-def _issued_at_s(token: str) -> float | None:
+def _issued_at(token: str) -> str | None:
     """When the sign-in service gave the token, by its own clock.
 
     https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
     try:
         part = token.split(".")[1]
-        return float(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["iat"])
-    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+        return utc(float(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["iat"]))
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError, OSError, binascii.Error):
         return None

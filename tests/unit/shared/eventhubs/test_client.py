@@ -7,11 +7,12 @@ from typing import Any
 import azure.identity
 import pytest
 from azure.eventhub import EventHubConsumerClient, TransportType
-from azure.eventhub.exceptions import ConnectionLostError
+from azure.eventhub.exceptions import ConnectError, ConnectionLostError
 
 from shared.config.settings import EventHubSettings
-from shared.errors import DataRefused, OwnershipLost
-from shared.eventhubs.client import QUESTIONS_AT_ONCE, EventHubClient, consumer_group, sdk_options
+from shared.errors import DataRefused, OwnershipLost, SourceUnavailable
+from shared.eventhubs.client import QUESTIONS_AT_ONCE, EventHubClient, access, consumer_group, sdk_options
+from shared.eventhubs.errors import translated
 from shared.log.secret import Secret
 from shared.model import ConsumerGroup, HubFacts
 from tests.unit.plain_settings import eventhub
@@ -198,3 +199,14 @@ def test_a_hub_whose_partition_could_not_be_part_of_a_file_s_name_is_refused(def
             client.hub()
         properties["partition_ids"] = ["0", "31"]
         assert client.hub().partition_ids == ("0", "31")
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"), [("99999999999", 99999999999.0), ("999999999999", None), ("never", None)]
+)
+def test_an_error_of_a_signature_without_a_sensible_end_is_still_told(ends: str, expected: float | None) -> None:
+    signature = f"SharedAccessSignature sr=ns&sig=x&se={ends}&skn=k"
+    text = f"Endpoint=sb://ns.servicebus.windows.net/;SharedAccessSignature={signature};EntityPath=flights"
+    found = access(EventHubSettings(connection_string=Secret(text)))
+    assert found.expires_s == expected
+    assert type(translated(ConnectError("amqp:internal-error"), "what", found)) is SourceUnavailable

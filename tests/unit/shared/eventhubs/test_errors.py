@@ -417,3 +417,10 @@ def test_an_error_of_ours_keeps_its_reason_through_the_sdk() -> None:
 def test_no_credential_is_in_what_is_said() -> None:
     error = put_token(401, "MalformedToken: SharedAccessSignature sr=x&sig=hush&se=1&skn=k")
     assert "hush" not in str(decided(evidence_of(error), "It failed", access("signature"), NOW_S))
+
+
+@pytest.mark.parametrize("moment", ["2022-13-45T19:01:58", "0000-00-00T00:00:00", "2022-03-19T25:61:61"])
+def test_a_time_that_cannot_be_hides_no_error(moment: str) -> None:
+    for said in (f"Timestamp:{moment}", f"Expiration time: '{moment}Z'"):
+        evidence = evidence_of(put_token(401, f"ExpiredToken: The token is expired. {said}"))
+        assert type(decided(evidence, "what", access(), NOW_S)) is NotPermitted

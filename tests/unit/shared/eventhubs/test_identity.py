@@ -5,6 +5,7 @@ The sentences are azure-identity's and Microsoft Entra ID's own, as people repor
 
 import base64
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -333,7 +334,9 @@ def test_a_token_that_is_over_at_once_tells_of_a_clock_that_is_ahead() -> None:
     assert clock_is_ahead(jwt(NOW_S), NOW_S + 3_600, NOW_S) is None
 
 
-@pytest.mark.parametrize("token", ["", "opaque", "a.b.c", "a.e30.c", "a.W10.c", "a.bnVsbA.c"])
+@pytest.mark.parametrize(
+    "token", ["", "opaque", "a.b.c", "a.e30.c", "a.W10.c", "a.bnVsbA.c", jwt(1e12), jwt(1e300), jwt(math.nan)]
+)
 def test_a_token_that_says_nothing_of_its_time_does_no_harm(token: str) -> None:
     late = clock_is_ahead(token, NOW_S - 1, NOW_S)
     assert late is not None
