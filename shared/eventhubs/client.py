@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from azure.eventhub import TransportType, parse_connection_string
 
@@ -273,7 +273,7 @@ def _transport(settings: EventHubSettings) -> TransportType:
 
 def _proxy(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
-    proxy: dict[str, Any] = {"proxy_hostname": parts.hostname, "proxy_port": parts.port or 3128}
-    if parts.username:
-        proxy |= {"username": parts.username, "password": parts.password or ""}
+    proxy: dict[str, Any] = {"proxy_hostname": parts.hostname, "proxy_port": parts.port}
+    if parts.username:  # the SDK sends both as they are
+        proxy |= {"username": unquote(parts.username), "password": unquote(parts.password or "")}
     return proxy

@@ -117,7 +117,7 @@ def test_every_option_reaches_the_sdk() -> None:
         transport="amqp_websocket",
         custom_endpoint="10.0.0.4:5671",
         ca_file="/ca.pem",
-        proxy=Secret("http://me:secret@proxy.example:3129"),
+        proxy=Secret("http://m%40e:s%3Acr%2Fet%25@proxy.example:3129"),
     )
     expected = {
         "retry_total": 7,
@@ -133,8 +133,8 @@ def test_every_option_reaches_the_sdk() -> None:
         "http_proxy": {
             "proxy_hostname": "proxy.example",
             "proxy_port": 3129,
-            "username": "me",
-            "password": "secret",
+            "username": "m@e",
+            "password": "s:cr/et%",
         },
     }
     options = sdk_options(settings)
