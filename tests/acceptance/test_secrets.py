@@ -147,7 +147,7 @@ CRASHES = (
     ("shared.control.schema:create", "init"),
     ("psycopg:Connection.connect", "init"),
     ("shared.control.relational:RelationalStore.ownerships", "checkpoints list"),
-    ("shared.control.postgres.dsn:parse", "checkpoints export"),
+    ("shared.control.postgres.database:PostgresDatabase.__init__", "checkpoints export"),
     ("supervisor.checkpoints.admin_session:Site.hub_facts", "verify"),
     ("shared.snowflake.session:SqlSession.__init__", "verify"),
     ("shared.ipc.task:send", "verify"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from shared.config.faults import Fault
 from shared.config.settings import Settings
+from shared.errors import ConfigurationError
 
 
 def postgres_has_a_dsn(settings: Settings) -> Iterator[Fault]:
@@ -15,16 +16,15 @@ def postgres_has_a_dsn(settings: Settings) -> Iterator[Fault]:
 
 
 def postgres_dsn_parses(settings: Settings) -> Iterator[Fault]:
-    """By libpq itself. Its message is not shown: it quotes the DSN, password and all."""
+    """As the store itself reads it. It is not shown: the DSN holds a password."""
     control = settings.control
     if control.store != "postgres" or control.postgres_dsn is None:
         return
-    import psycopg
-    from psycopg.conninfo import conninfo_to_dict
+    from shared.config.formats import dsn  # loads libpq, which the other stores do without
 
     try:
-        conninfo_to_dict(control.postgres_dsn.reveal())
-    except psycopg.Error:
+        dsn.parse(control.postgres_dsn)
+    except ConfigurationError:
         yield Fault(
             "CONTROL_POSTGRES_DSN",
             "is not a libpq connection string: a URL (special characters in the password as %XX), or key=value pairs"

@@ -12,8 +12,8 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.clock import Deadline
+from shared.config.formats import dsn
 from shared.control.database import CALL_S, Database, Mode, Row, begin
-from shared.control.postgres import dsn
 from shared.control.postgres.errors import of_connecting, of_running
 from shared.control.queries import pyformat
 from shared.errors import StoreUnavailable

@@ -7,8 +7,8 @@ import re
 
 import psycopg
 
+from shared.config.formats.dsn import Dsn
 from shared.control import schema
-from shared.control.postgres.dsn import Dsn
 from shared.errors import (
     Bug,
     ConfigurationError,

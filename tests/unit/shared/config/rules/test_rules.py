@@ -378,7 +378,17 @@ def test_any_libpq_dsn_will_do(dsn: str) -> None:
     assert fault_text(complete(CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=dsn)) == ""
 
 
-@pytest.mark.parametrize("dsn", ["postgresql://u:canary@[::1/db", "canary", "host=h passwort=canary"])
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:canary@[::1/db",
+        "canary",
+        "host=h passwort=canary",
+        "postgresql://u:canary%ff@h/db",
+        "postgresql://u:can@ary@h/db",
+        "postgresql://u:can/ary@h/db",
+    ],
+)
 def test_a_broken_dsn_is_explained_without_quoting_it(dsn: str) -> None:
     text = fault_text(complete(CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=dsn))
     assert "not a libpq connection string" in text

@@ -2,8 +2,8 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from shared.config.formats.dsn import parse
 from shared.control.postgres.database import PostgresDatabase
-from shared.control.postgres.dsn import parse
 from shared.control.postgres.errors import of_connecting, of_running
 from shared.errors import (
     Bug,

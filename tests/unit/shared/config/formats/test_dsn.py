@@ -1,8 +1,8 @@
 import pytest
 
+from shared.config.formats.dsn import parse
 from shared.config.settings import ControlSettings
 from shared.control.open import open_database
-from shared.control.postgres.dsn import parse
 from shared.errors import ConfigurationError
 from shared.log.secret import Secret
 
