@@ -35,7 +35,7 @@ from worker.source.signature import looks_like
 
 DEEPEST = 500
 LARGE = 1024 * 1024  # events of all tiers but Dedicated are at most so large
-PORTION = 64 * 1024  # bytes of a text that are in pieces at once
+PORTION = 64 * 1024  # bytes of a text that are in pieces at once; at least 4, the longest character of UTF-8
 FEW = 1000  # keys of an object that are remembered as they are
 LONGEST_INTEGER = 38  # digits: https://docs.snowflake.com/en/sql-reference/data-types-numeric#number
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -68,10 +68,12 @@ class NotPayload(Exception):
 def payload(body: bytes) -> msgspec.Raw:
     """The body as one line of JSON, checked, not built again; raises `NotPayload`."""
     text = body.removeprefix(UTF8_BOM).strip(WHITESPACE)
-    if len(text) > 2 * DEEPEST and text[0] in CONTAINER:  # a shorter one cannot be deeper
+    if len(text) > DEEPEST and text[0] in CONTAINER:  # a shorter one cannot be deeper; brackets may never close
         _refuse_deep(text)
     try:
         is_suspect = _is_suspect(text) if len(text) <= LARGE else _is_large_suspect(text)
+    except RecursionError:  # the stack above was deep already
+        raise NotPayload("the JSON is nested too deep to be read") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotPayload(_why_not_json(body, text, error)) from None
     if is_suspect:

@@ -1,6 +1,8 @@
 """A body is PAYLOAD to the byte or not at all, on every Python, and the reason says what is wrong and where."""
 
+import inspect
 import json
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from math import isinf
@@ -56,8 +58,30 @@ def test_a_bound_that_the_text_does_not_reach_costs_it_nothing() -> None:
     assert bytes(payload(wide)) == wide
 
 
-def test_brackets_that_never_close_are_too_deep_and_not_a_crash() -> None:
-    assert reason(b"[" * 100_000) == f"the JSON is nested 100000 levels deep, {DEEPEST} is the bound"
+@either_way
+@pytest.mark.parametrize("container", [b"[", b'{"a":', b"[1,", b'[{"a":'])
+def test_brackets_that_never_close_are_too_deep_and_not_a_crash(container: bytes) -> None:
+    levels = container.count(b"[") + container.count(b"{")
+    for times in (DEEPEST + 1, 2 * DEEPEST - 1, 2 * DEEPEST, 100_000):
+        assert reason(container * times) == f"the JSON is nested {levels * times} levels deep, {DEEPEST} is the bound"
+    assert "malformed: it ends too early" in reason(container * (DEEPEST // levels))
+
+
+def test_a_stack_that_is_nearly_used_up_costs_the_column_and_no_crash() -> None:
+    def from_below(frames: int) -> str:
+        if frames:
+            return from_below(frames - 1)
+        try:
+            return bytes(payload(body)).decode()
+        except NotPayload as why:
+            return str(why)
+
+    body = nested(DEEPEST, LISTS)
+    left = sys.getrecursionlimit() - len(inspect.stack()) - DEEPEST // 2
+    assert from_below(left) in ("the JSON is nested too deep to be read", body.decode())  # as Python counts
+
+
+def test_brackets_that_only_close_or_come_in_something_else_are_not_nested() -> None:
     assert "malformed" in reason(b"]" * 100_000)
     assert "looks like gzip" in reason(b"\x1f\x8b" + b"[" * 100_000)
 
