@@ -10,7 +10,10 @@ from worker.sink.channel_codes import invalid_channel
 SUCCESS = "SUCCESS"
 OLDER_LIMIT_S = 10.0  # a status that is older than one before may come from a cache: for so long it is asked again
 COUNT_LIMIT_S = 60.0  # for so long a count of rejected rows is waited for that does not fit what else is known
+# Each has one of these names in every version of the SDK, and nothing may be assumed of one that is not there.
 TOKEN_NAMES = ("latest_committed_offset_token", "latest_offset_token")
+COUNT_NAMES = ("rows_error_count", "rows_error")
+CODE_NAMES = ("status_code", "channel_status_code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,13 @@ def read_progress(status: Any) -> Progress:
     """A `ChannelStatus` of any SDK version: attributes were renamed and added between them.
 
     Raises `DataRefused` when the token is not a number, so not one of ours, and `Bug` when there is no such attribute:
-    "no token" would mean a fresh channel, and everything in the table would come again.
+    "no token" would mean a fresh channel, and everything in the table would come again; "no error" would hide every
+    row that is rejected.
     """
-    if not any(hasattr(status, name) for name in TOKEN_NAMES):
-        raise Bug(f"A {type(status).__name__} of the streaming SDK has no offset token", ", ".join(dir(status)))
     return Progress(
-        _parsed(_first(status, *TOKEN_NAMES)),
-        int(_first(status, "rows_error_count", "rows_error") or 0),
-        str(_first(status, "status_code", "channel_status_code") or SUCCESS),
+        _parsed(_required(status, "offset token", TOKEN_NAMES)),
+        int(_required(status, "count of rejected rows", COUNT_NAMES) or 0),
+        str(_required(status, "status code", CODE_NAMES) or SUCCESS),
         _first(status, "last_error_message"),
         _first(status, "last_error_offset_token_upper_bound", "last_error_offset_upper_bound"),
     )
@@ -116,6 +118,12 @@ def is_before(progress: Progress, numbers: range) -> bool:
 
 def _is_back(token: int | None, durable: int | None) -> bool:
     return durable is not None and (token is None or token < durable)
+
+
+def _required(status: Any, what: str, names: tuple[str, ...]) -> Any:
+    if not any(hasattr(status, name) for name in names):
+        raise Bug(f"A {type(status).__name__} of the streaming SDK has no {what}", ", ".join(dir(status)))
+    return _first(status, *names)
 
 
 def _first(status: Any, *names: str) -> Any:

@@ -172,7 +172,7 @@ class SdkChannel:
 
     def get_channel_status(self) -> object:
         self._record("get_channel_status")
-        return SimpleNamespace(latest_committed_offset_token=self.token)
+        return SimpleNamespace(status_code="SUCCESS", latest_committed_offset_token=self.token, rows_error_count=0)
 
     def initiate_flush(self) -> None:
         self._record("initiate_flush")

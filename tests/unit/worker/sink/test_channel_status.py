@@ -28,6 +28,11 @@ def status(**fields: Any) -> SimpleNamespace:
     return SimpleNamespace(**fields)
 
 
+def least(**token: Any) -> SimpleNamespace:
+    """Nothing but what has to be there."""
+    return status(status_code="SUCCESS", rows_error_count=0, **token)
+
+
 def without(*names: str, **changes: Any) -> SimpleNamespace:
     return status(**{name: value for name, value in CURRENT.items() if name not in names} | changes)
 
@@ -44,9 +49,9 @@ def without(*names: str, **changes: Any) -> SimpleNamespace:
             without("last_error_offset_token_upper_bound", last_error_offset_upper_bound="8"),
             Progress(17, 2, "SUCCESS", "bad row", "8"),
         ),
-        (status(latest_offset_token=None), Progress(None, 0)),
-        (status(latest_committed_offset_token="0"), Progress(0, 0)),
-        (status(latest_committed_offset_token=""), Progress(None, 0)),
+        (least(latest_offset_token=None), Progress(None, 0)),
+        (least(latest_committed_offset_token="0"), Progress(0, 0)),
+        (least(latest_committed_offset_token=""), Progress(None, 0)),
         (without(rows_error_count=None, status_code=None), Progress(17, 0, "SUCCESS", "bad row", "9")),
         (
             without(latest_committed_offset_token=None, latest_offset_token="5"),
@@ -65,9 +70,19 @@ def test_the_installed_sdk_has_the_names_that_are_read() -> None:
     assert read_progress(made) == Progress(17, 2, "ERR_X", "bad row", "9")
 
 
-def test_a_status_without_any_token_attribute_is_no_fresh_channel() -> None:
-    with pytest.raises(Bug, match="no offset token"):
-        read_progress(status(status_code="SUCCESS", committed="17"))
+@pytest.mark.parametrize(
+    ("names", "lacks"),
+    [
+        (("latest_committed_offset_token", "latest_offset_token"), "offset token"),
+        (("rows_error_count",), "count of rejected rows"),
+        (("status_code",), "status code"),
+    ],
+)
+def test_an_attribute_that_a_newer_sdk_renamed_is_never_taken_for_a_fresh_channel_or_for_success(
+    names: tuple[str, ...], lacks: str
+) -> None:
+    with pytest.raises(Bug, match=f"A SimpleNamespace of the streaming SDK has no {lacks}"):
+        read_progress(without(*names, renamed="17"))
 
 
 @pytest.mark.parametrize("token", ["abc", "1.5", "-1", " 7", "7 ", "0x1f", "1_000", "١٢", "²", "p0:17", "NULL"])
