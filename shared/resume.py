@@ -11,7 +11,7 @@ events: it is refused, with what a person can do.
 | C > K | K | go from C + 1: the checkpoint was behind, as it is after every crash |
 | C < K | K | refuse: rows that were committed are not in this channel any more |
 | none | K | refuse: the channel was dropped, or expired after 30 idle days |
-| none | K, and nothing was written after it for sure | begin the next channel after K |
+| none | K, and nothing was written after it, and no rejection is still to be counted | begin the next channel after K |
 | none | none | a fresh partition (below); after a reset, from the oldest retained event |
 | none | K, where the channel begins | go from K + 1: nothing is committed in it yet |
 | C | the channel was never opened | refuse: it is not new |
@@ -29,7 +29,9 @@ A channel begins at K when `@latest` was K at the first start, or when a person 
 
 Nothing was written after K when K is the partition's last event, or when the worker that lost its channel wrote no
 further. Whatever is in the hub behind K then comes into the next channel, and nothing twice. Rows that were rejected in
-the lost channel stay counted where they were: the next one counts from 0.
+the lost channel stay counted where they were: the next one counts from 0. So one that was not counted yet would never
+be, and a channel that is lost within a minute of its last commit is for a person to judge. One that expired was idle
+for much longer.
 
 Channels expire: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-channels
 """
@@ -44,7 +46,14 @@ from shared.model import Checkpoint
 if TYPE_CHECKING:
     from shared.model import PartitionFacts
 
+NO_CHANNEL = (
+    "this pipe has no such channel: it expired, was dropped, or SNOWFLAKE_PIPE, SNOWFLAKE_TABLE or"
+    " SNOWFLAKE_CHANNEL_PREFIX changed"
+)
 GO_ON_WITHOUT = "Run `EVENTHUB_ON_GAP=warn evsup start` once to go on without them."
+# A status is read once a second and a commit takes some seconds: a count of rejected rows that comes later than this is
+# refused, because the row is not found then.
+SETTLED_AFTER_S = 60.0
 BIRTH_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp
 
 
@@ -66,16 +75,20 @@ def decide(
     partition: "PartitionFacts",
     on_gap: Literal["fail", "warn"],
     written: int | None = None,
+    *,
+    now_s: float,
 ) -> Resume:
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned.
 
     `written` is the last event that the worker who asks has written to the channel, when it was committed; None: it has
-    written nothing, and another one may have.
+    written nothing, and another one may have. `now_s` is Unix time.
     """
     partition_id = checkpoint.partition_id
     refuse_another_hub(partition_id, checkpoint.hub_created_at_s, partition.hub_created_at_s)
     _refuse_used_channel(token, checkpoint)
     begins_next = token is None and _ends_at_checkpoint(checkpoint, partition, written)
+    if begins_next:
+        _refuse_unsettled(checkpoint, now_s)
     position, reason = _position(token, checkpoint, begins_next=begins_next)
     if position is None:
         return Resume(None, reason)
@@ -104,6 +117,21 @@ def _ends_at_checkpoint(checkpoint: Checkpoint, partition: "PartitionFacts", wri
     return k == written or (k == partition.last and _is_its_last(checkpoint, partition))
 
 
+def _refuse_unsettled(checkpoint: Checkpoint, now_s: float) -> None:
+    """Raise when rows of the lost channel may have been rejected that nobody has counted: its count is gone with it."""
+    k, first, written_s = checkpoint.sequence_number, checkpoint.unsettled_from, checkpoint.updated_at_s
+    is_settled = k is not None and first == k + 1
+    is_old = written_s is not None and now_s - written_s >= SETTLED_AFTER_S
+    if is_settled or is_old:
+        return
+    raise ResumeRefused(
+        f"Partition {checkpoint.partition_id}: the checkpoint is at {k}, but the channel has no token",
+        f"{NO_CHANNEL}, less than {SETTLED_AFTER_S:.0f} s after its last commit: rows up to event {k} may have been"
+        " rejected without being counted yet",
+        f"{_set_back(checkpoint.partition_id)}; verify says whether rows are missing.",
+    )
+
+
 def _is_its_last(checkpoint: Checkpoint, partition: "PartitionFacts") -> bool:
     """Whether the hub's last event is the checkpoint's, and not another one under its number: a hub that was made anew,
     or failed over to a replica, gives numbers again. Where no offset tells, the first link looks at the event's time
@@ -128,12 +156,12 @@ def _position(token: int | None, checkpoint: Checkpoint, *, begins_next: bool) -
         case None, int(k) if k == checkpoint.begins_after:
             return k, f"the channel begins after event {k}, and nothing is committed in it yet"
         case None, int(k) if begins_next:
-            return k, f"the channel is gone, and nothing was written to it after event {k}: the next one begins there"
+            return k, f"{NO_CHANNEL}; nothing was written to it after event {k}: the next one begins there"
         case None, int(k):
             raise ResumeRefused(
                 f"Partition {partition_id}: the checkpoint is at {k}, but the channel has no token",
-                "it was dropped, or expired after 30 days without rows, or another pipe or channel prefix is set",
-                f"Set SNOWFLAKE_PIPE or SNOWFLAKE_CHANNEL_PREFIX back if changed, else {_table_end(partition_id)}",
+                f"{NO_CHANNEL}; events behind the checkpoint may be in the table",
+                f"{_set_back(partition_id)}.",
             )
         case int(c), None:
             return c, "token without a checkpoint: the first checkpoint was not written"
@@ -141,7 +169,7 @@ def _position(token: int | None, checkpoint: Checkpoint, *, begins_next: bool) -
             raise ResumeRefused(
                 f"Partition {partition_id}: the channel's token {c} is behind the checkpoint {k}",
                 f"the rows {c + 1} to {k} were committed once and are not in this channel",
-                f"A table, pipe or channel was replaced: {_table_end(partition_id)}",
+                f"A table, pipe or channel was replaced: {_table_end(partition_id)}.",
             )
         case int(c), int(k) if c > k:
             return c, f"the checkpoint {k} was behind the token"
@@ -214,7 +242,11 @@ def _events_lost(position: int, partition: "PartitionFacts") -> int:
     return max(0, oldest - (position + 1))
 
 
+def _set_back(partition_id: str) -> str:
+    return f"If a setting changed, set it back; else {_table_end(partition_id)}"
+
+
 def _table_end(partition_id: str) -> str:
     return (
-        f"run `evsup checkpoints set --partition {partition_id} --table-end` to go on behind the last row in the table."
+        f"run `evsup checkpoints set --partition {partition_id} --table-end` to go on behind the last row in the table"
     )

@@ -1,5 +1,6 @@
 """What happens once, before the first event: the channel is taken over and the starting position decided."""
 
+import time
 from dataclasses import dataclass, replace
 
 from shared import resume
@@ -58,7 +59,7 @@ def open_partition(
         former, progress = _opened(channel, _stored(store, term))
         partition = hub.partition(term.partition_id)  # after the channel: while that blocks, the partition moves on
     stored = _stored(store, term)
-    decided = resume.decide(progress.token, stored, partition, settings.eventhub.on_gap, written)
+    decided = resume.decide(progress.token, stored, partition, settings.eventhub.on_gap, written, now_s=time.time())
     landmark = _landmark(settings.eventhub, term, stored, decided, partition)
     if decided.begins_next:
         log.warning("channel_gone", channel=channel.name, checkpoint=stored.sequence_number, reason=decided.reason)

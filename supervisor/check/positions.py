@@ -1,5 +1,6 @@
 """Whether a start of a partition would be refused: the worker's own decision, on what can be read from outside."""
 
+import time
 from typing import Literal
 
 from shared.errors import RowsRejected
@@ -17,7 +18,7 @@ def reconciled(
     on_reject: Literal["fail", "quarantine"],
 ) -> Answer:
     """What a start would do. Raises what it would end with."""
-    decided = decide(channel.token, checkpoint, partition, on_gap)
+    decided = decide(channel.token, checkpoint, partition, on_gap, now_s=time.time())
     rejected = 0 if decided.begins_next else channel.rows_error_count - checkpoint.rows_error_count
     if rejected < 0:
         raise counted_back(checkpoint.partition_id, channel.rows_error_count, checkpoint.rows_error_count)

@@ -24,6 +24,7 @@ the same is asked. Rejected rows that nobody set aside, and events that a person
 the finding says so.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -160,7 +161,7 @@ def _committed(evidence: Evidence) -> int | None:
 def _contradictions(evidence: Evidence) -> Iterator[Finding]:
     """What a start would refuse as well, and rows of events that the hub never had."""
     try:
-        decide(evidence.channel.token, evidence.checkpoint, evidence.partition, "fail")
+        decide(evidence.channel.token, evidence.checkpoint, evidence.partition, "fail", now_s=time.time())
     except ResumeRefused as refusal:
         yield Finding(kind="contradiction", text=f"{refusal.what}: {refusal.why}")
     landed, partition = evidence.landed, evidence.partition

@@ -1,6 +1,8 @@
 """The channel of an idle partition is gone, as after 30 idle days: where nothing is in doubt the tree goes on."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -35,7 +37,14 @@ def generation(pipeline: Pipeline) -> int:
 
 
 def expire(pipeline: Pipeline) -> None:
-    """As 30 idle days do."""
+    """As 30 idle days do: the checkpoint is so old, too."""
+    with closing(sqlite3.connect(pipeline.settings.control.sqlite_path, isolation_level=None)) as control:
+        control.execute("UPDATE evsup_checkpoint SET updated_at = updated_at - 30 * 86400")
+    drop(pipeline)
+
+
+def drop(pipeline: Pipeline) -> None:
+    """As somebody does who drops it, or the table."""
     pipeline.snow.delete_channel(of_generation(pipeline.channel(P), generation(pipeline)))
 
 
@@ -62,6 +71,22 @@ def test_a_start_begins_the_next_channel_after_the_checkpoint(pipeline: Pipeline
     assert generation(pipeline) == before + 1
     pipeline.publish(MORE)
     pipeline.await_all()
+
+
+def test_a_channel_dropped_within_a_minute_of_its_last_commit_is_for_a_person_to_judge(
+    pipeline: Pipeline, evsup: Evsup
+) -> None:
+    before = generation(pipeline)
+    pipeline.publish(MORE)
+    pipeline.await_all()
+    eventually(lambda: pipeline.position(P) == pipeline.in_hub()[P].last, "all is checkpointed")
+    drop(pipeline)
+    assert evsup.wait() == 65
+    assert "may have been rejected without being counted" in evsup.last_line
+    assert generation(pipeline) == before
+    pipeline.told(*named(evsup.last_line).arguments, "--yes")
+    pipeline.start().await_running(1)
+    pipeline.prove()
 
 
 def test_rows_that_the_next_channel_rejects_are_counted_from_0(pipeline: Pipeline, evsup: Evsup) -> None:

@@ -10,9 +10,8 @@ https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-h
 
 from collections import deque
 
-# A status is read once a second and a commit takes some seconds: a count that comes later than this is refused, because
-# the row is not found then.
-SETTLED_AFTER_S = 60.0
+from shared.resume import SETTLED_AFTER_S
+
 # Of a fast stream so many are looked through at most. The quarantine reads no more than 500,000 again, and there may be
 # events between the checkpoint and the token.
 MOST_UNSETTLED = 400_000

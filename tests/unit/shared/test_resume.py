@@ -1,6 +1,7 @@
 """Where a worker starts: every row of the table in shared.resume, and what holds for all of them."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 from unittest.mock import ANY
 
@@ -8,12 +9,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from shared import resume as rules
 from shared.errors import ResumeRefused
 from shared.model import Checkpoint, PartitionFacts
-from shared.resume import BIRTH_TOLERANCE_S, Resume, decide
+from shared.resume import BIRTH_TOLERANCE_S, SETTLED_AFTER_S, Resume
 
 OnGap = Literal["fail", "warn"]
 BORN_S = 1_700_000_000.123
+NOW_S = BORN_S + 86400.0
+decide = partial(rules.decide, now_s=NOW_S)
 
 
 def partition(first: int = 0, last: int = 100, *, is_empty: bool = False) -> PartitionFacts:
@@ -25,7 +29,9 @@ ALL_EXPIRED = partition(101, 100, is_empty=True)
 
 
 def checkpoint(sequence_number: int | None, born_s: float | None = BORN_S) -> Checkpoint:
-    return Checkpoint("3", sequence_number, "offset", 1, hub_created_at_s=born_s)
+    """One behind which nothing is unsettled."""
+    behind = None if sequence_number is None else sequence_number + 1
+    return Checkpoint("3", sequence_number, "offset", 1, hub_created_at_s=born_s, unsettled_from=behind)
 
 
 def moved(sequence_number: int | None, generation: int = 1, opened: int = 0) -> Checkpoint:
@@ -135,6 +141,19 @@ def test_who_lost_its_channel_knows_what_it_has_written() -> None:
         decide(None, checkpoint(50, BORN_S + 5), partition(), "fail", written=50)
     later = decide(None, checkpoint(50), partition(first=61), "warn", written=50)
     assert (later.after, later.lost, later.begins_next) == (60, 10, True)
+
+
+@pytest.mark.parametrize("written", [None, 100])
+def test_a_rejection_that_is_not_counted_yet_is_not_left_behind_in_a_lost_channel(written: int | None) -> None:
+    for first in (40, 100, None, 161):  # the last: behind a gap that was accepted, so the events before it are in doubt
+        for age_s in (None, 0.0, SETTLED_AFTER_S - 1, -86400.0):
+            written_s = None if age_s is None else NOW_S - age_s
+            known = replace(checkpoint(100), unsettled_from=first, updated_at_s=written_s)
+            with pytest.raises(ResumeRefused, match="may have been rejected without being counted") as refused:
+                decide(None, known, LAST, "fail", written)
+            assert "`evsup checkpoints set --partition 3 --table-end`" in refused.value.fix
+        expired = replace(checkpoint(100), unsettled_from=first, updated_at_s=NOW_S - SETTLED_AFTER_S)
+        assert decide(None, expired, LAST, "fail", written).begins_next
 
 
 def test_no_other_start_begins_the_next_channel() -> None:

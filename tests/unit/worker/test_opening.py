@@ -413,7 +413,7 @@ def test_a_count_below_the_checkpoint_s_is_waited_for_and_refused_when_it_stays_
 
 
 def test_a_channel_that_is_gone_at_its_end_is_followed_by_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = replace(stored(100, errors=2), offset="offset-100")
+    known = replace(stored(100, errors=2), offset="offset-100", unsettled_from=101)
     world = World(None, known)
     made = opened(world, monkeypatch)
     assert world.asked.count("begin behind 100") == 1
@@ -424,7 +424,7 @@ def test_a_channel_that_is_gone_at_its_end_is_followed_by_the_next_one(monkeypat
 
 
 def test_a_worker_that_knows_what_it_wrote_goes_on_whatever_is_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(None, stored(50))
+    world = World(None, replace(stored(50), unsettled_from=51))
     monkeypatch.setattr(opening, "EventHubClient", lambda _: world)
     made = open_partition(plain(), TERM, cast("Any", world), cast("Any", world), written=50)
     assert isinstance(made, Opening)

@@ -167,7 +167,7 @@ def test_a_partition_says_where_a_start_would_go_on() -> None:
 
 
 def test_a_channel_that_is_gone_and_followed_by_the_next_is_no_fault() -> None:
-    known = Checkpoint("3", 100, "o100", 1, rows_error_count=5, hub_created_at_s=1.0)
+    known = Checkpoint("3", 100, "o100", 1, rows_error_count=5, hub_created_at_s=1.0, unsettled_from=101)
     facts = PartitionFacts(0, 100, is_empty=False, hub_created_at_s=1.0, last_offset="o100")
     found = reconciled(known, standing(None), facts, "fail", "fail")
     assert (found.verdict, "the next one begins there" in found.detail) == ("ok", True)

@@ -15,13 +15,13 @@ from shared.errors import (
     StoreUnavailable,
 )
 from shared.model import Checkpoint
+from shared.resume import SETTLED_AFTER_S
 from tests.unit.plain_settings import snowflake
 from tests.unit.readable import DEADLINE_S
 from tests.unit.worker.pipeline.rig import Rig
 from tests.unit.worker.source.events import ENQUEUED_MS, event, events, long
 from worker.pipeline.pipeline import IDLE_POLL_S, POLL_S, SAVE_LIMIT_S, SAVE_MOST_S
 from worker.sink.channel_status import OLDER_LIMIT_S, Progress
-from worker.sink.unsettled import SETTLED_AFTER_S
 
 # --- appended to durable ----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.sink.unsettled import MOST_UNSETTLED, SETTLED_AFTER_S, Unsettled
+from shared.resume import SETTLED_AFTER_S
+from worker.sink.unsettled import MOST_UNSETTLED, Unsettled
 
 
 def test_an_event_is_settled_when_the_count_was_looked_at_long_enough_after_its_commit() -> None:
