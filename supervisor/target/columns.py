@@ -9,12 +9,7 @@ from typing import NamedTuple
 
 from shared.config.formats.identifier import quoted
 from shared.snowflake.tables import Column
-
-WIDEST_TEXT = 16_777_216
-LEAST_DIGITS = 19  # of a sequence number, which has 64 bits
-
-_TYPE = re.compile(r"([A-Z_]+)(?:\((\d+)(?:,\s*(\d+))?\))?")
-
+from supervisor.target.column_type import holds, is_same
 
 # Snowflake's own pages differ: the one on pipes says that a pipe supports such columns, an older one on limitations
 # that matching by name writes NULL over the default.
@@ -41,7 +36,7 @@ class Misfit(NamedTuple):
     problem: str
     fix: str
     is_doubtful: bool = False
-    """It may go well: only longer texts are rejected, say, or the vendor's pages differ."""
+    """It may go well: only longer values are rejected, say, or the vendor's pages differ."""
 
 
 def misfits(
@@ -49,8 +44,8 @@ def misfits(
 ) -> Iterator[Misfit]:
     """Everything that does not fit. `table` is the quoted name for the statements.
 
-    `fills` are the columns that a named pipe gives values to, converted as it says; None: columns are matched by name,
-    and Snowflake drops a field that has none without counting it.
+    `fills` are the columns that a named pipe gives values to; None: columns are matched by name, and Snowflake drops a
+    field that has none without counting it.
     """
     found, alter = {column.name: column for column in stored}, f"ALTER TABLE {table}"
     yield from _missing([column for column in wanted if column.name not in found], found, alter)
@@ -80,21 +75,22 @@ def _of_wanted(column: Column, stored: Stored, alter: str, fills: Collection[str
     if stored.is_computed:
         problem = f"{column.name} is computed by Snowflake, and nothing can be loaded into it"
         yield Misfit(problem, _renewed(column, alter))
-    elif fills is None:
-        yield from _by_name(column, stored, alter)
+    elif not holds(stored.type, column.type):
+        yield _of_type(column, stored, alter)
+    if fills is None and stored.default is not None and not column.is_required:
+        drop = f"{alter} ALTER COLUMN {quoted(column.name)} DROP DEFAULT;"
+        yield Misfit(f"{column.name} has a DEFAULT, which an event without a value may get", drop, is_doubtful=True)
     if not (stored.is_nullable or column.is_required):
         yield _not_null(column.name, alter)
 
 
-def _by_name(column: Column, stored: Stored, alter: str) -> Iterator[Misfit]:
-    if not _takes(stored.type, column.type):
-        yield Misfit(f"{column.name} is {stored.type}, not {column.type}", _renewed(column, alter))
-    elif _is_narrow(stored.type):
-        widen = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE VARCHAR;"
-        yield Misfit(f"{column.name} is {stored.type}: longer texts are rejected", widen, is_doubtful=True)
-    if stored.default is not None and not column.is_required:
-        drop = f"{alter} ALTER COLUMN {quoted(column.name)} DROP DEFAULT;"
-        yield Misfit(f"{column.name} has a DEFAULT, which an event without a value may get", drop, is_doubtful=True)
+def _of_type(column: Column, stored: Stored, alter: str) -> Misfit:
+    """Text or bytes that are too long are rejected; in a column of another type any value may change."""
+    if not (column.type in ("VARCHAR", "BINARY") and is_same(stored.type, column.type)):
+        return Misfit(f"{column.name} is {stored.type}, not {column.type}", _renewed(column, alter))
+    # What can be made longer: https://docs.snowflake.com/en/sql-reference/sql/alter-table-column
+    widen = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE {column.type};"
+    return Misfit(f"{column.name} is {stored.type}: longer values are rejected", widen, is_doubtful=True)
 
 
 def _of_other(other: Stored, alter: str, fills: Collection[str] | None) -> Iterator[Misfit]:
@@ -122,19 +118,6 @@ def _overwritten(other: Stored) -> str:
 def _renewed(column: Column, alter: str) -> str:
     rename = f"{alter} RENAME COLUMN {quoted(column.name)} TO {quoted(column.name + '_OLD')};"
     return f"{rename} {alter} ADD COLUMN {quoted(column.name)} {column.type};"
-
-
-def _takes(stored: str, wanted: str) -> bool:
-    """Whether every value of our type fits into theirs, lengths aside."""
-    ours, theirs = _TYPE.match(wanted), _TYPE.match(stored)
-    if ours is None or theirs is None or ours[1] != theirs[1]:
-        return False
-    return theirs[1] != "NUMBER" or int(theirs[2] or 38) - int(theirs[3] or 0) >= LEAST_DIGITS
-
-
-def _is_narrow(stored: str) -> bool:
-    found = _TYPE.match(stored)
-    return found is not None and found[1] == "VARCHAR" and int(found[2] or WIDEST_TEXT) < WIDEST_TEXT
 
 
 def _not_null(name: str, alter: str) -> Misfit:

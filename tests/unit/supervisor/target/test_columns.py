@@ -46,6 +46,8 @@ def renewed(name: str, kind: str) -> str:
     [
         {},
         {"SEQUENCE_NUMBER": {"type": "NUMBER(19,0)", "is_nullable": True}},
+        {"MESSAGE_ID": {"type": "VARCHAR(134217728)"}, "RAW_BODY": {"type": "BINARY(67108864)"}},
+        {"ENQUEUED_TIME": {"type": "TIMESTAMP_TZ(3)"}},
         {"THEIRS": {}},
         {"THEIRS": {"is_nullable": False, "is_computed": True}},
         {"PARTITION_ID": {"default": "'0'"}},
@@ -102,13 +104,36 @@ def test_every_misfit_comes_with_the_statement_that_helps(
     assert found(**changes) == [Misfit(problem, statement)]
 
 
-def test_a_narrow_text_rejects_some_rows_only() -> None:
-    (misfit,) = found(MESSAGE_ID={"type": "VARCHAR(40)"})
-    assert misfit.is_doubtful
-    assert misfit.fix == f'ALTER TABLE {TABLE} ALTER COLUMN "MESSAGE_ID" SET DATA TYPE VARCHAR;'
-
-
 OURS = {column.name for column in envelope_columns()}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("MESSAGE_ID", "VARCHAR(40)"), ("RAW_BODY", "BINARY(40)")])
+@pytest.mark.parametrize("fills", [None, OURS])
+def test_a_short_text_or_binary_rejects_some_rows_only(name: str, kind: str, fills: set[str] | None) -> None:
+    fix = f'ALTER TABLE {TABLE} ALTER COLUMN "{name}" SET DATA TYPE {kind.partition("(")[0]};'
+    expected = Misfit(f"{name} is {kind}: longer values are rejected", fix, is_doubtful=True)
+    assert found(fills=fills, **{name: {"type": kind}}) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ENQUEUED_TIME", "DATE"),
+        ("ENQUEUED_TIME", "TIMESTAMP_NTZ(9)"),
+        ("ENQUEUED_TIME", "TIMESTAMP_TZ(0)"),
+        ("SEQUENCE_NUMBER", "FLOAT"),
+        ("SEQUENCE_NUMBER", "NUMBER(38,20)"),
+        ("PAYLOAD", "VARCHAR(10)"),
+        ("PROPERTIES", "OBJECT"),
+    ],
+)
+@pytest.mark.parametrize("fills", [None, OURS])
+def test_a_column_of_a_type_that_changes_values_is_refused_whatever_the_pipe(
+    name: str, kind: str, fills: set[str] | None
+) -> None:
+    (misfit,) = found(fills=fills, **{name: {"type": kind}})
+    assert misfit.problem.startswith(f"{name} is {kind}, not ")
+    assert not misfit.is_doubtful
 
 
 @pytest.mark.parametrize(
@@ -139,8 +164,8 @@ def test_a_default_of_a_column_that_not_every_row_fills_is_a_doubt() -> None:
     )
 
 
-def test_a_pipe_that_selects_values_converts_them_and_leaves_defaults_to_the_table() -> None:
-    fits: dict[str, Any] = {"PAYLOAD": {"type": "VARCHAR(16777216)"}, "THEIRS": {"default": "1", "is_nullable": False}}
+def test_a_pipe_that_selects_values_leaves_defaults_to_the_table() -> None:
+    fits: dict[str, Any] = {"PAYLOAD": {"default": "'{}'"}, "THEIRS": {"default": "1", "is_nullable": False}}
     assert not found(fills=OURS, **fits)
     assert not found(fills=OURS | {"THEIRS"}, THEIRS={"is_nullable": False})
     (misfit,) = found(fills=OURS, THEIRS={"is_nullable": False})
