@@ -141,8 +141,6 @@ class Preflight:
             self._fit.refuse_pipe()
         except NotPermitted as error:
             return self._unseen(error)
-        if self._fit.judged.doubts:
-            return Answer("; ".join(self._fit.judged.doubts), "warn")
         return Answer(self._fit.trust)
 
     def _insert(self) -> Answer:

@@ -8,7 +8,8 @@ https://docs.snowflake.com/LIMITEDACCESS/streaming-transformations/reference. Tw
     COPY INTO t FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE
     COPY INTO t (…) FROM (SELECT $1:PAYLOAD::VARIANT, … FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')))
 
-Whatever else stands there is named: as a fault where its effect is known, else as not understood.
+A column of evsup's takes its own key, at most cast to the column's own type; a column of others takes any value that is
+one for each event. Whatever else stands there is named: as a fault where its effect is known, else as not understood.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,10 +43,9 @@ BY_NAME = ("CASE_SENSITIVE", "CASE_INSENSITIVE")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a pipe does to rows. `faults` lose or multiply something, `doubts` are not known to be right."""
+    """What a pipe does to rows. `faults` lose, change or multiply something, or are not known not to."""
 
     faults: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
     fills: frozenset[str] | None = None
     """The table's columns that it gives values to; None: those whose names are keys of a row."""
 
@@ -66,7 +66,6 @@ def judged(definition: str, table: tuple[str, str, str], stored: Sequence[str], 
     faults += _lost(wanted, filled)
     return Judged(
         tuple(dict.fromkeys([*faults, *(f"{name}: {each}" for name, one in filled.items() for each in one.faults)])),
-        tuple(_doubts(filled, wanted)),
         frozenset(filled),
     )
 
@@ -159,10 +158,15 @@ def _nothing_after(rest: Words) -> None:
 
 def _effects(rest: Words) -> Iterator[str]:
     """What clauses and table functions do, each named once. Names that are quoted are none of them."""
-    for name in dict.fromkeys(word.name for word in rest if word.says(*_EFFECTS)):
+    for name in dict.fromkeys(word.name for at, word in enumerate(rest) if _is_clause(rest, at)):
         yield f"{name}{' BY' if name in ('GROUP', 'CONNECT') else ''} {_EFFECTS[name]}"
     if any(word.says(",") for _, word in outside(rest)) and not any(word.says("LATERAL") for word in rest):
         yield "a second source in FROM makes none or several rows of one event"
+
+
+def _is_clause(rest: Words, at: int) -> bool:
+    """`AT(OFFSET => -60)` names an argument."""
+    return rest[at].says(*_EFFECTS) and not (at + 1 < len(rest) and rest[at + 1].says("=>"))
 
 
 def _options(rest: Words) -> dict[str, str]:
@@ -187,7 +191,12 @@ def _unknown_options(options: Mapping[str, str]) -> Iterator[str]:
 
 
 def _name(rest: Words) -> tuple[tuple[str, ...], Words]:
-    """A name of one to three parts, and what stands behind it."""
+    """A name of one to three parts, perhaps in IDENTIFIER('…'), and what stands behind it."""
+    if len(rest) > 3 and rest[0].says("IDENTIFIER") and rest[1].says("(") and rest[2].kind == "string":
+        name, more = _name(words(rest[2].text))
+        if more or not rest[3].says(")"):
+            raise NotUnderstood(f"which table {shown(rest[:4])!r} is")
+        return name, rest[4:]
     parts: list[str] = []
     at = 0
     while at < len(rest) and rest[at].kind in ("name", "quoted"):
@@ -215,42 +224,18 @@ def _elsewhere(into: tuple[str, ...], table: tuple[str, str, str]) -> Iterator[s
 
 def _lost(wanted: Sequence[Column], filled: Mapping[str, Selected]) -> Iterator[str]:
     """Why columns of ours do not get what evsup sends for them."""
-    unfilled = [column.name for column in wanted if not _is_filled(column, filled)]
-    for name in unfilled:
-        yield from _instead(name, filled)
-    if nowhere := [name for name in unfilled if not any(_instead(name, filled))]:
-        yield f"nothing fills {', '.join(nowhere)}"
-    for column in wanted:
-        if column.name not in unfilled and (why := _changed(column, filled[column.name])):
-            yield f"{column.name} is {why}"
-
-
-def _is_filled(column: Column, filled: Mapping[str, Selected]) -> bool:
-    return column.name in filled and column.name in filled[column.name].reads
-
-
-def _instead(name: str, filled: Mapping[str, Selected]) -> Iterator[str]:
-    """Where else its value goes, or which key is read in its place."""
-    for other, one in filled.items():
-        if one.key == name:
-            yield f"{name} goes into {other}"
-        for key in one.reads:
-            if key != name and key.upper() == name:
-                yield f"$1:{key} is always NULL, because keys are told apart by case: write $1:{name}"
-
-
-def _changed(column: Column, found: Selected) -> str | None:
-    if found.is_part:
-        return f"{found.text}, not $1:{column.name} as a whole"
-    if found.key is None and column.is_required:
-        return f"computed ({found.text}), and evsup counts rows by it: write $1:{column.name}"
-    cast = found.narrowed(column.type)
-    return f"cast to {cast}, which does not hold every value" if cast else None
-
-
-def _doubts(filled: Mapping[str, Selected], wanted: Sequence[Column]) -> Iterator[str]:
     ours = {column.name for column in wanted}
-    for name, one in filled.items():
-        if name in ours and one.key is None and name in one.reads and not one.is_part:
-            yield f"{name} is computed ({one.text}): evsup cannot tell whether it keeps what was sent"
-        yield from (f"{name}: {each}" for each in one.doubts)
+    elsewhere = {one.key: other for other, one in filled.items() if other not in ours}
+    for column in wanted:
+        found = filled.get(column.name)
+        if found and not found.is_whole(column):
+            yield f"{column.name} gets {found.text}{_case(column, found)}: write $1:{column.name}"
+        elif not found and column.name in elsewhere:
+            yield f"{column.name} goes into {elsewhere[column.name]}"
+    if nowhere := [name for column in wanted if (name := column.name) not in filled and name not in elsewhere]:
+        yield f"nothing fills {', '.join(nowhere)}"
+
+
+def _case(column: Column, found: Selected) -> str:
+    is_miswritten = found.key and found.key != column.name and found.key.upper() == column.name
+    return ", which is always NULL, because keys are told apart by case" if is_miswritten else ""

@@ -73,8 +73,6 @@ class Fit:
         """One sentence each, for the log of a start."""
         for each in self.misfits:
             yield f"{each.problem}. {each.fix}"
-        for doubt in self.judged.doubts:
-            yield f"The pipe {self.pipe}: {doubt}."
 
     @property
     def trust(self) -> str:
@@ -153,7 +151,7 @@ def _judged(session: SqlSession, settings: SnowflakeSettings, stored: Sequence[s
 def _judged_by(row: Row, names: tuple[str, str, str], stored: Sequence[str]) -> Judged:
     found = judged(str(row["definition"]), names, stored, envelope_columns())
     if reason := row.get("invalid_reason"):
-        return Judged((*found.faults, f"Snowflake calls it invalid: {reason}"), found.doubts, found.fills)
+        return Judged((*found.faults, f"Snowflake calls it invalid: {reason}"), found.fills)
     return found
 
 
