@@ -46,15 +46,18 @@ _NAMES = (
     r"shared_?access_?key|account_?key|private_?key|passphrase|password|passwd|pwd|secret"
     r"|(?:access|refresh|id|sas|personal_access)_?token|api_?key|client_assertion"
 )
+_KEY = "[A-Z0-9 ]*PRIVATE KEY-----"
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 
+# Each pattern takes time in proportion to the text, whatever the text is: the supervisor masks what its workers write,
+# lines of 64 KiB among it. So no pattern may look at the same stretch again from each of many places in it: it begins
+# only where the stretch begins, or asks first whether the stretch ends as it must.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # A whole PEM block; or, when its end was cut off, what can still be part of one.
+    # A whole PEM block, up to its end or the next one; or, when its end was cut off, what can still be part of one.
     (
         re.compile(
-            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----"
-            r"(?:.*?-----END [A-Z0-9 ]*PRIVATE KEY-----|[A-Za-z0-9+/=\s\\,:-]*)",
-            re.DOTALL,
+            rf"-----BEGIN {_KEY}"
+            rf"(?:(?:[^-]|-(?!----(?:BEGIN|END) {_KEY}))*+(?:-----END {_KEY}|(?=-----BEGIN))|[A-Za-z0-9+/=\s\\,:-]*)"
         ),
         f"-----PRIVATE KEY {MASK}-----",
     ),
@@ -67,9 +70,12 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # user:password@ of a URL (PostgreSQL, proxies); the user's name may stay.
     (re.compile(r"(://[^\s:/@]*:)[^\s/]*@"), rf"\1{MASK}@"),
     # The same without a scheme, typed where a host belongs.
-    (re.compile(r"(?<![\w:/.+-])([\w.+-]+:)(?!//)[^\s@]+@(?=[\w\[])"), rf"\1{MASK}@"),
+    (
+        re.compile(r"(?<![^\s@])(?=[^\s@]+@[\w\[])([^\s@]*?(?<![\w:/.+-])[\w.+-]+:)(?!//)[^\s@]+@"),
+        rf"\1{MASK}@",
+    ),
     (re.compile(r"(\bBearer\s+)[^\s\"',]+", re.IGNORECASE), rf"\1{MASK}"),
-    (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){1,4}"), MASK),
+    (re.compile(r"(?<![\w-])(?=[\w-]+\.)((?:[\w-]*?-)??)eyJ[\w-]{8,}(?:\.[\w-]*){1,4}"), rf"\1{MASK}"),
     (
         re.compile(
             rf"((?:{_NAMES})\\?[\"']?\s*[=:]\s*)(?!-----PRIVATE|\*\*\*)(?:{_QUOTED}|(?:\\.|\S)+)", re.IGNORECASE

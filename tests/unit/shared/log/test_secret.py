@@ -2,10 +2,11 @@
 
 import json
 import pickle
+import time
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.log import secret
@@ -136,3 +137,55 @@ def test_what_is_too_short_to_be_told_from_a_word_is_not_remembered_and_there_is
         remember(f"credential-{number}-{CANARY}")
     assert mask("short1") == "short1"
     assert len(secret._known) == secret.MOST_KNOWN
+
+
+# Each was a text on which a pattern looked at the same stretch again and again.
+SHAPES = [
+    "-eyJaaaaaaaa",
+    ",a:",
+    "(a:",
+    "\x00a:",
+    ";a:1",
+    "k1:1,",
+    '{"a":"b","c":"d:e"},',
+    '-----BEGIN PRIVATE KEY-----"',
+    "-----BEGIN PRIVATE KEY-----a-----END ",
+    "password=\"'",
+    "password=\\",
+    "authorization: ",
+    "://a:",
+    "a@",
+    "%25",
+    "=>",
+    "sig",
+    " ",
+    "a",
+    "-",
+]
+MASKS_S = 0.4  # of 128 KiB: some 25 ms when the time is in proportion to the length, and more than 1 s when it is not
+
+
+def seconds_to_mask(text: str) -> float:
+    began_s = time.process_time()
+    mask((text * (128 * 1024))[: 128 * 1024])
+    return time.process_time() - began_s
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_long_line_of_any_shape_is_masked_in_no_time(shape: str) -> None:
+    assert seconds_to_mask(shape) < MASKS_S
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.sampled_from([*SHAPES, "-----BEGIN ", "eyJaaaaaaaa.", "token=", '"', "\n", ".", ":"]), min_size=1))
+def test_a_long_line_of_mixed_shapes_is_masked_in_no_time(shapes: list[str]) -> None:
+    assert seconds_to_mask("".join(shapes)) < MASKS_S
+    assert seconds_to_mask("".join(shapes) + " ") < MASKS_S
+
+
+def test_a_token_behind_dashes_and_a_key_before_another_are_masked() -> None:
+    assert mask("-x-eyJhbGciOiJSUzI1.abc.def") == "-x-***"
+    assert mask("x-eyJhbGciOiJSUzI1-eyJhbGciOiJSUzI1.abc") == "x-***"
+    assert mask("eyJhbGciOiJSUzI1.abc.def;eyJhbGciOiJSUzI1.abc") == "***;***"
+    block = f"-----BEGIN PRIVATE KEY-----\n{{{CANARY}}}\n"
+    assert CANARY not in mask(f"{block}{block}-----END PRIVATE KEY-----")
