@@ -86,7 +86,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 # Credentials of this process as they are, for texts in which nothing around them says so.
-_known: tuple[str, ...] = ()
+_remembered: tuple[str, ...] = ()  # the oldest first: it is forgotten first
+_known: tuple[str, ...] = ()  # the same, the longest first: one may begin, or stand in, another
 SHORTEST_KNOWN = 8  # characters; a shorter one would be found in the middle of words
 DIRECTORIES = ("PWD", "OLDPWD")  # of the shell: no passwords, whatever they are called
 MOST_KNOWN = 200  # the lines of two keys, and every token of a day
@@ -104,10 +105,11 @@ def remember(credential: str) -> None:
     """Have `mask` hide this credential wherever it stands: the key of a connection string, the password of a DSN or
     URL, each line of a PEM, or else the whole text.
     """
-    global _known  # noqa: PLW0603 (the process has one set of credentials)
+    global _remembered, _known  # noqa: PLW0603 (the process has one set of credentials)
     parts = _PEM.split(credential) if "-----BEGIN" in credential else _passwords_in(credential) or [credential]
     new = {form for part in parts for form in (part, unquote(part)) if len(form) >= SHORTEST_KNOWN and form != MASK}
-    _known = (*_known, *sorted(new - set(_known), key=len, reverse=True))[-MOST_KNOWN:]
+    _remembered = (*_remembered, *sorted(new - set(_remembered)))[-MOST_KNOWN:]
+    _known = tuple(sorted(_remembered, key=len, reverse=True))
 
 
 def remember_all(variables: Mapping[str, str]) -> None:

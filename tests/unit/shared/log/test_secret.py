@@ -131,6 +131,12 @@ def test_of_the_environment_credentials_are_known_by_their_names_and_by_what_is_
     assert mask("client-canary proxy-canary /a/dir-name") == "*** *** /a/dir-name"
 
 
+def test_a_credential_that_begins_or_stands_in_another_uncovers_nothing_of_it() -> None:
+    for credential in ("canary22x", "canary22x-prod-tail", "head-canary22x-tail"):
+        remember(credential)
+    assert mask("canary22x canary22x-prod-tail head-canary22x-tail") == "*** *** ***"
+
+
 def test_what_is_too_short_to_be_told_from_a_word_is_not_remembered_and_there_is_an_end_to_it() -> None:
     for number in range(3 * secret.MOST_KNOWN):
         remember(f"short{number % 10}")
