@@ -41,11 +41,13 @@ class Secret:
         raise TypeError("a Secret does not travel: the other process reads its own environment")
 
 
-# Names whose value is a credential, wherever `name=value`, `name: value` or `"name": "value"` stands in a text.
+# Names whose value is a credential, wherever `name=value`, `name: value`, `"name" => "value"` stands in a text.
 _NAMES = (
-    r"shared_?access_?key|account_?key|private_?key|passphrase|password|passwd|pwd|secret"
-    r"|(?:access|refresh|id|sas|personal_access)_?token|api_?key|client_assertion"
+    r"(?:access|account|private|api|subscription|functions)[-_]?key|passphrase|password|passwd|pwd|secret"
+    r"|(?:access|refresh|id|sas|auth|session|master)[-_]?token|client[-_]assertion"
 )
+# `=`, `:`, `=>`, `:=`, or one of them percent-encoded, as in a URL that is a parameter of another URL.
+_IS = r"(?:=>?+|:=?+|%(?:25)*3[AD])"
 _KEY = "[A-Z0-9 ]*PRIVATE KEY-----"
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 
@@ -64,9 +66,24 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # https://learn.microsoft.com/azure/event-hubs/authenticate-shared-access-signature: `SharedAccessSignature sr=…`
     (re.compile(r"(SharedAccessSignature[ =]+)[^;\"'\r\n]+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"(SharedAccessKey\s*=\s*)[^;\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
-    (re.compile(r"(\bsig=)[^&;\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
-    # A key of an Azure Function, an authorization code, a token, in the query of a URL.
-    (re.compile(r"([?&](?:code|key|token|assertion)=)[^&#\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(r"((?:\b|%(?:25)*(?:26|3F))sig(?:=|%(?:25)*3D))[^&;\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
+    # A header: `Authorization: Basic …`, `Proxy-Authorization: …`, `authorization: Snowflake Token="…"`.
+    (
+        re.compile(
+            rf"(authorization\\?[\"']?\s*{_IS}\s*)(?:{_QUOTED}|(?:[a-z][\w-]*[ ]+)?(?:\\.|[^\s\\])+)",
+            re.IGNORECASE,
+        ),
+        rf"\1{MASK}",
+    ),
+    # `token` alone is also a word of prose ("unexpected token: x"), and `offset_token` is no credential.
+    (
+        re.compile(
+            rf"((?<!\w)token(?:\\?[\"']\s*{_IS}|\s*=>?+|%(?:25)*3D)\s*)(?:{_QUOTED}|[^&#\s\"',;]+)", re.IGNORECASE
+        ),
+        rf"\1{MASK}",
+    ),
+    # A key of an Azure Function, an authorization code, in the query of a URL.
+    (re.compile(r"([?&](?:code|key|assertion)=)[^&#\s\"']+", re.IGNORECASE), rf"\1{MASK}"),
     # user:password@ of a URL (PostgreSQL, proxies); the user's name may stay.
     (re.compile(r"(://[^\s:/@]*:)[^\s/]*@"), rf"\1{MASK}@"),
     # The same without a scheme, typed where a host belongs.
@@ -78,7 +95,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<![\w-])(?=[\w-]+\.)((?:[\w-]*?-)??)eyJ[\w-]{8,}(?:\.[\w-]*){1,4}"), rf"\1{MASK}"),
     (
         re.compile(
-            rf"((?:{_NAMES})\\?[\"']?\s*[=:]\s*)(?!-----PRIVATE|\*\*\*)(?:{_QUOTED}|(?:\\.|\S)+)", re.IGNORECASE
+            rf"((?:{_NAMES})\\?[\"']?\s*{_IS}\s*)(?!-----PRIVATE|\*\*\*)(?:{_QUOTED}|(?:\\.|\S)+)", re.IGNORECASE
         ),
         rf"\1{MASK}",
     ),
@@ -93,6 +110,7 @@ DIRECTORIES = ("PWD", "OLDPWD")  # of the shell: no passwords, whatever they are
 MOST_KNOWN = 200  # the lines of two keys, and every token of a day
 
 _PEM = re.compile(r"-----[A-Z0-9 ]+-----|\s+")
+_WORD = re.compile(r"[^\s&]+")
 _PASSWORDS = re.compile(
     r"(?:SharedAccessKey|AccountKey|sig)\s*=\s*([^;&\s]+)"
     rf"|password\s*=\s*({_QUOTED}|\S+)"
@@ -139,7 +157,16 @@ def mask(text: str) -> str:
     """
     for credential in _known:
         text = text.replace(credential, MASK)
-    return _without_what_looks_like_one(text)
+    return _without_what_looks_like_one(_without_encoded(text) if "%" in text else text)
+
+
+def _without_encoded(text: str) -> str:
+    """`text` without the words that hold a credential percent-encoded, in whichever of the ways that encoders have."""
+    plain = unquote(text)
+    found = [credential for credential in _known if credential in plain]
+    if not found:
+        return text
+    return _WORD.sub(lambda word: MASK if any(one in unquote(word[0]) for one in found) else word[0], text)
 
 
 def looks_like_a_credential(text: str) -> bool:

@@ -61,6 +61,24 @@ def test_secrets_compare_by_what_they_hold_and_empty_ones_are_false() -> None:
         f"EVENTHUB_CUSTOM_ENDPOINT=evsup:pa/{CANARY}@[::1]:5671",
         f"https://login.example/token?code={CANARY}&x=1",
         f"https://account.example/?x=1&token={CANARY}",
+        f"token={CANARY}",
+        f'{{"token" : "{CANARY}", "masterToken": "{CANARY}"}}',
+        f"Proxy-Authorization: Basic {CANARY}",
+        f"b'GET / HTTP/1.1\\r\\nAuthorization: Basic {CANARY}\\r\\nHost: x'",
+        f"{{'authorization': 'Basic {CANARY}'}}",
+        f'{{"Authorization": "Snowflake Token=\\"{CANARY}\\""}}',
+        f'Authorization: Snowflake Token="{CANARY}"',
+        f'with Snowflake Token="{CANARY}"',
+        f"access-token: {CANARY}",
+        f"x-api-key: {CANARY}",
+        f"api-key={CANARY}",
+        f"AWS_SECRET_ACCESS_KEY={CANARY}",
+        f"https://a.example/?next=https%3A%2F%2Fns%2Fhub%3Fsr%3Da%26sig%3D{CANARY}%26se%3D1",
+        f"https://a.example/?next=hub%253Fsig%253D{CANARY}",
+        f"next=x%3Faccess_token%3D{CANARY}",
+        f'"password" => "{CANARY}"',
+        f":password=>'{CANARY}'",
+        f"password := {CANARY}",
     ],
 )
 def test_a_secret_in_somebody_s_text_is_masked(text: str) -> None:
@@ -78,6 +96,8 @@ def test_a_secret_in_somebody_s_text_is_masked(text: str) -> None:
         'FATAL: password authentication failed for user "evsup"',
         "sb://ns.servicebus.windows.net:5671/hub, mail to: somebody@example.com",
         "https://login.example/oauth2/v2.0/token?p=B2C_1_signin",
+        "SQL compilation error: unexpected token: 'x', offset_token=17, committed token 5",
+        "This needs basic authorization, and SharedAccessKeyName=listen",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
     ],
 )
@@ -122,6 +142,15 @@ def test_a_credential_that_is_known_is_masked_with_nothing_around_it_that_would_
 def test_a_password_is_masked_as_it_was_typed_and_as_it_is_meant() -> None:
     remember("postgresql://evsup:pa%2Fss%40word@db/evsup")
     assert mask("pa%2Fss%40word pa/ss@word") == "*** ***"
+
+
+@pytest.mark.parametrize(
+    "encoded", ["a%2Fb%2Bcanary%3D%3D", "a%2fb%2bcanary%3d%3d", "a/b%2Bcanary%3D%3D", "a/b+canary=%3D"]
+)
+def test_a_credential_that_is_known_is_masked_percent_encoded_in_whichever_way(encoded: str) -> None:
+    remember("a/b+canary==")
+    assert "canary" not in mask(f"GET /x?y={encoded}&z=1%20 of host")
+    assert mask(f"GET /x?y={encoded}&z=1%20 of host").endswith("&z=1%20 of host")
 
 
 def test_of_the_environment_credentials_are_known_by_their_names_and_by_what_is_in_them() -> None:
