@@ -80,7 +80,8 @@ def plan(view: View, me: SupervisorRow, strategy: Strategy = "greedy") -> Plan:
     meant = _allotted(free, room)
     mine = list(meant[me.owner_id])
     staying = [partition for partition in view.held if partition not in view.leaving]
-    surplus = staying[share[me.owner_id] :]
+    # The lowest ids go first: a hub adds partitions at the end, and whoever knows some of them knows those.
+    surplus = sorted(staying, key=_by_number)[: max(0, len(staying) - share[me.owner_id])]
     is_waiting = room[me.owner_id] > len(mine)
     others = [partition for partition in free if partition in view.overdue and partition not in mine]
     capacity = total if me.capacity is None else me.capacity
@@ -95,6 +96,10 @@ def plan(view: View, me: SupervisorRow, strategy: Strategy = "greedy") -> Plan:
         is_waiting=is_waiting,
         left={owner: partitions for owner, partitions in meant.items() if partitions and owner != me.owner_id},
     )
+
+
+def _by_number(partition_id: str) -> tuple[int, str]:
+    return len(partition_id), partition_id
 
 
 def held_by(leases: Collection[HeldElsewhere]) -> Counter[str]:

@@ -95,8 +95,14 @@ def test_live_leases_of_others_are_named_with_what_is_left_of_them() -> None:
 
 
 def test_surplus_over_the_share_is_handed_over_once_and_all_at_once() -> None:
-    assert planned(held=IDS, others=[supervisor(OTHER)]).surplus == ("2", "3")
+    assert planned(held=IDS, others=[supervisor(OTHER)]).surplus == ("0", "1")
     assert planned(held=IDS, leaving=("0", "1"), others=[supervisor(OTHER)]).surplus == ()
+
+
+def test_the_lowest_numbers_are_handed_over_for_everybody_knows_them() -> None:
+    held = ("9", "10", "2", "1")
+    view = View(("1", "2", "9", "10"), [], [supervisor(OTHER)], held)
+    assert plan(view, supervisor(ME)).surplus == ("1", "2")
 
 
 def test_partitions_of_others_count_also_when_they_are_not_known_here() -> None:
@@ -115,7 +121,7 @@ def test_what_is_left_to_others_is_named_and_taken_once_it_is_overdue_as_far_as_
     assert plan(overdue, supervisor(ME, 1)).claim == ("3",)
 
 
-@pytest.mark.parametrize(("spare", "surplus"), [({}, ("2", "3")), ({OTHER: 0}, ()), ({OTHER: 1}, ("3",))])
+@pytest.mark.parametrize(("spare", "surplus"), [({}, ("0", "1")), ({OTHER: 0}, ()), ({OTHER: 1}, ("0",))])
 def test_a_member_in_doubt_is_given_no_more_than_it_is_counted_on_for(
     spare: dict[str, int], surplus: tuple[str, ...]
 ) -> None:
@@ -124,8 +130,8 @@ def test_a_member_in_doubt_is_given_no_more_than_it_is_counted_on_for(
 
 
 def test_balanced_hands_over_one_at_a_time() -> None:
-    assert planned(held=IDS, others=[supervisor(OTHER)], strategy="balanced").surplus == ("2",)
-    assert planned(held=IDS, leaving=("2",), others=[supervisor(OTHER)], strategy="balanced").surplus == ()
+    assert planned(held=IDS, others=[supervisor(OTHER)], strategy="balanced").surplus == ("0",)
+    assert planned(held=IDS, leaving=("0",), others=[supervisor(OTHER)], strategy="balanced").surplus == ()
 
 
 @pytest.mark.parametrize("other", [supervisor(OTHER, 0), supervisor(OTHER, age_s=EXPIRATION_S)])

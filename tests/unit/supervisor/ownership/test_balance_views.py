@@ -1,6 +1,6 @@
 """Members that know different numbers of partitions: nothing that was read stays without an owner."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,6 +14,7 @@ from tests.older import older_plan
 from tests.unit.plain_settings import eventhub
 
 EXPIRATION_S, INTERVAL_S = 60.0, 10.0
+HOUR_S = 3600.0
 NEW = Patience.of(eventhub(ownership_expiration=EXPIRATION_S, load_balancing_interval=INTERVAL_S))
 GROWTHS = [(2, 3), (2, 4), (3, 4), (4, 5), (4, 6), (4, 8), (8, 9), (8, 12), (8, 16), (32, 40), (32, 64)]
 
@@ -67,6 +68,8 @@ class Group:
     owners: dict[str, str] = field(default_factory=dict)
     now_s: float = 0.0
     free_since_s: dict[str, float] = field(default_factory=dict)
+    free_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """For how long each was free in all, of what was ever read."""
     longest_free_s: float = 0.0
     """Of all that was ever read."""
     most_free: int = 0
@@ -76,7 +79,9 @@ class Group:
         """Each looks once a round, and when it has waited long enough for others."""
         until_s = self.now_s + count * INTERVAL_S
         while (member := min(self.members, key=lambda each: each.looks_s)).looks_s <= until_s:
-            self.now_s = max(self.now_s, member.looks_s)
+            before_s, self.now_s = self.now_s, max(self.now_s, member.looks_s)
+            for partition in (each for each, owner in self.owners.items() if not owner):
+                self.free_s[partition] += self.now_s - before_s
             self._turn(member)
         self.now_s = until_s
         return self
@@ -136,6 +141,26 @@ def test_one_that_does_not_claim_is_counted_on_again_later_and_gets_its_share_wh
     group.rounds(round((NEW.limit_s + NEW.tried_after_s) / INTERVAL_S) + 3)
     assert group.held == {"a": 4, "b": 4}
     assert group.longest_free_s <= EXPIRATION_S
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "balanced"])
+@pytest.mark.parametrize(
+    "views",
+    [(4, 2), (2, 4), (8, 4), (4, 4, 8), (4, 8, 4), (8, 4, 4), (8, 2, 2), (2, 4, 8), (4, 8, 8, 4), (8, 4, 4, 8),
+     (8, 4, 4, 4), (4, 4, 4, 8)],
+)  # fmt: skip
+def test_members_that_never_learn_of_all_partitions_cost_none_of_them_a_twentieth_of_an_hour(
+    views: tuple[int, ...], strategy: Strategy
+) -> None:
+    members = [Member(name, knows, strategy=strategy) for name, knows in zip("abcd", views, strict=False)]
+    for place, member in enumerate(members):
+        member.looks_s = 0.3 * place * INTERVAL_S
+    group = Group(members).rounds(HOUR_S / INTERVAL_S)
+    assert len(group.owners) == max(views)
+    assert max(group.free_s.values(), default=0.0) < HOUR_S / 20
+    group.free_s.clear()
+    group.rounds(3 * HOUR_S / INTERVAL_S)
+    assert max(group.free_s.values(), default=0.0) < 3 * HOUR_S / 50, "later they are tried more rarely"
 
 
 members = st.lists(

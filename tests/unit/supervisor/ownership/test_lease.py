@@ -104,12 +104,12 @@ def test_surplus_is_told_once_and_released_when_its_worker_is_gone(make: Make, c
     assert terms(stepped(newcomer)) == []
     clock.move(ROUND_S)
     (plan,) = (event.plan for event in stepped(owner) if isinstance(event, Planned))
-    assert plan.surplus == ("2", "3")
+    assert plan.surplus == ("0", "1")
     clock.move(ROUND_S)
     assert [event.plan.surplus for event in stepped(owner) if isinstance(event, Planned)] == [()]
-    owner._release([Term("2", "a", 1)])
-    assert [row.owner_id for row in store.ownerships()] == ["a", "a", "", "a"]
-    assert terms(stepped(newcomer)) == [Term("2", "b", 2)]
+    owner._release([Term("0", "a", 1)])
+    assert [row.owner_id for row in store.ownerships()] == ["", "a", "a", "a"]
+    assert terms(stepped(newcomer)) == [Term("0", "b", 2)]
     assert terms(stepped(owner)) == []
 
 
