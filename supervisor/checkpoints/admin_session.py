@@ -13,11 +13,14 @@ from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import open_store
 from shared.control.store import ControlStore
-from shared.errors import DataRefused, PartitionHeld, UsageError
+from shared.errors import DataRefused, EvsupError, PartitionHeld, UsageError
 from shared.eventhubs.client import EventHubClient, consumer_group
+from shared.log.logger import get_logger
 from shared.model import Checkpoint, HubFacts, PartitionFacts, Term
 from shared.snowflake.quarantine_table import Quarantine
 from supervisor.checkpoints.plan import Move
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,10 @@ def holding(store: ControlStore, partition_ids: Sequence[str], actor: str) -> It
             terms[partition_id] = term
         yield terms
     finally:
-        for term in terms.values():
-            store.release(term)
+        try:
+            store.release_all(tuple(terms.values()))
+        except EvsupError as error:  # what the command met, or has done, is told; the leases end by themselves
+            log.warning("release_failed", partitions=list(terms), reason=str(error))
 
 
 def carry_out(site: Site, moves: Sequence[Move], actor: str, action: str) -> None:

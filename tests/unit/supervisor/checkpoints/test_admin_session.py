@@ -1,0 +1,42 @@
+"""Partitions held by a command are given back together, whatever else fails."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from shared.errors import StoreUnavailable
+from shared.model import Term
+from supervisor.checkpoints.admin_session import holding
+from tests.unit.shared.control.stores import Clock, Stores
+
+
+@pytest.fixture
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+    made = Stores(tmp_path / "control.db", Clock(), monkeypatch)
+    yield made
+    made.close()
+
+
+def test_partitions_are_released_in_one_call(stores: Stores) -> None:
+    store, wire = stores.open()
+    calls: list[int] = []
+    with holding(store, ["0", "1", "2"], "me@host"):
+        wire.on_call = lambda: calls.append(1)
+    assert len(calls) == 1
+    assert {row.owner_id for row in store.ownerships()} == {""}
+
+
+def test_a_release_that_fails_does_not_hide_what_the_command_met(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = stores.open()
+
+    def fail(_: Sequence[Term]) -> int:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(store, "release_all", fail)
+    with pytest.raises(ZeroDivisionError), holding(store, ["0", "1"], "me@host"):
+        raise ZeroDivisionError
+    with holding(store, ["2"], "me@host"):
+        pass
