@@ -108,8 +108,10 @@ def _two_channels(rows: Sequence[Row]) -> ConfigurationError:
     )
 
 
-def _position(row: Row) -> int:
-    return -1 if row["sequence_number"] is None else int(row["sequence_number"])
+def _position(row: Row) -> tuple[int, int]:
+    """How far a row is; without an event in the table, where its group began."""
+    reached, begun = (-1 if row[name] is None else int(row[name]) for name in ("sequence_number", "begins_after"))
+    return reached, begun
 
 
 def _spelled(row: Row) -> ConsumerGroup:
