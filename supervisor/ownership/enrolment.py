@@ -7,6 +7,8 @@ EVENTHUB_STARTING_POSITION is for those. One without a row was added since, and 
 not skipped, whenever the partition is claimed.
 """
 
+from collections.abc import Collection
+
 from shared.config.settings import EventHubSettings
 from shared.control.store import ControlStore
 from shared.errors import OwnershipLost, StoreUnavailable
@@ -21,7 +23,11 @@ log = get_logger()
 def enrol(store: ControlStore, settings: EventHubSettings, hub: HubFacts) -> None:
     """Let the group begin, unless it has begun. Blocks and raises as the store and `EventHubClient.partitions` do."""
     position = settings.starting_position
-    if position == OLDEST or store.checkpoints() or store.ownerships():
+    if position == OLDEST:
+        return
+    rows = store.checkpoints()
+    if rows or store.ownerships():
+        _warn_of_later_ones(position, set(hub.partition_ids) - {row.partition_id for row in rows})
         return
     try:
         is_ours = store.enrol(_first_rows(settings, hub))
@@ -31,6 +37,16 @@ def enrol(store: ControlStore, settings: EventHubSettings, hub: HubFacts) -> Non
         is_ours = False
     if is_ours:
         log.info("group_began", partitions_total=len(hub.partition_ids), starting_position=position)
+
+
+def _warn_of_later_ones(position: str, partition_ids: Collection[str]) -> None:
+    if partition_ids:
+        log.warning(
+            "starting_position_not_used",
+            setting=f"EVENTHUB_STARTING_POSITION={position}",
+            partitions=sorted(partition_ids, key=lambda each: (len(each), each)),
+            consequence="these partitions begin with their oldest event: they have no row, and the group has begun",
+        )
 
 
 def _first_rows(settings: EventHubSettings, hub: HubFacts) -> list[Checkpoint]:

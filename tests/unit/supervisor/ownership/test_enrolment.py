@@ -84,6 +84,24 @@ def test_a_group_that_has_a_claim_or_a_position_has_begun(stores: Stores, positi
     assert [row[0] for row in begun(store, position)] == ["0"]
 
 
+@pytest.mark.parametrize(("position", "warnings"), [(LATEST, 1), (TIME, 1), ("-1", 0)])
+def test_a_position_that_does_not_count_for_a_partition_is_told(
+    stores: Stores, position: str, warnings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(enrolment.log, "warning", lambda event, **fields: told.append({"event": event} | fields))
+    store, _ = stores.open()
+    assert store.claim("0", "somebody", EXPIRATION_S)
+    enrol(store, eventhub(starting_position=position), HUB)
+    assert [(each["event"], each["partitions"]) for each in told] == [
+        ("starting_position_not_used", ["1", "2"])
+    ] * warnings
+    for partition in HUB.partition_ids:
+        store.claim(partition, "somebody", EXPIRATION_S)
+    enrol(store, eventhub(starting_position=position), HUB)
+    assert len(told) == warnings, "every partition has its row now"
+
+
 def test_two_first_starts_at_once_begin_the_group_once(stores: Stores) -> None:
     one, _ = stores.open()
     other, _ = stores.open()
