@@ -178,14 +178,17 @@ class Channel:
         return progress
 
     def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
-        """Ask for the status until `is_told` says of one that it is what was waited for; None when none was in time."""
+        """Ask for the status until `is_told` says of one that it is what was waited for; None when none was in time.
+        Asks once at least.
+        """
         deadline = Deadline.after(limit_s)
-        while not deadline.passed():
+        while True:
             progress = self.progress()
             if progress is not None and is_told(progress):
                 return progress
+            if deadline.passed():
+                return None
             time.sleep(REFRESH_S)
-        return None
 
     def flush_soon(self) -> None:
         """Ask the SDK to send what it has buffered, without waiting for it."""

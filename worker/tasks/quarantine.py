@@ -66,11 +66,12 @@ def set_aside(rejection: Rejection, store: ControlStore, channel: Channel) -> in
     it leaves the checkpoint where it was, and the next worker does all of it again, to the same end.
     """
     store.check_audit()
-    count_by = Deadline.after(COUNT_LIMIT_S)
+    count_by = None
     while True:
         try:
             return _recorded(rejection, store)
         except CountsUnsettled:
+            count_by = count_by or Deadline.after(COUNT_LIMIT_S)  # the errand itself may have taken minutes
             later = channel.await_progress(rejection.is_counted_anew, count_by.remaining_s())
             if later is None:
                 raise

@@ -33,6 +33,7 @@ from worker.sink.channel import (
     prepare_environment,
     translated,
 )
+from worker.sink.channel_status import Progress
 
 ROWS = [{"SEQUENCE_NUMBER": number} for number in (5, 6, 7)]
 SECRETS = {"private_key": Secret(key("encrypted")), "private_key_passphrase": Secret(PASSPHRASE)}
@@ -144,6 +145,14 @@ def test_without_such_a_row_and_its_request_one_that_is_too_large_is_a_failed_si
     channel.append(ROWS, 5, 7)
     with pytest.raises(SinkUnavailable):
         channel.progress()
+
+
+def test_whoever_waits_for_a_status_has_asked_for_one_however_late_it_is() -> None:
+    sdk = SdkChannel()
+    channel = channel_with(sdk)
+    assert channel.await_progress(lambda one: one.token == 7, 0.0) == Progress(7, 0)
+    assert channel.await_progress(lambda one: one.token == 8, 0.0) is None
+    assert sdk.calls == [("get_channel_status",)] * 2
 
 
 def test_bytes_that_are_no_text_are_refused_by_a_pipe_that_takes_text_alone() -> None:

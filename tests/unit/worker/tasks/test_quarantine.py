@@ -6,6 +6,7 @@ from typing import Any, Self, cast
 
 import pytest
 
+from shared import clock
 from shared.config import environment
 from shared.config.settings import Settings
 from shared.errors import CountsUnsettled, NotPermitted, ProtocolError, RowsRejected
@@ -262,3 +263,25 @@ def test_a_count_that_is_behind_the_table_is_waited_for(monkeypatch: pytest.Monk
     assert store.recorded[2] == "quarantined 4 of 4 rejected rows, of events 5 to 9"
     with pytest.raises(CountsUnsettled, match="lacks 4 of the events"):
         quarantine.set_aside(REJECTION, cast("Any", Store()), cast("Any", Channel()))
+
+
+def test_the_wait_for_a_count_begins_when_the_first_errand_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An errand reads a range again, and that may take minutes."""
+    now_s, waits_s = [0.0], list[float]()
+
+    def send(*_: object) -> Answer:
+        now_s[0] += 5 * COUNT_LIMIT_S
+        raise REJECTION.unsettled("the table lacks 4 of the events")
+
+    class Patient(Channel):
+        def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
+            waits_s.append(limit_s)
+            return super().await_progress(is_told, limit_s)
+
+    monkeypatch.setattr(clock, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(quarantine, "send", send)
+    with pytest.raises(CountsUnsettled):
+        quarantine.set_aside(
+            REJECTION, cast("Any", Store()), cast("Any", Patient(replace(PROGRESS, rows_error_count=3)))
+        )
+    assert waits_s == [COUNT_LIMIT_S, 0.0]
