@@ -8,6 +8,7 @@ its own (worker.pipeline.background, worker.source.source). So heartbeats, lease
 from datetime import UTC, datetime
 from multiprocessing import connection
 
+from msgspec.structs import replace
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, LoopClock, monotonic
@@ -23,7 +24,7 @@ from shared.model import Term
 from shared.snowflake.tables import quarantine_name
 from worker.opening import Opening, open_partition
 from worker.pipeline.background import Background
-from worker.pipeline.pipeline import Flow
+from worker.pipeline.pipeline import Flow, Totals
 from worker.retention_alarm import LossWatch
 from worker.sink.channel import Channel
 from worker.sink.rejection import Rejection
@@ -56,10 +57,12 @@ class Worker:
         self.trusted_until_s = lease.trusted_until_s
         self._opening: Background[Opening | Rejection] = Background("opening")
         self._quarantine: Background[int] = Background("quarantine")
+        self._totals = Totals()
         self._quarantined_rows = 0
         self._source: Source | None = None
         self._flow: Flow | None = None
         self._lost_channel = False
+        """Whether one was lost, and no status since has had a token."""
         self._drain: Deadline | None = None
         self._report_due_s = 0.0
         self._loss = LossWatch(settings.eventhub.retention_hours)
@@ -171,27 +174,30 @@ class Worker:
     def status(self, now_s: float) -> Status:
         """The counters as the supervisor shows them."""
         state: WorkerState = "opening" if self._flow is None else "draining" if self._drain else "running"
-        if self._flow is None:
-            return Status(state=state, quarantined_total=self._quarantined_rows, rss_bytes=rss_bytes(), sent_at_s=now_s)
-        marks, window = self._flow.marks, self._flow.window
-        return Status(
+        status = Status(
             state=state,
+            rows_total=self._totals.rows,
+            bytes_total=self._totals.size_bytes,
+            duplicates_total=self._totals.duplicates,
+            quarantined_total=self._quarantined_rows,
+            rss_bytes=rss_bytes(),
+            sent_at_s=now_s,
+        )
+        if self._flow is None:
+            return status
+        marks, window = self._flow.marks, self._flow.window
+        return replace(
+            status,
             received=marks.received,
             appended=marks.appended,
             durable=marks.durable,
             checkpointed=marks.checkpointed,
             last_enqueued=marks.last_enqueued,
-            rows_total=marks.rows_total,
-            bytes_total=marks.bytes_total,
-            duplicates_total=marks.duplicates_total,
-            quarantined_total=self._quarantined_rows,
             rows_inflight=window.rows,
             bytes_inflight=window.size_bytes,
             time_to_loss_s=time_to_loss_s(
                 self._flow.oldest_enqueued, self._settings.eventhub.retention_hours, datetime.now(UTC)
             ),
-            rss_bytes=rss_bytes(),
-            sent_at_s=now_s,
         )
 
     # --- the partition ------------------------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ class Worker:
         partition_id = self._term.partition_id
         row_of = envelope(partition_id, self._settings.snowflake.on_decode_error)
         self._source = Source(self._settings.eventhub, partition_id, self._term.epoch, position, row_of)
-        self._flow = Flow(self._settings, opening, self._source, self._channel, self._store)
+        self._flow = Flow(self._settings, opening, self._source, self._channel, self._store, self._totals)
         self._source.start()
         log.info("partition_opened", channel=self._channel.name, after=decided.after, reason=decided.reason)
         self._pipe.send(Opened(channel=self._channel.name, resumed_after=decided.after, reason=decided.reason))
@@ -228,12 +234,13 @@ class Worker:
         """
         try:
             flow.turn(own_s)
+            self._lost_channel &= not flow.has_seen_token
         except RowsRejected:
             if self._settings.snowflake.on_reject == "fail":
                 raise
             self._reopen(None)
         except ChannelGone as error:
-            if self._lost_channel and not flow.marks.rows_total:
+            if self._lost_channel:
                 raise  # there is one for who opens it, and none for who asks for its status
             self._lost_channel = True
             log.warning("channel_not_found", channel=self._channel.name, reason=error.why)

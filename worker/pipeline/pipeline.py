@@ -48,16 +48,28 @@ class Marks:
     durable: int | None
     checkpointed: int | None
     last_enqueued: int | None = None
-    rows_total: int = 0
-    bytes_total: int = 0
-    duplicates_total: int = 0
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a process has moved: its flows follow each other and count on."""
+
+    rows: int = 0
+    size_bytes: int = 0
+    duplicates: int = 0
 
 
 class Flow:
     """Moves the events of one partition. `turn` is one step and never blocks; all state is changed here."""
 
     def __init__(
-        self, settings: Settings, opening: Opening, source: Source, channel: Channel, store: ControlStore
+        self,
+        settings: Settings,
+        opening: Opening,
+        source: Source,
+        channel: Channel,
+        store: ControlStore,
+        totals: Totals | None = None,
     ) -> None:
         self._settings, self._source, self._channel, self._store = settings, source, channel, store
         self._saved = opening.checkpoint
@@ -65,6 +77,7 @@ class Flow:
         self._unsaved = self._saved if token is None else replace(self._saved, sequence_number=token)
         self._errors_before = opening.progress.rows_error_count
         self.marks = Marks(start, start, token, None if token is None else self._saved.sequence_number)
+        self.totals = totals or Totals()
         self.window = Window(settings.snowflake.max_inflight_rows, settings.snowflake.max_inflight_bytes)
         self._waiting: deque[Chunk] = deque()
         self._poll: Background[Progress | None] = Background("status")
@@ -75,6 +88,8 @@ class Flow:
         self._older = Pauses(POLL_S, POLL_S)
         self._unsettled = Unsettled(self._saved.unsettled_from)
         self._draining = False
+        self.has_seen_token = False
+        """Whether the channel's status was read and had a token: what the open said of it is not counted."""
 
     # --- for the loop -------------------------------------------------------------------------------------------------
 
@@ -149,7 +164,7 @@ class Flow:
             self._unsettled.begin(numbers[admission.fresh[0]])
         self.marks.received = admission.high
         self.marks.last_enqueued = batch.last_enqueued
-        self.marks.duplicates_total += len(batch.rows) - len(admission.fresh)
+        self.totals.duplicates += len(batch.rows) - len(admission.fresh)
         return [batch.rows[index] for index in admission.fresh]
 
     def _gap(self, gap: Gap) -> None:
@@ -180,8 +195,8 @@ class Flow:
         append = Append(chunk.end, len(chunk.rows), chunk.size_bytes, chunk.offset, chunk.enqueued, chunk.end_enqueued)
         self.window.add(append, now_s)
         self.marks.appended = chunk.end
-        self.marks.rows_total += len(chunk.rows)
-        self.marks.bytes_total += chunk.size_bytes
+        self.totals.rows += len(chunk.rows)
+        self.totals.size_bytes += chunk.size_bytes
 
     def _has_room(self) -> bool:
         return self.window.has_room(len(self._waiting[0].rows), self._waiting[0].size_bytes)
@@ -202,7 +217,11 @@ class Flow:
         partition_id, errors, first = self._saved.partition_id, self._errors_before, self._unsettled.first
         verify(partition_id, progress, self.marks.durable, self.marks.appended, errors, first)
         self._unsettled.look(progress.token, now_s)
-        if progress.token is None or progress.token == self.marks.durable:
+        if progress.token is None:
+            return
+        self.has_seen_token = True
+        if progress.token == self.marks.durable:
+            self._note_settled(progress.token)
             return
         self.marks.durable = progress.token
         released = self.window.commit(progress.token, now_s)

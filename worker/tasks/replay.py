@@ -113,4 +113,4 @@ def _replay(order: Order, settings: Settings) -> int:
         connection.wait(flow.wait_for(), max(0.0, flow.due_s(monotonic()) - monotonic()))
         flow.turn(monotonic())
         after = after if flow.marks.durable is None else flow.marks.durable
-    return flow.marks.rows_total
+    return flow.totals.rows

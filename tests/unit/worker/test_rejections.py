@@ -192,6 +192,69 @@ def test_a_channel_that_is_gone_as_soon_as_it_was_opened_ends_the_worker(
     assert not openings
 
 
+def test_a_channel_that_takes_rows_and_never_has_a_status_ends_the_worker(
+    rig: WorkerRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that were appended prove nothing, nor does the token that an open says."""
+    openings = [OPENING] * 5
+    monkeypatch.setattr(loop, "open_partition", lambda *_: openings.pop())
+    rig.begin()
+    rig.channel.says = GONE
+    with pytest.raises(ChannelGone):
+        deliver_for_ever(rig, monkeypatch)
+    assert len(openings) == 4
+
+
+def test_each_loss_after_a_status_with_a_token_is_the_first_one(
+    rig: WorkerRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "open_partition", lambda *_: OPENING)
+    monkeypatch.setattr(loop, "Source", lambda *_: StandInSource())
+    rig.begin()
+    for _ in range(3):
+        rig.channel.says = OPENING.progress
+        for _ in range(12):
+            rig.step()
+        rig.channel.says = GONE
+        while rig.worker._flow:
+            rig.step()
+        follow(rig)
+    assert rig.worker._flow
+
+
+def test_what_was_moved_before_a_reopening_stays_counted(rig: WorkerRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "open_partition", lambda *_: OPENING)
+    rig.begin()
+    monkeypatch.setattr(loop, "Source", lambda *_: StandInSource())
+    rig.source.deliver(4, 5, 6)
+    rig.step()
+    before = rig.statuses[-1]
+    assert (before.rows_total, before.duplicates_total) == (2, 1)
+    rig.channel.says = GONE
+    while rig.worker._flow:
+        rig.step()
+    follow(rig)
+    rig.channel.says = OPENING.progress
+    rig.step()
+    after = [(status.rows_total, status.bytes_total, status.duplicates_total) for status in rig.statuses]
+    assert {"opening", "running"} <= {status.state for status in rig.statuses}
+    assert set(after[after.index((2, before.bytes_total, 1)) :]) == {(2, before.bytes_total, 1)}
+
+
+def deliver_for_ever(rig: WorkerRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each link has an event to give."""
+
+    def made(*_: object) -> StandInSource:
+        source = StandInSource()
+        source.deliver(5)
+        return source
+
+    monkeypatch.setattr(loop, "Source", made)
+    while True:
+        rig.step()
+        follow(rig)
+
+
 def follow_for_ever(rig: WorkerRig) -> None:
     while True:
         rig.step()

@@ -39,8 +39,8 @@ def test_a_batch_is_appended_in_the_turn_that_takes_it() -> None:
     rig.turn()
     assert rig.channel.appended == [(5, 7)]
     assert rig.flow.marks.last_enqueued == 99
-    assert rig.flow.marks.rows_total == rig.flow.window.rows == 3
-    assert rig.flow.marks.bytes_total == rig.flow.window.size_bytes > 0
+    assert rig.flow.totals.rows == rig.flow.window.rows == 3
+    assert rig.flow.totals.size_bytes == rig.flow.window.size_bytes > 0
 
 
 @pytest.mark.parametrize("bound", [{"max_inflight_rows": 10}, {"max_inflight_bytes": 10 * 309}])
@@ -79,7 +79,7 @@ def test_redelivered_events_are_counted_and_not_appended_again() -> None:
     rig.deliver(7)
     rig.turns(3)
     assert rig.channel.numbers == [5, 6, 7]
-    assert rig.flow.marks.duplicates_total == 5
+    assert rig.flow.totals.duplicates == 5
 
 
 def test_a_fresh_partition_may_begin_at_any_number() -> None:
