@@ -14,7 +14,7 @@ from datetime import datetime
 from shared.backoff import Pauses
 from shared.config.settings import Settings
 from shared.control.store import ControlStore
-from shared.errors import CommitStalled, SequenceGap, SinkUnavailable, StoreUnavailable
+from shared.errors import CommitStalled, EvsupError, SequenceGap, SinkUnavailable, StoreUnavailable
 from shared.log.logger import get_logger
 from shared.model import Checkpoint
 from shared.resume import GO_ON_WITHOUT
@@ -118,14 +118,23 @@ class Flow:
         self._refuse_stall(now_s)
 
     def drain(self) -> None:
-        """Stop receiving. Rows not appended yet are dropped: nobody counted them, and they are read again."""
+        """Stop receiving. Rows not appended yet are dropped: nobody counted them, and they are read again.
+
+        A flush only hastens: when it fails, the next status says why, or the drain's deadline ends the wait.
+        """
         if self._draining:
             return
         self._draining = True
         self._source.stop()
         self._waiting.clear()
         if not self.window.is_empty:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        try:
             self._channel.flush_soon()
+        except EvsupError as error:
+            log.warning("flush_failed", reason=str(error))
 
     @property
     def is_drained(self) -> bool:

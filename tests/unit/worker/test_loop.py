@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.clock import monotonic
-from shared.errors import DrainTimedOut, OwnershipLost, ResumeRefused, SinkUnavailable, StoreUnavailable
+from shared.errors import ChannelGone, DrainTimedOut, OwnershipLost, ResumeRefused, SinkUnavailable, StoreUnavailable
 from shared.ipc.messages import Abort, Drain, Drained, Lease, Opened
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.worker.rig import OPENING, TERM, StandInChannel, WorkerRig
@@ -263,6 +263,18 @@ def test_a_drain_stops_receiving_and_ends_when_the_last_append_is_checkpointed(r
     rig.commit(6)
     assert rig.steps()
     assert rig.channel.numbers == [5, 6]
+    assert rig.store.saved[-1].sequence_number == 6
+
+
+@pytest.mark.parametrize("failure", [ChannelGone("There is no channel"), SinkUnavailable("Nobody answers")])
+def test_a_drain_whose_flush_fails_goes_on_until_all_is_checkpointed(rig: WorkerRig, failure: Exception) -> None:
+    rig.channel.flush_failure = failure
+    rig.source.deliver(5, 6)
+    rig.step()
+    rig.tell_drain()
+    assert not rig.step()
+    rig.commit(6)
+    assert rig.steps()
     assert rig.store.saved[-1].sequence_number == 6
 
 

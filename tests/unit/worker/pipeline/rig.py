@@ -59,6 +59,7 @@ class StandInChannel:
         self.refusals: deque[Exception | None] = deque()
         self.asked = 0
         self.flushed = 0
+        self.flush_failure: Exception | None = None
 
     def append(self, rows: list[Row], start: int, end: int) -> None:
         if self.refusals and (refusal := self.refusals.popleft()):
@@ -72,6 +73,8 @@ class StandInChannel:
 
     def flush_soon(self) -> None:
         self.flushed += 1
+        if self.flush_failure:
+            raise self.flush_failure
 
 
 class StandInStore:
