@@ -74,7 +74,7 @@ def open_partition(
         if settings.snowflake.on_reject == "fail":
             raise rejection.error()
         return rejection
-    if checkpoint.begins_channel or _begins(checkpoint) != _begins(stored) or _knows_no_hub(stored):
+    if checkpoint.begins_channel or decided.lost or _begins(checkpoint) != _begins(stored) or _knows_no_hub(stored):
         checkpoint = replace(checkpoint, opened_generation=checkpoint.channel_generation)
         store.save_checkpoint(checkpoint)
     if decided.lost:
@@ -151,6 +151,8 @@ def _unsettled_from(settings: Settings, opening: Opening, stored: Checkpoint, pa
     to be found now, for later retention may have passed it; of a checkpoint that does not say, the one behind it.
     """
     position, progress = opening.checkpoint.reached, opening.progress
+    if opening.resume.lost and progress.rows_error_count == stored.rows_error_count:
+        return (opening.resume.after or 0) + 1  # nobody looks for rows of events that never came
     if progress.token is not None and stored.unsettled_from is not None:
         return stored.unsettled_from
     if position is None:

@@ -167,10 +167,10 @@ class Flow:
     def _admitted(self, batch: Batch) -> Sequence[Row]:
         numbers = sequence_numbers(batch.rows)
         admission = admit(self.marks.received, numbers)
-        for gap in admission.gaps:
-            self._gap(gap)
         if self.marks.received is None and admission.fresh:  # retention may have passed what the opening saw
             self._unsettled.begin(numbers[admission.fresh[0]])
+        for gap in admission.gaps:
+            self._gap(gap)
         self.marks.received = admission.high
         self.marks.last_enqueued = batch.last_enqueued
         self.totals.duplicates += len(batch.rows) - len(admission.fresh)
@@ -184,6 +184,8 @@ class Flow:
                 f"Retention passed them, or the hub was failed over. {GO_ON_WITHOUT}",
             )
         log.warning("sequence_gap", first=gap.first, last=gap.last, count=gap.count)
+        self._unsettled.begin(gap.last + 1)  # nobody looks for rows of events that never came
+        self._unsaved = replace(self._unsaved, unsettled_from=self._unsettled.first)
 
     def _append(self, now_s: float) -> None:
         """Older rows first: a chunk that the SDK did not take stays at the head, and nothing passes it."""
@@ -236,6 +238,11 @@ class Flow:
         released = self.window.commit(progress.token, now_s)
         self._unsaved = self._durable(progress.token, released)
 
+    def _note_settled(self, token: int) -> None:
+        """On an idle partition no commit follows whose checkpoint would say that all is settled."""
+        if self._unsettled.first == token + 1 and self.window.is_empty:
+            self._unsaved = replace(self._unsaved, unsettled_from=token + 1)
+
     def _is_asked_again(self, progress: Progress, now_s: float) -> bool:
         """Whether a status that is older than one before is passed over: a cache may have given it."""
         if not is_older(progress, self.marks.durable, self._errors_before):
@@ -281,7 +288,7 @@ class Flow:
 
     @property
     def _is_saved(self) -> bool:
-        return self._saved.sequence_number == self._unsaved.sequence_number
+        return _position(self._saved) == _position(self._unsaved)
 
     def _checkpoint(self, now_s: float) -> None:
         if self._is_saved or self._save.is_busy or now_s < self._unsavable.until_s:
@@ -306,3 +313,7 @@ class Flow:
             self._unsavable.over()
             self._saved = saved
             self.marks.checkpointed = saved.sequence_number
+
+
+def _position(checkpoint: Checkpoint) -> tuple[int | None, int | None]:
+    return checkpoint.sequence_number, checkpoint.unsettled_from

@@ -361,6 +361,17 @@ def test_a_new_channel_begins_after_the_events_that_are_lost(monkeypatch: pytest
     assert (made.resume.after, made.resume.lost) == (60, 10)
 
 
+def test_rejected_rows_are_not_looked_for_among_events_that_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = plain(QUARANTINE, eventhub(on_gap="warn"))
+    world = World(50, replace(stored(50), unsettled_from=31), first=61)
+    made = opened(world, monkeypatch, settings)
+    assert made.checkpoint.unsettled_from == 61
+    assert world.saved == [made.checkpoint], "before the first row behind them"
+    counted = begun(World(50, replace(stored(50), unsettled_from=31), errors=1, first=61), monkeypatch, settings)
+    assert isinstance(counted, Rejection)
+    assert counted.numbers == range(31, 51)
+
+
 def test_nothing_is_begun_or_noted_when_the_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for world in (World(40, moved(50)), World(None, moved(101))):
         with pytest.raises(ResumeRefused):

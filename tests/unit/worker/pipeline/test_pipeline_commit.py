@@ -1,6 +1,7 @@
 """From appended to checkpointed: nothing passes what Snowflake has committed, and a drain waits for it."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from shared.errors import (
 )
 from shared.model import Checkpoint
 from shared.resume import SETTLED_AFTER_S
-from tests.unit.plain_settings import snowflake
+from tests.unit.plain_settings import eventhub, snowflake
 from tests.unit.readable import DEADLINE_S
 from tests.unit.worker.pipeline.rig import Rig
 from tests.unit.worker.source.events import ENQUEUED_MS, event, events, long
@@ -181,6 +182,34 @@ def test_a_checkpoint_says_from_where_on_events_may_have_been_rejected_and_not_c
     rig.commit(8)
     rig.turns()
     assert (rig.store.saved[-1].sequence_number, rig.store.saved[-1].unsettled_from) == (8, 8)
+
+
+def test_on_an_idle_partition_it_is_stored_once_that_all_events_are_settled() -> None:
+    rig = Rig()
+    rig.deliver(5, 6)
+    rig.turn()
+    rig.commit(6)
+    rig.turns()
+    idle = [saved.unsettled_from for saved in rig.store.saved]
+    rig.turns(4, SETTLED_AFTER_S)
+    assert [*idle, 7] == [saved.unsettled_from for saved in rig.store.saved]
+    assert rig.store.saved[-1] == replace(rig.store.saved[-2], unsettled_from=7)
+    rig.turns(10, SETTLED_AFTER_S)
+    assert len(rig.store.saved) == len(idle) + 1
+    assert rig.flow.written == 6
+
+
+@pytest.mark.parametrize("after", [4, None])
+def test_rows_that_were_rejected_behind_a_gap_are_not_looked_for_in_it(after: int | None) -> None:
+    """It is stored while the first of them is on its way: the status that shows it committed may count it rejected."""
+    known = Checkpoint("3", after, None, 2, unsettled_from=3)
+    rig = Rig(after=after, checkpoint=known, eventhub=eventhub(on_gap="warn"))
+    rig.deliver(5, 8, 9)
+    rig.turns(2)
+    assert rig.store.saved == [replace(known, unsettled_from=8)]
+    rig.commit(9)
+    rig.turns()
+    assert [(saved.sequence_number, saved.unsettled_from) for saved in rig.store.saved] == [(after, 8), (9, 8)]
 
 
 def test_the_events_of_a_fresh_partition_begin_with_the_one_that_came_first() -> None:
