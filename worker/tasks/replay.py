@@ -15,6 +15,7 @@ import msgspec
 from shared.clock import monotonic
 from shared.config import environment
 from shared.config.settings import EventHubSettings, Settings
+from shared.errors import RowsRejected
 from shared.eventhubs.client import consumer_group
 from shared.ipc.messages import Replayed
 from shared.log import logger
@@ -109,8 +110,27 @@ def _replay(order: Order, settings: Settings) -> int:
     opening = Opening(Resume(after, "a replay"), progress, Checkpoint(order.partition_id, after, None, 0))
     flow = Flow(settings, opening, source, channel, cast("ControlStore", Nowhere()))
     source.start()
-    while after < order.last:
+    try:
+        _move(flow, after, order.last)
+    except RowsRejected as error:  # its own fix would have the live partition accept as many
+        raise _rejected(order, error) from error
+    return flow.totals.rows
+
+
+def _move(flow: Flow, after: int, last: int) -> None:
+    """Turn the flow until the last event is durable."""
+    while after < last:
         connection.wait(flow.wait_for(), max(0.0, flow.due_s(monotonic()) - monotonic()))
         flow.turn(monotonic())
         after = after if flow.marks.durable is None else flow.marks.durable
-    return flow.totals.rows
+
+
+def _rejected(order: Order, error: RowsRejected) -> RowsRejected:
+    """The same refusal with what to do about a replay."""
+    return RowsRejected(
+        error.what,
+        error.why,
+        f"Find them in the error table of {order.table} (ERROR_LOGGING), correct the table or the sender, then run"
+        f" `evsup replay --partition {order.partition_id} --from {order.first} --to {order.last} --into TABLE` with"
+        " another table. The live partition is as it was.",
+    )
