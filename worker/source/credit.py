@@ -4,6 +4,10 @@ AMQP counts a receiver's credit in events, and an event may be anything from 1 b
 half a megabyte or twenty gigabytes. So a worker begins as if all events were of the largest size that any tier has, and
 halves that with each batch that shows other sizes. How large events may be in this hub is not known: Event Hubs tells
 it to publishers alone.
+
+It goes by the mean size of a batch, so what is bounded is what a stream of such batches holds. Not bounded are large
+events that come close together behind many small ones: so many of them may be on their way as the small ones were
+granted, until the first batch with them is seen.
 https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-protocol-guide#amqp-transfers-and-link-credit
 """
 
