@@ -86,6 +86,9 @@ def test_a_channel_dropped_within_a_minute_of_its_last_commit_is_for_a_person_to
     assert generation(pipeline) == before
     pipeline.told(*named(evsup.last_line).arguments, "--yes")
     pipeline.start().await_running(1)
+    pipeline.publish(MORE)
+    pipeline.await_all()
+    eventually(lambda: pipeline.position(P) == pipeline.in_hub()[P].last, "all is checkpointed")
     pipeline.prove()
 
 
