@@ -56,8 +56,9 @@ class SignalInbox:
                 continue
         except BlockingIOError:
             pass
-        received = list(self._received)
-        self._received.clear()
+        received = []
+        while self._received:  # one by one: a handler runs between any two steps of this, and adds another
+            received.append(self._received.popleft())
         return received
 
     def _enqueue(self, number: int, _: FrameType | None) -> None:
