@@ -1,8 +1,10 @@
 """How long a worker has been silent while it could have spoken: one that hangs, told from one that gets no turn.
 
-Two things keep a healthy worker silent. The host, and with it the supervisor, stands still: time in which the
+Three things keep a healthy worker silent. The host, and with it the supervisor, stands still: time in which the
 supervisor did not turn does not count (`LoopClock`). Or others have the processors: a worker of which a thread wants
-one, and gets little of it, is waiting in a line, and most of that time does not count either.
+one, and gets little of it, is waiting in a line, and most of that time does not count either. Or a disk is slow: a
+worker whose main thread waits in the kernel (state D, for a file or for memory that was swapped out) cannot even be
+killed, and most of that time does not count.
 """
 
 from collections.abc import Callable
@@ -17,7 +19,8 @@ BOOT_S = 60.0  # until the first report: a cold start of Python and the SDKs on 
 ASK_S = 2.0  # before the end of either, a worker is asked where it stands; one that lives reports meanwhile
 LOOK_AFTER_S = 3.0  # of silence, at what the kernel says; three reports are missing then
 LOOK_EVERY_S = 0.5  # far more than the 10 ms in which the kernel counts processor time
-STARVED_SHARE = 0.1  # of the time in which it waits for a processor: even then one that hangs is found, in two minutes
+# Of the time in which it waits for a processor or a disk: even then one that hangs is found, in two minutes.
+STARVED_SHARE = 0.1
 
 Verdict = Literal["well", "ask", "hung"]
 
@@ -55,6 +58,11 @@ class Silence:
 
 def counted_s(elapsed_s: float, before: Vitals | None, now: Vitals | None) -> float:
     """How much of some time, between two looks at it, a silent worker had for itself."""
-    if before is None or now is None or not (before.wants_cpu and now.wants_cpu):
+    if before is None or now is None or not (_waits(before) and _waits(now)):
         return elapsed_s
     return min(elapsed_s, max(elapsed_s * STARVED_SHARE, now.cpu_s - before.cpu_s))
+
+
+def _waits(seen: Vitals) -> bool:
+    """Whether it waits for the host: for a processor, or for a disk."""
+    return seen.wants_cpu or seen.state == "D"

@@ -87,6 +87,20 @@ def test_a_worker_that_waits_for_a_processor_has_ten_times_as_long(rig: Rig) -> 
     assert 60.0 < rig.until("hung") < 10 * HUNG_AFTER_S
 
 
+@pytest.mark.parametrize("vitals", [Vitals("D", False, 1.0), Vitals("D", True, 1.0)])
+def test_a_worker_that_waits_for_a_disk_has_ten_times_as_long(rig: Rig, vitals: Vitals) -> None:
+    rig.vitals = vitals
+    assert 60.0 < rig.until("hung") < 10 * HUNG_AFTER_S
+
+
+def test_a_worker_that_changes_between_a_disk_and_a_processor_waits_all_the_same(rig: Rig) -> None:
+    turns = 0
+    while turns < 60 / TURN_S and rig.turn() != "hung":
+        turns += 1
+        rig.vitals = [WAITING, Vitals("D", False, 1.0)][turns % 4 // 2]
+    assert turns == 60 / TURN_S
+
+
 def test_a_worker_that_uses_the_processor_it_wants_and_says_nothing_hangs(rig: Rig) -> None:
     """Native code in a loop, with the interpreter's lock."""
     while rig.turn() != "hung":
