@@ -55,6 +55,7 @@ class TableWatch:
     def __init__(self, clock: Clock = monotonic) -> None:
         self._clock = clock
         self._process: BaseProcess | None = None
+        self._killed: BaseProcess | None = None
         self._pipe: MessagePipe[Sight] | None = None
         self._answer_by: Deadline | None = None
         self._due = Deadline(clock())
@@ -135,7 +136,7 @@ class TableWatch:
         elif self._answer_by and self._answer_by.passed(now_s):
             self.close()
             self._note(_silent())
-        if self._answer_by is None and self._due.passed(now_s):
+        if self._killed_is_gone() and self._answer_by is None and self._due.passed(now_s):
             self._ask_again()
         return None
 
@@ -155,14 +156,20 @@ class TableWatch:
         )
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process. Whether it has gone is looked at later: in kernel state D it may take minutes."""
         process, self._process, pipe, self._pipe = self._process, None, self._pipe, None
         self._answer_by, self._due = None, Deadline.after(jittered(LOOK_EVERY_S), self._clock())
         if process:
             process.kill()
-            process.join()
+            self._killed = process
         if pipe is not None:
             pipe.close()
+
+    def _killed_is_gone(self) -> bool:
+        """Until it is, there is no other one: a disk that is stuck would keep them all."""
+        if self._killed and not self._killed.is_alive():  # which also reaps it
+            self._killed = None
+        return self._killed is None
 
     def _ask_again(self) -> None:
         """A host at its limits looks later: the events move."""

@@ -17,6 +17,8 @@ from supervisor.process.table_watch import LOOK_EVERY_S, LOOK_S, TableWatch
 from tests.unit.shared.control.stores import Clock
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
     from supervisor.process.child import Child
 
 GONE = RowsDoNotFit("T does not take evsup's rows", "there is no column PAYLOAD", "ALTER TABLE …;")
@@ -175,6 +177,39 @@ def test_a_process_that_is_silent_or_gone_is_replaced_at_the_next_look(watch: Wa
     now.move(LOOK_EVERY_S * 1.1)
     watch.turn(now())
     assert watch.started == 3
+
+
+class Stuck:
+    """A process that waits in the kernel, and dies when that lets it."""
+
+    alive, kills = True, 0
+
+    def kill(self) -> None:
+        self.kills += 1
+
+    def is_alive(self) -> bool:
+        return self.alive
+
+    def join(self, timeout_s: float | None = None) -> None:
+        assert timeout_s is not None, "the loop would wait as long as the kernel does"
+
+
+def test_a_process_that_cannot_be_killed_yet_is_not_waited_for_and_gets_no_successor(
+    watch: Watched, now: Clock
+) -> None:
+    stuck = Stuck()
+    watch._process = cast("BaseProcess", stuck)
+    now.move(LOOK_EVERY_S * 1.1)
+    watch.turn(now())
+    now.move(LOOK_S)
+    watch.turn(now())
+    for _ in range(3):
+        now.move(LOOK_EVERY_S * 1.1)
+        watch.turn(now())
+    assert (stuck.kills, watch.started) == (1, 1)
+    stuck.alive = False
+    watch.turn(now())
+    assert watch.started == 2
 
 
 def test_a_host_at_its_limits_looks_later_and_loses_no_tree(
