@@ -250,8 +250,10 @@ class Child:
                 "Nothing is lost. Start again; another supervisor may hold the partition.",
             )
         if code >= 0:
-            return WorkerCrashed("The worker ended without a word", f"exit code {code}", "See its last lines above.")
-        name = signal.Signals(-code).name
+            return WorkerCrashed(
+                "The worker exited without reporting an error", f"exit code {code}", "See its last lines above."
+            )
+        name = _signal_name(-code)
         if -code == signal.SIGKILL and (limits.oom_kills() or 0) > (self._oom_kills or 0):
             return WorkerKilled(
                 f"The worker (pid {self.pid}) was killed by the kernel",
@@ -294,6 +296,14 @@ class Child:
         text = mask(line.decode(errors="replace"))  # a native library's, say: ours is masked already
         (self.stacks if self._asked else self.stderr_lines).append(text)
         relay(text)
+
+
+def _signal_name(number: int) -> str:
+    """SIGKILL, say; the real-time signals have no such names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number} ({signal.strsignal(number)})"
 
 
 @contextmanager

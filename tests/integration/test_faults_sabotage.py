@@ -38,7 +38,7 @@ def sabotaged(pipeline: Pipeline, deed: str) -> tuple[Evsup, Path]:
 def test_a_worker_that_ends_at_boot_fails_the_tree_with_70(pipeline: Pipeline) -> None:
     evsup = pipeline.start(PYTHONPATH=SABOTEUR, SABOTAGE="leave")
     assert evsup.wait() == 70
-    assert "The worker ended without a word: exit code 3" in evsup.last_line
+    assert "The worker exited without reporting an error: exit code 3" in evsup.last_line
 
 
 @pytest.mark.parametrize(

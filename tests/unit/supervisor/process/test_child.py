@@ -1,6 +1,8 @@
 """The last words of a worker become the error they name."""
 
-from typing import Any
+import signal
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,6 +15,9 @@ from shared.ipc.failure import error_of, last_word
 from shared.ipc.messages import Failed
 from shared.model import Term
 from supervisor.process import child
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 
 def every(base: type[EvsupError]) -> list[type[EvsupError]]:
@@ -59,3 +64,13 @@ def test_a_worker_knows_whether_its_supervisor_signed_in(monkeypatch: pytest.Mon
     with pytest.raises(NotStartedError):
         worker.main._work(given["args"][0], given["args"][1])
     assert Identity.has_signed_in is signed_in
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGSEGV, "died of SIGSEGV"), (36, "died of signal 36 (Real-time signal 2)")]
+)
+def test_a_worker_that_a_signal_ended_says_which(number: int, name: str) -> None:
+    ended = child.Child.__new__(child.Child)
+    ended.pid, ended._oom_kills = 7, None
+    ended.process = cast("BaseProcess", SimpleNamespace(exitcode=-number))
+    assert name in ended._silent_end().what
