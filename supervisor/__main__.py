@@ -20,9 +20,14 @@ def main() -> None:
     """Run the command line."""
     _open_standard_descriptors()
     core_file.forbid()
-    if "start" in sys.argv[1:]:
+    if _command(sys.argv[1:]) == "start":
         signals.leave_when_told()
     _command_line()()
+
+
+def _command(arguments: list[str]) -> str | None:
+    """The first argument that is no option: `evsup` itself has no option that takes a value."""
+    return next((argument for argument in arguments if not argument.startswith("-")), None)
 
 
 def _command_line() -> Callable[[], None]:
