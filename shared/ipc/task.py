@@ -2,10 +2,12 @@
 
 import signal
 from collections.abc import Callable
-from multiprocessing import connection, get_context
+from multiprocessing import connection
 
+from shared import limits
 from shared.clock import Deadline
 from shared.errors import SinkUnavailable, WorkerCrashed
+from shared.ipc import spawn
 from shared.ipc.failure import error_of
 from shared.ipc.messages import Answer, Failed
 from shared.ipc.pipe import MessagePipe
@@ -18,15 +20,13 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
     """Run `target(order, pipe)` in a process of its own, for `limit_s` and a boot at most, and end it.
 
     The environment has to be a worker's. Raises what the process failed with; when it does not answer in time,
-    `silence` says what that means.
+    `silence` says what that means. When the kernel starts no process: what `shared.limits` makes of it.
     """
-    ours, theirs = get_context("spawn").Pipe(duplex=True)  # never fork: see supervisor.process.child
-    process = get_context("spawn").Process(target=target, args=(order, theirs), name="evsup-errand")
-    # A signal to the group asks for stacks, which a worker gives; it must not end what a worker has sent.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    process.start()
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    theirs.close()
+    try:
+        # A signal to the group asks for stacks, which a worker gives; it must not end what a worker has sent.
+        process, ours = spawn.start(target, order, name="evsup-errand", held_back=[signal.SIGUSR1])
+    except OSError as error:
+        raise limits.reached_by_start(error, "No process can be started for this") from None
     pipe: MessagePipe[Answer] = MessagePipe(ours, Answer)
     try:
         answer = _heard(pipe, None if limit_s is None else Deadline.after(BOOT_S + limit_s), silence)
@@ -35,7 +35,7 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
         process.join()
         pipe.close()
     if answer is None:
-        raise WorkerCrashed("The process ended without a word", f"exit code {process.exitcode}")
+        raise WorkerCrashed("The process exited without reporting an error", f"exit code {process.exitcode}")
     if isinstance(answer, Failed):
         raise error_of(answer)
     return answer

@@ -3,9 +3,8 @@
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from multiprocessing import get_context, resource_tracker
+from contextlib import ExitStack
+from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
 import worker.main
@@ -13,6 +12,7 @@ from shared import limits
 from shared.clock import Deadline
 from shared.errors import EvsupError, ExitCode, OwnershipLost, ProtocolError, WorkerCrashed, WorkerHung, WorkerKilled
 from shared.eventhubs.identity import Identity
+from shared.ipc import spawn
 from shared.ipc.failure import error_of
 from shared.ipc.memory import vitals
 from shared.ipc.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
@@ -27,7 +27,6 @@ from supervisor.status.model import PartitionStatus
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-    from multiprocessing.process import BaseProcess
 
 STDERR_LINES = 20  # kept for the crash report
 STACK_LINES = 1000  # of all threads: some 20 of them, with some 10 frames each
@@ -35,10 +34,6 @@ READ_BYTES = 16 * 1024  # of stderr a turn: masking them takes 2 ms, and the oth
 LONGEST_LINE = 64 * 1024
 LAST_READS = 64  # of a worker that has gone: a full pipe is 64 KiB, and whoever else writes into it may never end
 
-# Never fork: the SDKs start native threads on import, and after a fork appends "work" while every wait hangs. Nor
-# forkserver: the kernel's parent-death signal would follow the fork server instead of the supervisor.
-# https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
-_spawn = get_context("spawn")
 log = get_logger()
 
 
@@ -69,30 +64,21 @@ class Child:
         Raises LimitReached, or ConfigurationError, when the kernel does not give what it takes.
         """
         try:
-            with ExitStack() as ends:
-                self._start_process(term, trusted_until_s, ends)
+            self._start_process(term, trusted_until_s)
         except OSError as error:
             raise limits.reached_by_start(
                 error, f"No worker can be started for partition {term.partition_id}"
             ) from None
 
-    def _start_process(self, term: Term, trusted_until_s: float, ends: ExitStack) -> None:
-        """Leaves the worker's ends of the pipes to `ends`, and ours too when it fails."""
-        ours, theirs = _spawn.Pipe(duplex=True)
-        after_failure = ends.enter_context(ExitStack())
-        ends.callback(theirs.close)
-        after_failure.callback(ours.close)
-        self._stderr, their_stderr = _spawn.Pipe(duplex=False)
-        ends.callback(their_stderr.close)
-        after_failure.callback(self._stderr.close)
+    def _start_process(self, term: Term, trusted_until_s: float) -> None:
         lease = Lease(trusted_until_s=trusted_until_s)
         boot = worker.main.Boot(term, lease, os.getpid(), Identity.has_signed_in)
-        self.process: BaseProcess = _spawn.Process(
-            target=worker.main.run, args=(boot, theirs, their_stderr), name=f"evsup-worker-{term.partition_id}"
-        )
-        with held_back():
-            self.process.start()
-        after_failure.pop_all()
+        name = f"evsup-worker-{term.partition_id}"
+        self._stderr, their_stderr = Pipe(duplex=False)
+        with ExitStack() as after_failure, their_stderr:
+            after_failure.callback(self._stderr.close)
+            self.process, ours = spawn.start(worker.main.run, boot, their_stderr, name=name, held_back=HANDLED)
+            after_failure.pop_all()
         self.pid = self.process.pid or 0
         self.pipe: MessagePipe[Report] = MessagePipe(ours, Report)
         os.set_blocking(self._stderr.fileno(), False)
@@ -304,17 +290,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number} ({signal.strsignal(number)})"
-
-
-@contextmanager
-def held_back() -> Iterator[None]:
-    """Block the daemon's signals; a process started meanwhile is born so.
-
-    A signal to the group must not end a worker that has not come to the point where it ignores it.
-    """
-    resource_tracker.ensure_running()  # the first start would do it, and unblock signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -7,9 +7,8 @@ tree stops at the first look that finds it changed. A look that fails stops noth
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import connection, get_context
+from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from shared import limits
@@ -21,12 +20,14 @@ from shared.errors import (
     SnowflakeUnavailable,
     WorkerCrashed,
 )
+from shared.ipc import spawn
 from shared.ipc.failure import error_of
 from shared.ipc.messages import Failed, Look, Looked, Sight
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
 from supervisor.process import table_watcher
-from supervisor.process.child import Child, held_back
+from supervisor.process.child import Child
+from supervisor.process.signals import HANDLED
 from supervisor.target.rows_fit import or_without
 
 if TYPE_CHECKING:
@@ -182,24 +183,12 @@ class TableWatch:
     def _start(self) -> "MessagePipe[Sight]":
         """Start the process. Raises what `shared.limits` makes of a kernel that does not give what it takes."""
         try:
-            with ExitStack() as ends:
-                return self._start_process(ends)
+            self._process, ours = spawn.start(
+                table_watcher.run, os.getpid(), name="evsup-table-watch", held_back=HANDLED, daemon=True
+            )
         except OSError as error:
             raise limits.reached_by_start(error, "No process can be started to look at the target table") from None
-
-    def _start_process(self, ends: ExitStack) -> "MessagePipe[Sight]":
-        """Leaves the process's end of the pipe to `ends`, and ours too when it fails."""
-        ours, theirs = get_context("spawn").Pipe(duplex=True)  # never fork: see supervisor.process.child
-        after_failure = ends.enter_context(ExitStack())
-        ends.callback(theirs.close)
-        after_failure.callback(ours.close)
-        process = get_context("spawn").Process(
-            target=table_watcher.run, args=(os.getpid(), theirs), name="evsup-table-watch", daemon=True
-        )
-        with held_back():
-            process.start()
-        after_failure.pop_all()
-        self._process, self._pipe = process, MessagePipe(ours, Sight)
+        self._pipe = MessagePipe(ours, Sight)
         return self._pipe
 
     def _taken(self) -> Sight | None:

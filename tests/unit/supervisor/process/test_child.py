@@ -11,6 +11,7 @@ from shared import errors
 from shared.config import environment
 from shared.errors import EvsupError, WorkerCrashed
 from shared.eventhubs.identity import Identity
+from shared.ipc import spawn
 from shared.ipc.failure import error_of, last_word
 from shared.ipc.messages import Failed
 from shared.model import Term
@@ -55,7 +56,7 @@ def not_started(*_: object, **__: object) -> None:
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_a_worker_knows_whether_its_supervisor_signed_in(monkeypatch: pytest.MonkeyPatch, signed_in: bool) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(child._spawn, "Process", lambda **options: not_started(given.update(options)))
+    monkeypatch.setattr(spawn._spawn, "Process", lambda **options: not_started(given.update(options)))
     monkeypatch.setattr(environment, "load_worker", not_started)
     monkeypatch.setattr(Identity, "has_signed_in", signed_in)
     with pytest.raises(NotStartedError):

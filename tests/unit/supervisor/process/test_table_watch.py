@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 
 from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed
+from shared.ipc import spawn
 from shared.ipc.failure import last_word
 from shared.ipc.messages import Drained, Look, Looked, Opened, Sight, Status
 from shared.ipc.pipe import MessagePipe
@@ -215,12 +216,12 @@ def test_a_process_that_cannot_be_killed_yet_is_not_waited_for_and_gets_no_succe
 def test_a_host_at_its_limits_looks_later_and_loses_no_tree(
     watch: Watched, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(ends: object) -> MessagePipe[Any]:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     watch.close()
     monkeypatch.setattr(watch, "_start", lambda: TableWatch._start(watch))
-    monkeypatch.setattr(watch, "_start_process", full)
+    monkeypatch.setattr(spawn, "start", full)
     now.move(LOOK_EVERY_S * 1.1)
     assert watch.turn(now()) is None
     assert "No process can be started" in (watch.unseen or "")

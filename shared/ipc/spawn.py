@@ -1,0 +1,52 @@
+"""Starting a process with a pipe to it.
+
+Never fork: the SDKs start native threads on import, and after a fork appends "work" while every wait hangs. Nor
+forkserver: the kernel's parent-death signal would follow the fork server instead of the supervisor.
+https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
+"""
+
+import signal
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context, resource_tracker
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+_spawn = get_context("spawn")
+
+
+def start(
+    target: Callable[..., None],
+    order: object,
+    *streams: "Connection[bytes, bytes]",
+    name: str,
+    held_back: Collection[int],
+    daemon: bool = False,
+) -> "tuple[BaseProcess, Connection[bytes, bytes]]":
+    """Run `target(order, pipe, *streams)` in a process that is born with these signals blocked; our end of the pipe.
+
+    Raises the kernel's OSError (see `limits.reached_by_start`), and then leaves no descriptor open and no signal
+    blocked.
+    """
+    ours, theirs = _spawn.Pipe(duplex=True)
+    with ExitStack() as after_failure, theirs:
+        after_failure.callback(ours.close)
+        process = _spawn.Process(target=target, args=(order, theirs, *streams), name=name, daemon=daemon)
+        with _blocked(held_back):
+            process.start()
+        after_failure.pop_all()
+    return process, ours
+
+
+@contextmanager
+def _blocked(signals: Collection[int]) -> Iterator[None]:
+    """A process that is started meanwhile is born so: a signal to the group must not end it before it ignores it."""
+    resource_tracker.ensure_running()  # the first start would do it, and unblock signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

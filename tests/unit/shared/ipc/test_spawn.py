@@ -1,0 +1,48 @@
+"""A process that cannot be started leaves nothing behind in the one that wanted it."""
+
+import errno
+import os
+import signal
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from shared.errors import ConfigurationError, ExitCode, LimitReached
+from shared.ipc import spawn, task
+
+
+@pytest.fixture(params=[errno.EAGAIN, errno.EMFILE])
+def refusal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """What the kernel answers to every fork."""
+    number: int = request.param
+
+    def start(_: SpawnProcess) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(SpawnProcess, "start", start)
+    return number
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def blocked() -> set[int]:
+    return set(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+
+def test_a_start_that_fails_leaves_no_descriptor_open_and_no_signal_blocked(refusal: int) -> None:
+    resource_tracker.ensure_running()  # it has a descriptor of its own
+    before = descriptors(), blocked()
+    with pytest.raises(OSError, match=os.strerror(refusal)):
+        spawn.start(print, None, name="x", held_back=[signal.SIGUSR1])
+    assert (descriptors(), blocked()) == before
+
+
+def test_a_task_that_cannot_be_started_ends_with_the_code_of_the_limit(refusal: int) -> None:
+    with pytest.raises((LimitReached, ConfigurationError)) as caught:
+        task.send(print, None, 1.0)
+    assert caught.value.exit_code == {errno.EAGAIN: ExitCode.TEMPORARY, errno.EMFILE: ExitCode.CONFIGURATION}[refusal]
