@@ -11,13 +11,13 @@ class Pauses:
         self.over()
 
     def over(self) -> None:
-        """It worked: the row is over."""
+        """Reset after a success."""
         self._since_s: float | None = None
         self._pauses = backoff_s(self._first_s, self._most_s)
         self.until_s = 0.0
 
     def again(self, now_s: float) -> None:
-        """It failed once more: the next try is due at `until_s`."""
+        """Record one more failure: the next try is due at `until_s`."""
         self._since_s = now_s if self._since_s is None else self._since_s
         self.until_s = now_s + next(self._pauses)
 

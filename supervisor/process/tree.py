@@ -93,18 +93,18 @@ class Tree:
         connection.wait(sources, TICK_S)
         now_s = self._clock()
         for number in self._signals.take():
-            self._obey(number, now_s)
+            self._handle_signal(number, now_s)
         self._follow_leases(now_s)
         self._follow_children(now_s)
         self._follow_table(now_s)
-        self._climb(now_s)
+        self._escalate(now_s)
         self._strangers.reap({child.pid for child in self._children.values()}, now_s)
         self.status = self._described(now_s)
         return self._stopping is None or bool(self._children)
 
     # --- signals ------------------------------------------------------------------------------------------------------
 
-    def _obey(self, number: int, now_s: float) -> None:
+    def _handle_signal(self, number: int, now_s: float) -> None:
         if number == signal.SIGUSR1:
             log.info("tree_state", status=to_builtins(self.status))
             log.info("supervisor_stacks", threads=stacks())
@@ -192,9 +192,9 @@ class Tree:
             if child.is_gone:
                 del self._children[partition_id]
                 self._show_title()
-                self._bury(child, now_s)
+                self._reap(child, now_s)
 
-    def _bury(self, child: Child, now_s: float) -> None:
+    def _reap(self, child: Child, now_s: float) -> None:
         child.reap(now_s)
         if self._watch:
             self._watch.follow({child.term.partition_id: child})
@@ -240,8 +240,8 @@ class Tree:
         for child in self._children.values():
             child.drain(self._stopping)
 
-    def _climb(self, now_s: float) -> None:
-        """Up the ladder of a stop, one rung when its time has come."""
+    def _escalate(self, now_s: float) -> None:
+        """Escalate a stop as its deadlines pass: an abort, then SIGKILL."""
         if self._stopping is None or not self._children:
             return
         if self._aborted is None and self._stopping.passed(now_s - LATE_S):
