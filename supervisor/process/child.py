@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 STDERR_LINES = 20  # kept for the crash report
 STACK_LINES = 1000  # of all threads: some 20 of them, with some 10 frames each
-READ_BYTES = 16 * 1024  # of stderr a turn: masking them takes 2 ms, and the other workers wait meanwhile
+READ_BYTES = 16 * 1024  # of stderr a turn: masking them takes 5 ms, and the other workers wait meanwhile
 LONGEST_LINE = 64 * 1024
 LAST_READS = 64  # of a worker that has gone: a full pipe is 64 KiB, and whoever else writes into it may never end
 
