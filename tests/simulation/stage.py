@@ -59,7 +59,7 @@ def staged(world: World) -> Iterator[None]:
         enrolment: {"EventHubClient": lambda _: supervisor().client()},
         quarantine: {
             "send": lambda _, order, *__: carried_out(worker(), order),
-            "config": SimpleNamespace(load_worker=lambda: worker().settings),
+            "environment": SimpleNamespace(load_worker=lambda: worker().settings),
             "_tables": lambda *_: worker().tables(),
             "EventHubClient": lambda _: worker().hub(),
             "reread": reread,
@@ -69,9 +69,12 @@ def staged(world: World) -> Iterator[None]:
     }
     with ExitStack() as stack:
         for module, names in replaced.items():
-            stack.enter_context(patch.multiple(module, **names, log=log))
+            logs: dict[str, Any] = {"log": log} if hasattr(module, "log") else {}
+            stack.enter_context(patch.multiple(module, **names, **logs))
         stack.enter_context(patch.multiple(loop, connection=nothing_to_wait_for))
-        stack.enter_context(patch.multiple(tree, connection=nothing_to_wait_for, crash=SimpleNamespace(write=_ignore)))
+        stack.enter_context(
+            patch.multiple(tree, connection=nothing_to_wait_for, crash_report=SimpleNamespace(write=_ignore))
+        )
         stack.enter_context(patch.multiple(lease, log=log))
         stack.enter_context(patch.multiple(hub_watch, log=log))
         stack.enter_context(patch("shared.clock.random", world.rng))
