@@ -25,6 +25,7 @@ from shared.ipc.failure import error_of
 from shared.ipc.messages import Failed, Look, Looked, Sight
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
+from shared.model import Term
 from supervisor.process import table_watcher
 from supervisor.process.child import Child
 from supervisor.process.signals import HANDLED
@@ -44,7 +45,7 @@ log = get_logger()
 class _Reach:
     """Of one term: the last event that was committed before a look that was well, and the last one appended."""
 
-    epoch: int
+    term: Term
     sound: int
     durable: int
     appended: int
@@ -97,14 +98,14 @@ class TableWatch:
         for partition, child in children.items():
             if (reach := _reach(child)) is not None:
                 known = self._reached.get(partition)
-                if known is None or known.epoch != reach.epoch:
+                if known is None or known.term is not reach.term:
                     self._begin(partition, reach)
                 else:
                     known.durable = max(known.durable, reach.durable)
                     known.appended = max(known.appended, reach.appended)
 
     def _begin(self, partition: str, reach: _Reach) -> None:
-        """A term may begin lower than the last one ended: `evsup reset` sends a partition back.
+        """A term may begin lower than the last one: `evsup checkpoints` sends a partition back, perhaps its epochs too.
 
         What the last term appended is committed or lost for good once the next one has opened the channel, so a good
         look that is asked for from now on settles it.
@@ -229,7 +230,7 @@ def _reach(child: Child) -> _Reach | None:
     begun = status.appended - status.rows_total if opened.resumed_after is None else opened.resumed_after
     drained = child.drained.checkpointed if child.drained else None
     last = max(status.appended, -1 if drained is None else drained)
-    return _Reach(child.term.epoch, begun, begun if status.durable is None else status.durable, last)
+    return _Reach(child.term, begun, begun if status.durable is None else status.durable, last)
 
 
 def _few(ranges: Sequence[tuple[str, int, int]]) -> Sequence[tuple[str, int, int]]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from supervisor.process.child import Child
 
 GONE = RowsDoNotFit("T does not take evsup's rows", "there is no column PAYLOAD", "ALTER TABLE …;")
+TERM = Term("0", "owner", 1)
+NEXT_TERM = Term("0", "owner", 1)  # epochs begin again when a partition was forgotten between both
 
 
 class Watched(TableWatch):
@@ -48,9 +50,9 @@ class Worker:
     """How far a worker is, as the supervisor knows it."""
 
     def __init__(
-        self, durable: int | None, appended: int, after: int | None = 9, rows: int = 0, epoch: int = 1
+        self, durable: int | None, appended: int, after: int | None = 9, rows: int = 0, term: Term = TERM
     ) -> None:
-        self.term = Term("0", "owner", epoch)
+        self.term = term
         self.status = Status(state="running", durable=durable, appended=appended, rows_total=rows)
         self.opened = Opened(channel="C", resumed_after=after, reason="")
         self.drained: Drained | None = None
@@ -126,13 +128,13 @@ def test_a_term_that_begins_lower_than_the_last_one_ended_is_counted_from_its_ow
 ) -> None:
     follow(watch, p0=Worker(900, 900))
     looked_well(watch, now)
-    follow(watch, p0=Worker(20, 25, after=9, epoch=2))
+    follow(watch, p0=Worker(20, 25, after=9, term=NEXT_TERM))
     assert "events 10 to 25 of partition 0" in watch.located(GONE).why
 
 
 def test_what_an_earlier_term_appended_is_named_until_a_look_is_well(watch: Watched, now: Clock) -> None:
     follow(watch, p0=Worker(19, 25))
-    follow(watch, p0=Worker(None, 25, after=25, epoch=2))
+    follow(watch, p0=Worker(None, 25, after=25, term=NEXT_TERM))
     assert "events 10 to 25 of partition 0" in watch.located(GONE).why
     looked_well(watch, now)
     assert "no event was loaded since" in watch.located(GONE).why
