@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import sys
+from itertools import count, islice
 from pathlib import Path
 
 from scripts.chaos.marker import MARKER, process_state
@@ -54,9 +55,11 @@ def test_a_worker_that_gets_no_descriptors_ends_the_tree_with_78_after_a_drain(p
 
 
 def leave(evsup: Evsup, descriptors: int) -> None:
-    """So many and no more."""
-    used = max(int(path.name) for path in Path(f"/proc/{evsup.pid}/fd").iterdir()) + 1
-    resource.prlimit(evsup.pid, resource.RLIMIT_NOFILE, (used + descriptors, used + descriptors))
+    """So many and no more: numbers below the highest one may be free, too."""
+    used = {int(path.name) for path in Path(f"/proc/{evsup.pid}/fd").iterdir()}
+    free = (number for number in count() if number not in used)
+    limit = next(islice(free, descriptors, None))
+    resource.prlimit(evsup.pid, resource.RLIMIT_NOFILE, (limit, limit))
 
 
 def test_orphans_that_land_here_do_not_stay_zombies_and_exit_codes_are_not_lost(pipeline: Pipeline) -> None:
