@@ -38,7 +38,8 @@ def read(url: str, group: ConsumerGroup) -> Found:
     """The group's positions in the container at `url`, which may carry a SAS.
 
     Without one the connection string in AZURE_STORAGE_CONNECTION_STRING signs in, else DefaultAzureCredential. Raises
-    DataRefused for a checkpoint without a sequence number, otherwise what the service says in our words.
+    ConfigurationError for a connection string of another account, DataRefused for a checkpoint without a sequence
+    number, otherwise what the service says in our words.
     """
     prefix = f"{group.fully_qualified_namespace}/{group.eventhub_name}/{group.consumer_group}/checkpoint/"
     try:
@@ -68,10 +69,12 @@ def _container(url: str, stack: ExitStack) -> "ContainerClient":
             mask(url),
             "For example blob:https://account.blob.core.windows.net/checkpoints",
         )
-    if text := os.environ.get(CONNECTION_STRING):
-        return stack.enter_context(_client(text, name))
     if parts.query:
         return stack.enter_context(ContainerClient.from_container_url(url))
+    if text := os.environ.get(CONNECTION_STRING):
+        client = stack.enter_context(_client(text, name))
+        _refuse_another_account(client.url, url)
+        return client
     from azure.identity import DefaultAzureCredential
 
     credential = stack.enter_context(DefaultAzureCredential())
@@ -89,6 +92,22 @@ def _client(connection_string: str, name: str) -> "ContainerClient":
             "the Azure SDK does not understand it (not shown, for it holds the account's key)",
             "Copy it again, whole: DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=….",
         ) from None
+
+
+def _refuse_another_account(known: str, typed: str) -> None:
+    theirs, ours = _place(known), _place(typed)
+    if theirs != ours:
+        raise ConfigurationError(
+            f"{CONNECTION_STRING} is of another account",
+            f"it leads to {theirs}, the address is of {ours}",
+            f"Correct the address, or unset {CONNECTION_STRING} to sign in with an identity.",
+        )
+
+
+def _place(url: str) -> str:
+    """Host and path, without what signs in."""
+    parts = urlsplit(url)
+    return f"{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
 
 
 def _position(name: str, metadata: Mapping[str, Any] | None) -> Position:
