@@ -74,7 +74,7 @@ def encode(group: ConsumerGroup, checkpoints: Sequence[Checkpoint]) -> str:
 def decode(text: bytes, group: ConsumerGroup, name: str) -> Found:
     """Positions of a file: an exported document, or a legacy object of bare integers by partition.
 
-    Raises DataRefused when it is neither, or belongs to another consumer group.
+    Raises DataRefused when it is neither, or belongs to another hub.
     """
     try:
         document = msgspec.json.decode(text)
@@ -105,10 +105,12 @@ def _exported(document: dict[str, Any], group: ConsumerGroup, name: str) -> Foun
     if read.version not in range(1, VERSION + 1):
         why = f"it has version {read.version}, this evsup reads versions 1 to {VERSION}"
         raise DataRefused(f"{name} cannot be read", why, "Import it with the evsup that wrote it, or upgrade this one.")
-    theirs, ours = f"{read.fully_qualified_namespace}/{read.eventhub_name}", _hub(group)
-    if theirs.casefold() != ours.casefold():  # Azure's names ignore case
+    theirs = ConsumerGroup(read.fully_qualified_namespace, read.eventhub_name, read.consumer_group)
+    if _hub(theirs.key) != _hub(group.key):
         fix = "Sequence numbers of one hub mean nothing in another."
-        raise DataRefused(f"{name} belongs to another hub", f"it is of {theirs}, the settings name {ours}", fix)
+        raise DataRefused(
+            f"{name} belongs to another hub", f"it is of {_hub(theirs)}, the settings name {_hub(group)}", fix
+        )
     positions = {each: Position(*msgspec.structs.astuple(entry)) for each, entry in read.checkpoints.items()}
     return Found(f"evsup export, version {read.version}", positions)
 

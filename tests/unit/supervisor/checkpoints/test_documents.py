@@ -74,6 +74,8 @@ def test_positions_of_another_hub_or_a_newer_evsup_are_refused() -> None:
         decode(text.encode(), ConsumerGroup("ns.servicebus.windows.net", "trains", "$Default"), "F")
     with pytest.raises(DataRefused, match="version 3, this evsup reads versions 1 to 2"):
         decode(text.replace('"version": 2', '"version": 3').encode(), GROUP, "F")
+    same_hub = ConsumerGroup("NS.servicebus.windows.net:5671", "flights", "$default")
+    assert decode(text.encode(), same_hub, "F").positions, "the port is Azure's own"
     other_group = ConsumerGroup("NS.servicebus.windows.net", "Flights", "another")
     assert decode(text.encode(), other_group, "F").positions, "another group of the same hub may begin there"
 
