@@ -12,7 +12,11 @@ DOMAINS = ("snowflakecomputing.com", "snowflakecomputing.cn")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*){0,3}")
 _HOST = re.compile(rf"(?:https?://)?([^/:?#@]+)\.({'|'.join(map(re.escape, DOMAINS))})(?:/.*)?", re.IGNORECASE)
 # Snowsight names the organization, or the region of a locator, before the account.
-_SNOWSIGHT = re.compile(r"(?:https?://)?app\.snowflake\.(?:com|cn)/([^/?#]+)/([^/?#]+)(?:[/?#].*)?", re.IGNORECASE)
+_SNOWSIGHT = re.compile(r"(?:https?://)?app\.snowflake\.(com|cn)/([^/?#]+)/([^/?#]+)(?:[/?#].*)?", re.IGNORECASE)
+_ADDRESS = re.compile(r"[\d.]*\.[\d.]*")
+# Of container images, beside the account:
+# https://docs.snowflake.com/en/developer-guide/snowpark-container-services/working-with-registry-repository
+_REGISTRY = "registry"
 _NOT_REGIONS = ("global", "privatelink")
 
 
@@ -31,9 +35,11 @@ def parse(text: str) -> Account:
     Raises ValueError with the reason in plain words.
     """
     if found := _SNOWSIGHT.fullmatch(text):
-        before, account = found.groups()
-        return _account(f"{account}.{before}" if "-" in before else f"{before}-{account}")
-    if found := _HOST.fullmatch(text):
+        top, before, account = found.groups()
+        domain = DOMAINS[1] if top.lower() == "cn" else None
+        return _account(f"{account}.{before}" if "-" in before else f"{before}-{account}", domain)
+    found = _HOST.fullmatch(text)
+    if found and _REGISTRY not in found[1].lower().split(".")[1:]:
         return _account(found[1], found[2].lower())
     if text.lower().startswith(("http:", "https:")) or "snowflakecomputing" in text.lower():
         raise ValueError("is not the address of an account; a port, or another address, belongs in SNOWFLAKE_URL")
@@ -49,7 +55,7 @@ def host_of(host: str) -> str:
 
 
 def _account(identifier: str, domain: str | None = None) -> Account:
-    if not _IDENTIFIER.fullmatch(identifier):
+    if not _IDENTIFIER.fullmatch(identifier) or _ADDRESS.fullmatch(identifier):
         raise ValueError("must be ORGANIZATION-ACCOUNT (or a locator with its region)")
     name, *rest = identifier.split(".")
     if rest and "-" not in rest[0] and rest[0].lower() not in _NOT_REGIONS:

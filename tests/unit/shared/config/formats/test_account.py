@@ -30,6 +30,7 @@ from shared.config.formats.account import Account
             "xy12345.west-europe.azure.snowflakecomputing.com",
         ),
         ("https://app.snowflake.com/myorg/my_acc/#/homepage", "myorg-my_acc", "myorg-my-acc.snowflakecomputing.com"),
+        ("https://app.snowflake.cn/myorg/acc/#/homepage", "myorg-acc", "myorg-acc.snowflakecomputing.cn"),
         ("https://app.snowflake.com/eu-west-1/xy12345/w1", "xy12345", "xy12345.eu-west-1.snowflakecomputing.com"),
     ],
 )
@@ -44,6 +45,9 @@ def test_an_account_is_known_in_each_form_that_is_pasted(text: str, name: str, h
         ("my org", "ORGANIZATION-ACCOUNT"),
         ('"myorg-acc"', "ORGANIZATION-ACCOUNT"),
         ("myorg\N{EN DASH}acc", "ORGANIZATION-ACCOUNT"),
+        ("127.0.0.1", "ORGANIZATION-ACCOUNT"),
+        ("myorg-acc.registry.snowflakecomputing.com", "SNOWFLAKE_URL"),
+        ("myorg-acc.registry.privatelink.snowflakecomputing.com", "SNOWFLAKE_URL"),
         ("myorg-acc.snowflakecomputing.com:8443", "SNOWFLAKE_URL"),
         ("https://me@myorg-acc.snowflakecomputing.com", "SNOWFLAKE_URL"),
         ("https://snowflake.example.com", "SNOWFLAKE_URL"),
