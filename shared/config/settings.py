@@ -115,7 +115,7 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     load_balancing_interval: Annotated[
-        float, Meta(ge=0.1, le=1200, description="Seconds between balancing rounds.", examples=["10"])
+        float, Meta(ge=0.1, le=1100, description="Seconds between balancing rounds.", examples=["10"])
     ] = 10.0
     # With 5 s a worker may trust its lease for 3 (`supervisor.ownership.lease.trust_window_s`), about what its start
     # takes.

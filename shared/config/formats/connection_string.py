@@ -43,7 +43,8 @@ _SOMETHING_ELSE = {
     r"\\u00|&amp;": "holds characters that JSON or HTML has escaped; copy it from the portal again",
     r"\s": "holds a space or a line break; copy it in one piece",
 }
-_PLACEHOLDER = re.compile(r"[<>{}…]|\*\*|^your", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"[<>{}…]|\*\*")
+_PLACEHOLDER_OF_A_SECRET = re.compile(r"^your", re.IGNORECASE)  # a hub may be called so
 _KEY_OF_THE_EMULATOR = "SAS_KEY_VALUE"
 _KEY_WITHOUT_ITS_END = re.compile(r"[A-Za-z0-9+/]{43}")  # of the 44 characters that Azure makes; the last one is `=`
 
@@ -57,6 +58,8 @@ class ConnectionString:
     port: int | None
     entity_path: str | None
     emulator: bool
+    wants_websockets: bool
+    """By `TransportType`, which other languages' SDKs take."""
 
 
 def parse(text: str) -> ConnectionString:
@@ -75,6 +78,7 @@ def parse(text: str) -> ConnectionString:
         port=address.port,
         entity_path=parts.get("EntityPath"),
         emulator=parts.get("UseDevelopmentEmulator") == "true",
+        wants_websockets=any(key.lower() == "transporttype" and "socket" in parts[key].lower() for key in parts),
     )
 
 
@@ -126,7 +130,9 @@ def _faults(parts: dict[str, str]) -> Iterator[str]:
 
 def _credential_faults(parts: dict[str, str]) -> Iterator[str]:
     for key in ("SharedAccessKeyName", "SharedAccessKey", "SharedAccessSignature", "EntityPath"):
-        if _PLACEHOLDER.search(parts.get(key, "")):
+        value = parts.get(key, "")
+        is_secret = key in {"SharedAccessKey", "SharedAccessSignature"}
+        if _PLACEHOLDER.search(value) or (is_secret and _PLACEHOLDER_OF_A_SECRET.search(value)):
             yield f"{key} is a placeholder"
     key = parts.get("SharedAccessKey", "")
     if key == _KEY_OF_THE_EMULATOR:

@@ -13,7 +13,7 @@ from shared.config.settings import EventHubSettings, Settings
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsofteventhub
 _NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]")
 _HUB = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254}[A-Za-z0-9])?")
-_CONSUMER_GROUP = re.compile(r"\$Default|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?", re.IGNORECASE)
+_CONSUMER_GROUP = re.compile(r"\$Default|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?", re.ASCII | re.IGNORECASE)
 
 # Azure, and its sovereign clouds: https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
 # and https://learn.microsoft.com/azure/china/resources-developer-guide
@@ -27,6 +27,7 @@ CLOUDS = (
 )
 
 INTERVALS_IN_A_LEASE = 3
+LONGEST_LEASE_S = 3600
 
 
 def one_source(settings: Settings) -> Iterator[Fault]:
@@ -46,6 +47,21 @@ def connection_string_parses(settings: Settings) -> Iterator[Fault]:
         connection_string.parse(text.reveal())
     except ValueError as error:
         yield Fault("EVENTHUB_CONNECTION_STRING", str(error))
+
+
+def connection_string_names_a_namespace(settings: Settings) -> Iterator[Fault]:
+    """A host of Azure has one name before the cloud's domain; an emulator's may be any."""
+    parsed = _parsed(settings.eventhub)
+    if parsed is None or parsed.emulator:
+        return
+    cloud = _cloud_of(parsed.host)
+    name = parsed.host.removesuffix(f".{cloud}")
+    if "." not in parsed.host or ".." in parsed.host or (cloud and not _NAMESPACE.fullmatch(name)):
+        yield Fault(
+            "EVENTHUB_CONNECTION_STRING",
+            f"Endpoint must be sb://NAME.{CLOUDS[0]} (or a sovereign cloud's); a private link's address belongs in"
+            " EVENTHUB_CUSTOM_ENDPOINT, and an emulator needs UseDevelopmentEmulator=true",
+        )
 
 
 def one_event_hub(settings: Settings) -> Iterator[Fault]:
@@ -130,7 +146,7 @@ def lease_outlives_the_interval(settings: Settings) -> Iterator[Fault]:
         yield Fault(
             "EVENTHUB_OWNERSHIP_EXPIRATION",
             f"must exceed {INTERVALS_IN_A_LEASE} × EVENTHUB_LOAD_BALANCING_INTERVAL = {fewest:g} seconds",
-            f"{2 * fewest:g}",
+            f"{min(2 * fewest, LONGEST_LEASE_S):g}",
         )
 
 
@@ -199,6 +215,27 @@ def identity_is_overridden(settings: Settings) -> Iterator[str]:
         yield "EVENTHUB_MANAGED_IDENTITY_CLIENT_ID is not used: EVENTHUB_CONNECTION_STRING overrides identity"
 
 
+def cloud_is_known(settings: Settings) -> Iterator[str]:
+    """Private clouds (Azure Stack Hub) have domains of their own, so that this is no fault."""
+    parsed = _parsed(settings.eventhub)
+    if parsed and not parsed.emulator and not _cloud_of(parsed.host):
+        yield (
+            f"EVENTHUB_CONNECTION_STRING names {parsed.host}, which is in none of Azure's clouds ({CLOUDS[0]}, …):"
+            " right for a private cloud only"
+        )
+
+
+def transport_is_a_setting(settings: Settings) -> Iterator[str]:
+    """The SDK for Python takes it from nowhere else."""
+    parsed = _parsed(settings.eventhub)
+    if parsed and parsed.wants_websockets and settings.eventhub.transport == "amqp" and not settings.eventhub.proxy:
+        yield "TransportType in EVENTHUB_CONNECTION_STRING is not used: set EVENTHUB_TRANSPORT=amqp_websocket"
+
+
+def _cloud_of(host: str) -> str | None:
+    return next((cloud for cloud in CLOUDS if host.endswith(f".{cloud}")), None)
+
+
 def _parsed(hub: EventHubSettings) -> connection_string.ConnectionString | None:
     try:
         return connection_string.parse(hub.connection_string.reveal()) if hub.connection_string else None
@@ -209,6 +246,7 @@ def _parsed(hub: EventHubSettings) -> connection_string.ConnectionString | None:
 RULES = (
     (one_source, ()),
     (connection_string_parses, ("EVENTHUB_CONNECTION_STRING",)),
+    (connection_string_names_a_namespace, ("EVENTHUB_CONNECTION_STRING",)),
     (one_event_hub, ("EVENTHUB_CONNECTION_STRING", "EVENTHUB_NAME")),
     (names_are_azure_s, ("EVENTHUB_NAME", "EVENTHUB_CONSUMER_GROUP")),
     (namespace_is_a_host_name, ("EVENTHUB_NAMESPACE",)),
@@ -220,4 +258,4 @@ RULES = (
     (ca_file_is_a_bundle, ("EVENTHUB_CA_FILE",)),
     (managed_identity_fits, ("EVENTHUB_MANAGED_IDENTITY_CLIENT_ID", "EVENTHUB_IDENTITY")),
 )
-CAUTIONS = (identity_is_overridden,)
+CAUTIONS = (identity_is_overridden, cloud_is_known, transport_is_a_setting)

@@ -7,7 +7,7 @@ from shared.config.formats import account, endpoint, identifier, private_key
 from shared.config.formats.files import bytes_of, certificate_problem, is_open_to_others, text_of
 from shared.config.settings import DEFAULT_PIPE, Settings
 from shared.config.variables import VARIABLES
-from shared.log.secret import remember
+from shared.log.secret import mask, remember
 
 # `<TABLE>-STREAMING` may be named outright, and is the one name with a hyphen that needs no quotes: it never goes
 # through SQL. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
@@ -51,6 +51,9 @@ OAUTH = (
 )
 
 
+LONGEST_NAME_SHOWN = 40  # a key or a token, in the wrong place, is longer
+
+
 def account_is_an_identifier(settings: Settings) -> Iterator[Fault]:
     """In any form that leaves no doubt which account is meant."""
     try:
@@ -62,11 +65,17 @@ def account_is_an_identifier(settings: Settings) -> Iterator[Fault]:
 def names_are_identifiers(settings: Settings) -> Iterator[Fault]:
     """Each name goes into SQL, so anything but an identifier would be somebody else's statement."""
     for name in IDENTIFIERS:
-        text = VARIABLES[name].of(settings)
+        text = typed = VARIABLES[name].of(settings)
         if name == "SNOWFLAKE_PIPE" and text and text.upper().endswith(DEFAULT_PIPE):
             text = text[: -len(DEFAULT_PIPE)]
         if text is not None and (reason := identifier.problem(text)):
-            yield Fault(name, reason, "'\"My Table\"'" if "single ones" in reason else None)
+            yield Fault(name, reason, _in_quotes(typed) if "single ones" in reason else None)
+
+
+def _in_quotes(text: str) -> str:
+    """The name that was typed as it may stand in a shell, unless it could be a secret or ends the quotes."""
+    can_be_shown = len(text) < LONGEST_NAME_SHOWN and text.isprintable() and mask(text) == text and "'" not in text
+    return f"'\"{text}\"'" if can_be_shown else "'\"My Table\"'"
 
 
 def one_way_to_sign_in(settings: Settings) -> Iterator[Fault]:

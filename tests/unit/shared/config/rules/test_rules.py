@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec import inspect
 
+from shared.config.environment import load
 from shared.config.rules.not_yet import NOT_YET
 from shared.config.variables import VARIABLES, Variable
 from supervisor.ownership.lease import trust_window_s
@@ -61,6 +62,9 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"EVENTHUB_NAMESPACE": ""}, "EVENTHUB_NAMESPACE", "or set EVENTHUB_CONNECTION_STRING"),
         ({"EVENTHUB_NAME": ""}, "EVENTHUB_NAME", "is required"),
         ({"EVENTHUB_NAME": "a b"}, "EVENTHUB_NAME", "letters, digits"),
+        ({"EVENTHUB_CONSUMER_GROUP": "trac\N{KELVIN SIGN}"}, "EVENTHUB_CONSUMER_GROUP", "$Default"),
+        ({"SNOWFLAKE_ROLE": "my-role"}, "SNOWFLAKE_ROLE", """Example: SNOWFLAKE_ROLE='"my-role"'"""),
+        ({"SNOWFLAKE_ROLE": "my'role"}, "SNOWFLAKE_ROLE", """Example: SNOWFLAKE_ROLE='"My Table"'"""),
         ({"EVENTHUB_CONSUMER_GROUP": "$Defualt"}, "EVENTHUB_CONSUMER_GROUP", "$Default"),
         ({"EVENTHUB_NAMESPACE": "sb://ns.servicebus.windows.net/"}, "EVENTHUB_NAMESPACE", "host name alone"),
         ({"EVENTHUB_NAMESPACE": "ns.servicebus.window.net"}, "EVENTHUB_NAMESPACE", "host name alone"),
@@ -175,6 +179,14 @@ def test_the_shortest_lease_leaves_a_worker_the_time_to_start() -> None:
     assert trust_window_s(shortest.ge) >= 3.0
 
 
+@pytest.mark.parametrize("interval", ["20", "700", "1100"])
+def test_the_lease_that_a_fault_proposes_is_itself_a_valid_one(interval: str) -> None:
+    text = fault_text(complete(EVENTHUB_LOAD_BALANCING_INTERVAL=interval))
+    proposed = text.partition("Example: EVENTHUB_OWNERSHIP_EXPIRATION=")[2].split()[0]
+    changes = {"EVENTHUB_LOAD_BALANCING_INTERVAL": interval, "EVENTHUB_OWNERSHIP_EXPIRATION": proposed}
+    assert fault_text(complete(**changes)) == ""
+
+
 def test_a_commit_timeout_shorter_than_snowflake_needs_is_pointed_out() -> None:
     assert "less than Snowflake usually takes" in " ".join(loaded(SNOWFLAKE_COMMIT_TIMEOUT="4").warnings)
 
@@ -249,6 +261,7 @@ def test_a_broken_connection_string_is_explained_without_quoting_it(text: str, r
         (CONNECTION_STRING.replace("c2VjcmV0", "c4nary" * 7 + "A"), "lacks its last character"),
         (CONNECTION_STRING.replace("c2VjcmV0", "c4nary%3D"), "percent-encoded"),
         (CONNECTION_STRING.replace("c2VjcmV0", "<key>"), "is a placeholder"),
+        (CONNECTION_STRING.replace("c2VjcmV0", "YourKey"), "is a placeholder"),
         (CONNECTION_STRING.replace("c2VjcmV0", "SAS_KEY_VALUE"), "UseDevelopmentEmulator=true is missing"),
     ],
 )
@@ -257,6 +270,40 @@ def test_what_was_pasted_instead_of_a_connection_string_is_named_without_quoting
     assert reason in said
     assert "canary" not in said.lower()
     assert "c4nary" not in said
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "ns",
+        "localhost",
+        "ns..servicebus.windows.net",
+        "n_s.servicebus.windows.net",
+        "ns.privatelink.servicebus.windows.net",
+    ],
+)
+def test_an_endpoint_that_no_cloud_can_have_is_a_fault(host: str) -> None:
+    text = fault_text(connected(CONNECTION_STRING.replace("ns.servicebus.windows.net", host)))
+    assert "1 fault\n" in text
+    assert "EVENTHUB_CUSTOM_ENDPOINT" in text
+
+
+@pytest.mark.parametrize("host", ["ns.servicebus.windows.com", "ns.eventhub.local.azurestack.external", "10.0.0.4"])
+def test_an_endpoint_of_a_cloud_that_is_not_known_is_pointed_out(host: str) -> None:
+    (warning,) = load(environ=connected(CONNECTION_STRING.replace("ns.servicebus.windows.net", host))).warnings
+    assert f"{host}, which is in none of Azure's clouds" in warning
+
+
+def test_a_transport_in_the_connection_string_is_pointed_out() -> None:
+    text = f"{CONNECTION_STRING};TransportType=AmqpWebSockets"
+    (warning,) = load(environ=connected(text)).warnings
+    assert "set EVENTHUB_TRANSPORT=amqp_websocket" in warning
+    assert load(environ=connected(text, EVENTHUB_TRANSPORT="amqp_websocket")).warnings == ()
+
+
+def test_a_hub_and_a_policy_may_be_called_yours() -> None:
+    text = CONNECTION_STRING.replace("=listen", "=your-policy").replace("=flights", "=yourhub")
+    assert fault_text(connected(text)) == ""
 
 
 def test_event_hub_and_entity_path_must_agree() -> None:
