@@ -28,8 +28,9 @@ from supervisor.ownership import balance
 from supervisor.ownership.balance import Plan, View
 from supervisor.ownership.patience import Patience
 
-RETRY_S = 1.0  # between tries to renew while the store is away
+RETRY_S = 1.0  # between tries to renew while the store is away; less with short leases
 AFTER_END_S = 0.5  # by then the heartbeat of whoever held it, a moment younger, is over as well
+DRAIN_SHARE = 0.25  # of the trust window: from then on the workers drain instead of hoping
 NEVER_S = float("inf")
 WAITING_S = 1.0  # between looks at the group while another supervisor hands over what belongs to this one
 log = get_logger()
@@ -89,6 +90,7 @@ class LeaseKeeper:
         self._store, self._me, self._partition_ids = store, me, partition_ids
         self._settings, self._clock = settings, clock
         self._window_s = trust_window_s(settings.ownership_expiration)
+        self._retry_s = retry_s(settings)
         self._held: dict[Term, float] = {}
         self._leaving: set[str] = set()
         self._patience = Patience.of(settings)
@@ -173,7 +175,7 @@ class LeaseKeeper:
         except ServiceUnavailable as error:
             self._require_time_to_retry(error)
             log.warning("lease_retrying", reason=str(error))
-            return RETRY_S
+            return self._retry_s
         return min(self._renew_due_s - self._clock(), look_in_s)
 
     def _renew(self) -> None:
@@ -228,7 +230,7 @@ class LeaseKeeper:
         """Leave the last quarter of the trust window to the workers for their drain."""
         if not self._held:
             return
-        if self._clock() + RETRY_S > min(self._held.values()) - self._window_s / 4:
+        if self._clock() + self._retry_s > min(self._held.values()) - self._window_s * DRAIN_SHARE:
             raise OwnershipLost(
                 "The leases could not be renewed", str(error), "Check the control store; nothing is lost."
             ) from error
@@ -321,3 +323,10 @@ def trust_window_s(expiration_s: float) -> float:
     The margin is at least the 2 s in which a worker whose loop is stuck is ended by its guard.
     """
     return expiration_s - max(2.0, expiration_s / 10)
+
+
+def retry_s(settings: EventHubSettings) -> float:
+    """Seconds between tries to renew: so few that two renewals may fail, each at once, before the drain begins."""
+    longest_round_s = 1.1 * settings.load_balancing_interval  # with its jitter
+    room_s = trust_window_s(settings.ownership_expiration) * (1 - DRAIN_SHARE) - longest_round_s
+    return min(RETRY_S, room_s / 3)

@@ -25,10 +25,10 @@ def supervisors(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> It
     """Makes supervisors that share one control store."""
     stores = Stores(path, clock, monkeypatch)
 
-    def supervisor(owner_id: str, capacity: int | None = None) -> Supervisor:
+    def supervisor(owner_id: str, capacity: int | None = None, **changes: float) -> Supervisor:
         store, wire = stores.open()
         me = SupervisorRow(owner_id, "host", 1, capacity, "0")
-        return LeaseKeeper(store, me, IDS, eventhub(), clock), store, wire
+        return LeaseKeeper(store, me, IDS, eventhub(**changes), clock), store, wire
 
     yield supervisor
     stores.close()

@@ -113,6 +113,23 @@ def test_a_store_that_is_away_is_asked_again_while_trust_lasts(make: Make, clock
     assert stepped(keeper)[0] == Renewed((term,), clock.now_s + WINDOW_S)
 
 
+@pytest.mark.parametrize(
+    ("expiration_s", "interval_s"),
+    [(5.0, 1.66), (5.0, 1.0), (5.0, 0.1), (6.0, 1.99), (9.0, 2.99), (10.0, 3.3), (60.0, 19.9), (3600.0, 1190.0)],
+)
+def test_every_lease_that_the_settings_allow_outlives_two_renewals_that_fail(
+    make: Make, clock: Clock, expiration_s: float, interval_s: float
+) -> None:
+    keeper, _, wire = make("a", capacity=1, ownership_expiration=expiration_s, load_balancing_interval=interval_s)
+    (term,) = terms(stepped(keeper))
+    clock.move(1.1 * interval_s)
+    wire.away = True
+    for _ in range(2):
+        clock.move(keeper.step())
+    wire.away = False
+    assert stepped(keeper)[0] == Renewed((term,), clock.now_s + trust_window_s(expiration_s))
+
+
 def test_the_last_quarter_of_trust_is_left_to_the_drain(make: Make, clock: Clock) -> None:
     keeper, _, wire = make("a", capacity=1)
     stepped(keeper)
