@@ -25,6 +25,7 @@ def _seconds(_field: str, at_s: object) -> float | None:
 # PostgreSQL's functions that the shared queries use. Times are Unix seconds in SQLite, and its clock is the host's.
 _FUNCTIONS: dict[tuple[str, int], Callable[..., float | None]] = {
     ("now", 0): time.time,
+    ("clock_timestamp", 0): time.time,
     ("date_part", 2): _seconds,
     ("to_timestamp", 1): lambda at_s: at_s,
     ("greatest", 2): max,

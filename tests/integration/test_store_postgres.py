@@ -329,6 +329,22 @@ def test_a_claim_that_waited_for_another_owners_whole_term_rises_above_it(site: 
         assert claimed.result() == Term("0", "b", 3)
 
 
+def test_a_claim_that_waited_longer_than_a_lease_takes_none_that_was_renewed_meanwhile(
+    site: Site, postgres: Postgres
+) -> None:
+    [store], lease_s = site.stores, 1.0
+    assert store.claim("0", "a", lease_s)
+    row = f"eventhub_name = '{site.group.eventhub_name}'"
+    with psycopg.connect(postgres.dsn) as owner, ThreadPoolExecutor(1) as thread:
+        owner.execute(f"UPDATE evsup_ownership SET last_modified_time = clock_timestamp() WHERE {row}".encode())  # noqa: S608
+        claimed = thread.submit(store.claim, "0", "b", lease_s)
+        await_a_blocked_session(postgres)
+        owner.execute("SELECT pg_sleep(%s)", [1.1 * lease_s])
+        owner.execute(f"UPDATE evsup_ownership SET last_modified_time = clock_timestamp() WHERE {row}".encode())  # noqa: S608
+        owner.commit()
+        assert claimed.result() is None
+
+
 def await_a_blocked_session(postgres: Postgres) -> None:
     waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'evsup' AND wait_event_type = 'Lock'"
     deadline = Deadline.after(5)

@@ -42,7 +42,8 @@ class Memory(SqliteDatabase):
         connection.row_factory = sqlite._as_dict
         for (name, arguments), function in sqlite._FUNCTIONS.items():
             connection.create_function(name, arguments, function)
-        connection.create_function("now", 0, lambda: world.now_s + self.ahead_s)
+        for name in ("now", "clock_timestamp"):
+            connection.create_function(name, 0, lambda: world.now_s + self.ahead_s)
         connection.create_function("owner_changed", 4, invariants.owner_changed)
         connection.create_function("checkpointed", 6, invariants.checkpointed)
         self._connection = connection

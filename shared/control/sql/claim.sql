@@ -2,7 +2,9 @@
 -- is one whose reply was lost: it finds its row and gets the same epoch. The epoch also stays above the checkpoint's,
 -- which may have been imported or have outlived a deleted ownership row. A lease lasts as long as its own row says; a row
 -- of an older evsup does not say it. One that is ahead of the clock by as much was written before the clock was set back.
--- Beyond 1e11 seconds it is no time at all, and no lease ends by it.
+-- Beyond 1e11 seconds it is no time at all, and no lease ends by it. Its age is counted by the clock: now() is when the
+-- transaction began, and a lease that was renewed while it waited for a lock would look ahead of the clock.
+-- https://www.postgresql.org/docs/current/functions-datetime.html#FUNCTIONS-DATETIME-CURRENT
 INSERT INTO evsup_ownership AS held (
     fully_qualified_namespace, eventhub_name, consumer_group, partition_id, owner_id, etag, epoch, last_modified_time,
     expiration_s
@@ -26,7 +28,7 @@ ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition
     last_modified_time = excluded.last_modified_time,
     expiration_s = excluded.expiration_s
 WHERE held.owner_id = ''
-    OR abs(date_part('epoch', now()) - date_part('epoch', held.last_modified_time))
+    OR abs(date_part('epoch', clock_timestamp()) - date_part('epoch', held.last_modified_time))
         BETWEEN COALESCE(held.expiration_s, :expiration_s) AND 1e11
     OR (held.etag = excluded.etag AND held.owner_id = excluded.owner_id)
 RETURNING epoch

@@ -26,10 +26,10 @@ WHERE held.etag = :seen_etag
     AND (
         held.owner_id = ''
         OR excluded.owner_id IN (held.owner_id, '')
-        OR abs(date_part('epoch', now()) - date_part('epoch', held.last_modified_time))
+        OR abs(date_part('epoch', clock_timestamp()) - date_part('epoch', held.last_modified_time))
             BETWEEN COALESCE(held.expiration_s, :expiration_s) AND 1e11
     )
 RETURNING
     partition_id, owner_id, etag, epoch, date_part('epoch', last_modified_time) AS last_modified_s,
-    date_part('epoch', now()) - date_part('epoch', last_modified_time) AS age_s,
+    date_part('epoch', clock_timestamp()) - date_part('epoch', last_modified_time) AS age_s,
     expiration_s

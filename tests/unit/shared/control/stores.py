@@ -53,7 +53,8 @@ class Stores:
     """Stores on one file, one for each supervisor, all on the clock of the database."""
 
     def __init__(self, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sqlite._FUNCTIONS, ("now", 0), clock)
+        for name in ("now", "clock_timestamp"):
+            monkeypatch.setitem(sqlite._FUNCTIONS, (name, 0), clock)
         self._path = path
         self._opened: list[RelationalStore] = []
         self.open()[0].initialise()
