@@ -29,10 +29,12 @@ def create(database: Database) -> int:
     with database.transaction("schema") as run:
         run("create_schema")
         found = _found(run)
-        for statement in _statements(found):
+        for statement in _changes(found):
             run(statement)
         run("probe_tables")
         spelling.fold(run)
+        for statement in _recorded(found):  # last: in Snowflake each is committed as it runs, and `fold` may refuse
+            run(statement)
     return found
 
 
@@ -61,11 +63,20 @@ def as_sql(dialect: str, found: int = NO_TABLES) -> str:
 
 
 def _statements(found: int) -> Sequence[str]:
+    return *_changes(found), *_recorded(found)
+
+
+def _changes(found: int) -> Sequence[str]:
     """New tables come in their newest form; older ones get what each version since has added."""
     if found == NO_TABLES:
-        return *_TABLES, "record_schema"
-    added = [statement for version in range(found + 1, VERSION + 1) for statement in _MIGRATIONS[version]]
-    return *_TABLES, *added, *(["raise_schema"] if found < VERSION else [])
+        return _TABLES
+    return *_TABLES, *(statement for version in range(found + 1, VERSION + 1) for statement in _MIGRATIONS[version])
+
+
+def _recorded(found: int) -> Sequence[str]:
+    if found == NO_TABLES:
+        return ("record_schema",)
+    return ("raise_schema",) if found < VERSION else ()
 
 
 def _found(run: Run) -> int:
