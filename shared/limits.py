@@ -6,8 +6,9 @@ from pathlib import Path
 
 from shared.errors import ConfigurationError, EvsupError, LimitReached
 
-# In a supervisor: pipe, stderr and handle of a worker; beside them it has some 20, and starts a worker with 4.
-DESCRIPTORS_A_WORKER, DESCRIPTORS_BESIDE = 3, 24
+# In a supervisor: pipe, stderr and handle of a worker. Beside them it has some 20, starts a worker with 4, and may ask
+# the hub meanwhile.
+DESCRIPTORS_A_WORKER, DESCRIPTORS_BESIDE = 3, 28
 THREADS_A_WORKER = 25
 MOST_DESCRIPTORS = 65_536  # enough for 20,000 partitions; some hosts say a billion, and every table would be as long
 

@@ -22,22 +22,22 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 def test_more_partitions_than_descriptors_are_refused_before_anything_is_claimed(pipeline2: Pipeline) -> None:
-    evsup = pipeline2.start(command=("sh", "-c", 'ulimit -n 29; exec "$0" "$@"', EVSUP))
+    evsup = pipeline2.start(command=("sh", "-c", 'ulimit -n 33; exec "$0" "$@"', EVSUP))
     assert evsup.wait() == 78
-    assert "2 partitions need 30 file descriptors: the hard limit of this process is 29" in evsup.last_line
+    assert "2 partitions need 34 file descriptors: the hard limit of this process is 33" in evsup.last_line
     assert "tree_failed" not in evsup.stderr
 
 
 def test_descriptors_that_are_just_enough_are(pipeline2: Pipeline) -> None:
-    evsup = pipeline2.start(command=("sh", "-c", 'ulimit -n 30; exec "$0" "$@"', EVSUP))
+    evsup = pipeline2.start(command=("sh", "-c", 'ulimit -n 34; exec "$0" "$@"', EVSUP))
     evsup.await_running(2)
     assert evsup.stop() == 0
 
 
 def test_a_soft_limit_of_descriptors_is_raised(pipeline2: Pipeline) -> None:
-    evsup = pipeline2.start(command=("sh", "-c", 'ulimit -Sn 29; exec "$0" "$@"', EVSUP))
+    evsup = pipeline2.start(command=("sh", "-c", 'ulimit -Sn 33; exec "$0" "$@"', EVSUP))
     evsup.await_running(2)
-    assert resource.prlimit(evsup.pid, resource.RLIMIT_NOFILE)[0] > 29
+    assert resource.prlimit(evsup.pid, resource.RLIMIT_NOFILE)[0] > 33
     assert evsup.stop() == 0
 
 

@@ -42,8 +42,8 @@ def test_a_hard_limit_that_is_too_low_is_refused_with_the_number_of_partitions_t
     limits: dict[str, tuple[int, int]],
 ) -> None:
     limits["nofile"] = (64, 256)
-    raise_descriptors(77)
-    with pytest.raises(ConfigurationError, match=r"100 partitions need 324 file.*256.*EVSUP_MAX_PARTITIONS=77"):
+    raise_descriptors(76)
+    with pytest.raises(ConfigurationError, match=r"100 partitions need 328 file.*256.*EVSUP_MAX_PARTITIONS=76"):
         raise_descriptors(100)
     limits["nofile"] = (20, 20)
     with pytest.raises(ConfigurationError, match=r"LimitNOFILE=.*shell\)\.$"):
