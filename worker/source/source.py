@@ -22,7 +22,7 @@ from worker.source.receiver import Link, Position, Reader
 if TYPE_CHECKING:
     from shared.errors import EvsupError
 
-# The SDK counts deliveries without end and sends the count in 32 bits; beyond them it stops without a word. A new link
+# The SDK counts deliveries without end and sends the count in 32 bits; beyond them the link stalls silently. A new link
 # costs half a second: at full speed one in two minutes.
 # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp/client.py
 EVENTS_PER_LINK = 4_000_000
