@@ -17,7 +17,7 @@ from shared.control.store import ControlStore
 from shared.errors import ChannelGone, DrainTimedOut, OwnershipLost, RowsRejected, SinkUnavailable
 from shared.eventhubs.retention import time_to_loss_s
 from shared.ipc.memory import rss_bytes
-from shared.ipc.messages import Abort, Command, Drain, Drained, Lease, Opened, Status, WorkerState
+from shared.ipc.messages import Abort, Command, Counters, Drain, Drained, Lease, Opened, Status, WorkerState
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
 from shared.model import Term
@@ -167,7 +167,7 @@ class Worker:
         setproctitle(self._title(status))
 
     def _title(self, status: Status) -> str:
-        position = f" seq={status.durable}" if status.durable is not None else ""
+        position = f" seq={status.counters.durable}" if status.counters.durable is not None else ""
         lag = f" lag={status.lag}" if status.lag is not None else ""
         return f"evsup worker {self._store.group.eventhub_name} p={self._term.partition_id}{position}{lag}"
 
@@ -176,28 +176,38 @@ class Worker:
         state: WorkerState = "opening" if self._flow is None else "draining" if self._drain else "running"
         status = Status(
             state=state,
-            rows_total=self._totals.rows,
-            bytes_total=self._totals.size_bytes,
-            duplicates_total=self._totals.duplicates,
-            quarantined_total=self._quarantined_rows,
+            counters=self._counters(),
             rss_bytes=rss_bytes(),
             sent_at_s=now_s,
         )
         if self._flow is None:
             return status
-        marks, window = self._flow.marks, self._flow.window
         return replace(
             status,
+            last_enqueued=self._flow.marks.last_enqueued,
+            time_to_loss_s=time_to_loss_s(
+                self._flow.oldest_enqueued, self._settings.eventhub.retention_hours, datetime.now(UTC)
+            ),
+        )
+
+    def _counters(self) -> Counters:
+        totals = Counters(
+            rows_total=self._totals.rows,
+            bytes_total=self._totals.size_bytes,
+            duplicates_total=self._totals.duplicates,
+            quarantined_total=self._quarantined_rows,
+        )
+        if self._flow is None:
+            return totals
+        marks, window = self._flow.marks, self._flow.window
+        return replace(
+            totals,
             received=marks.received,
             appended=marks.appended,
             durable=marks.durable,
             checkpointed=marks.checkpointed,
-            last_enqueued=marks.last_enqueued,
             rows_inflight=window.rows,
             bytes_inflight=window.size_bytes,
-            time_to_loss_s=time_to_loss_s(
-                self._flow.oldest_enqueued, self._settings.eventhub.retention_hours, datetime.now(UTC)
-            ),
         )
 
     # --- the partition ------------------------------------------------------------------------------------------------

@@ -49,32 +49,43 @@ class Opened(Message, frozen=True):
     reason: str
 
 
-class Status(Message, frozen=True):
-    """The worker's counters; also its heartbeat.
+class Counters(Struct, frozen=True, kw_only=True):
+    """What a worker counts: one struct from the pipeline to `evsup status` and `/metrics`.
 
-    Sequence numbers, by where an event stands: `received` ≥ `appended` (in SDK memory) ≥ `durable` (Snowflake's
-    committed token) ≥ `checkpointed`; None: none yet.
+    A counter is added with two edits: a field here, and its row in supervisor.status.metrics. The sequence numbers say
+    where an event stands: `received` ≥ `appended` (in SDK memory) ≥ `durable` (Snowflake's committed token) ≥
+    `checkpointed`; None before the first.
     """
 
-    state: WorkerState
     received: int | None = None
     appended: int | None = None
     durable: int | None = None
     checkpointed: int | None = None
-    last_enqueued: int | None = None
-    """Last sequence number in the partition, as Event Hubs told with the latest event."""
     rows_total: int = 0
-    """Rows appended since the start."""
+    """Rows appended since the worker's start."""
     bytes_total: int = 0
-    duplicates_total: int = 0
-    """Redelivered events dropped."""
-    quarantined_total: int = 0
-    """Rejected rows set aside since the start."""
+    """Bytes of the JSON of these rows."""
     rows_inflight: int = 0
+    """Rows appended and not durable yet."""
     bytes_inflight: int = 0
+    """Bytes of the JSON of these rows."""
+    duplicates_total: int = 0
+    """Redelivered events that were dropped, since the worker's start."""
+    quarantined_total: int = 0
+    """Rejected rows that were quarantined, since the worker's start."""
+
+
+class Status(Message, frozen=True):
+    """The worker's regular report, which is also its heartbeat."""
+
+    state: WorkerState
+    counters: Counters = Counters()
+    last_enqueued: int | None = None
+    """Last sequence number in the partition, as Event Hubs reported it with the latest event."""
     time_to_loss_s: float | None = None
     """Seconds until the oldest event received and not durable may leave the hub; None: there is none, or not known."""
     rss_bytes: int = 0
+    """Resident memory of the worker's process."""
     sent_at_s: float = 0.0
 
     @property
@@ -82,7 +93,8 @@ class Status(Message, frozen=True):
         """Events in the partition that are not durable yet, as of the last event received; None before the first."""
         if self.last_enqueued is None:
             return None
-        return max(0, self.last_enqueued - (-1 if self.durable is None else self.durable))
+        durable = self.counters.durable
+        return max(0, self.last_enqueued - (-1 if durable is None else durable))
 
 
 class Drained(Message, frozen=True):

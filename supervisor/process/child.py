@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 import worker.main
 from shared import limits
 from shared.clock import Deadline
@@ -121,23 +123,14 @@ class Child:
             pid=self.pid,
             epoch=self.term.epoch,
             channel=self.opened.channel if self.opened else None,
-            received=status.received,
-            appended=status.appended,
-            durable=status.durable,
-            checkpointed=status.checkpointed,
             lag=status.lag,
             time_to_loss_s=status.time_to_loss_s,
             rows_per_s=round(self.rate.per_s(), 1),
-            rows_total=status.rows_total,
-            bytes_total=status.bytes_total,
-            rows_inflight=status.rows_inflight,
-            bytes_inflight=status.bytes_inflight,
-            duplicates_total=status.duplicates_total,
-            quarantined_total=status.quarantined_total,
             rss_bytes=status.rss_bytes,
             reported_at_s=status.sent_at_s,
             age_s=round(max(0.0, now_s - status.sent_at_s), 1) if status.sent_at_s else 0.0,
             lease_s=round(max(0.0, self.trusted_until_s - now_s), 1),
+            **asdict(status.counters),
         )
 
     # --- from the worker ----------------------------------------------------------------------------------------------
@@ -172,7 +165,7 @@ class Child:
         match report:
             case Status():
                 self.status = report
-                self.rate.add(report.rows_total, now_s)
+                self.rate.add(report.counters.rows_total, now_s)
             case Opened():
                 self.opened = report
             case Drained():

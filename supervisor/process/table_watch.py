@@ -224,13 +224,13 @@ class TableWatch:
 
 def _reach(child: Child) -> _Reach | None:
     """How far a worker is; None before it has begun anywhere."""
-    status, opened = child.status, child.opened
-    if opened is None or status.appended is None:
+    counters, opened = child.status.counters, child.opened
+    if opened is None or counters.appended is None:
         return None
-    begun = status.appended - status.rows_total if opened.resumed_after is None else opened.resumed_after
+    begun = counters.appended - counters.rows_total if opened.resumed_after is None else opened.resumed_after
     drained = child.drained.checkpointed if child.drained else None
-    last = max(status.appended, -1 if drained is None else drained)
-    return _Reach(child.term, begun, begun if status.durable is None else status.durable, last)
+    last = max(counters.appended, -1 if drained is None else drained)
+    return _Reach(child.term, begun, begun if counters.durable is None else counters.durable, last)
 
 
 def _few(ranges: Sequence[tuple[str, int, int]]) -> Sequence[tuple[str, int, int]]:

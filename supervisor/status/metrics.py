@@ -1,17 +1,19 @@
-"""What `/metrics` shows: one closed set, each with its type, unit and meaning, read from the tree's status.
+"""The metrics of `/metrics`: one closed set, each with its type, unit and meaning, read from the tree's status.
 
 docs/metrics.md is written from it, and the dashboard and alerts of scripts/deploy are checked against it. Names follow
 https://prometheus.io/docs/practices/naming/: base units, `_total` for counters, no label that grows with the data.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Literal, TypeAlias, get_args
 
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from shared.ipc.messages import WorkerState
+from shared.ipc.messages import Counters, WorkerState
 from supervisor.status.model import PartitionStatus, TreeState, TreeStatus
 
 Kind: TypeAlias = Literal["counter", "gauge"]
@@ -25,8 +27,9 @@ TREE_STATES = get_args(TreeState)
 WORKER_STATES = (*get_args(WorkerState), "failed")
 
 
-class Metric(NamedTuple):
-    """A metric, and how its samples (the labels' values, the value) are read from a status at a moment."""
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric, and how its samples (the labels' values, the value) are read from a status at a given time."""
 
     name: str
     kind: Kind
@@ -37,13 +40,13 @@ class Metric(NamedTuple):
 
 
 class Scrape(Collector):
-    """The whole set at one moment. No registry of the process is involved: nothing else of it is to be shown."""
+    """All metrics at one time. It bypasses the process's registry, so that no metric of a library is exposed."""
 
     def __init__(self, tree: TreeStatus, now_s: float) -> None:
         self._tree, self._now_s = tree, now_s
 
     def collect(self) -> Iterator[Family]:
-        """A family a metric, as prometheus-client takes them."""
+        """One metric family for each metric, as prometheus-client expects."""
         for metric in METRICS:
             family = FAMILIES[metric.kind](metric.name, metric.meaning, labels=metric.labels)
             for labels, value in metric.read(self._tree, self._now_s):
@@ -63,7 +66,7 @@ def _tree(name: str, unit: Unit, meaning: str, value: Callable[[TreeStatus], flo
 def _partition(
     name: str, unit: Unit, meaning: str, value: Callable[[PartitionStatus], float | None], kind: Kind = "gauge"
 ) -> Metric:
-    """One sample a partition held here; none where there is no number yet."""
+    """One sample for each partition owned here; none where there is no number yet."""
 
     def read(tree: TreeStatus, _: float) -> Iterator[Sample]:
         for row in tree.partitions:
@@ -89,25 +92,104 @@ def _age(tree: TreeStatus, now_s: float) -> Iterator[Sample]:
     yield (), max(0.0, now_s - tree.described_at_s)
 
 
+def _reported(field: str) -> Metric:
+    """The metric of a field of `Counters`; a field without a row in `COUNTERS` fails the import."""
+    name, unit, meaning = COUNTERS[field]
+    return _partition(name, unit, meaning, attrgetter(field), "counter" if name.endswith("_total") else "gauge")
+
+
+# By field of `Counters`: the metric's name, unit and meaning.
+COUNTERS: dict[str, tuple[str, Unit, str]] = {
+    "received": (
+        "evsup_received_sequence_number",
+        "",
+        "Sequence number of the last event received from Event Hubs.",
+    ),
+    "appended": (
+        "evsup_appended_sequence_number",
+        "",
+        "Sequence number of the last event appended to the Snowpipe Streaming channel.",
+    ),
+    "durable": (
+        "evsup_durable_sequence_number",
+        "",
+        "Sequence number of the last event that Snowflake has committed.",
+    ),
+    "checkpointed": (
+        "evsup_checkpointed_sequence_number",
+        "",
+        "Sequence number of the last event in the checkpoint row, after which another owner would resume.",
+    ),
+    "rows_total": (
+        "evsup_appended_rows_total",
+        "rows",
+        "Rows appended to the Snowpipe Streaming channel since the worker's start.",
+    ),
+    "bytes_total": (
+        "evsup_appended_bytes_total",
+        "bytes",
+        "Bytes of JSON in the rows appended since the worker's start.",
+    ),
+    "rows_inflight": ("evsup_inflight_rows", "rows", "Rows appended that Snowflake has not committed yet."),
+    "bytes_inflight": (
+        "evsup_inflight_bytes",
+        "bytes",
+        "Bytes of JSON in the rows appended that Snowflake has not committed yet.",
+    ),
+    "duplicates_total": (
+        "evsup_duplicates_dropped_total",
+        "events",
+        "Events that Event Hubs delivered again and the worker dropped before the channel, since its start.",
+    ),
+    "quarantined_total": (
+        "evsup_quarantined_rows_total",
+        "rows",
+        "Rows that Snowflake rejected and the worker quarantined, since its start.",
+    ),
+}
 INFO_LABELS = ("version", "host", "source", "consumer_group", "target", "store")
 METRICS = (
-    Metric("evsup_info", "gauge", "", INFO_LABELS, "Always 1: which version reads what, and where it writes.", _info),
-    Metric("evsup_state", "gauge", "", ("state",), "1 for the state that the tree is in, 0 for the others.", _state),
-    _tree("evsup_healthy", "", "1 while /readyz says yes, but for a loop that is stuck.", lambda tree: tree.healthy),
+    Metric(
+        "evsup_info",
+        "gauge",
+        "",
+        INFO_LABELS,
+        "Always 1; the labels say which version runs, what it reads and where it writes.",
+        _info,
+    ),
+    Metric(
+        "evsup_state",
+        "gauge",
+        "",
+        ("state",),
+        "1 for the state that the supervisor is in, 0 for each other state.",
+        _state,
+    ),
+    _tree(
+        "evsup_healthy",
+        "",
+        "1 while the supervisor is ready, as /readyz decides it, 0 otherwise; a stuck loop does not change it.",
+        lambda tree: tree.healthy,
+    ),
     _tree(
         "evsup_failure_exit_code",
         "",
-        "Exit code of the failure that stops the tree; 0 while there is none.",
+        "Exit code of the failure that stops the supervisor; 0 while there is none.",
         lambda tree: tree.exit_code,
     ),
-    _tree("evsup_uptime_seconds", "seconds", "Since the supervisor's start.", lambda tree: tree.uptime_s),
+    _tree("evsup_uptime_seconds", "seconds", "Seconds since the supervisor's start.", lambda tree: tree.uptime_s),
     Metric(
-        "evsup_status_age_seconds", "gauge", "seconds", (), "Since the loop's last turn; above 10 it is stuck.", _age
+        "evsup_status_age_seconds",
+        "gauge",
+        "seconds",
+        (),
+        "Seconds since the last turn of the supervisor's loop; above 10 the loop is stuck.",
+        _age,
     ),
     _tree(
         "evsup_supervisor_resident_memory_bytes",
         "bytes",
-        "Memory of the supervisor without its workers.",
+        "Resident memory of the supervisor's process, without its workers.",
         lambda tree: tree.rss_bytes,
     ),
     _tree(
@@ -119,21 +201,31 @@ METRICS = (
     _tree(
         "evsup_hub_answer_age_seconds",
         "seconds",
-        "Since the hub last said which partitions it has; partitions added since are not known.",
+        "Seconds since the event hub last reported its partitions; partitions added since then are not known.",
         lambda tree: tree.hub_age_s,
     ),
     _tree(
         "evsup_table_unseen",
         "",
-        "1 while nobody can see whether rows still fit the target table.",
+        "1 while evsup cannot check whether rows still fit the target table, 0 otherwise.",
         lambda tree: tree.table_unseen is not None,
     ),
-    _tree("evsup_partitions_owned", "partitions", "Held by this supervisor.", lambda tree: len(tree.partitions)),
-    _tree("evsup_partitions_elsewhere", "partitions", "Held by other supervisors.", lambda tree: len(tree.elsewhere)),
+    _tree(
+        "evsup_partitions_owned",
+        "partitions",
+        "Partitions that this supervisor owns.",
+        lambda tree: len(tree.partitions),
+    ),
+    _tree(
+        "evsup_partitions_elsewhere",
+        "partitions",
+        "Partitions that other supervisors own.",
+        lambda tree: len(tree.elsewhere),
+    ),
     _tree(
         "evsup_partitions_unowned",
         "partitions",
-        "Held by nobody, because no supervisor has room for them.",
+        "Partitions that nobody owns, because no supervisor has capacity for them.",
         lambda tree: len(tree.unowned),
     ),
     Metric(
@@ -141,69 +233,45 @@ METRICS = (
         "gauge",
         "",
         ("partition", "state"),
-        "1 for the state that the worker is in, 0 for the others.",
+        "1 for the state that the partition's worker is in, 0 for each other state.",
         _worker_state,
     ),
-    _partition("evsup_worker_report_age_seconds", "seconds", "Since the worker's last report.", lambda row: row.age_s),
-    _partition("evsup_worker_resident_memory_bytes", "bytes", "Memory of the worker.", lambda row: row.rss_bytes),
-    _partition("evsup_lease_epoch", "", "Grows by one at every change of owner.", lambda row: row.epoch),
+    _partition(
+        "evsup_worker_report_age_seconds",
+        "seconds",
+        "Seconds since the worker's last report.",
+        lambda row: row.age_s,
+    ),
+    _partition(
+        "evsup_worker_resident_memory_bytes",
+        "bytes",
+        "Resident memory of the worker's process.",
+        lambda row: row.rss_bytes,
+    ),
+    _partition(
+        "evsup_lease_epoch",
+        "",
+        "Epoch of the partition's lease, which grows by one at every change of owner.",
+        lambda row: row.epoch,
+    ),
     _partition(
         "evsup_lease_remaining_seconds",
         "seconds",
-        "Until the worker stops itself unless the lease is renewed.",
+        "Seconds until the worker stops itself unless its lease is renewed.",
         lambda row: row.lease_s,
-    ),
-    _partition(
-        "evsup_received_sequence_number", "", "Of the last event received from Event Hubs.", lambda row: row.received
-    ),
-    _partition(
-        "evsup_appended_sequence_number", "", "Of the last event handed to the channel.", lambda row: row.appended
-    ),
-    _partition(
-        "evsup_durable_sequence_number", "", "Of the last event that Snowflake has committed.", lambda row: row.durable
-    ),
-    _partition(
-        "evsup_checkpointed_sequence_number",
-        "",
-        "Of the last event in the checkpoint row: where another owner would begin.",
-        lambda row: row.checkpointed,
     ),
     _partition(
         "evsup_lag_events",
         "events",
-        "In the partition and not durable yet, as of the last event received.",
+        "Events in the partition that Snowflake has not committed yet, as of the last event received.",
         lambda row: row.lag,
     ),
     _partition(
         "evsup_time_to_loss_seconds",
         "seconds",
-        "Until the oldest event received and not durable may leave the hub; with EVENTHUB_RETENTION_HOURS only.",
+        "Seconds until the oldest event that was received and is not committed may leave the event hub; absent without"
+        " EVENTHUB_RETENTION_HOURS, or while no event waits.",
         lambda row: row.time_to_loss_s,
     ),
-    _partition(
-        "evsup_appended_rows_total",
-        "rows",
-        "Handed to the channel since the worker's start.",
-        lambda row: row.rows_total,
-        "counter",
-    ),
-    _partition(
-        "evsup_appended_bytes_total", "bytes", "The JSON of these rows.", lambda row: row.bytes_total, "counter"
-    ),
-    _partition(
-        "evsup_duplicates_dropped_total",
-        "events",
-        "Redelivered by Event Hubs and dropped before the channel.",
-        lambda row: row.duplicates_total,
-        "counter",
-    ),
-    _partition(
-        "evsup_quarantined_rows_total",
-        "rows",
-        "Rejected by Snowflake and set aside since the worker's start.",
-        lambda row: row.quarantined_total,
-        "counter",
-    ),
-    _partition("evsup_inflight_rows", "rows", "Appended, not durable yet.", lambda row: row.rows_inflight),
-    _partition("evsup_inflight_bytes", "bytes", "The JSON of these rows.", lambda row: row.bytes_inflight),
+    *(_reported(field) for field in Counters.__struct_fields__),
 )

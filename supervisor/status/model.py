@@ -13,6 +13,7 @@ import msgspec
 
 from shared.clock import Deadline
 from shared.errors import ServiceUnavailable
+from shared.ipc.messages import Counters
 from shared.log.logger import get_logger
 from supervisor.ownership.balance import HeldElsewhere
 from supervisor.state_dir import unusable
@@ -28,35 +29,28 @@ TreeState = Literal["starting", "standby", "running", "draining"]
 log = get_logger()
 
 
-class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker. Sequence numbers by where an event stands; None before the first."""
+class PartitionStatus(Counters, frozen=True):
+    """One worker: what it counts, and what the supervisor knows of it.
+
+    The fields of its own are positional so that the JSON begins with them: msgspec puts `kw_only` fields last.
+    """
 
     partition: str
     state: str
     pid: int
     epoch: int
     channel: str | None
-    received: int | None
-    appended: int | None
-    durable: int | None
-    checkpointed: int | None
     lag: int | None
     """Events in the partition that are not durable yet, as of the last event received."""
     time_to_loss_s: float | None
     """Seconds until the oldest event received and not durable may leave the hub, 0 when it may be gone already; None:
     there is none, or EVENTHUB_RETENTION_HOURS is not set."""
     rows_per_s: float
-    rows_total: int
-    bytes_total: int
-    rows_inflight: int
-    bytes_inflight: int
-    duplicates_total: int
-    quarantined_total: int
     rss_bytes: int
     age_s: float
     """Seconds since the worker's last report."""
     reported_at_s: float
-    """Its moment on the host's monotonic clock: two reports give a rate."""
+    """When the worker sent it, on the host's monotonic clock: two reports give a rate."""
     lease_s: float
     """Seconds until the worker stops itself unless the lease is renewed."""
 

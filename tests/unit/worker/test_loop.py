@@ -172,7 +172,7 @@ def test_while_opening_it_obeys_and_reports(make: Make) -> None:
     rig.step(REPORT_S)
     ended.set()
     assert [status.state for status in rig.statuses] == ["opening", "opening"]
-    assert all(status.rss_bytes > 0 and status.received is None for status in rig.statuses)
+    assert all(status.rss_bytes > 0 and status.counters.received is None for status in rig.statuses)
 
 
 def test_an_open_that_takes_longer_than_anybody_waits_is_a_failed_sink(make: Make) -> None:
@@ -222,24 +222,22 @@ def test_the_first_status_is_sent_in_the_first_turn(make: Make) -> None:
 def test_a_status_says_where_every_event_stands(rig: WorkerRig) -> None:
     rig.source.deliver(3, 4, 5, 6, 7, last=99)
     rig.step()
-    status = rig.statuses[-1]
-    assert (status.state, status.received, status.appended, status.durable, status.checkpointed) == (
-        "running",
-        7,
-        7,
-        4,
-        4,
-    )
-    assert (status.rows_total, status.rows_inflight, status.duplicates_total) == (3, 3, 2)
-    assert status.bytes_total == status.bytes_inflight > 0
+    status, counters = rig.statuses[-1], rig.statuses[-1].counters
+    assert status.state == "running"
+    assert (counters.received, counters.appended, counters.durable, counters.checkpointed) == (7, 7, 4, 4)
+    assert (counters.rows_total, counters.rows_inflight, counters.duplicates_total) == (3, 3, 2)
+    assert counters.bytes_total == counters.bytes_inflight > 0
     assert (status.last_enqueued, status.lag) == (99, 95)
     assert status.sent_at_s == rig.clock()
     rig.commit(6)
     rig.source.deliver(8, last=99)
     rig.steps()
-    status = rig.statuses[-1]
-    assert (status.appended, status.durable, status.checkpointed, status.lag) == (8, 6, 6, 93)
-    assert (status.rows_total, status.rows_inflight) == (4, 4)  # 5 to 7 were one append: it is in flight until 7 is in
+    status, counters = rig.statuses[-1], rig.statuses[-1].counters
+    assert (counters.appended, counters.durable, counters.checkpointed, status.lag) == (8, 6, 6, 93)
+    assert (counters.rows_total, counters.rows_inflight) == (
+        4,
+        4,
+    )  # 5 to 7 were one append: it is in flight until 7 is in
 
 
 def test_the_process_is_named_after_its_partition_and_position(rig: WorkerRig) -> None:

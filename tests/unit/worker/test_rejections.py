@@ -70,7 +70,7 @@ def test_rows_rejected_while_nobody_watched_are_set_aside_before_the_first_event
     assert rig.source.started
     assert [word for word in rig.words if isinstance(word, Opened)] == rig.words
     rig.step()
-    assert rig.statuses[-1].quarantined_total == 2
+    assert rig.statuses[-1].counters.quarantined_total == 2
     assert [status.state for status in rig.statuses][-1] == "running"
 
 
@@ -228,7 +228,7 @@ def test_what_was_moved_before_a_reopening_stays_counted(rig: WorkerRig, monkeyp
     monkeypatch.setattr(loop, "Source", lambda *_: StandInSource())
     rig.source.deliver(4, 5, 6)
     rig.step()
-    before = rig.statuses[-1]
+    before = rig.statuses[-1].counters
     assert (before.rows_total, before.duplicates_total) == (2, 1)
     rig.channel.says = GONE
     while rig.worker._flow:
@@ -236,7 +236,8 @@ def test_what_was_moved_before_a_reopening_stays_counted(rig: WorkerRig, monkeyp
     follow(rig)
     rig.channel.says = OPENING.progress
     rig.step()
-    after = [(status.rows_total, status.bytes_total, status.duplicates_total) for status in rig.statuses]
+    counters = [status.counters for status in rig.statuses]
+    after = [(each.rows_total, each.bytes_total, each.duplicates_total) for each in counters]
     assert {"opening", "running"} <= {status.state for status in rig.statuses}
     assert set(after[after.index((2, before.bytes_total, 1)) :]) == {(2, before.bytes_total, 1)}
 

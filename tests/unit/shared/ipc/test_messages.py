@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shared.ipc.frames import FrameDecoder, encode
-from shared.ipc.messages import Abort, Command, Drain, Drained, Failed, Lease, Message, Opened, Report, Status
+from shared.ipc.messages import Abort, Command, Counters, Drain, Drained, Failed, Lease, Message, Opened, Report, Status
 
 COMMANDS: list[Message] = [Lease(trusted_until_s=12.25), Drain(deadline_s=0.0), Abort(reason="lost")]
 REPORTS: list[Message] = [
@@ -15,16 +15,8 @@ REPORTS: list[Message] = [
     Status(state="opening"),
     Status(
         state="running",
-        received=2**63 - 1,
-        appended=4,
-        durable=3,
-        checkpointed=2,
+        counters=Counters(received=2**63 - 1, appended=4, durable=3, checkpointed=2, rows_total=1, bytes_inflight=5),
         last_enqueued=9,
-        rows_total=1,
-        bytes_total=2,
-        duplicates_total=3,
-        rows_inflight=4,
-        bytes_inflight=5,
         rss_bytes=6,
         sent_at_s=7.5,
     ),

@@ -11,7 +11,7 @@ from msgspec import Struct
 from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed
 from shared.ipc import spawn
 from shared.ipc.failure import last_word
-from shared.ipc.messages import Drained, Look, Looked, Opened, Sight, Status
+from shared.ipc.messages import Counters, Drained, Look, Looked, Opened, Sight, Status
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
 from supervisor.process.table_watch import LOOK_EVERY_S, LOOK_S, TableWatch
@@ -53,7 +53,7 @@ class Worker:
         self, durable: int | None, appended: int, after: int | None = 9, rows: int = 0, term: Term = TERM
     ) -> None:
         self.term = term
-        self.status = Status(state="running", durable=durable, appended=appended, rows_total=rows)
+        self.status = Status(state="running", counters=Counters(durable=durable, appended=appended, rows_total=rows))
         self.opened = Opened(channel="C", resumed_after=after, reason="")
         self.drained: Drained | None = None
 

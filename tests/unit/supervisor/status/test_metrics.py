@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from supervisor.status.metrics import METRICS, TREE_STATES, WORKER_STATES, Metric, exposition
+from shared.ipc.messages import Counters
+from supervisor.status.metrics import COUNTERS, METRICS, TREE_STATES, WORKER_STATES, Metric, exposition
 from supervisor.status.model import PartitionStatus, TreeStatus
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
@@ -31,6 +32,14 @@ def test_marks_counters_and_windows_of_each_partition_are_told() -> None:
     assert told["evsup_appended_rows_total", "0"] == 31
     assert told["evsup_inflight_bytes", "0"] == 1000
     assert told["evsup_lease_remaining_seconds", "0"] == 45
+
+
+def test_every_counter_of_a_worker_has_its_own_metric() -> None:
+    """Whoever adds a counter edits two places, the struct and this table: status and metrics walk over the struct."""
+    assert COUNTERS.keys() == set(Counters.__struct_fields__)
+    values = {field: 1000 + at for at, field in enumerate(Counters.__struct_fields__)}
+    page = samples(a_tree(a_partition("0", **values)))
+    assert {field: page[COUNTERS[field][0], "0"] for field in values} == values
 
 
 def test_partitions_are_counted_by_who_holds_them() -> None:
