@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
-Mode = Literal["read", "write", "act", "schema"]
+Mode = Literal["read", "write", "atomic", "schema"]
 Row = dict[str, Any]
 
 CALL_S = 10.0  # a call answers or fails within this time and a little more; three of them fit a lease of 60 s
@@ -12,7 +12,7 @@ CALL_S = 10.0  # a call answers or fails within this time and a little more; thr
 
 def begin(mode: Mode) -> str:
     """The query that begins such a transaction where every one is whole."""
-    return "begin_write" if mode == "act" else f"begin_{mode}"
+    return "begin_write" if mode == "atomic" else f"begin_{mode}"
 
 
 class Run(Protocol):
@@ -33,7 +33,7 @@ class Database(ABC):
     @abstractmethod
     def transaction(self, mode: Mode = "write") -> AbstractContextManager[Run]:
         """One transaction: committed at the end of the block, rolled back when the block raises. A "write" may be
-        committed statement by statement where its callers have made that safe, an "act" is whole everywhere.
+        committed statement by statement where its callers have made that safe, an "atomic" is whole everywhere.
 
         Blocks for about `CALL_S` at most. Raises StoreUnavailable, NotPermitted or ConfigurationError for what the
         database says; other errors of the block pass. After StoreUnavailable it is unknown whether it was committed.

@@ -2,7 +2,6 @@
 
 from shared.config.settings import ControlSettings, SnowflakeSettings
 from shared.control.database import Database
-from shared.control.relational import RelationalStore
 from shared.control.sqlite import SqliteDatabase
 from shared.control.store import ControlStore
 from shared.errors import Bug, ConfigurationError
@@ -19,7 +18,7 @@ def open_store(
 
     `snowflake` is the account, for CONTROL_STORE=snowflake.
     """
-    return RelationalStore(open_database(settings, snowflake), group, ownership_expiration_s)
+    return ControlStore(open_database(settings, snowflake), group, ownership_expiration_s)
 
 
 def open_database(settings: ControlSettings, snowflake: SnowflakeSettings | None = None) -> Database:

@@ -91,7 +91,7 @@ class SnowflakeDatabase(Database):
         with self._errors_in_our_words():
             run = _Statements(self._session, self.dialect, Deadline.after(CALL_S))
             self._refuse_other_tables(run)
-            with self._session.transaction() if mode == "act" else nullcontext():
+            with self._session.transaction() if mode == "atomic" else nullcontext():
                 yield run
 
     def close(self) -> None:

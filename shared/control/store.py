@@ -1,303 +1,275 @@
-# ruff: noqa: ARG002 (the SDK's methods may be given keywords that mean nothing here)
-"""What every control store does. The databases differ, the promises do not."""
+"""The control store of one consumer group: who owns each partition, how far each one is, and which supervisors live.
 
-import os
-import socket
-import time
+The rules are written once, in the queries of `sql/`; a `Database` runs them. Azure's `CheckpointStore` is an adapter
+around it (`shared.control.azure_sdk`).
+"""
+
+import json
 import uuid
-from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import NoReturn
 
-from azure.eventhub import CheckpointStore
-
-from shared.errors import ConfigurationError, EvsupError, OwnershipLost
+from shared.control import schema, spelling
+from shared.control.database import Database, Mode, Row, Run
+from shared.control.rows import read_row
+from shared.errors import Bug, CheckpointMovedBack, NotPermitted, OwnershipLost, StoreUnavailable, Unsupported
 from shared.model import Checkpoint, ConsumerGroup, Ownership, Sessions, SupervisorRow, Term
 
-SDK_VERSION = "azure-sdk"  # where a supervisor's heartbeat has its version
+_GRANT_AUDIT = (
+    "As the owner of the control tables, run `GRANT INSERT ON TABLE evsup_audit TO …` (in Snowflake `TO ROLE …`) with"
+    " the role of evsup."
+)
 
 
-def new_etag() -> str:
+class ControlStore:
+    """Ownership, checkpoints and heartbeats of one consumer group.
+
+    Each method is one transaction and may be called from any thread. It blocks for `database.CALL_S` at most and raises
+    `StoreUnavailable` when the database does not answer, `NotPermitted` when it refuses, and `DataRefused` for a row
+    that cannot be read. Time is the database's clock. `ownership_expiration_s` is how long leases and heartbeats last
+    without a renewal.
+    """
+
+    # Locks are taken in one order, ownership before checkpoint, so that a claim and a checkpoint cannot deadlock.
+
+    def __init__(self, database: Database, group: ConsumerGroup, ownership_expiration_s: float) -> None:
+        self.group = group
+        self.ownership_expiration_s = ownership_expiration_s
+        self._database, self._key = database, asdict(group.key)
+        self._unanswered: dict[tuple[str, str], str] = {}
+        """Etags of claims that got no answer, by partition and owner: the next try carries the same one."""
+
+    def initialise(self) -> None:
+        """Create the control tables where they are missing, and move older ones forward."""
+        schema.create(self._database)
+
+    def check(self) -> None:
+        """Raise `ConfigurationError`, with `evsup init` as the fix, when a table is missing or of another version, or
+        when there are rows of the group under another spelling of its names.
+        """
+        schema.check(self._database)
+        spelling.check(self._database, self.group)
+
+    def close(self) -> None:
+        """Close all connections. Further calls raise `StoreUnavailable`."""
+        self._database.close()
+
+    # --- ownership ----------------------------------------------------------------------------------------------------
+
+    def ownerships(self) -> list[Ownership]:
+        """Every partition that was ever claimed in the group."""
+        rows = self._run("ownerships", "read", expiration_s=self.ownership_expiration_s)
+        return [read_row(Ownership, row) for row in rows]
+
+    def claim(self, partition_id: str, owner_id: str, expiration_s: float) -> Term | None:
+        """Take a partition that nobody holds: never claimed, released, or not renewed for as long as its owner was
+        promised. The new owner is promised `expiration_s` seconds.
+
+        The same transaction raises the epoch of the ownership row and of the checkpoint row, which fences every older
+        writer. None: somebody else holds it, or came first. Also for the owner's own live row, because a second process
+        with the same owner id must not share a term. After `StoreUnavailable` the claim may have been committed all the
+        same: calling again on the same store object then gives the term that was won.
+        """
+        if not owner_id:
+            raise Bug(f"Nobody claims partition {partition_id}", "the owner id is empty, which means released")
+        etag = self._unanswered.pop((partition_id, owner_id), None) or _new_etag()
+        try:
+            row = self._take("claim", partition_id, owner_id, etag=etag, expiration_s=expiration_s)
+        except StoreUnavailable:
+            self._unanswered[partition_id, owner_id] = etag
+            raise
+        return Term(partition_id, owner_id, row["epoch"]) if row else None
+
+    def compare_and_set(self, partition_id: str, owner_id: str, seen_etag: str | None) -> Ownership | None:
+        """Claim, renew or (owner "") release a partition whose row still carries `seen_etag`, or has no row yet.
+
+        None when the row has another etag, or somebody else holds it and has not expired. A changed owner raises the
+        epochs as `claim` does.
+        """
+        row = self._take(
+            "compare_and_set",
+            partition_id,
+            owner_id,
+            etag=_new_etag(),
+            seen_etag=seen_etag,
+            expiration_s=self.ownership_expiration_s,
+        )
+        return read_row(Ownership, row) if row else None
+
+    def renew(self, terms: Sequence[Term]) -> list[Term]:
+        """Renew all terms in one statement; returns those that still hold. The missing ones are lost."""
+        if not terms:
+            return []
+        renewed = {Term(**row) for row in self._run("renew", etag=_new_etag(), terms=_as_keys(terms))}
+        return [term for term in terms if term in renewed]
+
+    def release_all(self, terms: Sequence[Term]) -> int:
+        """Release partitions in one statement; returns how many. A term that had ended already changes nothing."""
+        return len(self._run("release", etag=_new_etag(), terms=_as_keys(terms))) if terms else 0
+
+    def release(self, term: Term) -> bool:
+        """Release a partition; False when the term had ended already."""
+        return self.release_all([term]) == 1
+
+    # --- checkpoints --------------------------------------------------------------------------------------------------
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """The checkpoint rows of the group."""
+        return [read_row(Checkpoint, row) for row in self._run("checkpoints", "read", partition_id=None)]
+
+    def load_checkpoint(self, partition_id: str) -> Checkpoint | None:
+        """The checkpoint row of a partition; None when there is none."""
+        rows = self._run("checkpoints", "read", partition_id=partition_id)
+        return read_row(Checkpoint, rows[0]) if rows else None
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint under its epoch. The position may stay the same, for the counts beside it may change.
+
+        Raises `OwnershipLost` when the row carries a newer epoch or another channel generation (which a save never
+        changes), and `CheckpointMovedBack` when the position would shrink.
+        """
+        with self._database.transaction() as transaction:
+            self._write(self._in_group(transaction), "save_checkpoint", checkpoint)
+
+    def enrol(self, checkpoints: Sequence[Checkpoint]) -> bool:
+        """Write the first rows of a group, all or none; False when the group has rows already."""
+        with self._database.transaction("atomic") as transaction:
+            run = self._in_group(transaction)
+            if run("checkpoints", partition_id=None):
+                return False
+            for checkpoint in checkpoints:
+                self._write(run, "save_checkpoint", checkpoint)
+            return True
+
+    def move_checkpoint(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """Write any position, also an earlier one or (None) none, for an operator who knows why.
+
+        It begins the next channel of the partition, with no rejected rows: `rows_error_count` of `checkpoint` is not
+        used. The operator first claims the partition and writes under the epoch of that term, so that no worker runs
+        beside it. The same transaction writes an audit row. Raises `OwnershipLost` when the row carries a newer epoch.
+        """
+        self._write_audited("move_checkpoint", checkpoint, actor, action)
+
+    def begin_next_channel(self, checkpoint: Checkpoint) -> None:
+        """Begin the next channel after this position, as `move_checkpoint` does, for a worker whose channel is lost.
+
+        No audit row is written: nobody decided anything. Raises `OwnershipLost` when the row carries a newer epoch.
+        """
+        with self._database.transaction() as transaction:
+            self._write(self._in_group(transaction), "move_checkpoint", checkpoint)
+
+    def accept_rejected(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """Take the rejected rows in `rows_error_count` of `checkpoint` for known; position and channel stay.
+
+        Otherwise as `move_checkpoint`.
+        """
+        self._write_audited("accept_rejected", checkpoint, actor, action)
+
+    def record_quarantine(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """Save a checkpoint behind quarantined rows, with their count; the same transaction writes an audit row."""
+        self._write_audited("save_checkpoint", checkpoint, actor, action)
+
+    def check_audit(self) -> None:
+        """Raise `NotPermitted`, with the grant, when an audit row could not be written; nothing is written."""
+        try:
+            self._run("explain_audit", "read")
+        except NotPermitted as error:
+            raise NotPermitted("No audit row can be written", error.why, _GRANT_AUDIT) from error
+        except Unsupported:  # an account without EXPLAIN: the first audited write will show it
+            return
+
+    # --- supervisors --------------------------------------------------------------------------------------------------
+
+    def heartbeat(self, supervisor: SupervisorRow) -> None:
+        """Record that a supervisor is alive."""
+        values = asdict(supervisor) | {"expiration_s": self.ownership_expiration_s}
+        del values["age_s"]
+        self._run("heartbeat", **values)
+
+    def supervisors(self) -> list[SupervisorRow]:
+        """All supervisors of the group, also those whose heartbeat is old."""
+        rows = self._run("supervisors", "read", expiration_s=self.ownership_expiration_s)
+        return [read_row(SupervisorRow, row) for row in rows]
+
+    def retire(self, owner_id: str) -> None:
+        """Remove the heartbeat row of a supervisor that stopped in order."""
+        self._run("retire", owner_id=owner_id)
+
+    def sessions(self) -> Sessions | None:
+        """How many clients the database takes; None where evsup's do not count against a limit."""
+        if self._database.dialect != "postgres":
+            return None
+        [row] = self._run("sessions", "read")
+        return Sessions(**row)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _take(self, query: str, partition_id: str, owner_id: str, **values: object) -> Row | None:
+        """Change the owner and fence older writers, in one transaction; None when a newer owner has fenced already."""
+        with self._database.transaction() as transaction:
+            run = self._in_group(transaction)
+            rows = run(query, partition_id=partition_id, owner_id=owner_id, **values)
+            if not rows:
+                return None
+            term = read_row(Term, {"partition_id": partition_id, "owner_id": owner_id, "epoch": rows[0]["epoch"]})
+            if run("fence", partition_id=partition_id, epoch=term.epoch):
+                return rows[0]
+            # A stored epoch that is no number is never below ours, so nobody could own the partition: say why.
+            for row in run("checkpoints", partition_id=partition_id):
+                read_row(Checkpoint, row)
+            return None
+
+    def _write_audited(self, query: str, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        """Change a checkpoint and write the audit row of the change, in one transaction."""
+        with self._database.transaction("atomic") as transaction:
+            run = partial(self._in_group(transaction), partition_id=checkpoint.partition_id)
+            before = _as_json(run("checkpoints"))
+            self._write(self._in_group(transaction), query, checkpoint)
+            after = _as_json(run("checkpoints"))
+            run("record_audit", audit_id=_new_etag(), actor=actor, action=action, before=before, after=after)
+
+    def _write(self, run: Run, query: str, checkpoint: Checkpoint) -> None:
+        values = asdict(checkpoint)
+        del values["updated_at_s"]
+        if not run(query, **values):
+            _refuse(checkpoint, run("checkpoints", partition_id=checkpoint.partition_id))
+
+    def _run(self, query: str, mode: Mode = "write", **values: object) -> list[Row]:
+        with self._database.transaction(mode) as transaction:
+            return self._in_group(transaction)(query, **values)
+
+    def _in_group(self, run: Run) -> Run:
+        return partial(run, **self._key)
+
+
+def _refuse(checkpoint: Checkpoint, rows: list[Row]) -> NoReturn:
+    """Raise the reason why a checkpoint was not written; `rows` is what is stored."""
+    what = f"The checkpoint of partition {checkpoint.partition_id} was not written"
+    if not rows:
+        raise Bug(what, "the partition was never claimed")
+    stored = read_row(Checkpoint, rows[0])
+    if stored.epoch > checkpoint.epoch:
+        why = f"epoch {stored.epoch} owns the partition now, this writer has epoch {checkpoint.epoch}"
+        raise OwnershipLost(what, why)
+    if stored.channel_generation != checkpoint.channel_generation:
+        why = f"channel {stored.channel_generation} is in use, this writer has channel {checkpoint.channel_generation}"
+        raise OwnershipLost(what, why)
+    if stored.sequence_number is None:
+        raise Bug(what, f"the database refused it without a reason: {checkpoint} over {stored}")
+    why = f"sequence number {checkpoint.sequence_number} is behind the stored {stored.sequence_number}"
+    raise CheckpointMovedBack(what, why)
+
+
+def _new_etag() -> str:
     """A text that was never an etag before."""
     return uuid.uuid4().hex
 
 
-class ControlStore(CheckpointStore):
-    """Ownership, checkpoints and heartbeats of one consumer group.
-
-    Every method may block for at most the store's own timeout and raises `StoreUnavailable` when the database does not
-    answer, `NotPermitted` when it refuses. All are safe to call from several threads. Time is the database's clock.
-
-    The last four methods are those of the Azure SDK, for an `EventHubConsumerClient(checkpoint_store=…)` that shares
-    the group with evsup; give each client a store object of its own.
-    """
-
-    def __init__(self, group: ConsumerGroup, ownership_expiration_s: float) -> None:
-        self.group = group
-        self.ownership_expiration_s = ownership_expiration_s
-        self._sdk_epochs: dict[str, int] = {}
-        self._sdk_channels: dict[str, int] = {}
-        """In which epoch a partition's next channel was begun, by its first checkpoint."""
-        self._sdk_owner_id = ""
-
-    @abstractmethod
-    def initialise(self) -> None:
-        """Create the control tables where they are missing."""
-
-    @abstractmethod
-    def check(self) -> None:
-        """Raise `ConfigurationError`, with `evsup init` as the fix, when a table is missing, or holds rows of the group
-        under another spelling of its names.
-        """
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give all connections back. Further calls raise `StoreUnavailable`."""
-
-    @abstractmethod
-    def ownerships(self) -> list[Ownership]:
-        """Every partition that was ever claimed in the group."""
-
-    @abstractmethod
-    def claim(self, partition_id: str, owner_id: str, expiration_s: float) -> Term | None:
-        """Take a partition that nobody holds: never claimed, released, or not renewed for as long as its owner was
-        promised. The new owner is promised `expiration_s`.
-
-        One transaction: the epoch rises and the checkpoint row's epoch with it, which fences every older writer.
-        None: somebody else holds it (or came first). Also for the owner's own live row: a second process with the same
-        owner id must not share a term. After `StoreUnavailable` the claim may have been committed all the same: calling
-        again on the same store object then gives the term that was won.
-        """
-
-    @abstractmethod
-    def compare_and_set(self, partition_id: str, owner_id: str, seen_etag: str | None) -> Ownership | None:
-        """Claim, renew or (owner "") release a partition whose row still carries `seen_etag`, or has no row yet.
-
-        None when the row has another etag, or is held by somebody else and not expired. A changed owner raises the
-        epochs as `claim` does.
-        """
-
-    @abstractmethod
-    def renew(self, terms: Sequence[Term]) -> list[Term]:
-        """Renew all terms in one statement; returns those that still hold. What is missing is lost."""
-
-    @abstractmethod
-    def release_all(self, terms: Sequence[Term]) -> int:
-        """Give partitions back in one statement; returns how many. A term that was over already changes nothing."""
-
-    def release(self, term: Term) -> bool:
-        """Give a partition back; False when the term was over already."""
-        return self.release_all([term]) == 1
-
-    @abstractmethod
-    def checkpoints(self) -> list[Checkpoint]:
-        """The checkpoint rows of the group."""
-
-    @abstractmethod
-    def load_checkpoint(self, partition_id: str) -> Checkpoint | None:
-        """The checkpoint row, or None. Never guesses: an unreadable row raises `DataRefused`."""
-
-    @abstractmethod
-    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint under its epoch. The position may stay, for the counts beside it may change.
-
-        Raises `OwnershipLost` when the row carries a newer epoch or another channel generation, which is never changed
-        here, and `CheckpointMovedBack` when the position would shrink.
-        """
-
-    @abstractmethod
-    def enrol(self, checkpoints: Sequence[Checkpoint]) -> bool:
-        """Write the first rows of a group, all or none; False when the group has rows already."""
-
-    @abstractmethod
-    def move_checkpoint(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
-        """Write a position wherever it is, also back or (None) to none, for an operator who knows why.
-
-        It begins the next channel of the partition, with no rejected rows; what `checkpoint` says of those is not
-        looked at. The operator first claims the partition and writes under the epoch of that term, so that no worker is
-        alive beside it. The same transaction writes an audit row. Raises `OwnershipLost` when the row carries a newer
-        epoch.
-        """
-
-    @abstractmethod
-    def begin_next_channel(self, checkpoint: Checkpoint) -> None:
-        """Begin the next channel behind the position, as `move_checkpoint` does, for a worker whose channel is gone.
-
-        No audit row is written: nobody decided anything. Raises `OwnershipLost` when the row carries a newer epoch.
-        """
-
-    @abstractmethod
-    def accept_rejected(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
-        """Take the `rows_error_count` of `checkpoint` for known; position and channel stay. Otherwise as
-        `move_checkpoint`.
-        """
-
-    @abstractmethod
-    def record_quarantine(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
-        """Write a checkpoint behind rows that were set aside, with their count, as `save_checkpoint` does; the same
-        transaction writes an audit row.
-        """
-
-    @abstractmethod
-    def check_audit(self) -> None:
-        """Raise `NotPermitted`, with the grant, when an audit row could not be written; nothing is written."""
-
-    @abstractmethod
-    def heartbeat(self, supervisor: SupervisorRow) -> None:
-        """Say that a supervisor is alive."""
-
-    @abstractmethod
-    def supervisors(self) -> list[SupervisorRow]:
-        """All supervisors of the group, also those whose heartbeat is old."""
-
-    @abstractmethod
-    def retire(self, owner_id: str) -> None:
-        """Remove a supervisor's heartbeat row: it stopped in order."""
-
-    @abstractmethod
-    def sessions(self) -> Sessions | None:
-        """How many clients the database takes; None where evsup's do not count against a limit."""
-
-    # https://learn.microsoft.com/python/api/azure-eventhub/azure.eventhub.checkpointstore
-
-    def list_ownership(
-        self, fully_qualified_namespace: str, eventhub_name: str, consumer_group: str, **kwargs: Any
-    ) -> list[dict[str, Any]]:
-        """The group's ownerships as the SDK wants them; `last_modified_time` is a float, whatever its docstring says.
-
-        The SDK compares it with its own `time.time()` and its own expiration. So it is counted back from when the lease
-        ends by the database: whatever this host's clock says, and whatever its owner was promised, the SDK takes for
-        live what is live.
-        """
-        self._require_group(ConsumerGroup(fully_qualified_namespace, eventhub_name, consumer_group))
-        return [self._as_sdk_ownership(ownership) for ownership in self.ownerships()]
-
-    def claim_ownership(self, ownership_list: Iterable[dict[str, Any]], **kwargs: Any) -> list[dict[str, Any]]:
-        """Compare-and-set by etag, row by row; what was not won is left out of the result.
-
-        The SDK's balancer also "steals" live partitions from whoever has most. Here only an expired lease can be taken:
-        a steal would end a worker in the middle of its work. Instead the client is announced as a member of the group
-        that takes as many partitions as it asks for: supervisors drain and release what is its share, and it claims
-        that at its next round.
-
-        Raises what `claim` raises, except for a release, which the SDK takes for something that cannot fail.
-        """
-        wanted = list(ownership_list)
-        for row in wanted:
-            self._require_group(_group_of(row))
-        try:
-            won = self._claim_rows(wanted)
-            self._announce(wanted)
-        except EvsupError:
-            if any(row["owner_id"] for row in wanted):
-                raise  # on_error gets it, and what is being read goes on
-            return []  # The SDK's receive() would end with it, and go on to renew what nobody reads: leases expire.
-        return won
-
-    def update_checkpoint(self, checkpoint: Mapping[str, Any], **kwargs: Any) -> None:
-        """Write a position for the SDK, under the epoch of the last claim this store object made for the partition.
-
-        The SDK does not say who writes. The claim came through the same store object, so its epoch is known here and
-        fences an SDK client that lost the partition exactly as it fences a worker. Without a claim (a client that
-        receives one partition by its id balances nothing) there is no epoch to write under: refused.
-
-        What the client read is not in Snowflake through us. So its first checkpoint of each claim begins the
-        partition's next channel: the token of the present one would contradict the new position.
-        Raises `OwnershipLost`, `CheckpointMovedBack` and what `save_checkpoint` raises; nothing is swallowed.
-        """
-        self._require_group(_group_of(checkpoint))
-        partition_id = checkpoint["partition_id"]
-        stored, epoch = self.load_checkpoint(partition_id), self._sdk_epochs.get(partition_id)
-        if stored is None or epoch is None:
-            raise OwnershipLost(
-                f"The checkpoint of partition {partition_id} was not written",
-                "this client has not claimed the partition through this store",
-                "Receive without partition_id, so that the SDK claims what it reads.",
-            )
-        number = checkpoint["sequence_number"]
-        begins_after = number if stored.begins_channel else stored.begins_after  # no row of ours is in it yet
-        position = {"sequence_number": number, "offset": checkpoint["offset"], "begins_after": begins_after}
-        moved = replace(stored, epoch=epoch, enqueued_at_s=None, **position)
-        is_ahead = stored.sequence_number is None or number > stored.sequence_number
-        if is_ahead and self._sdk_channels.get(partition_id) != epoch:
-            self.move_checkpoint(moved, self._sdk_owner_id, "checkpoint of an Azure SDK client")
-            self._sdk_channels[partition_id] = epoch
-        else:
-            self.save_checkpoint(moved)
-
-    def list_checkpoints(
-        self, fully_qualified_namespace: str, eventhub_name: str, consumer_group: str, **kwargs: Any
-    ) -> list[dict[str, Any]]:
-        """The group's positions as the SDK wants them; partitions that have none yet are left out.
-
-        The SDK goes by the offset alone. Where a position has none (imported, set by hand, or of a worker that was
-        killed between two commits) the offset is the sequence number as an int, which the SDK takes for one wherever it
-        takes a position.
-        """
-        self._require_group(ConsumerGroup(fully_qualified_namespace, eventhub_name, consumer_group))
-        return [self._as_sdk_checkpoint(stored) for stored in self.checkpoints() if stored.sequence_number is not None]
-
-    def _claim_rows(self, wanted: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        won = []
-        for row in wanted:
-            ownership = self.compare_and_set(row["partition_id"], row["owner_id"], row.get("etag"))
-            if ownership is not None:
-                self._remember_epoch(ownership)
-                won.append(self._as_sdk_ownership(ownership))
-        return won
-
-    def _announce(self, wanted: Sequence[Mapping[str, Any]]) -> None:
-        """Say that the client lives and how much it would hold; one that releases a partition is about to leave."""
-        for owner_id in {row["owner_id"] for row in wanted}:
-            if owner_id:
-                self.heartbeat(SupervisorRow(owner_id, socket.gethostname(), os.getpid(), len(wanted), SDK_VERSION))
-                self._sdk_owner_id = owner_id
-            elif self._sdk_owner_id:
-                self.retire(self._sdk_owner_id)
-
-    def _remember_epoch(self, ownership: Ownership) -> None:
-        if ownership.owner_id:
-            self._sdk_epochs[ownership.partition_id] = ownership.epoch
-        else:
-            self._sdk_epochs.pop(ownership.partition_id, None)
-
-    def _require_group(self, group: ConsumerGroup) -> None:
-        """Azure's names ignore case; rows under another spelling would be a second ownership of the same partitions."""
-        if group.key != self.group.key:
-            raise ConfigurationError(
-                "The control store was opened for another consumer group",
-                f"opened for {self.group}, called for {group}",
-                "Give each EventHubConsumerClient a store of its own group.",
-            )
-
-    def _as_sdk_ownership(self, ownership: Ownership) -> dict[str, Any]:
-        renewed_s = self.ownership_expiration_s - ownership.ends_in_s
-        return self._as_sdk_key(ownership.partition_id) | {
-            "owner_id": ownership.owner_id,
-            "etag": ownership.etag,
-            "last_modified_time": time.time() - renewed_s,
-        }
-
-    def _as_sdk_checkpoint(self, stored: Checkpoint) -> dict[str, Any]:
-        # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_eventprocessor/_eventprocessor_mixin.py
-        offset = stored.offset or stored.sequence_number
-        if not offset:
-            raise ConfigurationError(
-                f"The Azure SDK cannot start from the checkpoint of partition {stored.partition_id}",
-                "it has sequence number 0 and no offset, which the SDK takes for none",
-                "Let evsup read this partition for a moment.",
-            )
-        return self._as_sdk_key(stored.partition_id) | {"sequence_number": stored.sequence_number, "offset": offset}
-
-    def _as_sdk_key(self, partition_id: str) -> dict[str, Any]:
-        return {
-            "fully_qualified_namespace": self.group.fully_qualified_namespace,
-            "eventhub_name": self.group.eventhub_name,
-            "consumer_group": self.group.consumer_group,
-            "partition_id": partition_id,
-        }
+def _as_keys(terms: Sequence[Term]) -> str:
+    return json.dumps({f"{term.partition_id} {term.epoch} {term.owner_id}": True for term in terms})
 
 
-def _group_of(row: Mapping[str, Any]) -> ConsumerGroup:
-    return ConsumerGroup(row["fully_qualified_namespace"], row["eventhub_name"], row["consumer_group"])
+def _as_json(rows: list[Row]) -> str:
+    return json.dumps(rows[0] if rows else None)

@@ -19,6 +19,7 @@ from typing import Any
 from azure.eventhub import EventHubConsumerClient
 
 from shared.config.environment import load_worker
+from shared.control.azure_sdk import AzureCheckpointStore
 from shared.control.open import open_store
 from shared.eventhubs.client import consumer_group
 
@@ -67,7 +68,7 @@ def main() -> int:
             eventhub.connection_string.reveal(),
             eventhub.consumer_group,
             eventhub_name=group.eventhub_name,
-            checkpoint_store=store,
+            checkpoint_store=AzureCheckpointStore(store),
             load_balancing_interval=BALANCE_S,
             partition_ownership_expiration_interval=eventhub.ownership_expiration,
         )

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import pytest
 
 from shared.control.database import Database, Mode, Run
-from shared.control.relational import RelationalStore
 from shared.control.store import ControlStore
 from shared.errors import StoreUnavailable
 from shared.model import Term
@@ -39,7 +38,7 @@ def forgetful(site: Site) -> Forgetful:
 
 @pytest.fixture
 def forgetful_store(site: Site, forgetful: Forgetful) -> ControlStore:
-    site.stores.append(RelationalStore(forgetful, site.group, EXPIRATION_S))
+    site.stores.append(ControlStore(forgetful, site.group, EXPIRATION_S))
     return site.stores[-1]
 
 

@@ -19,7 +19,7 @@ from shared.control import schema
 from shared.control.database import Database
 from shared.control.open import open_database
 from shared.control.queries import query
-from shared.control.relational import RelationalStore
+from shared.control.store import ControlStore
 from shared.errors import ConfigurationError
 from shared.log.secret import Secret
 from shared.model import Checkpoint, ConsumerGroup, Ownership, Term
@@ -178,7 +178,7 @@ def run(monkeypatch: pytest.MonkeyPatch, older: ControlSettings) -> Callable[...
 
 
 def rows(database: Database) -> tuple[list[Ownership], list[Checkpoint]]:
-    store = RelationalStore(database, GROUP, 60.0)
+    store = ControlStore(database, GROUP, 60.0)
     return store.ownerships(), [replace(row, updated_at_s=None) for row in store.checkpoints()]
 
 
@@ -198,7 +198,7 @@ def test_init_moves_older_tables_forward_and_keeps_their_rows(
         owners, checkpoints = rows(database)
         assert [(owner.owner_id, owner.epoch) for owner in owners] == [("owner", 7)]
         assert checkpoints == [Checkpoint("0", 2**62, "geo:1", 7, 3)]
-        store = RelationalStore(database, GROUP, 60.0)
+        store = ControlStore(database, GROUP, 60.0)
         assert store.claim("0", "next", 60.0 if older.store == "sqlite" else 0.001) == Term("0", "next", 8)
         store.move_checkpoint(Checkpoint("0", 5, None, 8), "me@host", "set")
         moved = Checkpoint("0", 5, None, 8, channel_generation=1, begins_after=5)

@@ -21,7 +21,6 @@ from shared.config.settings import ControlSettings
 from shared.control.open import open_store
 from shared.control.postgres import database as postgres_store
 from shared.control.postgres.database import PostgresDatabase
-from shared.control.relational import RelationalStore
 from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
 from shared.log.secret import Secret
@@ -241,7 +240,7 @@ def test_the_store_comes_back_with_the_server(site: Site, postgres: Postgres) ->
 
 def test_nothing_is_left_in_a_session_that_pgbouncer_would_hand_on(site: Site, postgres: Postgres) -> None:
     database = PostgresDatabase(Secret(postgres.dsn))
-    store = RelationalStore(database, site.group, EXPIRATION_S)
+    store = ControlStore(database, site.group, EXPIRATION_S)
     for position in range(12):  # psycopg prepares a statement when it has seen it five times
         store.save_checkpoint(Checkpoint("0", position, None, 1))
     with database._open_pool().connection() as session:

@@ -12,6 +12,7 @@ from azure.eventhub._eventprocessor.ownership_manager import OwnershipManager
 from azure.eventhub._utils import event_position_selector
 from azure.eventhub.aio._eventprocessor._ownership_manager import OwnershipManager as AsyncOwnershipManager
 
+from shared.control.azure_sdk import AzureCheckpointStore
 from shared.control.store import ControlStore
 from shared.errors import CheckpointMovedBack, ConfigurationError, OwnershipLost, StoreUnavailable
 from shared.model import Checkpoint
@@ -20,8 +21,14 @@ from tests.integration.conftest import EXPIRATION_S, Site
 PARTITIONS = ["0", "1", "2", "3"]
 
 
-def key(store: ControlStore) -> dict[str, Any]:
-    group = store.group
+@pytest.fixture
+def sdk(store: ControlStore) -> AzureCheckpointStore:
+    """The store, as a client of the SDK has it."""
+    return AzureCheckpointStore(store)
+
+
+def key(sdk: AzureCheckpointStore) -> dict[str, Any]:
+    group = sdk.store.group
     return {
         "fully_qualified_namespace": group.fully_qualified_namespace,
         "eventhub_name": group.eventhub_name,
@@ -29,183 +36,204 @@ def key(store: ControlStore) -> dict[str, Any]:
     }
 
 
-def row(store: ControlStore, owner_id: str, **more: Any) -> dict[str, Any]:
-    return key(store) | {"partition_id": "0", "owner_id": owner_id} | more
+def row(sdk: AzureCheckpointStore, owner_id: str, **more: Any) -> dict[str, Any]:
+    return key(sdk) | {"partition_id": "0", "owner_id": owner_id} | more
 
 
-def listed(store: ControlStore) -> dict[str, Any]:
-    return store.list_ownership(**key(store))[0]
+def listed(sdk: AzureCheckpointStore) -> dict[str, Any]:
+    return sdk.list_ownership(**key(sdk))[0]
 
 
-def position(store: ControlStore, sequence_number: int) -> dict[str, Any]:
-    return key(store) | {"partition_id": "0", "sequence_number": sequence_number, "offset": f"o{sequence_number}"}
+def position(sdk: AzureCheckpointStore, sequence_number: int) -> dict[str, Any]:
+    return key(sdk) | {"partition_id": "0", "sequence_number": sequence_number, "offset": f"o{sequence_number}"}
 
 
 def processor(
-    store: ControlStore,
+    sdk: AzureCheckpointStore,
     owner_id: str,
     strategy: LoadBalancingStrategy = LoadBalancingStrategy.BALANCED,
     expiration_s: float = EXPIRATION_S,
 ) -> OwnershipManager:
     """The SDK's own balancer, over a hub of four partitions; each call of `claim_ownership` is one of its rounds."""
     client: Any = SimpleNamespace(
-        _address=SimpleNamespace(hostname=store.group.fully_qualified_namespace),
-        eventhub_name=store.group.eventhub_name,
+        _address=SimpleNamespace(hostname=sdk.store.group.fully_qualified_namespace),
+        eventhub_name=sdk.store.group.eventhub_name,
         get_partition_ids=lambda: PARTITIONS,
     )
-    return OwnershipManager(client, store.group.consumer_group, owner_id, store, expiration_s, strategy, None)
+    return OwnershipManager(client, sdk.store.group.consumer_group, owner_id, sdk, expiration_s, strategy, None)
 
 
-def test_an_sdk_claim_is_listed_with_a_float_time(store: ControlStore) -> None:
-    [won] = store.claim_ownership([row(store, "sdk")], timeout=3)
-    assert listed(store) == won | {"last_modified_time": pytest.approx(won["last_modified_time"], abs=5)}
+def test_an_sdk_claim_is_listed_with_a_float_time(sdk: AzureCheckpointStore) -> None:
+    [won] = sdk.claim_ownership([row(sdk, "sdk")], timeout=3)
+    assert listed(sdk) == won | {"last_modified_time": pytest.approx(won["last_modified_time"], abs=5)}
     assert won["last_modified_time"] == pytest.approx(time.time(), abs=5)
 
 
-def test_the_listed_age_is_the_databases_own(site: Site, store: ControlStore) -> None:
-    store.claim_ownership([row(store, "sdk")])
+def test_the_listed_age_is_the_databases_own(site: Site, sdk: AzureCheckpointStore) -> None:
+    sdk.claim_ownership([row(sdk, "sdk")])
     site.age(1000)
-    assert time.time() - listed(store)["last_modified_time"] == pytest.approx(1000, abs=5)
+    assert time.time() - listed(sdk)["last_modified_time"] == pytest.approx(1000, abs=5)
 
 
-def test_a_stale_etag_is_left_out_and_never_raises(store: ControlStore) -> None:
-    [first] = store.claim_ownership([row(store, "sdk")])
-    [second] = store.claim_ownership([first])
+def test_a_stale_etag_is_left_out_and_never_raises(sdk: AzureCheckpointStore) -> None:
+    [first] = sdk.claim_ownership([row(sdk, "sdk")])
+    [second] = sdk.claim_ownership([first])
     assert second["etag"] != first["etag"]
-    assert store.claim_ownership([first, row(store, "sdk")]) == []
+    assert sdk.claim_ownership([first, row(sdk, "sdk")]) == []
 
 
-def test_an_sdk_renewal_keeps_the_epoch_and_an_sdk_owner_change_raises_it(site: Site, store: ControlStore) -> None:
-    store.claim_ownership([row(store, "sdk")])
-    store.claim_ownership([listed(store)])
+def test_an_sdk_renewal_keeps_the_epoch_and_an_sdk_owner_change_raises_it(
+    site: Site, store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
+    sdk.claim_ownership([row(sdk, "sdk")])
+    sdk.claim_ownership([listed(sdk)])
     assert store.ownerships()[0].epoch == 1
     site.age(EXPIRATION_S + 5)
-    assert store.claim_ownership([listed(store) | {"owner_id": "other"}])
+    assert sdk.claim_ownership([listed(sdk) | {"owner_id": "other"}])
     assert store.ownerships()[0].epoch == 2
     assert [checkpoint.epoch for checkpoint in store.checkpoints()] == [2]
 
 
-def test_a_live_partition_of_evsup_is_not_stolen_with_its_etag(store: ControlStore) -> None:
+def test_a_live_partition_of_evsup_is_not_stolen_with_its_etag(store: ControlStore, sdk: AzureCheckpointStore) -> None:
     term = store.claim("0", "evsup", EXPIRATION_S)
-    assert store.claim_ownership([listed(store) | {"owner_id": "sdk"}]) == []
+    assert sdk.claim_ownership([listed(sdk) | {"owner_id": "sdk"}]) == []
     assert term is not None
     assert store.renew([term]) == [term]
 
 
-def test_an_sdk_release_keeps_the_epoch_and_frees_the_partition(store: ControlStore) -> None:
-    [won] = store.claim_ownership([row(store, "sdk")])
-    store.claim_ownership([won | {"owner_id": ""}])
+def test_an_sdk_release_keeps_the_epoch_and_frees_the_partition(store: ControlStore, sdk: AzureCheckpointStore) -> None:
+    [won] = sdk.claim_ownership([row(sdk, "sdk")])
+    sdk.claim_ownership([won | {"owner_id": ""}])
     assert (store.ownerships()[0].owner_id, store.ownerships()[0].epoch) == ("", 1)
     term = store.claim("0", "evsup", EXPIRATION_S)
     assert term is not None
     assert term.epoch == 2
 
 
-def test_names_are_compared_without_case_and_other_groups_are_refused(store: ControlStore) -> None:
-    shouted = {name: value.upper() for name, value in key(store).items()}
-    store.claim_ownership([row(store, "sdk") | shouted])
-    assert len(store.list_ownership(**shouted)) == len(store.ownerships()) == 1
+def test_names_are_compared_without_case_and_other_groups_are_refused(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
+    shouted = {name: value.upper() for name, value in key(sdk).items()}
+    sdk.claim_ownership([row(sdk, "sdk") | shouted])
+    assert len(sdk.list_ownership(**shouted)) == len(store.ownerships()) == 1
     with pytest.raises(ConfigurationError, match="another consumer group"):
-        store.list_ownership(**key(store) | {"consumer_group": "other"})
+        sdk.list_ownership(**key(sdk) | {"consumer_group": "other"})
 
 
-def test_the_first_sdk_checkpoint_begins_the_next_channel_and_keeps_the_birth_of_the_hub(store: ControlStore) -> None:
+def test_the_first_sdk_checkpoint_begins_the_next_channel_and_keeps_the_hub_creation_time(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
     stored = Checkpoint("0", 5, "o5", 0, rows_error_count=3, hub_created_at_s=1700000000.0, enqueued_at_s=1700000001.0)
     store.save_checkpoint(stored)
-    store.claim_ownership([row(store, "sdk")])
-    store.update_checkpoint(position(store, 7), timeout=3)
+    sdk.claim_ownership([row(sdk, "sdk")])
+    sdk.update_checkpoint(position(sdk, 7), timeout=3)
     assert store.checkpoints()[0].enqueued_at_s is None
-    store.update_checkpoint(position(store, 9), timeout=3)
+    sdk.update_checkpoint(position(sdk, 9), timeout=3)
     [checkpoint] = store.checkpoints()
     assert (checkpoint.sequence_number, checkpoint.offset, checkpoint.epoch) == (9, "o9", 1)
     assert (checkpoint.channel_generation, checkpoint.begins_channel, checkpoint.begins_after) == (1, True, 9)
     assert (checkpoint.rows_error_count, checkpoint.hub_created_at_s) == (0, 1700000000.0)
-    assert store.list_checkpoints(**key(store)) == [position(store, 9)]
+    assert sdk.list_checkpoints(**key(sdk)) == [position(sdk, 9)]
 
 
-def test_each_sdk_claim_begins_a_channel_of_its_own_for_the_one_before_may_be_half_begun(store: ControlStore) -> None:
+def test_each_sdk_claim_begins_a_channel_of_its_own_for_the_one_before_may_be_half_begun(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
     for claims in (1, 2):
-        [won] = store.claim_ownership([row(store, "sdk") | {"etag": listed_etag(store)}])
-        store.update_checkpoint(position(store, 10 * claims))
-        store.claim_ownership([won | {"owner_id": ""}])
+        [won] = sdk.claim_ownership([row(sdk, "sdk") | {"etag": listed_etag(sdk)}])
+        sdk.update_checkpoint(position(sdk, 10 * claims))
+        sdk.claim_ownership([won | {"owner_id": ""}])
         assert store.checkpoints()[0].channel_generation == claims
 
 
-def listed_etag(store: ControlStore) -> str | None:
-    return next((row["etag"] for row in store.list_ownership(**key(store))), None)
+def listed_etag(sdk: AzureCheckpointStore) -> str | None:
+    return next((row["etag"] for row in sdk.list_ownership(**key(sdk))), None)
 
 
-def test_an_sdk_checkpoint_of_what_is_stored_already_begins_no_channel(store: ControlStore) -> None:
+def test_an_sdk_checkpoint_of_what_is_stored_already_begins_no_channel(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
     store.save_checkpoint(Checkpoint("0", 5, "o5", 0))
-    store.claim_ownership([row(store, "sdk")])
-    store.update_checkpoint(position(store, 5))
+    sdk.claim_ownership([row(sdk, "sdk")])
+    sdk.update_checkpoint(position(sdk, 5))
     assert store.checkpoints()[0].channel_generation == 0
 
 
-def test_a_partition_without_a_position_is_not_listed_as_a_checkpoint(store: ControlStore) -> None:
-    store.claim_ownership([row(store, "sdk")])
-    assert store.list_checkpoints(**key(store)) == []
+def test_a_partition_without_a_position_is_not_listed_as_a_checkpoint(sdk: AzureCheckpointStore) -> None:
+    sdk.claim_ownership([row(sdk, "sdk")])
+    assert sdk.list_checkpoints(**key(sdk)) == []
 
 
-def test_a_position_without_an_offset_is_a_sequence_number_to_the_sdk(store: ControlStore) -> None:
+def test_a_position_without_an_offset_is_a_sequence_number_to_the_sdk(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
     store.save_checkpoint(Checkpoint("0", 5, None, 0))
-    [checkpoint] = store.list_checkpoints(**key(store))
+    [checkpoint] = sdk.list_checkpoints(**key(sdk))
     assert checkpoint["offset"] == checkpoint["sequence_number"] == 5
     assert event_position_selector(checkpoint["offset"]) == b"amqp.annotation.x-opt-sequence-number > '5'"
 
 
-def test_the_one_position_that_the_sdk_takes_for_none_is_refused(store: ControlStore) -> None:
+def test_the_one_position_that_the_sdk_takes_for_none_is_refused(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
     store.save_checkpoint(Checkpoint("0", 0, None, 0))
     with pytest.raises(ConfigurationError, match="no offset"):
-        store.list_checkpoints(**key(store))
+        sdk.list_checkpoints(**key(sdk))
 
 
-def test_an_sdk_client_is_a_member_that_takes_what_it_asks_for_until_it_leaves(store: ControlStore) -> None:
-    [won] = store.claim_ownership([row(store, "sdk")])
-    store.claim_ownership([won, row(store, "sdk") | {"partition_id": "1"}])
+def test_an_sdk_client_is_a_member_that_takes_what_it_asks_for_until_it_leaves(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
+    [won] = sdk.claim_ownership([row(sdk, "sdk")])
+    sdk.claim_ownership([won, row(sdk, "sdk") | {"partition_id": "1"}])
     [member] = store.supervisors()
     assert (member.owner_id, member.pid, member.capacity, member.version) == ("sdk", os.getpid(), 2, "azure-sdk")
-    store.claim_ownership([listed(store) | {"owner_id": ""}])
+    sdk.claim_ownership([listed(sdk) | {"owner_id": ""}])
     assert store.supervisors() == []
 
 
-def test_an_sdk_client_that_lost_its_partition_cannot_checkpoint(site: Site, store: ControlStore) -> None:
-    store.claim_ownership([row(store, "sdk")])
+def test_an_sdk_client_that_lost_its_partition_cannot_checkpoint(
+    site: Site, store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
+    sdk.claim_ownership([row(sdk, "sdk")])
     site.age(EXPIRATION_S + 5)
     site.open().claim("0", "evsup", EXPIRATION_S)
     with pytest.raises(OwnershipLost):
-        store.update_checkpoint(position(store, 7))
+        sdk.update_checkpoint(position(sdk, 7))
     assert store.checkpoints()[0].sequence_number is None
 
 
-def test_an_sdk_client_that_never_claimed_cannot_checkpoint(site: Site, store: ControlStore) -> None:
-    store.claim_ownership([row(store, "sdk")])
+def test_an_sdk_client_that_never_claimed_cannot_checkpoint(site: Site, sdk: AzureCheckpointStore) -> None:
+    sdk.claim_ownership([row(sdk, "sdk")])
     with pytest.raises(OwnershipLost, match="has not claimed"):
-        site.open().update_checkpoint(position(store, 7))
+        AzureCheckpointStore(site.open()).update_checkpoint(position(sdk, 7))
 
 
-def test_an_sdk_client_that_released_cannot_checkpoint(store: ControlStore) -> None:
-    [won] = store.claim_ownership([row(store, "sdk")])
-    store.claim_ownership([won | {"owner_id": ""}])
+def test_an_sdk_client_that_released_cannot_checkpoint(sdk: AzureCheckpointStore) -> None:
+    [won] = sdk.claim_ownership([row(sdk, "sdk")])
+    sdk.claim_ownership([won | {"owner_id": ""}])
     with pytest.raises(OwnershipLost):
-        store.update_checkpoint(position(store, 7))
+        sdk.update_checkpoint(position(sdk, 7))
 
 
-def test_an_sdk_checkpoint_cannot_move_back(store: ControlStore) -> None:
-    store.claim_ownership([row(store, "sdk")])
-    store.update_checkpoint(position(store, 7))
+def test_an_sdk_checkpoint_cannot_move_back(sdk: AzureCheckpointStore) -> None:
+    sdk.claim_ownership([row(sdk, "sdk")])
+    sdk.update_checkpoint(position(sdk, 7))
     with pytest.raises(CheckpointMovedBack):
-        store.update_checkpoint(position(store, 6))
+        sdk.update_checkpoint(position(sdk, 6))
 
 
-def test_a_failing_save_reaches_the_sdk(store: ControlStore) -> None:
+def test_a_failing_save_reaches_the_sdk(store: ControlStore, sdk: AzureCheckpointStore) -> None:
     store.close()
     with pytest.raises(StoreUnavailable):
-        store.update_checkpoint(position(store, 7))
+        sdk.update_checkpoint(position(sdk, 7))
 
 
 def test_the_azure_sdk_processor_balances_over_the_store(site: Site) -> None:
-    first, second = processor(site.open(), "first"), processor(site.open(), "second")
+    first, second = (
+        processor(AzureCheckpointStore(site.open()), "first"),
+        processor(AzureCheckpointStore(site.open()), "second"),
+    )
     for _ in range(3):
         first.claim_ownership()
         second.claim_ownership()
@@ -214,16 +242,18 @@ def test_the_azure_sdk_processor_balances_over_the_store(site: Site) -> None:
 
 
 def test_an_azure_sdk_processor_steals_only_what_expired(site: Site) -> None:
-    first = processor(site.open(), "first", LoadBalancingStrategy.GREEDY)
-    second = processor(site.open(), "second", LoadBalancingStrategy.GREEDY)
+    first = processor(AzureCheckpointStore(site.open()), "first", LoadBalancingStrategy.GREEDY)
+    second = processor(AzureCheckpointStore(site.open()), "second", LoadBalancingStrategy.GREEDY)
     assert sorted(first.claim_ownership()) == PARTITIONS
     assert second.claim_ownership() == []
     site.age(EXPIRATION_S + 5, "2")
     assert second.claim_ownership() == ["2"]
 
 
-def test_an_azure_sdk_processor_releases_what_it_closes(site: Site, store: ControlStore) -> None:
-    manager = processor(store, "first", LoadBalancingStrategy.GREEDY)
+def test_an_azure_sdk_processor_releases_what_it_closes(
+    site: Site, store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
+    manager = processor(sdk, "first", LoadBalancingStrategy.GREEDY)
     manager.claim_ownership()
     manager.release_ownership("1")
     owners = {ownership.partition_id: ownership.owner_id for ownership in store.ownerships()}
@@ -235,50 +265,50 @@ def test_an_azure_sdk_processor_releases_what_it_closes(site: Site, store: Contr
 
 
 def test_partitions_claimed_in_one_call_are_won_in_its_order_and_the_rows_that_were_given_stay_as_they_are(
-    store: ControlStore,
+    sdk: AzureCheckpointStore,
 ) -> None:
-    assert list(store.list_ownership(**key(store))) == []
-    given = [row(store, "sdk", partition_id=str(number), last_modified_time=1.0, offset="1") for number in range(8)]
+    assert list(sdk.list_ownership(**key(sdk))) == []
+    given = [row(sdk, "sdk", partition_id=str(number), last_modified_time=1.0, offset="1") for number in range(8)]
     kept = [dict(one) for one in given]
-    won = store.claim_ownership(given)
+    won = sdk.claim_ownership(given)
     assert given == kept
     assert [one["partition_id"] for one in won] == [one["partition_id"] for one in given]
-    assert {one["partition_id"]: one["etag"] for one in store.list_ownership(**key(store))} == {
+    assert {one["partition_id"]: one["etag"] for one in sdk.list_ownership(**key(sdk))} == {
         one["partition_id"]: one["etag"] for one in won
     }
     assert all(one["last_modified_time"] == pytest.approx(time.time(), abs=30) for one in won)
 
 
-def test_a_new_owner_s_row_takes_the_place_of_the_old_one_s(site: Site, store: ControlStore) -> None:
-    store.claim_ownership([row(store, "sdk")])
+def test_a_new_owner_s_row_takes_the_place_of_the_old_one_s(site: Site, sdk: AzureCheckpointStore) -> None:
+    sdk.claim_ownership([row(sdk, "sdk")])
     site.age(EXPIRATION_S + 5)
-    before = listed(store)
-    [won] = store.claim_ownership([before | {"owner_id": "other"}])
-    [after] = store.list_ownership(**key(store))
+    before = listed(sdk)
+    [won] = sdk.claim_ownership([before | {"owner_id": "other"}])
+    [after] = sdk.list_ownership(**key(sdk))
     assert (after["owner_id"], after["etag"]) == ("other", won["etag"])
     assert after["etag"] != before["etag"]
     assert after["last_modified_time"] > before["last_modified_time"] + EXPIRATION_S
 
 
-def test_an_etag_of_a_row_that_is_not_there_any_more_claims_the_partition(store: ControlStore) -> None:
-    assert store.claim_ownership([row(store, "sdk", etag="W/\"datetime'2021-08-02T00%3A46%3A51.7645424Z'\"")])
-    assert listed(store)["owner_id"] == "sdk"
+def test_an_etag_of_a_row_that_is_not_there_any_more_claims_the_partition(sdk: AzureCheckpointStore) -> None:
+    assert sdk.claim_ownership([row(sdk, "sdk", etag="W/\"datetime'2021-08-02T00%3A46%3A51.7645424Z'\"")])
+    assert listed(sdk)["owner_id"] == "sdk"
 
 
-def test_positions_of_partitions_are_kept_apart_and_an_offset_is_a_text(store: ControlStore) -> None:
-    store.claim_ownership([row(store, "sdk", partition_id=each) for each in PARTITIONS])
+def test_positions_of_partitions_are_kept_apart_and_an_offset_is_a_text(sdk: AzureCheckpointStore) -> None:
+    sdk.claim_ownership([row(sdk, "sdk", partition_id=each) for each in PARTITIONS])
     for each in PARTITIONS:
-        store.update_checkpoint(position(store, 20) | {"partition_id": each, "offset": 2})
-    store.update_checkpoint(position(store, 42) | {"offset": "30"})
-    found = {
-        one["partition_id"]: (one["sequence_number"], one["offset"]) for one in store.list_checkpoints(**key(store))
-    }
+        sdk.update_checkpoint(position(sdk, 20) | {"partition_id": each, "offset": 2})
+    sdk.update_checkpoint(position(sdk, 42) | {"offset": "30"})
+    found = {one["partition_id"]: (one["sequence_number"], one["offset"]) for one in sdk.list_checkpoints(**key(sdk))}
     assert found == dict.fromkeys(PARTITIONS, (20, "2")) | {"0": (42, "30")}
 
 
-def test_a_store_is_of_one_group_and_a_call_for_two_claims_nothing(store: ControlStore) -> None:
+def test_a_store_is_of_one_group_and_a_call_for_two_claims_nothing(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
     with pytest.raises(ConfigurationError, match="another consumer group"):
-        store.claim_ownership([row(store, "sdk"), row(store, "sdk", consumer_group="other")])
+        sdk.claim_ownership([row(sdk, "sdk"), row(sdk, "sdk", consumer_group="other")])
     assert store.ownerships() == []
 
 
@@ -305,11 +335,12 @@ def test_a_processor_asks_for_its_share_of_what_is_free_expired_or_released(site
     for holders, count, greedy, balanced in ROUNDS:
         one = site.beside()
         store = one.open()
-        won = store.claim_ownership([row(store, owner, partition_id=each) for each, owner in holders.items()])
-        store.claim_ownership([released | {"owner_id": ""} for released in won if released["partition_id"] == "3"])
+        sdk = AzureCheckpointStore(store)
+        won = sdk.claim_ownership([row(sdk, owner, partition_id=each) for each, owner in holders.items()])
+        sdk.claim_ownership([released | {"owner_id": ""} for released in won if released["partition_id"] == "3"])
         one.age(EXPIRATION_S + 5, "2")
         asked = [
-            processor(store, "sdk", strategy)._balance_ownership(store.list_ownership(**key(store)), PARTITIONS[:count])
+            processor(sdk, "sdk", strategy)._balance_ownership(sdk.list_ownership(**key(sdk)), PARTITIONS[:count])
             for strategy in (LoadBalancingStrategy.GREEDY, LoadBalancingStrategy.BALANCED)
         ]
         store.close()
@@ -317,7 +348,7 @@ def test_a_processor_asks_for_its_share_of_what_is_free_expired_or_released(site
 
 
 def test_a_processor_releases_nothing_that_it_has_lost(site: Site) -> None:
-    manager = processor(site.open(), "first", LoadBalancingStrategy.GREEDY)
+    manager = processor(AzureCheckpointStore(site.open()), "first", LoadBalancingStrategy.GREEDY)
     manager.claim_ownership()
     site.age(EXPIRATION_S + 5, "0")
     evsup = site.open()
@@ -327,23 +358,27 @@ def test_a_processor_releases_nothing_that_it_has_lost(site: Site) -> None:
     assert evsup.renew([term]) == [term]
 
 
-def test_a_release_that_fails_is_left_to_the_lease_for_the_sdk_would_end_with_it(store: ControlStore) -> None:
-    """And a claim that fails is told, so that the SDK keeps what it reads."""
-    manager = processor(store, "first", LoadBalancingStrategy.GREEDY)
+def test_a_release_that_fails_is_left_to_the_lease_for_the_sdk_would_end_with_it(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
+    """And a claim that fails raises, so that the SDK keeps what it reads."""
+    manager = processor(sdk, "first", LoadBalancingStrategy.GREEDY)
     manager.claim_ownership()
     store.close()
     manager.release_ownership("0")
     with pytest.raises(StoreUnavailable):
         manager.claim_ownership()
     with pytest.raises(StoreUnavailable):
-        store.claim_ownership([row(store, "first")])
+        sdk.claim_ownership([row(sdk, "first")])
 
 
 @pytest.mark.parametrize("site", ["sqlite"], indirect=True)
-def test_an_asyncio_client_fails_at_its_first_look_and_claims_nothing(store: ControlStore) -> None:
+def test_an_asyncio_client_fails_at_its_first_look_and_claims_nothing(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
     client: Any = SimpleNamespace(_address=SimpleNamespace(hostname=store.group.fully_qualified_namespace))
     client.eventhub_name = store.group.eventhub_name
-    asynchronous: Any = store
+    asynchronous: Any = sdk
     strategy = LoadBalancingStrategy.GREEDY
     manager = AsyncOwnershipManager(client, "$Default", "first", asynchronous, EXPIRATION_S, strategy, None)
     manager.cached_parition_ids = PARTITIONS

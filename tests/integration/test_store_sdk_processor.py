@@ -16,6 +16,7 @@ from azure.eventhub.exceptions import ConnectionLostError
 
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from shared.config.settings import EventHubSettings
+from shared.control.azure_sdk import AzureCheckpointStore
 from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, OwnershipLost
 from shared.eventhubs.client import consumer_group
@@ -81,7 +82,7 @@ class Processor:
         self._client = EventHubConsumerClient.from_connection_string(
             hub.connection_string,
             group.group.consumer_group,
-            checkpoint_store=self.store,
+            checkpoint_store=AzureCheckpointStore(self.store),
             load_balancing_interval=BALANCE_S,
             partition_ownership_expiration_interval=EXPIRATION_S,
             retry_total=0,

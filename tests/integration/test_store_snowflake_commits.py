@@ -8,7 +8,6 @@ import pytest
 
 from shared.config.settings import ControlSettings
 from shared.control.database import Database, Mode, Row, Run
-from shared.control.relational import RelationalStore
 from shared.control.store import ControlStore
 from shared.errors import OwnershipLost, StoreUnavailable
 from shared.model import Checkpoint, SupervisorRow, Term
@@ -59,7 +58,7 @@ def crashing(site: Site) -> Crashing:
 
 @pytest.fixture
 def unlucky(site: Site, crashing: Crashing) -> ControlStore:
-    site.stores.append(RelationalStore(crashing, site.group, EXPIRATION_S))
+    site.stores.append(ControlStore(crashing, site.group, EXPIRATION_S))
     return site.stores[-1]
 
 

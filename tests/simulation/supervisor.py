@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.config.settings import Settings
-from shared.control.relational import RelationalStore
+from shared.control.store import ControlStore
 from shared.errors import EvsupError, ExitCode, ServiceUnavailable, SourceUnavailable
 from shared.ipc.messages import Lease
 from shared.model import HubFacts, SupervisorRow, Term
@@ -78,7 +78,7 @@ class Supervisor(Process):
         self.exit_code: int | None = None
         self.ended: Callable[[], None] = lambda: None
         self.started: list[WorkerProcess] = []
-        self.store = store = RelationalStore(site.wire(self), GROUP, settings.eventhub.ownership_expiration)
+        self.store = store = ControlStore(site.wire(self), GROUP, settings.eventhub.ownership_expiration)
         partition_ids = tuple(site.partitions)
         self._known = HubFacts(partition_ids, BORN_S)
         self.keeper = (OlderKeeper if is_older else LeaseKeeper)(

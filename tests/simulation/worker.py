@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from shared.config.settings import Settings
-from shared.control.relational import RelationalStore
+from shared.control.store import ControlStore
 from shared.errors import EvsupError, ExitCode, WorkerCrashed
 from shared.ipc.messages import Failed, Lease
 from shared.model import Term
@@ -106,7 +106,7 @@ class WorkerProcess(Process):
 
     def _boot(self) -> None:
         channel: Any = Handle(self, self.site.channel(self.term.partition_id), self.term.epoch)
-        store = RelationalStore(self.site.wire(self), GROUP, self.settings.eventhub.ownership_expiration)
+        store = ControlStore(self.site.wire(self), GROUP, self.settings.eventhub.ownership_expiration)
         pipe: Any = self._pipe
         self.worker = Worker(self.settings, self.term, self._lease, pipe, channel, store, self.site.clock)
         self._watch()

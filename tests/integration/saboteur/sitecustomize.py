@@ -100,7 +100,7 @@ def raise_in(place: str) -> None:
 
 
 SET_ASIDE = ("shared.snowflake.quarantine_table:Quarantine", "set_aside")
-RECORD = ("shared.control.relational:RelationalStore", "record_quarantine")
+RECORD = ("shared.control.store:ControlStore", "record_quarantine")
 DEEDS = {
     "die when rejected rows are read": kill(os.getppid, SET_ASIDE, done=False),
     "die when rejected rows are written": kill(os.getppid, SET_ASIDE, done=True),

@@ -8,8 +8,8 @@ import pytest
 
 from shared.control import sqlite
 from shared.control.database import Mode
-from shared.control.relational import RelationalStore
 from shared.control.sqlite import SqliteDatabase
+from shared.control.store import ControlStore
 from shared.errors import StoreUnavailable
 from shared.model import ConsumerGroup
 
@@ -56,13 +56,13 @@ class Stores:
         for name in ("now", "clock_timestamp"):
             monkeypatch.setitem(sqlite._FUNCTIONS, (name, 0), clock)
         self._path = path
-        self._opened: list[RelationalStore] = []
+        self._opened: list[ControlStore] = []
         self.open()[0].initialise()
 
-    def open(self) -> tuple[RelationalStore, Wire]:
+    def open(self) -> tuple[ControlStore, Wire]:
         """One more store, and the wire it speaks over."""
         wire = Wire(self._path)
-        self._opened.append(RelationalStore(wire, GROUP, EXPIRATION_S))
+        self._opened.append(ControlStore(wire, GROUP, EXPIRATION_S))
         return self._opened[-1], wire
 
     def close(self) -> None:

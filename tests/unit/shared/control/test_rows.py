@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.control import schema
-from shared.control.relational import RelationalStore
 from shared.control.rows import read_row
 from shared.control.sqlite import SqliteDatabase
 from shared.control.store import ControlStore
@@ -58,7 +57,7 @@ class Damaged:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.store = RelationalStore(SqliteDatabase(str(path)), GROUP, EXPIRATION_S)
+        self.store = ControlStore(SqliteDatabase(str(path)), GROUP, EXPIRATION_S)
         self.store.initialise()
         self.store.claim("0", "a", EXPIRATION_S)
         self.store.heartbeat(SupervisorRow("a", "host", 4711, None, "0.1.0"))

@@ -10,8 +10,8 @@ import pytest
 
 from shared.control import schema
 from shared.control.database import Mode, Row, Run
-from shared.control.relational import RelationalStore
 from shared.control.sqlite import SqliteDatabase
+from shared.control.store import ControlStore
 from shared.errors import PartitionHeld
 from tests.unit.shared.control.stores import EXPIRATION_S, GROUP
 
@@ -32,7 +32,7 @@ def test_tables_that_cannot_be_moved_forward_yet_keep_their_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "control.db"
-    with closing(RelationalStore(SqliteDatabase(str(path)), GROUP, EXPIRATION_S)) as store:
+    with closing(ControlStore(SqliteDatabase(str(path)), GROUP, EXPIRATION_S)) as store:
         store.initialise()
         store.claim("0", "a", EXPIRATION_S)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.control.relational import RelationalStore
+from shared.control.store import ControlStore
 from shared.model import SupervisorRow, Term
 from supervisor.ownership.lease import Claimed, LeaseEvent, LeaseKeeper, trust_window_s
 from tests.unit.plain_settings import eventhub
@@ -16,7 +16,7 @@ IDS = ("0", "1", "2", "3")
 WINDOW_S = trust_window_s(EXPIRATION_S)
 ROUND_S = 11.0  # by then the next renewal is due, whatever the jitter
 
-Supervisor = tuple[LeaseKeeper, RelationalStore, Wire]
+Supervisor = tuple[LeaseKeeper, ControlStore, Wire]
 Make = Callable[..., Supervisor]
 
 
