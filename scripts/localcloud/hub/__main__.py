@@ -73,7 +73,7 @@ async def _serve(arguments: argparse.Namespace, policy: Policy) -> None:
     await stopped.wait()
     admin.close()
     listener.close()
-    for connection in tuple(hub.connections):
+    for connection in tuple(listener.connections):
         connection.close()
 
 

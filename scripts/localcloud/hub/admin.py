@@ -51,7 +51,7 @@ class HubAdmin:
         return self._do(commands.Append(partition, list(bodies), content_type, partition_key))
 
     def append_unnumbered(self, partition: str, bodies: Sequence[bytes]) -> commands.HubFacts:
-        """Append events that readers get without x-opt-sequence-number (counted as `unnumbered`)."""
+        """Append events that receivers get without x-opt-sequence-number (counted as `unnumbered`)."""
         return self._do(commands.Append(partition, list(bodies), numbered=False))
 
     def seed(self, partition: str, count: int, *, body_bytes: int = 250, first_n: int = 0) -> commands.HubFacts:

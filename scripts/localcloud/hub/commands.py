@@ -17,7 +17,7 @@ class Look(Command, frozen=True):
 
 
 class Append(Command, frozen=True):
-    """Append events with these bodies; not numbered, readers get them without x-opt-sequence-number."""
+    """Append events with these bodies; not numbered, receivers get them without x-opt-sequence-number."""
 
     partition: str
     bodies: list[bytes]

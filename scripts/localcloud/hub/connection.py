@@ -19,6 +19,7 @@ from scripts.localcloud.hub.session import ProtocolError, Session
 if TYPE_CHECKING:
     from scripts.localcloud.hub.hub import Hub
     from scripts.localcloud.hub.link import Link
+    from scripts.localcloud.hub.session import OpenLink
     from scripts.localcloud.hub.token import Claim
 
 MAX_FRAME_BYTES = 65536
@@ -43,10 +44,12 @@ class Stage(Enum):
 
 
 class Connection(asyncio.Protocol):
-    """One client's socket."""
+    """One client's socket. It is in the set of connections for as long as it lives."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, open_link: OpenLink, connections: set[Connection]) -> None:
         self.hub = hub
+        self._open_link = open_link
+        self._connections = connections
         self.stage = Stage.SASL_HEADER
         self.claims: dict[str, Claim] = {}
         self.sessions: dict[int, Session] = {}
@@ -66,14 +69,14 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
         self._transport = transport
-        self.hub.connections.add(self)
+        self._connections.add(self)
         self._schedule_tick()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free everything that the connection held."""
         del exc
         self.stage = Stage.CLOSED
-        self.hub.connections.discard(self)
+        self._connections.discard(self)
         for session in self.sessions.values():
             session.closed()
         self.sessions.clear()
@@ -220,7 +223,7 @@ class Connection(asyncio.Protocol):
             case Stage.OPENED, Code.CLOSE:
                 self.close()
             case Stage.OPENED, Code.BEGIN:
-                self.sessions[frame.channel] = Session(self, frame)
+                self.sessions[frame.channel] = Session(self, frame, self._open_link)
             case Stage.OPENED, Code.END:
                 self._on_end(frame)
             case Stage.OPENED, _ if frame.channel in self.sessions:

@@ -24,7 +24,7 @@ _PROPERTIES = 0x73
 _APPLICATION_PROPERTIES = 0x74
 _DATA = 0x75
 _SECTIONS = range(0x70, 0x79)
-# These reach a reader as they were sent, and so do delivery annotations; the header ends at the hub. Source: the live
+# These reach a receiver as they were sent, and so do delivery annotations; the header ends at the hub. Source: the live
 # test `test_send_amqp_annotated_message` of azure-eventhub.
 _KEPT = (_PROPERTIES, _APPLICATION_PROPERTIES, _DATA, 0x76, 0x77, 0x78)
 
@@ -133,7 +133,7 @@ def data(body: bytes, content_type: str = "", partition_key: str | None = None) 
 
 
 def stored(event: Published, sequence_number: int | None, offset: int, enqueued_ms: int) -> bytes:
-    """Encode an event as readers get it; without a sequence number the annotation is left out."""
+    """Encode an event as receivers get it; without a sequence number the annotation is left out."""
     pairs = _OFFSET_KEY + values.string(str(offset)) + _TIME_KEY + values.timestamp(enqueued_ms)
     count = 2 + event.annotation_count
     if sequence_number is not None:
@@ -162,7 +162,7 @@ def _pairs(items: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def runtime_metrics(sequence_number: int, offset: str, enqueued_ms: int, now_ms: int) -> bytes:
-    """Encode the delivery annotations that tell a reader where the partition ends."""
+    """Encode the delivery annotations that tell a receiver where the partition ends."""
     entries = {
         "last_enqueued_sequence_number": values.long(sequence_number),
         "last_enqueued_offset": values.string(offset),

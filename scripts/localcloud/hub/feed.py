@@ -30,7 +30,8 @@ class EventFeed(Link):
     """Sends events from a cursor on and waits for more at the end."""
 
     def __init__(self, session: Session, attach: Attach, address: Address, partition: Partition) -> None:
-        super().__init__(session, attach)
+        super().__init__(attach, session.send)
+        self.session = session
         self.partition = partition
         self.group = (address.group or "").lower()
         self.epoch = epoch_of(attach)
@@ -47,6 +48,7 @@ class EventFeed(Link):
         self._credit = Credit()
         self._addressing = Addressing(session.channel, attach.handle, settled=attach.settled)
         self._turn: asyncio.Handle | None = None
+        self._on_closed: Callable[[EventFeed], None] | None = None
         self._under_way: deque[bytes] = deque()
         """The frames that are still to be sent of a delivery: the client's window may be smaller than it."""
 
@@ -60,11 +62,11 @@ class EventFeed(Link):
         """Deliveries the client still waits for."""
         return self._credit.left
 
-    def start(self, cursor: int) -> None:
-        """Begin at a cursor; events flow once the client grants credit."""
+    def start(self, cursor: int, on_closed: Callable[[EventFeed], None]) -> None:
+        """Begin at a cursor; events flow once the client grants credit. `on_closed` is called when the link ends."""
         self.cursor = cursor
         self.partition.listeners.add(self.wake)
-        self.session.hub.enter(self)
+        self._on_closed = on_closed
 
     def rewind(self, events: int) -> None:
         """Go back in the log, so that the last events are delivered again."""
@@ -75,7 +77,8 @@ class EventFeed(Link):
         """Leave the partition."""
         super().closed()
         self.partition.listeners.discard(self.wake)
-        self.session.hub.leave(self)
+        if self._on_closed is not None:
+            self._on_closed(self)
         if self._turn is not None:
             self._turn.cancel()
 

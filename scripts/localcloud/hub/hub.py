@@ -1,4 +1,4 @@
-"""The hub: its partitions, consumer groups, readers and connections."""
+"""The hub: its partitions, its consumer groups and what is broken in it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from scripts.localcloud.hub.gate import Gate
 from scripts.localcloud.hub.partition import Partition
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterable
 
-    from scripts.localcloud.hub.connection import Connection
     from scripts.localcloud.hub.event import Published
-    from scripts.localcloud.hub.feed import EventFeed
     from scripts.localcloud.hub.token import Policy
 
 DEFAULT_GROUP = "$Default"
@@ -60,31 +57,9 @@ class Hub:
         self.groups = {group.lower() for group in (DEFAULT_GROUP, *spec.groups)}
         self.container = uuid.uuid4().hex
         self.faults = Faults()
-        self.connections: set[Connection] = set()
         self.partitions = _partitions(spec.partition_count)
         self.created_ms = now_ms()
-        # Connections being accepted; asyncio keeps only weak references to its tasks.
-        self.tasks: set[asyncio.Task[object]] = set()
-        self._feeds: list[EventFeed] = []
         self._turn = 0
-
-    @property
-    def feeds(self) -> tuple[EventFeed, ...]:
-        """The receivers that are attached."""
-        return tuple(self._feeds)
-
-    def readers(self, group: str, partition_id: str) -> list[EventFeed]:
-        """Return the receivers of a partition in a consumer group (in lower case)."""
-        return [one for one in self._feeds if one.group == group and one.partition.id == partition_id]
-
-    def enter(self, feed: EventFeed) -> None:
-        """Take note of a receiver."""
-        self._feeds.append(feed)
-
-    def leave(self, feed: EventFeed) -> None:
-        """Forget a receiver."""
-        if feed in self._feeds:
-            self._feeds.remove(feed)
 
     def append(self, partition_id: str, events: Iterable[Published], *, numbered: bool = True) -> None:
         """Store events and wake the partition's receivers."""

@@ -23,7 +23,8 @@ class Intake(Link):
     """Takes whole messages, settles each, and keeps the client in credit."""
 
     def __init__(self, session: Session, attach: Attach) -> None:
-        super().__init__(session, attach)
+        super().__init__(attach, session.send)
+        self.session = session
         self._pieces: list[bytes] = []
         self._size = 0
         self._delivery = 0

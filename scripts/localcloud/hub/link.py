@@ -9,7 +9,7 @@ from scripts.localcloud.hub import performatives, values
 from scripts.localcloud.hub.performatives import Code, Fault, Fields, Frame
 
 if TYPE_CHECKING:
-    from scripts.localcloud.hub.session import Session
+    from collections.abc import Callable
 
 _SETTLED_BY_SENDER = 1
 
@@ -94,8 +94,8 @@ def too_large(message: str, limit: int) -> Fault:
 class Link:
     """One end of a link. Once detached it stays silent; frames that were under way are ignored."""
 
-    def __init__(self, session: Session, attach: Attach) -> None:
-        self.session = session
+    def __init__(self, attach: Attach, send: Callable[[bytes], None]) -> None:
+        self._send = send
         self.name = attach.name
         self.handle = attach.handle
         self.detached = False
@@ -108,7 +108,7 @@ class Link:
     def detach(self, fault: Fault | None = None) -> None:
         """Close the link from this side."""
         if not self.detached:
-            self.session.send(performatives.detach(self.handle, fault))
+            self._send(performatives.detach(self.handle, fault))
             self.closed()
 
     def closed(self) -> None:

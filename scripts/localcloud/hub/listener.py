@@ -7,8 +7,10 @@ import socket
 from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub.connection import Connection
+from scripts.localcloud.hub.opening import Opener
 
 if TYPE_CHECKING:
+    from scripts.localcloud.hub.feed import EventFeed
     from scripts.localcloud.hub.hub import Hub
 
 LOOPBACK = "127.0.0.1"
@@ -23,6 +25,10 @@ class Listener:
 
     def __init__(self, hub: Hub, port: int) -> None:
         self._hub = hub
+        self._opener = Opener(hub)
+        self.connections: set[Connection] = set()
+        # Connections being accepted; asyncio keeps only weak references to its tasks.
+        self._accepting: set[asyncio.Task[object]] = set()
         self._keeper = _bound(port)
         self.port: int = self._keeper.getsockname()[1]
         self._socket: socket.socket | None = None
@@ -31,6 +37,11 @@ class Listener:
     def is_open(self) -> bool:
         """Whether clients are let in."""
         return self._socket is not None
+
+    @property
+    def receivers(self) -> tuple[EventFeed, ...]:
+        """The receivers that are attached, the oldest first."""
+        return tuple(self._opener.receivers)
 
     def open(self) -> None:
         """Let clients in."""
@@ -59,9 +70,12 @@ class Listener:
             return
         client.setblocking(False)
         loop = asyncio.get_running_loop()
-        task = loop.create_task(loop.connect_accepted_socket(lambda: Connection(self._hub), client))
-        self._hub.tasks.add(task)
-        task.add_done_callback(self._hub.tasks.discard)
+        task = loop.create_task(loop.connect_accepted_socket(self._connection, client))
+        self._accepting.add(task)
+        task.add_done_callback(self._accepting.discard)
+
+    def _connection(self) -> Connection:
+        return Connection(self._hub, self._opener.open_link, self.connections)
 
 
 def _bound(port: int) -> socket.socket:

@@ -33,7 +33,8 @@ class Replies(Link):
     """The link over which a node answers."""
 
     def __init__(self, session: Session, attach: Attach) -> None:
-        super().__init__(session, attach)
+        super().__init__(attach, session.send)
+        self.session = session
         self.node = attach.address
         self._addressing = Addressing(session.channel, attach.handle, settled=attach.settled)
         self._credit = Credit()
@@ -42,14 +43,14 @@ class Replies(Link):
     def reply(self, message: bytes) -> None:
         """Send an answer, now or when there is credit."""
         self._waiting.append(message)
-        self._send()
+        self._send_waiting()
 
     def on_flow(self, fields: Fields) -> None:
         """Take credit."""
         self._credit.grant(fields)
-        self._send()
+        self._send_waiting()
 
-    def _send(self) -> None:
+    def _send_waiting(self) -> None:
         while self._waiting and self._credit.left and not self.detached:
             number = self.session.number_deliveries(1)
             frames = self._addressing.split(self._waiting.popleft(), number, self.session.max_frame_bytes)

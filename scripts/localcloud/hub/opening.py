@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from scripts.localcloud.hub import address, feed, position, readers
+from scripts.localcloud.hub import address, feed, position
+from scripts.localcloud.hub.admission import admit
+from scripts.localcloud.hub.feed import EventFeed
 from scripts.localcloud.hub.gate import LISTEN, SEND, unauthorized
-from scripts.localcloud.hub.intake import EventIntake, Intake
+from scripts.localcloud.hub.intake import EventIntake
 from scripts.localcloud.hub.link import Link, LinkRefusedError
 from scripts.localcloud.hub.node import NO_SUCH_PARTITION, NODES, Replies, Requests
 from scripts.localcloud.hub.performatives import Fault
@@ -18,25 +20,50 @@ if TYPE_CHECKING:
     from scripts.localcloud.hub.session import Session
 
 
-def open_link(session: Session, attach: Attach) -> Link:
-    """Answer an attach; return the link, which is detached already where it was refused."""
-    try:
-        return _open(session, attach)
-    except LinkRefusedError as refusal:
-        session.send(attach.answer(accepted=False, largest_message=session.hub.largest_message))
-        link = Link(session, attach)
-        link.detach(refusal.fault)
+class Opener:
+    """Opens links, and knows the receivers that are attached."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.receivers: list[EventFeed] = []
+
+    def open_link(self, session: Session, attach: Attach) -> Link:
+        """Answer an attach; return the link, which is detached already where it was refused."""
+        try:
+            return self._open(session, attach)
+        except LinkRefusedError as refusal:
+            session.send(attach.answer(accepted=False, largest_message=self._hub.largest_message))
+            link = Link(attach, session.send)
+            link.detach(refusal.fault)
+            return link
+
+    def _open(self, session: Session, attach: Attach) -> Link:
+        if attach.address in NODES:
+            return _open_node(session, attach)
+        where = address.parse(attach.address)
+        fault = _fault_of(session, attach, where) or self._hub.faults.throttle()
+        if fault is not None:
+            raise LinkRefusedError(fault)
+        if attach.client_receives:
+            return self._open_feed(session, attach, where)
+        return _open_intake(session, attach, where)
+
+    def _open_feed(self, session: Session, attach: Attach, where: address.Address) -> EventFeed:
+        partition = self._hub.partitions[where.partition or ""]
+        cursor = position.resolve(feed.start_of(attach), partition)
+        link = EventFeed(session, attach, where, partition)
+        present = [one for one in self.receivers if (one.group, one.partition.id) == (link.group, partition.id)]
+        admission = admit(link.epoch, [one.epoch for one in present])
+        if admission.refused is not None:
+            raise LinkRefusedError(admission.refused)
+        if admission.displaced is not None:
+            for one in present:
+                one.detach(admission.displaced)
+        offered = [feed.RUNTIME_METRIC] if link.metrics else None
+        session.send(attach.answer(accepted=True, largest_message=self._hub.largest_message, offered=offered))
+        self.receivers.append(link)
+        link.start(max(cursor - self._hub.faults.rewind(partition.id), partition.begin), self.receivers.remove)
         return link
-
-
-def _open(session: Session, attach: Attach) -> Link:
-    if attach.address in NODES:
-        return _open_node(session, attach)
-    where = address.parse(attach.address)
-    fault = _fault_of(session, attach, where) or session.hub.faults.throttle()
-    if fault is not None:
-        raise LinkRefusedError(fault)
-    return _open_reader(session, attach, where) if attach.client_receives else _open_writer(session, attach, where)
 
 
 def _open_node(session: Session, attach: Attach) -> Link:
@@ -48,28 +75,10 @@ def _open_node(session: Session, attach: Attach) -> Link:
     return link
 
 
-def _open_writer(session: Session, attach: Attach, where: address.Address) -> Intake:
+def _open_intake(session: Session, attach: Attach, where: address.Address) -> EventIntake:
     session.send(attach.answer(accepted=True, largest_message=session.hub.largest_message))
     link = EventIntake(session, attach, where)
     link.start()
-    return link
-
-
-def _open_reader(session: Session, attach: Attach, where: address.Address) -> feed.EventFeed:
-    hub = session.hub
-    partition = hub.partitions[where.partition or ""]
-    cursor = position.resolve(feed.start_of(attach), partition)
-    link = feed.EventFeed(session, attach, where, partition)
-    present = hub.readers(link.group, partition.id)
-    admission = readers.admit(link.epoch, [one.epoch for one in present])
-    if admission.refused is not None:
-        raise LinkRefusedError(admission.refused)
-    if admission.displaced is not None:
-        for one in present:
-            one.detach(admission.displaced)
-    offered = [feed.RUNTIME_METRIC] if link.metrics else None
-    session.send(attach.answer(accepted=True, largest_message=hub.largest_message, offered=offered))
-    link.start(max(cursor - hub.faults.rewind(partition.id), partition.begin))
     return link
 
 

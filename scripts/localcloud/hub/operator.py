@@ -70,8 +70,8 @@ class Operator:
         return commands.HubFacts(
             name=hub.name,
             created_ms=hub.created_ms,
-            connections=len(hub.connections),
-            opened=[one.opening for one in hub.connections if one.opening is not None],
+            connections=len(self._listener.connections),
+            opened=[one.opening for one in self._listener.connections if one.opening is not None],
             partitions={partition_id: self._partition_facts(partition_id) for partition_id in hub.partitions},
             fired={name.value: hub.faults.fired[name] for name in FaultName},
         )
@@ -84,7 +84,7 @@ class Operator:
             last_sequence_number=one.last_sequence_number,
             last_offset=one.last_offset,
             count=one.retained,
-            receivers=[_receiver_facts(feed) for feed in self._hub.feeds if feed.partition is one],
+            receivers=[_receiver_facts(feed) for feed in self._listener.receivers if feed.partition is one],
         )
 
     def _change_log(self, command: commands.Append | commands.Skip | commands.Trim | commands.FailOver) -> None:
@@ -157,14 +157,15 @@ class Operator:
     def _feeds_of(self, command: commands.Detach | commands.Mute) -> list[EventFeed]:
         group = None if command.group is None else command.group.lower()
         partition = self._hub.partitions[command.partition]
-        return [feed for feed in self._hub.feeds if feed.partition is partition and group in {None, feed.group}]
+        present = self._listener.receivers
+        return [feed for feed in present if feed.partition is partition and group in {None, feed.group}]
 
     def _rewind(self, command: commands.Rewind) -> None:
         self._hub.partitions[command.partition]
         if command.on_attach:
             self._hub.faults.rewinds[command.partition] = command.events
             return
-        for feed in self._hub.feeds:
+        for feed in self._listener.receivers:
             if feed.partition.id == command.partition:
                 feed.rewind(command.events)
                 self._fire(FaultName.REDELIVER)
@@ -176,7 +177,7 @@ class Operator:
         self._detach_all(Fault("amqp:not-found", hub.not_found(f"sb://{hub.host}/{hub.name}")))
 
     def _expire_tokens(self) -> None:
-        for connection in tuple(self._hub.connections):
+        for connection in tuple(self._listener.connections):
             self._fire(FaultName.EXPIRE_TOKENS, len(connection.claims))
             connection.expire(everything=True)
 
@@ -188,14 +189,14 @@ class Operator:
             self._detach_all(disabled(f"sb://{hub.host}/{hub.name}"))
 
     def _detach_all(self, fault: Fault) -> None:
-        for link in [link for one in self._hub.connections for link in one.links() if link.path is not None]:
+        for link in [link for one in self._listener.connections for link in one.links() if link.path is not None]:
             link.detach(fault)
 
     def _hang(self, *, on: bool) -> None:
         faults = self._hub.faults
         thawed, faults.hung = faults.hung and not on, on
         if thawed:
-            for connection in tuple(self._hub.connections):
+            for connection in tuple(self._listener.connections):
                 connection.thaw()
 
     def _outage(self, *, on: bool) -> None:
@@ -214,14 +215,14 @@ class Operator:
         faults.aborts.clear()
         self._hub.gate = Gate()
         self._hub.largest_message = LARGEST_MESSAGE
-        for feed in self._hub.feeds:
+        for feed in self._listener.receivers:
             feed.mute = False
             feed.wake()
         self._hang(on=False)
         self._outage(on=False)
 
     def _abort_all(self) -> int:
-        connections = tuple(self._hub.connections)
+        connections = tuple(self._listener.connections)
         for connection in connections:
             connection.abort()
         return len(connections)

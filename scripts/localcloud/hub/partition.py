@@ -75,7 +75,7 @@ class Partition:
         return len(self._messages)
 
     def append(self, one: event.Published, now_ms: int, *, numbered: bool = True) -> int:
-        """Store an event and return its sequence number; unnumbered, readers do not get to see that number."""
+        """Store an event and return its sequence number; unnumbered, receivers do not see that number."""
         sequence_number, offset = self._next_sequence_number, self._next_offset
         message = event.stored(one, sequence_number if numbered else None, offset, now_ms)
         self._messages.append(message)
@@ -89,7 +89,7 @@ class Partition:
         return sequence_number
 
     def announce(self) -> None:
-        """Wake the readers after events were appended."""
+        """Wake the receivers after events were appended."""
         for listener in tuple(self.listeners):
             listener()
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
-from scripts.localcloud.hub import opening, performatives, values
+from scripts.localcloud.hub import performatives, values
 from scripts.localcloud.hub.link import Attach, Link
 from scripts.localcloud.hub.performatives import Code, Fault, Frame
 
 if TYPE_CHECKING:
-    from scripts.localcloud.hub.connection import Connection
     from scripts.localcloud.hub.hub import Hub
     from scripts.localcloud.hub.token import Claim
 
@@ -26,16 +26,29 @@ class ProtocolError(Exception):
         self.fault = Fault(condition, description)
 
 
+class Carrier(Protocol):
+    """What a session needs of its connection."""
+
+    hub: Hub
+    claims: dict[str, Claim]
+    writable: bool
+    remote_max_frame_bytes: int
+
+    def write(self, frames: bytes) -> None:
+        """Send encoded frames."""
+
+
 class Session:
     """Routes frames to links and keeps the session's transfer counts."""
 
-    def __init__(self, connection: Connection, begin: Frame) -> None:
+    def __init__(self, connection: Carrier, begin: Frame, open_link: OpenLink) -> None:
         self.channel = begin.channel
         self.hub: Hub = connection.hub
         self.links: dict[int, Link] = {}
         self.remote_incoming_window = begin.fields.number(2)
         self.next_delivery = 0
         self._connection = connection
+        self._open_link = open_link
         self._next_outgoing = 0
         self._next_incoming = begin.fields.number(1)
         self.send(performatives.begin(begin.channel, _INCOMING_WINDOW, _OUTGOING_WINDOW, _HANDLE_MAX))
@@ -94,7 +107,7 @@ class Session:
             case Code.DETACH:
                 self._on_detach(frame)
             case Code.DISPOSITION:
-                pass  # Events stay where they are, whatever a reader thinks of them.
+                pass  # Events stay where they are, whatever a receiver says of them.
             case _:
                 raise ProtocolError("amqp:not-allowed", f"Performative 0x{frame.code:x} has no place in a session.")
 
@@ -121,7 +134,7 @@ class Session:
         present = self.links.get(attach.handle)
         if present is not None and not present.detached:
             raise ProtocolError("amqp:session:handle-in-use", f"Handle {attach.handle} is in use by '{present.name}'.")
-        self.links[attach.handle] = opening.open_link(self, attach)
+        self.links[attach.handle] = self._open_link(self, attach)
 
     def _on_detach(self, frame: Frame) -> None:
         link = self.links.pop(frame.fields.number(0), None)
@@ -133,3 +146,7 @@ class Session:
         if link is None:
             raise ProtocolError("amqp:session:unattached-handle", f"Handle {handle} is not attached.")
         return link
+
+
+OpenLink = Callable[[Session, Attach], Link]
+"""Answers an attach; the link is detached already where it was refused."""

@@ -16,7 +16,7 @@ from .tokens import Tokens
 from .wire import Request, Response, json_response
 
 if TYPE_CHECKING:
-    from .service import Service
+    from .calls import Calls
 
 TOKEN_PATH = ("authorization", "token")
 ROLE_SCOPE = "session:role:"
@@ -60,15 +60,16 @@ class AuthorizationServer:
 class TokenEndpoint:
     """Answers at `TOKEN_PATH`: faults first, then the credentials."""
 
-    service: Service
+    calls: Calls
+    authorization: AuthorizationServer
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
-        return await self.service.answered("access_token", lambda: self._serve(request), _refused)
+        return await self.calls.answered("access_token", lambda: self._serve(request), _refused)
 
     async def _serve(self, request: Request) -> Response:
         form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
-        return json_response(self.service.identities.authorization.grant(form))
+        return json_response(self.authorization.grant(form))
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .counts import History, Lateness
+from .counts import Counters, History, Lateness, now_ms
 from .refusal import ROW_SEQUENCER, STALE_SEQUENCER, UNCOMMITTED_DATA, Refusal, conflict
 from .warehouse import Loaded
 
@@ -33,32 +33,6 @@ class Append:
     end_token: str | None
     digest: bytes
     accepted_at: float = field(default_factory=time.monotonic)
-
-
-@dataclass
-class Counters:
-    """Totals since the channel was created; they survive a reopen."""
-
-    rows_parsed: int = 0
-    rows_inserted: int = 0
-    rows_error_count: int = 0
-    last_error_message: str | None = None
-    last_error_offset_upper_bound: str | None = None
-    last_error_timestamp_ms: int | None = None
-    commits: int = 0
-    latency_s: float = 0.0
-
-    def add(self, loaded: Loaded, append: Append) -> None:
-        """Count one committed request."""
-        self.rows_parsed += loaded.parsed
-        self.rows_inserted += loaded.inserted
-        self.rows_error_count += loaded.errors
-        self.commits += 1
-        self.latency_s += time.monotonic() - append.accepted_at
-        if loaded.complaint is not None:
-            self.last_error_message = loaded.complaint
-            self.last_error_offset_upper_bound = append.end_token
-            self.last_error_timestamp_ms = now_ms()
 
 
 @dataclass(frozen=True)
@@ -218,7 +192,7 @@ class Channel:
             except Refusal as refusal:
                 self.invalidate(refusal.code)
                 return
-            self.counters.add(loaded, append)
+            self.counters.add(loaded, append.end_token, append.accepted_at)
             self.token = append.end_token
             self._history.note(self.token, self.counters)
             self._pending.popleft()
@@ -239,8 +213,3 @@ class Channel:
             return conflict(STALE_SEQUENCER, message)
         message = f"Continuation token {continuation} is not the expected {self.continuation}. Please reopen."
         return conflict(ROW_SEQUENCER, message)
-
-
-def now_ms() -> int:
-    """Give the wall clock in milliseconds, as the protocol carries times."""
-    return time.time_ns() // 1_000_000

@@ -94,7 +94,7 @@ class Control:
     def _do_counts(self) -> dict[str, dict[str, int]]:
         service = self._service
         stored = {"stage": service.stage.count}
-        return {"answers": dict(service.answers), "fired": dict(service.faults.fired), "stored": stored}
+        return {"answers": dict(service.calls.answers), "fired": dict(service.faults.fired), "stored": stored}
 
     # -- SQL: who may do what --
 

@@ -13,9 +13,35 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .channel import Counters
+    from .warehouse import Loaded
 
 KEPT = 10_000  # commits
+
+
+@dataclass
+class Counters:
+    """Totals since the channel was created; they survive a reopen."""
+
+    rows_parsed: int = 0
+    rows_inserted: int = 0
+    rows_error_count: int = 0
+    last_error_message: str | None = None
+    last_error_offset_upper_bound: str | None = None
+    last_error_timestamp_ms: int | None = None
+    commits: int = 0
+    latency_s: float = 0.0
+
+    def add(self, loaded: Loaded, end_token: str | None, accepted_at: float) -> None:
+        """Count one committed request: its last offset token, and when it was accepted (monotonic seconds)."""
+        self.rows_parsed += loaded.parsed
+        self.rows_inserted += loaded.inserted
+        self.rows_error_count += loaded.errors
+        self.commits += 1
+        self.latency_s += time.monotonic() - accepted_at
+        if loaded.complaint is not None:
+            self.last_error_message = loaded.complaint
+            self.last_error_offset_upper_bound = end_token
+            self.last_error_timestamp_ms = now_ms()
 
 
 @dataclass
@@ -70,3 +96,8 @@ class History:
         """The counters so many seconds ago; None before the first commit."""
         until = time.monotonic() - seconds
         return next((counters for at, _, counters in reversed(self._past) if at <= until), None)
+
+
+def now_ms() -> int:
+    """Give the wall clock in milliseconds, as the protocol carries times."""
+    return time.time_ns() // 1_000_000

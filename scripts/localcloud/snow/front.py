@@ -25,7 +25,7 @@ class Front:
     def __init__(self, service: Service, host: str) -> None:
         self._service = service
         self._ingest = Ingest(service, host)
-        self._access = TokenEndpoint(service)
+        self._access = TokenEndpoint(service.calls, service.identities.authorization)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -37,7 +37,7 @@ class Front:
     def _sql(self) -> Endpoint:
         from .sql.endpoint import Endpoint
 
-        return Endpoint(self._service)
+        return Endpoint(self._service.calls, self._service.identities, self._service.database)
 
 
 def _speaks_sql(request: Request) -> bool:

@@ -56,9 +56,9 @@ class Ingest:
         try:
             route = _route(request)
         except Refusal as refusal:
-            self.service.answers[f"unknown {refusal.status.value} {refusal.code}"] += 1
+            self.service.calls.answers[f"unknown {refusal.status.value} {refusal.code}"] += 1
             return _refused(refusal)
-        return await self.service.answered(route.call, lambda: self._serve(route, request), _refused)
+        return await self.service.calls.answered(route.call, lambda: self._serve(route, request), _refused)
 
     async def _serve(self, route: Route, request: Request) -> Response:
         if route.call == "telemetry":

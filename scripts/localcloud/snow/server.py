@@ -54,7 +54,7 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(service.close)
         for server in (
             await _listen(front.handle, public, tls),
-            await _listen(StageEndpoint(service).handle, stage, tls),
+            await _listen(StageEndpoint(service.calls, service.stage).handle, stage, tls),
             await _listen(control.handle, private, None),
             await _listen(front.handle, plain, None),  # for SDKs that trust no CA but their own, and speak http
         ):

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from .calls import Calls
 from .catalog import Catalog, Name, Pipe
 from .channel import Channel
 from .counts import Lateness
-from .faults import Call, Dropped, Faults
+from .faults import Faults
 from .fragments import Fragments
 from .identity import Identities
 from .pace import Pace
@@ -24,10 +25,9 @@ from .pipe_info import FileKeys
 from .refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
 from .stage import Stage
 from .warehouse import Loaded, Warehouse
-from .wire import RESET, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
     from .column import BinaryFormat
     from .sql.database import Database
@@ -53,7 +53,7 @@ class Service:
         self.pace = Pace(commit_delay_s)
         self.lateness = Lateness()
         self.faults = Faults()
-        self.answers: Counter[str] = Counter()
+        self.calls = Calls(self.faults)
         self.max_wire_bytes = MAX_WIRE_BYTES
         self.binary_format: BinaryFormat = "BASE64"
         """How named pipes read the text of a BINARY column."""
@@ -87,23 +87,6 @@ class Service:
         self.opened_with.clear()
         if "database" in vars(self):
             await self.database.heal()
-
-    async def answered(
-        self, call: Call, serve: Callable[[], Awaitable[Response]], refused: Callable[[Refusal], Response]
-    ) -> Response:
-        """Serve a call under the faults that are armed for it; every answer is counted by call, status and code."""
-        try:
-            await self.faults.before(call)
-            response = await serve()
-            self.faults.after(call)
-        except Dropped:
-            self.answers[f"{call} reset"] += 1
-            return RESET
-        except Refusal as refusal:
-            self.answers[f"{call} {refusal.status.value} {refusal.code}"] += 1
-            return refused(refusal)
-        self.answers[f"{call} {response.status}"] += 1
-        return response
 
     def channel(self, pipe: Pipe, name: str) -> Channel:
         """Find a channel, or refuse."""

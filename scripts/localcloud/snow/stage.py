@@ -19,7 +19,7 @@ from .refusal import Refusal
 from .wire import Request, Response
 
 if TYPE_CHECKING:
-    from .service import Service
+    from .calls import Calls
 
 BUCKET = "localcloud"
 LIFETIME_S = 3600.0  # a guess; AWS gives temporary credentials an hour by default
@@ -78,11 +78,12 @@ class Stage:
 class StageEndpoint:
     """Answers uploads: faults first, then the signature, then the object. Refusals are S3's XML."""
 
-    service: Service
+    calls: Calls
+    stage: Stage
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
-        return await self.service.answered("upload", lambda: self._serve(request), _refused)
+        return await self.calls.answered("upload", lambda: self._serve(request), _refused)
 
     async def _serve(self, request: Request) -> Response:
         if request.method != "PUT" or not request.segments:
@@ -91,8 +92,8 @@ class StageEndpoint:
                 "MethodNotAllowed",
                 "The specified method is not allowed against this resource.",
             )
-        body = self.service.faults.damaged("upload", request.body)
-        stored = self.service.stage.put(request, body)
+        body = self.calls.faults.damaged("upload", request.body)
+        stored = self.stage.put(request, body)
         return Response(HTTPStatus.OK, b"", "application/xml", {"ETag": f'"{stored.etag}"'})
 
 

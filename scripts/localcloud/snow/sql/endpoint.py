@@ -13,9 +13,8 @@ import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from scripts.localcloud.snow.faults import Call, Dropped
 from scripts.localcloud.snow.refusal import ACCESS_DENIED, Refusal, bad_request
-from scripts.localcloud.snow.wire import RESET, Request, Response, json_response
+from scripts.localcloud.snow.wire import Request, Response, json_response
 
 from . import binding
 from .parameter import Parameters
@@ -23,8 +22,11 @@ from .refusal import SqlRefusal
 from .session import MASTER_S, Login
 
 if TYPE_CHECKING:
-    from scripts.localcloud.snow.service import Service
+    from scripts.localcloud.snow.calls import Calls
+    from scripts.localcloud.snow.faults import Call
+    from scripts.localcloud.snow.identity import Identities
 
+    from .database import Database
     from .rowset import Rowset
     from .session import Session
     from .statement import Statement
@@ -51,28 +53,25 @@ _TYPES = {"select": 0x1000, "union": 0x1000, "insert": 0x3100, "update": 0x3200,
 class Endpoint:
     """Answers the drivers: faults first, then the token, then the call."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._database = service.database
+    def __init__(self, calls: Calls, identities: Identities, database: Database) -> None:
+        self._calls = calls
+        self._identities = identities
+        self._database = database
 
     async def handle(self, request: Request) -> Response:
-        """Answer one call; every answer is counted by call, status and code."""
+        """Answer one call."""
         call = _CALLS.get(request.segments)
         if call is None:
             return _refused(Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"No such call: /{'/'.join(request.segments)}"))
-        try:
-            await self._service.faults.before(call)
-            response, code = await self._serve(call, request), ""
-            self._service.faults.after(call)
-        except Dropped:
-            self._service.answers[f"{call} reset"] += 1
-            return RESET
-        except (Refusal, SqlRefusal) as refusal:
-            response, code = _refused(refusal), f" {refusal.code}"
-        self._service.answers[f"{call} {response.status}{code}"] += 1
-        return response
+        return await self._calls.answered(call, lambda: self._serve(call, request), _refused)
 
     async def _serve(self, call: Call, request: Request) -> Response:
+        try:
+            return await self._respond(call, request)
+        except SqlRefusal as refusal:
+            raise Refusal(HTTPStatus.OK, refusal.code, refusal.message) from refusal
+
+    async def _respond(self, call: Call, request: Request) -> Response:
         if call == "telemetry":
             return _success(None)
         body = _body(request)
@@ -93,8 +92,8 @@ class Endpoint:
 
     async def _login(self, request: Request, body: dict[str, Any]) -> Response:
         data = body.get("data", {})
-        identities = self._service.identities
-        verify = {"SNOWFLAKE_JWT": identities.login, "OAUTH": identities.login_by_token}.get(data.get("AUTHENTICATOR"))
+        verifiers = {"SNOWFLAKE_JWT": self._identities.login, "OAUTH": self._identities.login_by_token}
+        verify = verifiers.get(data.get("AUTHENTICATOR"))
         if verify is None:
             raise Refusal(HTTPStatus.UNAUTHORIZED, ACCESS_DENIED, "Incorrect username or password was specified.")
         subject = f"{data.get('ACCOUNT_NAME')}.{data.get('LOGIN_NAME')}"
@@ -197,8 +196,8 @@ def _failure(code: str, message: str, data: dict[str, Any] | None = None) -> Res
     return json_response({"data": data, "code": code, "message": message, "success": False})
 
 
-def _refused(refusal: Refusal | SqlRefusal) -> Response:
-    if isinstance(refusal, SqlRefusal) or refusal.status in ENVELOPED:
+def _refused(refusal: Refusal) -> Response:
+    if refusal.status in ENVELOPED:
         return _failure(refusal.code, refusal.message)
     return json_response({"code": refusal.code, "message": refusal.message, "success": False}, refusal.status)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from azure.eventhub._pyamqp.utils import generate_sas_token
 
-from scripts.localcloud.hub import event, position, readers, token, values
+from scripts.localcloud.hub import event, position, token, values
+from scripts.localcloud.hub.admission import admit
 from scripts.localcloud.hub.partition import FIRST_OFFSET, Partition
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def test_a_position_that_cannot_be_is_refused(selector: str) -> None:
 def test_epochs_admit_refuse_and_displace(
     epoch: int | None, present: list[int | None], refused: bool, displaces: bool
 ) -> None:
-    admission = readers.admit(epoch, present)
+    admission = admit(epoch, present)
     assert (admission.refused is not None, admission.displaced is not None) == (refused, displaces)
 
 

@@ -1,4 +1,4 @@
-"""Who may read a partition: the rules of epochs, decided on values.
+"""Which receivers a partition admits: the rules of epochs, decided on values.
 
 Rules: https://learn.microsoft.com/en-us/archive/blogs/gyan/event-hubs-receiver-epoch
 Texts: https://github.com/Azure/azure-sdk-for-java/issues/26583 (lower epoch),
@@ -17,21 +17,21 @@ from scripts.localcloud.hub.performatives import Fault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAX_READERS = 5
-"""Readers without an epoch per partition and consumer group."""
+MAX_RECEIVERS = 5
+"""Receivers without an epoch, per partition and consumer group."""
 _STOLEN = "amqp:link:stolen"
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The answer to a new reader: refused with a fault, or admitted, with the fault the present readers get."""
+    """The answer to a new receiver: refused with a fault, or admitted, with the fault that those present get."""
 
     refused: Fault | None = None
     displaced: Fault | None = None
 
 
 def admit(epoch: int | None, present: Sequence[int | None]) -> Admission:
-    """Decide on a reader with `epoch` (None: without) while readers with the epochs `present` live."""
+    """Decide on a receiver with `epoch` (None: without) while receivers with the epochs `present` are attached."""
     reigning = max((one for one in present if one is not None), default=None)
     if epoch is None:
         return _admit_without_epoch(reigning, len(present))
@@ -40,11 +40,11 @@ def admit(epoch: int | None, present: Sequence[int | None]) -> Admission:
     return Admission(displaced=_displaced(epoch, reigning) if present else None)
 
 
-def _admit_without_epoch(reigning: int | None, readers: int) -> Admission:
+def _admit_without_epoch(reigning: int | None, receivers: int) -> Admission:
     if reigning is not None:
         return Admission(refused=_exclusive(reigning))
-    if readers >= MAX_READERS:
-        return Admission(refused=_too_many(readers))
+    if receivers >= MAX_RECEIVERS:
+        return Admission(refused=_too_many(receivers))
     return Admission()
 
 
@@ -75,9 +75,9 @@ def _exclusive(reigning: int) -> Fault:
     )
 
 
-def _too_many(readers: int) -> Fault:
+def _too_many(receivers: int) -> Fault:
     return Fault(
         "amqp:resource-limit-exceeded",
         "Exceeded the maximum number of allowed receivers per partition in a consumer group which is"
-        f" {MAX_READERS}. List of connected receivers - {', '.join(['nil'] * readers)}.",
+        f" {MAX_RECEIVERS}. List of connected receivers - {', '.join(['nil'] * receivers)}.",
     )
