@@ -138,6 +138,15 @@ class Checkpoint:
         """Whether no worker has begun the channel: it has no token yet, and that contradicts nothing."""
         return self.opened_generation < self.channel_generation
 
+    @property
+    def may_miss_rows(self) -> bool:
+        """Whether the channel may have committed rows that this checkpoint does not know: a worker opened the channel
+        to write to it, and no checkpoint was written since.
+        """
+        is_at_beginning = self.sequence_number in (None, self.begins_after)
+        is_opened = self.unsettled_from is not None or self.rows_error_count > 0
+        return is_at_beginning and is_opened and not self.begins_channel
+
 
 @dataclass(frozen=True, slots=True)
 class Sessions:

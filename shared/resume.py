@@ -14,6 +14,7 @@ events: it is refused, with what a person can do.
 | none | K, and nothing was written after it, and no rejection is still to be counted | begin the next channel after K |
 | none | none | a fresh partition (below); after a reset, from the oldest retained event |
 | none | K, where the channel begins | go from K + 1: nothing is committed in it yet |
+| none: no such channel, although it was opened | none, or K where it begins | refuse, if events came since |
 | C | the channel was never opened | refuse: it is not new |
 | beyond the partition's last event, or another birth of the hub | | refuse: the hub was recreated or failed over |
 | another event under K's number (`worker/source/continuity`) | K | refuse: the hub failed over and gave it again |
@@ -32,6 +33,9 @@ further. Whatever is in the hub behind K then comes into the next channel, and n
 the lost channel stay counted where they were: the next one counts from 0. So one that was not counted yet would never
 be, and a channel that is lost within a minute of its last commit is for a person to judge. One that expired was idle
 for much longer.
+
+An open creates a channel that does not exist, and then it looks like one that never had a row. So where no checkpoint
+says what was written to a channel that was opened before, it is asked whether the channel exists before it is opened.
 
 Channels expire: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-channels
 """
@@ -77,14 +81,18 @@ def decide(
     written: int | None = None,
     *,
     now_s: float,
+    channel_exists: bool = True,
 ) -> Resume:
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned.
 
     `written` is the last event that the worker who asks has written to the channel, when it was committed; None: it has
-    written nothing, and another one may have. `now_s` is Unix time.
+    written nothing, and another one may have. `now_s` is Unix time. `channel_exists` is for those who look at a channel
+    without opening it; who opens it calls `refuse_unseen_rows` before.
     """
     partition_id = checkpoint.partition_id
     refuse_another_hub(partition_id, checkpoint.hub_created_at_s, partition.hub_created_at_s)
+    if not channel_exists:
+        refuse_unseen_rows(checkpoint, partition)
     _refuse_used_channel(token, checkpoint)
     begins_next = token is None and _ends_at_checkpoint(checkpoint, partition, written)
     if begins_next:
@@ -104,6 +112,31 @@ def decide(
             f"Nothing can bring them back. {GO_ON_WITHOUT}",
         )
     return Resume(position + lost, f"{reason}; {story}", lost, begins_next)
+
+
+def refuse_unseen_rows(checkpoint: Checkpoint, partition: "PartitionFacts") -> None:
+    """Raise `ResumeRefused` when the channel does not exist and its first rows may be in the table.
+
+    To be asked before the channel is opened: that would create it, and a new channel looks like one in which nothing
+    was ever committed. The first row can only be of an event that the partition has had.
+    """
+    first = checkpoint.unsettled_from
+    if not checkpoint.may_miss_rows or (first is not None and partition.last < first):
+        return
+    partition_id = checkpoint.partition_id
+    raise ResumeRefused(
+        f"Partition {partition_id}: its channel does not exist any more, and no checkpoint was written since a worker"
+        " opened it",
+        f"{NO_CHANNEL}; rows of events up to {partition.last} may be in the table already",
+        f"{_set_back(partition_id)}{_or_where_it_began(first)}.",
+    )
+
+
+def _or_where_it_began(first: int | None) -> str:
+    """What to type when the lost channel, which began with event `first`, has no row in the table."""
+    if not first:
+        return ""  # then the table has no end, and the command says what to type
+    return f" (with --sequence-number {first - 1} for --table-end when no later event is there)"
 
 
 def _ends_at_checkpoint(checkpoint: Checkpoint, partition: "PartitionFacts", written: int | None) -> bool:

@@ -56,7 +56,10 @@ def open_partition(
     """
     channel.probe()
     with EventHubClient(settings.eventhub) as hub:
-        former, progress = _opened(channel, _stored(store, term))
+        before = _stored(store, term)
+        if before.may_miss_rows and not channel.exists(before.channel_generation):
+            resume.refuse_unseen_rows(before, hub.partition(term.partition_id))
+        former, progress = _opened(channel, before)
         partition = hub.partition(term.partition_id)  # after the channel: while that blocks, the partition moves on
     stored = _stored(store, term)
     decided = resume.decide(progress.token, stored, partition, settings.eventhub.on_gap, written, now_s=time.time())
@@ -156,21 +159,19 @@ def _unsettled_from(settings: Settings, opening: Opening, stored: Checkpoint, pa
     if progress.token is not None and stored.unsettled_from is not None:
         return stored.unsettled_from
     if position is None:
-        return _first(settings, opening, partition)
+        return _first(settings.eventhub, opening, partition)
     if progress.token is not None and progress.rows_error_count == stored.rows_error_count:
         return progress.token + 1
     return position + 1
 
 
-def _first(settings: Settings, opening: Opening, partition: PartitionFacts) -> int | None:
-    """The first event of a channel that begins at the starting position; None: nobody needs to know."""
-    fresh = opening.position(settings.eventhub.starting_position).fresh
+def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> int:
+    """The first event of a channel that begins at the starting position."""
+    fresh = opening.position(settings.starting_position).fresh
     oldest = partition.last + 1 if partition.is_empty else partition.first
     if fresh == "-1":
         return oldest
-    if settings.snowflake.on_reject == "fail":
-        return None
-    with EventHubClient(settings.eventhub) as own:  # finding the event ends the client
+    with EventHubClient(settings) as own:  # finding the event ends the client
         before = own.last_before(opening.checkpoint.partition_id, fresh, partition, opening.checkpoint.epoch)
     return oldest if before is None else before + 1
 

@@ -128,6 +128,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     """Rows that Snowflake did not take, since the channel was created."""
     status_code: str
     last_error: str | None = None
+    exists: bool = True
 
 
 class Standings(Message, frozen=True):

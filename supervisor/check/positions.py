@@ -18,7 +18,7 @@ def reconciled(
     on_reject: Literal["fail", "quarantine"],
 ) -> Answer:
     """What a start would do. Raises what it would end with."""
-    decided = decide(channel.token, checkpoint, partition, on_gap, now_s=time.time())
+    decided = decide(channel.token, checkpoint, partition, on_gap, now_s=time.time(), channel_exists=channel.exists)
     rejected = 0 if decided.begins_next else channel.rows_error_count - checkpoint.rows_error_count
     if rejected < 0:
         raise counted_back(checkpoint.partition_id, channel.rows_error_count, checkpoint.rows_error_count)

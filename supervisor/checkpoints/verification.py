@@ -161,7 +161,14 @@ def _committed(evidence: Evidence) -> int | None:
 def _contradictions(evidence: Evidence) -> Iterator[Finding]:
     """What a start would refuse as well, and rows of events that the hub never had."""
     try:
-        decide(evidence.channel.token, evidence.checkpoint, evidence.partition, "fail", now_s=time.time())
+        decide(
+            evidence.channel.token,
+            evidence.checkpoint,
+            evidence.partition,
+            "fail",
+            now_s=time.time(),
+            channel_exists=evidence.channel.exists,
+        )
     except ResumeRefused as refusal:
         yield Finding(kind="contradiction", text=f"{refusal.what}: {refusal.why}")
     landed, partition = evidence.landed, evidence.partition

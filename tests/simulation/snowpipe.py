@@ -101,6 +101,10 @@ class Handle:
     def probe(self) -> None:
         """It answers."""
 
+    def exists(self, _generation: int) -> bool:
+        """Nobody drops it, and it does not expire."""
+        return True
+
     def open(self, _generation: int) -> Progress:
         """Wait a while for what is in flight, then take the channel over by force."""
         self._process.wait(skewed(self._world.rng, FAST_S))

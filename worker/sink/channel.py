@@ -146,6 +146,11 @@ class Channel:
             raise invalid_channel(f"Channel {self.name} was opened and is not valid", f"status {progress.status_code}")
         return progress
 
+    def exists(self, generation: int) -> bool:
+        """Whether Snowflake has the channel of a generation. Opens none: an open creates what does not exist."""
+        name = of_generation(self._first_name, generation)
+        return read_statuses(self._settings, [name])[name].channel_exists
+
     def append(self, rows: Sequence[Row], start: int, end: int) -> None:
         """Give rows to the SDK, which sends them on its own threads. Returns at once.
 
@@ -275,9 +280,11 @@ def read_statuses(settings: SnowflakeSettings, names: Sequence[str]) -> dict[str
 
     try:
         client = _client(StreamingIngestClient, settings, f"evsup_reader_{os.getpid()}")
-        return {name: read_progress(status) for name, status in client.get_channel_statuses(list(names)).items()}
+        found = {name: read_progress(status) for name, status in client.get_channel_statuses(list(names)).items()}
     except Exception as error:
         raise translated(error, "The channels' statuses cannot be read", settings) from error
+    _quietly(lambda: client.close(wait_for_flush=False, timeout_seconds=0))
+    return found
 
 
 def _client(client_class: Callable[..., Any], settings: SnowflakeSettings, name: str) -> Any:

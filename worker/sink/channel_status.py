@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.errors import Bug, DataRefused, OwnershipLost, RowsRejected
 from shared.resume import counted_back
-from worker.sink.channel_codes import invalid_channel
+from worker.sink.channel_codes import CHANNEL_GONE, invalid_channel
 
 SUCCESS = "SUCCESS"
 OLDER_LIMIT_S = 10.0  # a status that is older than one before may come from a cache: for so long it is asked again
@@ -27,6 +27,11 @@ class Progress:
     status_code: str = SUCCESS
     last_error: str | None = None
     last_error_up_to: str | None = None
+
+    @property
+    def channel_exists(self) -> bool:
+        """False when the status says that Snowflake has no such channel."""
+        return CHANNEL_GONE not in self.status_code
 
 
 def read_progress(status: Any) -> Progress:

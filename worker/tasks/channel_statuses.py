@@ -47,6 +47,7 @@ def _standings(question: Question) -> Standings:
                 rows_error_count=one.rows_error_count,
                 status_code=one.status_code,
                 last_error=one.last_error,
+                exists=one.channel_exists,
             )
             for name, one in found.items()
         }

@@ -322,3 +322,18 @@ def test_a_start_never_moves_behind_what_is_known_nor_beyond_what_exists(
     assert resume.lost == resume.after - max(known)
     assert resume.lost == 0 or on_gap == "warn"
     assert is_empty or resume.after >= first - 1
+
+
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize(
+    "begun", [replace(moved(50, opened=1), unsettled_from=51), replace(checkpoint(None), unsettled_from=0)]
+)
+def test_one_who_only_looks_sees_that_a_channel_was_lost_before_its_first_checkpoint(
+    begun: Checkpoint, exists: bool
+) -> None:
+    if exists:
+        assert decide(None, begun, partition(), "fail", channel_exists=True).after == begun.reached
+        return
+    with pytest.raises(ResumeRefused, match="rows of events up to 100 may be in the table already") as refused:
+        decide(None, begun, partition(), "fail", channel_exists=False)
+    assert ("--sequence-number 50" in refused.value.fix) is (begun.reached == 50)

@@ -35,6 +35,7 @@ class World:
         self.saved: list[Checkpoint] = []
         self.newest_epoch = TERM.epoch
         self.later: Progress | None = None
+        self.channel_exists = True
         self._progress, self._stored = Progress(token, errors), stored
         self.facts = PartitionFacts(first, last, last < 0, BORN_S, f"offset-{last}")
 
@@ -45,6 +46,10 @@ class World:
 
     def probe(self) -> None:
         self.asked.append("probe")
+
+    def exists(self, generation: int) -> bool:
+        self.asked.append(f"exists {generation}")
+        return self.channel_exists
 
     def open(self, generation: int) -> Progress:
         self.name = of_generation("CHANNEL", generation)
@@ -384,11 +389,11 @@ def test_the_first_event_of_a_fresh_channel_is_noted_before_its_first_row(monkey
     for settings, first in (
         (plain(QUARANTINE), 7),
         (plain(QUARANTINE, eventhub(starting_position="2026-01-31T00:00:00Z")), 33),
-        (plain(None, eventhub(starting_position="2026-01-31T00:00:00Z")), None),  # not asked for where nobody looks
+        (plain(None, eventhub(starting_position="2026-01-31T00:00:00Z")), 33),
     ):
         world = World(None, ENROLLED, first=7)
         assert opened(world, monkeypatch, settings).checkpoint.unsettled_from == first
-        assert [saved.unsettled_from for saved in world.saved] == ([] if first is None else [first])
+        assert [saved.unsettled_from for saved in world.saved] == [first]
 
 
 def test_the_first_event_of_a_channel_is_another_one_when_retention_passed_it_before_the_first_row(
@@ -442,3 +447,55 @@ def test_a_worker_that_knows_what_it_wrote_goes_on_whatever_is_behind_it(monkeyp
     assert (made.resume.after, made.checkpoint.channel_generation) == (50, 1)
     with pytest.raises(ResumeRefused, match="but the channel has no token"):
         opened(World(None, stored(50)), monkeypatch)
+
+
+BEGUN = [
+    replace(ENROLLED, unsettled_from=0),
+    replace(ENROLLED, unsettled_from=33),
+    replace(ENROLLED, begins_after=40, unsettled_from=41),
+    replace(moved(50, opened=2), unsettled_from=51),
+    replace(moved(None, opened=2), unsettled_from=0),
+    replace(moved(None, opened=2), rows_error_count=1),
+]
+
+
+@pytest.mark.parametrize("checkpoint", BEGUN)
+def test_a_channel_lost_before_its_first_checkpoint_is_refused_at_every_start_and_not_made_anew(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint
+) -> None:
+    world = World(None, checkpoint)
+    world.channel_exists = False
+    for _ in range(2):
+        with pytest.raises(ResumeRefused, match="its channel does not exist any more"):
+            opened(world, monkeypatch)
+    assert not [asked for asked in world.asked if asked.startswith(("open", "save"))]
+
+
+@pytest.mark.parametrize("checkpoint", [checkpoint for checkpoint in BEGUN if checkpoint.unsettled_from])
+def test_a_channel_lost_before_any_event_came_begins_again(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint
+) -> None:
+    world = World(None, checkpoint, last=(checkpoint.unsettled_from or 0) - 1)
+    world.channel_exists = False
+    assert opened(world, monkeypatch).resume.after == checkpoint.reached
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    [None, ENROLLED, replace(ENROLLED, begins_after=40), moved(50), moved(None), replace(moved(50), unsettled_from=1)],
+)
+def test_a_channel_that_no_worker_has_opened_need_not_exist(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint | None
+) -> None:
+    world = World(None, checkpoint)
+    world.channel_exists = False
+    assert opened(world, monkeypatch).progress.token is None
+
+
+@pytest.mark.parametrize("checkpoint", BEGUN)
+def test_a_channel_that_exists_and_has_no_token_has_no_row(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint
+) -> None:
+    world = World(None, checkpoint, errors=checkpoint.rows_error_count)
+    assert opened(world, monkeypatch).resume.after == checkpoint.reached
+    assert f"exists {checkpoint.channel_generation}" in world.asked
