@@ -1,6 +1,6 @@
 """evsup with the oldest SDKs that pyproject.toml allows; all other tests run with those of uv.lock.
 
-docs/streaming-sdk.md says what differs between them.
+docs/internals/streaming-sdk.md says what differs between them.
 """
 
 import subprocess

@@ -12,7 +12,15 @@ FILES = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
 
 @pytest.mark.parametrize(
     "document",
-    ["requirements.md", "architecture.md", "reliability.md", "security.md", "streaming-sdk.md", "localcloud-sql.md"],
+    [
+        "reliability.md",
+        "security.md",
+        "azure-sdk.md",
+        "internals/localcloud-sql.md",
+        "internals/requirements.md",
+        "internals/sdk-traps.md",
+        "internals/streaming-sdk.md",
+    ],
 )
 def test_every_test_that_a_document_names_exists(document: str) -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / document).read_text()))
