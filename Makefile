@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit test-python fuzz lint format bench bench-balance soak chaos peers smoke audit clean
+.PHONY: help setup demo test unit test-python fuzz coverage lint format bench bench-balance soak chaos peers smoke audit release clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,13 +35,23 @@ test-python: ## Unit tests and demo on another interpreter: make test-python PYT
 fuzz: $(STAMP) ## Try the properties of the unit tests on a thousand random examples each
 	@$(BIN)/python -m pytest tests/unit -m hypothesis --hypothesis-profile explore --timeout 600
 
-lint: $(STAMP) ## Check format, style, types and import rules
+# Beside the quick tests, the files that start real trees and stop them in order: a killed process writes no data.
+COVERED := tests/unit tests/simulation tests/acceptance/test_every_event_once.py tests/acceptance/test_signals.py
+
+coverage: $(STAMP) ## Show which lines and branches the quick tests and two acceptance files reach
+	@rm -rf .coverage && mkdir .coverage
+	@$(BIN)/coverage run -m pytest -q --timeout 600 $(COVERED)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+lint: $(STAMP) ## Check format, style, types, import rules, generated files and links
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m scripts.settings_doc
 	@$(BIN)/python -m scripts.metrics_doc
+	@$(BIN)/python -m scripts.doc_links
 
 format: $(STAMP) ## Format the code
 	@$(BIN)/ruff format .
@@ -69,5 +79,8 @@ audit: $(STAMP) ## Look for known vulnerabilities in the locked packages that ev
 	@$(BIN)/uv export --frozen --quiet --no-dev --all-extras --no-emit-project --output-file $(VENV)/runtime.txt
 	@$(BIN)/uvx --quiet 'pip-audit>=2.9,<3' --strict --disable-pip --requirement $(VENV)/runtime.txt
 
+release: lint ## Version, changelog, wheel and sdist tried outside the checkout, tag: make release VERSION=x.y.z
+	@$(BIN)/python -m scripts.release $(VERSION)
+
 clean: ## Remove .venv and caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
