@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.load import Load
 from scripts.chaos.process_faults import PROCESS_FAULTS
 from scripts.chaos.proof import PartitionProof, prove
 from scripts.chaos.scene import COMMIT_TIMEOUT_S, DRAIN_TIMEOUT_S, EXPIRATION_S, Scene
 from scripts.chaos.schedule import Strike
-from scripts.chaos.sink_faults import SINK_FAULTS
+from scripts.chaos.sink_faults import SINK_FAULTS, STAGE_FAULTS
 from scripts.chaos.source_faults import SOURCE_FAULTS
 from scripts.chaos.store_faults import STORE_FAULTS
 from scripts.chaos.storm import MISSED_S, Storm
@@ -18,8 +17,7 @@ from scripts.chaos.unit import STOP_GRACE_S
 from shared.clock import monotonic
 from worker.source.source import REOPEN_MOST_S
 
-FAULTS = (*PROCESS_FAULTS, *SOURCE_FAULTS, *SINK_FAULTS, *STORE_FAULTS)
-EVENTS_PER_S = 2400.0
+FAULTS = (*PROCESS_FAULTS, *SOURCE_FAULTS, *SINK_FAULTS, *STAGE_FAULTS, *STORE_FAULTS)
 TURN_S = 0.05
 LOOK_EVERY_S = 0.5
 START_S = 60.0  # for both trees to come up on a busy machine
@@ -46,16 +44,17 @@ class Run:
 
     def __post_init__(self) -> None:
         self.storm = Storm(self.scene, self.strikes, FAULTS, self.say)
-        self._load: Load | None = None
+        self._is_loaded = False
         self._look_due_s = 0.0
 
     def run(self) -> list[PartitionProof]:
         """Play it all; what the table holds against what was published, by partition."""
         self._await(self._all_run, START_S, "I10", "both trees run")
         began_s = monotonic()
-        self._load = load = Load(self.scene.hub, EVENTS_PER_S, began_s)
+        load, self._is_loaded = self.scene.load, True
+        load.begin(began_s)
         self._await(lambda: self._pass_over(began_s), self.seconds + MISSED_S, "mix", "the storm is over")
-        self.moved, self._load = self.scene.rows(), None
+        self.moved, self._is_loaded = self.scene.rows(), False
         calm_s = monotonic()
         what = f"{load.total} events are in the table, and every worker knows it"
         self._await(lambda: self.scene.rows() >= load.total and self._is_calm(), RECOVERY_S, "I10", what)
@@ -102,8 +101,8 @@ class Run:
     def _turn(self, now_s: float) -> None:
         for unit in self.scene.units:
             unit.follow(now_s)
-        if self._load:
-            self._load.turn(now_s)
+        if self._is_loaded:
+            self.scene.load.turn(now_s)
         if now_s >= self._look_due_s:
             self._look_due_s = now_s + LOOK_EVERY_S
             self.scene.look()

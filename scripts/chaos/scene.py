@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from scripts.chaos.audit import Audit
+from scripts.chaos.load import Load
 from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
 from scripts.chaos.unit import Unit
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
@@ -19,6 +20,7 @@ from shared.snowflake.channel_name import channel_name
 from supervisor.status.model import PartitionStatus
 
 PARTITIONS, UNITS = 4, 2
+EVENTS_PER_S = 2400.0
 EXPIRATION_S, COMMIT_TIMEOUT_S, DRAIN_TIMEOUT_S = 8.0, 8.0, 10.0
 CLOUD = CloudSettings(partitions=PARTITIONS, store="postgres", commit_delay_s=0.3)
 # Short leases, stalls and drains, so that every wait ends within seconds.
@@ -36,6 +38,7 @@ class Scene:
     def __init__(self, cloud: LocalCloud, directory: Path) -> None:
         assert cloud.postgres
         self.hub, self.snow, self.postgres = cloud.hub, cloud.snow, cloud.postgres
+        self.load = Load(self.hub, EVENTS_PER_S)
         self.struck: Counter[str] = Counter()
         """How often faults without a counter of their own were seen to strike."""
         self.locks: dict[str, psycopg.Connection[Any]] = {}

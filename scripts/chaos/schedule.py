@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-EVERY_S = 1.8  # between two faults, on average
+EVERY_S = 1.5  # between two faults, on average
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What happens at Snowflake."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from scripts.chaos.fault import Fault, nothing
 from scripts.chaos.scene import COMMIT_TIMEOUT_S, Scene
@@ -49,12 +50,16 @@ def _fired(kind: str) -> Counter:
     return lambda snow: snow.fired().get(kind, 0)
 
 
-def _answered(status: int, *calls: str) -> Counter:
-    """Answers of this HTTP status to these calls, or to any."""
+def _answered(status: int, *calls: str, code: str = "") -> Counter:
+    """Answers of this HTTP status, and of this code where one is named, to these calls, or to any."""
 
     def count(snow: SnowAdmin) -> int:
         answers = ((answer.split(), times) for answer, times in snow.answers().items())
-        return sum(times for (call, told, *_), times in answers if told == str(status) and call in (calls or (call,)))
+        return sum(
+            times
+            for (call, told, *codes), times in answers
+            if told == str(status) and call in (calls or (call,)) and code in (*codes, "")
+        )
 
     return count
 
@@ -69,17 +74,54 @@ def _refused(call: Call, status: int) -> Fault:
     return _met(f"{call} refused with {status}", counter, lambda snow: snow.fail(call, status, TIMES))
 
 
+def _on_stage(name: str, counter: Counter, arm: Callable[[SnowAdmin], None]) -> Fault:
+    """A fault of the way over the stage, which the SDK takes under load alone: a burst comes with it."""
+    armed = _snow(name, counter, lambda snow, _: arm(snow))
+
+    def strike(scene: Scene, strike: Strike) -> bool:
+        if not armed.strike(scene, strike):
+            return False
+        scene.load.burst(strike.partition)
+        return True
+
+    return replace(armed, strike=strike)
+
+
+def _upload_refused(status: int, code: str) -> Fault:
+    counter = _answered(status, "upload", code=code)
+    return _on_stage(
+        f"upload refused with {status}", counter, lambda snow: snow.fail("upload", status, TIMES, code=code)
+    )
+
+
 SINK_FAULTS = (
     _refused("append", 429),
     _refused("append", 500),
     _refused("append", 503),
     _refused("status", 503),
-    _met("append's connection reset", _fired("reset"), lambda snow: snow.reset("append")),
-    _met("append's answer lost", _fired("reset_after"), lambda snow: snow.reset("append", served=True)),
-    _met("appends slow", _fired("latency"), lambda snow: snow.delay("append", LATE_S, TIMES)),
+    _met("append's connection reset", _fired("reset append"), lambda snow: snow.reset("append")),
+    _met("append's answer lost", _fired("reset_after append"), lambda snow: snow.reset("append", served=True)),
+    _met("appends slow", _fired("latency append"), lambda snow: snow.delay("append", LATE_S, TIMES)),
     _snow("Snowflake tokens expired", _answered(401), lambda snow, _: snow.expire_tokens()),
     _snow("commits stalled", _fired("stall_commits"), SnowAdmin.stall_commits, SnowAdmin.release_commits),
     _snow("token frozen", _fired("freeze_token"), SnowAdmin.freeze_token, SnowAdmin.thaw_tokens),
     _snow("channel stolen", _fired("steal"), SnowAdmin.steal),
     _snow("channel invalid", _fired("invalidate"), SnowAdmin.invalidate),
+)
+STAGE_FAULTS = (
+    _upload_refused(403, "AccessDenied"),
+    _upload_refused(503, "SlowDown"),
+    _on_stage("uploads slow", _fired("latency upload"), lambda snow: snow.delay("upload", LATE_S, TIMES)),
+    _on_stage("upload cut off", _fired("cut"), lambda snow: snow.cut_uploads()),
+    _on_stage("upload with a wrong checksum", _fired("garble"), lambda snow: snow.garble_uploads()),
+    _on_stage(
+        "stage credentials expired",
+        _answered(400, "upload", code="ExpiredToken"),
+        lambda snow: snow.expire_stage_credentials(),
+    ),
+    _on_stage(
+        "file's registration lost",
+        _fired("reset filebuffer"),
+        lambda snow: snow.reset("filebuffer"),
+    ),
 )

@@ -27,7 +27,7 @@ from shared.model import Checkpoint, ConsumerGroup, Term
 from supervisor.status.model import PartitionStatus
 from tests.unit.supervisor.status.statuses import a_partition
 
-SECONDS, SEED = 16.0, 560
+SECONDS, SEED = 16.0, 3099
 NAMES = [fault.name for fault in FAULTS]
 PLACES = [str(number) for number in range(PARTITIONS)]
 FAILED = '{"event": "tree_failed", "reason": "The lease is over", "exit_code": 75}\n'

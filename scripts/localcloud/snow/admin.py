@@ -118,7 +118,7 @@ class SnowAdmin:
         return cast("dict[str, int]", self._call("counts")["answers"])
 
     def fired(self) -> dict[str, int]:
-        """Count how often each fault altered an answer or a state."""
+        """Count how often each fault altered an answer or a state: by kind, and by kind and call (`reset append`)."""
         return cast("dict[str, int]", self._call("counts")["fired"])
 
     def staged_files(self) -> int:

@@ -42,7 +42,7 @@ class Fault:
 
 
 class Faults:
-    """The armed faults, and `fired`: how often each kind altered an answer or a state."""
+    """The armed faults, and `fired`: how often each kind, and each kind of one call, altered an answer or a state."""
 
     def __init__(self) -> None:
         self.fired: Counter[str] = Counter()
@@ -96,6 +96,7 @@ class Faults:
         for fault in self._armed:
             if (fault.kind, fault.call) == (kind, call):
                 self.fired[kind] += 1
+                self.fired[f"{kind} {call}"] += 1
                 if fault.times is not None:
                     fault.times -= 1
                     if fault.times <= 0:
