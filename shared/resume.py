@@ -216,8 +216,15 @@ def _refuse_used_channel(token: int | None, checkpoint: Checkpoint) -> None:
             f"Partition {checkpoint.partition_id}: its new channel {checkpoint.channel_generation} has the token"
             f" {token} already",
             f"the checkpoint was moved to {checkpoint.sequence_number}; another control store has used this channel",
-            "Run the `evsup checkpoints` command again: it takes the next channel.",
+            f"Run `{_move_command(checkpoint)}` again: it takes the next channel.",
         )
+
+
+def _move_command(checkpoint: Checkpoint) -> str:
+    """The command that moved the checkpoint to where it is."""
+    if checkpoint.sequence_number is None:
+        return reset_command(checkpoint.partition_id, None)
+    return f"evsup checkpoints set --partition {checkpoint.partition_id} --sequence-number {checkpoint.sequence_number}"
 
 
 def refuse_another_hub(partition_id: str, known_s: float | None, created_at_s: float) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from shared import command_line
 from shared.log import secret
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _credentials_of_no_other_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test remembers to mask may be a plain word in the next."""
     monkeypatch.setattr(secret, "_known", ())
+
+
+@pytest.fixture(autouse=True)
+def _call_of_no_other_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test calls evsup with is not what the messages of the next repeat."""
+    monkeypatch.setenv(command_line.VARIABLE, "")
 
 
 @pytest.fixture

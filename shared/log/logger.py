@@ -17,6 +17,7 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from shared.command_line import complete
 from shared.log.printable import printable
 from shared.log.secret import MASK, Secret, mask, names_a_secret, remember_all
 from shared.log.stderr import FILE_DESCRIPTOR, Stderr
@@ -104,7 +105,7 @@ def last_word(line: str) -> None:
 
     Masked: an error may carry the words of whoever raised it.
     """
-    _opened(None).end(printable(mask(line)), LAST_FLUSH_S)
+    _opened(None).end(printable(complete(mask(line))), LAST_FLUSH_S)
 
 
 def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -121,7 +122,7 @@ def _shown(key: str, value: Any, deepest: int) -> Any:
         return {mask(_text(name)): _shown(_text(name), item, deepest - 1) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset) and deepest:
         return [_shown(key, item, deepest - 1) for item in value]
-    return mask(_text(value))
+    return complete(mask(_text(value)))
 
 
 def _text(value: object) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from shared.command_line import complete
 from shared.log.printable import printable
 from supervisor.check.checks import Preflight
 from supervisor.check.runner import Result, exit_code, results
@@ -27,7 +28,7 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
     """
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # what matters is raised
     found = []
-    for result in results(Preflight(env_file).checks()):
+    for result in map(_completed, results(Preflight(env_file).checks())):
         found.append(result)
         if not as_json:
             _show(result)
@@ -35,6 +36,11 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
         click.echo(msgspec.json.encode(found).decode())
     sys.stdout.flush()
     os._exit(exit_code(found))  # a thread that waits for a silent service would hold the process
+
+
+def _completed(result: Result) -> Result:
+    """The result with whole commands in its texts."""
+    return msgspec.structs.replace(result, detail=complete(result.detail), fix=complete(result.fix))
 
 
 def _show(result: Result) -> None:

@@ -17,7 +17,7 @@ from supervisor.commands import options
 
 @click.command()
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL and change nothing.")
-@click.option("--target", is_flag=True, help="The Snowflake tables, too; with --print their SQL alone.")
+@options.repeated("--target", is_flag=True, help="The Snowflake tables, too; with --print their SQL alone.")
 @options.env_file
 def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
     """Create the control tables where they are missing, and move those of an older evsup forward. Rows stay.

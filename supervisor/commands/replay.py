@@ -25,8 +25,10 @@ from supervisor.target.rows_fit import look
 @click.option("--partition", required=True, metavar="P", help="The partition.")
 @click.option("--from", "first", required=True, type=click.IntRange(min=0), metavar="N", help="The first event.")
 @click.option("--to", "last", required=True, type=click.IntRange(min=0), metavar="M", help="The last event.")
-@click.option("--into", metavar="TABLE", help="In the target's schema; created if missing. Default: <TABLE>_REPLAY.")
-@click.option("--consumer-group", metavar="G", help="Read through this group, beside a supervisor that runs.")
+@options.repeated(
+    "--into", metavar="TABLE", help="In the target's schema; created if missing. Default: <TABLE>_REPLAY."
+)
+@options.repeated("--consumer-group", metavar="G", help="Read through this group, beside a supervisor that runs.")
 @options.env_file
 def replay(
     *, partition: str, first: int, last: int, into: str | None, consumer_group: str | None, env_file: Path | None

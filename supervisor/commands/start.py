@@ -37,13 +37,13 @@ log = get_logger()
 
 
 @click.command()
-@click.option(
+@options.repeated(
     "--max-partitions",
     type=click.IntRange(min=1),
     metavar="N",
     help="Most partitions to claim; default: EVSUP_MAX_PARTITIONS, else all.",
 )
-@click.option(
+@options.repeated(
     "--drain-timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",

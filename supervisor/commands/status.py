@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from shared.command_line import complete
 from shared.config import environment
 from shared.config.settings import EventHubSettings
 from shared.errors import EvsupError
@@ -77,7 +78,7 @@ def _facts(settings: EventHubSettings) -> "Mapping[str, PartitionFacts]":
             facts = hub.hub()
             return hub.partitions(facts.partition_ids, facts)
     except EvsupError as error:
-        click.echo(printable(f"Without lag: {error}"), err=True)
+        click.echo(printable(complete(f"Without lag: {error}")), err=True)
         return {}
 
 
@@ -95,7 +96,7 @@ def _time_to_loss_s(
         with EventHubClient(settings) as hub:
             number, enqueued = hub.next_after(partition_id, checkpoint)
     except EvsupError as error:
-        click.echo(printable(f"Without time to loss: {error}"), err=True)
+        click.echo(printable(complete(f"Without time to loss: {error}")), err=True)
         return None
     is_lost = checkpoint is not None and number > checkpoint + 1
     return 0.0 if is_lost else time_to_loss_s(enqueued, settings.retention_hours, datetime.now(UTC))

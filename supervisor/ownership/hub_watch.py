@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 
 from shared.clock import Clock, backoff_s, jittered, monotonic
+from shared.command_line import complete
 from shared.config.settings import EventHubSettings
 from shared.errors import Bug, EvsupError
 from shared.eventhubs.client import EventHubClient
@@ -96,7 +97,7 @@ class HubWatch:
     def _failed(self, error: EvsupError) -> float:
         if self.trouble is None:
             log.warning("hub_not_answering", reason=str(error))
-        self.trouble = str(error)
+        self.trouble = complete(str(error))
         return next(self._pauses)
 
     def _new_pauses(self) -> Iterator[float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from shared.command_line import complete
 from shared.log.logger import get_logger
 from shared.log.secret import mask
 from supervisor.process.child import Child
@@ -42,7 +43,7 @@ def write(directory: Path, child: Child, now_s: float) -> Path | None:
         exit_code=child.failure.exit_code,
         what=mask(child.failure.what),
         why=mask(child.failure.why),
-        fix=child.failure.fix,
+        fix=complete(child.failure.fix),
         worker=child.describe(now_s),
         stderr=tuple(mask(line) for line in child.stderr_lines),
         stacks=tuple(mask(line) for line in child.stacks),

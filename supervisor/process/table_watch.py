@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared import limits
 from shared.clock import Clock, Deadline, jittered, monotonic
+from shared.command_line import complete
 from shared.errors import (
     EvsupError,
     ProtocolError,
@@ -214,7 +215,7 @@ class TableWatch:
 
     def _note(self, error: EvsupError | None) -> None:
         """Say once what cannot be seen and why, and once that it can be again."""
-        unseen = str(error) if error else None
+        unseen = complete(str(error)) if error else None
         if unseen and unseen != self.unseen:
             log.warning("table_not_seen", reason=unseen, consequence="a column that is dropped is not noticed now")
         elif self.unseen and not unseen:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, monotonic
+from shared.command_line import complete
 from shared.errors import Bug, DrainTimedOut, EvsupError, RowsDoNotFit
 from shared.ipc.memory import rss_bytes, stacks
 from shared.log.logger import get_logger
@@ -269,7 +270,7 @@ class Tree:
         described = replace(
             self._told,
             state=self._state(),
-            cause=mask(str(self._cause)) if self._cause else None,
+            cause=complete(mask(str(self._cause))) if self._cause else None,
             exit_code=int(self._cause.exit_code) if self._cause else 0,
             uptime_s=round(now_s - self._started_s, 1),
             rss_bytes=rss_bytes(),

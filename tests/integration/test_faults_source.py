@@ -9,7 +9,7 @@ P = "0"
 
 def obeyed(pipeline: Pipeline, reason: str) -> Evsup:
     """The start that a reason names."""
-    assert named(reason) == ({"EVENTHUB_ON_GAP": "warn"}, ["start"])
+    assert (named(reason).settings["EVENTHUB_ON_GAP"], named(reason).arguments) == ("warn", ["start"])
     return pipeline.start(EVENTHUB_ON_GAP="warn")
 
 

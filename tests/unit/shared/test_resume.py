@@ -288,7 +288,8 @@ def test_a_channel_past_its_beginning_that_has_no_token_has_lost_it(begins_after
 def test_a_new_channel_with_another_token_is_not_new(token: int, position: int | None) -> None:
     with pytest.raises(ResumeRefused, match=f"new channel 1 has the token {token} already") as refused:
         decide(token, moved(position), partition(), "warn")
-    assert "it takes the next channel" in refused.value.fix
+    again = "reset --partition 3 --to -1" if position is None else f"set --partition 3 --sequence-number {position}"
+    assert f"`evsup checkpoints {again}` again: it takes the next channel" in refused.value.fix
 
 
 @pytest.mark.parametrize("position", [101, 5000])
