@@ -6,6 +6,7 @@ from shared.control import spelling
 from shared.control.database import Database, Row, Run
 from shared.control.queries import source
 from shared.errors import ConfigurationError, NoControlTables
+from shared.model import ConsumerGroup
 
 VERSION = 4  # as in record_schema.sql and raise_schema.sql
 NO_TABLES = 0
@@ -20,11 +21,11 @@ _MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
 INIT = "Run `evsup init`."
 
 
-def create(database: Database) -> int:
+def create(database: Database, group: ConsumerGroup | None = None) -> int:
     """Create the tables where they are missing and move older ones forward, in one transaction; rows stay.
 
-    Rows under another spelling of their group are moved as well. Returns the version found, `NO_TABLES` when there was
-    none. Refuses tables of a newer evsup, and raises what `spelling.fold` raises.
+    Rows of `group` under another spelling of its names are moved as well. Returns the version found, `NO_TABLES` when
+    there was none. Refuses tables of a newer evsup, and raises what `spelling.fold` raises.
     """
     with database.transaction("schema") as run:
         run("create_schema")
@@ -32,7 +33,8 @@ def create(database: Database) -> int:
         for statement in _changes(found):
             run(statement)
         run("probe_tables")
-        spelling.fold(run)
+        if group is not None:
+            spelling.fold(run, group)
         for statement in _recorded(found):  # last: in Snowflake each is committed as it runs, and `fold` may refuse
             run(statement)
     return found

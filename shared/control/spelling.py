@@ -42,8 +42,8 @@ class _Partition:
 def check(database: Database, group: ConsumerGroup) -> None:
     """Raise ConfigurationError when there are rows of the group in another spelling: they may have an owner."""
     with database.transaction("read") as run:
-        rows = (*run("all_ownerships"), *run("all_checkpoints"))
-    odd = {_shown(row) for row in rows if _is_odd(row) and _spelled(row).key == group.key}
+        rows = (*_rows(run, "all_ownerships", group), *_rows(run, "all_checkpoints", group))
+    odd = {_shown(row) for row in rows if _is_odd(row)}
     if odd:
         raise ConfigurationError(
             "The control tables hold this consumer group in another spelling",
@@ -53,24 +53,31 @@ def check(database: Database, group: ConsumerGroup) -> None:
         )
 
 
-def fold(run: Run) -> None:
-    """Move every row to the key of its group, within the transaction of `run`; nothing happens when all are there.
+def fold(run: Run, group: ConsumerGroup) -> None:
+    """Move every row of the group to its key, within the transaction of `run`; nothing happens when all are there.
+
+    Rows of other groups stay: whoever runs evsup for them may be at work, and has an `evsup init` of his own.
 
     Raises, before anything is changed, PartitionHeld while somebody works under another spelling, and
     ConfigurationError when two spellings contradict each other. May be repeated after it was cut off at any statement.
     """
-    ownerships, supervisors = run("all_ownerships"), run("all_supervisors")
+    ownerships, supervisors = _rows(run, "all_ownerships", group), _rows(run, "all_supervisors", group)
     _refuse_live((*ownerships, *supervisors))
-    partitions: dict[tuple[ConsumerGroup, str], _Partition] = defaultdict(_Partition)
-    for row in run("all_checkpoints"):
-        partitions[_spelled(row).key, row["partition_id"]].checkpoints.append(row)
+    partitions: dict[str, _Partition] = defaultdict(_Partition)
+    for row in _rows(run, "all_checkpoints", group):
+        partitions[row["partition_id"]].checkpoints.append(row)
     for row in ownerships:
-        partitions[_spelled(row).key, row["partition_id"]].ownerships.append(row)
-    kept = {place: rows.furthest() for place, rows in partitions.items() if not rows.is_folded()}
-    for (key, partition_id), checkpoint in kept.items():
-        _fold(run, key, partition_id, partitions[key, partition_id], checkpoint)
+        partitions[row["partition_id"]].ownerships.append(row)
+    kept = {partition_id: rows.furthest() for partition_id, rows in partitions.items() if not rows.is_folded()}
+    for partition_id, checkpoint in kept.items():
+        _fold(run, group.key, partition_id, partitions[partition_id], checkpoint)
     for row in filter(_is_odd, supervisors):
         run("retire", **asdict(_spelled(row)), owner_id=row["owner_id"])
+
+
+def _rows(run: Run, query: str, group: ConsumerGroup) -> list[Row]:
+    """The rows of the group in whatever spelling."""
+    return [row for row in run(query) if _spelled(row).key == group.key]
 
 
 def _fold(run: Run, key: ConsumerGroup, partition_id: str, rows: _Partition, kept: Row | None) -> None:

@@ -43,7 +43,7 @@ class ControlStore:
 
     def initialise(self) -> None:
         """Create the control tables where they are missing, and move older ones forward."""
-        schema.create(self._database)
+        schema.create(self._database, self.group)
 
     def check(self) -> None:
         """Raise `ConfigurationError`, with `evsup init` as the fix, when a table is missing or of another version, or

@@ -10,6 +10,7 @@ from shared.config.environment import load
 from shared.config.settings import SnowflakeSettings
 from shared.control import schema
 from shared.control.open import open_database
+from shared.eventhubs.client import consumer_group
 from shared.snowflake.session import SqlSession
 from shared.snowflake.tables import create_quarantine_sql, create_table_sql, quarantine_name, table_name
 from supervisor.commands import options
@@ -35,7 +36,7 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
         if print_only:
             click.echo(schema.as_sql(database.dialect, schema.version(database)))
         else:
-            click.echo(_done(schema.create(database), database.address), err=True)
+            click.echo(_done(schema.create(database, consumer_group(settings.eventhub)), database.address), err=True)
     if target:
         for line in _create_target(settings.snowflake):
             click.echo(line, err=True)

@@ -545,6 +545,19 @@ def test_nobody_who_works_under_another_spelling_is_moved(site: Site, store: Con
         store.initialise()
 
 
+def test_init_of_one_group_does_not_wait_for_the_owners_of_another(site: Site, store: ControlStore) -> None:
+    other = respelled(site, consumer_group="audit")
+    assert won(other).owner_id == "a"
+    spell(site, "evsup_ownership")
+    try:
+        store.initialise()
+        store.check()
+        with pytest.raises(ConfigurationError, match="another spelling"):
+            other.check()
+    finally:
+        forget(site, "evsup_ownership")
+
+
 def test_two_spellings_with_two_channels_are_left_to_a_person(site: Site, store: ControlStore) -> None:
     store.release(won(store))
     spell(site, "evsup_ownership", "evsup_checkpoint")

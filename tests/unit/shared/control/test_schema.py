@@ -41,9 +41,9 @@ def test_tables_that_cannot_be_moved_forward_yet_keep_their_version(
     monkeypatch.setitem(schema._MIGRATIONS, 4, ())  # the columns are there
     with closing(OneByOne(str(path))) as database:
         with pytest.raises(PartitionHeld):
-            schema.create(database)
+            schema.create(database, GROUP)
         assert schema.version(database) == 3
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("UPDATE evsup_ownership SET owner_id = ''")
-        assert schema.create(database) == 3
+        assert schema.create(database, GROUP) == 3
         assert schema.version(database) == schema.VERSION
