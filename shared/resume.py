@@ -21,9 +21,9 @@ events: it is refused, with what a person can do.
 | older than the oldest retained event | | refuse or warn (`EVENTHUB_ON_GAP`): events are lost already |
 
 `EVENTHUB_STARTING_POSITION` is for a fresh group: its first start writes a row for every partition of the hub, with the
-number K that `@latest` was (`supervisor/ownership/enrolment`). A partition without such a row is read from its oldest
-event: it was added to the hub since, or the group has positions of another origin, and to skip its events would hide
-them.
+number K that `@latest` was (`supervisor/ownership/initial_positions`). A partition without such a row is read from its
+oldest event: it was added to the hub since, or the group has positions of another origin, and to skip its events would
+hide them.
 
 A channel begins at K when `@latest` was K at the first start, or when a person moved the checkpoint there with
 `evsup checkpoints`; that takes the next channel of the partition, for the token of the present one would contradict it.

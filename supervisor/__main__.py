@@ -21,7 +21,7 @@ def main() -> None:
     _open_standard_descriptors()
     core_file.forbid()
     if _command(sys.argv[1:]) == "start":
-        signals.leave_when_told()
+        signals.exit_on_stop_signal()
     _command_line()()
 
 

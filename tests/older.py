@@ -6,18 +6,18 @@ Kept so that tests have what a rolling restart has: supervisors of both versions
 from collections import Counter
 
 from shared.model import SupervisorRow
-from supervisor.ownership.balance import Plan, View, shares
+from supervisor.ownership.balance import Assignment, GroupView, shares
 from supervisor.ownership.lease import LeaseKeeper
 
 
 class OlderKeeper(LeaseKeeper):
     """Decides over the partitions of its start."""
 
-    def _planned(self, view: View, now_s: float) -> Plan:
+    def _planned(self, view: GroupView, now_s: float) -> Assignment:
         return older_plan(view, self._me)
 
 
-def older_plan(view: View, me: SupervisorRow) -> Plan:
+def older_plan(view: GroupView, me: SupervisorRow) -> Assignment:
     """Claims and surplus, greedily."""
     known = [row for row in view.ownerships if row.partition_id in view.partition_ids]
     live = [row for row in known if row.is_live and row.owner_id != me.owner_id and row.partition_id not in view.held]
@@ -31,4 +31,4 @@ def older_plan(view: View, me: SupervisorRow) -> Plan:
     room = {owner: max(0, share[owner] - holding[owner]) for owner in sorted(share)}
     before_me = sum(count for owner, count in room.items() if owner < me.owner_id)
     staying = [each for each in view.held if each not in view.leaving]
-    return Plan(tuple(free[before_me : before_me + room[me.owner_id]]), tuple(staying[share[me.owner_id] :]))
+    return Assignment(tuple(free[before_me : before_me + room[me.owner_id]]), tuple(staying[share[me.owner_id] :]))

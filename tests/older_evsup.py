@@ -5,11 +5,11 @@ def main() -> None:
     """Run the command line. Workers import this module too, and need nothing of it."""
     from supervisor import __main__
     from supervisor.commands import start
-    from supervisor.ownership.hub_watch import HubWatch
+    from supervisor.ownership.partition_discovery import PartitionDiscovery
     from tests.older import OlderKeeper
 
     setattr(start, "LeaseKeeper", OlderKeeper)  # noqa: B010
-    setattr(HubWatch, "start", lambda _: None)  # noqa: B010
+    setattr(PartitionDiscovery, "start", lambda _: None)  # noqa: B010
     __main__.main()
 
 

@@ -27,7 +27,7 @@ from shared.clock import monotonic
 from shared.config.environment import load
 from shared.control.open import open_store
 from shared.eventhubs.client import consumer_group
-from supervisor.status.model import read_status
+from supervisor.status.status_socket import read_status
 
 if TYPE_CHECKING:
     from shared.control.store import ControlStore

@@ -11,7 +11,8 @@ from typing import Self
 
 from scripts.bench.measure import Run, Sample, steady
 from shared.clock import Deadline
-from supervisor.status.model import TreeStatus, read_status
+from supervisor.status.model import TreeStatus
+from supervisor.status.status_socket import read_status
 
 EVSUP = (sys.executable, "-m", "supervisor")
 LIMIT_S = 300.0

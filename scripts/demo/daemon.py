@@ -14,7 +14,8 @@ import msgspec
 from scripts.demo import bound
 from scripts.demo.failure import DemoFailed
 from scripts.localcloud.service import REPOSITORY
-from supervisor.status.model import TreeStatus, read_status
+from supervisor.status.model import TreeStatus
+from supervisor.status.status_socket import read_status
 
 EVSUP = Path(sys.executable).parent / "evsup"
 OUR_VARIABLES = ("EVENTHUB_", "SNOWFLAKE_", "CONTROL_", "EVSUP_")

@@ -119,7 +119,7 @@ Report: TypeAlias = Opened | Status | Drained | Failed
 # --- a process with one errand, to who sent it ------------------------------------------------------------------------
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class ChannelStatus(Struct, frozen=True, kw_only=True):
     """How far one channel is, as Snowflake says without it being opened."""
 
     token: int | None
@@ -131,10 +131,10 @@ class Standing(Struct, frozen=True, kw_only=True):
     exists: bool = True
 
 
-class Standings(Message, frozen=True):
+class ChannelStatuses(Message, frozen=True):
     """By channel, each of those that were asked for."""
 
-    channels: dict[str, Standing]
+    channels: dict[str, ChannelStatus]
 
 
 class Replayed(Message, frozen=True):
@@ -154,19 +154,19 @@ class Ready(Message, frozen=True):
     """What was asked about can be used."""
 
 
-Answer: TypeAlias = Standings | Replayed | Quarantined | Ready | Failed
+TaskResult: TypeAlias = ChannelStatuses | Replayed | Quarantined | Ready | Failed
 
 # --- the process that looks at the target table, and its supervisor ---------------------------------------------------
 
 
-class Look(Message, frozen=True):
+class CheckTable(Message, frozen=True):
     """Look at the table's columns and at the pipe, now."""
 
 
-class Looked(Message, frozen=True):
+class TableFits(Message, frozen=True):
     """Rows fit. `doubts` are what may go well and is not known to, a sentence each."""
 
     doubts: tuple[str, ...]
 
 
-Sight: TypeAlias = Looked | Failed
+TableReport: TypeAlias = TableFits | Failed

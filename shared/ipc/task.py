@@ -9,14 +9,14 @@ from shared.clock import Deadline
 from shared.errors import SinkUnavailable, WorkerCrashed
 from shared.ipc import spawn
 from shared.ipc.failure import error_of
-from shared.ipc.messages import Answer, Failed
+from shared.ipc.messages import Failed, TaskResult
 from shared.ipc.pipe import MessagePipe
 
 SILENT = "The process does not say how it went"
 BOOT_S = 20.0  # a cold start of Python and the SDK on a slow disk
 
 
-def send(target: Callable[..., None], order: object, limit_s: float | None, silence: str = SILENT) -> Answer:
+def send(target: Callable[..., None], order: object, limit_s: float | None, silence: str = SILENT) -> TaskResult:
     """Run `target(order, pipe)` in a process of its own, for `limit_s` and a boot at most, and end it.
 
     The environment has to be a worker's. Raises what the process failed with; when it does not answer in time,
@@ -27,7 +27,7 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
         process, ours = spawn.start(target, order, name="evsup-errand", held_back=[signal.SIGUSR1])
     except OSError as error:
         raise limits.reached_by_start(error, "No process can be started for this") from None
-    pipe: MessagePipe[Answer] = MessagePipe(ours, Answer)
+    pipe: MessagePipe[TaskResult] = MessagePipe(ours, TaskResult)
     try:
         answer = _heard(pipe, None if limit_s is None else Deadline.after(BOOT_S + limit_s), silence)
     finally:
@@ -41,7 +41,7 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
     return answer
 
 
-def _heard(pipe: MessagePipe[Answer], deadline: Deadline | None, silence: str) -> Answer | None:
+def _heard(pipe: MessagePipe[TaskResult], deadline: Deadline | None, silence: str) -> TaskResult | None:
     """The answer; None when the process ended without one."""
     while not pipe.ended:
         if not connection.wait([pipe.fileno()], deadline.remaining_s() if deadline else None):

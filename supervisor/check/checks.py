@@ -12,7 +12,7 @@ from shared.control.store import ControlStore
 from shared.errors import NotPermitted, ServiceUnavailable
 from shared.eventhubs import client
 from shared.eventhubs.client import EventHubClient
-from shared.ipc.messages import Standing
+from shared.ipc.messages import ChannelStatus
 from shared.ipc.task import BOOT_S
 from shared.model import Checkpoint, HubFacts
 from shared.snowflake.channel_name import channel_name, of_generation
@@ -37,7 +37,7 @@ class Preflight:
     _store: ControlStore
     _account: Account
     _checkpoints: Mapping[str, Checkpoint]
-    _channels: Mapping[str, Standing]
+    _channels: Mapping[str, ChannelStatus]
 
     def __init__(self, env_file: Path | None) -> None:
         self._env_file = env_file

@@ -4,7 +4,7 @@ import time
 from typing import Literal
 
 from shared.errors import RowsRejected
-from shared.ipc.messages import Standing
+from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, PartitionFacts
 from shared.resume import counted_back, decide
 from supervisor.check.runner import Answer
@@ -12,7 +12,7 @@ from supervisor.check.runner import Answer
 
 def reconciled(
     checkpoint: Checkpoint,
-    channel: Standing,
+    channel: ChannelStatus,
     partition: PartitionFacts,
     on_gap: Literal["fail", "warn"],
     on_reject: Literal["fail", "quarantine"],

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from shared.errors import ResumeRefused
-from shared.ipc.messages import Standing
+from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
 from shared.resume import decide
 
@@ -87,7 +87,7 @@ class Evidence:
     """What the four say of one partition; `landed` is None where the table has no row of it."""
 
     checkpoint: Checkpoint
-    channel: Standing
+    channel: ChannelStatus
     landed: "Landed | None"
     partition: "PartitionFacts"
     bodiless: "Bodiless | None" = None

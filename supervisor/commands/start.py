@@ -20,15 +20,16 @@ from shared.limits import raise_descriptors
 from shared.log.logger import configure, default_format, get_logger
 from shared.model import HubFacts, SupervisorRow
 from supervisor.commands import options
-from supervisor.ownership.enrolment import enrol
-from supervisor.ownership.hub_watch import HubQuestion, HubWatch
+from supervisor.ownership.initial_positions import record_initial_positions
 from supervisor.ownership.lease import LeaseKeeper
+from supervisor.ownership.partition_discovery import HubQuery, PartitionDiscovery
 from supervisor.process import signals
 from supervisor.process.signals import SignalInbox
-from supervisor.process.table_watch import TableWatch
+from supervisor.process.table_monitor import TableMonitor
 from supervisor.process.tree import Tree
 from supervisor.state_dir import Lock, prepare, state_dir
-from supervisor.status.model import StatusServer, TreeStatus
+from supervisor.status.model import TreeStatus
+from supervisor.status.status_socket import StatusServer
 from supervisor.version import VERSION
 
 QUARANTINE_S = 60.0  # of Snowflake, to look at the quarantine: a suspended warehouse starts first
@@ -70,7 +71,7 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     try:
         _run(settings, directory)
     finally:
-        signals.leave_undisturbed()
+        signals.ignore_signals()
         lock.release()
 
 
@@ -80,7 +81,7 @@ def _run(settings: Settings, directory: Path) -> None:
 
 
 @contextmanager
-def _table_watch(settings: Settings) -> Iterator[TableWatch | None]:
+def _table_watch(settings: Settings) -> Iterator[TableMonitor | None]:
     """Have the table looked at while the hub and the store are; it takes longest."""
     if not settings.snowflake.check_columns:
         log.warning(
@@ -90,12 +91,12 @@ def _table_watch(settings: Settings) -> Iterator[TableWatch | None]:
         )
         yield None
         return
-    with closing(TableWatch()) as watch:
+    with closing(TableMonitor()) as watch:
         watch.ask()
         yield watch
 
 
-def _run_watched(settings: Settings, directory: Path, watch: TableWatch | None) -> None:
+def _run_watched(settings: Settings, directory: Path, watch: TableMonitor | None) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts, group = hub.hub(), hub.group
     raise_descriptors(min(settings.process.max_partitions or len(facts.partition_ids), len(facts.partition_ids)))
@@ -107,14 +108,14 @@ def _run_watched(settings: Settings, directory: Path, watch: TableWatch | None) 
             task.send(worker.tasks.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
         for doubt in watch.first() if watch else ():
             log.warning("target_suspicious", detail=doubt)
-        enrol(store, settings.eventhub, facts)
+        record_initial_positions(store, settings.eventhub, facts)
         _run_tree(settings, directory, facts, store, watch)
     finally:
         store.close()
 
 
 def _run_tree(
-    settings: Settings, directory: Path, facts: HubFacts, store: ControlStore, watch: TableWatch | None
+    settings: Settings, directory: Path, facts: HubFacts, store: ControlStore, watch: TableMonitor | None
 ) -> None:
     # From here on a signal waits for the tree, which drains before it has begun. Until here it ends the process: a
     # service that does not answer would hold it for minutes.
@@ -122,7 +123,7 @@ def _run_tree(
     me = _identity(settings)
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
     interval_s = settings.eventhub.load_balancing_interval
-    hub = HubWatch(HubQuestion(settings.eventhub), facts, interval_s, keeper.learn, lambda: keeper.group_size)
+    hub = PartitionDiscovery(HubQuery(settings.eventhub), facts, interval_s, keeper.learn, lambda: keeper.group_size)
     told = _told(settings, me, store, facts)
     tree = Tree(
         told,
@@ -179,7 +180,7 @@ def _http_server(address: str | None, read: Callable[[], TreeStatus]) -> Abstrac
     """The HTTP endpoint, if there is an address for it; else nothing, and nothing of it is imported."""
     if address is None:
         return nullcontext()
-    from supervisor.status.server import HttpServer
+    from supervisor.status.http_server import HttpServer
 
     return closing(HttpServer(address, read))
 

@@ -25,8 +25,9 @@ from supervisor import streams
 from supervisor.commands import options
 from supervisor.state_dir import state_dir
 from supervisor.status.group import GroupStatus, read_group, with_losses
-from supervisor.status.model import TreeStatus, read_status
+from supervisor.status.model import TreeStatus
 from supervisor.status.screen import WIDE, group_screen, tree_screen
+from supervisor.status.status_socket import read_status
 
 if TYPE_CHECKING:
     from shared.model import PartitionFacts

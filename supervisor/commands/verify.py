@@ -12,7 +12,7 @@ from rich.console import Console
 
 from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, UsageError
-from shared.ipc.messages import Standing
+from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
 from shared.snowflake.channel_name import channel_name, of_generation
 from shared.snowflake.session import SqlSession
@@ -96,7 +96,7 @@ def _trust(target: SnowflakeSettings) -> str:
         return look(session, target).trust
 
 
-def _standings(site: Site, checkpoints: Mapping[str, Checkpoint]) -> dict[str, Standing]:
+def _standings(site: Site, checkpoints: Mapping[str, Checkpoint]) -> dict[str, ChannelStatus]:
     """By partition, of the channel that its checkpoint names."""
     prefix, group = site.settings.snowflake.channel_prefix, site.store.group
     names = {

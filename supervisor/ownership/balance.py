@@ -7,7 +7,7 @@ that holds more drains its surplus and gives it back. A live lease is never take
 A hub may get more partitions while members run, and a member may not know of them yet: its own question to the hub
 failed, or it is of an older version, which asks once at its start. Two rules keep every partition read all the same.
 Shares are counted over all partitions that the hub has or that anybody holds, known here or not. And what a member
-leaves lying is taken by another one (`patience`).
+leaves lying is taken by another one (`passive_members`).
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ Strategy: TypeAlias = Literal["greedy", "balanced"]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class GroupView:
     """What the control store shows of a consumer group, and what this supervisor holds of it."""
 
     partition_ids: Collection[str]
@@ -48,7 +48,7 @@ class HeldElsewhere:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Assignment:
     """What one balancing round is to do."""
 
     claim: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Plan:
     """Free partitions that other members are to claim, by owner id."""
 
 
-def plan(view: View, me: SupervisorRow, strategy: Strategy = "greedy") -> Plan:
+def assign(view: GroupView, me: SupervisorRow, strategy: Strategy = "greedy") -> Assignment:
     """Claim up to the share of `me` from what is free, hand over what is held beyond it.
 
     Free is what was never claimed, was released, or was not renewed for as long as its owner was promised; also a row
@@ -88,7 +88,7 @@ def plan(view: View, me: SupervisorRow, strategy: Strategy = "greedy") -> Plan:
     mine += others[: max(0, capacity - len(view.held) - len(mine))]
     if strategy == "balanced":
         mine, surplus = mine[:1], surplus[: 0 if view.leaving else 1]
-    return Plan(
+    return Assignment(
         claim=tuple(mine),
         surplus=tuple(surplus),
         unowned=tuple(free[sum(room.values()) :]),
@@ -136,7 +136,7 @@ def _allotted(free: Sequence[str], room: Mapping[str, int]) -> dict[str, tuple[s
     return {owner: tuple(islice(rest, count)) for owner, count in room.items()}
 
 
-def _live_elsewhere(view: View, me: SupervisorRow) -> tuple[HeldElsewhere, ...]:
+def _live_elsewhere(view: GroupView, me: SupervisorRow) -> tuple[HeldElsewhere, ...]:
     return tuple(
         HeldElsewhere(row.partition_id, row.owner_id, row.ends_in_s)
         for row in view.ownerships
@@ -144,7 +144,7 @@ def _live_elsewhere(view: View, me: SupervisorRow) -> tuple[HeldElsewhere, ...]:
     )
 
 
-def _capacities(view: View, me: SupervisorRow, holding: Mapping[str, int], total: int) -> dict[str, int]:
+def _capacities(view: GroupView, me: SupervisorRow, holding: Mapping[str, int], total: int) -> dict[str, int]:
     """The members of the group. An owner without a heartbeat keeps what it holds; nobody may count on it for more."""
     alive = [row for row in view.supervisors if row.is_live]
     counted = {row.owner_id: total if row.capacity is None else row.capacity for row in (*alive, me)}

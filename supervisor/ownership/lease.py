@@ -25,8 +25,8 @@ from shared.log.logger import get_logger
 from shared.log.secret import mask
 from shared.model import Ownership, SupervisorRow, Term
 from supervisor.ownership import balance
-from supervisor.ownership.balance import Plan, View
-from supervisor.ownership.patience import Patience
+from supervisor.ownership.balance import Assignment, GroupView
+from supervisor.ownership.passive_members import PassiveMembers
 
 RETRY_S = 1.0  # between tries to renew while the store is away; less with short leases
 AFTER_END_S = 0.5  # by then the heartbeat of whoever held it, a moment younger, is over as well
@@ -60,24 +60,24 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """What the last look at the group decided. What it claims follows as `Claimed`; its surplus is to be drained."""
+class Balanced:
+    """What the last balancing round decided. What it claimed came as `Claimed`; its surplus is to be drained."""
 
-    plan: Plan
+    assignment: Assignment
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class LeasesFailed:
     """The leases cannot be kept."""
 
     error: EvsupError
 
 
-LeaseEvent: TypeAlias = Claimed | Renewed | Lost | Planned | Broken
+LeaseEvent: TypeAlias = Claimed | Renewed | Lost | Balanced | LeasesFailed
 
 
 class LeaseKeeper:
-    """Holds the terms of one supervisor. `run` on a thread, `step` in tests; `take` and `release` from the loop."""
+    """Holds the terms of one supervisor. `run` on a thread, `step` in tests; `receive` and `release` from the loop."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class LeaseKeeper:
         self._retry_s = retry_s(settings)
         self._held: dict[Term, float] = {}
         self._leaving: set[str] = set()
-        self._patience = Patience.of(settings)
+        self._patience = PassiveMembers.of(settings)
         self.group_size = 1
         """Live supervisors of the group at the last look."""
         self._renew_due_s = clock()
@@ -119,7 +119,7 @@ class LeaseKeeper:
         """For `multiprocessing.connection.wait`."""
         return self._wakeup.fileno()
 
-    def take(self) -> list[LeaseEvent]:
+    def receive(self) -> list[LeaseEvent]:
         """What happened since the last call, in order."""
         if not self._wakeup.clear():
             return []
@@ -156,7 +156,7 @@ class LeaseKeeper:
                     break
                 pause_s = self.step()
             except Exception as error:  # noqa: BLE001 (if this thread ended now, the leases would run out unnoticed)
-                self._tell(Broken(_as_ours(error)))
+                self._tell(LeasesFailed(_as_ours(error)))
                 pause_s = RETRY_S
         self.retire()
 
@@ -200,22 +200,22 @@ class LeaseKeeper:
             if self._clock() > self._renew_due_s:  # a slow store: what is held comes first, the rest the next time
                 break
         self._leaving.update(plan.surplus)
-        self._tell(Planned(plan))
+        self._tell(Balanced(plan))
         for row in view.supervisors:
             if row.is_long_dead:  # it was killed, or it would have retired
                 self._store.retire(row.owner_id)
         return min(_pays_in_s(plan), self._patience.ends_in_s(now_s))
 
-    def _view(self, now_s: float) -> View:
+    def _view(self, now_s: float) -> GroupView:
         rows, members = self._store.ownerships(), self._store.supervisors()
         held, patience = [term.partition_id for term in self._held], self._patience
         self.group_size = sum(row.is_live for row in members)
-        return View(
+        return GroupView(
             self._partition_ids, rows, members, held, self._leaving, patience.spare(now_s), patience.overdue(now_s)
         )
 
-    def _planned(self, view: View, now_s: float) -> Plan:
-        plan = balance.plan(view, self._me, self._settings.load_balancing_strategy)
+    def _planned(self, view: GroupView, now_s: float) -> Assignment:
+        plan = balance.assign(view, self._me, self._settings.load_balancing_strategy)
         self._patience = self._patience.after(plan, now_s)
         return plan
 
@@ -293,7 +293,7 @@ class LeaseKeeper:
         self._wakeup.set()
 
 
-def _pays_in_s(plan: Plan) -> float:
+def _pays_in_s(plan: Assignment) -> float:
     """Soon while others hand over what belongs to this share; else when the first lease of another ends unrenewed.
 
     Whoever lives renews long before that: what a killed supervisor left is found so, at once and not a round later.

@@ -22,9 +22,9 @@ from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger, relay
 from shared.log.secret import mask
 from shared.model import Term
+from supervisor.process.hang_detector import HangDetector
 from supervisor.process.rate import Rate
 from supervisor.process.signals import HANDLED
-from supervisor.process.silence import Silence
 from supervisor.status.model import PartitionStatus
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Child:
         self._asked = False
         self._oom_kills = limits.oom_kills()
         self._start(term, trusted_until_s)
-        self._silence = Silence(now_s, lambda: vitals(self.pid))
+        self._silence = HangDetector(now_s, lambda: vitals(self.pid))
 
     def _start(self, term: Term, trusted_until_s: float) -> None:
         """Start the process. Only from the main thread: the worker dies with the thread that started it.

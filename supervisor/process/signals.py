@@ -11,7 +11,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 HANDLED = (*STOPPING, signal.SIGUSR1)
 
 
-def leave_when_told() -> None:
+def exit_on_stop_signal() -> None:
     """Until there is an inbox a stop ends the process at once, with 0: nothing was claimed yet."""
     for number in STOPPING:
         signal.signal(number, lambda *_: os._exit(ExitCode.OK))
@@ -19,7 +19,7 @@ def leave_when_told() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def leave_undisturbed() -> None:
+def ignore_signals() -> None:
     """From here on a signal changes nothing: all is released, and what is left is the last line and the exit code.
 
     While it shuts down, the interpreter puts back the default of every signal that is handled, but not of one that is
@@ -49,7 +49,7 @@ class SignalInbox:
         """For `multiprocessing.connection.wait`."""
         return self._reader
 
-    def take(self) -> list[int]:
+    def receive(self) -> list[int]:
         """The signals that came since the last call, in order."""
         try:
             while os.read(self._reader, 512):

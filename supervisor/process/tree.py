@@ -23,14 +23,14 @@ from shared.ipc.memory import rss_bytes, stacks
 from shared.log.logger import get_logger
 from shared.log.secret import mask
 from shared.model import Term
-from supervisor.ownership.balance import Plan, by_owner
-from supervisor.ownership.hub_watch import HubWatch
-from supervisor.ownership.lease import Broken, Claimed, LeaseKeeper, Lost, Planned, Renewed
+from supervisor.ownership.balance import Assignment, by_owner
+from supervisor.ownership.lease import Balanced, Claimed, LeaseKeeper, LeasesFailed, Lost, Renewed
+from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process import crash_report
 from supervisor.process.child import Child
+from supervisor.process.orphans import OrphanReaper
 from supervisor.process.signals import STOPPING, SignalInbox
-from supervisor.process.strangers import Strangers
-from supervisor.process.table_watch import TableWatch
+from supervisor.process.table_monitor import TableMonitor
 from supervisor.status.health import complaints
 from supervisor.status.model import TreeState, TreeStatus
 
@@ -50,20 +50,20 @@ class Tree:
         told: TreeStatus,
         signals: SignalInbox,
         keeper: LeaseKeeper,
-        hub: HubWatch,
+        hub: PartitionDiscovery,
         directory: Path,
         drain_timeout_s: float,
         hand_over_timeout_s: float,
         clock: Clock = monotonic,
-        watch: TableWatch | None = None,
+        watch: TableMonitor | None = None,
     ) -> None:
         self._watch = watch
         self._told, self._signals, self._keeper, self._hub, self._directory = told, signals, keeper, hub, directory
         self._drain_timeout_s, self._hand_over_timeout_s = drain_timeout_s, hand_over_timeout_s
         self._clock, self._started_s = clock, clock()
         self._children: dict[str, Child] = {}
-        self._strangers = Strangers()
-        self._plan = Plan()
+        self._strangers = OrphanReaper()
+        self._assignment = Assignment()
         self._cause: EvsupError | None = None
         self._told_to_stop = False
         self._stopping: Deadline | None = None
@@ -93,7 +93,7 @@ class Tree:
         sources += self._watch.sources if self._watch else []
         connection.wait(sources, TICK_S)
         now_s = self._clock()
-        for number in self._signals.take():
+        for number in self._signals.receive():
             self._handle_signal(number, now_s)
         self._follow_leases(now_s)
         self._follow_children(now_s)
@@ -122,7 +122,7 @@ class Tree:
     # --- leases -------------------------------------------------------------------------------------------------------
 
     def _follow_leases(self, now_s: float) -> None:
-        for event in self._keeper.take():
+        for event in self._keeper.receive():
             match event:
                 case Claimed(term=term, trusted_until_s=until_s):
                     self._start(term, until_s, now_s)
@@ -133,9 +133,9 @@ class Tree:
                 case Lost(term=term):
                     if child := self._worker_of(term):
                         child.abort("the lease has another owner")
-                case Planned(plan=plan):
-                    self._follow_plan(plan, now_s)
-                case Broken(error=error):
+                case Balanced(assignment=assignment):
+                    self._follow_assignment(assignment, now_s)
+                case LeasesFailed(error=error):
                     self._fail(error, now_s)
 
     def _worker_of(self, term: Term) -> Child | None:
@@ -143,15 +143,15 @@ class Tree:
         child = self._children.get(term.partition_id)
         return child if child and child.term == term else None
 
-    def _follow_plan(self, plan: Plan, now_s: float) -> None:
-        if plan.unowned and plan.unowned != self._plan.unowned:
-            log.warning("partitions_unowned", partitions=plan.unowned)
-        owners = by_owner(plan.elsewhere)
-        if owners and owners != by_owner(self._plan.elsewhere):
-            ends_in_s = round(min(lease.ends_in_s for lease in plan.elsewhere))
+    def _follow_assignment(self, assignment: Assignment, now_s: float) -> None:
+        if assignment.unowned and assignment.unowned != self._assignment.unowned:
+            log.warning("partitions_unowned", partitions=assignment.unowned)
+        owners = by_owner(assignment.elsewhere)
+        if owners and owners != by_owner(self._assignment.elsewhere):
+            ends_in_s = round(min(lease.ends_in_s for lease in assignment.elsewhere))
             log.info("partitions_held_elsewhere", owners=owners, first_lease_ends_in_s=ends_in_s)
-        self._plan = plan
-        for partition_id in plan.surplus:
+        self._assignment = assignment
+        for partition_id in assignment.surplus:
             if (child := self._children.get(partition_id)) and self._stopping is None:
                 log.info("partition_handing_over", partition=partition_id, epoch=child.term.epoch)
                 child.drain(Deadline.after(self._hand_over_timeout_s, now_s))
@@ -181,7 +181,7 @@ class Tree:
 
     def _partitions_total(self) -> int:
         """Those of the hub, and those that somebody holds although the hub has not told us of them yet."""
-        elsewhere = (lease.partition for lease in self._plan.elsewhere)
+        elsewhere = (lease.partition for lease in self._assignment.elsewhere)
         return len({*self._hub.partition_ids, *self._children, *elsewhere})
 
     # --- workers ------------------------------------------------------------------------------------------------------
@@ -278,8 +278,8 @@ class Tree:
             hub_age_s=round(now_s - self._hub.answered_s, 1),
             hub_trouble=self._hub.trouble,
             table_unseen=self._watch.unseen if self._watch else None,
-            unowned=self._plan.unowned,
-            elsewhere=self._plan.elsewhere,
+            unowned=self._assignment.unowned,
+            elsewhere=self._assignment.elsewhere,
             partitions=tuple(sorted(partitions, key=lambda row: (len(row.partition), row.partition))),
             described_at_s=now_s,
         )
@@ -290,7 +290,7 @@ class Tree:
             return "draining"
         if self._children:
             return "running"
-        return "standby" if self._plan.elsewhere else "starting"
+        return "standby" if self._assignment.elsewhere else "starting"
 
 
 def _named(child: Child) -> EvsupError:

@@ -21,7 +21,7 @@ METHODS = ("GET", "HEAD")
 _REQUEST_LINE = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.[01]")
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A status, and a page."""
 
     status: HTTPStatus
@@ -57,36 +57,36 @@ def answer(request_line: bytes, tree: TreeStatus, now_s: float) -> bytes:
 
 def refusal(status: HTTPStatus) -> bytes:
     """The answer to what is no request for a page."""
-    return Answer(status, f"{status.phrase}\n".encode()).encode()
+    return Response(status, f"{status.phrase}\n".encode()).encode()
 
 
-def _not_found() -> Answer:
-    return Answer(HTTPStatus.NOT_FOUND, f"There is {', '.join(PAGES)}\n".encode())
+def _not_found() -> Response:
+    return Response(HTTPStatus.NOT_FOUND, f"There is {', '.join(PAGES)}\n".encode())
 
 
-def _metrics(tree: TreeStatus, now_s: float) -> Answer:
-    return Answer(HTTPStatus.OK, exposition(tree, now_s), EXPOSITION)
+def _metrics(tree: TreeStatus, now_s: float) -> Response:
+    return Response(HTTPStatus.OK, exposition(tree, now_s), EXPOSITION)
 
 
-def _healthz(tree: TreeStatus, now_s: float) -> Answer:
+def _healthz(tree: TreeStatus, now_s: float) -> Response:
     return _verdict(stuck(tree, now_s))
 
 
-def _readyz(tree: TreeStatus, now_s: float) -> Answer:
+def _readyz(tree: TreeStatus, now_s: float) -> Response:
     return _verdict(stuck(tree, now_s) or "\n".join(complaints(tree)))
 
 
-def _status(tree: TreeStatus, _: float) -> Answer:
-    return Answer(HTTPStatus.OK, msgspec.json.encode(tree), "application/json")
+def _status(tree: TreeStatus, _: float) -> Response:
+    return Response(HTTPStatus.OK, msgspec.json.encode(tree), "application/json")
 
 
-def _verdict(against: str | None) -> Answer:
+def _verdict(against: str | None) -> Response:
     if against:
-        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{against}\n".encode())
-    return Answer(HTTPStatus.OK, b"ok\n")
+        return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"{against}\n".encode())
+    return Response(HTTPStatus.OK, b"ok\n")
 
 
-PAGES: dict[str, Callable[[TreeStatus, float], Answer]] = {
+PAGES: dict[str, Callable[[TreeStatus, float], Response]] = {
     "/metrics": _metrics,
     "/healthz": _healthz,
     "/readyz": _readyz,

@@ -21,7 +21,8 @@ from shared.control.store import ControlStore
 from shared.eventhubs.client import consumer_group
 from shared.model import Checkpoint
 from shared.snowflake.channel_name import channel_name
-from supervisor.status.model import PartitionStatus, TreeStatus, read_status
+from supervisor.status.model import PartitionStatus, TreeStatus
+from supervisor.status.status_socket import read_status
 
 EVSUP = str(Path(sys.executable).parent / "evsup")
 EVENTS = f"{DATABASE}.{SCHEMA}.{TABLE}"

@@ -2,7 +2,7 @@
 
 import time
 
-from supervisor.process.silence import HUNG_AFTER_S
+from supervisor.process.hang_detector import HUNG_AFTER_S
 from tests.acceptance.evsup import BRISK, Pipeline, eventually
 
 P = "0"

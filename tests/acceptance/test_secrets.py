@@ -156,7 +156,7 @@ CRASHES = (
     ("shared.control.store:ControlStore.check", "check"),
     ("supervisor.ownership.lease:LeaseKeeper.step", "start"),
     ("supervisor.process.tree:Tree.step", "start"),
-    ("supervisor.status.model:StatusServer.__init__", "start"),
+    ("supervisor.status.status_socket:StatusServer.__init__", "start"),
     ("worker.main:_work", "start"),
 )
 

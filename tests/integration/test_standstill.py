@@ -14,7 +14,7 @@ from threading import Event
 import pytest
 
 from scripts.chaos.marker import MARKER
-from supervisor.process.silence import HUNG_AFTER_S
+from supervisor.process.hang_detector import HUNG_AFTER_S
 from tests.acceptance.evsup import EVSUP, Evsup, Pipeline, eventually, pipeline_of
 from tests.integration.test_faults_sabotage import SABOTEUR
 

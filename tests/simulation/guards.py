@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from shared.control import queries, sqlite
 from supervisor.ownership import lease
-from supervisor.ownership.balance import Plan
+from supervisor.ownership.balance import Assignment
 from supervisor.ownership.lease import LeaseKeeper, Renewed
 from supervisor.process.tree import Tree
 from tests.simulation.faults import (
@@ -86,11 +86,14 @@ def trust_from_the_answer(keeper: LeaseKeeper, renew: Callable[[LeaseKeeper], No
 
 
 def released_at_once(
-    tree: Tree, plan: Plan, now_s: float, follow: Callable[[Tree, Plan, float], None] = Tree._follow_plan
+    tree: Tree,
+    assignment: Assignment,
+    now_s: float,
+    follow: Callable[[Tree, Assignment, float], None] = Tree._follow_assignment,
 ) -> None:
     """Give surplus back while its worker still drains."""
-    follow(tree, plan, now_s)
-    for partition in plan.surplus:
+    follow(tree, assignment, now_s)
+    for partition in assignment.surplus:
         if child := tree._children.get(partition):
             tree._keeper.release(child.term)
 
@@ -200,7 +203,7 @@ GUARDS = (
     ),
     Guard("the end of a worker with its trust", distrust, "I5", faults=(fade_away, freeze_supervisor)),
     Guard("a clock that never jumps", replaced(Clock, "__call__", lambda _: time.time()), "I", faults=FREEZES),
-    Guard("a release when the worker has gone", replaced(Tree, "_follow_plan", released_at_once), "I5"),
+    Guard("a release when the worker has gone", replaced(Tree, "_follow_assignment", released_at_once), "I5"),
     Guard(
         "owner and epoch of a release",
         without(

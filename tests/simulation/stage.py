@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from shared.config.settings import EventHubSettings
-from supervisor.ownership import enrolment, hub_watch, lease
+from supervisor.ownership import initial_positions, lease, partition_discovery
 from supervisor.process import tree
 from tests.simulation.rejections import carried_out, identified, reread
 from tests.simulation.supervisor import Supervisor
@@ -56,7 +56,7 @@ def staged(world: World) -> Iterator[None]:
         loop: {"Background": background, "Source": source, "setproctitle": _ignore, "rss_bytes": _nothing},
         pipeline: {"Background": background},
         opening: {"EventHubClient": lambda _: worker().hub()},
-        enrolment: {"EventHubClient": lambda _: supervisor().client()},
+        initial_positions: {"EventHubClient": lambda _: supervisor().client()},
         quarantine: {
             "send": lambda _, order, *__: carried_out(worker(), order),
             "environment": SimpleNamespace(load_worker=lambda: worker().settings),
@@ -76,7 +76,7 @@ def staged(world: World) -> Iterator[None]:
             patch.multiple(tree, connection=nothing_to_wait_for, crash_report=SimpleNamespace(write=_ignore))
         )
         stack.enter_context(patch.multiple(lease, log=log))
-        stack.enter_context(patch.multiple(hub_watch, log=log))
+        stack.enter_context(patch.multiple(partition_discovery, log=log))
         stack.enter_context(patch("shared.clock.random", world.rng))
         stack.enter_context(patch("time.time", lambda: jumps.uniform(0, 1e9)))
         yield

@@ -12,9 +12,9 @@ from shared.control.store import ControlStore
 from shared.errors import EvsupError, ExitCode, ServiceUnavailable, SourceUnavailable
 from shared.ipc.messages import Lease
 from shared.model import HubFacts, SupervisorRow, Term
-from supervisor.ownership.enrolment import enrol
-from supervisor.ownership.hub_watch import HubWatch
+from supervisor.ownership.initial_positions import record_initial_positions
 from supervisor.ownership.lease import LeaseKeeper
+from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process.child import Child
 from supervisor.process.tree import RELEASE_S, Tree
 from supervisor.status.model import TreeStatus
@@ -42,7 +42,7 @@ class Signals:
     def fileno(self) -> int:
         return 0
 
-    def take(self) -> list[int]:
+    def receive(self) -> list[int]:
         return [self.sent.popleft() for _ in range(len(self.sent))]
 
 
@@ -87,7 +87,7 @@ class Supervisor(Process):
         jobs: Any = Jobs(self)
         self.keeper._jobs = jobs
         signals: Any = self.signals
-        self.hub = HubWatch(
+        self.hub = PartitionDiscovery(
             self._ask,
             self._known,
             settings.eventhub.load_balancing_interval,
@@ -134,7 +134,7 @@ class Supervisor(Process):
 
     def _keep(self) -> None:
         try:
-            enrol(self.store, self.settings.eventhub, self._known)
+            record_initial_positions(self.store, self.settings.eventhub, self._known)
         except ServiceUnavailable as error:
             self._end(error.exit_code)
             return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.config import environment
 from shared.config.settings import SnowflakeSettings
 from shared.errors import SinkUnavailable
-from shared.ipc.messages import Standing, Standings
+from shared.ipc.messages import ChannelStatus, ChannelStatuses
 from shared.timeout import within
 from worker.sink.channel import keep_off_stdout, prepare_environment, probe, read_statuses
 from worker.sink.channel_status import Progress
@@ -29,20 +29,20 @@ class Question:
 
 
 def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
-    """Answer with `Standings` or `Failed`. Never returns."""
+    """Answer with `ChannelStatuses` or `Failed`. Never returns."""
     serve.answer(question.asked_by, pipe, partial(_standings, question))
 
 
-def _standings(question: Question) -> Standings:
+def _standings(question: Question) -> ChannelStatuses:
     settings = environment.load_worker().snowflake
     os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
     prepare_environment(settings)
     keep_off_stdout()
     probe(settings)
     found = _read(settings, question)
-    return Standings(
+    return ChannelStatuses(
         channels={
-            name: Standing(
+            name: ChannelStatus(
                 token=one.token,
                 rows_error_count=one.rows_error_count,
                 status_code=one.status_code,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from shared.clock import Deadline
 from shared.ipc.failure import last_word
-from shared.ipc.messages import Answer, Command
+from shared.ipc.messages import Command, TaskResult
 from shared.ipc.pipe import MessagePipe
 from shared.log import logger
 from worker import guard
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LAST_WORD_S = 2.0
 
 
-def answer(asked_by: int, pipe: "Connection[bytes, bytes]", work: Callable[[], Answer]) -> NoReturn:
+def answer(asked_by: int, pipe: "Connection[bytes, bytes]", work: Callable[[], TaskResult]) -> NoReturn:
     """Do it, say how it went, and end; at once when the process that asked is gone."""
     guard.die_with(asked_by)
     logger.begin("error")

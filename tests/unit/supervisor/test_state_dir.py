@@ -12,7 +12,7 @@ import pytest
 
 from shared.errors import AlreadyRunning, ConfigurationError
 from supervisor.state_dir import LOCK_NAME, Lock, prepare, state_dir
-from supervisor.status.model import SOCKET_NAME, StatusServer, read_status
+from supervisor.status.status_socket import SOCKET_NAME, StatusServer, read_status
 from tests.unit.supervisor.status.statuses import a_tree
 
 PRECIOUS = "precious"

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, ResumeRefused, RowsRejected
-from shared.ipc.messages import Standing
+from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, Ownership, PartitionFacts, SupervisorRow
 from supervisor.check.checks import Preflight
 from supervisor.check.partitions import held
@@ -154,8 +154,8 @@ def test_rows_are_not_to_be_set_aside_where_that_cannot_be_recorded() -> None:
 FACTS = PartitionFacts(0, 100, is_empty=False, hub_created_at_s=1.0)
 
 
-def standing(token: int | None, rejected: int = 0) -> Standing:
-    return Standing(token=token, rows_error_count=rejected, status_code="SUCCESS", last_error="too long")
+def standing(token: int | None, rejected: int = 0) -> ChannelStatus:
+    return ChannelStatus(token=token, rows_error_count=rejected, status_code="SUCCESS", last_error="too long")
 
 
 def test_a_partition_says_where_a_start_would_go_on() -> None:

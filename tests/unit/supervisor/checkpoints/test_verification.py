@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared.ipc.messages import Standing
+from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, PartitionFacts
 from shared.snowflake.target_table import Bodiless, Landed
 from supervisor.checkpoints.verification import Beginning, Evidence, Proof, beginning, prove
@@ -40,7 +40,7 @@ def evidence(
 ) -> Evidence:
     return Evidence(
         Checkpoint("3", checkpoint, None, 5, hub_created_at_s=BORN_S, **stored),
-        Standing(token=token, rows_error_count=rejected, status_code="SUCCESS", last_error="too long"),
+        ChannelStatus(token=token, rows_error_count=rejected, status_code="SUCCESS", last_error="too long"),
         table(rows),
         PartitionFacts(*hub, is_empty=hub[1] < hub[0], hub_created_at_s=BORN_S),
     )

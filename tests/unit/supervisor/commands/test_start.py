@@ -12,7 +12,7 @@ import pytest
 from shared.errors import ConfigurationError
 from shared.model import HubFacts
 from supervisor.commands.start import _run_tree
-from supervisor.ownership.hub_watch import HubWatch
+from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process.signals import HANDLED
 from tests.unit.plain_settings import plain
 from tests.unit.shared.control.stores import Clock, Stores
@@ -52,11 +52,11 @@ def test_a_start_that_fails_after_its_heartbeat_takes_it_back(
     store, _ = stores.open()
     seen: list[int] = []
 
-    def fail(_: HubWatch) -> None:
+    def fail(_: PartitionDiscovery) -> None:
         seen.append(len(store.supervisors()))
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(HubWatch, "start", fail)
+    monkeypatch.setattr(PartitionDiscovery, "start", fail)
     with pytest.raises(RuntimeError):
         _run_tree(plain(), tmp_path, HUB, store, None)
     assert seen == [1]

@@ -37,7 +37,7 @@ def supervisors(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> It
 def stepped(keeper: LeaseKeeper) -> list[LeaseEvent]:
     """What a round tells."""
     keeper.step()
-    return keeper.take()
+    return keeper.receive()
 
 
 def terms(events: list[LeaseEvent]) -> list[Term]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Ownership, SupervisorRow
-from supervisor.ownership.balance import HeldElsewhere, Plan, Strategy, View, plan, shares
+from supervisor.ownership.balance import Assignment, GroupView, HeldElsewhere, Strategy, assign, shares
 
 IDS = ("0", "1", "2", "3")
 EXPIRATION_S = 60.0
@@ -32,9 +32,9 @@ def planned(
     capacity: int | None = None,
     others: Sequence[SupervisorRow] = (),
     strategy: Strategy = "greedy",
-) -> Plan:
-    view = View(IDS, rows, others, held, leaving)
-    return plan(view, supervisor(ME, capacity), strategy)
+) -> Assignment:
+    view = GroupView(IDS, rows, others, held, leaving)
+    return assign(view, supervisor(ME, capacity), strategy)
 
 
 # --- alone ------------------------------------------------------------------------------------------------------------
@@ -77,13 +77,13 @@ def test_what_is_held_is_not_claimed_again_even_when_its_row_looks_expired() -> 
 def test_capacity_caps_and_the_rest_is_named(
     held: tuple[str, ...], capacity: int, claimed: tuple[str, ...], unowned: tuple[str, ...]
 ) -> None:
-    assert planned(held=held, capacity=capacity) == Plan(claimed, (), unowned)
+    assert planned(held=held, capacity=capacity) == Assignment(claimed, (), unowned)
 
 
 def test_balanced_claims_one_a_round_and_calls_nothing_unowned_that_it_has_room_for() -> None:
-    assert planned(strategy="balanced") == Plan(("0",))
-    assert planned(held=("0",), capacity=2, strategy="balanced") == Plan(("1",), (), ("2", "3"))
-    assert planned(held=("0", "1"), capacity=2, strategy="balanced") == Plan((), (), ("2", "3"))
+    assert planned(strategy="balanced") == Assignment(("0",))
+    assert planned(held=("0",), capacity=2, strategy="balanced") == Assignment(("1",), (), ("2", "3"))
+    assert planned(held=("0", "1"), capacity=2, strategy="balanced") == Assignment((), (), ("2", "3"))
 
 
 # --- with others ------------------------------------------------------------------------------------------------------
@@ -101,8 +101,8 @@ def test_surplus_over_the_share_is_handed_over_once_and_all_at_once() -> None:
 
 def test_the_lowest_numbers_are_handed_over_for_everybody_knows_them() -> None:
     held = ("9", "10", "2", "1")
-    view = View(("1", "2", "9", "10"), [], [supervisor(OTHER)], held)
-    assert plan(view, supervisor(ME)).surplus == ("1", "2")
+    view = GroupView(("1", "2", "9", "10"), [], [supervisor(OTHER)], held)
+    assert assign(view, supervisor(ME)).surplus == ("1", "2")
 
 
 def test_partitions_of_others_count_also_when_they_are_not_known_here() -> None:
@@ -113,20 +113,20 @@ def test_partitions_of_others_count_also_when_they_are_not_known_here() -> None:
 
 
 def test_what_is_left_to_others_is_named_and_taken_once_it_is_overdue_as_far_as_capacity_goes() -> None:
-    view = View(IDS, [], [supervisor("another")])
-    assert plan(view, supervisor(ME)).left == {"another": ("0", "1")}
+    view = GroupView(IDS, [], [supervisor("another")])
+    assert assign(view, supervisor(ME)).left == {"another": ("0", "1")}
     overdue = replace(view, overdue=("0", "1"))
-    assert plan(overdue, supervisor(ME)).claim == ("2", "3", "0", "1")
-    assert plan(overdue, supervisor(ME, 3)).claim == ("2", "3", "0")
-    assert plan(overdue, supervisor(ME, 1)).claim == ("3",)
+    assert assign(overdue, supervisor(ME)).claim == ("2", "3", "0", "1")
+    assert assign(overdue, supervisor(ME, 3)).claim == ("2", "3", "0")
+    assert assign(overdue, supervisor(ME, 1)).claim == ("3",)
 
 
 @pytest.mark.parametrize(("spare", "surplus"), [({}, ("0", "1")), ({OTHER: 0}, ()), ({OTHER: 1}, ("0",))])
 def test_a_member_in_doubt_is_given_no_more_than_it_is_counted_on_for(
     spare: dict[str, int], surplus: tuple[str, ...]
 ) -> None:
-    view = View(IDS, [], [supervisor(OTHER)], IDS, spare=spare)
-    assert plan(view, supervisor(ME)).surplus == surplus
+    view = GroupView(IDS, [], [supervisor(OTHER)], IDS, spare=spare)
+    assert assign(view, supervisor(ME)).surplus == surplus
 
 
 def test_balanced_hands_over_one_at_a_time() -> None:
@@ -136,7 +136,7 @@ def test_balanced_hands_over_one_at_a_time() -> None:
 
 @pytest.mark.parametrize("other", [supervisor(OTHER, 0), supervisor(OTHER, age_s=EXPIRATION_S)])
 def test_nothing_is_handed_over_to_a_supervisor_that_has_no_room_or_is_gone(other: SupervisorRow) -> None:
-    assert planned(held=IDS, others=[other]) == Plan()
+    assert planned(held=IDS, others=[other]) == Assignment()
 
 
 def test_what_belongs_to_the_share_is_waited_for() -> None:
@@ -146,8 +146,8 @@ def test_what_belongs_to_the_share_is_waited_for() -> None:
 
 
 def test_two_that_see_the_same_do_not_reach_for_the_same() -> None:
-    first = plan(View(IDS, (), [supervisor("b")]), supervisor("a"))
-    second = plan(View(IDS, (), [supervisor("a")]), supervisor("b"))
+    first = assign(GroupView(IDS, (), [supervisor("b")]), supervisor("a"))
+    second = assign(GroupView(IDS, (), [supervisor("a")]), supervisor("b"))
     assert (first.claim, second.claim) == (("0", "1"), ("2", "3"))
 
 
@@ -202,13 +202,13 @@ class Group:
     owners: dict[str, str] = field(default_factory=dict)
     moves: int = 0
 
-    def turn(self, me: str) -> Plan:
+    def turn(self, me: str) -> Assignment:
         partition_ids = [str(number) for number in range(self.total)]
         rows = [row(partition, owner) for partition, owner in self.owners.items()]
         alive = [supervisor(owner, capacity) for owner, capacity in self.capacities.items()]
         held = [partition for partition in partition_ids if self.owners.get(partition) == me]
-        view = View(partition_ids, rows, alive, held)
-        made = plan(view, supervisor(me, self.capacities[me]), self.strategy)
+        view = GroupView(partition_ids, rows, alive, held)
+        made = assign(view, supervisor(me, self.capacities[me]), self.strategy)
         self.owners |= dict.fromkeys(made.claim, me)
         self.owners |= dict.fromkeys(made.surplus, RELEASED)
         self.moves += len(made.claim) + len(made.surplus)

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.model import Ownership, SupervisorRow
-from supervisor.ownership.balance import Plan, Strategy, View, plan
-from supervisor.ownership.patience import Patience
+from supervisor.ownership.balance import Assignment, GroupView, Strategy, assign
+from supervisor.ownership.passive_members import PassiveMembers
 from tests.older import older_plan
 from tests.unit.plain_settings import eventhub
 
 EXPIRATION_S, INTERVAL_S = 60.0, 10.0
 HOUR_S = 3600.0
-NEW = Patience.of(eventhub(ownership_expiration=EXPIRATION_S, load_balancing_interval=INTERVAL_S))
+NEW = PassiveMembers.of(eventhub(ownership_expiration=EXPIRATION_S, load_balancing_interval=INTERVAL_S))
 GROWTHS = [(2, 3), (2, 4), (3, 4), (4, 5), (4, 6), (4, 8), (8, 9), (8, 12), (8, 16), (32, 40), (32, 64)]
 
 
@@ -28,7 +28,7 @@ class Member:
     is_older: bool = False
     """Of a version that never learns of more."""
     strategy: Strategy = "greedy"
-    patience: Patience = NEW
+    patience: PassiveMembers = NEW
     looks_s: float = 0.0
     """When it looks at the group next."""
 
@@ -37,12 +37,12 @@ class Member:
         """Its heartbeat."""
         return SupervisorRow(self.name, "host", 1, None, "0")
 
-    def decide(self, owners: dict[str, str], members: list["Member"], now_s: float) -> Plan:
+    def decide(self, owners: dict[str, str], members: list["Member"], now_s: float) -> Assignment:
         """One look at the group."""
         rows = [Ownership(partition, owner, "etag", 1, 0.0, 1.0, EXPIRATION_S) for partition, owner in owners.items()]
         held = [partition for partition, owner in owners.items() if owner == self.name]
         ids = [str(number) for number in range(self.knows)]
-        view = View(
+        view = GroupView(
             ids,
             rows,
             [member.row for member in members],
@@ -54,7 +54,7 @@ class Member:
         self.looks_s = now_s + INTERVAL_S
         if self.is_older:
             return older_plan(view, self.row)
-        made = plan(view, self.row, self.strategy)
+        made = assign(view, self.row, self.strategy)
         self.patience = self.patience.after(made, now_s)
         self.looks_s = min(self.looks_s, now_s + self.patience.ends_in_s(now_s))
         return made

@@ -8,16 +8,16 @@ import pytest
 from shared.clock import Deadline
 from shared.errors import Bug, EvsupError, NotPermitted, OwnershipLost, StoreUnavailable
 from shared.model import SupervisorRow, Term
-from supervisor.ownership.balance import Plan
+from supervisor.ownership.balance import Assignment
 from supervisor.ownership.lease import (
     RETRY_S,
     WAITING_S,
-    Broken,
+    Balanced,
     Claimed,
     LeaseEvent,
     LeaseKeeper,
+    LeasesFailed,
     Lost,
-    Planned,
     Renewed,
 )
 from tests.unit.readable import DEADLINE_S, readable
@@ -45,7 +45,7 @@ def make(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Itera
 def test_a_first_round_claims_everything(make: Make, clock: Clock) -> None:
     keeper, store, _ = make("a")
     claimed = [Claimed(Term(partition, "a", 1), clock.now_s + WINDOW_S) for partition in IDS]
-    assert stepped(keeper) == [*claimed, Planned(Plan(IDS))]
+    assert stepped(keeper) == [*claimed, Balanced(Assignment(IDS))]
     assert [row.owner_id for row in store.supervisors()] == ["a"]
 
 
@@ -53,7 +53,7 @@ def test_capacity_is_filled_and_the_rest_is_told(make: Make) -> None:
     keeper, _, _ = make("a", capacity=2)
     events = stepped(keeper)
     assert [term.partition_id for term in terms(events)] == ["0", "1"]
-    assert events[-1] == Planned(Plan(("0", "1"), (), ("2", "3")))
+    assert events[-1] == Balanced(Assignment(("0", "1"), (), ("2", "3")))
     assert terms(stepped(keeper)) == []
 
 
@@ -88,7 +88,7 @@ def test_a_claim_whose_reply_was_lost_is_had_in_the_next_round(make: Make) -> No
 
     wire.on_call = lose_the_claims_reply
     assert keeper.step() == RETRY_S
-    assert terms(keeper.take()) == []
+    assert terms(keeper.receive()) == []
     assert [row.owner_id for row in watcher.ownerships()] == ["a"]
     wire.on_call, wire.loses_replies = (lambda: None), False
     assert terms(stepped(keeper)) == [Term("0", "a", 1)]
@@ -103,10 +103,10 @@ def test_surplus_is_told_once_and_released_when_its_worker_is_gone(make: Make, c
     newcomer, _, _ = make("b")
     assert terms(stepped(newcomer)) == []
     clock.move(ROUND_S)
-    (plan,) = (event.plan for event in stepped(owner) if isinstance(event, Planned))
+    (plan,) = (event.assignment for event in stepped(owner) if isinstance(event, Balanced))
     assert plan.surplus == ("0", "1")
     clock.move(ROUND_S)
-    assert [event.plan.surplus for event in stepped(owner) if isinstance(event, Planned)] == [()]
+    assert [event.assignment.surplus for event in stepped(owner) if isinstance(event, Balanced)] == [()]
     owner._release([Term("0", "a", 1)])
     assert [row.owner_id for row in store.ownerships()] == ["", "a", "a", "a"]
     assert terms(stepped(newcomer)) == [Term("0", "b", 2)]
@@ -118,7 +118,7 @@ def test_one_that_waits_for_its_share_looks_every_second_and_renews_no_more_ofte
     stepped(owner)
     newcomer, _, _ = make("b")
     assert newcomer.step() <= 1.1 * WAITING_S
-    newcomer.take()
+    newcomer.receive()
     clock.move(WAITING_S)
     newcomer._held[Term("9", "b", 1)] = clock.now_s + WINDOW_S
     assert not [event for event in stepped(newcomer) if isinstance(event, Renewed)]
@@ -133,7 +133,7 @@ def test_what_a_killed_supervisor_left_is_taken_when_its_leases_end_and_not_a_ro
     clock.move(EXPIRATION_S - 3.0)
     pause_s = survivor.step()
     assert 3.0 < pause_s < 4.0
-    survivor.take()
+    survivor.receive()
     clock.move(pause_s)
     assert [term.partition_id for term in terms(stepped(survivor))] == ["0", "1"]
 
@@ -152,7 +152,7 @@ def test_what_the_hub_has_no_more_is_kept_while_it_is_held_and_not_claimed_again
     clock.move(ROUND_S)
     events = stepped(keeper)
     assert [len(event.terms) for event in events if isinstance(event, Renewed)] == [4]
-    assert [event.plan.surplus for event in events if isinstance(event, Planned)] == [()]
+    assert [event.assignment.surplus for event in events if isinstance(event, Balanced)] == [()]
     keeper._release([Term("3", "a", 1)])
     assert terms(stepped(keeper)) == []
 
@@ -162,10 +162,10 @@ def test_what_another_leaves_lying_is_taken_before_a_lease_time_has_passed(make:
     silent = SupervisorRow("a", "host", 1, None, "0")
     store.heartbeat(silent)
     pause_s = keeper.step()
-    assert [term.partition_id for term in terms(keeper.take())] == ["2", "3"]
+    assert [term.partition_id for term in terms(keeper.receive())] == ["2", "3"]
     assert keeper.group_size == 2
     began_s = clock.now_s
-    while not (taken := terms(keeper.take())):
+    while not (taken := terms(keeper.receive())):
         clock.move(pause_s)
         store.heartbeat(silent)
         pause_s = keeper.step()
@@ -236,7 +236,7 @@ def test_a_lease_that_expired_and_nobody_took_goes_on(make: Make, clock: Clock) 
 
 def next_events(keeper: LeaseKeeper) -> list[LeaseEvent]:
     assert readable(keeper)
-    return keeper.take()
+    return keeper.receive()
 
 
 def until(keeper: LeaseKeeper, kind: type[LeaseEvent]) -> LeaseEvent:
@@ -272,8 +272,8 @@ def test_the_thread_outlives_any_error_and_tells_it(
 
     monkeypatch.setattr(store, "heartbeat", fail)
     keeper.start()
-    broken = until(keeper, Broken)
-    assert isinstance(broken, Broken)
+    broken = until(keeper, LeasesFailed)
+    assert isinstance(broken, LeasesFailed)
     assert type(broken.error) is expected
     keeper.close(Deadline.after(DEADLINE_S))
     assert not keeper._thread.is_alive()
@@ -307,7 +307,7 @@ def test_a_release_that_breaks_in_an_unknown_way_is_told_and_the_leases_are_kept
 
     monkeypatch.setattr(store, "release_all", fail)
     keeper.release(claimed.term)
-    assert isinstance(until(keeper, Broken), Broken)
+    assert isinstance(until(keeper, LeasesFailed), LeasesFailed)
     monkeypatch.undo()
     keeper.close(Deadline.after(DEADLINE_S))
     assert store.supervisors() == [], "the thread was there to retire"
@@ -318,7 +318,7 @@ def test_what_is_held_is_released_although_the_heartbeat_could_not_be_taken_back
 ) -> None:
     keeper, store, _ = make("a")
     keeper.start()
-    until(keeper, Planned)
+    until(keeper, Balanced)
 
     def fail(_: str) -> None:
         raise RuntimeError("can't start new thread")
@@ -330,9 +330,9 @@ def test_what_is_held_is_released_although_the_heartbeat_could_not_be_taken_back
 
 def test_with_no_news_there_is_nothing_to_take(make: Make) -> None:
     keeper, _, _ = make("a")
-    assert keeper.take() == []
+    assert keeper.receive() == []
     assert not readable(keeper, 0)
     keeper.step()
     assert readable(keeper)
-    assert keeper.take()
+    assert keeper.receive()
     assert not readable(keeper, 0)

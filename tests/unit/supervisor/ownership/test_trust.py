@@ -108,7 +108,7 @@ def test_a_store_that_is_away_is_asked_again_while_trust_lasts(make: Make, clock
     for _ in range(30):
         assert keeper.step() == RETRY_S
         clock.move(RETRY_S)
-    assert keeper.take() == []
+    assert keeper.receive() == []
     wire.away = False
     assert stepped(keeper)[0] == Renewed((term,), clock.now_s + WINDOW_S)
 

@@ -13,9 +13,9 @@ from shared.errors import EvsupError, RowsDoNotFit, SourceUnavailable, WorkerCra
 from shared.ipc.messages import Drained
 from shared.ipc.wakeup import Wakeup
 from shared.model import HubFacts, Term
-from supervisor.ownership.balance import Plan
-from supervisor.ownership.hub_watch import HubWatch
-from supervisor.ownership.lease import Claimed, LeaseEvent, Planned
+from supervisor.ownership.balance import Assignment
+from supervisor.ownership.lease import Balanced, Claimed, LeaseEvent
+from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process import crash_report, tree
 from supervisor.process.tree import Tree
 from supervisor.status.model import PartitionStatus, TreeStatus
@@ -53,7 +53,7 @@ class StandInSignals(Awake):
         super().__init__()
         self.sent: list[int] = []
 
-    def take(self) -> list[int]:
+    def receive(self) -> list[int]:
         sent, self.sent = self.sent, []
         return sent
 
@@ -67,7 +67,7 @@ class StandInKeeper(Awake):
         self.released: list[Term] = []
         self.is_claiming = True
 
-    def take(self) -> list[LeaseEvent]:
+    def receive(self) -> list[LeaseEvent]:
         return [self.events.popleft() for _ in range(len(self.events))]
 
     def stop_claiming(self) -> None:
@@ -163,7 +163,7 @@ class TreeRig:
         self.watch = StandInWatch()
         self.children: dict[str, StandInChild] = {}
         self.reported: list[str] = []
-        self.hub = HubWatch(self._ask, HubFacts(("0", "1"), 0.0), 10.0, lambda _: None, clock=self.clock)
+        self.hub = PartitionDiscovery(self._ask, HubFacts(("0", "1"), 0.0), 10.0, lambda _: None, clock=self.clock)
         self.hub_has: tuple[str, ...] = ()
         """What the hub answers; nothing: it does not."""
         monkeypatch.setattr(tree, "Child", self._make_child)
@@ -199,7 +199,7 @@ class TreeRig:
 
     def plan(self, **decided: Any) -> bool:
         """A turn after a look at the group."""
-        return self.step(Planned(Plan(**decided)))
+        return self.step(Balanced(Assignment(**decided)))
 
     def end(self, *partitions: str) -> bool:
         """A turn in which these workers are found drained."""

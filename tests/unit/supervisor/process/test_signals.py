@@ -42,11 +42,11 @@ def inbox() -> Iterator[SignalInbox]:
 def test_signals_are_taken_once_and_in_order(inbox: SignalInbox) -> None:
     signal.raise_signal(signal.SIGUSR1)
     signal.raise_signal(signal.SIGTERM)
-    assert inbox.take() == [signal.SIGUSR1, signal.SIGTERM]
-    assert inbox.take() == []
+    assert inbox.receive() == [signal.SIGUSR1, signal.SIGTERM]
+    assert inbox.receive() == []
 
 
 def test_a_signal_that_comes_while_others_are_taken_is_not_lost(inbox: SignalInbox) -> None:
     inbox._received = Interrupted([signal.SIGTERM])
     inbox._received.append(signal.SIGUSR1)
-    assert inbox.take() + inbox.take() == [signal.SIGUSR1, signal.SIGTERM]
+    assert inbox.receive() + inbox.receive() == [signal.SIGUSR1, signal.SIGTERM]

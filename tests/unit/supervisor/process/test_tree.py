@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import Bug, DrainTimedOut, LimitReached, OwnershipLost, RowsDoNotFit, StoreUnavailable, WorkerCrashed
 from supervisor.ownership.balance import HeldElsewhere
-from supervisor.ownership.lease import Broken, Claimed, Lost, Renewed
+from supervisor.ownership.lease import Claimed, LeasesFailed, Lost, Renewed
 from supervisor.process import tree
 from supervisor.process.tree import ABORT_GRACE_S, LATE_S
 from tests.unit.supervisor.process.rig import DRAIN_S, HAND_OVER_S, TRUST_S, TreeRig, term_of
@@ -74,14 +74,14 @@ def test_a_term_whose_lease_ran_out_before_it_was_heard_of_is_given_back(rig: Tr
 
 def test_leases_that_cannot_be_kept_drain_everybody(two: TreeRig) -> None:
     broken = StoreUnavailable("The store is away")
-    assert two.step(Broken(broken))
+    assert two.step(LeasesFailed(broken))
     assert two.cause is broken
     assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
     assert not two.end("0", "1")
 
 
 def test_leases_that_cannot_be_kept_end_a_tree_without_workers_at_once(rig: TreeRig) -> None:
-    assert not rig.step(Broken(StoreUnavailable("The store is away")))
+    assert not rig.step(LeasesFailed(StoreUnavailable("The store is away")))
 
 
 # --- handing over -----------------------------------------------------------------------------------------------------

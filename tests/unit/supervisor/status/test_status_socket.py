@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ServiceUnavailable
-from supervisor.status import model
-from supervisor.status.model import SOCKET_NAME, StatusServer, TreeStatus, read_status
+from supervisor.status import status_socket
+from supervisor.status.model import TreeStatus
+from supervisor.status.status_socket import SOCKET_NAME, StatusServer, read_status
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
 TIMEOUT_S = 30.0  # of a test's own socket: the machine may be busy
@@ -41,7 +42,7 @@ def connect(directory: Path) -> socket.socket:
 def test_whatever_a_client_says_the_next_one_is_answered(
     directory: Path, monkeypatch: pytest.MonkeyPatch, noise: bytes
 ) -> None:
-    monkeypatch.setattr(model, "CLIENT_S", 0.1)
+    monkeypatch.setattr(status_socket, "CLIENT_S", 0.1)
     with connect(directory) as client, suppress(OSError):
         client.sendall(noise)
     assert read_status(directory) == many_partitions()
@@ -50,7 +51,7 @@ def test_whatever_a_client_says_the_next_one_is_answered(
 def test_a_client_that_does_not_read_keeps_the_next_one_for_a_moment_only(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "CLIENT_S", 0.1)
+    monkeypatch.setattr(status_socket, "CLIENT_S", 0.1)
     with connect(directory):
         assert read_status(directory) == many_partitions()
 
@@ -75,11 +76,11 @@ def test_a_moment_without_descriptors_is_not_the_end(tmp_path: Path, monkeypatch
         assert read_status(tmp_path) == a_tree()
 
 
-@pytest.mark.parametrize(("piece", "why"), [(b"{", ""), (b"{" * model.READ_BYTES, ": its answer does not end")])
+@pytest.mark.parametrize(("piece", "why"), [(b"{", ""), (b"{" * status_socket.READ_BYTES, ": its answer does not end")])
 def test_a_supervisor_whose_answer_does_not_end_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: bytes, why: str
 ) -> None:
-    monkeypatch.setattr(model, "READER_S", 1)
+    monkeypatch.setattr(status_socket, "READ_LIMIT_S", 1)
     with socket.socket(socket.AF_UNIX) as server, ThreadPoolExecutor(1) as threads:
         server.bind(str(tmp_path / SOCKET_NAME))
         server.listen()

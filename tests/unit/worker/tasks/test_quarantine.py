@@ -10,7 +10,7 @@ from shared import clock
 from shared.config import environment
 from shared.config.settings import Settings
 from shared.errors import CountsUnsettled, NotPermitted, ProtocolError, RowsRejected
-from shared.ipc.messages import Answer, Quarantined, Ready
+from shared.ipc.messages import Quarantined, Ready, TaskResult
 from shared.log import logger
 from shared.model import Checkpoint, PartitionFacts
 from shared.snowflake.quarantine_table import Event, Lately, Placed, Rejected
@@ -207,8 +207,8 @@ class Channel:
         return next((self.later.pop(0) for _ in self.later[:] if is_told(self.later[0])), None)
 
 
-def recorded(monkeypatch: pytest.MonkeyPatch, answer: Answer | Exception) -> tuple[Any, ...]:
-    def send(*_: object) -> Answer:
+def recorded(monkeypatch: pytest.MonkeyPatch, answer: TaskResult | Exception) -> tuple[Any, ...]:
+    def send(*_: object) -> TaskResult:
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -249,7 +249,7 @@ def test_a_count_that_is_behind_the_table_is_waited_for(monkeypatch: pytest.Monk
     """Rows of one append may be counted one by one: the table lacks all of them at once."""
     asked: list[int] = []
 
-    def send(_: object, order: quarantine.Order, *__: object) -> Answer:
+    def send(_: object, order: quarantine.Order, *__: object) -> TaskResult:
         asked.append(order.rejection.rows)
         if order.rejection.rows < 4:
             raise order.rejection.unsettled("the table lacks 4 of the events")
@@ -269,7 +269,7 @@ def test_the_wait_for_a_count_begins_when_the_first_errand_has_ended(monkeypatch
     """An errand reads a range again, and that may take minutes."""
     now_s, waits_s = [0.0], list[float]()
 
-    def send(*_: object) -> Answer:
+    def send(*_: object) -> TaskResult:
         now_s[0] += 5 * COUNT_LIMIT_S
         raise REJECTION.unsettled("the table lacks 4 of the events")
 

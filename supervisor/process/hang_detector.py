@@ -25,7 +25,7 @@ STARVED_SHARE = 0.1
 Verdict = Literal["well", "ask", "hung"]
 
 
-class Silence:
+class HangDetector:
     """Of one worker. `look` is for every turn of the supervisor's loop, after what it has said was heard."""
 
     def __init__(self, now_s: float, look_at_it: Callable[[], Vitals | None]) -> None:

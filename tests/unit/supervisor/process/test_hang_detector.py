@@ -4,7 +4,7 @@ import pytest
 
 from shared.clock import LONGEST_TURN_S, STANDSTILL_S, LoopClock
 from shared.ipc.memory import Vitals
-from supervisor.process.silence import ASK_S, BOOT_S, HUNG_AFTER_S, Silence, Verdict, counted_s
+from supervisor.process.hang_detector import ASK_S, BOOT_S, HUNG_AFTER_S, HangDetector, Verdict, counted_s
 
 TURN_S = 0.25
 ASLEEP, WAITING, STOPPED = Vitals("S", False, 1.0), Vitals("R", True, 1.0), Vitals("T", False, 1.0)
@@ -16,7 +16,7 @@ class Rig:
     def __init__(self, *, booted: bool = True) -> None:
         self.now_s = 1000.0
         self.vitals: Vitals | None = ASLEEP
-        self.silence = Silence(self.now_s, lambda: self.vitals)
+        self.silence = HangDetector(self.now_s, lambda: self.vitals)
         if booted:
             self.silence.broken()
 

@@ -1,7 +1,7 @@
 """What a supervisor knows of the target table: that rows fit it, or why nobody can see, and what to read again.
 
 A column that is dropped under a running tree takes the values of the events that are loaded from then on with it, and
-Snowflake says nothing. So the table is looked at all the time, by a process of its own (`table_watcher`), and the
+Snowflake says nothing. So the table is looked at all the time, by a process of its own (`table_probe`), and the
 tree stops at the first look that finds it changed. A look that fails stops nothing: the events move without SQL.
 """
 
@@ -23,11 +23,11 @@ from shared.errors import (
 )
 from shared.ipc import spawn
 from shared.ipc.failure import error_of
-from shared.ipc.messages import Failed, Look, Looked, Sight
+from shared.ipc.messages import CheckTable, Failed, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
 from shared.model import Term
-from supervisor.process import table_watcher
+from supervisor.process import table_probe
 from supervisor.process.child import Child
 from supervisor.process.signals import HANDLED
 from supervisor.target.rows_fit import or_without
@@ -52,14 +52,14 @@ class _Reach:
     appended: int
 
 
-class TableWatch:
+class TableMonitor:
     """Asks, and keeps what was answered. `first` blocks; every other method returns at once and raises nothing."""
 
     def __init__(self, clock: Clock = monotonic) -> None:
         self._clock = clock
         self._process: BaseProcess | None = None
         self._killed: BaseProcess | None = None
-        self._pipe: MessagePipe[Sight] | None = None
+        self._pipe: MessagePipe[TableReport] | None = None
         self._answer_by: Deadline | None = None
         self._due = Deadline(clock())
         self._reached: dict[str, _Reach] = {}
@@ -74,7 +74,7 @@ class TableWatch:
         pipe = self._pipe or self._start()
         self._answer_by = Deadline.after(LOOK_S, self._clock())
         self._asked_at = [(reach, reach.durable) for _, reach in self._reaches()]
-        pipe.send(Look(), topic="look")
+        pipe.send(CheckTable(), topic="look")
 
     def first(self) -> tuple[str, ...]:
         """Wait for the answer to `ask`: the doubts about a table that takes rows. Raises what a start ends with."""
@@ -133,7 +133,7 @@ class TableWatch:
             if isinstance(error, RowsDoNotFit):
                 return error
             self._note(error)
-        elif isinstance(sight, Looked):
+        elif isinstance(sight, TableFits):
             self._note(None)
             self._settle()
         elif self._answer_by and self._answer_by.passed(now_s):
@@ -182,18 +182,18 @@ class TableWatch:
             self._due = Deadline.after(jittered(LOOK_EVERY_S), self._clock())
             self._note(error)
 
-    def _start(self) -> "MessagePipe[Sight]":
+    def _start(self) -> "MessagePipe[TableReport]":
         """Start the process. Raises what `shared.limits` makes of a kernel that does not give what it takes."""
         try:
             self._process, ours = spawn.start(
-                table_watcher.run, os.getpid(), name="evsup-table-watch", held_back=HANDLED, daemon=True
+                table_probe.run, os.getpid(), name="evsup-table-watch", held_back=HANDLED, daemon=True
             )
         except OSError as error:
             raise limits.reached_by_start(error, "No process can be started to look at the target table") from None
-        self._pipe = MessagePipe(ours, Sight)
+        self._pipe = MessagePipe(ours, TableReport)
         return self._pipe
 
-    def _taken(self) -> Sight | None:
+    def _taken(self) -> TableReport | None:
         """The answer, if one has come. A process that has ended, or that cannot be understood, is let go."""
         pipe = self._pipe
         if pipe is None:

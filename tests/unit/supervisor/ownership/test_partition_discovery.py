@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from shared.errors import EvsupError, SourceUnavailable
 from shared.model import HubFacts
-from supervisor.ownership.hub_watch import MOST_PAUSE_S, HubWatch
+from supervisor.ownership.partition_discovery import MOST_PAUSE_S, PartitionDiscovery
 from tests.unit.shared.control.stores import Clock
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class Hub:
             raise self.error
         return HubFacts(self.has, 0.0)
 
-    def watch(self, interval_s: float = INTERVAL_S) -> HubWatch:
+    def watch(self, interval_s: float = INTERVAL_S) -> PartitionDiscovery:
         """That knows two partitions."""
         known = HubFacts(TWO, 0.0)
-        return HubWatch(self, known, interval_s, self.learnt.append, lambda: self.group_size, self.clock)
+        return PartitionDiscovery(self, known, interval_s, self.learnt.append, lambda: self.group_size, self.clock)
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from msgspec import Struct
 from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed
 from shared.ipc import spawn
 from shared.ipc.failure import last_word
-from shared.ipc.messages import Counters, Drained, Look, Looked, Opened, Sight, Status
+from shared.ipc.messages import CheckTable, Counters, Drained, Opened, Status, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
-from supervisor.process.table_watch import LOOK_EVERY_S, LOOK_S, TableWatch
+from supervisor.process.table_monitor import LOOK_EVERY_S, LOOK_S, TableMonitor
 from tests.unit.shared.control.stores import Clock
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TERM = Term("0", "owner", 1)
 NEXT_TERM = Term("0", "owner", 1)  # epochs begin again when a partition was forgotten between both
 
 
-class Watched(TableWatch):
+class Watched(TableMonitor):
     """With a pipe for a process: what a test answers is what it says."""
 
     def __init__(self, now: Clock) -> None:
@@ -37,8 +37,8 @@ class Watched(TableWatch):
     def _start(self) -> MessagePipe[Any]:
         self.started += 1
         ours, theirs = get_context("spawn").Pipe(duplex=True)
-        self.peer: MessagePipe[Look] = MessagePipe(theirs, Look)
-        self._pipe = MessagePipe(ours, Sight)
+        self.peer: MessagePipe[CheckTable] = MessagePipe(theirs, CheckTable)
+        self._pipe = MessagePipe(ours, TableReport)
         return self._pipe
 
     def answer(self, message: Struct) -> None:
@@ -68,13 +68,13 @@ def watch(now: Clock) -> Iterator[Watched]:
     """Asked once, and told that all is well."""
     made = Watched(now)
     made.ask()
-    made.answer(Looked(doubts=("narrow",)))
+    made.answer(TableFits(doubts=("narrow",)))
     assert made.first() == ("narrow",)
     yield made
     made.close()
 
 
-def follow(watch: TableWatch, **workers: Worker) -> None:
+def follow(watch: TableMonitor, **workers: Worker) -> None:
     watch.follow({name.removeprefix("p"): cast("Child", worker) for name, worker in workers.items()})
 
 
@@ -82,7 +82,7 @@ def looked_well(watch: Watched, now: Clock) -> None:
     """Let it ask once more and find nothing."""
     now.move(LOOK_EVERY_S * 1.1)
     watch.turn(now())
-    watch.answer(Looked(doubts=()))
+    watch.answer(TableFits(doubts=()))
     assert watch.turn(now()) is None
 
 
@@ -101,7 +101,7 @@ def test_the_events_since_the_last_good_look_are_named_with_their_replay(watch: 
     follow(watch, p0=Worker(19, 25), p1=Worker(None, 12))
     now.move(LOOK_EVERY_S * 1.1)
     watch.turn(now())
-    watch.answer(Looked(doubts=()))
+    watch.answer(TableFits(doubts=()))
     assert watch.turn(now()) is None
     follow(watch, p0=Worker(40, 45), p1=Worker(11, 12))
     now.move(LOOK_EVERY_S * 1.1)
@@ -157,7 +157,7 @@ def test_many_partitions_are_named_in_part(watch: Watched) -> None:
 def test_a_look_that_fails_ends_nothing_and_is_said_until_one_succeeds(
     watch: Watched, now: Clock, error: Exception
 ) -> None:
-    for answer, unseen in ((last_word(error)[1], str(error)), (Looked(doubts=()), None)):
+    for answer, unseen in ((last_word(error)[1], str(error)), (TableFits(doubts=()), None)):
         now.move(LOOK_EVERY_S * 1.1)
         watch.turn(now())
         watch.answer(answer)
@@ -222,7 +222,7 @@ def test_a_host_at_its_limits_looks_later_and_loses_no_tree(
         raise OSError(errno.EMFILE, "Too many open files")
 
     watch.close()
-    monkeypatch.setattr(watch, "_start", lambda: TableWatch._start(watch))
+    monkeypatch.setattr(watch, "_start", lambda: TableMonitor._start(watch))
     monkeypatch.setattr(spawn, "start", full)
     now.move(LOOK_EVERY_S * 1.1)
     assert watch.turn(now()) is None

@@ -20,7 +20,7 @@ LATEST = "@latest"
 log = get_logger()
 
 
-def enrol(store: ControlStore, settings: EventHubSettings, hub: HubFacts) -> None:
+def record_initial_positions(store: ControlStore, settings: EventHubSettings, hub: HubFacts) -> None:
     """Let the group begin, unless it has begun. Blocks and raises as the store and `EventHubClient.partitions` do."""
     position = settings.starting_position
     if position == OLDEST:

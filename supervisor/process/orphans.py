@@ -15,7 +15,7 @@ PR_GET_CHILD_SUBREAPER = 37  # <linux/prctl.h>
 EVERY_S = 5.0
 
 
-class Strangers:
+class OrphanReaper:
     """Children that nobody here has started.
 
     One is reaped when it was a zombie at two looks: the exit code of a process that a library of ours has started

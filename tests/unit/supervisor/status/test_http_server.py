@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ConfigurationError, ExitCode
-from supervisor.status import server as http
-from supervisor.status.server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer
+from supervisor.status import http_server as http
+from supervisor.status.http_server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer
 from tests.ports import free_port
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 

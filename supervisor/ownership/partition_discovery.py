@@ -23,7 +23,7 @@ MOST_PAUSE_S = 60.0  # between questions that get no answer
 log = get_logger()
 
 
-class HubQuestion:
+class HubQuery:
     """Asks over a client that is kept: it has the credential, and that keeps its token. A failure ends the client."""
 
     def __init__(self, settings: EventHubSettings) -> None:
@@ -41,7 +41,7 @@ class HubQuestion:
             raise
 
 
-class HubWatch:
+class PartitionDiscovery:
     """Knows the partitions of the hub. `run` on a thread, `step` in tests; everything else may be read by any thread.
 
     `learn` is called with the partition ids whenever they are others than before; `group_size` says how many

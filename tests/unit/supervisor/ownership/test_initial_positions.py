@@ -9,8 +9,8 @@ import pytest
 from shared.control.store import ControlStore
 from shared.errors import StoreUnavailable
 from shared.model import Checkpoint, HubFacts, PartitionFacts
-from supervisor.ownership import enrolment
-from supervisor.ownership.enrolment import enrol
+from supervisor.ownership import initial_positions
+from supervisor.ownership.initial_positions import record_initial_positions
 from tests.unit.plain_settings import eventhub
 from tests.unit.shared.control.stores import EXPIRATION_S, Clock, Stores
 
@@ -37,7 +37,7 @@ class Client:
 
 @pytest.fixture
 def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
-    monkeypatch.setattr(enrolment, "EventHubClient", Client)
+    monkeypatch.setattr(initial_positions, "EventHubClient", Client)
     made = Stores(tmp_path / "control.db", Clock(), monkeypatch)
     yield made
     made.close()
@@ -45,7 +45,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
 
 def begun(store: ControlStore, position: str, hub: HubFacts = HUB) -> list[tuple[Any, ...]]:
     """The rows after a first start."""
-    enrol(store, eventhub(starting_position=position), hub)
+    record_initial_positions(store, eventhub(starting_position=position), hub)
     return [facts_of(row) for row in store.checkpoints()]
 
 
@@ -89,16 +89,18 @@ def test_a_position_that_does_not_count_for_a_partition_is_told(
     stores: Stores, position: str, warnings: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, Any]] = []
-    monkeypatch.setattr(enrolment.log, "warning", lambda event, **fields: told.append({"event": event} | fields))
+    monkeypatch.setattr(
+        initial_positions.log, "warning", lambda event, **fields: told.append({"event": event} | fields)
+    )
     store, _ = stores.open()
     assert store.claim("0", "somebody", EXPIRATION_S)
-    enrol(store, eventhub(starting_position=position), HUB)
+    record_initial_positions(store, eventhub(starting_position=position), HUB)
     assert [(each["event"], each["partitions"]) for each in told] == [
         ("starting_position_not_used", ["1", "2"])
     ] * warnings
     for partition in HUB.partition_ids:
         store.claim(partition, "somebody", EXPIRATION_S)
-    enrol(store, eventhub(starting_position=position), HUB)
+    record_initial_positions(store, eventhub(starting_position=position), HUB)
     assert len(told) == warnings, "every partition has its row now"
 
 
@@ -134,7 +136,7 @@ def test_a_first_start_without_a_store_fails(stores: Stores) -> None:
 
     wire.on_call = go_away
     with pytest.raises(StoreUnavailable):
-        enrol(store, eventhub(starting_position=LATEST), HUB)
+        record_initial_positions(store, eventhub(starting_position=LATEST), HUB)
     assert not watcher.checkpoints()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from shared.config.settings import EventHubSettings
-from supervisor.ownership.balance import Plan, held_by
+from supervisor.ownership.balance import Assignment, held_by
 
 TRIED_LEASES = 3  # a passive member is tried for the first time after so many lease times
 TRIAL_ROUNDS = 2  # one that lives and knows the partition looks within one
@@ -31,7 +31,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class PassiveMembers:
     """What was left to others, as of the last look at the group. Times are moments on the monotonic clock."""
 
     limit_s: float
@@ -43,7 +43,7 @@ class Patience:
     """By owner id."""
 
     @classmethod
-    def of(cls, settings: EventHubSettings) -> "Patience":
+    def of(cls, settings: EventHubSettings) -> "PassiveMembers":
         """Members look once an interval. One and a half of them are kept back, for others to notice what is left
         lying: so nothing is free for longer than a lease.
         """
@@ -58,7 +58,7 @@ class Patience:
         """How many partitions more than it holds a member in doubt is counted on for."""
         return {owner: int(self._is_tried(doubt, now_s)) for owner, doubt in self._passive(now_s)}
 
-    def after(self, plan: Plan, now_s: float) -> "Patience":
+    def after(self, plan: Assignment, now_s: float) -> "PassiveMembers":
         """What is known after one more look."""
         holding, passive = held_by(plan.elsewhere), dict(self._passive(now_s))
         left = {partition for partitions in plan.left.values() for partition in partitions}

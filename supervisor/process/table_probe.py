@@ -15,7 +15,7 @@ from shared.clock import Deadline
 from shared.config import environment
 from shared.config.settings import SnowflakeSettings
 from shared.ipc.failure import last_word
-from shared.ipc.messages import Look, Looked, Sight
+from shared.ipc.messages import CheckTable, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
 from shared.snowflake.session import SqlSession
 from supervisor.process.signals import HANDLED
@@ -29,17 +29,17 @@ ANSWER_S = 2.0  # for the supervisor to take an answer
 
 
 def run(asked_by: int, pipe: "Connection[bytes, bytes]") -> None:
-    """Answer each `Look` with `Looked` or `Failed`, until the supervisor is gone. Never returns."""
+    """Answer each `CheckTable` with `TableFits` or `Failed`, until the supervisor is gone. Never returns."""
     guard.die_with(asked_by)
     for number in (*HANDLED, signal.SIGHUP):  # one to the group is for the supervisor
         signal.signal(number, signal.SIG_IGN)
-    messages: MessagePipe[Look] = MessagePipe(pipe, Look)
+    messages: MessagePipe[CheckTable] = MessagePipe(pipe, CheckTable)
     with suppress(BrokenPipeError):
         _answer(messages, environment.load_worker().snowflake)
     os._exit(0)  # no finalizers: the session's would say goodbye to a Snowflake that may be silent
 
 
-def _answer(messages: MessagePipe[Look], settings: SnowflakeSettings) -> None:
+def _answer(messages: MessagePipe[CheckTable], settings: SnowflakeSettings) -> None:
     session = SqlSession(settings)
     while not messages.ended:
         connection.wait([messages.fileno()])
@@ -49,10 +49,10 @@ def _answer(messages: MessagePipe[Look], settings: SnowflakeSettings) -> None:
             memory.settle()
 
 
-def _sight(session: SqlSession, settings: SnowflakeSettings) -> Sight:
+def _sight(session: SqlSession, settings: SnowflakeSettings) -> TableReport:
     try:
         fit = look(session, settings)
         fit.refuse()
     except Exception as error:  # noqa: BLE001 (the supervisor judges it)
         return last_word(error)[1]
-    return Looked(doubts=tuple(fit.doubts))
+    return TableFits(doubts=tuple(fit.doubts))
