@@ -34,6 +34,14 @@ class ConsumerGroup:
     consumer_group: str
 
     @property
+    def hub(self) -> str:
+        """The event hub: its namespace and name."""
+        return f"{self.fully_qualified_namespace}/{self.eventhub_name}"
+
+    def __str__(self) -> str:
+        return f"{self.hub}/{self.consumer_group}"
+
+    @property
     def key(self) -> "ConsumerGroup":
         """The one spelling under which rows are kept, for Azure ignores the case of all three names.
 
@@ -203,3 +211,13 @@ class PartitionFacts:
     hub_created_at_s: float
     last_offset: str | None = None
     """Offset of the event `last`."""
+
+    @property
+    def oldest(self) -> int:
+        """Sequence number of the oldest event that can be read; of the next one to come when the partition is empty."""
+        return self.last + 1 if self.is_empty else self.first
+
+
+def lag(last: int, reached: int | None) -> int:
+    """Events of a partition behind the one reached; `reached` None: all up to `last`, its last sequence number."""
+    return max(0, last - (-1 if reached is None else reached))

@@ -278,8 +278,7 @@ def _read_s(checkpoint: Checkpoint, position: int) -> float | None:
 
 
 def _events_lost(position: int, partition: "PartitionFacts") -> int:
-    oldest = partition.last + 1 if partition.is_empty else partition.first
-    return max(0, oldest - (position + 1))
+    return max(0, partition.oldest - (position + 1))
 
 
 def _set_back(partition_id: str) -> str:

@@ -246,7 +246,7 @@ class Worker:
             flow.turn(own_s)
             self._lost_channel &= not flow.has_seen_token
         except RowsRejected:
-            if self._settings.snowflake.on_reject == "fail":
+            if not self._settings.snowflake.quarantines:
                 raise
             self._reopen(None)
         except ChannelGone as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.clock import Deadline
 from shared.config import environment
-from shared.control.open import open_store
+from shared.control.open import store_of
 from shared.errors import ExitCode
 from shared.eventhubs.client import consumer_group
 from shared.eventhubs.identity import Identity
@@ -84,7 +84,7 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
     group = consumer_group(settings.eventhub)
     name = channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
     channel = Channel(settings.snowflake, name, uploads)
-    store = open_store(settings.control, group, settings.eventhub.ownership_expiration, settings.snowflake)
+    store = store_of(settings)
     worker = Worker(settings, term, boot.lease, messages, channel, store)
     memory.settle()
     guard.watch(lambda: worker.trusted_until_s)

@@ -74,7 +74,7 @@ def open_partition(
     checkpoint = replace(checkpoint, unsettled_from=first)
     if progress.rows_error_count > stored.rows_error_count:
         rejection = _rejection(progress, stored, checkpoint, channel.name)
-        if settings.snowflake.on_reject == "fail":
+        if not settings.snowflake.quarantines:
             raise rejection.error()
         return rejection
     if checkpoint.begins_channel or decided.lost or _begins(checkpoint) != _begins(stored) or _knows_no_hub(stored):
@@ -168,12 +168,11 @@ def _unsettled_from(settings: Settings, opening: Opening, stored: Checkpoint, pa
 def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> int:
     """The first event of a channel that begins at the starting position."""
     fresh = opening.position(settings.starting_position).fresh
-    oldest = partition.last + 1 if partition.is_empty else partition.first
     if fresh == "-1":
-        return oldest
+        return partition.oldest
     with EventHubClient(settings) as own:  # finding the event ends the client
         before = own.last_before(opening.checkpoint.partition_id, fresh, partition, opening.checkpoint.epoch)
-    return oldest if before is None else before + 1
+    return partition.oldest if before is None else before + 1
 
 
 def _knows_no_hub(stored: Checkpoint) -> bool:

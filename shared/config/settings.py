@@ -277,6 +277,11 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     ] = {}
 
     @property
+    def quarantines(self) -> bool:
+        """Whether rejected rows are quarantined; otherwise they stop the tree."""
+        return self.on_reject == "quarantine"
+
+    @property
     def pipe_name(self) -> str:
         """The pipe that rows go through: the named one, or the table's default pipe.
 

@@ -1,11 +1,18 @@
 """The control store that the settings name."""
 
-from shared.config.settings import ControlSettings, SnowflakeSettings
+from shared.config.settings import ControlSettings, Settings, SnowflakeSettings
 from shared.control.database import Database
 from shared.control.sqlite import SqliteDatabase
 from shared.control.store import ControlStore
 from shared.errors import Bug, ConfigurationError
+from shared.eventhubs.client import consumer_group
 from shared.model import ConsumerGroup
+
+
+def store_of(settings: Settings) -> ControlStore:
+    """The store of the consumer group that the settings name, as `open_store` opens it."""
+    expiration_s = settings.eventhub.ownership_expiration
+    return open_store(settings.control, consumer_group(settings.eventhub), expiration_s, settings.snowflake)
 
 
 def open_store(

@@ -47,7 +47,7 @@ def check(database: Database, group: ConsumerGroup) -> None:
     if odd:
         raise ConfigurationError(
             "The control tables hold this consumer group in another spelling",
-            f"Azure takes {' and '.join(sorted(odd))} for the same as {_told(group.key)}, so a partition could have two"
+            f"Azure takes {' and '.join(sorted(odd))} for the same as {group.key}, so a partition could have two"
             " owners",
             "Stop all supervisors and Azure SDK clients of the group, then run `evsup init`: it moves the rows.",
         )
@@ -97,7 +97,7 @@ def _refuse_live(rows: Iterable[Row]) -> None:
     for row in filter(_is_odd, rows):
         if row["owner_id"] and abs(row["age_s"]) < (row["expiration_s"] or OLDER_EXPIRATION_S):
             raise PartitionHeld(
-                f"The rows of {_shown(row)} cannot be moved to {_told(_spelled(row).key)}",
+                f"The rows of {_shown(row)} cannot be moved to {_spelled(row).key}",
                 f"{row['owner_id']} works with them, and was seen {row['age_s']:.0f} s ago",
                 "Stop all supervisors and Azure SDK clients of the group, then run `evsup init` again.",
             )
@@ -134,8 +134,4 @@ def _place(row: Row) -> dict[str, str]:
 
 
 def _shown(row: Row) -> str:
-    return _told(_spelled(row))
-
-
-def _told(group: ConsumerGroup) -> str:
-    return f"{group.fully_qualified_namespace}/{group.eventhub_name}/{group.consumer_group}"
+    return str(_spelled(row))

@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from shared.model import lag
+
 
 class Message(Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
     """Base of all messages: frozen, tagged by the class's name, no unknown fields."""
@@ -93,8 +95,7 @@ class Status(Message, frozen=True):
         """Events in the partition that are not durable yet, as of the last event received; None before the first."""
         if self.last_enqueued is None:
             return None
-        durable = self.counters.durable
-        return max(0, self.last_enqueued - (-1 if durable is None else durable))
+        return lag(self.last_enqueued, self.counters.durable)
 
 
 class Drained(Message, frozen=True):

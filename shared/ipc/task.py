@@ -7,6 +7,7 @@ from multiprocessing import connection
 from shared import limits
 from shared.clock import Deadline
 from shared.errors import SinkUnavailable, WorkerCrashed
+from shared.fixes import REACH_SNOWFLAKE
 from shared.ipc import spawn
 from shared.ipc.failure import error_of
 from shared.ipc.messages import Failed, TaskResult
@@ -48,7 +49,7 @@ def _heard(pipe: MessagePipe[TaskResult], deadline: Deadline | None, silence: st
             raise SinkUnavailable(
                 silence,
                 "no answer in time",
-                "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+                REACH_SNOWFLAKE,
             )
         for message in pipe.receive():
             return message

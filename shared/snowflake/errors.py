@@ -22,6 +22,7 @@ from shared.errors import (
     SnowflakeUnavailable,
     Unsupported,
 )
+from shared.fixes import REACH_SNOWFLAKE, TRUST_SNOWFLAKE
 from shared.log.secret import mask
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ LOGIN = (
 _GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
 _NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
 _WAREHOUSE = "Set SNOWFLAKE_WAREHOUSE to a warehouse that the role may use."
-_REACH = "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between."
-_TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy)."
 
 # The session, its master token or its access token is over; the statement was refused before it was executed.
 SESSION_LOST = frozenset((390104, 390111, 390112, 390114, 390195, 390318))
@@ -75,14 +74,14 @@ def of(error: "Error", address: str) -> EvsupError:
     if number == _LOCK or error.sqlstate == _DEADLOCK or _LOCKED.search(why):
         return RowLocked(what, why)
     if _CERTIFICATE.search(why):
-        return ConfigurationError(what, why, _TRUST)
+        return ConfigurationError(what, why, TRUST_SNOWFLAKE)
     if number in SESSION_LOST:  # of a new session, too
         return SnowflakeUnavailable(what, why)
     if number in _AUTHENTICATION or (number == _NOT_CONNECTED and _ANSWERED.search(why)):
         return NotSignedIn(what, why, LOGIN)
     if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
         kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable
-        return kind(what, why, _REACH)
+        return kind(what, why, REACH_SNOWFLAKE)
     return _of_statement(number, error.sqlstate or "", what, why)
 
 

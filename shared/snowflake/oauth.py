@@ -24,6 +24,7 @@ from urllib.request import (
 from shared.config.formats.files import text_of
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, EvsupError, NotSignedIn, SnowflakeUnavailable
+from shared.fixes import TRUST_SNOWFLAKE
 from shared.log.secret import mask, remember
 from shared.timeout import within
 
@@ -33,7 +34,6 @@ MOST_BYTES = 64 * 1024  # of a secret's file, and of an answer: guards against a
 _CLIENT = "Check SNOWFLAKE_OAUTH_CLIENT_ID, its secret, and SNOWFLAKE_OAUTH_SCOPE."
 _ENDPOINT = "Check SNOWFLAKE_OAUTH_TOKEN_ENDPOINT: the token endpoint of the authorization server."
 _REACH = "Check SNOWFLAKE_OAUTH_TOKEN_ENDPOINT, and the network between."
-_TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed its certificate."
 
 
 def client_secret(settings: SnowflakeSettings) -> str:
@@ -121,5 +121,5 @@ def _reason(error: HTTPError) -> str:
 def _unreachable(what: str, error: Exception) -> EvsupError:
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return ConfigurationError(what, reason.verify_message, _TRUST)
+        return ConfigurationError(what, reason.verify_message, TRUST_SNOWFLAKE)
     return SnowflakeUnavailable(what, mask(str(reason)), _REACH)

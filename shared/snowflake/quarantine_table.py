@@ -62,7 +62,7 @@ class Quarantine(Target):
 
     def __init__(self, settings: SnowflakeSettings, group: ConsumerGroup, hub_created_at_s: float | None) -> None:
         super().__init__(settings, hub_created_at_s)
-        self._is_asked_for = settings.on_reject == "quarantine"
+        self._is_asked_for = settings.quarantines
         self._source = asdict(group.key)
         self._tables["quarantine"] = self.name = quarantine_name(settings)
         self._create_quarantine = create_quarantine_sql(settings)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.config import environment
 from shared.config.settings import Settings
-from shared.control.open import open_store
+from shared.control.open import store_of
 from shared.control.store import ControlStore
 from shared.errors import NotPermitted, ServiceUnavailable
 from shared.eventhubs import client
@@ -15,14 +15,13 @@ from shared.eventhubs.client import EventHubClient
 from shared.ipc.messages import ChannelStatus
 from shared.ipc.task import BOOT_S
 from shared.model import Checkpoint, HubFacts
-from shared.snowflake.channel_name import channel_name, of_generation
 from shared.timeout import within
 from supervisor.check import event_hubs, partitions
 from supervisor.check.positions import reconciled
 from supervisor.check.room import with_room
 from supervisor.check.runner import Answer, Check
 from supervisor.check.snowflake import Account, quarantine
-from supervisor.checkpoints.channels import standings
+from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.target.rows_fit import Fit, or_without
 
 LOGIN_S = 8.0  # within what a check may take
@@ -70,7 +69,7 @@ class Preflight:
         loaded = environment.load(self._env_file)
         os.environ.update(environment.environment_for_worker(loaded))
         self._settings = loaded.settings
-        self._sets_aside = self._settings.snowflake.on_reject == "quarantine"
+        self._sets_aside = self._settings.snowflake.quarantines
         self._has_pipe = self._settings.snowflake.pipe is not None
         if loaded.warnings:
             return Answer("; ".join(loaded.warnings), "warn")
@@ -91,8 +90,7 @@ class Preflight:
 
     def _control(self) -> Answer:
         settings = self._settings
-        group, expiration_s = client.consumer_group(settings.eventhub), settings.eventhub.ownership_expiration
-        self._store = open_store(settings.control, group, expiration_s, settings.snowflake)
+        self._store = store_of(settings)
         self._store.check()
         self._checkpoints = {row.partition_id: row for row in self._store.checkpoints()}
         found = f"{settings.control.store}, {len(self._checkpoints)} checkpoints"
@@ -157,14 +155,8 @@ class Preflight:
         """Streaming answers, and says how far each channel is."""
         settings = self._settings.snowflake
         group = client.consumer_group(self._settings.eventhub)
-        names = {
-            each: of_generation(
-                channel_name(settings.channel_prefix, group, each), self._checkpoint(each).channel_generation
-            )
-            for each in self._partition_ids
-        }
-        found = standings(tuple(names.values()), STREAMING_S)
-        self._channels = {each: found[name] for each, name in names.items()}
+        checkpoints = map(self._checkpoint, self._partition_ids)
+        self._channels = statuses_of_partitions(settings.channel_prefix, group, checkpoints, STREAMING_S)
         return Answer(settings.pipe_name)
 
     def _partition(self, partition_id: str) -> Answer:

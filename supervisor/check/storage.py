@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.errors import SinkUnavailable
+from shared.fixes import TRUST_SNOWFLAKE
 from shared.snowflake.handshake import is_behind_proxy, shake_hands
 from supervisor.check.runner import Answer
 
 _LET_THROUGH = "Let evsup reach it on this port (firewall, proxy, private endpoint): under load rows go there as files."
-_TRUST = "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy), or exempt the host."
+_EXEMPT = "Or have the proxy exempt the host."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def reached(hosts: Sequence[Host], ca_file: str | None) -> Answer:
     if not failed:
         return Answer(f"{named} answers" if len(hosts) == 1 else f"{named} answer")
     untrusted = any(isinstance(problem, ssl.SSLCertVerificationError) for problem in problems.values())
-    fix = _TRUST if untrusted else _LET_THROUGH
+    fix = f"{TRUST_SNOWFLAKE} {_EXEMPT}" if untrusted else _LET_THROUGH
     if all(problems.values()):
         raise SinkUnavailable("The cloud storage of the stage cannot be reached", failed, fix)
     return Answer(failed, "warn", fix)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from shared.config import environment
 from shared.config.settings import Settings
-from shared.control.open import open_store
+from shared.control.open import store_of
 from shared.control.store import ControlStore
 from shared.errors import DataRefused, EvsupError, PartitionHeld, UsageError
-from shared.eventhubs.client import EventHubClient, consumer_group
+from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
 from shared.model import Checkpoint, HubFacts, PartitionFacts, Term
 from shared.snowflake.quarantine_table import Quarantine
@@ -74,9 +74,8 @@ def site(env_file: Path | None, **overrides: str | None) -> Iterator[Site]:
     loaded = environment.load(env_file, overrides=overrides)
     os.environ.update(environment.environment_for_worker(loaded))
     settings = loaded.settings
-    group, expiration_s = consumer_group(settings.eventhub), settings.eventhub.ownership_expiration
     with (
-        closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store,
+        closing(store_of(settings)) as store,
         EventHubClient(settings.eventhub) as hub,
     ):
         store.check()

@@ -1,15 +1,29 @@
-"""How far channels are, asked without opening one."""
+"""The statuses of channels, read without opening one."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import worker.tasks.channel_statuses
 from shared.errors import ProtocolError
 from shared.ipc.messages import ChannelStatus, ChannelStatuses
 from shared.ipc.task import send
+from shared.model import Checkpoint, ConsumerGroup
+from shared.snowflake.channel_name import channel_name, of_generation
 
 
-def standings(channels: Sequence[str], limit_s: float) -> Mapping[str, ChannelStatus]:
+def statuses_of_partitions(
+    prefix: str, group: ConsumerGroup, checkpoints: Iterable[Checkpoint], limit_s: float
+) -> dict[str, ChannelStatus]:
+    """By partition, of the channel that its checkpoint names. Blocks and raises as `statuses`."""
+    names = {
+        row.partition_id: of_generation(channel_name(prefix, group, row.partition_id), row.channel_generation)
+        for row in checkpoints
+    }
+    found = statuses(tuple(names.values()), limit_s)
+    return {partition_id: found[name] for partition_id, name in names.items()}
+
+
+def statuses(channels: Sequence[str], limit_s: float) -> Mapping[str, ChannelStatus]:
     """By channel; one that is not there has no token, and a status code that says so. Blocks and raises as `send`."""
     question = worker.tasks.channel_statuses.Question(tuple(channels), limit_s, os.getpid())
     answer = send(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from shared.errors import DataRefused
-from shared.model import Checkpoint, ConsumerGroup, Seconds
+from shared.model import Checkpoint, ConsumerGroup, Seconds, lag
 from supervisor.checkpoints.plan import Position
 
 VERSION = 2  # 1 had no times
@@ -50,7 +50,7 @@ def listed(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float
         generation=checkpoint.channel_generation,
         owner_id=owner_id,
         age_s=None if written_s is None else round(max(0.0, now_s - written_s), 1),
-        lag=max(0, last - (-1 if reached is None else reached)),
+        lag=lag(last, reached),
     )
 
 
@@ -106,10 +106,10 @@ def _exported(document: dict[str, Any], group: ConsumerGroup, name: str) -> Foun
         why = f"it has version {read.version}, this evsup reads versions 1 to {VERSION}"
         raise DataRefused(f"{name} cannot be read", why, "Import it with the evsup that wrote it, or upgrade this one.")
     theirs = ConsumerGroup(read.fully_qualified_namespace, read.eventhub_name, read.consumer_group)
-    if _hub(theirs.key) != _hub(group.key):
+    if theirs.key.hub != group.key.hub:
         fix = "Sequence numbers of one hub mean nothing in another."
         raise DataRefused(
-            f"{name} belongs to another hub", f"it is of {_hub(theirs)}, the settings name {_hub(group)}", fix
+            f"{name} belongs to another hub", f"it is of {theirs.hub}, the settings name {group.hub}", fix
         )
     positions = {each: Position(*msgspec.structs.astuple(entry)) for each, entry in read.checkpoints.items()}
     return Found(f"evsup export, version {read.version}", positions)
@@ -118,7 +118,3 @@ def _exported(document: dict[str, Any], group: ConsumerGroup, name: str) -> Foun
 def _legacy(document: dict[str, Any]) -> Found:
     numbers = msgspec.convert(document, dict[str, _Number])
     return Found("legacy: bare sequence numbers", {each: Position(number) for each, number in numbers.items()})
-
-
-def _hub(group: ConsumerGroup) -> str:
-    return f"{group.fully_qualified_namespace}/{group.eventhub_name}"

@@ -70,7 +70,7 @@ def plan(before: Checkpoint, to: Position, partition: "PartitionFacts") -> Move:
             f"its last event is {partition.last}",
             "Give the sequence number of an event that was done. A position of another hub is of no use in this one.",
         )
-    oldest = partition.last + 1 if partition.is_empty else partition.first
+    oldest = partition.oldest
     following = oldest if to.sequence_number is None else to.sequence_number + 1
     done = before.sequence_number
     unread = oldest if before.reached is None else before.reached + 1

@@ -33,7 +33,7 @@ import msgspec
 
 from shared.errors import ResumeRefused
 from shared.ipc.messages import ChannelStatus
-from shared.model import Checkpoint
+from shared.model import Checkpoint, lag
 from shared.resume import decide
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ def beginning(evidence: Evidence, starting_position: str, since: str | None) -> 
         return Beginning(checkpoint.begins_after + 1, f"after event {checkpoint.begins_after}, as the checkpoint says")
     if checkpoint.channel_generation == 0 and starting_position not in ("-1", "@latest"):
         return Beginning(None, f"with the first row: EVENTHUB_STARTING_POSITION={starting_position}")
-    oldest = partition.last + 1 if partition.is_empty else partition.first
-    return Beginning(oldest, f"with the oldest event in the hub, {oldest}")
+    return Beginning(partition.oldest, f"with the oldest event in the hub, {partition.oldest}")
 
 
 def prove(evidence: Evidence, begins: Beginning) -> Proof:
@@ -145,7 +144,7 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
         begins=begins.reason,
         missing=sum(each.count for each in findings if each.kind == "missing"),
         repeated=landed.repeated if landed else 0,
-        lag=max(0, partition.last - (-1 if reached is None else reached)),
+        lag=lag(partition.last, reached),
         findings=findings,
     )
 

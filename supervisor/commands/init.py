@@ -55,7 +55,7 @@ def _about_the_pipe(settings: SnowflakeSettings) -> str:
 def target_tables(settings: SnowflakeSettings) -> dict[str, str]:
     """By name, the statement that creates it: the target table, and beside it the one for what is rejected."""
     tables = {table_name(settings): create_table_sql(settings)}
-    if settings.on_reject == "quarantine":
+    if settings.quarantines:
         tables[quarantine_name(settings)] = create_quarantine_sql(settings)
     return tables
 

@@ -12,7 +12,7 @@ import click
 import worker.tasks.quarantine
 from shared.config import environment
 from shared.config.settings import Settings
-from shared.control.open import open_store
+from shared.control.open import store_of
 from shared.control.store import ControlStore
 from shared.eventhubs.client import EventHubClient
 from shared.ipc import task
@@ -98,12 +98,12 @@ def _table_watch(settings: Settings) -> Iterator[TableMonitor | None]:
 
 def _run_watched(settings: Settings, directory: Path, watch: TableMonitor | None) -> None:
     with EventHubClient(settings.eventhub) as hub:
-        facts, group = hub.hub(), hub.group
+        facts = hub.hub()
     raise_descriptors(min(settings.process.max_partitions or len(facts.partition_ids), len(facts.partition_ids)))
-    store = open_store(settings.control, group, settings.eventhub.ownership_expiration, settings.snowflake)
+    store = store_of(settings)
     try:
         store.check()
-        if settings.snowflake.on_reject == "quarantine":
+        if settings.snowflake.quarantines:
             store.check_audit()
             task.send(worker.tasks.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
         for doubt in watch.first() if watch else ():
@@ -201,7 +201,7 @@ def _told(settings: Settings, me: SupervisorRow, store: ControlStore, facts: Hub
         pid=me.pid,
         owner_id=me.owner_id,
         version=me.version,
-        source=f"{group.fully_qualified_namespace}/{group.eventhub_name}",
+        source=group.hub,
         consumer_group=group.consumer_group,
         target=f"{target} through {snowflake.pipe_name}",
         store=settings.control.store,

@@ -53,19 +53,16 @@ def status(*, as_json: bool, watch: bool, everybody: bool, env_file: Path | None
 
 def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
     """The store's rows, beside what the hub says of its partitions if it answers."""
-    from shared.control.open import open_store
-    from shared.eventhubs.client import consumer_group  # a tree of this host is shown without any SDK
+    from shared.control.open import store_of  # a tree of this host is shown without any SDK
 
     settings = environment.load(env_file).settings
-    group = consumer_group(settings.eventhub)
 
     def read() -> GroupStatus:
         facts = _facts(settings.eventhub)
         found = read_group(store, settings.control.store, {each: found.last for each, found in facts.items()})
         return with_losses(found, partial(_time_to_loss_s, settings.eventhub, facts))
 
-    expiration_s = settings.eventhub.ownership_expiration
-    with closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store:
+    with closing(store_of(settings)) as store:
         store.check()
         return _show(read, as_json=as_json, watch=watch)
 

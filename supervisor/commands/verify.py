@@ -1,7 +1,6 @@
 """`evsup verify`: the proof that every event is in the table, once."""
 
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +11,11 @@ from rich.console import Console
 
 from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, UsageError
-from shared.ipc.messages import ChannelStatus
-from shared.model import Checkpoint
-from shared.snowflake.channel_name import channel_name, of_generation
 from shared.snowflake.session import SqlSession
 from shared.snowflake.target_table import Landed, Target
 from supervisor.checkpoints import admin_session
 from supervisor.checkpoints.admin_session import Site
-from supervisor.checkpoints.channels import standings
+from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.checkpoints.verification import Evidence, Proof, beginning, prove
 from supervisor.commands import options
 from supervisor.status.screen import WIDE, proof_screen
@@ -67,7 +63,8 @@ def _proofs(site: Site, partition: str | None, since: str | None) -> Proofs:
     hub = site.hub_facts([partition] if partition is not None else [])
     ids = hub.partition_ids
     checkpoints = {partition_id: site.checkpoint(partition_id) for partition_id in ids}
-    channels = _standings(site, checkpoints)
+    prefix = site.settings.snowflake.channel_prefix
+    channels = statuses_of_partitions(prefix, site.store.group, checkpoints.values(), ANSWER_S)
     with site.tables(hub.created_at_s) as tables:
         bodiless = tables.without_body(partition, since)
         landed = _located(tables, partition, since)
@@ -81,7 +78,7 @@ def _proofs(site: Site, partition: str | None, since: str | None) -> Proofs:
     group, target = site.store.group, site.settings.snowflake
     return Proofs(
         proven=all(one.verdict != "refuted" for one in proven),
-        source=f"{group.fully_qualified_namespace}/{group.eventhub_name}",
+        source=group.hub,
         consumer_group=group.consumer_group,
         table=f"{target.database}.{target.schema}.{target.table}",
         pipe=_trust(target),
@@ -94,17 +91,6 @@ def _trust(target: SnowflakeSettings) -> str:
     """What is known of the pipe. What it does now says nothing of rows that an earlier definition loaded."""
     with closing(SqlSession(target)) as session:
         return look(session, target).trust
-
-
-def _standings(site: Site, checkpoints: Mapping[str, Checkpoint]) -> dict[str, ChannelStatus]:
-    """By partition, of the channel that its checkpoint names."""
-    prefix, group = site.settings.snowflake.channel_prefix, site.store.group
-    names = {
-        partition_id: of_generation(channel_name(prefix, group, partition_id), checkpoint.channel_generation)
-        for partition_id, checkpoint in checkpoints.items()
-    }
-    found = standings(tuple(names.values()), ANSWER_S)
-    return {partition_id: found[name] for partition_id, name in names.items()}
 
 
 def _located(target: Target, partition: str | None, since: str | None) -> dict[str, Landed]:

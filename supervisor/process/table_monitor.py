@@ -21,6 +21,7 @@ from shared.errors import (
     SnowflakeUnavailable,
     WorkerCrashed,
 )
+from shared.fixes import REACH_SNOWFLAKE
 from shared.ipc import spawn
 from shared.ipc.failure import error_of
 from shared.ipc.messages import CheckTable, Failed, TableFits, TableReport
@@ -242,5 +243,5 @@ def _silent() -> SnowflakeUnavailable:
     return SnowflakeUnavailable(
         "Snowflake does not say which columns the target table has",
         f"no answer for {LOOK_S:.0f} s",
-        "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+        REACH_SNOWFLAKE,
     )

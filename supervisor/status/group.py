@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from shared.model import Checkpoint, Ownership, SupervisorRow
+from shared.model import Checkpoint, Ownership, SupervisorRow, lag
 
 if TYPE_CHECKING:
     from shared.control.store import ControlStore
@@ -76,7 +76,7 @@ def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> Gro
     held = Counter(row.owner_id for row in partitions if row.lease == "held")
     return GroupStatus(
         healthy=held.total() > 0 and all(row.lease in ("held", "gone") for row in partitions),
-        source=f"{store.group.fully_qualified_namespace}/{store.group.eventhub_name}",
+        source=store.group.hub,
         consumer_group=store.group.consumer_group,
         store=kind,
         supervisors=tuple(_supervisor(row, held) for row in hosts.values()),
@@ -126,7 +126,7 @@ def _partition(
         age_s=round(owned.age_s, 1) if owned and owner_id else None,
         checkpointed=checkpoint.sequence_number if checkpoint else None,
         begins_after=position if checkpoint and checkpoint.sequence_number is None else None,
-        lag=max(0, last[partition_id] - (-1 if position is None else position)) if partition_id in last else None,
+        lag=lag(last[partition_id], position) if partition_id in last else None,
     )
 
 

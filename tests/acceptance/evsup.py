@@ -16,7 +16,7 @@ from scripts.chaos.marker import MARKER, marked, new_marker
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE, CloudSettings, LocalCloud
 from shared.config.environment import load_worker
 from shared.config.settings import Settings
-from shared.control.open import open_store
+from shared.control.open import store_of
 from shared.control.store import ControlStore
 from shared.eventhubs.client import consumer_group
 from shared.model import Checkpoint
@@ -288,10 +288,7 @@ class Pipeline:
     @contextmanager
     def store(self) -> Iterator[ControlStore]:
         """The control store, for a look or a change behind evsup's back."""
-        settings = self.settings
-        expiration_s = settings.eventhub.ownership_expiration
-        group = consumer_group(settings.eventhub)
-        with closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store:
+        with closing(store_of(self.settings)) as store:
             yield store
 
     def close(self) -> None:

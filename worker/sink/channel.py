@@ -23,6 +23,7 @@ from shared.errors import (
     NotSignedIn,
     SinkUnavailable,
 )
+from shared.fixes import REACH_SNOWFLAKE, TRUST_SNOWFLAKE
 from shared.log.logger import get_logger
 from shared.log.secret import mask
 from shared.snowflake import errors, oauth
@@ -254,7 +255,7 @@ def probe(settings: SnowflakeSettings) -> None:
         raise ConfigurationError(
             f"The certificate of {host}:{port} is not trusted",
             error.verify_message,
-            "Set SNOWFLAKE_CA_FILE to the CA that signed it (a private link, an inspecting proxy).",
+            TRUST_SNOWFLAKE,
         ) from error
     except UnicodeError as error:
         raise ConfigurationError(
@@ -266,7 +267,7 @@ def probe(settings: SnowflakeSettings) -> None:
         raise SinkUnavailable(
             f"Snowflake does not answer at {host}:{port}",
             str(error),
-            "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+            REACH_SNOWFLAKE,
         ) from error
 
 

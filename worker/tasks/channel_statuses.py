@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared.config import environment
 from shared.config.settings import SnowflakeSettings
 from shared.errors import SinkUnavailable
+from shared.fixes import REACH_SNOWFLAKE
 from shared.ipc.messages import ChannelStatus, ChannelStatuses
 from shared.timeout import within
 from worker.sink.channel import keep_off_stdout, prepare_environment, probe, read_statuses
@@ -61,5 +62,5 @@ def _read(settings: SnowflakeSettings, question: Question) -> dict[str, Progress
         raise SinkUnavailable(
             "Snowflake does not say how far the channels are",
             str(error),
-            "Check SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL, and the network between.",
+            REACH_SNOWFLAKE,
         ) from error

@@ -148,8 +148,7 @@ def _require_readable(settings: EventHubSettings, rejection: Rejection, numbers:
     refuse_vast(rejection, numbers[-1] - numbers[0] + 1)
     with EventHubClient(settings) as hub:
         facts = hub.partition(rejection.partition_id)
-    oldest = facts.last + 1 if facts.is_empty else facts.first
-    refuse_gone(rejection, [number for number in numbers if number < oldest])
+    refuse_gone(rejection, [number for number in numbers if number < facts.oldest])
 
 
 def _write(rejection: Rejection, settings: EventHubSettings, tables: Quarantine, culprits: Sequence[int]) -> None:

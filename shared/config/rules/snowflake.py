@@ -184,7 +184,7 @@ def properties_contradict_nothing(settings: Settings) -> Iterator[Fault]:
 
 def quarantine_has_a_warehouse(settings: Settings) -> Iterator[Fault]:
     """Rejected rows are found and set aside by SQL."""
-    if settings.snowflake.on_reject == "quarantine" and settings.snowflake.warehouse is None:
+    if settings.snowflake.quarantines and settings.snowflake.warehouse is None:
         yield Fault("SNOWFLAKE_WAREHOUSE", "is required with SNOWFLAKE_ON_REJECT=quarantine")
 
 
@@ -194,7 +194,7 @@ def quarantine_has_a_name(settings: Settings) -> Iterator[Fault]:
         len(identifier.stored_name(settings.snowflake.table)),
         identifier.MOST_CHARACTERS - len(identifier.QUARANTINE),
     )
-    if settings.snowflake.on_reject == "quarantine" and longest < length <= identifier.MOST_CHARACTERS:
+    if settings.snowflake.quarantines and longest < length <= identifier.MOST_CHARACTERS:
         yield Fault(
             "SNOWFLAKE_TABLE", f"is longer than {longest} characters, and {identifier.QUARANTINE} has to fit behind it"
         )

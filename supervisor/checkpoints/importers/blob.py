@@ -41,7 +41,7 @@ def read(url: str, group: ConsumerGroup) -> Found:
     ConfigurationError for a connection string of another account, DataRefused for a checkpoint without a sequence
     number, otherwise what the service says in our words.
     """
-    prefix = f"{group.fully_qualified_namespace}/{group.eventhub_name}/{group.consumer_group}/checkpoint/"
+    prefix = f"{group}/checkpoint/"
     try:
         with ExitStack() as stack:
             blobs = _container(url, stack).list_blobs(prefix.lower(), include=["metadata"], **_PATIENCE)

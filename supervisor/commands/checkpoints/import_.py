@@ -33,8 +33,7 @@ def import_(*, file: Path | None, source: str | None, yes: bool, actor: str, env
         group = site.store.group
         found = _of_source(source, site) if source else _of_file(file or Path(), group)
         if not found.positions:
-            hub = f"{group.fully_qualified_namespace}/{group.eventhub_name}"
-            raise DataRefused("There is nothing to import", f"no checkpoint of {hub} was found ({found.layout})")
+            raise DataRefused("There is nothing to import", f"no checkpoint of {group.hub} was found ({found.layout})")
         click.echo(f"Read {len(found.positions)} checkpoints ({found.layout}).")
         facts = site.partitions(sorted(found.positions))
         planned = [

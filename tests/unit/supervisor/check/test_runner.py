@@ -154,33 +154,33 @@ def test_rows_are_not_to_be_set_aside_where_that_cannot_be_recorded() -> None:
 FACTS = PartitionFacts(0, 100, is_empty=False, hub_created_at_s=1.0)
 
 
-def standing(token: int | None, rejected: int = 0) -> ChannelStatus:
+def channel(token: int | None, rejected: int = 0) -> ChannelStatus:
     return ChannelStatus(token=token, rows_error_count=rejected, status_code="SUCCESS", last_error="too long")
 
 
 def test_a_partition_says_where_a_start_would_go_on() -> None:
-    assert reconciled(Checkpoint("3", 4, None, 1), standing(7), FACTS, "fail", "fail").detail.startswith(
+    assert reconciled(Checkpoint("3", 4, None, 1), channel(7), FACTS, "fail", "fail").detail.startswith(
         "goes on after 7: "
     )
-    fresh = reconciled(Checkpoint("3", None, None, 1), standing(None), FACTS, "fail", "fail")
+    fresh = reconciled(Checkpoint("3", None, None, 1), channel(None), FACTS, "fail", "fail")
     assert "the starting position" in fresh.detail
 
 
 def test_a_channel_that_is_gone_and_followed_by_the_next_is_no_fault() -> None:
     known = Checkpoint("3", 100, "o100", 1, rows_error_count=5, hub_created_at_s=1.0, unsettled_from=101)
     facts = PartitionFacts(0, 100, is_empty=False, hub_created_at_s=1.0, last_offset="o100")
-    found = reconciled(known, standing(None), facts, "fail", "fail")
+    found = reconciled(known, channel(None), facts, "fail", "fail")
     assert (found.verdict, "the next one begins there" in found.detail) == ("ok", True)
 
 
 def test_what_a_start_would_refuse_fails_and_what_it_would_go_on_without_is_a_warning() -> None:
     with pytest.raises(ResumeRefused):
-        reconciled(Checkpoint("3", 9, None, 1), standing(7), FACTS, "fail", "fail")
+        reconciled(Checkpoint("3", 9, None, 1), channel(7), FACTS, "fail", "fail")
     with pytest.raises(RowsRejected, match="--rejected-rows 5`"):
-        reconciled(Checkpoint("3", 7, None, 1, rows_error_count=2), standing(7, rejected=5), FACTS, "fail", "fail")
-    waiting = reconciled(Checkpoint("3", 7, None, 1, 2), standing(7, rejected=5), FACTS, "fail", "quarantine")
+        reconciled(Checkpoint("3", 7, None, 1, rows_error_count=2), channel(7, rejected=5), FACTS, "fail", "fail")
+    waiting = reconciled(Checkpoint("3", 7, None, 1, 2), channel(7, rejected=5), FACTS, "fail", "quarantine")
     assert (waiting.verdict, waiting.detail) == ("warn", "3 rows were rejected (too long): they are set aside")
     with pytest.raises(ResumeRefused, match=r"went back from 5 to 2.*--rejected-rows 2`"):
-        reconciled(Checkpoint("3", 7, None, 1, rows_error_count=5), standing(7, rejected=2), FACTS, "fail", "fail")
+        reconciled(Checkpoint("3", 7, None, 1, rows_error_count=5), channel(7, rejected=2), FACTS, "fail", "fail")
     behind = PartitionFacts(50, 100, is_empty=False, hub_created_at_s=1.0)
-    assert reconciled(Checkpoint("3", 7, None, 1), standing(7), behind, "warn", "fail").verdict == "warn"
+    assert reconciled(Checkpoint("3", 7, None, 1), channel(7), behind, "warn", "fail").verdict == "warn"
