@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .refusal import Shape
 
 TIMEOUT_S = 60.0  # a query over a large table is the slowest call
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
+CHANNEL_REQUESTS_PER_S = 10.0
+CHANNEL_BYTES_PER_S = 20_000_000.0
 
 
 class AdminError(Exception):
@@ -176,6 +179,20 @@ class SnowAdmin:
         """
         self._call("use_defaults", used=used)
 
+    def set_time_zone(self, name: str) -> None:
+        """Set the account's time zone (America/Los_Angeles at start, as a new account's).
+
+        It is the clock of an integer in a TIMESTAMP_NTZ column, and of text without an offset in a TIMESTAMP_TZ or
+        TIMESTAMP_LTZ column.
+        """
+        self._call("set_time_zone", name=name)
+
+    def limit_channels(
+        self, requests_per_s: float | None = CHANNEL_REQUESTS_PER_S, bytes_per_s: float | None = CHANNEL_BYTES_PER_S
+    ) -> None:
+        """Enforce the service's limits on what each channel sends (none at start) until `clear_faults`."""
+        self._call("limit_channels", requests_per_s=requests_per_s, bytes_per_s=bytes_per_s)
+
     def set_session_lifetime(self, seconds: float) -> None:
         """Set the life of SQL session tokens given from now on (an hour at start)."""
         self._call("set_session_lifetime", seconds=seconds)
@@ -221,8 +238,13 @@ class SnowAdmin:
         """Answer the next opens with 200 and a bad status; what is appended then is taken and thrown away."""
         self._call("open_invalid", code=code, times=times)
 
+    def set_open_duration(self, seconds: float) -> None:
+        """Make each open take so long; who opens the same channel meanwhile gets ERR_OPEN_CHANNEL_IN_PROGRESS."""
+        self._call("set_open_duration", seconds=seconds)
+
     def clear_faults(self) -> None:
-        """Disarm all, release stalls, locks and hanging calls, thaw tokens, give privileges and Hybrid Tables back.
+        """Disarm all, lift limits, release stalls, locks and hanging calls, thaw tokens, give privileges and Hybrid
+        Tables back.
 
         What was invalidated or stolen stays so.
         """

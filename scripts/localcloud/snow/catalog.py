@@ -9,9 +9,11 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .refusal import PIPE_UNKNOWN, TABLE_UNKNOWN, not_found
+from .refusal import PIPE_UNKNOWN, TABLE_UNKNOWN, bad_request, not_found
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .warehouse import Table
 
 DEFAULT_PIPE_SUFFIX = "-STREAMING"
@@ -45,41 +47,48 @@ class Definition:
 
 @dataclass
 class Catalog:
-    """Names of a URI are compared without regard to case. SQL defines tables on a thread of its own."""
+    """Tables and pipes by their stored names. SQL defines tables on a thread of its own."""
 
     _tables: dict[Name, Table] = field(default_factory=dict)
     _pipes: dict[Name, Definition] = field(default_factory=dict)
     _dropped: set[Name] = field(default_factory=set)
 
     def add(self, table: Table) -> bool:
-        """Add a table with its default pipe; say whether it is new."""
-        name = folded(table.database, table.schema, table.name)
+        """Add a table with its default pipe; say whether it is new.
+
+        DuckDB cannot hold two tables whose names differ only in case, so the second one is refused.
+        """
+        name = (table.database, table.schema, table.name)
+        present = self._tables.get(_resolved(name, self._tables))
+        if present is not None and present.name != table.name:
+            raise bad_request(f"there is a table {present.name}, and localcloud cannot hold {table.name} beside it")
         self._dropped.discard(_default_pipe(name))
         return self._tables.setdefault(name, table) is table
 
     def remove(self, name: Name) -> Table:
         """Remove a table, and with it every pipe that feeds it."""
         table = self.table(name)
-        del self._tables[folded(*name)]
-        self._pipes = {pipe: made for pipe, made in dict(self._pipes).items() if made.table != folded(*name)}
+        key = _resolved(name, self._tables)
+        del self._tables[key]
+        self._pipes = {pipe: made for pipe, made in dict(self._pipes).items() if made.table != key}
         return table
 
     def alter(self, table: Table) -> None:
         """Take a table with other columns for the one of that name."""
-        self._tables[folded(table.database, table.schema, table.name)] = table
+        self._tables[table.database, table.schema, table.name] = table
 
     def forget(self, name: Name) -> None:
         """Remove a table that SQL has dropped, if rows could be streamed into it."""
-        if folded(*name) in self._tables:
+        if self.known(name) is not None:
             self.remove(name)
 
     def known(self, name: Name) -> Table | None:
         """Give a table that rows can be streamed into, if it is one."""
-        return self._tables.get(folded(*name))
+        return self._tables.get(_resolved(name, self._tables))
 
     def table(self, name: Name) -> Table:
         """Find a table, or refuse."""
-        table = self._tables.get(folded(*name))
+        table = self.known(name)
         if table is None:
             raise not_found(TABLE_UNKNOWN, f"Table '{'.'.join(name)}'")
         return table
@@ -87,10 +96,9 @@ class Catalog:
     def add_pipe(self, name: Name, table: Name, definition: str = "", comment: str = "") -> None:
         """Add a named pipe into a table; without a definition it is one that matches columns by name."""
         fed = self.table(table)
-        target = folded(fed.database, fed.schema, fed.name)
         text = definition or f"COPY INTO {fed.identifier} {BY_NAME}"
-        self._pipes[folded(*name)] = Definition(target, text, comment)
-        self._dropped.discard(folded(*name))
+        self._pipes[name] = Definition((fed.database, fed.schema, fed.name), text, comment)
+        self._dropped.discard(name)
 
     def definitions(self) -> dict[Name, Definition]:
         """Give the named pipes that are there."""
@@ -98,24 +106,54 @@ class Catalog:
 
     def drop_pipe(self, name: Name) -> None:
         """Make a pipe unknown until it, or the table of a default pipe, is added again."""
-        self.pipe(name)
-        self._dropped.add(folded(*name))
+        self._dropped.add(self.pipe(name).name)
 
     def pipe(self, name: Name) -> Pipe:
         """Find a pipe with its table, or refuse."""
-        key = folded(*name)
+        key = _resolved(name, self._pipes)
         made = self._pipes.get(key)
-        fed = made.table if made else (key[0], key[1], key[2].removesuffix(DEFAULT_PIPE_SUFFIX))
-        table = self._tables.get(fed)
-        known = key in self._pipes or key[2].endswith(DEFAULT_PIPE_SUFFIX)
-        if table is None or not known or key in self._dropped:
+        table = self._tables.get(made.table) if made else self._fed_by_default(name)
+        if table is not None and made is None:
+            key = _default_pipe((table.database, table.schema, table.name))
+        if table is None or key in self._dropped:
             raise not_found(PIPE_UNKNOWN, f"Pipe '{'.'.join(name)}'")
         return Pipe(key, table)
 
+    def _fed_by_default(self, name: Name) -> Table | None:
+        database, schema, pipe = name
+        known = {_default_pipe(table): table for table in self._tables}
+        key = _resolved((database, schema, pipe), known)
+        return self._tables[known[key]] if key in known else None
+
 
 def folded(database: str, schema: str, name: str) -> Name:
-    """Give a name as it is compared."""
-    return database.upper(), schema.upper(), name.upper()
+    """Give a name as Snowflake stores it: in upper case, or as it is in quotes.
+
+    https://docs.snowflake.com/en/sql-reference/identifiers-syntax
+    """
+    return stored(database), stored(schema), stored(name)
+
+
+def stored(identifier: str) -> str:
+    """Give one part of a name as Snowflake stores it."""
+    if len(identifier) > 1 and identifier.startswith('"') and identifier.endswith('"'):
+        return identifier[1:-1].replace('""', '"')
+    return identifier.upper()
+
+
+def _resolved(name: Name, known: Collection[Name]) -> Name:
+    """Give the stored name that is meant: the very same, or else the one that `folded` or an equal spelling gives.
+
+    The names of a URI have no case (https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-rest-api);
+    a client that passes a mixed-case table without quotes finds it:
+    https://github.com/snowflakedb/snowflake-kafka-connector/blob/master/src/test/java/com/snowflake/kafka/connector/SnowflakeSinkTaskForStreamingIT.java
+    """
+    if name in known:
+        return name
+    wanted = folded(*name)
+    if wanted in known or any(part.startswith('"') for part in name):
+        return wanted
+    return next((one for one in known if tuple(map(str.upper, one)) == wanted), wanted)
 
 
 def _default_pipe(table: Name) -> Name:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .counts import Counters, History, Lateness, now_ms
-from .refusal import ROW_SEQUENCER, STALE_SEQUENCER, UNCOMMITTED_DATA, Refusal, conflict
+from .refusal import OPEN_IN_PROGRESS, ROW_SEQUENCER, STALE_SEQUENCER, UNCOMMITTED_DATA, Refusal, conflict
 from .warehouse import Loaded
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Channel:
         self._created_at_ms = now_ms()
         self._row_sequencer = 0
         self._discards = False
+        self._opening = False
         self._accepted: Accepted | None = None
         self._pending: deque[Append] = deque()
         self._arrived = asyncio.Event()
@@ -73,11 +74,24 @@ class Channel:
         """The token that the next append must carry."""
         return f"{self.sequencer}_{self._row_sequencer}"
 
-    async def open(self, opener: str, token: str | None = None, *, fail_on_uncommitted: bool = False) -> None:
+    async def open(
+        self, opener: str, token: str | None = None, *, fail_on_uncommitted: bool = False, duration_s: float = 0.0
+    ) -> None:
         """Give the channel to a new opener; rows in flight are refused for or thrown away.
 
-        Waits for a commit that is being written, since its rows will be there.
+        Waits for a commit that is being written, since its rows will be there. Who opens the channel meanwhile is
+        refused, as clients of the live service have seen.
         """
+        if self._opening:
+            raise conflict(OPEN_IN_PROGRESS, f"Channel {self.name} is being opened.", "error_code")
+        self._opening = True
+        try:
+            await asyncio.sleep(duration_s)
+            await self._open(opener, token, fail_on_uncommitted=fail_on_uncommitted)
+        finally:
+            self._opening = False
+
+    async def _open(self, opener: str, token: str | None, *, fail_on_uncommitted: bool) -> None:
         async with self._committing:
             if self._pending and fail_on_uncommitted:
                 message = f"Channel {self.name} has uncommitted data."

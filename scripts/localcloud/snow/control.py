@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -80,7 +81,7 @@ class Control:
         self._service.warehouse.drop(self._service.catalog.remove((database, schema, table)))
 
     def _do_create_pipe(self, database: str, schema: str, pipe: str, table: str, definition: str = "") -> None:
-        self._service.catalog.add_pipe((database, schema, pipe), (database, schema, table), definition)
+        self._service.catalog.add_pipe(folded(database, schema, pipe), (database, schema, table), definition)
 
     def _do_drop_pipe(self, database: str, schema: str, pipe: str) -> None:
         self._service.catalog.drop_pipe((database, schema, pipe))
@@ -122,7 +123,7 @@ class Control:
         self._service.max_wire_bytes = size
 
     def _do_set_binary_format(self, binary: BinaryFormat) -> None:
-        self._service.binary_format = binary
+        self._service.load_options = replace(self._service.load_options, binary=binary)
 
     def _do_set_stage_lifetime(self, seconds: float) -> None:
         self._service.stage.credentials.lifetime_s = seconds
@@ -131,7 +132,13 @@ class Control:
         self._service.stage.endpoint = endpoint
 
     def _do_use_defaults(self, used: bool) -> None:
-        self._service.warehouse.uses_defaults = used
+        self._service.load_options = replace(self._service.load_options, uses_defaults=used)
+
+    def _do_set_time_zone(self, name: str) -> None:
+        self._service.load_options = replace(self._service.load_options, time_zone=ZoneInfo(name).key)
+
+    def _do_limit_channels(self, requests_per_s: float | None, bytes_per_s: float | None) -> None:
+        self._service.limits.set(requests_per_s, bytes_per_s)
 
     def _do_set_session_lifetime(self, seconds: float) -> None:
         self._service.database.sessions.lifetime_s = seconds
@@ -157,6 +164,9 @@ class Control:
 
     def _do_open_invalid(self, code: str, times: int) -> None:
         self._service.opened_with += [code] * times
+
+    def _do_set_open_duration(self, seconds: float) -> None:
+        self._service.open_duration_s = seconds
 
     def _do_expire_access_tokens(self) -> None:
         self._service.identities.authorization.tokens.expire()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ class Ingest:
         match route.call:
             case "pipe_info":
                 return json_response(
-                    pipe_info(self.service.stage, self.service.file_keys, self.service.binary_format_of(pipe))
+                    pipe_info(self.service.stage, self.service.file_keys, self.service.options_of(pipe).binary)
                 )
             case "status":
                 return self._status(pipe, request)
@@ -112,6 +113,7 @@ class Ingest:
             subject,
             token if isinstance(token, str) else None,
             fail_on_uncommitted=body.get("fail_on_uncommitted_rows") is True,
+            duration_s=self.service.open_duration_s,
         )
         self.service.thaw_token(channel)
         if self.service.opened_with:
@@ -126,6 +128,7 @@ class Ingest:
             message = f"The payload has {len(request.body)} bytes; {self.service.max_wire_bytes} is the limit."
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
         text = decompressed(request.body, request.headers.get("content-encoding", "identity"))
+        self.service.limits.take((pipe.name, channel.name), len(text), time.monotonic())
         append = Append(text, request.query.get("endOffsetToken"), _digest(request))
         token = channel.append(request.query.get("continuationToken", ""), append)
         return json_response({"next_continuation_token": token})
@@ -138,6 +141,7 @@ class Ingest:
         if token is None:
             read = fragments.read(_json(request))
             text = b"\n".join(one.text for one in read)
+            self.service.limits.take((pipe.name, channel.name), len(text), time.monotonic())
             token = channel.append(continuation, Append(text, read[-1].end_token, digest))
             fragments.take(read)
         return json_response({"next_continuation_token": token})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .column import BinaryFormat, Column
+    from .column import Column, LoadOptions
 
 # `SHAPES` and `Load.stage` take the text of a request as their one parameter; a line is an object or it is broken.
 _LINES = "SELECT x FROM (SELECT unnest(string_split(?, chr(10))) AS x) WHERE x <> ''"
@@ -35,8 +35,7 @@ class Load:
     columns: Sequence[Column]
     spellings: Sequence[tuple[str, ...]]
     broken: bool
-    binary: BinaryFormat = "BASE64"
-    uses_defaults: bool = False
+    options: LoadOptions
 
     @property
     def stage(self) -> str:
@@ -60,10 +59,7 @@ class Load:
         return f"SELECT {pairs} FROM stage WHERE NOT fits LIMIT 1"  # noqa: S608
 
     def _typed(self) -> str:
-        values = ", ".join(
-            f"r{i}, {one.value(f'r{i}', self.binary, uses_default=self.uses_defaults)} AS v{i}"
-            for i, one in enumerate(self.columns)
-        )
+        values = ", ".join(f"r{i}, {one.value(f'r{i}', self.options)} AS v{i}" for i, one in enumerate(self.columns))
         return f"SELECT {values} FROM ({self._raw()})"  # noqa: S608
 
     def _raw(self) -> str:
@@ -97,9 +93,7 @@ def plan(
     target: str,
     columns: Sequence[Column],
     shapes: Sequence[tuple[Sequence[str] | None, int]],
-    binary: BinaryFormat = "BASE64",
-    *,
-    uses_defaults: bool = False,
+    options: LoadOptions,
 ) -> Load:
     """Make the statements for the key sets that `SHAPES` found."""
     seen = dict.fromkeys(key for keys, _ in shapes if keys is not None for key in keys)
@@ -108,7 +102,7 @@ def plan(
         alike = [key for key in seen if key.upper() == one.name.upper()]
         spellings.append(tuple(sorted(alike, key=lambda key: key != one.name)))
     broken = any(keys is None for keys, _ in shapes)
-    return Load(target, columns, spellings, broken, binary, uses_defaults)
+    return Load(target, columns, spellings, broken, options)
 
 
 def _literal(text: str) -> str:

@@ -10,8 +10,10 @@ PIPE_UNKNOWN = "ERR_PIPE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"
 TABLE_UNKNOWN = "ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED"
 CHANNEL_UNKNOWN = "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"
 UNCOMMITTED_DATA = "ERR_CHANNEL_HAS_UNCOMMITTED_DATA"
+OPEN_IN_PROGRESS = "ERR_OPEN_CHANNEL_IN_PROGRESS"
 STALE_SEQUENCER = "STALE_CONTINUATION_TOKEN_SEQUENCER"
 ROW_SEQUENCER = "ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER"
+RATE_EXCEEDED = "390701"
 FRAGMENT_INVALID = "ERR_FILE_FRAGMENT_INVALID"  # a name of our own: the service's is not known
 
 # Numbers of Snowflake's login service, as its drivers and the key-pair page name them:
@@ -55,9 +57,9 @@ def not_found(code: str, what: str) -> Refusal:
     return Refusal(HTTPStatus.NOT_FOUND, code, f"{what} does not exist or not authorized.")
 
 
-def conflict(code: str, message: str) -> Refusal:
+def conflict(code: str, message: str, shape: Shape = "code") -> Refusal:
     """Refuse a call that another opener or the channel's state stands against."""
-    return Refusal(HTTPStatus.CONFLICT, code, message)
+    return Refusal(HTTPStatus.CONFLICT, code, message, shape)
 
 
 def unauthorized(code: str, message: str) -> Refusal:

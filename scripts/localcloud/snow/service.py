@@ -8,18 +8,21 @@ import json
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from .calls import Calls
-from .catalog import Catalog, Name, Pipe
+from .catalog import Catalog, Name, Pipe, stored
 from .channel import Channel
+from .column import LoadOptions
 from .counts import Lateness
 from .faults import Faults
 from .fragments import Fragments
 from .identity import Identities
+from .limits import ChannelLimits
 from .pace import Pace
 from .pipe_info import FileKeys
 from .refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
@@ -29,7 +32,6 @@ from .warehouse import Loaded, Warehouse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .column import BinaryFormat
     from .sql.database import Database
 
 # The stricter of two values that copies of the vendor's REST page give (4 and 16 MB); `set_payload_limit` changes it.
@@ -55,8 +57,10 @@ class Service:
         self.faults = Faults()
         self.calls = Calls(self.faults)
         self.max_wire_bytes = MAX_WIRE_BYTES
-        self.binary_format: BinaryFormat = "BASE64"
-        """How named pipes read the text of a BINARY column."""
+        self.limits = ChannelLimits()
+        self.load_options = LoadOptions()
+        """How named pipes read values; a default pipe reads binary text in one way only."""
+        self.open_duration_s = 0.0
         self._channels: dict[ChannelKey, Channel] = {}
         self._frozen_tokens: dict[ChannelKey, str | None] = {}
         self._rejections: Counter[str | None] = Counter()
@@ -85,28 +89,33 @@ class Service:
         self._frozen_tokens.clear()
         self._rejections.clear()
         self.opened_with.clear()
+        self.open_duration_s = 0.0
+        self.limits.set(None, None)
         if "database" in vars(self):
             await self.database.heal()
 
     def channel(self, pipe: Pipe, name: str) -> Channel:
         """Find a channel, or refuse."""
-        channel = self._channels.get((pipe.name, name))
+        channel = self._channels.get((pipe.name, stored(name)))
         if channel is None:
             raise not_found(CHANNEL_UNKNOWN, f"Channel '{name}'")
         return channel
 
     def opened(self, pipe: Pipe, name: str) -> Channel:
-        """Find or create a channel."""
-        key = (pipe.name, name)
+        """Find or create a channel; two spellings that differ in case are one channel."""
+        key = (pipe.name, stored(name))
         if key not in self._channels:
             self._channels[key] = Channel(pipe, name, self.pace, self._load, self.lateness)
         return self._channels[key]
 
     def statuses(self, pipe: Pipe, names: list[str]) -> dict[str, dict[str, object]]:
-        """Give the statuses of the channels that exist; the others are left out, as the service does."""
-        found = ((name, self._channels.get((pipe.name, name))) for name in names)
+        """Give the statuses of the channels that exist; the others are left out, as the service does.
+
+        Unlike the names of a URI these have a case. That it is the one of the first open is a guess.
+        """
+        found = ((name, self._channels.get((pipe.name, stored(name)))) for name in names)
         is_stale = self.faults.is_stale("status")
-        return {name: self._status(channel, is_stale=is_stale) for name, channel in found if channel}
+        return {name: self._status(one, is_stale=is_stale) for name, one in found if one and one.name == name}
 
     def _status(self, channel: Channel, *, is_stale: bool) -> dict[str, object]:
         if is_stale and (stale := channel.stale_status()):
@@ -115,12 +124,12 @@ class Service:
             self.faults.fired["delay_counts"] += 1
         return channel.status(self.shown_token(channel))
 
-    def binary_format_of(self, pipe: Pipe) -> BinaryFormat:
-        """Tell how a pipe reads the text of a BINARY column; a default pipe always in one way.
+    def options_of(self, pipe: Pipe) -> LoadOptions:
+        """Give how a pipe reads values; a default pipe takes binary text for base64, whatever the account says.
 
         https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
         """
-        return "BASE64" if pipe.is_default else self.binary_format
+        return replace(self.load_options, binary="BASE64") if pipe.is_default else self.load_options
 
     def shown_token(self, channel: Channel) -> str | None:
         """Give the token a status shows: the committed one, or an older one while it is frozen."""
@@ -150,7 +159,7 @@ class Service:
 
     def named(self, name: str | None) -> list[Channel]:
         """Give the channels of that name in any pipe, or all; refuse a name nobody has opened."""
-        found = [channel for channel in self._channels.values() if name in (None, channel.name)]
+        found = [channel for channel in self._channels.values() if name is None or stored(name) == stored(channel.name)]
         if name is not None and not found:
             raise not_found(CHANNEL_UNKNOWN, f"Channel '{name}'")
         return found
@@ -158,7 +167,7 @@ class Service:
     async def forget(self, channel: Channel) -> None:
         """Delete a channel with its token and counters."""
         await channel.close()
-        self._channels.pop((channel.pipe.name, channel.name), None)
+        self._channels.pop((channel.pipe.name, stored(channel.name)), None)
         self._frozen_tokens.pop((channel.pipe.name, channel.name), None)
 
     async def close(self) -> None:
@@ -178,8 +187,8 @@ class Service:
         # now: a field that has no column any more is dropped like any other one.
         table = self.catalog.table((opened.database, opened.schema, opened.name))
         try:
-            binary = self.binary_format_of(channel.pipe)
-            loaded = await loop.run_in_executor(self._writer, self.warehouse.load, table, rest, binary)
+            options = self.options_of(channel.pipe)
+            loaded = await loop.run_in_executor(self._writer, self.warehouse.load, table, rest, options)
         except duckdb.CatalogException as exc:
             raise not_found(TABLE_UNKNOWN, f"Table '{channel.pipe.table.name}'") from exc
         except duckdb.Error as exc:

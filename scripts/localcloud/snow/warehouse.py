@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from .column import BinaryFormat, Column, quoted
+from .column import Column, LoadOptions, quoted
 from .load import SHAPES, plan
 from .refusal import bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+CONVERSIONS = Path(__file__).with_name("conversions.sql")
+DEFAULT_OPTIONS = LoadOptions()
 _RESERVED = frozenset({"SYSTEM", "TEMP", "MEMORY", "MAIN", "_FS_GLOBAL"})  # catalogs of DuckDB and of fakesnow
 
 
@@ -65,7 +68,7 @@ class Warehouse:
         # One thread: the machine is shared with the client whose speed is being measured. The lambdas are fakesnow's.
         self._connection = duckdb.connect(":memory:", config={"threads": "1", "lambda_syntax": "ENABLE_SINGLE_ARROW"})
         self._connection.execute("SET TimeZone = 'UTC'")
-        self.uses_defaults = False
+        self._connection.execute(CONVERSIONS.read_text())
         self._lock = threading.Lock()
 
     def create(self, table: Table) -> None:
@@ -89,12 +92,12 @@ class Warehouse:
         with self._lock:
             self._connection.execute(f"DROP TABLE IF EXISTS {table.identifier}")
 
-    def load(self, table: Table, body: bytes, binary: BinaryFormat = "BASE64") -> Loaded:
+    def load(self, table: Table, body: bytes, options: LoadOptions = DEFAULT_OPTIONS) -> Loaded:
         """Store the NDJSON lines that fit, in one transaction; blank lines between appends are skipped."""
         text, undecodable = _decoded(body)
         with self._lock:
             shapes = self._connection.execute(SHAPES, [text]).fetchall()
-            load = plan(table.identifier, table.columns, shapes, binary, uses_defaults=self.uses_defaults)
+            load = plan(table.identifier, table.columns, shapes, options)
             self._connection.execute(load.stage, [text])
             (inserted,) = self._one(load.insert)
             parsed = undecodable + sum(lines for _, lines in shapes)

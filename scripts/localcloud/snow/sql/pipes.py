@@ -13,7 +13,6 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from scripts.localcloud.snow.catalog import Name, folded
 from scripts.localcloud.snow.refusal import Refusal
 
 from .refusal import already_exists, syntax, unknown_object
@@ -21,7 +20,7 @@ from .rowset import Rowset, single
 from .statement import resolved
 
 if TYPE_CHECKING:
-    from scripts.localcloud.snow.catalog import Catalog, Definition
+    from scripts.localcloud.snow.catalog import Catalog, Definition, Name
 
     from .grants import Grants
     from .session import Session
@@ -93,7 +92,7 @@ def _name(session: Session, text: str) -> Name:
     except SqlglotError as exc:
         raise syntax(f"{text} is no name") from exc
     assert isinstance(table, exp.Table)
-    return folded(*resolved(table, session.speaker.database, session.speaker.schema))
+    return resolved(table, session.speaker.database, session.speaker.schema)
 
 
 def _row(name: Name, made: Definition) -> list[object]:

@@ -24,7 +24,7 @@ def test_names_fold_and_types_keep_their_sizes() -> None:
         Column("SEQUENCE_NUMBER", "NUMBER", nullable=False, size=38),
         Column("offset", "VARCHAR", size=20),
         Column("RAW", "BINARY", size=8_388_608),
-        Column("AT", "TIMESTAMP_TZ"),
+        Column("AT", "TIMESTAMP_TZ", scale=9),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.localcloud.snow.column import column
+from scripts.localcloud.snow.column import LoadOptions, column
 from scripts.localcloud.snow.refusal import Refusal
 from scripts.localcloud.snow.warehouse import Table, Warehouse
 
@@ -45,15 +45,15 @@ def warehouse() -> Iterator[Warehouse]:
     [
         ({}, "NULL result in a non-nullable column: K"),
         ({"K": None}, "NULL result in a non-nullable column: K"),
-        ({"K": "seven"}, "Numeric value 'seven' is not recognized, column K"),
-        ({"K": 10**38}, "is not recognized, column K"),
-        ({"K": {"a": 1}}, "is not recognized, column K"),
+        ({"K": "seven"}, 'Failed to cast variant value "seven" to FIXED, column K'),
+        ({"K": 10**38}, "to FIXED, column K"),
+        ({"K": {"a": 1}}, 'value {"a":1} to FIXED, column K'),
         ({"K": 1, "S": "four"}, "String 'four' is too long and would be truncated, column S"),
-        ({"K": 1, "F": "x"}, "Numeric value 'x' is not recognized, column F"),
-        ({"K": 1, "B": "perhaps"}, "Boolean value 'perhaps' is not recognized, column B"),
-        ({"K": 1, "AT": "2026-13-01"}, "Timestamp '2026-13-01' is not recognized, column AT"),
-        ({"K": 1, "AT": "infinity"}, "Timestamp 'infinity' is not recognized, column AT"),
-        ({"K": 1, "RAW": "%%"}, "not a legal base64-encoded value: '%%', column RAW"),
+        ({"K": 1, "F": "x"}, 'Failed to cast variant value "x" to REAL, column F'),
+        ({"K": 1, "B": "perhaps"}, 'Failed to cast variant value "perhaps" to BOOLEAN, column B'),
+        ({"K": 1, "AT": "2026-13-01"}, 'value "2026-13-01" to TIMESTAMP_TZ, column AT'),
+        ({"K": 1, "AT": "infinity"}, 'value "infinity" to TIMESTAMP_TZ, column AT'),
+        ({"K": 1, "RAW": "%%"}, 'Failed to cast variant value "%%" to BINARY, column RAW'),
         ({"K": 1, "RAW": "QUJD" * 5}, "Binary value is too long and would be truncated, column RAW"),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_row_that_does_not_fit_is_skipped_with_its_reason(
 def test_the_text_of_a_binary_column_is_read_as_the_pipe_says(
     warehouse: Warehouse, form: BinaryFormat, text: str, stored: str | None
 ) -> None:
-    loaded = warehouse.load(TABLE, json.dumps({"K": 1, "RAW": text}).encode(), form)
+    loaded = warehouse.load(TABLE, json.dumps({"K": 1, "RAW": text}).encode(), LoadOptions(form))
     assert loaded.errors == (stored is None)
     assert warehouse.query("SELECT raw FROM t", "DB", "PUBLIC").rows == ([[stored]] if stored else [])
 
