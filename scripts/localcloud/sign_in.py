@@ -73,7 +73,7 @@ class SignIn:
     ) -> None:
         self._stack.close()
 
-    # --- what a process is told, so that DefaultAzureCredential signs in this way -------------------------------------
+    # --- the environment in which DefaultAzureCredential signs in this way --------------------------------------------
 
     def managed_identity(self) -> dict[str, str]:
         """As in App Service and Container Apps."""
@@ -153,8 +153,8 @@ class SignIn:
         if self.revoked:
             raise SignInRefusedError(400, "invalid_request", "Identity not found")
         now = int(time.time())
-        moments = {"iat": now, "nbf": now, "exp": int(now + self.lifetime_s)}
-        claims = {"aud": resource or RESOURCE, "iss": issuer(TENANT), "oid": self._client_id, "tid": TENANT, **moments}
+        times = {"iat": now, "nbf": now, "exp": int(now + self.lifetime_s)}
+        claims = {"aud": resource or RESOURCE, "iss": issuer(TENANT), "oid": self._client_id, "tid": TENANT, **times}
         self.given[way] += 1
         return {"access_token": sign(claims, self._key), "expires_in": int(self.lifetime_s), "token_type": "Bearer"}
 

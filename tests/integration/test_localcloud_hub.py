@@ -120,7 +120,7 @@ class Reader:
 
 @contextmanager
 def reading(hub: HubProcess, partition: str = "0", **options: Any) -> Iterator[Reader]:
-    """A receiver of the SDK. Without retries it tells a refusal; with them it tries again for ever in silence."""
+    """A receiver of the SDK. Without retries it raises a refusal; with them it retries without end, silently."""
     made = {key: options.pop(key) for key in ("group", "again_s", "retry_total") if key in options}
     text = options.pop("connection_string", hub.connection_string)
     reader = Reader(text, **made).start(partition, **options)
@@ -188,7 +188,7 @@ def test_a_partition_key_keeps_events_together_and_no_key_spreads_them(hub: HubP
         assert [one.partition_key for one in reader.events] == [b"N14228"] * 3 + [None]
 
 
-def test_properties_tell_what_the_hub_holds(hub: HubProcess) -> None:
+def test_properties_describe_what_the_hub_holds(hub: HubProcess) -> None:
     hub.admin.seed("1", 10)
     hub.admin.trim("1", 4)
     with producer(hub) as client:

@@ -48,7 +48,7 @@ def test_a_dropped_connection_or_link_costs_no_event(hub: HubProcess) -> None:
     assert fired["detach"] == before["detach"] + 1
 
 
-def test_a_stolen_link_is_told_and_not_retried(hub: HubProcess) -> None:
+def test_a_stolen_link_ends_with_its_reason_and_is_not_retried(hub: HubProcess) -> None:
     before = hub.admin.fired("steal")
     with reading(hub, retry_total=RETRIES) as reader:
         eventually(lambda: attached(hub), "the receiver")
@@ -196,7 +196,7 @@ def test_events_in_small_frames_arrive_whole(hub: HubProcess) -> None:
     assert hub.admin.fired("small_frames") == before + 3
 
 
-def test_no_peer_can_be_told_to_take_frames_below_512_bytes(hub: HubProcess) -> None:
+def test_no_peer_can_be_made_to_take_frames_below_512_bytes(hub: HubProcess) -> None:
     with pytest.raises(AdminError, match="512"):
         hub.admin.send_small_frames(511)
 
@@ -229,7 +229,7 @@ def test_a_mute_link_lives_and_delivers_nothing_and_a_new_one_delivers_everythin
 
 
 def test_a_dedicated_cluster_takes_what_others_reject_on_links_that_come_later(hub: HubProcess) -> None:
-    """The restart of clients is the vendor's word: see `LARGE_MESSAGE`."""
+    """That clients have to restart is what the vendor says: see `LARGE_MESSAGE`."""
     large = EventData(b"x" * 20_000_000)
     with producer(hub) as early, reading(hub) as reader:
         early.send_event(EventData("small"), partition_id="0")

@@ -175,7 +175,7 @@ def test_a_mute_link_sends_heartbeats_alone_and_answers_no_drain(hub: HubProcess
         probe.expect(Code.TRANSFER)
 
 
-def test_five_readers_without_an_epoch_are_enough_and_an_epoch_sends_them_away(hub: HubProcess) -> None:
+def test_five_receivers_without_an_epoch_are_enough_and_an_epoch_sends_them_away(hub: HubProcess) -> None:
     with ExitStack() as stack:
         probe = ready(hub, stack)
         for handle in range(1, 7):

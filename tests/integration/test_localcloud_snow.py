@@ -196,7 +196,7 @@ def test_expired_tokens_are_renewed_by_the_sdk(sdk: SdkDriver, snow: Snow) -> No
     assert snow.rows() == [(5,)]
 
 
-def test_an_invalid_channel_says_so_in_its_status_and_refuses_rows(sdk: SdkDriver, snow: Snow) -> None:
+def test_an_invalid_channel_shows_it_in_its_status_and_refuses_rows(sdk: SdkDriver, snow: Snow) -> None:
     sdk.open(snow.channel)
     snow.admin.invalidate(snow.channel)
     until(lambda: sdk.status(snow.channel)["code"], lambda code: code == "ERR_CHANNEL_MUST_BE_REOPENED")
@@ -257,10 +257,10 @@ def test_an_oversize_payload_is_refused(snow: Snow) -> None:
         assert "PAYLOAD_TOO_LARGE" in str(failure(sdk, snow))
 
 
-@pytest.mark.parametrize("gone", ["pipe", "table"])
-def test_rows_for_a_pipe_or_table_that_is_gone_are_refused(sdk: SdkDriver, snow: Snow, gone: str) -> None:
+@pytest.mark.parametrize("dropped", ["pipe", "table"])
+def test_rows_for_a_dropped_pipe_or_table_are_refused(sdk: SdkDriver, snow: Snow, dropped: str) -> None:
     sdk.open(snow.channel)
-    if gone == "pipe":
+    if dropped == "pipe":
         snow.admin.drop_pipe(snow.pipe)
     else:
         snow.admin.drop_table(snow.name)

@@ -53,7 +53,7 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[psut
         process.wait()
 
 
-def gone(process: psutil.Process) -> bool:
+def has_exited(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
@@ -69,7 +69,7 @@ def test_no_process_is_left_when_it_is_killed(
         (data,) = session.execute("SELECT current_setting('data_directory')").fetchone() or ("",)
         process.kill()
         process.wait()
-        until(lambda: all(gone(child) for child in family))
+        until(lambda: all(has_exited(child) for child in family))
     for left in (Path(data).parent, Path(state).parent):  # files are all that a killed process cannot take along
         shutil.rmtree(left)
 
@@ -80,7 +80,7 @@ def test_nothing_is_left_after_a_signal(
     process, family, settings = started
     process.send_signal(signal.SIGTERM)
     assert process.wait(DEADLINE_S) == 0
-    assert all(gone(child) for child in family)
+    assert all(has_exited(child) for child in family)
     assert not (tmp_path / "settings.env").exists()
     assert settings["EVSUP_STATE_DIR"]
     assert not Path(settings["EVSUP_STATE_DIR"]).exists()

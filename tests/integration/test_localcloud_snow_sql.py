@@ -98,7 +98,7 @@ def test_a_hybrid_table_enforces_its_key_and_a_standard_table_does_not(claims: S
     assert ask(claims, "SELECT P, EPOCH FROM CLAIM ORDER BY P") == [("0", 1), ("1", 1)]
 
 
-def test_which_tables_are_hybrid_is_told_in_three_places(snow_sql: SnowSql, claims: SnowflakeConnection) -> None:
+def test_which_tables_are_hybrid_is_shown_in_three_places(snow_sql: SnowSql, claims: SnowflakeConnection) -> None:
     ask(claims, f"CREATE TABLE PLAIN {CLAIM}")
     shown = {row["name"]: row["is_hybrid"] for row in records(claims, "SHOW TABLES")}
     like = [row["name"] for row in records(claims, f"SHOW TABLES LIKE 'cl%' IN SCHEMA DB.{snow_sql.schema}")]
@@ -139,13 +139,13 @@ def test_the_row_count_says_who_won_a_compare_and_set(claims: SnowflakeConnectio
 
 @pytest.mark.parametrize("style", ["qmark", "pyformat"])
 def test_every_type_comes_back_as_it_went_in(snow_sql: SnowSql, style: str) -> None:
-    moment = NOON.replace(tzinfo=dt.UTC)
-    row = (10**18, "it's \\ 100% ✓", True, 1.5, NOON.date(), NOON, moment, b"\x00\xff")
+    zoned = NOON.replace(tzinfo=dt.UTC)
+    row = (10**18, "it's \\ 100% ✓", True, 1.5, NOON.date(), NOON, zoned, b"\x00\xff")
     with snow_sql.connect(paramstyle=style) as session:
         ask(session, f"CREATE HYBRID TABLE KINDS {KINDS}")
         insert = "INSERT INTO KINDS (K, T, B, F, D, N, Z, R) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
         if style == "qmark":
-            count(session, insert.replace("%s", "?"), (*row[:6], ("TIMESTAMP_TZ", moment), row[7]))
+            count(session, insert.replace("%s", "?"), (*row[:6], ("TIMESTAMP_TZ", zoned), row[7]))
         else:
             count(session, insert, row)
         count(session, "UPDATE KINDS SET V = PARSE_JSON('{\"a\": [1, null]}')")

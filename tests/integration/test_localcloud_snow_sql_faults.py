@@ -151,7 +151,7 @@ def test_a_session_whose_master_token_expired_has_ended(snow_sql: SnowSql, claim
         assert ask(anew, SEEN) == [(1,)]
 
 
-def test_a_session_token_lives_as_long_as_it_is_told(snow_sql: SnowSql, claims: SnowflakeConnection) -> None:
+def test_a_session_token_lives_as_long_as_is_set(snow_sql: SnowSql, claims: SnowflakeConnection) -> None:
     snow_sql.admin.set_session_lifetime(0)
     renewals = snow_sql.admin.answers().get("renew 200", 0)
     with snow_sql.connect() as brief:

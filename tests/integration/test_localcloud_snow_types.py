@@ -315,7 +315,7 @@ def test_a_value_lands_as_the_vendors_tests_recorded(results: Results, number: i
         assert repr(row[case.column]) == repr(case.stored), case.source
 
 
-def test_what_does_not_fit_is_counted_and_the_last_reason_is_told(results: Results) -> None:
+def test_what_does_not_fit_is_counted_with_a_reason(results: Results) -> None:
     rejected = sum(case.stored is REJECTED for case in CASES)
     assert len(results.rows) == len(CASES) - rejected
     assert results.status["errors"] == rejected

@@ -16,7 +16,7 @@ FILES = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
         "reliability.md",
         "security.md",
         "azure-sdk.md",
-        "internals/localcloud-sql.md",
+        "../scripts/localcloud/README.md",
         "internals/requirements.md",
         "internals/sdk-traps.md",
         "internals/streaming-sdk.md",

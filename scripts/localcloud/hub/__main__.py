@@ -61,7 +61,8 @@ async def _serve(arguments: argparse.Namespace, policy: Policy) -> None:
         namespace=arguments.namespace or LOOPBACK,
         policy=policy,
         idle_ms=arguments.idle_timeout_ms,
-        identity_key=os.environ.get(IDENTITY_KEY_VARIABLE) or secrets.token_hex(32),  # nobody's, when none is told
+        identity_key=os.environ.get(IDENTITY_KEY_VARIABLE)
+        or secrets.token_hex(32),  # one that nobody knows, when none is set
     )
     hub = Hub(spec)
     listener = Listener(hub, arguments.port)

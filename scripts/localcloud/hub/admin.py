@@ -24,7 +24,7 @@ class AdminError(RuntimeError):
 class HubAdmin:
     """Steers one hub. Every method blocks until the hub has done it and returns the facts that hold then.
 
-    Raises AdminError for a command that makes no sense, OSError when the process is gone.
+    Raises AdminError for a command that makes no sense, OSError when the process has exited.
     """
 
     def __init__(self, port: int, timeout_s: float = 60.0) -> None:
@@ -95,7 +95,7 @@ class HubAdmin:
         return self._do(commands.Trim(partition, events))
 
     def grow(self, partitions: int) -> commands.HubFacts:
-        """Add so many partitions; nobody is told, and no link ends."""
+        """Add so many partitions; clients get no notice, and no link ends."""
         return self._do(commands.Grow(partitions))
 
     def recreate(self, partitions: int | None = None) -> commands.HubFacts:

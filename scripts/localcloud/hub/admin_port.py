@@ -29,7 +29,7 @@ class AdminPort:
             writer.write(_response(status, msgspec.json.encode(answer)))
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # The client left; there is nobody to tell.
+            pass  # The client left; nobody waits for an answer.
         finally:
             writer.close()
 

@@ -143,7 +143,7 @@ class Abort(Command, frozen=True):
 
 
 class Mute(Command, frozen=True):
-    """Let the receivers of a partition hear nothing any more, of one consumer group or of all."""
+    """Send nothing any more to the receivers of a partition, of one consumer group or of all."""
 
     partition: str
     group: str | None = None

@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Reset the socket without a word."""
+        """Reset the socket, with no close frame before it."""
         if self._transport is None:
             return
         raw = self._transport.get_extra_info("socket")

@@ -162,7 +162,7 @@ def _pairs(items: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def runtime_metrics(sequence_number: int, offset: str, enqueued_ms: int, now_ms: int) -> bytes:
-    """Encode the delivery annotations that tell a receiver where the partition ends."""
+    """Encode the delivery annotations that show a receiver where the partition ends."""
     entries = {
         "last_enqueued_sequence_number": values.long(sequence_number),
         "last_enqueued_offset": values.string(offset),

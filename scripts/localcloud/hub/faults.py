@@ -1,4 +1,4 @@
-"""What is wrong with the hub at the moment, and how often each fault did its damage."""
+"""The faults that are injected into the hub now, and how often each one acted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the namespace lets in: claims of a token, the firewall, keys and signatures, and whether the hub is active.
 
 The sentences are the service's own. At which stage it says that a hub is disabled is not known: here a token and a link
-are told.
+get the fault.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Gate:
         return None if self.active else (400, disabled(entity).description)
 
     def fault(self, claim: str, entity: str) -> Fault | None:
-        """What a link is told that needs a claim.
+        """The fault of a link that needs a claim.
 
         The sentence: https://github.com/Azure/azure-sdk-for-js/issues/2057
         """
@@ -52,7 +52,7 @@ class Gate:
 
 
 def unauthorized(claim: str, entity: str) -> Fault:
-    """Return what a link is told that no token covers."""
+    """Return the fault of a link that no token covers."""
     return Fault(
         "amqp:unauthorized-access",
         f"Unauthorized access. '{claim}' claim(s) are required to perform this operation. Resource: '{entity}'.",
@@ -60,7 +60,7 @@ def unauthorized(claim: str, entity: str) -> Fault:
 
 
 def disabled(entity: str) -> Fault:
-    """Return what a link to a disabled hub is told. https://github.com/Azure/azure-service-bus/issues/677 ."""
+    """Return the fault of a link to a disabled hub. https://github.com/Azure/azure-service-bus/issues/677 ."""
     return Fault(
         "com.microsoft:entity-disabled",
         f"Messaging entity '{entity}' is currently disabled. For more information please see"

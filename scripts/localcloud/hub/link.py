@@ -15,7 +15,7 @@ _SETTLED_BY_SENDER = 1
 
 
 class LinkRefusedError(Exception):
-    """A link that the client may not have; `fault` is what it is told."""
+    """A link that the client may not have; `fault` is the answer."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.description)
@@ -24,7 +24,7 @@ class LinkRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """A client's wish for a link. `client_receives` tells the direction."""
+    """A client's request for a link. `client_receives` is the direction."""
 
     fields: Fields
 
@@ -112,7 +112,7 @@ class Link:
             self.closed()
 
     def closed(self) -> None:
-        """Take note that the link is gone, for whatever reason."""
+        """Release what the link holds; it has ended, for whatever reason."""
         self.detached = True
 
     def on_flow(self, fields: Fields) -> None:

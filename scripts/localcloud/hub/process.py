@@ -46,7 +46,7 @@ class HubSettings:
 
 
 class HubProcess:
-    """A context manager around the process; it listens when `start` returns and is gone when `stop` does."""
+    """A context manager around the process; it listens when `start` returns and has exited when `stop` returns."""
 
     def __init__(self, settings: HubSettings | None = None) -> None:
         self.settings = settings or HubSettings()

@@ -88,7 +88,7 @@ class Session:
         self.remote_incoming_window -= count
 
     def send_flow(self, handle: int, delivery_count: int, credit: int) -> None:
-        """Tell the client about a link's credit, and the session's windows with it."""
+        """Send the client a link's credit, and the session's windows with it."""
         windows = (self._next_incoming, _INCOMING_WINDOW, self._next_outgoing, _OUTGOING_WINDOW)
         link = (handle, delivery_count, credit)
         fields = [values.uint(count) for count in (*windows, *link)]
@@ -117,7 +117,7 @@ class Session:
             link.on_writable()
 
     def closed(self) -> None:
-        """Take note that the session is gone."""
+        """Release what the session holds; it has ended."""
         for link in self.links.values():
             if not link.detached:
                 link.closed()

@@ -53,12 +53,12 @@ class Claim:
     expires_s: int
 
     def covers(self, path: str, now_s: float) -> bool:
-        """Tell whether an entity's path lies inside and the token still holds."""
+        """Return whether an entity's path lies inside and the token is still valid."""
         inside = path == self.path or path.startswith(self.path.rstrip("/") + "/")
         return inside and now_s < self.expires_s
 
     def expired(self) -> Fault:
-        """Return what a link is told when its token runs out."""
+        """Return the fault of a link whose token has expired."""
         return Fault("amqp:unauthorized-access", _expired(self.expires_s))
 
 

@@ -26,7 +26,7 @@ _SIZE_WIDTHS = {0xA: 1, 0xB: 4, 0xC: 1, 0xD: 4, 0xE: 1, 0xF: 4}
 
 
 class MalformedValueError(ValueError):
-    """Bytes that are no AMQP value; the peer is told `amqp:decode-error`."""
+    """Bytes that are no AMQP value; the peer gets `amqp:decode-error`."""
 
 
 class Symbol(str):

@@ -88,7 +88,7 @@ class Column:
 
     @property
     def declaration(self) -> str:
-        """What DuckDB is told of it."""
+        """How DuckDB declares it."""
         default = f" DEFAULT {self.default}" if self.default else ""
         return f"{self.identifier} {self.duckdb_type}{default}{'' if self.nullable else ' NOT NULL'}"
 

@@ -1,4 +1,4 @@
-"""Faults on request: what each call suffers before or after it is served, counted as it happens."""
+"""Injected faults: what happens to a call before or after it is served. Each one is counted when it acts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ Call = Literal[
 for one of them."""
 
 Kind = Literal["http", "latency", "reset", "reset_after", "hang", "cut", "garble", "stale"]
-"""`reset` drops the connection before the call is served, `reset_after` once it is: the answer is lost. Of an upload,
-`cut` loses the second half on the way, and `garble` changes a byte. `stale`, of the status alone, answers as it was a
-commit ago."""
+"""`reset` drops the connection before the call is served, `reset_after` afterwards: the answer is lost. `cut` loses the
+second half of an upload, `garble` changes a byte of it. `stale` answers a status as it was before the last commit."""
 
 
 class Dropped(Exception):
@@ -56,13 +55,13 @@ class Faults:
         self._armed.append(fault)
 
     def clear(self) -> None:
-        """Disarm everything and let hanging calls go; their connections are reset."""
+        """Disarm everything and release hanging calls; their connections are reset."""
         self._armed.clear()
         self._released.set()
         self._released = asyncio.Event()
 
     async def before(self, call: Call) -> None:
-        """Suffer what is armed for this call; raises `Refusal` or `Dropped`, or returns late."""
+        """Apply the faults that are armed for this call: raise `Refusal` or `Dropped`, or return late."""
         latency = self._take("latency", call)
         if latency is not None:
             await asyncio.sleep(latency.seconds)

@@ -78,7 +78,7 @@ class Load:
         if not names:
             return f"NULL::{one.json_target}"
         texts = [f"struct_extract(o, {_literal(names[0])})"]
-        # An explicit null in a VARIANT column is a JSON null, only an absent key is SQL's NULL, and a struct tells no
+        # An explicit null in a VARIANT column is a JSON null, only an absent key is SQL's NULL, and a struct shows no
         # difference: https://docs.snowflake.com/en/user-guide/semistructured-considerations#null-values, seen on the
         # service in https://github.com/estuary/connectors/issues/4936. In any other column a null is SQL's.
         arrow, from_line = ("->", names) if one.kind == "VARIANT" else ("->>", names[1:])

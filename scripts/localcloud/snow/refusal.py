@@ -1,4 +1,4 @@
-"""What the service says no with: an HTTP status, and a body that names the reason."""
+"""Refusals: an HTTP status, and a body that names the reason."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def bad_request(message: str) -> Refusal:
 
 
 def not_found(code: str, what: str) -> Refusal:
-    """Refuse a name that does not exist; the service does not tell missing from forbidden."""
+    """Refuse a name that does not exist; the service does not distinguish missing from forbidden."""
     return Refusal(HTTPStatus.NOT_FOUND, code, f"{what} does not exist or not authorized.")
 
 

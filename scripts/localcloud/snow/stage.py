@@ -38,7 +38,7 @@ class Stage:
 
     def __init__(self, endpoint: str = "") -> None:
         self.endpoint = endpoint
-        """Host and port where clients are told to upload."""
+        """Host and port that clients upload to."""
         self.credentials = Credentials(LIFETIME_S)
         self._files: dict[str, StoredFile] = {}
         self._numbers = itertools.count(1)

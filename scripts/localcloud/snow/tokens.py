@@ -27,8 +27,8 @@ class Tokens:
         """Give a token that says `claims`."""
         now = time.time()
         deadline = now + self.lifetime_s
-        moments = {"iat": int(now), "exp": int(deadline), "deadline": deadline, "generation": self._generation}
-        return sign(claims | moments, self._secret)
+        times = {"iat": int(now), "exp": int(deadline), "deadline": deadline, "generation": self._generation}
+        return sign(claims | times, self._secret)
 
     def admit(self, token: str) -> dict[str, Any]:
         """Verify a token and give what it says, or refuse it as invalid or expired."""
@@ -72,7 +72,7 @@ def invalid() -> Refusal:
 
 
 def tagged(text: str) -> str:
-    """Give a refusal's text the number under which the service would find it in its log."""
+    """Add the number by which the service would find this refusal in its log."""
     return f"{text} [{uuid.uuid4()}]"
 
 

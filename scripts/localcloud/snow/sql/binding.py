@@ -66,6 +66,6 @@ def _timestamp(value: str, *, zoned: bool) -> str:
     """Read nanoseconds since 1970, and for a TIMESTAMP_TZ the offset behind them; DuckDB keeps microseconds."""
     nanoseconds, _, biased = value.partition(" ")
     offset = dt.timedelta(minutes=int(biased) - OFFSET_BIAS_MIN) if biased else dt.timedelta()
-    moment = _EPOCH + dt.timedelta(microseconds=int(nanoseconds) // 1000) + offset
+    time = _EPOCH + dt.timedelta(microseconds=int(nanoseconds) // 1000) + offset
     zone = dt.timezone(offset) if zoned else None
-    return moment.replace(tzinfo=zone).isoformat(" ", "microseconds")
+    return time.replace(tzinfo=zone).isoformat(" ", "microseconds")

@@ -82,7 +82,7 @@ class Engine:
         return pipes.run(session, statement.text, self.definitions.catalog, self.grants)
 
     def begin(self, session: Session) -> Rowset:
-        """Open a transaction; inside of one it is an empty word."""
+        """Open a transaction; inside of one it does nothing."""
         session.transaction = session.transaction or Transaction()
         return single("status", SUCCESS)
 

@@ -87,7 +87,7 @@ def _writer(kind: str) -> Callable[[Any], str]:
     }.get(kind, str)
 
 
-def _seconds(moment: dt.datetime) -> str:
-    microseconds = (moment - _EPOCH) // dt.timedelta(microseconds=1)
+def _seconds(time: dt.datetime) -> str:
+    microseconds = (time - _EPOCH) // dt.timedelta(microseconds=1)
     sign, size = ("-", -microseconds) if microseconds < 0 else ("", microseconds)
     return f"{sign}{size // 1_000_000}.{size % 1_000_000:06d}000"

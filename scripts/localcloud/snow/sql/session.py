@@ -79,7 +79,7 @@ class Session:
         return resolved(table, self.speaker.database, self.speaker.schema)
 
     def written(self, tree: exp.Expr) -> str:
-        """Write a statement out with this moment and this session's names in it."""
+        """Write a statement out with the current time and this session's names in it."""
         account, _, user = self.user.subject.partition(".")
         here: dict[type[exp.Expr], str | None] = {
             exp.CurrentAccount: account,

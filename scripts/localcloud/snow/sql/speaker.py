@@ -201,5 +201,5 @@ def _violated(text: str) -> SqlRefusal:
 
 def _with(sql: str, change: tuple[str, str]) -> str:
     old, new = change
-    assert old in sql, f"fakesnow changed its views: {old} is gone"
+    assert old in sql, f"fakesnow changed its views: there is no {old} any more"
     return sql.replace(old, new)

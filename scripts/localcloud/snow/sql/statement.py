@@ -43,7 +43,7 @@ _KINDS: dict[type[exp.Expr], Kind] = {
 
 @dataclass(frozen=True)
 class Statement:
-    """`text` is the statement without the word HYBRID, which `hybrid` says was there; values are bound already."""
+    """`text` is the statement without the keyword HYBRID (see `hybrid`); values are bound already."""
 
     text: str
     tree: exp.Expr
@@ -117,7 +117,7 @@ def settings(tree: exp.Expr) -> dict[str, str | None]:
 
 
 def present(tree: exp.Expr, now: dt.datetime, here: Mapping[type[exp.Expr], str | None]) -> exp.Expr:
-    """Write the moment and the session's names as literals, so that a statement means the same when it is run again.
+    """Write the current time and the session's names as literals: a statement means the same when it is run again.
 
     A column without a name is called by its text, as Snowflake does it, with paths written as GET_PATH.
     """
@@ -139,9 +139,9 @@ def _cut(node: exp.Expr) -> exp.Expr:
 def _literal(node: exp.Expr, now: dt.datetime, here: Mapping[type[exp.Expr], str | None]) -> exp.Expr:
     if isinstance(node, exp.CurrentTimestamp | exp.Localtimestamp):
         local = isinstance(node, exp.Localtimestamp) or bool(node.args.get("sysdate"))
-        moment = now.replace(tzinfo=None) if local else now
+        time = now.replace(tzinfo=None) if local else now
         kind = exp.DataType.Type.TIMESTAMPNTZ if local else exp.DataType.Type.TIMESTAMPLTZ
-        return exp.cast(exp.Literal.string(moment.isoformat(" ", "microseconds")), kind)
+        return exp.cast(exp.Literal.string(time.isoformat(" ", "microseconds")), kind)
     if isinstance(node, exp.CurrentDate):
         return exp.cast(exp.Literal.string(now.date().isoformat()), exp.DataType.Type.DATE)
     if type(node) in here:
@@ -161,7 +161,7 @@ def _kind(tree: exp.Expr) -> Kind:
         return "session"
     if isinstance(tree, exp.Merge):  # fakesnow makes several statements of it, over two databases
         raise unsupported("MERGE")
-    if tree.args.get("locks"):  # fakesnow leaves it out without a word
+    if tree.args.get("locks"):  # fakesnow leaves it out and reports no error
         raise unsupported("FOR UPDATE")
     if isinstance(tree, exp.Query):
         return "read"

@@ -22,8 +22,8 @@ AUDIENCE = "sb://127.0.0.1:5672/flights"
 
 def partition(*times_ms: int) -> Partition:
     made = Partition("0")
-    for moment in times_ms:
-        made.append(event.data(b"{}"), moment)
+    for time_ms in times_ms:
+        made.append(event.data(b"{}"), time_ms)
     return made
 
 
