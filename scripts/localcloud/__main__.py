@@ -3,8 +3,6 @@
 Prints the settings as `export` lines, so that `eval` or a second terminal can use them, or writes them into a file.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shlex

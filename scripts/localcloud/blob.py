@@ -5,22 +5,17 @@ https://learn.microsoft.com/rest/api/storageservices/list-blobs
 https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac
 import secrets
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.etree import ElementTree as ET
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ACCOUNT, CONTAINER = "localcloud", "checkpoints"
 PAGE = 2  # blobs; small, so that every list has several pages

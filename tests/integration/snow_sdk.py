@@ -1,22 +1,18 @@
 """A local Snowpipe Streaming service for the real streaming SDK, which runs in a process of its own."""
 
-from __future__ import annotations
-
 import itertools
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import IO, Any, TypeVar
 
 from scripts.localcloud.cloud import key_pair
 from scripts.localcloud.service import Service
 from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.certificate import write_private
 from scripts.localcloud.snow.driver import SdkDriver, SdkError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 ACCOUNT, USER, ROLE = "ACCT", "EVSUP", "LOADER"
 DEADLINE_S = 20.0
@@ -57,7 +53,7 @@ class Snow:
         return self.admin.query(f"SELECT {select} FROM {self.name[2]}", *self.name[:2])  # noqa: S608
 
     @contextmanager
-    def with_table(self) -> Iterator[Snow]:
+    def with_table(self) -> Iterator["Snow"]:
         """The same service with a table that no other test has seen; faults are taken back at the end."""
         name = ("DB", "PUBLIC", f"EVENTS_{next(_names)}")
         self.admin.create_table(name, COLUMNS)

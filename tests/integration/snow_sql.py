@@ -1,26 +1,21 @@
 """A running local Snowflake, and the official connector pointed at it."""
 
-from __future__ import annotations
-
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import snowflake.connector
+from snowflake.connector import SnowflakeConnection
+from snowflake.connector.errors import Error
 
 from scripts.localcloud.cloud import key_pair
 from scripts.localcloud.service import Service
 from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.certificate import write_private
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from snowflake.connector import SnowflakeConnection
-    from snowflake.connector.errors import Error
 
 ACCOUNT, USER, ROLE, OTHER_ROLE = "ACCT", "EVSUP", "LOADER", "READER"
 WAREHOUSE = "WH"
@@ -42,7 +37,7 @@ class SnowSql:
     schema: str = "PUBLIC"
 
     @classmethod
-    def start(cls, directory: Path) -> SnowSql:
+    def start(cls, directory: Path) -> "SnowSql":
         private, public = key_pair()
         write_private(directory / "key.p8", private)
         service = Service.start("scripts.localcloud.snow", ["--state-dir", str(directory), "--commit-delay", "0"])
@@ -50,7 +45,7 @@ class SnowSql:
         admin.register_user(ACCOUNT, USER, public, [ROLE, OTHER_ROLE])
         return cls(service, admin, directory / "key.p8")
 
-    def elsewhere(self) -> SnowSql:
+    def elsewhere(self) -> "SnowSql":
         """The same service in a schema that no other test has seen."""
         schema = f"S{next(_names)}"
         self.admin.create_table(("DB", schema, "EVENTS"), COLUMNS)

@@ -1,19 +1,18 @@
 """The local Event Hubs as the real azure-eventhub SDK sees it."""
 
-from __future__ import annotations
-
 import gc
 import subprocess
 import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import psutil
 import pytest
-from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient
+from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient, PartitionContext
 from azure.eventhub.exceptions import (
     AuthenticationError,
     ConnectError,
@@ -22,11 +21,6 @@ from azure.eventhub.exceptions import (
 )
 
 from scripts.localcloud.hub.process import HubProcess, HubSettings, new_key
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from azure.eventhub import PartitionContext
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -81,7 +75,7 @@ class Reader:
         )
         self._thread: threading.Thread | None = None
 
-    def start(self, partition: str = "0", start: Any = "-1", **options: Any) -> Reader:
+    def start(self, partition: str = "0", start: Any = "-1", **options: Any) -> "Reader":
         def receive() -> None:
             self._client.receive_batch(
                 self._on_events,

@@ -1,9 +1,6 @@
 """Every fault of the local Event Hubs: it fires, it is counted, and the real SDK meets it."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 from azure.eventhub import EventData
@@ -11,6 +8,7 @@ from azure.eventhub.exceptions import ConnectError, ConnectionLostError, EventHu
 
 from scripts.localcloud.hub.admin import AdminError
 from scripts.localcloud.hub.hub import LARGE_MESSAGE
+from scripts.localcloud.hub.process import HubProcess
 from tests.integration.test_localcloud_hub import (
     SOON_S,
     attached,
@@ -20,9 +18,6 @@ from tests.integration.test_localcloud_hub import (
     reading,
     shared_hub,
 )
-
-if TYPE_CHECKING:
-    from scripts.localcloud.hub.process import HubProcess
 
 __all__ = ["hub", "shared_hub"]  # Fixtures.
 

@@ -1,9 +1,8 @@
 """The local Event Hubs on the wire: what the SDK does not show."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import pytest
@@ -13,9 +12,6 @@ from azure.eventhub._pyamqp._decode import decode_frame
 from scripts.localcloud.hub.performatives import WIDTHS, Code
 from scripts.localcloud.hub.probe import Probe
 from scripts.localcloud.hub.process import HubProcess, HubSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 EVENTS = "amqps://local/flights/ConsumerGroups/$Default/Partitions/0"
 IDLE_MS = 400

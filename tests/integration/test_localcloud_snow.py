@@ -1,11 +1,11 @@
 """The real streaming SDK against the local Snowpipe Streaming service, over TLS, each test in a process of its own."""
 
-from __future__ import annotations
-
 import base64
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,10 +24,6 @@ from tests.integration.snow_sdk import (
     serving,
     until,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """The whole local cloud: what it offers evsup, and that nothing of it is left, however it ends."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -9,9 +7,10 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import psutil
 import psycopg
@@ -20,9 +19,6 @@ from dotenv import dotenv_values
 
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from scripts.localcloud.service import REPOSITORY, Service, ServiceError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 DEADLINE_S = 30.0

@@ -1,20 +1,14 @@
 """The real streaming SDK as its users have it, under load: it uploads files to the local stage and registers them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from scripts.localcloud.cloud import INLINE_PROPERTIES
+from scripts.localcloud.snow.admin import SnowAdmin
+from scripts.localcloud.snow.driver import SdkDriver
 from tests.integration.snow_sdk import Snow, append, committed, failure, serving, until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from scripts.localcloud.snow.admin import SnowAdmin
-    from scripts.localcloud.snow.driver import SdkDriver
 
 BURST = 4_000  # rows of a kilobyte: twice what sends the SDK from rows to files
 FILLER = "x" * 1_000

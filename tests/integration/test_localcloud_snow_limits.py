@@ -1,20 +1,13 @@
 """Limits of a channel, and opens at the same time: what the real streaming SDK and evsup make of them."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.localcloud.snow.refusal import OPEN_IN_PROGRESS
 from tests.acceptance.evsup import pipeline_of
-from tests.integration.snow_sdk import append, committed, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.integration.snow_sdk import Snow
+from tests.integration.snow_sdk import Snow, append, committed, serving
 
 TOO_FAST = "append 429 390701"
 IN_PROGRESS = f"open 409 {OPEN_IN_PROGRESS}"

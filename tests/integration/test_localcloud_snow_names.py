@@ -1,19 +1,12 @@
 """Names as the service takes them: without case in a URI, with it in quotes and in the list of a status."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from scripts.localcloud.snow.admin import AdminError
 from scripts.localcloud.snow.driver import SdkError
-from tests.integration.snow_sdk import COLUMNS, append, committed, failure, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.integration.snow_sdk import Snow
+from tests.integration.snow_sdk import COLUMNS, Snow, append, committed, failure, serving
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 """The official connector against the local Snowflake: logins, types, Hybrid Tables, and rows that were streamed."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import DatabaseError, OperationalError
 
 from scripts.localcloud.cloud import key_pair
@@ -24,11 +23,6 @@ from tests.integration.snow_sql import (
     refusal,
     until,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from snowflake.connector import SnowflakeConnection
 
 NOON = dt.datetime(2026, 3, 1, 12, 0, 0, 123456)  # noqa: DTZ001 - a TIMESTAMP_NTZ has no zone
 KINDS = """(K NUMBER, T VARCHAR, B BOOLEAN, F FLOAT, D DATE, N TIMESTAMP_NTZ(6), Z TIMESTAMP_TZ, R BINARY, V VARIANT,

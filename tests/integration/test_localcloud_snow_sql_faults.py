@@ -1,22 +1,15 @@
 """What the local Snowflake breaks for SQL on request, and what the official connector makes of it."""
 
-from __future__ import annotations
-
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import DatabaseError, ProgrammingError, ServiceUnavailableError
 
+from scripts.localcloud.snow.faults import Call
 from tests.integration.snow_sql import CLAIM, OTHER_ROLE, ROLE, SnowSql, ask, count, refusal, until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from snowflake.connector import SnowflakeConnection
-
-    from scripts.localcloud.snow.faults import Call
 
 NO_PRIVILEGE = (3001, "42501")
 NO_WAREHOUSE = (606, "57P03")

@@ -1,22 +1,17 @@
 """Transactions and row locks of the local Snowflake, as several sessions of the official connector see them."""
 
-from __future__ import annotations
-
 import multiprocessing
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import snowflake.connector
+from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
 from tests.integration.snow_sql import LIMIT_S, SnowSql, ask, count, number, refusal, until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from snowflake.connector import SnowflakeConnection
 
 CLAIMANTS, EPOCHS = 20, range(1, 6)
 LOCK_TIMEOUT = (625, "57014")

@@ -4,20 +4,13 @@ Every value goes through the real streaming SDK. A case without a source is mark
 service does, not what Snowflake is known to do.
 """
 
-from __future__ import annotations
-
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.snow_sdk import committed, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.integration.snow_sdk import Snow
+from tests.integration.snow_sdk import Snow, committed, serving
 
 # Snowflake's Kafka connector 4 in its mode "v4-ht", where the service alone converts. What that test expects of this
 # mode is in the functions below its table.

@@ -1,7 +1,5 @@
 """Starts a hub: `python -m scripts.localcloud.hub --hub flights --key-name local --key BASE64`."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import ctypes

@@ -1,7 +1,5 @@
 """Addresses of links: the hub, and with it a consumer group or a partition."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 

@@ -1,18 +1,13 @@
 """The client of the admin port: how tests, benchmarks and the chaos run steer a local hub."""
 
-from __future__ import annotations
-
 import http.client
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from scripts.localcloud.hub import commands
 from scripts.localcloud.hub.gate import EVERYTHING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _HOST = "127.0.0.1"
 

@@ -1,17 +1,12 @@
 """The admin port: HTTP on loopback, one command a request."""
 
-from __future__ import annotations
-
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from scripts.localcloud.hub import commands
-
-if TYPE_CHECKING:
-    from scripts.localcloud.hub.operator import Operator
+from scripts.localcloud.hub.operator import Operator
 
 _DECODER: msgspec.json.Decoder[commands.AnyCommand] = msgspec.json.Decoder(commands.AnyCommand)
 

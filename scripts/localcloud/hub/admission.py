@@ -7,15 +7,10 @@ https://github.com/Azure/azure-event-hubs-go/issues/181 (no epoch),
 https://github.com/MicrosoftDocs/azure-docs/issues/24985 (too many).
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub.performatives import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MAX_RECEIVERS = 5
 """Receivers without an epoch, per partition and consumer group."""

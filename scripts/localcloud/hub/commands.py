@@ -1,7 +1,5 @@
 """What the admin port understands and answers: one tagged union of commands, one answer. JSON, bytes as base64."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import msgspec

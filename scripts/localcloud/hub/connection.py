@@ -1,7 +1,5 @@
 """A connection: handshake, frames in, frames out, heartbeats, and the tokens put over it."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import struct
@@ -13,13 +11,12 @@ from typing import TYPE_CHECKING
 from scripts.localcloud.hub import performatives, values
 from scripts.localcloud.hub.commands import ConnectionFacts
 from scripts.localcloud.hub.faults import FaultName
+from scripts.localcloud.hub.hub import Hub
+from scripts.localcloud.hub.link import Link
 from scripts.localcloud.hub.performatives import Code, Fault, Frame
-from scripts.localcloud.hub.session import ProtocolError, Session
+from scripts.localcloud.hub.session import OpenLink, ProtocolError, Session
 
 if TYPE_CHECKING:
-    from scripts.localcloud.hub.hub import Hub
-    from scripts.localcloud.hub.link import Link
-    from scripts.localcloud.hub.session import OpenLink
     from scripts.localcloud.hub.token import Claim
 
 MAX_FRAME_BYTES = 65536
@@ -46,7 +43,7 @@ class Stage(Enum):
 class Connection(asyncio.Protocol):
     """One client's socket. It is in the set of connections for as long as it lives."""
 
-    def __init__(self, hub: Hub, open_link: OpenLink, connections: set[Connection]) -> None:
+    def __init__(self, hub: Hub, open_link: OpenLink, connections: "set[Connection]") -> None:
         self.hub = hub
         self._open_link = open_link
         self._connections = connections

@@ -5,15 +5,10 @@ for byte; the hub adds its annotations. Section layout:
 https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-messaging-v1.0-os.html
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import values
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BATCH_FORMAT = 0x80013700
 """Message format of a batch: every data section is a whole encoded message."""

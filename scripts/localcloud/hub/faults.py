@@ -1,7 +1,5 @@
 """The faults that are injected into the hub now, and how often each one acted."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum

@@ -1,24 +1,18 @@
 """A feed: the server's end of a client's receiver. It sends a partition's events as far as credit and windows reach."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from scripts.localcloud.hub import event, position
+from scripts.localcloud.hub.address import Address
 from scripts.localcloud.hub.faults import FaultName, Faults
 from scripts.localcloud.hub.link import Attach, Credit, Link, too_large
+from scripts.localcloud.hub.partition import Partition
+from scripts.localcloud.hub.performatives import Fields
+from scripts.localcloud.hub.session import Session
 from scripts.localcloud.hub.transfer import OVERHEAD_BYTES, Addressing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from scripts.localcloud.hub.address import Address
-    from scripts.localcloud.hub.partition import Partition
-    from scripts.localcloud.hub.performatives import Fields
-    from scripts.localcloud.hub.session import Session
 
 EPOCH = "com.microsoft:epoch"
 RUNTIME_METRIC = "com.microsoft:enable-receiver-runtime-metric"
@@ -62,7 +56,7 @@ class EventFeed(Link):
         """Deliveries the client still waits for."""
         return self._credit.left
 
-    def start(self, cursor: int, on_closed: Callable[[EventFeed], None]) -> None:
+    def start(self, cursor: int, on_closed: "Callable[[EventFeed], None]") -> None:
         """Begin at a cursor; events flow once the client grants credit. `on_closed` is called when the link ends."""
         self.cursor = cursor
         self.partition.listeners.add(self.wake)

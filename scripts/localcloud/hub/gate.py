@@ -4,8 +4,6 @@ The sentences are the service's own. At which stage it says that a hub is disabl
 get the fault.
 """
 
-from __future__ import annotations
-
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime

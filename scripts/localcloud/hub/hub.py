@@ -1,21 +1,15 @@
 """The hub: its partitions, its consumer groups and what is broken in it."""
 
-from __future__ import annotations
-
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from scripts.localcloud.hub.event import Published
 from scripts.localcloud.hub.faults import Faults
 from scripts.localcloud.hub.gate import Gate
 from scripts.localcloud.hub.partition import Partition
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from scripts.localcloud.hub.event import Published
-    from scripts.localcloud.hub.token import Policy
+from scripts.localcloud.hub.token import Policy
 
 DEFAULT_GROUP = "$Default"
 LARGEST_MESSAGE = 1024 * 1024

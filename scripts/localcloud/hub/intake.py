@@ -1,17 +1,12 @@
 """An intake: the server's end of a client's sender, and the assembly of messages out of transfers."""
 
-from __future__ import annotations
-
 import zlib
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import event, performatives
+from scripts.localcloud.hub.address import Address
 from scripts.localcloud.hub.link import Attach, Link, too_large
-
-if TYPE_CHECKING:
-    from scripts.localcloud.hub.address import Address
-    from scripts.localcloud.hub.performatives import Frame
-    from scripts.localcloud.hub.session import Session
+from scripts.localcloud.hub.performatives import Frame
+from scripts.localcloud.hub.session import Session
 
 _CREDIT = 300
 # AMQP 1.0, 2.7.5: aborted messages are discarded, with any payload of the frame, and implicitly settled

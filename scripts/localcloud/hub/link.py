@@ -1,15 +1,10 @@
 """Links: what every one of them does, whatever flows over it."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import performatives, values
 from scripts.localcloud.hub.performatives import Code, Fault, Fields, Frame
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _SETTLED_BY_SENDER = 1
 

@@ -1,17 +1,12 @@
 """The hub's listening socket, which an outage closes without giving the port away."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub.connection import Connection
+from scripts.localcloud.hub.feed import EventFeed
+from scripts.localcloud.hub.hub import Hub
 from scripts.localcloud.hub.opening import Opener
-
-if TYPE_CHECKING:
-    from scripts.localcloud.hub.feed import EventFeed
-    from scripts.localcloud.hub.hub import Hub
 
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 512

@@ -4,23 +4,18 @@ Protocols: https://docs.oasis-open.org/amqp/amqp-cbs/v1.0/amqp-cbs-v1.0.html and
 https://learn.microsoft.com/en-us/azure/service-bus-messaging/service-bus-amqp-protocol-guide
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import event, token, values
 from scripts.localcloud.hub.address import CBS, MANAGEMENT
 from scripts.localcloud.hub.gate import tracked
 from scripts.localcloud.hub.intake import Intake
 from scripts.localcloud.hub.link import Attach, Credit, Link
+from scripts.localcloud.hub.partition import Partition
+from scripts.localcloud.hub.performatives import Fields
+from scripts.localcloud.hub.session import Session
 from scripts.localcloud.hub.transfer import Addressing
-
-if TYPE_CHECKING:
-    from scripts.localcloud.hub.partition import Partition
-    from scripts.localcloud.hub.performatives import Fields
-    from scripts.localcloud.hub.session import Session
 
 NODES = frozenset({CBS, MANAGEMENT})
 _MESSAGE_ID = 0

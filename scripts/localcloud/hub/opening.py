@@ -1,23 +1,17 @@
 """Opening links: what a client asks for is checked in the order of the service, then attached or refused."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import address, feed, position
 from scripts.localcloud.hub.admission import admit
 from scripts.localcloud.hub.feed import EventFeed
 from scripts.localcloud.hub.gate import LISTEN, SEND, unauthorized
+from scripts.localcloud.hub.hub import Hub
 from scripts.localcloud.hub.intake import EventIntake
-from scripts.localcloud.hub.link import Link, LinkRefusedError
+from scripts.localcloud.hub.link import Attach, Link, LinkRefusedError
 from scripts.localcloud.hub.node import NO_SUCH_PARTITION, NODES, Replies, Requests
 from scripts.localcloud.hub.performatives import Fault
-
-if TYPE_CHECKING:
-    from scripts.localcloud.hub.hub import Hub
-    from scripts.localcloud.hub.link import Attach
-    from scripts.localcloud.hub.session import Session
+from scripts.localcloud.hub.session import Session
 
 
 class Opener:

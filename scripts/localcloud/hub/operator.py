@@ -1,23 +1,16 @@
 """The operator: carries out the commands of the admin port."""
 
-from __future__ import annotations
-
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from scripts.localcloud.hub import commands, event
 from scripts.localcloud.hub.faults import FaultName, Faults
+from scripts.localcloud.hub.feed import EventFeed
 from scripts.localcloud.hub.gate import Gate, disabled
-from scripts.localcloud.hub.hub import LARGEST_MESSAGE
+from scripts.localcloud.hub.hub import LARGEST_MESSAGE, Hub
+from scripts.localcloud.hub.listener import Listener
 from scripts.localcloud.hub.performatives import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from scripts.localcloud.hub.feed import EventFeed
-    from scripts.localcloud.hub.hub import Hub
-    from scripts.localcloud.hub.listener import Listener
 
 # Events appended between two turns of the event loop, so that a large seed does not starve the connections.
 _SEED_CHUNK = 5000

@@ -1,7 +1,5 @@
 """A partition: an append-only log of encoded events in memory."""
 
-from __future__ import annotations
-
 from array import array
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
@@ -132,5 +130,5 @@ class Partition:
         return self._trimmed + _place(self._times, value_ms, inclusive=inclusive)
 
 
-def _place(column: array[int], value: int, *, inclusive: bool) -> int:
+def _place(column: "array[int]", value: int, *, inclusive: bool) -> int:
     return bisect_left(column, value) if inclusive else bisect_right(column, value)

@@ -5,17 +5,12 @@ be left out at the end of a list must still be sent as null. Source for the fiel
 https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-transport-v1.0-os.html
 """
 
-from __future__ import annotations
-
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub import values
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SASL_HEADER = b"AMQP\x03\x01\x00\x00"
 AMQP_HEADER = b"AMQP\x00\x01\x00\x00"
@@ -109,7 +104,7 @@ class Fields:
         value = self.value(index)
         return value if isinstance(value, dict) else {}
 
-    def nested(self, index: int) -> Fields:
+    def nested(self, index: int) -> "Fields":
         """Return the fields of a described list, such as a source or a target."""
         raw = self.raw(index)
         if raw[:1] != b"\x00":

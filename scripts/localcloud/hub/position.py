@@ -5,18 +5,13 @@ https://github.com/nicolgit/azure-firewall-mon/issues/21 (sequence number),
 https://github.com/Azure/azure-event-hubs-python/issues/13 (offset, with the condition).
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub.link import LinkRefusedError
+from scripts.localcloud.hub.partition import Partition
 from scripts.localcloud.hub.performatives import Fault
-
-if TYPE_CHECKING:
-    from scripts.localcloud.hub.partition import Partition
 
 FILTER = "apache.org:selector-filter:string"
 _LATEST = "@latest"

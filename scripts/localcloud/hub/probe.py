@@ -1,21 +1,17 @@
 """A minimal AMQP client, for what the SDK cannot show: frames as they are on the wire, and the server's own speed."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 from urllib.parse import quote_plus, urlencode
 
 from scripts.localcloud.hub import event, performatives, values
 from scripts.localcloud.hub.performatives import HEADER_BYTES, Code, Frame
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _HOST = "127.0.0.1"
 _CHANNEL = 1

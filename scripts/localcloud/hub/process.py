@@ -1,7 +1,5 @@
 """A hub in a process of its own, for tests, the demo and benchmarks."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets
@@ -9,12 +7,10 @@ import subprocess
 import sys
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from scripts.localcloud.hub.admin import HubAdmin
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _STOP_TIMEOUT_S = 10.0
 

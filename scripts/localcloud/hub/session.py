@@ -1,17 +1,13 @@
 """A session: channel, windows, and the links that share them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from scripts.localcloud.hub import performatives, values
+from scripts.localcloud.hub.hub import Hub
 from scripts.localcloud.hub.link import Attach, Link
 from scripts.localcloud.hub.performatives import Code, Fault, Frame
-
-if TYPE_CHECKING:
-    from scripts.localcloud.hub.hub import Hub
-    from scripts.localcloud.hub.token import Claim
+from scripts.localcloud.hub.token import Claim
 
 _INCOMING_WINDOW = 5000
 _OUTGOING_WINDOW = 5000
@@ -41,7 +37,7 @@ class Carrier(Protocol):
 class Session:
     """Routes frames to links and keeps the session's transfer counts."""
 
-    def __init__(self, connection: Carrier, begin: Frame, open_link: OpenLink) -> None:
+    def __init__(self, connection: Carrier, begin: Frame, open_link: "OpenLink") -> None:
         self.channel = begin.channel
         self.hub: Hub = connection.hub
         self.links: dict[int, Link] = {}

@@ -4,8 +4,6 @@ Sources: https://learn.microsoft.com/en-us/azure/event-hubs/authenticate-shared-
 at `$cbs`, https://learn.microsoft.com/en-us/azure/service-bus-messaging/service-bus-amqp-protocol-guide
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

@@ -3,16 +3,11 @@
 The eleven fields have a fixed layout here, so that one `struct` call per event is all the work there is.
 """
 
-from __future__ import annotations
-
 import struct
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from scripts.localcloud.hub import values
 from scripts.localcloud.hub.performatives import Code, frame, performative
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 TAG_BYTES = 8
 # doff, frame type, channel, descriptor, list8 with its size and its 11 fields, constructor and value of the handle,

@@ -4,15 +4,10 @@ Encoders return bytes and are composed by the caller, so a type is always chosen
 Python values. Source: https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-types-v1.0-os.html
 """
 
-from __future__ import annotations
-
 import struct
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 NULL = b"\x40"
 TRUE = b"\x41"

@@ -1,7 +1,5 @@
 """`python -m scripts.localcloud.snow`: the local Snowflake as a process of its own."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import sys
@@ -9,8 +7,7 @@ import tempfile
 from pathlib import Path
 
 from scripts.localcloud.service import leave_with_parent
-
-from .server import Settings, serve
+from scripts.localcloud.snow.server import Settings, serve
 
 
 def main() -> int:

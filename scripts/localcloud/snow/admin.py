@@ -1,18 +1,14 @@
 """The admin client for tests and the demo: makes users and tables, counts rows, breaks things on request."""
 
-from __future__ import annotations
-
 import http.client
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .column import BinaryFormat
-    from .faults import Call, Kind
-    from .refusal import Shape
+from scripts.localcloud.snow.column import BinaryFormat
+from scripts.localcloud.snow.faults import Call, Kind
+from scripts.localcloud.snow.refusal import Shape
 
 TIMEOUT_S = 60.0  # a query over a large table is the slowest call
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations

@@ -3,20 +3,15 @@
 https://datatracker.ietf.org/doc/html/rfc6749#section-4.4
 """
 
-from __future__ import annotations
-
 import hmac
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from .refusal import Refusal
-from .tokens import Tokens
-from .wire import Request, Response, json_response
-
-if TYPE_CHECKING:
-    from .calls import Calls
+from scripts.localcloud.snow.calls import Calls
+from scripts.localcloud.snow.refusal import Refusal
+from scripts.localcloud.snow.tokens import Tokens
+from scripts.localcloud.snow.wire import Request, Response, json_response
 
 TOKEN_PATH = ("authorization", "token")
 ROLE_SCOPE = "session:role:"

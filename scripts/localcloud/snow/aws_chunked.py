@@ -3,17 +3,12 @@
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
 """
 
-from __future__ import annotations
-
 import base64
 import zlib
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
-from .refusal import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from scripts.localcloud.snow.refusal import Refusal
 
 UNSIGNED_WITH_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 CRC32 = "x-amz-checksum-crc32"

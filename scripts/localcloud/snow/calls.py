@@ -1,18 +1,11 @@
 """How every call is answered, whatever it is for: with the faults that are armed for it, and counted."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
-from .faults import Dropped
-from .refusal import Refusal
-from .wire import RESET, Response
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from .faults import Call, Faults
+from scripts.localcloud.snow.faults import Call, Dropped, Faults
+from scripts.localcloud.snow.refusal import Refusal
+from scripts.localcloud.snow.wire import RESET, Response
 
 
 class Calls:

@@ -3,18 +3,12 @@
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-overview
 """
 
-from __future__ import annotations
-
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from .refusal import PIPE_UNKNOWN, TABLE_UNKNOWN, bad_request, not_found
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from .warehouse import Table
+from scripts.localcloud.snow.refusal import PIPE_UNKNOWN, TABLE_UNKNOWN, bad_request, not_found
+from scripts.localcloud.snow.warehouse import Table
 
 DEFAULT_PIPE_SUFFIX = "-STREAMING"
 BY_NAME = "FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"

@@ -4,22 +4,17 @@ The streaming SDK speaks https only and trusts the CA bundle named by `SSL_CERT_
 certificate are made at start and never leave the state directory.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import ipaddress
 import os
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LIFETIME = dt.timedelta(days=7)  # longer than any soak run, short enough to be worthless when it leaks
 CLOCK_SKEW = dt.timedelta(minutes=5)

@@ -3,22 +3,25 @@
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-channels
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .counts import Counters, History, Lateness, now_ms
-from .refusal import OPEN_IN_PROGRESS, ROW_SEQUENCER, STALE_SEQUENCER, UNCOMMITTED_DATA, Refusal, conflict
-from .warehouse import Loaded
-
-if TYPE_CHECKING:
-    from .catalog import Pipe
-    from .pace import Pace
+from scripts.localcloud.snow.catalog import Pipe
+from scripts.localcloud.snow.counts import Counters, History, Lateness, now_ms
+from scripts.localcloud.snow.pace import Pace
+from scripts.localcloud.snow.refusal import (
+    OPEN_IN_PROGRESS,
+    ROW_SEQUENCER,
+    STALE_SEQUENCER,
+    UNCOMMITTED_DATA,
+    Refusal,
+    conflict,
+)
+from scripts.localcloud.snow.warehouse import Loaded
 
 SUCCESS = "SUCCESS"
 

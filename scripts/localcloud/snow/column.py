@@ -4,8 +4,6 @@ Types and limits: https://docs.snowflake.com/en/sql-reference/intro-summary-data
 time and no offset.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

@@ -1,17 +1,13 @@
 """zstd and gzip, as clients compress rows: whole frames, with a bound on what they unpack to."""
 
-from __future__ import annotations
-
 import gzip
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import zstandard
 
-from .refusal import bad_request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from scripts.localcloud.snow.refusal import bad_request
 
 MAX_TEXT_BYTES = 256 * 1024 * 1024  # of one request, decompressed: a bomb ends here
 

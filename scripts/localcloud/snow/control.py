@@ -1,30 +1,24 @@
 """The admin side of the server: one POST per verb, the arguments as a JSON object. `admin.SnowAdmin` is its client."""
 
-from __future__ import annotations
-
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from decimal import Decimal
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 
-from .catalog import folded
-from .column import column
-from .ddl import create_table
-from .faults import Fault
-from .refusal import Refusal, bad_request
-from .warehouse import Table
-from .wire import Request, Response, json_response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .column import BinaryFormat
-    from .service import Service
+from scripts.localcloud.snow.catalog import folded
+from scripts.localcloud.snow.column import BinaryFormat, column
+from scripts.localcloud.snow.ddl import create_table
+from scripts.localcloud.snow.faults import Fault
+from scripts.localcloud.snow.refusal import Refusal, bad_request
+from scripts.localcloud.snow.service import Service
+from scripts.localcloud.snow.warehouse import Table
+from scripts.localcloud.snow.wire import Request, Response, json_response
 
 
 class Control:

@@ -4,16 +4,12 @@ Nowhere does Snowflake promise that the counters of a status are as new as its t
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-error-handling
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .warehouse import Loaded
+from scripts.localcloud.snow.warehouse import Loaded
 
 KEPT = 10_000  # commits
 

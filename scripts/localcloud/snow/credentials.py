@@ -4,8 +4,6 @@ The signature is version 4, over the headers that it names; the body is not sign
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import hmac
@@ -14,13 +12,10 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from .refusal import Refusal
-
-if TYPE_CHECKING:
-    from .wire import Request
+from scripts.localcloud.snow.refusal import Refusal
+from scripts.localcloud.snow.wire import Request
 
 REGION = "us-west-2"
 CLOCK_SKEW_S = 900.0

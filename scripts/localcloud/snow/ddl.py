@@ -1,15 +1,11 @@
 """Reads `CREATE TABLE [IF NOT EXISTS] name (column type …)`, and what ALTER TABLE does to columns."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .column import Column, column, quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from scripts.localcloud.snow.column import Column, column, quoted
 
 _IDENTIFIER = r'(?:"(?:[^"]|"")+"|[A-Za-z_][A-Za-z0-9_$]*)'
 _STATEMENT = re.compile(

@@ -3,17 +3,13 @@
 The SDK reads its trust store and log target once, at import, so a process can speak to one local service only.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
-from typing import IO, TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import TracebackType
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import IO, Any, Self
 
 SDK_ERROR = "StreamingIngestError"
 STOP_TIMEOUT_S = 10.0

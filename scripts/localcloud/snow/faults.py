@@ -1,14 +1,12 @@
 """Injected faults: what happens to a call before or after it is served. Each one is counted when it acts."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal, get_args
 
-from .refusal import Refusal, Shape, bad_request
+from scripts.localcloud.snow.refusal import Refusal, Shape, bad_request
 
 Call = Literal[
     "hostname", "token", "pipe_info", "open", "append", "filebuffer", "status", "drop", "telemetry", "access_token",

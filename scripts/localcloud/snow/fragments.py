@@ -6,22 +6,17 @@ which code, is a guess: whatever does not agree with the stored file is refused 
 compared: the SDK counts a byte more for each row than the file has.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from .compression import decompressed
-from .pipe_info import DIVERSIFIER, ENCRYPTION_VERSION
-from .refusal import FRAGMENT_INVALID, Refusal, bad_request
-
-if TYPE_CHECKING:
-    from .pipe_info import FileKeys
-    from .stage import Stage
+from scripts.localcloud.snow.compression import decompressed
+from scripts.localcloud.snow.pipe_info import DIVERSIFIER, ENCRYPTION_VERSION, FileKeys
+from scripts.localcloud.snow.refusal import FRAGMENT_INVALID, Refusal, bad_request
+from scripts.localcloud.snow.stage import Stage
 
 CONTENT_TYPE = "application/x-ndjson"
 _FIELDS: dict[str, type] = {

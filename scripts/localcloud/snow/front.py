@@ -3,18 +3,16 @@
 The authorization server, which in the cloud is somebody else's, answers at a path of its own.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import TYPE_CHECKING
 
-from .authorization import TOKEN_PATH, TokenEndpoint
-from .ingest import Ingest
+from scripts.localcloud.snow.authorization import TOKEN_PATH, TokenEndpoint
+from scripts.localcloud.snow.ingest import Ingest
+from scripts.localcloud.snow.service import Service
+from scripts.localcloud.snow.wire import Request, Response
 
 if TYPE_CHECKING:
-    from .service import Service
-    from .sql.endpoint import Endpoint
-    from .wire import Request, Response
+    from scripts.localcloud.snow.sql.endpoint import Endpoint
 
 SQL_PATHS = (("session",), ("queries",), ("telemetry", "send"))
 
@@ -34,8 +32,8 @@ class Front:
         return await (self._sql if _speaks_sql(request) else self._ingest).handle(request)
 
     @functools.cached_property
-    def _sql(self) -> Endpoint:
-        from .sql.endpoint import Endpoint
+    def _sql(self) -> "Endpoint":
+        from scripts.localcloud.snow.sql.endpoint import Endpoint
 
         return Endpoint(self._service.calls, self._service.identities, self._service.database)
 

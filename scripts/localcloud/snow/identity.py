@@ -6,8 +6,6 @@ The access token is one of the authorization server that the account trusts, and
 https://docs.snowflake.com/en/user-guide/oauth-ext-overview
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import time
@@ -17,9 +15,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from .authorization import ROLE_SCOPE, AuthorizationServer
-from .refusal import JWT_INVALID, ROLE_UNKNOWN, Refusal, bad_request, unauthorized
-from .tokens import Tokens, invalid, split, tagged
+from scripts.localcloud.snow.authorization import ROLE_SCOPE, AuthorizationServer
+from scripts.localcloud.snow.refusal import JWT_INVALID, ROLE_UNKNOWN, Refusal, bad_request, unauthorized
+from scripts.localcloud.snow.tokens import Tokens, invalid, split, tagged
 
 DEFAULT_TOKEN_LIFETIME_S = 3600.0
 CLOCK_SKEW_S = 60.0

@@ -3,27 +3,23 @@
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-rest-api
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
-from .authorization import ROLE_SCOPE
-from .channel import Append
-from .compression import decompressed
-from .pipe_info import pipe_info
-from .refusal import Refusal, bad_request
-from .wire import Request, Response, json_response, text_response
-
-if TYPE_CHECKING:
-    from .catalog import Name, Pipe
-    from .faults import Call
-    from .service import Service
+from scripts.localcloud.snow.authorization import ROLE_SCOPE
+from scripts.localcloud.snow.catalog import Name, Pipe
+from scripts.localcloud.snow.channel import Append
+from scripts.localcloud.snow.compression import decompressed
+from scripts.localcloud.snow.faults import Call
+from scripts.localcloud.snow.pipe_info import pipe_info
+from scripts.localcloud.snow.refusal import Refusal, bad_request
+from scripts.localcloud.snow.service import Service
+from scripts.localcloud.snow.wire import Request, Response, json_response, text_response
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a kind of grant

@@ -6,16 +6,11 @@ requests and 20 MB a second, which Snowflake's support raises on request. Here t
 https://github.com/redpanda-data/connect/tree/main/internal/impl/snowflake
 """
 
-from __future__ import annotations
-
+from collections.abc import Hashable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
-from .refusal import RATE_EXCEEDED, Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
+from scripts.localcloud.snow.refusal import RATE_EXCEEDED, Refusal
 
 
 @dataclass

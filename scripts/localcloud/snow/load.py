@@ -4,16 +4,11 @@ One statement reads the NDJSON text with `json_transform`; columns are matched b
 (`MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE` of the default pipe), unknown keys are ignored, absent ones are NULL.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .column import Column, LoadOptions
+from scripts.localcloud.snow.column import Column, LoadOptions
 
 # `SHAPES` and `Load.stage` take the text of a request as their one parameter; a line is an object or it is broken.
 _LINES = "SELECT x FROM (SELECT unnest(string_split(?, chr(10))) AS x) WHERE x <> ''"

@@ -1,7 +1,5 @@
 """When accepted rows are committed: after a delay, and not while commits are stalled."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 

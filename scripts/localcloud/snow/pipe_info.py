@@ -1,19 +1,14 @@
 """The answer to `pipe-info`: where a client uploads files, with which keys, and how it is to buffer."""
 
-from __future__ import annotations
-
 import base64
 import itertools
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .credentials import REGION
-from .stage import BUCKET
-
-if TYPE_CHECKING:
-    from .column import BinaryFormat
-    from .stage import Stage
+from scripts.localcloud.snow.column import BinaryFormat
+from scripts.localcloud.snow.credentials import REGION
+from scripts.localcloud.snow.stage import BUCKET, Stage
 
 ENCRYPTION_VERSION = "AES-CTR-128.1"  # asked for by SDK 1.9.1, which then encrypts with a key of 32 bytes
 DIVERSIFIER = "localcloud"
@@ -41,7 +36,7 @@ class FileKeys:
         self._numbers = itertools.count(1)
         self._keys: dict[str, bytes] = {}
 
-    def issue(self) -> FileKey:
+    def issue(self) -> "FileKey":
         """Give a new key."""
         number = next(self._numbers)
         key = FileKey(number, secrets.token_bytes(32))

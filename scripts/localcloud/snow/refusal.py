@@ -1,7 +1,5 @@
 """Refusals: an HTTP status, and a body that names the reason."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal

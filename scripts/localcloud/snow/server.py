@@ -1,27 +1,22 @@
 """Starts the listeners, says where they are, and stops them on a signal."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import json
 import signal
 import socket
+import ssl
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from .certificate import make_certificate
-from .control import Control
-from .front import Front
-from .service import Service
-from .stage import StageEndpoint
-from .wire import Handler, serve_connection
-
-if TYPE_CHECKING:
-    import ssl
-    from pathlib import Path
+from scripts.localcloud.snow.certificate import make_certificate
+from scripts.localcloud.snow.control import Control
+from scripts.localcloud.snow.front import Front
+from scripts.localcloud.snow.service import Service
+from scripts.localcloud.snow.stage import StageEndpoint
+from scripts.localcloud.snow.wire import Handler, serve_connection
 
 HOST = "127.0.0.1"
 BUFFER_BYTES = 1024 * 1024  # of a connection: a large body arrives in few turns of the loop

@@ -1,12 +1,11 @@
 """The state of the service: users, tables, channels, rows, and what is broken on purpose."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http import HTTPStatus
@@ -14,25 +13,23 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from .calls import Calls
-from .catalog import Catalog, Name, Pipe, stored
-from .channel import Channel
-from .column import LoadOptions
-from .counts import Lateness
-from .faults import Faults
-from .fragments import Fragments
-from .identity import Identities
-from .limits import ChannelLimits
-from .pace import Pace
-from .pipe_info import FileKeys
-from .refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
-from .stage import Stage
-from .warehouse import Loaded, Warehouse
+from scripts.localcloud.snow.calls import Calls
+from scripts.localcloud.snow.catalog import Catalog, Name, Pipe, stored
+from scripts.localcloud.snow.channel import Channel
+from scripts.localcloud.snow.column import LoadOptions
+from scripts.localcloud.snow.counts import Lateness
+from scripts.localcloud.snow.faults import Faults
+from scripts.localcloud.snow.fragments import Fragments
+from scripts.localcloud.snow.identity import Identities
+from scripts.localcloud.snow.limits import ChannelLimits
+from scripts.localcloud.snow.pace import Pace
+from scripts.localcloud.snow.pipe_info import FileKeys
+from scripts.localcloud.snow.refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
+from scripts.localcloud.snow.stage import Stage
+from scripts.localcloud.snow.warehouse import Loaded, Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .sql.database import Database
+    from scripts.localcloud.snow.sql.database import Database
 
 # The stricter of two values that copies of the vendor's REST page give (4 and 16 MB); `set_payload_limit` changes it.
 MAX_WIRE_BYTES = 4 * 1024 * 1024
@@ -69,9 +66,9 @@ class Service:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
 
     @functools.cached_property
-    def database(self) -> Database:
+    def database(self) -> "Database":
         """The SQL side, made when it is first called: the translator takes longer to import than all the rest."""
-        from .sql.database import Database
+        from scripts.localcloud.snow.sql.database import Database
 
         return Database(self.warehouse, self.catalog, self.allowlist)
 

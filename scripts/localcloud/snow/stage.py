@@ -4,22 +4,17 @@ Under load the streaming SDK uploads its rows as files and only registers them w
 listens at an address of its own, as in the cloud. https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from . import aws_chunked
-from .credentials import Credential, Credentials, forbidden
-from .refusal import Refusal
-from .wire import Request, Response
-
-if TYPE_CHECKING:
-    from .calls import Calls
+from scripts.localcloud.snow import aws_chunked
+from scripts.localcloud.snow.calls import Calls
+from scripts.localcloud.snow.credentials import Credential, Credentials, forbidden
+from scripts.localcloud.snow.refusal import Refusal
+from scripts.localcloud.snow.wire import Request, Response
 
 BUCKET = "localcloud"
 LIFETIME_S = 3600.0  # a guess; AWS gives temporary credentials an hour by default

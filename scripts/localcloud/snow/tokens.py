@@ -1,7 +1,5 @@
 """JSON Web Tokens: taken apart, and those of one issuer, which expire."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hmac
@@ -12,7 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from .refusal import TOKEN_EXPIRED, TOKEN_INVALID, Refusal, unauthorized
+from scripts.localcloud.snow.refusal import TOKEN_EXPIRED, TOKEN_INVALID, Refusal, unauthorized
 
 
 @dataclass

@@ -3,21 +3,17 @@
 Snowflake's three-part names work as they are, since every database is an attached catalog.
 """
 
-from __future__ import annotations
-
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
-from .column import Column, LoadOptions, quoted
-from .load import SHAPES, plan
-from .refusal import bad_request
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from scripts.localcloud.snow.column import Column, LoadOptions, quoted
+from scripts.localcloud.snow.load import SHAPES, plan
+from scripts.localcloud.snow.refusal import bad_request
 
 CONVERSIONS = Path(__file__).with_name("conversions.sql")
 DEFAULT_OPTIONS = LoadOptions()

@@ -4,8 +4,6 @@ Requests are few and large (one a second and channel, up to megabytes), so the c
 parsing; keep-alive is on and a body is read whole.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -3,18 +3,14 @@
 Values travel as text with the name of a type: https://docs.snowflake.com/en/developer-guide/sql-api/submitting-requests
 """
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlglot
 from sqlglot import TokenType
 
-from .refusal import syntax
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from scripts.localcloud.snow.sql.refusal import syntax
 
 NANOSECONDS = 1_000_000_000
 OFFSET_BIAS_MIN = 1440  # of a TIMESTAMP_TZ: minutes east of UTC plus this

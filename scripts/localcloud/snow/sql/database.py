@@ -1,31 +1,25 @@
 """The statements of all sessions in order: one at a time a session, writers in one thread, waits on locks here."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from .definition import SUCCESS, Definitions
-from .engine import Engine
-from .locks import Blocked
-from .refusal import canceled, role_not_assigned
-from .rowset import Rowset, single
-from .session import IDLE_TRANSACTION_S, Login, Session, Sessions
-from .statement import Statement, parse, settings
-from .waits import Waits, left_s
+from sqlglot import exp
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sqlglot import exp
-
-    from scripts.localcloud.snow.catalog import Catalog
-    from scripts.localcloud.snow.warehouse import Warehouse
-
-    from .speaker import Dialect
+from scripts.localcloud.snow.catalog import Catalog
+from scripts.localcloud.snow.sql.definition import SUCCESS, Definitions
+from scripts.localcloud.snow.sql.engine import Engine
+from scripts.localcloud.snow.sql.locks import Blocked
+from scripts.localcloud.snow.sql.refusal import canceled, role_not_assigned
+from scripts.localcloud.snow.sql.rowset import Rowset, single
+from scripts.localcloud.snow.sql.session import IDLE_TRANSACTION_S, Login, Session, Sessions
+from scripts.localcloud.snow.sql.speaker import Dialect
+from scripts.localcloud.snow.sql.statement import Statement, parse, settings
+from scripts.localcloud.snow.sql.waits import Waits, left_s
+from scripts.localcloud.snow.warehouse import Warehouse
 
 READERS = 2  # threads; the machine is shared with the client that streams
 
@@ -165,7 +159,7 @@ class Database:
         return single("status", SUCCESS)
 
     def _loaded(self) -> Dialect:
-        from .speaker import Dialect
+        from scripts.localcloud.snow.sql.speaker import Dialect
 
         if self._dialect is None:
             self._dialect = Dialect(self._warehouse)

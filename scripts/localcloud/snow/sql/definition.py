@@ -1,26 +1,18 @@
 """CREATE, DROP, ALTER and TRUNCATE: which tables may be made, and by whom."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from scripts.localcloud.snow.catalog import Catalog
+from scripts.localcloud.snow.column import Column
 from scripts.localcloud.snow.ddl import altered, create_table
-from scripts.localcloud.snow.warehouse import Table
-
-from . import hybrid
-from .refusal import already_exists, compilation, unknown_object, unsupported
-from .rowset import Rowset, single
-
-if TYPE_CHECKING:
-    from scripts.localcloud.snow.catalog import Catalog
-    from scripts.localcloud.snow.column import Column
-    from scripts.localcloud.snow.warehouse import Warehouse
-
-    from .session import Session
-    from .statement import Name, Statement
+from scripts.localcloud.snow.sql import hybrid
+from scripts.localcloud.snow.sql.refusal import already_exists, compilation, unknown_object, unsupported
+from scripts.localcloud.snow.sql.rowset import Rowset, single
+from scripts.localcloud.snow.sql.session import Session
+from scripts.localcloud.snow.sql.statement import Name, Statement
+from scripts.localcloud.snow.warehouse import Table, Warehouse
 
 SUCCESS = "Statement executed successfully."
 

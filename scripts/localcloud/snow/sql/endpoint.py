@@ -4,32 +4,25 @@ A driver makes a call again, with its `requestId`, when the answer was lost: the
 twice. The protocol is not documented; it is the connector's (`snowflake/connector/{network,auth/_auth,cursor}.py`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import json
 import uuid
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from scripts.localcloud.snow.calls import Calls
+from scripts.localcloud.snow.faults import Call
+from scripts.localcloud.snow.identity import Identities
 from scripts.localcloud.snow.refusal import ACCESS_DENIED, Refusal, bad_request
+from scripts.localcloud.snow.sql import binding
+from scripts.localcloud.snow.sql.database import Database
+from scripts.localcloud.snow.sql.parameter import Parameters
+from scripts.localcloud.snow.sql.refusal import SqlRefusal
+from scripts.localcloud.snow.sql.rowset import Rowset
+from scripts.localcloud.snow.sql.session import MASTER_S, Login, Session
+from scripts.localcloud.snow.sql.statement import Statement
 from scripts.localcloud.snow.wire import Request, Response, json_response
-
-from . import binding
-from .parameter import Parameters
-from .refusal import SqlRefusal
-from .session import MASTER_S, Login
-
-if TYPE_CHECKING:
-    from scripts.localcloud.snow.calls import Calls
-    from scripts.localcloud.snow.faults import Call
-    from scripts.localcloud.snow.identity import Identities
-
-    from .database import Database
-    from .rowset import Rowset
-    from .session import Session
-    from .statement import Statement
 
 SERVER_VERSION = "9.38.0"
 KEPT_ANSWERS = 32  # of a session, for drivers that ask again

@@ -6,25 +6,18 @@ of DuckDB stays open between two statements: its snapshot would grow old (Snowfl
 by statement), and its optimistic conflicts would end statements that ought to wait.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from sqlglot import exp
 
-from . import hybrid, keys, pipes
-from .definition import SUCCESS
-from .grants import Grants
-from .locks import WHOLE, Blocked, Key, Locks
-from .refusal import internal, unknown_object
-from .rowset import Rowset, single
-from .session import Session, Transaction
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .definition import Definitions
-    from .statement import Name, Statement
+from scripts.localcloud.snow.sql import hybrid, keys, pipes
+from scripts.localcloud.snow.sql.definition import SUCCESS, Definitions
+from scripts.localcloud.snow.sql.grants import Grants
+from scripts.localcloud.snow.sql.locks import WHOLE, Blocked, Key, Locks
+from scripts.localcloud.snow.sql.refusal import internal, unknown_object
+from scripts.localcloud.snow.sql.rowset import Rowset, single
+from scripts.localcloud.snow.sql.session import Session, Transaction
+from scripts.localcloud.snow.sql.statement import Name, Statement
 
 ADMIN = 0  # the owner of locks that a test holds; sessions count from 1
 

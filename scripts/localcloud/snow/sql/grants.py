@@ -3,20 +3,14 @@
 https://docs.snowflake.com/en/user-guide/security-access-control-privileges
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from .refusal import insufficient_privileges, no_warehouse, unknown_object
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .session import Session
-    from .statement import Statement
+from scripts.localcloud.snow.sql.refusal import insufficient_privileges, no_warehouse, unknown_object
+from scripts.localcloud.snow.sql.session import Session
+from scripts.localcloud.snow.sql.statement import Statement
 
 _WRITES: dict[type[exp.Expr], str] = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
 

@@ -3,17 +3,12 @@
 https://docs.snowflake.com/en/sql-reference/sql/create-hybrid-table
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from sqlglot import exp
 
-from .refusal import compilation
-from .rowset import Rowset
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from scripts.localcloud.snow.sql.refusal import compilation
+from scripts.localcloud.snow.sql.rowset import Rowset
 
 _KEY = exp.PrimaryKeyColumnConstraint
 _NOT_ENFORCED = (exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)

@@ -1,13 +1,8 @@
 """Which rows a statement writes: the query for their primary keys, run before the statement to lock them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from sqlglot import exp
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def written(tree: exp.Expr, key: Sequence[str], columns: Sequence[str]) -> exp.Select | None:

@@ -3,15 +3,11 @@
 https://docs.snowflake.com/en/sql-reference/transactions#resource-locking
 """
 
-from __future__ import annotations
-
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from .statement import Name
+from scripts.localcloud.snow.sql.statement import Name
 
 Key = tuple[Any, ...]
 WHOLE: Key = ()

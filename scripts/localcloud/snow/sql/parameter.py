@@ -4,11 +4,9 @@ https://docs.snowflake.com/en/sql-reference/parameters. Those that this service 
 known to the drivers and kept.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
-from .refusal import invalid_parameter, invalid_value
+from scripts.localcloud.snow.sql.refusal import invalid_parameter, invalid_value
 
 Value = bool | int | str
 

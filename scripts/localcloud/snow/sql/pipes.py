@@ -4,26 +4,19 @@ https://docs.snowflake.com/en/sql-reference/sql/create-pipe, â€¦/desc-pipe and â
 was written and not run: rows are matched to columns by name, whatever it says.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from scripts.localcloud.snow.catalog import Catalog, Definition, Name
 from scripts.localcloud.snow.refusal import Refusal
-
-from .refusal import already_exists, syntax, unknown_object
-from .rowset import Rowset, single
-from .statement import resolved
-
-if TYPE_CHECKING:
-    from scripts.localcloud.snow.catalog import Catalog, Definition, Name
-
-    from .grants import Grants
-    from .session import Session
+from scripts.localcloud.snow.sql.grants import Grants
+from scripts.localcloud.snow.sql.refusal import already_exists, syntax, unknown_object
+from scripts.localcloud.snow.sql.rowset import Rowset, single
+from scripts.localcloud.snow.sql.session import Session
+from scripts.localcloud.snow.sql.statement import resolved
 
 _NAME = r'(?P<name>(?:"(?:[^"]|"")+"|[\w$]+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\w$]+)){0,2})'
 _CREATE = re.compile(

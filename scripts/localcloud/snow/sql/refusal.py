@@ -4,8 +4,6 @@ Such an answer is HTTP 200 with `success: false`; any other HTTP status is retri
 documentation gives no number, the comment says so.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,14 +1,10 @@
 """A result on the wire: the JSON rowset of Snowflake's drivers, every value as text, and the type of each column."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from typing import Any
 
 SCALE = 9  # digits of a second that a timestamp is written with
 NO_OFFSET = 1440  # of a TIMESTAMP_TZ: minutes east of UTC plus 1440

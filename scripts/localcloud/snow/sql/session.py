@@ -4,8 +4,6 @@ https://docs.snowflake.com/en/user-guide/session-policies: a session token is sh
 token; a master token that has expired means a new login.
 """
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 import itertools
@@ -13,20 +11,15 @@ import secrets
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from scripts.localcloud.snow.identity import User
 from scripts.localcloud.snow.refusal import Refusal
-
-from .statement import Name, present, resolved
-
-if TYPE_CHECKING:
-    from scripts.localcloud.snow.identity import User
-    from scripts.localcloud.snow.wire import Response
-
-    from .parameter import Parameters
-    from .speaker import Speaker
+from scripts.localcloud.snow.sql.parameter import Parameters
+from scripts.localcloud.snow.sql.speaker import Speaker
+from scripts.localcloud.snow.sql.statement import Name, present, resolved
+from scripts.localcloud.snow.wire import Response
 
 SESSION_S = 3600.0  # life of a session token
 MASTER_S = 14_400.0  # life of a master token

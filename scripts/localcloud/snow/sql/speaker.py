@@ -3,12 +3,11 @@
 fakesnow's own server is not used: it knows no users and no keys, and what DuckDB refuses becomes HTTP 500 there.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 from fakesnow import info_schema, macros
@@ -16,7 +15,7 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.transforms import show
 from snowflake.connector.errors import Error as ConnectorError
 
-from .refusal import (
+from scripts.localcloud.snow.sql.refusal import (
     SqlRefusal,
     already_exists,
     compilation,
@@ -26,14 +25,9 @@ from .refusal import (
     null_key,
     unknown_object,
 )
-from .rowset import Rowset
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from scripts.localcloud.snow.warehouse import Warehouse
-
-    from .statement import Name
+from scripts.localcloud.snow.sql.rowset import Rowset
+from scripts.localcloud.snow.sql.statement import Name
+from scripts.localcloud.snow.warehouse import Warehouse
 
 OWN_DATABASES = ("memory", "system", "temp", "_fs_global")
 _NO_TABLE = re.compile(r"(?:Table|View) with name (\S+) does not exist")
@@ -64,7 +58,7 @@ class Dialect:
             cursor.execute(info_schema.fs_global_creation_sql())
             cursor.execute(_with(show.fs_global_creation_sql(), _HYBRID_SHOWN))
 
-    def speaker(self, database: str | None, schema: str | None) -> Speaker:
+    def speaker(self, database: str | None, schema: str | None) -> "Speaker":
         """Open a connection of its own; a database or schema that does not exist is left unset."""
         with self._warehouse.cursor() as cursor:
             self._prepare(cursor)

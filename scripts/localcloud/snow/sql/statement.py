@@ -1,21 +1,17 @@
 """One statement: what kind it is, which tables it reads and writes, and what its words for now and here mean."""
 
-from __future__ import annotations
-
+import datetime as dt
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from .refusal import syntax, unknown_object, unsupported
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping
+from scripts.localcloud.snow.sql.refusal import syntax, unknown_object, unsupported
 
 Kind = Literal[
     "read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show", "explain", "pipe"

@@ -1,15 +1,10 @@
 """Waiting for locks: for how long, for whom, and that no two wait for each other."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
 
-from .refusal import deadlock, lock_timeout, statement_timeout
-
-if TYPE_CHECKING:
-    from .locks import Blocked
-    from .parameter import Parameters
+from scripts.localcloud.snow.sql.locks import Blocked
+from scripts.localcloud.snow.sql.parameter import Parameters
+from scripts.localcloud.snow.sql.refusal import deadlock, lock_timeout, statement_timeout
 
 
 class Waits:

@@ -1,7 +1,5 @@
 """The rules of the local Event Hubs that are decided on values."""
 
-from __future__ import annotations
-
 import time
 import uuid
 from typing import TYPE_CHECKING

@@ -1,7 +1,5 @@
 """Client credentials get an access token, which is good for one user and one role until it expires."""
 
-from __future__ import annotations
-
 import pytest
 
 from scripts.localcloud.snow.identity import Identities

@@ -1,7 +1,5 @@
 """The local Snowflake reads the table that `evsup init --target` prints, and refuses what it does not understand."""
 
-from __future__ import annotations
-
 import pytest
 
 from scripts.localcloud.snow.column import Column

@@ -1,7 +1,5 @@
 """A key-pair JWT is accepted from its user alone, and a scoped token until it expires."""
 
-from __future__ import annotations
-
 import base64
 import json
 import time

@@ -1,7 +1,5 @@
 """The limits of a channel: a second's worth at once, then no faster than it is restored."""
 
-from __future__ import annotations
-
 import pytest
 
 from scripts.localcloud.snow.limits import ChannelLimits

@@ -1,7 +1,5 @@
 """The pure parts of the local Snowflake's SQL: statements, bindings, keys, parameters, waits and rowsets."""
 
-from __future__ import annotations
-
 import datetime as dt
 from decimal import Decimal
 from typing import Any

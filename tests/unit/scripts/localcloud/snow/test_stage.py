@@ -1,7 +1,5 @@
 """The local stage takes a file from whom it gave a key, whole and with its checksum; its rows are registered once."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

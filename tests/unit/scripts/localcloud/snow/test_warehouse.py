@@ -1,20 +1,13 @@
 """Rows are checked against their columns: what fits is stored as it is, what does not is counted and explained."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from scripts.localcloud.snow.column import LoadOptions, column
+from scripts.localcloud.snow.column import BinaryFormat, LoadOptions, column
 from scripts.localcloud.snow.refusal import Refusal
 from scripts.localcloud.snow.warehouse import Table, Warehouse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from scripts.localcloud.snow.column import BinaryFormat
 
 TABLE = Table(
     "DB",
