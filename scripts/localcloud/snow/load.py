@@ -76,12 +76,19 @@ class Load:
         # An explicit null in a VARIANT column is a JSON null, only an absent key is SQL's NULL, and a struct shows no
         # difference: https://docs.snowflake.com/en/user-guide/semistructured-considerations#null-values, seen on the
         # service in https://github.com/estuary/connectors/issues/4936. In any other column a null is SQL's.
-        arrow, from_line = ("->", names) if one.kind == "VARIANT" else ("->>", names[1:])
-        texts += [f"(x {arrow} {_literal('$.' + json.dumps(name))})" for name in from_line]
+        from_line = names if one.kind == "VARIANT" else names[1:]
+        texts += [_from_line(one, name) for name in from_line]
         return texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
 
     def _fit(self, i: int) -> str:
         return f"(r{i} IS NULL OR v{i} IS NOT NULL)" if self.columns[i].nullable else f"v{i} IS NOT NULL"
+
+
+def _from_line(one: Column, name: str) -> str:
+    path = _literal("$." + json.dumps(name))
+    if one.kind == "VARIANT":
+        return f"(x -> {path})"
+    return f"nullif(x -> {path}, 'null')" if one.json_target == "JSON" else f"(x ->> {path})"
 
 
 def plan(

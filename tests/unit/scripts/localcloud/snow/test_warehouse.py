@@ -107,6 +107,19 @@ def test_columns_match_by_name_without_regard_to_case_in_each_row(warehouse: War
     ]
 
 
+def test_a_column_that_rows_spell_differently_is_read_with_the_type_of_each_value(warehouse: Warehouse) -> None:
+    loaded = warehouse.load(
+        TABLE, b'{"K":1,"B":true}\n{"K":2,"b":"no"}\n{"K":3,"b":null}\n{"K":4,"b":0}\n{"K":5,"b":"0"}'
+    )
+    assert (loaded.inserted, loaded.errors) == (4, 1)
+    assert warehouse.query("SELECT k, b FROM t ORDER BY k", "DB", "PUBLIC").rows == [
+        [1, True],
+        [2, False],
+        [3, None],
+        [5, False],
+    ]
+
+
 @pytest.mark.parametrize(("given", "stored"), [('"V":null,', "null"), ('"v":null,', "null"), ("", None)])
 def test_a_null_in_a_variant_is_a_json_null_and_an_absent_key_is_null(
     warehouse: Warehouse, given: str, stored: str | None
