@@ -83,6 +83,15 @@ def test_a_table_that_sql_created_takes_streamed_rows_until_sql_drops_it(
         stream(snow_sql, "MADE")
 
 
+def test_a_table_is_described_with_the_types_it_was_created_with(session: SnowflakeConnection) -> None:
+    types = ["NUMBER(9,2)", "FLOAT", "BOOLEAN", "VARCHAR(10)", "BINARY(20)", "DATE", "TIME(3)", "TIMESTAMP_NTZ(6)",
+             "TIMESTAMP_LTZ(9)", "TIMESTAMP_TZ(0)", "VARIANT", "OBJECT", "ARRAY"]  # fmt: skip
+    ask(session, f"CREATE TABLE TYPED ({', '.join(f'C{i} {kind}' for i, kind in enumerate(types))})")
+    assert [row[1] for row in ask(session, "DESCRIBE TABLE TYPED")] == types
+    ask(session, "ALTER TABLE TYPED ADD COLUMN LAST VARCHAR")
+    assert ask(session, "DESCRIBE TABLE TYPED")[-1][:2] == ("LAST", "VARCHAR(16777216)")
+
+
 def test_a_hybrid_table_enforces_its_key_and_a_standard_table_does_not(claims: SnowflakeConnection) -> None:
     ask(claims, f"CREATE TABLE PLAIN {CLAIM}")
     assert count(claims, "INSERT INTO PLAIN (P, EPOCH) VALUES (%s, %s), (%s, %s)", ("0", 1, "0", 2)) == 2

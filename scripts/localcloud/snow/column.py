@@ -75,6 +75,14 @@ class Column:
         return quoted(self.name)
 
     @property
+    def type(self) -> str:
+        """The type as DESCRIBE shows it."""
+        if self.kind == "NUMBER":
+            return f"NUMBER({self.size},{self.scale})"
+        size = self.scale if self.kind.startswith("TIME") else self.size
+        return f"{self.kind}({size})" if size or self.kind.startswith("TIME") else self.kind
+
+    @property
     def json_target(self) -> str:
         """What `json_transform` makes of the value: JSON where its type matters, everything else becomes text."""
         return "JSON" if self.kind in _READ_AS_JSON else "VARCHAR"

@@ -18,6 +18,7 @@ from scripts.localcloud.snow.sql.refusal import internal, unknown_object
 from scripts.localcloud.snow.sql.rowset import Rowset, single
 from scripts.localcloud.snow.sql.session import Session, Transaction
 from scripts.localcloud.snow.sql.statement import Name, Statement
+from scripts.localcloud.snow.warehouse import Table
 
 ADMIN = 0  # the owner of locks that a test holds; sessions count from 1
 
@@ -35,10 +36,10 @@ class Engine:
         self.grants.admit(session, statement)
         sql = session.written(statement.tree)
         if session.transaction is None:
-            return _shown(statement, session.speaker.run(sql))
+            return self._shown(session, statement, session.speaker.run(sql))
         with session.speaker.tentative():
             self._again(session, session.transaction)
-            return _shown(statement, session.speaker.run(sql))
+            return self._shown(session, statement, session.speaker.run(sql))
 
     def explain(self, session: Session, statement: Statement) -> Rowset:
         """Compile a statement, which asks for every privilege and for no warehouse, and run nothing of it."""
@@ -100,6 +101,17 @@ class Engine:
         """Release what `hold` has locked."""
         self._locks.release(ADMIN)
 
+    def _shown(self, session: Session, statement: Statement, result: Rowset) -> Rowset:
+        if statement.kind != "show":
+            return result
+        if statement.hybrid:
+            return hybrid.shown(result)
+        described = statement.tree.this if isinstance(statement.tree, exp.Describe) else None
+        table = (
+            self.definitions.catalog.known(session.full_name(described)) if isinstance(described, exp.Table) else None
+        )
+        return _described(result, table) if table else result
+
     def _again(self, session: Session, transaction: Transaction) -> None:
         for sql, count in transaction.done:
             changed = _count(session.speaker.run(sql))
@@ -134,8 +146,12 @@ class Engine:
         return [tuple(row) for row in session.speaker.run(session.written(query)).rows]
 
 
-def _shown(statement: Statement, result: Rowset) -> Rowset:
-    return hybrid.shown(result) if statement.kind == "show" and statement.hybrid else result
+def _described(result: Rowset, table: Table) -> Rowset:
+    """Show the declared types: those of DuckDB say less."""
+    declared = {one.name: one.type for one in table.columns}
+    type_at = list(result.names).index("type")
+    rows = [[*row[:type_at], declared.get(row[0], row[type_at]), *row[type_at + 1 :]] for row in result.rows]
+    return Rowset(result.names, result.types, rows)
 
 
 def _total(results: Sequence[Rowset]) -> Rowset:
