@@ -178,6 +178,6 @@ class SignIn:
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Say nothing on standard error."""
+                """Log nothing."""
 
         return ThreadingHTTPServer((HOST, 0), Handler)

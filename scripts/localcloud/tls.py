@@ -31,7 +31,7 @@ class TlsFront:
     def __init__(
         self, directory: Path, port: int, *, asks_first: bool = False, address: str = HOST, listen_port: int = 0
     ) -> None:
-        """Prepare to stand before `port`, with certificate and key in `directory`; Postgres' clients ask first.
+        """Prepare to listen in front of `port`, with certificate and key in `directory`; Postgres' clients ask first.
 
         It listens on `address`, the certificate's only name, and on any free port unless `listen_port` says which.
         """
@@ -89,7 +89,7 @@ async def _serve(context: ssl.SSLContext, options: argparse.Namespace) -> None:
 async def _answer(
     context: ssl.SSLContext, to: int, client: asyncio.StreamReader, answers: asyncio.StreamWriter
 ) -> None:
-    """Let in whoever asks for TLS; others are hung up on."""
+    """Accept clients that ask for TLS; close the connection of any other."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
         if await client.readexactly(len(SSL_REQUEST)) == SSL_REQUEST:
             answers.write(b"S")
@@ -99,7 +99,7 @@ async def _answer(
 
 
 async def _relay(to: int, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
-    """Copy in both directions until either end is silent for good."""
+    """Copy in both directions until either end closes."""
     with contextlib.suppress(OSError):
         server, requests = await asyncio.open_connection(HOST, to)
         copies = [asyncio.create_task(_copy(client, requests)), asyncio.create_task(_copy(server, answers))]

@@ -1,4 +1,4 @@
-"""The client of the admin port: how tests, benchmarks and the chaos run steer a local hub."""
+"""The client of the admin port: how tests, benchmarks and the chaos run control a local hub."""
 
 import http.client
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class AdminError(RuntimeError):
 
 
 class HubAdmin:
-    """Steers one hub. Every method blocks until the hub has done it and returns the facts that hold then.
+    """Controls one hub. Every method blocks until the hub has done it and returns the facts that hold then.
 
     Raises AdminError for a command that makes no sense, OSError when the process has exited.
     """
@@ -31,7 +31,7 @@ class HubAdmin:
         return self._do(commands.Look())
 
     def fired(self, fault: str) -> int:
-        """Return how often a fault did its damage; the names are the values of `faults.FaultName`."""
+        """Return how often each fault acted; the names are the values of `faults.FaultName`."""
         return self.facts().fired[fault]
 
     def append(
@@ -69,7 +69,7 @@ class HubAdmin:
         return self._do(commands.Detach(partition, condition, description, group))
 
     def steal_receivers(self, partition: str, *, group: str | None = None) -> commands.HubFacts:
-        """Detach the receivers as if another owner had come (counted as `steal`, once a receiver)."""
+        """Detach the receivers as if another owner had attached (counted as `steal`, once a receiver)."""
         description = "New receiver 'nil' with higher epoch is created hence current receiver is getting disconnected."
         return self._do(commands.Detach(partition, "amqp:link:stolen", description, group))
 
@@ -129,7 +129,7 @@ class HubAdmin:
         return self._do(commands.Outage(on=False))
 
     def expire_tokens(self) -> commands.HubFacts:
-        """Let every token run out now; its links are detached (counted as `expire_tokens`, once a token)."""
+        """Expire every token now; its links are detached (counted as `expire_tokens`, once a token)."""
         return self._do(commands.ExpireTokens())
 
     def refuse_tokens(self, count: int) -> commands.HubFacts:

@@ -12,7 +12,7 @@ _DECODER: msgspec.json.Decoder[commands.AnyCommand] = msgspec.json.Decoder(comma
 
 
 class AdminPort:
-    """Reads a request, has the operator carry it out, answers, hangs up. GET looks, POST commands."""
+    """Reads a request, has the operator carry it out, answers and closes. GET reads the facts, POST takes a command."""
 
     def __init__(self, operator: Operator) -> None:
         self._operator = operator

@@ -112,7 +112,7 @@ class Outage(Command, frozen=True):
 
 
 class ExpireTokens(Command, frozen=True):
-    """Let all tokens run out now."""
+    """Expire all tokens now."""
 
 
 class RefuseTokens(Command, frozen=True):
@@ -226,7 +226,7 @@ class PartitionFacts(msgspec.Struct, frozen=True):
 
 
 class HubFacts(msgspec.Struct, frozen=True):
-    """The hub. `created_ms` is in milliseconds since 1970; `fired` counts, by fault, how often it did its damage."""
+    """The hub. `created_ms` is in milliseconds since 1970; `fired` counts, how often each fault acted."""
 
     name: str
     created_ms: int

@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
             self._tick.cancel()
 
     def pause_writing(self) -> None:
-        """Stop the feeds: the client is slower than they are."""
+        """Stop the feeds: the client reads more slowly than they send."""
         self.writable = False
 
     def resume_writing(self) -> None:
@@ -135,7 +135,7 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self._late[0][0] - time.monotonic(), self._write_late)
 
     def close(self, fault: Fault | None = None) -> None:
-        """Say goodbye and close the socket."""
+        """Send a close frame and close the socket."""
         if self.stage in {Stage.OPEN, Stage.OPENED}:
             self.write(performatives.frame(0, performatives.close(fault)))
         self.stage = Stage.CLOSED
@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def links(self) -> list[Link]:
-        """Return the links that live."""
+        """Return the links that are attached."""
         return [link for one in self.sessions.values() for link in one.links.values() if not link.detached]
 
     def _wake(self) -> None:
@@ -268,7 +268,7 @@ class Connection(asyncio.Protocol):
             self._schedule_tick()
 
     def _keep_alive(self) -> None:
-        """Send an empty frame at half the client's idle timeout, and give up a client that is silent beyond ours."""
+        """Send an empty frame at half the client's idle timeout; close a client that is silent beyond ours."""
         now = time.monotonic()
         if self.stage is Stage.OPENED and self._remote_idle_s and now - self._last_write_s >= self._remote_idle_s / 2:
             self.write(performatives.EMPTY_FRAME)
@@ -276,7 +276,7 @@ class Connection(asyncio.Protocol):
             self.close(_inactive(self.hub.idle_ms))
 
     def expire(self, *, everything: bool = False) -> None:
-        """Detach the links whose tokens have run out, or all of them."""
+        """Detach the links whose tokens have expired, or all of them."""
         now = time.time()
         for claim in [claim for claim in self.claims.values() if everything or now >= claim.expires_s]:
             del self.claims[claim.path]

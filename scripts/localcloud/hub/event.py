@@ -1,4 +1,4 @@
-"""Events as encoded messages: cut open when published, put together again when stored, never re-built.
+"""Events as encoded messages: split when published, joined again when stored, never encoded anew.
 
 Whatever a publisher sent (properties, application properties, bodies of any number of sections) passes through byte
 for byte; the hub adds its annotations. Section layout:

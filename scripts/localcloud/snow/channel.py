@@ -80,7 +80,7 @@ class Channel:
     async def open(
         self, opener: str, token: str | None = None, *, fail_on_uncommitted: bool = False, duration_s: float = 0.0
     ) -> None:
-        """Give the channel to a new opener; rows in flight are refused for or thrown away.
+        """Give the channel to a new opener. Rows in flight are thrown away, or the open is refused because of them.
 
         Waits for a commit that is being written, since its rows will be there. Who opens the channel meanwhile is
         refused, as clients of the live service have seen.

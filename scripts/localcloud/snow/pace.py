@@ -27,7 +27,7 @@ class Pace:
         self._wake()
 
     def is_stalled(self, channel: str) -> bool:
-        """Say whether this channel's commits wait for a release."""
+        """Say whether this channel's commits are stalled."""
         return not self._stalled.isdisjoint({None, channel})
 
     async def due(self, channel: str, accepted_at: float) -> None:

@@ -1,4 +1,4 @@
-"""The state of the service: users, tables, channels, rows, and what is broken on purpose."""
+"""The state of the service: users, tables, channels, rows, and injected faults."""
 
 import asyncio
 import functools
@@ -168,7 +168,7 @@ class Service:
         self._frozen_tokens.pop((channel.pipe.name, channel.name), None)
 
     async def close(self) -> None:
-        """Stop committing and let the rows go."""
+        """Stop committing and close the database."""
         for channel in list(self._channels.values()):
             await self.forget(channel)
         if "database" in vars(self):

@@ -1,4 +1,4 @@
-"""JSON Web Tokens: taken apart, and those of one issuer, which expire."""
+"""JSON Web Tokens: their parts, and those of one issuer, which expire."""
 
 import base64
 import binascii
@@ -15,21 +15,21 @@ from scripts.localcloud.snow.refusal import TOKEN_EXPIRED, TOKEN_INVALID, Refusa
 
 @dataclass
 class Tokens:
-    """Gives out HS256 JWTs of its own secret, and knows them again until they expire."""
+    """Issues HS256 JWTs with a secret of its own, and accepts them until they expire."""
 
     lifetime_s: float
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     _generation: int = 0
 
     def issue(self, **claims: str) -> str:
-        """Give a token that says `claims`."""
+        """Issue a token with `claims`."""
         now = time.time()
         deadline = now + self.lifetime_s
         times = {"iat": int(now), "exp": int(deadline), "deadline": deadline, "generation": self._generation}
         return sign(claims | times, self._secret)
 
     def admit(self, token: str) -> dict[str, Any]:
-        """Verify a token and give what it says, or refuse it as invalid or expired."""
+        """Verify a token and give its claims, or refuse it as invalid or expired."""
         try:
             claims, signed, signature = split(token, "HS256")
             known = hmac.compare_digest(signature, self._sign(signed))
@@ -43,7 +43,7 @@ class Tokens:
         return claims
 
     def expire(self) -> None:
-        """Make every token given out so far an expired one."""
+        """Expire every token issued so far."""
         self._generation += 1
 
     def _sign(self, signed: bytes) -> bytes:
@@ -51,7 +51,7 @@ class Tokens:
 
 
 def sign(claims: dict[str, Any], secret: bytes) -> str:
-    """Give a compact JWT that says `claims`, signed with HS256."""
+    """Give a compact JWT with `claims`, signed with HS256."""
     signed = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode(claims)}"
     return f"{signed}.{_base64url(hmac.digest(secret, signed.encode(), 'sha256'))}"
 
@@ -65,7 +65,7 @@ def split(jwt: str, algorithm: str) -> tuple[dict[str, Any], bytes, bytes]:
 
 
 def invalid() -> Refusal:
-    """Make the refusal of a token that nobody here has given out."""
+    """Make the refusal of a token that was not issued here."""
     return unauthorized(TOKEN_INVALID, tagged("Invalid OAuth access token."))
 
 

@@ -22,7 +22,7 @@ _RESERVED = frozenset({"SYSTEM", "TEMP", "MEMORY", "MAIN", "_FS_GLOBAL"})  # cat
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its columns; names are upper case, as the service treats those of a URI."""
+    """A table with its columns; names are as Snowflake stores them."""
 
     database: str
     schema: str
@@ -120,7 +120,7 @@ class Warehouse:
         return self._connection.cursor()
 
     def close(self) -> None:
-        """Let the rows go."""
+        """Close the database; its rows are lost."""
         self._connection.close()
 
     def _one(self, sql: str) -> tuple[Any, ...]:

@@ -81,14 +81,14 @@ class Engine:
         return single("status", SUCCESS)
 
     def commit(self, session: Session) -> Rowset:
-        """Write for good what the transaction wrote, and let its rows go."""
+        """Commit what the transaction wrote, and release its rows."""
         if session.transaction is not None:
             with session.speaker.lasting():
                 self._again(session, session.transaction)
         return self.rollback(session)
 
     def rollback(self, session: Session) -> Rowset:
-        """Forget what the transaction wrote, and let its rows go."""
+        """Discard what the transaction wrote, and release its rows."""
         session.transaction = None
         self._locks.release(session.number)
         return single("status", SUCCESS)

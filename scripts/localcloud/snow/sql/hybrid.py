@@ -32,7 +32,7 @@ def check(tree: exp.Create) -> None:
 
 
 def unenforced(tree: exp.Create) -> exp.Create:
-    """Take the keys out of a standard table: Snowflake keeps them as a remark and accepts any row."""
+    """Remove the keys from a standard table: Snowflake does not enforce them and accepts any row."""
     plain = tree.copy()
     for column in plain.find_all(exp.ColumnDef):
         kept = [one for one in column.args.get("constraints") or [] if not isinstance(one.kind, (_KEY, *_NOT_ENFORCED))]

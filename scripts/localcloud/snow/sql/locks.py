@@ -30,7 +30,7 @@ class Locks:
         self._held: dict[Name, dict[Key, int]] = {}
 
     def holder(self, table: Name, keys: Collection[Key], owner: int) -> int | None:
-        """Give somebody other than `owner` who holds one of these rows."""
+        """Give an owner other than `owner` that holds one of these rows."""
         held = self._held.get(table, {})
         wanted = held if WHOLE in keys else [WHOLE, *keys]
         return next((held[key] for key in wanted if held.get(key, owner) != owner), None)
@@ -44,7 +44,7 @@ class Locks:
         self._held.setdefault(table, {}).update(dict.fromkeys(keys, owner))
 
     def release(self, owner: int) -> None:
-        """Let everything go that `owner` holds."""
+        """Release everything that `owner` holds."""
         self._held = {
             table: kept
             for table, held in self._held.items()

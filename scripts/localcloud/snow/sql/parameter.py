@@ -1,6 +1,6 @@
 """The parameters of a session: which there are, what they take, and what they are at first.
 
-https://docs.snowflake.com/en/sql-reference/parameters. Those that this service heeds have an effect; the others are
+https://docs.snowflake.com/en/sql-reference/parameters. Those that this service uses have an effect; the others are
 known to the drivers and kept.
 """
 

@@ -159,7 +159,7 @@ class Sessions:
         return [session for session, _ in self._open.values()]
 
     def expire(self, *, master: bool) -> None:
-        """Make every token given out so far an expired one; with `master` those that renew, too."""
+        """Expire every token issued so far; with `master` those that renew, too."""
         for _, tokens in self._open.values():
             tokens.session_until = float("-inf")
             tokens.master_until = float("-inf") if master else tokens.master_until

@@ -1,4 +1,4 @@
-"""One statement: what kind it is, which tables it reads and writes, and what its words for now and here mean."""
+"""One statement: its kind, the tables it reads and writes, and the values of the current time and names in it."""
 
 import datetime as dt
 import logging
