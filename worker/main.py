@@ -21,6 +21,7 @@ from shared.model import Term
 from shared.snowflake.channel_name import channel_name
 from worker import guard, memory
 from worker.loop import Worker
+from worker.partition import OwnedPartition
 from worker.sink import sdk_log
 from worker.sink.channel import Channel, keep_off_stdout, prepare_environment
 
@@ -85,7 +86,7 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
     name = channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
     channel = Channel(settings.snowflake, name, uploads)
     store = store_of(settings)
-    worker = Worker(settings, term, boot.lease, messages, channel, store)
+    worker = Worker(OwnedPartition(settings, term, channel, store), boot.lease, messages)
     memory.settle()
     guard.watch(lambda: worker.trusted_until_s)
     worker.run()

@@ -1,18 +1,21 @@
 """What happens once, before the first event: the channel is taken over and the starting position decided."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
+
+from msgspec import structs
 
 from shared import resume
 from shared.config.settings import EventHubSettings, Settings
-from shared.control.store import ControlStore
 from shared.errors import OwnershipLost
 from shared.eventhubs.client import EventHubClient
+from shared.ipc.messages import ChannelStatus
 from shared.log.logger import get_logger
 from shared.model import OLDEST, Checkpoint, PartitionFacts, Term
 from shared.resume import Resume, counted_back
-from worker.sink.channel import Channel
-from worker.sink.channel_status import COUNT_LIMIT_S, Progress, among
+from worker.sink.channel_status import COUNT_LIMIT_S, unsettled_events
 from worker.sink.rejection import Rejection
 from worker.source.continuity import Landmark
 from worker.source.receiver import Position
@@ -22,16 +25,48 @@ LATEST = "@latest"
 log = get_logger()
 
 
+class OpenableChannel(Protocol):
+    """What opening needs of a `worker.sink.channel.Channel`."""
+
+    name: str
+
+    def probe(self) -> None:
+        """Raise within seconds when Snowflake does not answer."""
+
+    def exists(self, generation: int) -> bool:
+        """Whether Snowflake has the channel of a generation."""
+
+    def open(self, generation: int) -> ChannelStatus:
+        """Open it, which creates one that does not exist."""
+
+    def await_status(self, is_expected: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:
+        """A status that is as expected; None: none was in time."""
+
+
+class CheckpointRow(Protocol):
+    """What opening needs of a `shared.control.store.ControlStore`."""
+
+    def load_checkpoint(self, partition_id: str) -> Checkpoint | None:
+        """The stored row."""
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Write it, unless the stored one has a newer epoch."""
+
+    def begin_next_channel(self, checkpoint: Checkpoint) -> None:
+        """The same, and have the partition's next channel begin behind it."""
+
+
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """Where a worker stands when its channel is open."""
+class StartingPoint:
+    """Where a worker starts, once its channel is open."""
 
     resume: Resume
-    progress: Progress
+    status: ChannelStatus
+    """As the open returned it."""
     checkpoint: Checkpoint
-    """The stored one under this worker's epoch: what the next one is made from."""
+    """The stored one under this worker's epoch. The next one is made from it."""
     landmark: Landmark | None = None
-    """The event that it resumes behind, as the stored checkpoint knows it."""
+    """The event after which it resumes, as the stored checkpoint knows it."""
 
     def position(self, starting_position: str) -> Position:
         """Where the receiver begins. `@latest` is a number in the checkpoint, where the partition had an event when the
@@ -44,49 +79,55 @@ class Opening:
 
 
 def open_partition(
-    settings: Settings, term: Term, channel: Channel, store: ControlStore, written: int | None = None
-) -> Opening | Rejection:
+    settings: Settings, term: Term, channel: OpenableChannel, store: CheckpointRow, written: int | None = None
+) -> StartingPoint | Rejection:
     """Read the checkpoint, open its channel, read the partition, decide where to start.
 
-    `written` is the last event that this worker has written before, when all it has written is in the checkpoint.
+    `written` is the last event that this worker has appended before, if all that it appended is checkpointed.
 
     Blocks for as long as the services do (opening a channel: up to 120 s). Raises `ResumeRefused` when token,
-    checkpoint and partition do not fit together. When rows were rejected that the checkpoint does not know of, raises
-    `RowsRejected`, or says which they are when they may be set aside.
+    checkpoint and partition do not fit together. When rows were rejected that the checkpoint does not count, returns
+    which they are if they may be quarantined, and raises `RowsRejected` otherwise.
     """
-    channel.probe()
+    channel.probe()  # first: the SDK's open tries for minutes
     with EventHubClient(settings.eventhub) as hub:
-        before = _stored(store, term)
+        before = _load_checkpoint(store, term)
+        # Before the open, which creates a channel that does not exist: the next start could not tell it from one in
+        # which nothing was ever committed.
         if before.may_miss_rows and not channel.exists(before.channel_generation):
             resume.refuse_unseen_rows(before, hub.partition(term.partition_id))
-        former, progress = _opened(channel, before)
-        partition = hub.partition(term.partition_id)  # after the channel: while that blocks, the partition moves on
-    stored = _stored(store, term)
-    decided = resume.decide(progress.token, stored, partition, settings.eventhub.on_gap, written, now_s=time.time())
+        former, status = _open_channel(channel, before)
+        # After the open: while that blocks, the partition moves on and a former owner writes its last checkpoint.
+        partition = hub.partition(term.partition_id)
+    stored = _load_checkpoint(store, term)
+    decided = resume.decide(status.token, stored, partition, settings.eventhub.on_gap, written, now_s=time.time())
+    # Before anything is written: the hub may have given the checkpoint's number to another event.
     landmark = _landmark(settings.eventhub, term, stored, decided, partition)
     if decided.begins_next:
         log.warning("channel_gone", channel=channel.name, checkpoint=stored.sequence_number, reason=decided.reason)
         store.begin_next_channel(replace(stored, epoch=term.epoch))
         return open_partition(settings, term, channel, store)
-    progress = _counted(channel, progress, stored)
-    checkpoint = _repeating(_baseline(term, stored, progress, partition), former)
-    first = _unsettled_from(settings, Opening(decided, progress, checkpoint), stored, partition)
-    checkpoint = replace(checkpoint, unsettled_from=first)
-    if progress.rows_error_count > stored.rows_error_count:
-        rejection = _rejection(progress, stored, checkpoint, channel.name)
+    status = _await_count(channel, status, stored)
+    checkpoint = _with_repeats(_first_checkpoint(term, stored, status, partition), former)
+    start = StartingPoint(decided, status, checkpoint)
+    checkpoint = replace(checkpoint, unsettled_from=_unsettled_from(settings.eventhub, start, stored, partition))
+    # Before the checkpoint is saved: it would count the rejected rows as known.
+    if status.rows_error_count > stored.rows_error_count:
+        rejection = _rejection(status, stored, checkpoint, channel.name)
         if not settings.snowflake.quarantines:
             raise rejection.error()
         return rejection
-    if checkpoint.begins_channel or decided.lost or _begins(checkpoint) != _begins(stored) or _knows_no_hub(stored):
+    # Before the first row, which a crash might leave behind without any of this.
+    if decided.lost or _has_news_for_the_first_row(checkpoint, stored):
         checkpoint = replace(checkpoint, opened_generation=checkpoint.channel_generation)
         store.save_checkpoint(checkpoint)
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
-    return Opening(decided, progress, checkpoint, landmark)
+    return StartingPoint(decided, status, checkpoint, landmark)
 
 
-def _stored(store: ControlStore, term: Term) -> Checkpoint:
-    """The checkpoint row. One of a newer epoch is no riddle for a person: this process was stopped past its lease."""
+def _load_checkpoint(store: CheckpointRow, term: Term) -> Checkpoint:
+    """The stored checkpoint. One of a newer epoch contradicts nothing: this process was stopped past its lease."""
     stored = store.load_checkpoint(term.partition_id) or Checkpoint(term.partition_id, None, None, term.epoch)
     if stored.epoch > term.epoch:
         raise OwnershipLost(
@@ -96,8 +137,11 @@ def _stored(store: ControlStore, term: Term) -> Checkpoint:
     return stored
 
 
-def _opened(channel: Channel, stored: Checkpoint) -> tuple[Progress | None, Progress]:
-    """Open the channel. Before one that is new the former is opened too, which ends whoever still writes to it."""
+def _open_channel(channel: OpenableChannel, stored: Checkpoint) -> tuple[ChannelStatus | None, ChannelStatus]:
+    """Open the channel; the status of its former and its own.
+
+    Before a new channel its former is opened, too: that ends whoever still writes to it.
+    """
     former = None
     if stored.begins_channel:
         former = channel.open(stored.opened_generation)
@@ -105,25 +149,26 @@ def _opened(channel: Channel, stored: Checkpoint) -> tuple[Progress | None, Prog
     return former, channel.open(stored.channel_generation)
 
 
-def _counted(channel: Channel, progress: Progress, stored: Checkpoint) -> Progress:
-    """The same with a count that is not below the checkpoint's, which would hide as many rejected rows. Like any count
-    it may be seen late: it is waited for.
+def _await_count(channel: OpenableChannel, status: ChannelStatus, stored: Checkpoint) -> ChannelStatus:
+    """The status with a count of rejected rows that is not below the checkpoint's, which would hide as many rows.
+
+    Like any count it may be seen late, so it is waited for. Raises `ResumeRefused` when it stays below.
     """
-    if progress.rows_error_count >= stored.rows_error_count:
-        return progress
-    later = channel.await_progress(lambda one: one.rows_error_count >= stored.rows_error_count, COUNT_LIMIT_S)
+    if status.rows_error_count >= stored.rows_error_count:
+        return status
+    later = channel.await_status(lambda each: each.rows_error_count >= stored.rows_error_count, COUNT_LIMIT_S)
     if later is None:
-        raise counted_back(stored.partition_id, progress.rows_error_count, stored.rows_error_count)
-    return replace(later, token=progress.token)
+        raise counted_back(stored.partition_id, status.rows_error_count, stored.rows_error_count)
+    return structs.replace(later, token=status.token)
 
 
 def _landmark(
     settings: EventHubSettings, term: Term, stored: Checkpoint, decided: Resume, partition: PartitionFacts
 ) -> Landmark | None:
-    """The event that the first link begins with: the checkpoint's, when the partition goes on behind that one.
+    """The event that the first receiver begins with: the checkpoint's, if the worker resumes after that one.
 
-    When the token is ahead, as after a crash, nothing is known of its event. Then the checkpoint's is looked at here,
-    once: if the hub has given its number to another event, it has done so with the token's, too.
+    When the token is ahead, as after a crash, nothing is known of the token's event. Then the checkpoint's is looked at
+    here, once: if the hub has given its number to another event, it has done so with the token's, too.
     """
     landmark = Landmark.of_checkpoint(stored)
     if landmark is None or landmark.number == decided.after:
@@ -135,68 +180,79 @@ def _landmark(
     return None
 
 
-def _rejection(progress: Progress, stored: Checkpoint, checkpoint: Checkpoint, channel: str) -> Rejection:
+def _rejection(status: ChannelStatus, stored: Checkpoint, checkpoint: Checkpoint, channel: str) -> Rejection:
     """What was rejected: rows of events that were not settled yet (`worker.sink.unsettled`)."""
-    numbers = among(checkpoint.unsettled_from, progress.token)
-    behind = replace(checkpoint, sequence_number=progress.token, unsettled_from=numbers.stop)
-    return Rejection(progress, stored.rows_error_count, numbers, channel, behind, stored.reached)
+    numbers = unsettled_events(checkpoint.unsettled_from, status.token)
+    behind = replace(checkpoint, sequence_number=status.token, unsettled_from=numbers.stop)
+    return Rejection(status, stored.rows_error_count, numbers, channel, behind, stored.reached)
 
 
-def _repeating(checkpoint: Checkpoint, former: Progress | None) -> Checkpoint:
-    """The same, which knows how far the former channel was written: what comes up to there is there already."""
+def _first_checkpoint(term: Term, stored: Checkpoint, status: ChannelStatus, partition: PartitionFacts) -> Checkpoint:
+    """The stored checkpoint under this term, with what the channel and the hub say now."""
+    if status.token not in (None, stored.sequence_number):
+        # What is known is of another event than the token's; on an idle partition nothing comes soon to replace it.
+        offset = partition.last_offset if status.token == partition.last else None
+        stored = replace(stored, offset=offset, enqueued_at_s=None)
+    elif _has_no_hub(stored):  # nobody enrolled the partition when the group began: it was added later
+        stored = replace(stored, offset=OLDEST)
+    return replace(
+        stored,
+        epoch=term.epoch,
+        rows_error_count=status.rows_error_count,
+        hub_created_at_s=partition.hub_created_at_s,
+    )
+
+
+def _with_repeats(checkpoint: Checkpoint, former: ChannelStatus | None) -> Checkpoint:
+    """The checkpoint with how far the former channel was written: events up to there may have a row already."""
     if former is None or former.token is None:
         return checkpoint
     return replace(checkpoint, repeats_up_to=max(former.token, checkpoint.repeats_up_to or 0))
 
 
-def _unsettled_from(settings: Settings, opening: Opening, stored: Checkpoint, partition: PartitionFacts) -> int | None:
-    """The first unsettled event: what the checkpoint says. Of a channel without a row it is the first event, which has
-    to be found now, for later retention may have passed it; of a checkpoint that does not say, the one behind it.
+def _unsettled_from(
+    settings: EventHubSettings, start: StartingPoint, stored: Checkpoint, partition: PartitionFacts
+) -> int:
+    """The first unsettled event. The checkpoint says it where the channel has a row and the checkpoint knows it.
+
+    Of a channel without a row it is its first event, which has to be found now: retention may delete it later. Of a
+    checkpoint that does not say, it is the event after the checkpoint's.
     """
-    position, progress = opening.checkpoint.reached, opening.progress
-    if opening.resume.lost and progress.rows_error_count == stored.rows_error_count:
-        return (opening.resume.after or 0) + 1  # nobody looks for rows of events that never came
-    if progress.token is not None and stored.unsettled_from is not None:
+    position, status = start.checkpoint.reached, start.status
+    if start.resume.lost and status.rows_error_count == stored.rows_error_count:
+        return (start.resume.after or 0) + 1  # events that never came have no row to look for
+    if status.token is not None and stored.unsettled_from is not None:
         return stored.unsettled_from
     if position is None:
-        return _first(settings.eventhub, opening, partition)
-    if progress.token is not None and progress.rows_error_count == stored.rows_error_count:
-        return progress.token + 1
+        return _first_event(settings, start, partition)
+    if status.token is not None and status.rows_error_count == stored.rows_error_count:
+        return status.token + 1
     return position + 1
 
 
-def _first(settings: EventHubSettings, opening: Opening, partition: PartitionFacts) -> int:
+def _first_event(settings: EventHubSettings, start: StartingPoint, partition: PartitionFacts) -> int:
     """The first event of a channel that begins at the starting position."""
-    fresh = opening.position(settings.starting_position).fresh
+    fresh = start.position(settings.starting_position).fresh
     if fresh == "-1":
         return partition.oldest
     with EventHubClient(settings) as own:  # finding the event ends the client
-        before = own.last_before(opening.checkpoint.partition_id, fresh, partition, opening.checkpoint.epoch)
+        before = own.last_before(start.checkpoint.partition_id, fresh, partition, start.checkpoint.epoch)
     return partition.oldest if before is None else before + 1
 
 
-def _knows_no_hub(stored: Checkpoint) -> bool:
-    """Whether the hub's birth has to be written before the first row. A crash before the first checkpoint leaves a
-    token alone, and that would be taken for one of any hub of this name; a position has its hub beside it.
+def _has_news_for_the_first_row(checkpoint: Checkpoint, stored: Checkpoint) -> bool:
+    """Whether the stored checkpoint lacks what has to be known of a channel before its first row."""
+    return checkpoint.begins_channel or _has_no_hub(stored) or _beginning(checkpoint) != _beginning(stored)
+
+
+def _has_no_hub(stored: Checkpoint) -> bool:
+    """Whether the hub's creation time is not stored, and no position either, which has its hub beside it.
+
+    A crash before the first checkpoint leaves a token alone, and that would be taken for one of any hub of this name.
     """
     return stored.sequence_number is None and stored.hub_created_at_s is None
 
 
-def _begins(checkpoint: Checkpoint) -> tuple[int | None, int | None]:
-    """What has to be written before the first row of a channel."""
+def _beginning(checkpoint: Checkpoint) -> tuple[int | None, int | None]:
+    """Where the channel begins; once it has a checkpoint of its own rows, the first event has no part in it."""
     return checkpoint.begins_after, checkpoint.unsettled_from if checkpoint.sequence_number is None else None
-
-
-def _baseline(term: Term, stored: Checkpoint, progress: Progress, partition: PartitionFacts) -> Checkpoint:
-    if progress.token not in (None, stored.sequence_number):
-        # What is known is of another event than the token's; on an idle partition nothing comes soon to replace it.
-        offset = partition.last_offset if progress.token == partition.last else None
-        stored = replace(stored, offset=offset, enqueued_at_s=None)
-    elif _knows_no_hub(stored):  # nobody enrolled it when the group began: it was added later
-        stored = replace(stored, offset=OLDEST)
-    return replace(
-        stored,
-        epoch=term.epoch,
-        rows_error_count=progress.rows_error_count,
-        hub_created_at_s=partition.hub_created_at_s,
-    )

@@ -8,14 +8,14 @@ WARN_EVERY_S = 600.0
 log = get_logger()
 
 
-class LossWatch:
+class RetentionAlarm:
     """Warns once when the time to loss is short, and every ten minutes while it stays so."""
 
     def __init__(self, retention_hours: int | None) -> None:
         self._short_s = WARN_BELOW * 3600 * (retention_hours or 0)
         self._due_s = 0.0
 
-    def look(self, time_to_loss_s: float | None, now_s: float) -> None:
+    def check(self, time_to_loss_s: float | None, now_s: float) -> None:
         """Take note of the present one; None: nothing is to be lost."""
         if time_to_loss_s is None or time_to_loss_s > self._short_s or now_s < self._due_s:
             return

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from shared.model import lag
 
+CHANNEL_GONE = "ERR_CHANNEL_DOES_NOT_EXIST"  # and on: "… or not authorized"
+
 
 class Message(Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
     """Base of all messages: frozen, tagged by the class's name, no unknown fields."""
@@ -120,16 +122,24 @@ Report: TypeAlias = Opened | Status | Drained | Failed
 # --- a process with one errand, to who sent it ------------------------------------------------------------------------
 
 
-class ChannelStatus(Struct, frozen=True, kw_only=True):
-    """How far one channel is, as Snowflake says without it being opened."""
+class ChannelStatus(Struct, frozen=True):
+    """What Snowflake says of one channel."""
 
     token: int | None
-    """Committed offset token; None: no row yet, or there is no such channel."""
+    """Committed offset token: the sequence number up to which every row was taken or counted as rejected; None: no row
+    was committed, or there is no such channel.
+    """
     rows_error_count: int
-    """Rows that Snowflake did not take, since the channel was created."""
-    status_code: str
+    """Rows that Snowflake rejected since the channel was created; reopening does not reset it."""
+    status_code: str = "SUCCESS"
     last_error: str | None = None
-    exists: bool = True
+    last_error_up_to: str | None = None
+    """Offset token at or before which the last rejected row is."""
+
+    @property
+    def exists(self) -> bool:
+        """False when there is no such channel."""
+        return CHANNEL_GONE not in self.status_code
 
 
 class ChannelStatuses(Message, frozen=True):

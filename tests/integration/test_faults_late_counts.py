@@ -106,7 +106,7 @@ def test_a_count_that_comes_later_than_anybody_looks_back_is_refused_with_65(
     following = quarantining.start()
     quarantining.publish(20)
     assert following.wait() == 65
-    assert "which cannot be set aside" in following.last_line
+    assert "which cannot be quarantined" in following.last_line
     assert named(following.last_line).arguments[-2] == "--rejected-rows"
     assert first not in set_aside(quarantining)
 

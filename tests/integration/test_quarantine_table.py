@@ -12,6 +12,7 @@ from msgspec import structs
 
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, ExitCode, NotPermitted, RowsRejected
+from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, ConsumerGroup
 from shared.snowflake.quarantine_table import Quarantine, Rejected
 from shared.snowflake.session import SqlSession
@@ -20,7 +21,6 @@ from supervisor.check import snowflake as preflight
 from tests.integration.conftest import a_group, snowflake_settings_of
 from tests.integration.snow_sql import ROLE, SnowSql
 from tests.unit.plain_settings import plain
-from worker.sink.channel_status import Progress
 from worker.sink.rejection import Rejection
 from worker.tasks import quarantine
 
@@ -79,19 +79,19 @@ def put(tables: Quarantine, *events: Rejected, partition_id: str = P, channel: s
 
 def rejection(rows: int) -> Rejection:
     checkpoint = Checkpoint(P, 19, None, 7, 2 + rows)
-    return Rejection(Progress(19, 2 + rows), 2, NUMBERS, "CHANNEL_3", checkpoint)
+    return Rejection(ChannelStatus(19, 2 + rows), 2, NUMBERS, "CHANNEL_3", checkpoint)
 
 
 def test_the_rejected_events_are_those_that_the_table_lacks(tables: Quarantine) -> None:
     assert tables.missing(P, NUMBERS) == [12, 13, 19]
     assert tables.missing("4", NUMBERS) == list(NUMBERS), "another partition's rows are no rows of this one"
-    assert quarantine._culprits(rejection(3), plain().eventhub, tables) == [12, 13, 19]
+    assert quarantine.rejected_events(rejection(3), plain().eventhub, tables) == [12, 13, 19]
 
 
 def test_more_than_snowflake_counted_are_refused_with_65_and_both_numbers(tables: Quarantine) -> None:
-    said = "rejected 2 rows, which cannot be set aside: the table lacks 3 of the events"
+    said = "rejected 2 rows, which cannot be quarantined: the table lacks 3 of the events"
     with pytest.raises(RowsRejected, match=said) as refused:
-        quarantine._culprits(rejection(2), plain().eventhub, tables)
+        quarantine.rejected_events(rejection(2), plain().eventhub, tables)
     assert refused.value.exit_code == ExitCode.DATA
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
+from msgspec import structs
+
 from shared.control import queries, sqlite
+from shared.ipc.messages import ChannelStatus
 from supervisor.ownership import lease
 from supervisor.ownership.balance import Assignment
 from supervisor.ownership.lease import LeaseKeeper, Renewed
@@ -32,10 +35,10 @@ from tests.simulation.process import Clock
 from tests.simulation.snowpipe import Channel, Handle
 from tests.simulation.worker import WorkerProcess
 from worker.loop import Worker
-from worker.pipeline import pipeline as flow
-from worker.pipeline.pipeline import Flow
+from worker.pipeline import pipeline
+from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.sequence import Admission
-from worker.sink.channel_status import Progress, verify
+from worker.sink.channel_status import verify
 from worker.sink.unsettled import Unsettled
 from worker.source.receiver import Position
 
@@ -130,10 +133,12 @@ def same_sequencer(channel: Channel) -> int:
     return 1
 
 
-def earlier_token(handle: Handle, generation: int, open_: Callable[[Handle, int], Progress] = Handle.open) -> Progress:
+def earlier_token(
+    handle: Handle, generation: int, open_: Callable[[Handle, int], ChannelStatus] = Handle.open
+) -> ChannelStatus:
     """Resume after what was committed before the open."""
     before = handle._channel.token
-    return replace(open_(handle, generation), token=before)
+    return structs.replace(open_(handle, generation), token=before)
 
 
 def level_zero(
@@ -144,7 +149,7 @@ def level_zero(
     return reader
 
 
-# --- the flow ---------------------------------------------------------------------------------------------------------
+# --- the pipeline -----------------------------------------------------------------------------------------------------
 
 
 def admit_all(high: int | None, numbers: Sequence[int | None]) -> Admission:
@@ -153,10 +158,15 @@ def admit_all(high: int | None, numbers: Sequence[int | None]) -> Admission:
 
 
 def verify_less(
-    partition_id: str, progress: Progress, durable: int | None, appended: int | None, errors_before: int, _: int | None
+    partition_id: str,
+    status: ChannelStatus,
+    durable: int | None,
+    appended: int | None,
+    errors_before: int,
+    _: int | None,
 ) -> None:
     """Believe any token that does not go back."""
-    verify(partition_id, progress, durable, appended if progress.token is None else progress.token, errors_before)
+    verify(partition_id, status, durable, appended if status.token is None else status.token, errors_before)
 
 
 def settled_at_once(events: Unsettled, token: int | None, _: float) -> None:
@@ -164,19 +174,20 @@ def settled_at_once(events: Unsettled, token: int | None, _: float) -> None:
     events.first = events.first if token is None else token + 1
 
 
-def counted_once(_: Handle, __: Callable[[Progress], bool], ___: float) -> None:
+def counted_once(_: Handle, __: Callable[[ChannelStatus], bool], ___: float) -> None:
     """Never wait for a later count."""
 
 
-def believed(_: Progress, __: int | None, ___: int) -> bool:
+def believed(_: ChannelStatus, __: int | None, ___: int) -> bool:
     """Take every status for new."""
     return False
 
 
-def checkpoint_appended(pipeline: Flow, now_s: float, save: Callable[[Flow, float], None] = Flow._checkpoint) -> None:
+def checkpoint_appended(moved: Pipeline, now_s: float, turn: Callable[[Pipeline, float], None] = Pipeline.turn) -> None:
     """Checkpoint what was appended."""
-    pipeline._unsaved = replace(pipeline._unsaved, sequence_number=pipeline.marks.appended)
-    save(pipeline, now_s)
+    checkpoints = moved._checkpoints
+    checkpoints.newest = replace(checkpoints.newest, sequence_number=moved.counters.appended)
+    turn(moved, now_s)
 
 
 FREEZES = (freeze_tree, freeze_tree_in_the_middle)
@@ -235,19 +246,19 @@ GUARDS = (
     ),
     Guard("the reopening of the channel", replaced(Channel, "open", same_sequencer), "I"),
     Guard("the token of this open", replaced(Handle, "open", earlier_token), "I1", faults=(kill_worker,)),
-    Guard("dropping what comes again", replaced(flow, "admit", admit_all), "I1", faults=(break_link,)),
-    Guard("checkpointing what is durable", replaced(Flow, "_checkpoint", checkpoint_appended), "I3"),
+    Guard("dropping what comes again", replaced(pipeline, "admit", admit_all), "I1", faults=(break_link,)),
+    Guard("checkpointing what is durable", replaced(Pipeline, "turn", checkpoint_appended), "I3"),
     Guard(
         "the epoch as owner level", replaced(WorkerProcess, "source", level_zero), "I5", trusting=False, faults=FREEZES
     ),
     Guard(
         "refusing a token above what was appended",
-        replaced(flow, "verify", verify_less),
+        replaced(pipeline, "verify", verify_less),
         "I3",
         trusting=False,
         faults=FREEZES,
     ),
-    Guard("events that are not settled", replaced(Unsettled, "look", settled_at_once), WRONGLY, rejecting=True),
-    Guard("waiting for a later count", replaced(Handle, "await_progress", counted_once), WRONGLY, rejecting=True),
-    Guard("asking again when a status is older", replaced(flow, "is_older", believed), WRONGLY, rejecting=True),
+    Guard("events that are not settled", replaced(Unsettled, "observe", settled_at_once), WRONGLY, rejecting=True),
+    Guard("waiting for a later count", replaced(Handle, "await_status", counted_once), WRONGLY, rejecting=True),
+    Guard("asking again when a status is older", replaced(pipeline, "is_older", believed), WRONGLY, rejecting=True),
 )

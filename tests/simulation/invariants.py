@@ -7,9 +7,9 @@ from tests.simulation.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shared.ipc.messages import Counters
     from tests.simulation.snowpipe import Channel
     from tests.simulation.worker import WorkerProcess
-    from worker.pipeline.pipeline import Marks
 
 
 class Invariants:
@@ -57,16 +57,15 @@ class Invariants:
             elif worker.worker and not worker.is_on_its_way_out:
                 self._world.violated(f"I5: {worker.name} runs, and its partition has a new owner")
 
-    def turned(self, worker: "WorkerProcess", marks: "Marks | None") -> None:
+    def turned(self, worker: "WorkerProcess", counters: "Counters | None") -> None:
         """I5: whoever trusts its lease has the newest epoch. I3: no mark passes the one before."""
         partition = worker.term.partition_id
         if self._trusting and worker.term.epoch < self.epoch(partition) and worker.trusts_until_s > self._world.now_s:
             self._world.violated(f"I5: {worker.name} trusts a lease that has a new owner")
-        if marks is None:
+        if counters is None:
             return
-        at = [
-            -1 if mark is None else mark for mark in (marks.checkpointed, marks.durable, marks.appended, marks.received)
-        ]
+        marks = (counters.checkpointed, counters.durable, counters.appended, counters.received)
+        at = [-1 if mark is None else mark for mark in marks]
         if at != sorted(at):
             self._world.violated(f"I3: checkpointed, durable, appended, received of {worker.name} are {at}")
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from shared.ipc.messages import Quarantined
+from shared.ipc.messages import ChannelStatus, Quarantined
 from shared.snowflake.quarantine_table import Event, Lately, Placed, Rejected
 from tests.simulation.network import skewed
-from worker.sink.channel_status import Progress
 from worker.tasks import quarantine
 from worker.tasks.quarantine import Order
 
@@ -34,7 +33,7 @@ class Rejections:
         self.quarantine: list[int] = []
         self._shown = 0
         self._bound: str | None = None
-        self._past: list[Progress] = []
+        self._past: list[ChannelStatus] = []
 
     def commit(self, numbers: Sequence[int], end: int) -> None:
         """Take some of the rows and reject the others; each is counted in its own time."""
@@ -46,15 +45,15 @@ class Rejections:
             self._world.after(skewed(self._world.rng, LATE_S), self._count)
             self._world.after(skewed(self._world.rng, LATE_S), lambda: self._name(end))
 
-    def progress(self, token: int | None) -> Progress:
+    def status(self, token: int | None) -> ChannelStatus:
         """As the service says it."""
-        return Progress(
+        return ChannelStatus(
             token, self._shown, last_error="too long" if self._bound else None, last_error_up_to=self._bound
         )
 
-    def cached(self, token: int | None) -> Progress:
+    def cached(self, token: int | None) -> ChannelStatus:
         """As a cache says it."""
-        self._past.append(self.progress(token))
+        self._past.append(self.status(token))
         rng = self._world.rng
         return rng.choice(self._past[-5:]) if rng.random() < STALE else self._past[-1]
 
@@ -122,6 +121,6 @@ def identified(_: object, __: object, numbers: range) -> Iterator[Sequence[Event
 
 
 def carried_out(process: "WorkerProcess", order: Order) -> Quarantined:
-    """The errand, which dies with its worker."""
+    """The task, which ends with its worker."""
     process.wait(skewed(process.world.rng, STATEMENT_S))
-    return quarantine._quarantined(order.rejection)
+    return quarantine.carry_out(order.rejection)

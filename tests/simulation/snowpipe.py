@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.errors import OwnershipLost
+from shared.ipc.messages import ChannelStatus
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import FAST_S, skewed
 from tests.simulation.process import Process
 from tests.simulation.rejections import Rejections
 from tests.simulation.world import World
-from worker.sink.channel_status import Progress
 from worker.sink.sdk_log import Uploads
 from worker.source.envelope import Row, sequence_numbers
 
@@ -105,7 +105,7 @@ class Handle:
         """Nobody drops it, and it does not expire."""
         return True
 
-    def open(self, _generation: int) -> Progress:
+    def open(self, _generation: int) -> ChannelStatus:
         """Wait a while for what is in flight, then take the channel over by force."""
         self._process.wait(skewed(self._world.rng, FAST_S))
         tries = self._world.rng.randrange(8)
@@ -115,7 +115,7 @@ class Handle:
         self._process.travel(skewed(self._world.rng, 1.0))
         self._sequencer = self._channel.open()
         token, rejections = self._channel.token, self._channel.rejections
-        opened = rejections.progress(token) if rejections else Progress(token, 0)
+        opened = rejections.status(token) if rejections else ChannelStatus(token, 0)
         self._world.note("channel_opened", channel=self.name, sequencer=self._sequencer, token=opened.token)
         self._process.wait(skewed(self._world.rng, 1.0))
         return opened
@@ -126,16 +126,16 @@ class Handle:
         self._unsent.append(Sent(numbers, end, self._sequencer, self._epoch))
         self._process.after(skewed(self._world.rng, SEND_S), self._send)
 
-    def progress(self) -> Progress:
+    def status(self) -> ChannelStatus:
         self._require_channel()
         token, rejections = self._channel.token, self._channel.rejections
-        return rejections.cached(token) if rejections else Progress(token, 0)
+        return rejections.cached(token) if rejections else ChannelStatus(token, 0)
 
-    def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
+    def await_status(self, is_told: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:
         """Ask once a second."""
         until_s = self._world.now_s + limit_s
         while self._world.now_s < until_s:
-            if is_told(told := self.progress()):
+            if is_told(told := self.status()):
                 return told
             self._process.wait(PATIENCE_S)
         return None

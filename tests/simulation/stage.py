@@ -7,16 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from shared.config.settings import EventHubSettings
 from supervisor.ownership import initial_positions, lease, partition_discovery
 from supervisor.process import tree
 from tests.simulation.rejections import carried_out, identified, reread
 from tests.simulation.supervisor import Supervisor
 from tests.simulation.worker import WorkerProcess
 from tests.simulation.world import World
-from worker import loop, opening
-from worker.pipeline import pipeline
-from worker.source.receiver import Position
+from worker import loop, opening, states
+from worker.pipeline import checkpointer, pipeline
 from worker.tasks import quarantine
 
 
@@ -43,9 +41,6 @@ def staged(world: World) -> Iterator[None]:
     def child(*arguments: Any) -> Any:
         return supervisor().child(*arguments)
 
-    def source(_: EventHubSettings, partition_id: str, epoch: int, position: Position, __: object) -> Any:
-        return worker().source(partition_id, epoch, position)
-
     def background(name: str) -> Any:
         return worker().background(name)
 
@@ -53,14 +48,16 @@ def staged(world: World) -> Iterator[None]:
     nothing_to_wait_for = SimpleNamespace(wait=lambda *_: [])
     log = Log(world)
     replaced: dict[Any, dict[str, Any]] = {
-        loop: {"Background": background, "Source": source, "setproctitle": _ignore, "rss_bytes": _nothing},
+        loop: {"setproctitle": _ignore, "rss_bytes": _nothing},
+        states: {"Background": background},
         pipeline: {"Background": background},
+        checkpointer: {"Background": background},
         opening: {"EventHubClient": lambda _: worker().hub()},
         initial_positions: {"EventHubClient": lambda _: supervisor().client()},
         quarantine: {
             "send": lambda _, order, *__: carried_out(worker(), order),
             "environment": SimpleNamespace(load_worker=lambda: worker().settings),
-            "_tables": lambda *_: worker().tables(),
+            "tables_of": lambda *_: worker().tables(),
             "EventHubClient": lambda _: worker().hub(),
             "reread": reread,
             "identified": identified,

@@ -20,6 +20,7 @@ from tests.simulation.snowpipe import LOOK_S, Handle
 from tests.unit.shared.control.stores import GROUP
 from worker import guard
 from worker.loop import REPORT_S, Worker
+from worker.partition import OwnedPartition
 from worker.source.receiver import Position
 
 BOOT_S = 3.0
@@ -72,7 +73,7 @@ class WorkerProcess(Process):
     @property
     def is_running(self) -> bool:
         """Whether it moves events."""
-        return self.lives and self.worker is not None and self.worker._flow is not None and self.worker._drain is None
+        return self.lives and self.worker is not None and self.worker.state.name == "running"
 
     # --- what it runs -------------------------------------------------------------------------------------------------
 
@@ -105,23 +106,16 @@ class WorkerProcess(Process):
         self._turn_in(self.world.rng.random() * WAKING_S)
 
     def _boot(self) -> None:
-        channel: Any = Handle(self, self.site.channel(self.term.partition_id), self.term.epoch)
-        store = ControlStore(self.site.wire(self), GROUP, self.settings.eventhub.ownership_expiration)
         pipe: Any = self._pipe
-        self.worker = Worker(self.settings, self.term, self._lease, pipe, channel, store, self.site.clock)
+        self.worker = Worker(SimulatedPartition(self), self._lease, pipe, self.site.clock)
         self._watch()
-        self._run(self._open)
+        self._turn_in(0)
 
     def _run(self, call: Callable[[], None]) -> None:
         try:
             call()
         except Exception as error:  # noqa: BLE001 (the last word of this process)
             self._fail(error)
-
-    def _open(self) -> None:
-        assert self.worker
-        self.worker.open()
-        self._turn_in(0)
 
     def _turn_in(self, delay_s: float) -> None:
         """One turn is due at a time: a new one takes the place of the last."""
@@ -140,10 +134,10 @@ class WorkerProcess(Process):
     def _step(self) -> None:
         assert self.worker
         is_drained = self.worker.step()
-        flow = self.worker._flow
-        self.site.invariants.turned(self, flow.marks if flow else None)
+        pipeline = self.worker.state.pipeline
+        self.site.invariants.turned(self, pipeline.counters if pipeline else None)
         if is_drained:
-            self.worker._leave()
+            self.worker.leave()
             self._leave(0.1, ExitCode.OK)
         else:
             self._turn_in(REPORT_S * self.world.rng.uniform(0.9, 1.0))
@@ -178,3 +172,17 @@ class WorkerProcess(Process):
         self._pipe.close()
         self.die()
         self.site.invariants.workers.remove(self)
+
+
+class SimulatedPartition(OwnedPartition):
+    """Its receiver, channel and store are the world's."""
+
+    def __init__(self, process: WorkerProcess) -> None:
+        self._process = process
+        channel: Any = Handle(process, process.site.channel(process.term.partition_id), process.term.epoch)
+        store = ControlStore(process.site.wire(process), GROUP, process.settings.eventhub.ownership_expiration)
+        super().__init__(process.settings, process.term, channel, store)
+
+    def source(self, position: Position) -> Reader:
+        """A receiver in the world."""
+        return self._process.source(self.term.partition_id, self.term.epoch, position)

@@ -24,6 +24,7 @@ from shared.errors import (
     SinkUnavailable,
 )
 from shared.fixes import REACH_SNOWFLAKE, TRUST_SNOWFLAKE
+from shared.ipc.messages import ChannelStatus
 from shared.log.logger import get_logger
 from shared.log.secret import mask
 from shared.snowflake import errors, oauth
@@ -32,7 +33,7 @@ from shared.snowflake.handshake import is_behind_proxy, shake_hands
 from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
 from worker.sink.channel_codes import gone, invalid_channel
-from worker.sink.channel_status import SUCCESS, Progress, read_progress
+from worker.sink.channel_status import SUCCESS, read_status
 from worker.sink.large_rows import LargeRows
 from worker.sink.sdk_log import Uploads
 from worker.source.envelope import Row, event_address
@@ -112,7 +113,7 @@ class Channel:
 
     def __init__(self, settings: SnowflakeSettings, name: str, uploads: Uploads | None = None) -> None:
         self._settings, self.name, self._first_name = settings, name, name
-        self.uploads = uploads or Uploads()
+        self._uploads = uploads or Uploads()
         self._client: Any = None
         self._channel: Any = None
         self._takes_utf8_alone = False
@@ -124,7 +125,7 @@ class Channel:
         """Raise within seconds when nobody answers."""
         probe(self._settings)
 
-    def open(self, generation: int) -> Progress:
+    def open(self, generation: int) -> ChannelStatus:
         """Open the channel of a generation and return its status. Snowflake discards what a previous owner had in
         flight. An open before, of another generation, is let go, client and all.
 
@@ -139,18 +140,18 @@ class Channel:
         self.abandon()
         self._taken, self._large = 0, LargeRows()
         self.name = of_generation(self._first_name, generation)
+        status: ChannelStatus
         self._client, self._channel, status = self._guard(
             f"Channel {self.name} cannot be opened", lambda: self._open(StreamingIngestClient)
         )
-        progress = read_progress(status)
-        if progress.status_code != SUCCESS:  # rows would be taken and thrown away
-            raise invalid_channel(f"Channel {self.name} was opened and is not valid", f"status {progress.status_code}")
-        return progress
+        if status.status_code != SUCCESS:  # rows would be taken and thrown away
+            raise invalid_channel(f"Channel {self.name} was opened and is not valid", f"status {status.status_code}")
+        return status
 
     def exists(self, generation: int) -> bool:
         """Whether Snowflake has the channel of a generation. Opens none: an open creates what does not exist."""
         name = of_generation(self._first_name, generation)
-        return read_statuses(self._settings, [name])[name].channel_exists
+        return read_statuses(self._settings, [name])[name].exists
 
     def append(self, rows: Sequence[Row], start: int, end: int) -> None:
         """Give rows to the SDK, which sends them on its own threads. Returns at once.
@@ -168,33 +169,35 @@ class Channel:
                 raise Saturated(mask(str(error))) from error
             raise self._translated(error, "Rows cannot be appended") from error
 
-    def progress(self) -> Progress | None:
+    def status(self) -> ChannelStatus | None:
         """The channel's status, from a cache that the SDK refreshes about once a second; blocks up to that long.
 
         None when the service could not say for now: ask again, and mind how long nothing was committed.
         """
         try:
-            progress = read_progress(self._channel.get_channel_status())
+            status = read_status(self._channel.get_channel_status())
         except Exception as error:
             if _code(error) in PASSING:
                 log.warning("status_unavailable", reason=mask(str(error)))
                 return None
             raise self._translated(error, "The channel's status cannot be read") from error
-        self._large.commit(progress.token)
-        return progress
+        self._large.commit(status.token)
+        return status
 
-    def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
-        """Ask for the status until `is_told` says of one that it is what was waited for; None when none was in time.
-        Asks once at least.
-        """
+    def await_status(self, is_expected: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:
+        """Read the status once a second, and at least once, until one is as expected; None when none was in time."""
         deadline = Deadline.after(limit_s)
         while True:
-            progress = self.progress()
-            if progress is not None and is_told(progress):
-                return progress
+            status = self.status()
+            if status is not None and is_expected(status):
+                return status
             if deadline.passed():
                 return None
             time.sleep(REFRESH_S)
+
+    def delay_reason(self) -> str:
+        """Why commits may take long, as a part of a sentence; empty when nothing is known."""
+        return self._uploads.evidence
 
     def flush_soon(self) -> None:
         """Ask the SDK to send what it has buffered, without waiting for it."""
@@ -211,13 +214,13 @@ class Channel:
         if self._client:
             _quietly(lambda: self._client.close(wait_for_flush=False, timeout_seconds=0))
 
-    def _open(self, client_class: Callable[..., Any]) -> tuple[Any, Any, Any]:
+    def _open(self, client_class: Callable[..., Any]) -> tuple[Any, Any, ChannelStatus]:
         client = _client(client_class, self._settings, f"{self.name}_{os.getpid()}")
         self._takes_utf8_alone = str(getattr(client, "_binary_input_format", "")).endswith(UTF8)
         if self._takes_utf8_alone and self._settings.on_decode_error == "keep":
             log.warning("raw_body_limited", pipe=self._settings.pipe_name, reason=UTF8_ALONE, fix=OTHER_FORMAT)
         channel, status = client.open_channel(self.name)
-        return client, channel, status
+        return client, channel, read_status(status)
 
     def _append(self, rows: Sequence[Row], start: str, end: str) -> None:
         if hasattr(self._channel, "append_rows"):
@@ -271,7 +274,7 @@ def probe(settings: SnowflakeSettings) -> None:
         ) from error
 
 
-def read_statuses(settings: SnowflakeSettings, names: Sequence[str]) -> dict[str, Progress]:
+def read_statuses(settings: SnowflakeSettings, names: Sequence[str]) -> dict[str, ChannelStatus]:
     """How far channels are, without opening one, which would take it from its owner; one that is not there has a status
     code that says so. Blocks for as long as the SDK tries.
 
@@ -281,7 +284,7 @@ def read_statuses(settings: SnowflakeSettings, names: Sequence[str]) -> dict[str
 
     try:
         client = _client(StreamingIngestClient, settings, f"evsup_reader_{os.getpid()}")
-        found = {name: read_progress(status) for name, status in client.get_channel_statuses(list(names)).items()}
+        found = {name: read_status(status) for name, status in client.get_channel_statuses(list(names)).items()}
     except Exception as error:
         raise translated(error, "The channels' statuses cannot be read", settings) from error
     _quietly(lambda: client.close(wait_for_flush=False, timeout_seconds=0))

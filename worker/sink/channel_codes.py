@@ -4,10 +4,10 @@ https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-h
 """
 
 from shared.errors import ChannelGone, ConfigurationError, EvsupError, OwnershipLost, SinkUnavailable
+from shared.ipc.messages import CHANNEL_GONE
 
 # The sequencer of the channel, which grows with every open, is not ours any more. The first code comes with an append.
 SUPERSEDED = ("STALE_CONTINUATION_TOKEN", "ERR_CHANNEL_HAS_INVALID_CLIENT_SEQUENCER")
-CHANNEL_GONE = "ERR_CHANNEL_DOES_NOT_EXIST"  # and on: "… or not authorized"
 TARGET_GONE = ("ERR_PIPE_DOES_NOT_EXIST", "ERR_TABLE_DOES_NOT_EXIST")
 # All others are over with the next open, which every start does: ERR_CHANNEL_MUST_BE_REOPENED,
 # ERR_CHANNEL_MUST_BE_REOPENED_DUE_TO_ROW_SEQ_GAP, ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER, STALE_PIPE_CACHE (a pipe of

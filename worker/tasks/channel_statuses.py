@@ -13,7 +13,6 @@ from shared.fixes import REACH_SNOWFLAKE
 from shared.ipc.messages import ChannelStatus, ChannelStatuses
 from shared.timeout import within
 from worker.sink.channel import keep_off_stdout, prepare_environment, probe, read_statuses
-from worker.sink.channel_status import Progress
 from worker.tasks import serve
 
 if TYPE_CHECKING:
@@ -31,31 +30,19 @@ class Question:
 
 def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
     """Answer with `ChannelStatuses` or `Failed`. Never returns."""
-    serve.answer(question.asked_by, pipe, partial(_standings, question))
+    serve.answer(question.asked_by, pipe, partial(_statuses, question))
 
 
-def _standings(question: Question) -> ChannelStatuses:
+def _statuses(question: Question) -> ChannelStatuses:
     settings = environment.load_worker().snowflake
     os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
     prepare_environment(settings)
     keep_off_stdout()
     probe(settings)
-    found = _read(settings, question)
-    return ChannelStatuses(
-        channels={
-            name: ChannelStatus(
-                token=one.token,
-                rows_error_count=one.rows_error_count,
-                status_code=one.status_code,
-                last_error=one.last_error,
-                exists=one.channel_exists,
-            )
-            for name, one in found.items()
-        }
-    )
+    return ChannelStatuses(channels=_read(settings, question))
 
 
-def _read(settings: SnowflakeSettings, question: Question) -> dict[str, Progress]:
+def _read(settings: SnowflakeSettings, question: Question) -> dict[str, ChannelStatus]:
     try:
         return within(question.limit_s, lambda: read_statuses(settings, question.channels))
     except TimeoutError as error:

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import connection
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,8 +22,9 @@ from shared.log import logger
 from shared.model import Checkpoint
 from shared.resume import Resume
 from shared.snowflake.channel_name import channel_name
-from worker.opening import Opening
-from worker.pipeline.pipeline import Flow
+from worker.opening import StartingPoint
+from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.ports import Ports
 from worker.sink.channel import Channel, keep_off_stdout, prepare_environment
 from worker.source.batch_queue import Batch
 from worker.source.envelope import Mapper, envelope
@@ -33,8 +34,6 @@ from worker.tasks import serve
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-
-    from shared.control.store import ControlStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +74,6 @@ class UpTo(Source):
         return Batch(rows, batch.last_enqueued)
 
 
-class Nowhere:
-    """Stands for a control store: a replay moves no checkpoint."""
-
-    def save_checkpoint(self, _: Checkpoint) -> None:
-        """Nothing."""
-
-
 def run(order: Order, pipe: "Connection[bytes, bytes]") -> None:
     """Answer with `Replayed` or `Failed`. Never returns."""
     serve.answer(order.asked_by, pipe, partial(_replayed, order))
@@ -93,36 +85,41 @@ def _replayed(order: Order) -> Replayed:
     os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
     prepare_environment(settings.snowflake)
     keep_off_stdout()
-    return Replayed(rows=_replay(order, settings))
+    return Replayed(rows=replay(order, settings))
 
 
-def _replay(order: Order, settings: Settings) -> int:
-    """Move the range; how many rows that took."""
+def replay(order: Order, settings: Settings) -> int:
+    """Move the events of the range; how many rows were appended."""
     group = consumer_group(settings.eventhub)
     name = channel_name(settings.snowflake.channel_prefix, group, order.partition_id)
     channel = Channel(settings.snowflake, f"{name}_REPLAY_{order.first}_{order.last}")
     channel.probe()
-    progress = channel.open(0)
-    after = order.first - 1 if progress.token is None else progress.token
+    status = channel.open(0)
+    after = order.first - 1 if status.token is None else status.token
     position = Position(after if after >= 0 else None)
     row_of = envelope(order.partition_id, settings.snowflake.on_decode_error)
     source = UpTo(settings.eventhub, order.partition_id, position, order.last, row_of)
-    opening = Opening(Resume(after, "a replay"), progress, Checkpoint(order.partition_id, after, None, 0))
-    flow = Flow(settings, opening, source, channel, cast("ControlStore", Nowhere()))
-    source.start()
+    start = StartingPoint(Resume(after, "a replay"), status, Checkpoint(order.partition_id, after, None, 0))
+    pipeline = Pipeline(settings, start, Ports(source, channel, _save_nothing))
+    pipeline.start()
     try:
-        _move(flow, after, order.last)
+        _move(pipeline, after, order.last)
     except RowsRejected as error:  # its own fix would have the live partition accept as many
         raise _rejected(order, error) from error
-    return flow.totals.rows
+    return pipeline.counters.rows_total
 
 
-def _move(flow: Flow, after: int, last: int) -> None:
-    """Turn the flow until the last event is durable."""
+def _save_nothing(_: Checkpoint) -> None:
+    """A replay moves no checkpoint."""
+
+
+def _move(pipeline: Pipeline, after: int, last: int) -> None:
+    """Turn the pipeline until the last event is durable."""
     while after < last:
-        connection.wait(flow.wait_for(), max(0.0, flow.due_s(monotonic()) - monotonic()))
-        flow.turn(monotonic())
-        after = after if flow.marks.durable is None else flow.marks.durable
+        connection.wait(pipeline.fds(), max(0.0, pipeline.due_s(monotonic()) - monotonic()))
+        pipeline.turn(monotonic())
+        durable = pipeline.counters.durable
+        after = after if durable is None else durable
 
 
 def _rejected(order: Order, error: RowsRejected) -> RowsRejected:

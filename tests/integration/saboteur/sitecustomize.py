@@ -39,7 +39,7 @@ def crash(reason: str = "sabotage") -> None:
     def turn(*_: object) -> NoReturn:
         raise RuntimeError(reason)
 
-    sys.modules["worker.pipeline.pipeline"].Flow.turn = turn
+    sys.modules["worker.pipeline.pipeline"].Pipeline.turn = turn
 
 
 def spill() -> None:

@@ -1,33 +1,34 @@
-"""A worker between its supervisor's end of a real pipe and stand-ins of its vendors, on a clock that a test moves."""
+"""A worker between its supervisor's end of a real pipe and a stand-in partition, on a clock that a test moves."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from multiprocessing import Pipe, connection
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from shared.clock import Clock, Deadline
-from shared.ipc.messages import Command, Drain, Drained, Lease, Opened, Report, Status
+from shared.clock import Clock
+from shared.config.settings import Settings
+from shared.ipc.messages import ChannelStatus, Command, Counters, Drain, Drained, Lease, Opened, Report, Status
 from shared.ipc.pipe import MessagePipe
 from shared.ipc.wakeup import Wakeup
 from shared.model import Checkpoint, Term
 from shared.resume import Resume
 from tests.unit.plain_settings import plain, snowflake
-from tests.unit.readable import readable
 from tests.unit.shared.control import stores
+from tests.unit.worker.calls import Calls
 from tests.unit.worker.pipeline import rig
-from tests.unit.worker.source.events import events
 from worker import loop
 from worker.loop import REPORT_S, Worker
-from worker.opening import Opening
-from worker.sink.channel_status import Progress
+from worker.opening import StartingPoint
+from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.ports import Ports
 from worker.sink.rejection import Rejection
-from worker.source.batch_queue import Batch
 
 TERM = Term("3", "me", 2)
-OPENING = Opening(Resume(4, "a test"), Progress(4, 0), Checkpoint("3", 4, None, 2))
+START = StartingPoint(Resume(4, "a test"), ChannelStatus(4, 0), Checkpoint("3", 4, None, 2))
 TRUST_S = 1000.0
+
+Found = Callable[[], StartingPoint | Rejection]
 
 
 class StandInSource(rig.StandInSource):
@@ -35,87 +36,103 @@ class StandInSource(rig.StandInSource):
 
     def __init__(self) -> None:
         super().__init__()
-        self.started = False
-        self.joined: Deadline | None = None
         self._wakeup = Wakeup()
 
     def fileno(self) -> int:
         return self._wakeup.fileno()
 
-    def start(self) -> None:
-        self.started = True
-
-    def join(self, deadline: Deadline) -> None:
-        self.joined = deadline
-
     def deliver(self, *numbers: int, last: int | None = None) -> None:
         """A batch of these events."""
-        self.batches.append(Batch([rig.row_of(event) for event in events(*numbers)], last))
+        super().deliver(*numbers, last=last)
         self._wakeup.set()
 
 
-class StandInChannel(rig.StandInChannel):
-    """A channel with a name."""
+class StandInPartition:
+    """A partition between stand-ins. What opening it finds, and what quarantining does, is for a test to say."""
 
-    name = "evsup_flights_default_3"
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.term = settings, TERM
+        self.hub_name = "flights"
+        self.channel, self.store = rig.StandInChannel(START.status), rig.StandInStore()
+        self.channel_name = self.channel.name
+        self.sources = [StandInSource()]
+        """One for each pipeline, the newest last; those that are to come may be prepared."""
+        self.next_source: Callable[[], StandInSource] = StandInSource
+        self.found: list[Found] = []
+        """One for each time it is opened; after them, as a start after event 4."""
+        self.written: list[int | None] = []
+        """What was known each time it was opened."""
+        self.quarantined: list[Rejection] = []
+        self.quarantine_failure: Exception | None = None
+        self.starts: list[StartingPoint] = []
 
+    def open(self, written: int | None) -> StartingPoint | Rejection:
+        self.written.append(written)
+        return self.found.pop(0)() if self.found else START
 
-class StandInStore(rig.StandInStore):
-    """A store of one consumer group."""
+    def quarantine(self, rejection: Rejection) -> int:
+        if self.quarantine_failure:
+            raise self.quarantine_failure
+        self.quarantined.append(rejection)
+        return rejection.rows
 
-    group = stores.GROUP
+    def pipeline(self, start: StartingPoint, totals: Counters) -> Pipeline:
+        if self.starts:
+            self.sources.append(self.next_source())
+        self.starts.append(start)
+        return Pipeline(self.settings, start, Ports(self.sources[-1], self.channel, self.store.save_checkpoint), totals)
 
 
 class WorkerRig:
-    """Partition 3 under epoch 2; opens, when told to, after event 4."""
+    """The worker of partition 3 under epoch 2. It does not open before a test lets it; then it starts after event 4."""
 
     def __init__(
         self,
         monkeypatch: pytest.MonkeyPatch,
+        calls: Calls,
         *,
         trust_s: float = TRUST_S,
         clock: Clock | None = None,
         on_reject: str = "fail",
     ) -> None:
-        self.clock = stores.Clock()
+        self.clock, self.calls = stores.Clock(), calls
         self.began_s = (clock or self.clock)()
-        self.source, self.channel, self.store = StandInSource(), StandInChannel(OPENING.progress), StandInStore()
-        self.source_made_with: tuple[Any, ...] = ()
+        self.partition = StandInPartition(plain(snowflake(on_reject=on_reject)))
+        self.channel, self.store = self.partition.channel, self.partition.store
+        self.commit = self.channel.commit
         self.titles: list[str] = []
         self.waits_s: list[float] = []
         self.reports: list[Report] = []
         ours, theirs = Pipe(duplex=True)
         self.supervisor: MessagePipe[Report] = MessagePipe(ours, Report)
-        self.worker = Worker(
-            plain(snowflake(on_reject=on_reject)),
-            TERM,
-            Lease(trusted_until_s=self.began_s + trust_s),
-            MessagePipe(theirs, Command),
-            cast("Any", self.channel),
-            cast("Any", self.store),
-            clock or self.clock,
-        )
-        monkeypatch.setattr(loop, "Source", self._make_source)
+        lease = Lease(trusted_until_s=self.began_s + trust_s)
+        self.worker = Worker(self.partition, lease, MessagePipe(theirs, Command), clock or self.clock)
+        calls.hold("opening")
         monkeypatch.setattr(loop, "setproctitle", self.titles.append)
         self._note_waits(monkeypatch)
 
-    def open(self, call: Callable[[], Opening | Rejection] = lambda: OPENING) -> None:
-        """Let the call that opens the partition end, and take its result."""
-        self.worker._opening.submit(call)
-        assert readable(self.worker._opening)
+    @property
+    def source(self) -> StandInSource:
+        """The newest."""
+        return self.partition.sources[-1]
+
+    def open(self, found: Found = lambda: START) -> None:
+        """Begin to open, have that find something, and take it."""
+        self.partition.found.append(found)
+        self.step(0.0)
+        self.calls.release("opening")
         self.step()
 
-    def begin(self) -> "WorkerRig":
-        """Open, and look no further at what that said."""
+    def run(self) -> "WorkerRig":
+        """Open, and forget the reports of that."""
         self.open()
         self.reports.clear()
         return self
 
     def step(self, after_s: float = REPORT_S) -> bool:
-        """One turn, `after_s` later; what it began on other threads ends before the next."""
+        """One turn, `after_s` later."""
         self.clock.move(after_s)
         drained = self.worker.step()
-        self._settle()
         self.reports += self.supervisor.receive()
         return drained
 
@@ -128,17 +145,13 @@ class WorkerRig:
         for _ in range(int(seconds)):
             assert not self.step()
 
-    def tell(self, command: Command) -> None:
+    def send(self, command: Command) -> None:
         """From the supervisor."""
         self.supervisor.send(command)
 
-    def tell_drain(self, timeout_s: float = 30.0) -> None:
+    def send_drain(self, timeout_s: float = 30.0) -> None:
         """From the supervisor: drain within so many seconds."""
-        self.tell(Drain(deadline_s=self.clock() + timeout_s))
-
-    def commit(self, token: int, errors: int = 0) -> None:
-        """What Snowflake says from the next look at the status on."""
-        self.channel.says = replace(self.channel.says, token=token, rows_error_count=errors)
+        self.send(Drain(deadline_s=self.clock() + timeout_s))
 
     @property
     def statuses(self) -> list[Status]:
@@ -146,18 +159,9 @@ class WorkerRig:
         return [report for report in self.reports if isinstance(report, Status)]
 
     @property
-    def words(self) -> list[Opened | Drained]:
-        """What was said besides heartbeats."""
+    def milestones(self) -> list[Opened | Drained]:
+        """The reports that are sent once."""
         return [report for report in self.reports if isinstance(report, Opened | Drained)]
-
-    def _make_source(self, *arguments: Any) -> StandInSource:
-        self.source_made_with = arguments
-        return self.source
-
-    def _settle(self) -> None:
-        flow = self.worker._flow
-        for background in (flow._poll, flow._save) if flow else ():
-            assert not background.is_busy or readable(background)
 
     def _note_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
         wait = connection.wait

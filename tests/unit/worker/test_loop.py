@@ -1,43 +1,30 @@
-"""The worker's loop, turn by turn: it obeys, holds the lease, reports, and stops for the right reason."""
+"""The worker's loop, turn by turn: it handles commands, holds the lease, reports, and stops for the right reason."""
 
-import threading
 from collections.abc import Callable
 
 import pytest
 
-from shared.clock import monotonic
 from shared.errors import ChannelGone, DrainTimedOut, OwnershipLost, ResumeRefused, SinkUnavailable, StoreUnavailable
-from shared.ipc.messages import Abort, Drain, Drained, Lease, Opened
-from tests.unit.readable import DEADLINE_S, readable
-from tests.unit.worker.rig import OPENING, TERM, StandInChannel, WorkerRig
-from worker import loop
-from worker.loop import DETACH_S, OPEN_LIMIT_S, REPORT_S
-from worker.opening import Opening
-from worker.source.receiver import Position
+from shared.ipc.messages import Abort, Drained, Lease, Opened
+from tests.unit.worker.calls import Calls
+from tests.unit.worker.rig import START, WorkerRig
+from worker.loop import DETACH_S, REPORT_S
+from worker.opening import StartingPoint
+from worker.states import OPEN_LIMIT_S
 
 Make = Callable[..., WorkerRig]
 
 
 @pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+def make(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> Make:
     """Makes a worker that has not opened its partition."""
-    return lambda **options: WorkerRig(monkeypatch, **options)
+    return lambda **options: WorkerRig(monkeypatch, calls, **options)
 
 
 @pytest.fixture
 def rig(make: Make) -> WorkerRig:
     """A worker that receives."""
-    return make().begin()
-
-
-def held_until(ended: threading.Event) -> Callable[..., Opening]:
-    """A call that opens the partition as late as a test wants."""
-
-    def opening(*_: object) -> Opening:
-        assert ended.wait(DEADLINE_S)
-        return OPENING
-
-    return opening
+    return make().run()
 
 
 # --- the lease --------------------------------------------------------------------------------------------------------
@@ -45,7 +32,7 @@ def held_until(ended: threading.Event) -> Callable[..., Opening]:
 
 def test_a_lease_extends_trust(make: Make) -> None:
     rig = make(trust_s=10.0)
-    rig.tell(Lease(trusted_until_s=rig.began_s + 100.0))
+    rig.send(Lease(trusted_until_s=rig.began_s + 100.0))
     assert not rig.step(99.9)
     assert rig.worker.trusted_until_s == rig.began_s + 100.0
     with pytest.raises(OwnershipLost):
@@ -53,7 +40,7 @@ def test_a_lease_extends_trust(make: Make) -> None:
 
 
 def test_a_worker_past_its_trust_stops_before_it_does_anything_more(make: Make) -> None:
-    rig = make(trust_s=10.0).begin()
+    rig = make(trust_s=10.0).run()
     rig.source.deliver(5)
     with pytest.raises(OwnershipLost, match=r"partition 3 ran out.*epoch 2"):
         rig.step(10.0 - REPORT_S)
@@ -70,39 +57,35 @@ def test_a_worker_that_is_still_opening_stops_at_the_end_of_its_trust(make: Make
 
 def test_a_lease_that_is_over_when_it_comes_gives_no_trust(make: Make) -> None:
     rig = make(trust_s=10.0)
-    rig.tell(Lease(trusted_until_s=rig.began_s + 12.0))
+    rig.send(Lease(trusted_until_s=rig.began_s + 12.0))
     with pytest.raises(OwnershipLost, match="ran out"):
         rig.step(13.0)
 
 
-def test_a_worker_that_comes_up_after_its_trust_does_not_take_the_channel_over(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rig, asked = make(trust_s=10.0), []
-    monkeypatch.setattr(loop, "open_partition", lambda *_: asked.append("open"))
+def test_a_worker_that_comes_up_after_its_trust_does_not_take_the_channel_over(make: Make) -> None:
+    rig = make(trust_s=10.0)
     rig.clock.move(10.0)
     with pytest.raises(OwnershipLost, match="ran out"):
         rig.worker.run()
-    assert not rig.worker._opening.is_busy
-    assert asked == []
+    assert not rig.calls.is_held("opening")
 
 
 def test_a_lease_that_was_read_late_still_counts(make: Make) -> None:
     rig = make(trust_s=10.0)
-    rig.tell(Lease(trusted_until_s=rig.began_s + 100.0))
+    rig.send(Lease(trusted_until_s=rig.began_s + 100.0))
     assert not rig.step(20.0)
 
 
 def test_a_slow_boot_outlives_the_lease_that_it_began_with_when_that_was_renewed_meanwhile(make: Make) -> None:
     rig = make(trust_s=6.0)
     rig.clock.move(7.0)
-    rig.tell(Lease(trusted_until_s=rig.began_s + 100.0))
-    rig.worker.open()
-    assert rig.worker.trusted_until_s == rig.began_s + 100.0
+    rig.send(Lease(trusted_until_s=rig.began_s + 100.0))
+    assert not rig.step()
+    assert rig.calls.is_held("opening")
     late = make(trust_s=6.0)
     late.clock.move(7.0)
     with pytest.raises(OwnershipLost, match="ran out"):
-        late.worker.open()
+        late.step()
 
 
 def test_a_turn_waits_a_second_at_most_and_no_longer_than_trust_lasts(make: Make) -> None:
@@ -113,31 +96,31 @@ def test_a_turn_waits_a_second_at_most_and_no_longer_than_trust_lasts(make: Make
     assert rig.waits_s == [0.0, 0.0, pytest.approx(0.01)]
     other = make()
     other.step(0.0)
-    other.tell(Lease(trusted_until_s=other.began_s + 100.0))
+    other.send(Lease(trusted_until_s=other.began_s + 100.0))
     other.step(0.0)
     assert other.waits_s == [0.0, pytest.approx(REPORT_S)]
 
 
-# --- the supervisor's word --------------------------------------------------------------------------------------------
+# --- the supervisor ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("opened", [False, True])
 def test_an_abort_ends_it_at_once_without_a_flush(make: Make, opened: bool) -> None:
-    rig = make().begin() if opened else make()
+    rig = make().run() if opened else make()
     rig.source.deliver(5)
-    rig.tell(Abort(reason="the lease has another owner"))
-    with pytest.raises(OwnershipLost, match="supervisor's word: the lease has another owner"):
+    rig.send(Abort(reason="the lease has another owner"))
+    with pytest.raises(OwnershipLost, match="partition 3 was aborted by the supervisor: the lease has another owner"):
         rig.step()
     assert rig.channel.numbers == []
     assert not rig.channel.flushed
 
 
 @pytest.mark.parametrize("opened", [False, True])
-def test_a_worker_whose_supervisor_is_gone_stops_before_it_appends_more(make: Make, opened: bool) -> None:
-    rig = make().begin() if opened else make()
+def test_a_worker_whose_supervisor_has_exited_stops_before_it_appends_more(make: Make, opened: bool) -> None:
+    rig = make().run() if opened else make()
     rig.source.deliver(5)
     rig.supervisor.close()
-    with pytest.raises(OwnershipLost, match="supervisor is gone"):
+    with pytest.raises(OwnershipLost, match="supervisor has exited"):
         rig.step()
     assert rig.channel.numbers == []
 
@@ -145,18 +128,18 @@ def test_a_worker_whose_supervisor_is_gone_stops_before_it_appends_more(make: Ma
 # --- opening ----------------------------------------------------------------------------------------------------------
 
 
-def test_it_receives_from_where_the_opening_says_under_the_epoch_as_owner_level(make: Make) -> None:
+def test_it_receives_from_where_the_opening_says(make: Make) -> None:
     rig = make()
     rig.open()
     assert rig.source.started
-    assert rig.source_made_with[1:4] == ("3", TERM.epoch, Position(4))
-    assert rig.words == [Opened(channel=StandInChannel.name, resumed_after=4, reason="a test")]
+    assert rig.partition.starts == [START]
+    assert rig.milestones == [Opened(channel=rig.channel.name, resumed_after=4, reason="a test")]
 
 
 def test_what_opening_raises_ends_the_worker(make: Make) -> None:
     rig = make()
 
-    def refuse() -> Opening:
+    def refuse() -> StartingPoint:
         raise ResumeRefused("The witnesses contradict each other")
 
     with pytest.raises(ResumeRefused, match="contradict"):
@@ -164,33 +147,31 @@ def test_what_opening_raises_ends_the_worker(make: Make) -> None:
     assert not rig.source.started
 
 
-def test_while_opening_it_obeys_and_reports(make: Make) -> None:
-    rig, ended = make(trust_s=10.0), threading.Event()
-    rig.worker._opening.submit(held_until(ended))
-    rig.tell(Lease(trusted_until_s=rig.began_s + 100.0))
+def test_while_opening_it_handles_commands_and_reports(make: Make) -> None:
+    rig = make(trust_s=10.0)
+    rig.send(Lease(trusted_until_s=rig.began_s + 100.0))
     rig.step(50.0)
     rig.step(REPORT_S)
-    ended.set()
     assert [status.state for status in rig.statuses] == ["opening", "opening"]
     assert all(status.rss_bytes > 0 and status.counters.received is None for status in rig.statuses)
 
 
 def test_an_open_that_takes_longer_than_anybody_waits_is_a_failed_sink(make: Make) -> None:
     rig = make()
-    rig.tell(Lease(trusted_until_s=rig.began_s + 1000.0))
+    rig.step(0.0)
     rig.turn_for(OPEN_LIMIT_S - REPORT_S)
     with pytest.raises(SinkUnavailable, match="channel of partition 3 could not be opened: no answer for 180 s"):
         rig.step()
 
 
 def test_once_open_the_limit_of_opening_is_over(rig: WorkerRig) -> None:
-    rig.tell(Lease(trusted_until_s=rig.began_s + 1000.0))
+    rig.send(Lease(trusted_until_s=rig.began_s + 1000.0))
     rig.turn_for(OPEN_LIMIT_S + REPORT_S)
 
 
 def test_while_the_host_stands_still_nobody_is_late_with_an_answer(make: Make) -> None:
     rig = make()
-    rig.tell(Lease(trusted_until_s=rig.began_s + 1000.0))
+    rig.send(Lease(trusted_until_s=rig.began_s + 1000.0))
     rig.turn_for(OPEN_LIMIT_S - 10.0)
     for _ in range(10):
         assert not rig.step(50.0)
@@ -208,7 +189,7 @@ def test_a_standstill_past_the_lease_ends_the_term(rig: WorkerRig) -> None:
 def test_status_is_sent_once_a_second_however_many_turns_there_are(rig: WorkerRig) -> None:
     due_s = rig.clock() + REPORT_S
     for _ in range(12):
-        rig.tell(Lease(trusted_until_s=rig.began_s + 1000.0))  # wakes it
+        rig.send(Lease(trusted_until_s=rig.began_s + 1000.0))  # wakes it
         rig.step(0.25)
     assert [status.sent_at_s for status in rig.statuses] == [due_s, due_s + REPORT_S, due_s + 2 * REPORT_S]
 
@@ -253,7 +234,7 @@ def test_a_drain_stops_receiving_and_ends_when_the_last_append_is_checkpointed(r
     rig.source.deliver(5, 6)
     rig.step()
     rig.source.deliver(7)
-    rig.tell_drain()
+    rig.send_drain()
     assert not rig.step()
     assert rig.source.stopped == 1
     assert rig.channel.flushed == 1
@@ -269,7 +250,7 @@ def test_a_drain_whose_flush_fails_goes_on_until_all_is_checkpointed(rig: Worker
     rig.channel.flush_failure = failure
     rig.source.deliver(5, 6)
     rig.step()
-    rig.tell_drain()
+    rig.send_drain()
     assert not rig.step()
     rig.commit(6)
     assert rig.steps()
@@ -279,17 +260,19 @@ def test_a_drain_whose_flush_fails_goes_on_until_all_is_checkpointed(rig: Worker
 def test_a_drain_while_opening_ends_drained_at_once(make: Make) -> None:
     rig = make()
     assert not rig.step()
-    rig.tell_drain()
+    rig.send_drain()
     assert rig.step()
     assert not rig.source.started
 
 
 def test_a_drain_that_comes_with_the_end_of_opening_starts_no_receiver(make: Make) -> None:
     rig = make()
-    rig.tell_drain()
-    rig.open()
+    rig.step()
+    rig.send_drain()
+    rig.calls.release("opening")
+    assert rig.step()
     assert not rig.source.started
-    assert rig.words == []
+    assert rig.milestones == []
 
 
 def test_a_drain_past_its_deadline_fails_and_says_how_far_it_came(rig: WorkerRig) -> None:
@@ -298,7 +281,7 @@ def test_a_drain_past_its_deadline_fails_and_says_how_far_it_came(rig: WorkerRig
     rig.step()
     rig.source.deliver(8)
     rig.step()
-    rig.tell_drain(10.0)
+    rig.send_drain(10.0)
     rig.commit(7)
     assert not rig.step(8.0)
     assert not rig.step(1.9)
@@ -306,35 +289,21 @@ def test_a_drain_past_its_deadline_fails_and_says_how_far_it_came(rig: WorkerRig
         rig.step(0.1)
 
 
-def test_a_drained_worker_detaches_its_receiver_and_says_how_far_it_is_checkpointed(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rig = make(clock=monotonic)
-    monkeypatch.setattr(loop, "open_partition", lambda *_: OPENING)
-
-    def drain_when_open() -> None:
-        while not rig.words:
-            assert readable(rig.supervisor)
-            rig.reports += rig.supervisor.receive()
-        rig.tell(Drain(deadline_s=monotonic() + DEADLINE_S))
-
-    supervisor = threading.Thread(target=drain_when_open)
-    supervisor.start()
+def test_a_drained_worker_lets_its_receiver_detach_and_says_how_far_it_is_checkpointed(make: Make) -> None:
+    rig = make().run()
+    rig.send_drain()
     rig.worker.run()
-    supervisor.join(DEADLINE_S)
     rig.reports += rig.supervisor.receive()
-    assert rig.words[-1] == Drained(checkpointed=4)
+    assert rig.milestones[-1] == Drained(checkpointed=4)
     assert rig.source.joined is not None
-    assert 0.0 <= rig.source.joined.remaining_s() <= DETACH_S
+    assert rig.source.joined.remaining_s(rig.clock()) == DETACH_S
 
 
-def test_a_worker_drained_while_opening_says_that_it_checkpointed_nothing_and_waits_for_nothing(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+def test_a_drain_that_comes_before_the_opening_takes_no_channel_over_and_says_that_nothing_is_checkpointed(
+    make: Make,
 ) -> None:
-    rig, ended = make(clock=monotonic), threading.Event()
-    monkeypatch.setattr(loop, "open_partition", held_until(ended))
-    rig.tell(Drain(deadline_s=monotonic() + DEADLINE_S))
+    rig = make()
+    rig.send_drain()
     rig.worker.run()
-    assert not ended.is_set()
-    ended.set()
+    assert not rig.calls.is_held("opening")
     assert rig.supervisor.receive()[-1] == Drained(checkpointed=None)

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import pytest
 from azure.eventhub import EventData
 
 from shared.config.settings import Settings
 from shared.errors import DataRefused, OwnershipLost, ResumeRefused, RowsRejected
+from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, PartitionFacts, Term
 from shared.snowflake.channel_name import of_generation
 from tests.unit.plain_settings import eventhub, plain, snowflake
 from tests.unit.worker.source.events import ENQUEUED_MS, event
 from worker import opening
-from worker.opening import Opening, open_partition
-from worker.sink.channel_status import Progress
+from worker.opening import StartingPoint, open_partition
 from worker.sink.rejection import Rejection
 from worker.source.receiver import Position
 
@@ -34,9 +34,9 @@ class World:
         self.name = ""
         self.saved: list[Checkpoint] = []
         self.newest_epoch = TERM.epoch
-        self.later: Progress | None = None
+        self.later: ChannelStatus | None = None
         self.channel_exists = True
-        self._progress, self._stored = Progress(token, errors), stored
+        self._progress, self._stored = ChannelStatus(token, errors), stored
         self.facts = PartitionFacts(first, last, last < 0, BORN_S, f"offset-{last}")
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class World:
         self.asked.append(f"exists {generation}")
         return self.channel_exists
 
-    def open(self, generation: int) -> Progress:
+    def open(self, generation: int) -> ChannelStatus:
         self.name = of_generation("CHANNEL", generation)
         self.asked.append(f"open {generation}")
         return self._progress
@@ -67,7 +67,7 @@ class World:
         self.asked.append(f"event {number} of {partition_id} by {owner_level}")
         return event(b"{}", number)
 
-    def await_progress(self, is_told: Callable[[Progress], bool], _: float) -> Progress | None:
+    def await_status(self, is_told: Callable[[ChannelStatus], bool], _: float) -> ChannelStatus | None:
         self.asked.append("await")
         return self.later if self.later and is_told(self.later) else None
 
@@ -94,14 +94,14 @@ class World:
         self._stored = checkpoint
 
 
-def begun(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> Opening | Rejection:
+def begun(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> StartingPoint | Rejection:
     monkeypatch.setattr(opening, "EventHubClient", lambda _: world)
-    return open_partition(settings or plain(), TERM, cast("Any", world), cast("Any", world))
+    return open_partition(settings or plain(), TERM, world, world)
 
 
-def opened(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> Opening:
+def opened(world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings | None = None) -> StartingPoint:
     made = begun(world, monkeypatch, settings)
-    assert isinstance(made, Opening)
+    assert isinstance(made, StartingPoint)
     return made
 
 
@@ -345,7 +345,7 @@ def test_a_new_channel_is_begun_behind_its_former_and_noted_before_the_first_row
     made = opened(world, monkeypatch)
     assert world.asked[2:] == expected
     assert made.resume.after == checkpoint.sequence_number
-    assert made.progress.token == token
+    assert made.status.token == token
     first = 0 if checkpoint.sequence_number is None else 51
     assert made.checkpoint == replace(checkpoint, epoch=7, opened_generation=2, unsettled_from=first)
     assert world.saved == ([made.checkpoint] if "save" in expected else [])
@@ -408,7 +408,7 @@ def test_the_first_event_of_a_channel_is_another_one_when_retention_passed_it_be
 
 def test_what_a_former_channel_has_written_is_known_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(None, replace(moved(50), repeats_up_to=40))
-    monkeypatch.setattr(world, "open", lambda generation: Progress(90 if generation < 2 else None, 0))
+    monkeypatch.setattr(world, "open", lambda generation: ChannelStatus(90 if generation < 2 else None, 0))
     assert opened(world, monkeypatch).checkpoint.repeats_up_to == 90
     assert opened(World(None, replace(moved(50), repeats_up_to=40)), monkeypatch).checkpoint.repeats_up_to == 40
 
@@ -420,10 +420,10 @@ def test_a_count_below_the_checkpoint_s_is_waited_for_and_refused_when_it_stays_
     with pytest.raises(DataRefused, match="went back from 5 to 3") as refused:
         opened(world, monkeypatch)
     assert "`evsup checkpoints set --partition 3 --rejected-rows 3`" in refused.value.fix
-    world.later = Progress(70, 5)
+    world.later = ChannelStatus(70, 5)
     made = opened(world, monkeypatch)
-    assert (made.progress.token, made.checkpoint.rows_error_count) == (60, 5), "the token is the one of the open"
-    world.later = Progress(70, 6)
+    assert (made.status.token, made.checkpoint.rows_error_count) == (60, 5), "the token is the one of the open"
+    world.later = ChannelStatus(70, 6)
     with pytest.raises(RowsRejected, match="rejected 1 rows"):
         opened(world, monkeypatch)
 
@@ -442,8 +442,8 @@ def test_a_channel_that_is_gone_at_its_end_is_followed_by_the_next_one(monkeypat
 def test_a_worker_that_knows_what_it_wrote_goes_on_whatever_is_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(None, replace(stored(50), unsettled_from=51))
     monkeypatch.setattr(opening, "EventHubClient", lambda _: world)
-    made = open_partition(plain(), TERM, cast("Any", world), cast("Any", world), written=50)
-    assert isinstance(made, Opening)
+    made = open_partition(plain(), TERM, world, world, written=50)
+    assert isinstance(made, StartingPoint)
     assert (made.resume.after, made.checkpoint.channel_generation) == (50, 1)
     with pytest.raises(ResumeRefused, match="but the channel has no token"):
         opened(World(None, stored(50)), monkeypatch)
@@ -489,7 +489,7 @@ def test_a_channel_that_no_worker_has_opened_need_not_exist(
 ) -> None:
     world = World(None, checkpoint)
     world.channel_exists = False
-    assert opened(world, monkeypatch).progress.token is None
+    assert opened(world, monkeypatch).status.token is None
 
 
 @pytest.mark.parametrize("checkpoint", BEGUN)

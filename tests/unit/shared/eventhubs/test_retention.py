@@ -1,20 +1,16 @@
 """How long the oldest event that is not loaded stays in the hub, and who is told."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from rich.console import Console
-from structlog.testing import capture_logs
 
 from shared.eventhubs.retention import time_to_loss_s
 from supervisor.status.group import GroupPartition, GroupStatus, with_losses
 from supervisor.status.metrics import exposition
 from supervisor.status.screen import group_screen, tree_screen
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
-from tests.unit.worker.pipeline.rig import Rig
-from tests.unit.worker.source.events import ENQUEUED_MS
-from worker.retention_alarm import WARN_EVERY_S, LossWatch
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY_S = 86400.0
@@ -36,36 +32,6 @@ def test_an_event_may_be_gone_when_its_retention_is_over_and_never_less_than_now
     age: timedelta | None, hours: int | None, left_s: float | None
 ) -> None:
     assert time_to_loss_s(None if age is None else NOW - age, hours, NOW) == left_s
-
-
-def test_the_oldest_event_is_the_first_in_flight_then_the_first_that_waits() -> None:
-    rig, enqueued = Rig(), datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC)
-    assert rig.flow.oldest_enqueued is None
-    rig.deliver(5, 6)
-    rig.turn()
-    assert not rig.flow.window.is_empty
-    assert rig.flow.oldest_enqueued == enqueued
-    rig.flow.window.commit(6, rig.now_s)
-    assert rig.flow.oldest_enqueued is None
-    rig.flow._waiting.append(cast("Any", type("Waiting", (), {"enqueued": NOW})))
-    assert rig.flow.oldest_enqueued == NOW
-
-
-def test_a_warning_comes_below_a_quarter_of_the_retention_and_not_again_for_ten_minutes() -> None:
-    watch = LossWatch(24)
-    with capture_logs() as lines:
-        for left_s, now_s in (
-            (None, 1.0),
-            (DAY_S / 4 + 1, 2.0),
-            (DAY_S / 4, 3.0),
-            (100.0, 4.0),
-            (0.0, 3.0 + WARN_EVERY_S),
-        ):
-            watch.look(left_s, now_s)
-    assert [(line["event"], line["seconds"]) for line in lines] == [
-        ("time_to_loss_short", DAY_S / 4),
-        ("time_to_loss_short", 0.0),
-    ]
 
 
 def test_metrics_and_screen_show_it_where_it_is_known() -> None:

@@ -1,20 +1,24 @@
-"""A flow between stand-ins of its source, channel and store, on a clock that a test moves."""
+"""A pipeline between stand-ins of its source, channel and store, on a clock that a test moves.
+
+Blocking calls have to end at once (`tests.unit.worker.calls`), so that one turn takes what the turn before began.
+"""
 
 from collections import deque
-from dataclasses import replace
-from typing import Any, cast
+from collections.abc import Sequence
 
 from azure.eventhub import EventData
+from msgspec import structs
 
+from shared.clock import Deadline
 from shared.config.settings import EventHubSettings, SnowflakeSettings
+from shared.ipc.messages import ChannelStatus, Counters
 from shared.model import Checkpoint
 from shared.resume import Resume
 from tests.unit.plain_settings import plain
-from tests.unit.readable import readable
 from tests.unit.worker.source.events import events
-from worker.opening import Opening
-from worker.pipeline.pipeline import Flow
-from worker.sink.channel_status import Progress
+from worker.opening import StartingPoint
+from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.ports import Ports
 from worker.sink.sdk_log import Uploads
 from worker.source.batch_queue import Batch
 from worker.source.envelope import Row, envelope
@@ -29,7 +33,12 @@ class StandInSource:
     def __init__(self) -> None:
         self.batches: deque[Batch] = deque()
         self.taken = 0
+        self.started = False
         self.stopped = 0
+        self.joined: Deadline | None = None
+
+    def start(self) -> None:
+        self.started = True
 
     def fileno(self) -> int:
         return NOBODY_READS
@@ -47,34 +56,56 @@ class StandInSource:
         self.stopped += 1
         self.batches.clear()
 
+    def join(self, deadline: Deadline) -> None:
+        self.joined = deadline
+
+    def deliver(self, *numbers: int, last: int | None = None) -> None:
+        """A batch of these events."""
+        self.deliver_events(events(*numbers), last)
+
+    def deliver_events(self, batch: list[EventData], last: int | None = None) -> None:
+        """A batch."""
+        self.batches.append(Batch([row_of(event) for event in batch], last))
+
 
 class StandInChannel:
-    """Takes rows, and says as progress what a test sets."""
+    """Takes rows, and has the status that a test sets."""
 
-    def __init__(self, progress: Progress) -> None:
-        self.says = progress
+    def __init__(self, status: ChannelStatus) -> None:
+        self.name = "evsup_flights_default_3"
+        self.shown = status
         self.uploads = Uploads()
         self.appended: list[tuple[int, int]] = []
         self.numbers: list[int] = []
         self.refusals: deque[Exception | None] = deque()
         self.asked = 0
+        self.status_failure: Exception | None = None
         self.flushed = 0
         self.flush_failure: Exception | None = None
 
-    def append(self, rows: list[Row], start: int, end: int) -> None:
+    def append(self, rows: Sequence[Row], start: int, end: int) -> None:
         if self.refusals and (refusal := self.refusals.popleft()):
             raise refusal
         self.appended.append((start, end))
         self.numbers += [row["SEQUENCE_NUMBER"] for row in rows]
 
-    def progress(self) -> Progress:
+    def status(self) -> ChannelStatus:
         self.asked += 1
-        return self.says
+        if self.status_failure:
+            raise self.status_failure
+        return self.shown
+
+    def delay_reason(self) -> str:
+        return self.uploads.evidence
 
     def flush_soon(self) -> None:
         self.flushed += 1
         if self.flush_failure:
             raise self.flush_failure
+
+    def commit(self, token: int, errors: int = 0) -> None:
+        """What Snowflake says from the next look at the status on."""
+        self.shown = structs.replace(self.shown, token=token, rows_error_count=errors)
 
 
 class StandInStore:
@@ -93,7 +124,7 @@ class StandInStore:
 
 
 class Rig:
-    """The flow of partition 3 under epoch 2, resumed after event 4 unless told otherwise."""
+    """The pipeline of partition 3 under epoch 2, resumed after event 4 unless a test says otherwise."""
 
     def __init__(
         self,
@@ -102,42 +133,33 @@ class Rig:
         snowflake: SnowflakeSettings | None = None,
         eventhub: EventHubSettings | None = None,
         checkpoint: Checkpoint | None = None,
-        progress: Progress | None = None,
+        status: ChannelStatus | None = None,
     ) -> None:
         self.now_s = 1000.0
-        opened = progress or Progress(after, 0)
+        opened = status or ChannelStatus(after, 0)
         self.source, self.channel, self.store = StandInSource(), StandInChannel(opened), StandInStore()
         stored = checkpoint or Checkpoint("3", after, None, 2)
-        self.flow = Flow(
+        self.pipeline = Pipeline(
             plain(snowflake, eventhub),
-            Opening(Resume(after, "a test"), opened, stored),
-            cast("Any", self.source),
-            cast("Any", self.channel),
-            cast("Any", self.store),
+            StartingPoint(Resume(after, "a test"), opened, stored),
+            Ports(self.source, self.channel, self.store.save_checkpoint),
         )
+        self.deliver, self.deliver_events = self.source.deliver, self.source.deliver_events
+        self.commit = self.channel.commit
 
-    def deliver(self, *numbers: int, last: int | None = None) -> None:
-        """A batch of these events."""
-        self.deliver_events(events(*numbers), last)
-
-    def deliver_events(self, batch: list[EventData], last: int | None = None) -> None:
-        """A batch."""
-        self.source.batches.append(Batch([row_of(event) for event in batch], last))
-
-    def commit(self, token: int, errors: int = 0) -> None:
-        """What Snowflake says from the next look at the status on."""
-        self.channel.says = replace(self.channel.says, token=token, rows_error_count=errors)
+    @property
+    def counters(self) -> Counters:
+        """Those of the pipeline."""
+        return self.pipeline.counters
 
     def is_drained(self) -> bool:
         """As the loop asks."""
-        return self.flow.is_drained
+        return self.pipeline.is_drained
 
     def turn(self, after_s: float = 0.0) -> None:
-        """One turn, `after_s` later; what it began on other threads ends before the next."""
+        """One turn, `after_s` later."""
         self.now_s += after_s
-        self.flow.turn(self.now_s)
-        for background in (self.flow._poll, self.flow._save):
-            assert not background.is_busy or readable(background)
+        self.pipeline.turn(self.now_s)
 
     def turns(self, count: int = 4, every_s: float = 1.0) -> None:
         """Enough turns for a commit to become a checkpoint: a look at the status, its result, the save, its result."""

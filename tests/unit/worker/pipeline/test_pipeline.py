@@ -1,5 +1,7 @@
 """From received to appended: in order, each event once, and without waiting for a commit."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,10 +14,11 @@ from shared.errors import (
 )
 from tests.unit.plain_settings import eventhub, snowflake
 from tests.unit.worker.pipeline.rig import Rig
-from tests.unit.worker.source.events import event
-from worker.pipeline.pipeline import SAVE_MOST_S
+from tests.unit.worker.source.events import ENQUEUED_MS, event, long
+from worker.pipeline.checkpointer import SAVE_MOST_S
 from worker.sink.channel import Saturated
 
+pytestmark = pytest.mark.usefixtures("calls")
 FULL = Saturated("the receiver is full")
 
 
@@ -28,8 +31,8 @@ def test_appending_never_waits_for_a_commit() -> None:
         rig.deliver(number)
         rig.turn()
     assert rig.channel.numbers == list(range(5, 25))
-    assert rig.flow.marks.appended == 24
-    assert rig.flow.marks.durable == 4
+    assert rig.counters.appended == 24
+    assert rig.counters.durable == 4
     assert rig.store.saved == []
 
 
@@ -38,9 +41,9 @@ def test_a_batch_is_appended_in_the_turn_that_takes_it() -> None:
     rig.deliver(5, 6, 7, last=99)
     rig.turn()
     assert rig.channel.appended == [(5, 7)]
-    assert rig.flow.marks.last_enqueued == 99
-    assert rig.flow.totals.rows == rig.flow.window.rows == 3
-    assert rig.flow.totals.size_bytes == rig.flow.window.size_bytes > 0
+    assert rig.pipeline.last_enqueued == 99
+    assert rig.counters.rows_total == rig.counters.rows_inflight == 3
+    assert rig.counters.bytes_total == rig.counters.bytes_inflight > 0
 
 
 @pytest.mark.parametrize("bound", [{"max_inflight_rows": 10}, {"max_inflight_bytes": 10 * 309}])
@@ -51,14 +54,14 @@ def test_the_window_stops_the_intake_until_a_commit_makes_room(bound: dict[str, 
     rig.turns(10, 0.1)
     assert rig.channel.appended == [(5, 9), (10, 14)]
     assert rig.source.taken == 3  # one batch waits, the rest stays in the queue and holds Event Hubs back
-    assert rig.source.fileno() not in rig.flow.wait_for()
+    assert rig.source.fileno() not in rig.pipeline.fds()
     rig.commit(9)
     rig.turns(2)
     assert rig.channel.appended == [(5, 9), (10, 14), (15, 19)]
     rig.commit(19)
     rig.turns(2)
     assert rig.channel.numbers == list(range(5, 25))
-    assert rig.source.fileno() in rig.flow.wait_for()
+    assert rig.source.fileno() in rig.pipeline.fds()
 
 
 def test_an_event_larger_than_the_window_goes_alone() -> None:
@@ -79,7 +82,7 @@ def test_redelivered_events_are_counted_and_not_appended_again() -> None:
     rig.deliver(7)
     rig.turns(3)
     assert rig.channel.numbers == [5, 6, 7]
-    assert rig.flow.totals.duplicates == 5
+    assert rig.counters.duplicates_total == 5
 
 
 def test_a_fresh_partition_may_begin_at_any_number() -> None:
@@ -87,7 +90,7 @@ def test_a_fresh_partition_may_begin_at_any_number() -> None:
     rig.deliver(100, 101)
     rig.turn()
     assert rig.channel.appended == [(100, 101)]
-    assert rig.flow.marks.durable is None
+    assert rig.counters.durable is None
 
 
 def test_a_gap_fails_before_anything_of_its_batch_is_appended() -> None:
@@ -112,6 +115,20 @@ def test_an_event_without_a_number_stops_the_flow() -> None:
         rig.turn()
 
 
+def test_the_oldest_event_is_the_first_in_flight_then_the_first_that_waits() -> None:
+    rig = Rig(snowflake=snowflake(max_inflight_rows=2))
+    assert rig.pipeline.oldest_enqueued is None
+    rig.deliver(5, 6)
+    later = {b"x-opt-enqueued-time": long(ENQUEUED_MS + 1000)}
+    rig.deliver_events([event(b"{}", number, annotations=later) for number in (7, 8, 9)])
+    rig.turns(2)
+    assert rig.pipeline.oldest_enqueued == datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC)
+    rig.commit(6)
+    rig.channel.refusals.append(FULL)
+    rig.turns(2)
+    assert rig.pipeline.oldest_enqueued == datetime.fromtimestamp(ENQUEUED_MS / 1000 + 1, UTC)
+
+
 # --- a saturated sink -------------------------------------------------------------------------------------------------
 
 
@@ -132,7 +149,7 @@ def test_between_tries_it_pauses_and_is_woken_at_the_end_of_the_pause() -> None:
     rig.channel.refusals.extend([FULL] * 3)
     rig.deliver(5)
     rig.turn()
-    due_s = rig.flow.due_s(rig.now_s)
+    due_s = rig.pipeline.due_s(rig.now_s)
     assert rig.now_s < due_s < rig.now_s + 0.1
     rig.turn()
     assert len(rig.channel.refusals) == 2  # too early: nothing was tried
@@ -183,24 +200,24 @@ def test_every_event_is_appended_once_in_order_and_no_mark_passes_the_one_before
                 rig.deliver(*range(first, sent + count + 1))
                 sent += count
             case "commit":
-                committed = min(committed + count, rig.flow.marks.appended or 0)
+                committed = min(committed + count, rig.counters.appended or 0)
                 rig.commit(committed)
             case "saturate":
                 rig.channel.refusals.extend([FULL] * count)
             case _:
                 rig.store.failure = StoreUnavailable("away") if count else None
         rig.turn(1.0)
-        marks = rig.flow.marks
+        marks = rig.counters
         assert (marks.received or 0) >= (marks.appended or 0) >= (marks.durable or 0) >= (marks.checkpointed or 0)
         assert rig.channel.numbers == list(range(5, (marks.appended or 0) + 1))
         assert [saved.sequence_number for saved in rig.store.saved] == sorted(
             {saved.sequence_number or 0 for saved in rig.store.saved}
         )
         assert all((saved.sequence_number or 0) <= committed for saved in rig.store.saved)
-        assert rig.flow.window.rows <= 8
-    rig.flow.drain()
+        assert rig.counters.rows_inflight <= 8
+    rig.pipeline.drain()
     rig.store.failure = None
-    rig.commit(rig.flow.marks.appended or 0)
-    rig.turns(5, 2 * SAVE_MOST_S)
+    rig.commit(rig.counters.appended or 0)
+    rig.turns(10, 2 * SAVE_MOST_S)  # by then every event is settled, and that is stored, too
     assert rig.is_drained()
-    assert rig.flow.marks.checkpointed == rig.flow.marks.appended
+    assert rig.counters.checkpointed == rig.counters.appended

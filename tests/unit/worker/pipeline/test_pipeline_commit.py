@@ -1,6 +1,5 @@
 """From appended to checkpointed: nothing passes what Snowflake has committed, and a drain waits for it."""
 
-import threading
 from dataclasses import replace
 
 import pytest
@@ -15,14 +14,18 @@ from shared.errors import (
     SinkUnavailable,
     StoreUnavailable,
 )
+from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
 from shared.resume import SETTLED_AFTER_S
 from tests.unit.plain_settings import eventhub, snowflake
-from tests.unit.readable import DEADLINE_S
+from tests.unit.worker.calls import Calls
 from tests.unit.worker.pipeline.rig import Rig
 from tests.unit.worker.source.events import ENQUEUED_MS, event, events, long
-from worker.pipeline.pipeline import IDLE_POLL_S, POLL_S, SAVE_LIMIT_S, SAVE_MOST_S
-from worker.sink.channel_status import OLDER_LIMIT_S, Progress
+from worker.pipeline.checkpointer import SAVE_LIMIT_S, SAVE_MOST_S
+from worker.pipeline.pipeline import IDLE_POLL_S, POLL_S
+from worker.sink.channel_status import OLDER_LIMIT_S
+
+pytestmark = pytest.mark.usefixtures("calls")
 
 # --- appended to durable ----------------------------------------------------------------------------------------------
 
@@ -42,23 +45,18 @@ def test_rows_in_flight_bring_the_next_look_forward() -> None:
     rig.turns(3, 0.5)
     rig.deliver(5)
     rig.turn()
-    assert rig.flow.due_s(rig.now_s) <= rig.now_s + POLL_S
+    assert rig.pipeline.due_s(rig.now_s) <= rig.now_s + POLL_S
 
 
-def test_a_status_call_that_hangs_neither_blocks_the_loop_nor_makes_it_spin() -> None:
-    rig, ended = Rig(), threading.Event()
-
-    def hang() -> Progress:
-        ended.wait(DEADLINE_S)
-        return Progress(4, 0)
-
-    rig.channel.progress = hang  # type: ignore[method-assign]
+def test_a_status_call_that_hangs_neither_blocks_the_loop_nor_makes_it_spin(calls: Calls) -> None:
+    rig = Rig()
+    calls.hold("status")
     rig.deliver(5)
     for _ in range(20):
-        rig.now_s += 1.0
-        rig.flow.turn(rig.now_s)
-        assert rig.flow.due_s(rig.now_s) > rig.now_s + POLL_S / 2
-    ended.set()
+        rig.turn(1.0)
+        assert rig.pipeline.due_s(rig.now_s) > rig.now_s + POLL_S / 2
+    assert calls.is_held("status")
+    calls.release("status")
 
 
 def test_a_stall_is_refused_with_its_evidence() -> None:
@@ -97,31 +95,33 @@ def test_an_idle_partition_never_stalls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "expected"),
+    ("shown", "expected"),
     [
-        (Progress(7, 0), OwnershipLost),
-        (Progress(3, 0), DataRefused),
-        (Progress(None, 0), DataRefused),
-        (Progress(6, 0, "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"), ChannelGone),
-        (Progress(6, 1, last_error="bad"), RowsRejected),
-        (Progress(4, 1, last_error="bad"), RowsRejected),
-        (Progress(6, 0, "ERR_CHANNEL_MUST_BE_REOPENED"), SinkUnavailable),
+        (ChannelStatus(7, 0), OwnershipLost),
+        (ChannelStatus(3, 0), DataRefused),
+        (ChannelStatus(None, 0), DataRefused),
+        (ChannelStatus(6, 0, "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"), ChannelGone),
+        (ChannelStatus(6, 1, last_error="bad"), RowsRejected),
+        (ChannelStatus(4, 1, last_error="bad"), RowsRejected),
+        (ChannelStatus(6, 0, "ERR_CHANNEL_MUST_BE_REOPENED"), SinkUnavailable),
     ],
 )
-def test_what_the_channel_says_wrong_stops_before_the_checkpoint(says: Progress, expected: type[EvsupError]) -> None:
+def test_a_status_that_shows_something_wrong_stops_before_the_checkpoint(
+    shown: ChannelStatus, expected: type[EvsupError]
+) -> None:
     rig = Rig()
     rig.deliver(5, 6)
     rig.turn()
-    rig.channel.says = says
+    rig.channel.shown = shown
     with pytest.raises(expected) as raised:
         rig.turns(int(OLDER_LIMIT_S) + 3)
     assert type(raised.value) is expected
     assert rig.store.saved == []
-    assert rig.flow.marks.durable == 4
+    assert rig.counters.durable == 4
 
 
 def test_errors_of_before_the_start_are_not_counted_again() -> None:
-    rig = Rig(progress=Progress(4, 7), checkpoint=Checkpoint("3", 4, None, 2, 7))
+    rig = Rig(status=ChannelStatus(4, 7), checkpoint=Checkpoint("3", 4, None, 2, 7))
     rig.deliver(5)
     rig.turn()
     rig.commit(5, errors=7)
@@ -131,37 +131,35 @@ def test_errors_of_before_the_start_are_not_counted_again() -> None:
 
 def test_a_status_that_cannot_be_read_stops_the_flow() -> None:
     rig = Rig()
-
-    def fail() -> Progress:
-        raise SinkUnavailable("The channel's status cannot be read")
-
-    rig.channel.progress = fail  # type: ignore[method-assign]
+    rig.channel.status_failure = SinkUnavailable("The channel's status cannot be read")
     with pytest.raises(SinkUnavailable):
         rig.turns(2)
 
 
-@pytest.mark.parametrize("older", [Progress(4, 2), Progress(None, 2), Progress(6, 1), Progress(4, 1)])
-def test_a_status_that_is_older_than_one_before_is_asked_for_again(older: Progress) -> None:
-    rig = Rig(progress=Progress(4, 2), checkpoint=Checkpoint("3", 4, None, 2, 2))
+@pytest.mark.parametrize(
+    "older", [ChannelStatus(4, 2), ChannelStatus(None, 2), ChannelStatus(6, 1), ChannelStatus(4, 1)]
+)
+def test_a_status_that_is_older_than_one_before_is_asked_for_again(older: ChannelStatus) -> None:
+    rig = Rig(status=ChannelStatus(4, 2), checkpoint=Checkpoint("3", 4, None, 2, 2))
     rig.deliver(5, 6)
     rig.turn()
     rig.commit(6, errors=2)
     rig.turns()
     for _ in range(3):  # a cache that answers so now and then is no end of anything
-        rig.channel.says = older
+        rig.channel.shown = older
         rig.turns(int(OLDER_LIMIT_S) - 3)
         rig.commit(6, errors=2)
         rig.turns(12)
-    assert rig.flow.marks.durable == 6
+    assert rig.counters.durable == 6
     rig.deliver(7)
     rig.turn()
     rig.commit(7, errors=2)
     rig.turns()
-    assert rig.flow.marks.checkpointed == 7
+    assert rig.counters.checkpointed == 7
 
 
 def test_a_count_that_stays_below_the_one_before_is_refused() -> None:
-    rig = Rig(progress=Progress(4, 2), checkpoint=Checkpoint("3", 4, None, 2, 2))
+    rig = Rig(status=ChannelStatus(4, 2), checkpoint=Checkpoint("3", 4, None, 2, 2))
     rig.commit(4, errors=1)
     with pytest.raises(DataRefused, match="went back from 2 to 1"):
         rig.turns(int(OLDER_LIMIT_S) + 12)
@@ -196,7 +194,7 @@ def test_on_an_idle_partition_it_is_stored_once_that_all_events_are_settled() ->
     assert rig.store.saved[-1] == replace(rig.store.saved[-2], unsettled_from=7)
     rig.turns(10, SETTLED_AFTER_S)
     assert len(rig.store.saved) == len(idle) + 1
-    assert rig.flow.written == 6
+    assert rig.pipeline.written == 6
 
 
 @pytest.mark.parametrize("after", [4, None])
@@ -224,13 +222,13 @@ def test_the_events_of_a_fresh_partition_begin_with_the_one_that_came_first() ->
 
 def test_what_was_written_last_is_known_when_all_of_it_is_checkpointed() -> None:
     rig = Rig()
-    written = [rig.flow.written]
+    written = [rig.pipeline.written]
     rig.deliver(5)
     rig.turn()
-    written.append(rig.flow.written)
+    written.append(rig.pipeline.written)
     rig.commit(5)
     rig.turns()
-    assert [*written, rig.flow.written] == [4, None, 5]
+    assert [*written, rig.pipeline.written] == [4, None, 5]
 
 
 # --- durable to checkpointed ------------------------------------------------------------------------------------------
@@ -244,7 +242,7 @@ def test_the_checkpoint_is_the_token_with_the_offset_of_its_event() -> None:
     rig.commit(7)
     rig.turns()
     assert rig.store.saved == [Checkpoint("3", 7, "456", 2, 0, 1.5, enqueued_at_s=ENQUEUED_MS / 1000 + 1)]
-    assert rig.flow.marks.checkpointed == 7
+    assert rig.counters.checkpointed == 7
 
 
 def test_the_checkpoint_of_an_event_without_a_time_has_none() -> None:
@@ -266,11 +264,11 @@ def test_a_token_within_an_append_has_neither_yet() -> None:
         rig.commit(token)
         rig.turns()
     assert rig.store.saved == [Checkpoint("3", 6, None, 2), Checkpoint("3", 8, None, 2)]
-    assert rig.flow.window.rows == 2
+    assert rig.counters.rows_inflight == 2
 
 
 def test_a_token_ahead_of_the_checkpoint_at_the_start_is_saved_first() -> None:
-    rig = Rig(checkpoint=Checkpoint("3", 2, None, 2), progress=Progress(4, 0))
+    rig = Rig(checkpoint=Checkpoint("3", 2, None, 2), status=ChannelStatus(4, 0))
     rig.turns(2)
     assert [saved.sequence_number for saved in rig.store.saved] == [4]
 
@@ -293,13 +291,13 @@ def test_a_store_that_is_away_is_asked_again_with_the_newest_position() -> None:
     rig.commit(5)
     rig.turns(20, 1.0)
     assert 4 <= rig.store.tried <= 10  # with pauses between
-    assert rig.flow.marks.checkpointed == 4
+    assert rig.counters.checkpointed == 4
     rig.commit(6)
     rig.turns(2)
     rig.store.failure = None
     rig.turns(4, 2 * SAVE_MOST_S)
     assert [saved.sequence_number for saved in rig.store.saved] == [6]
-    assert rig.flow.marks.checkpointed == 6
+    assert rig.counters.checkpointed == 6
 
 
 def test_a_store_that_stays_away_fails_the_worker() -> None:
@@ -323,7 +321,7 @@ def test_a_store_that_comes_and_goes_is_forgiven() -> None:
         rig.turns(int(SAVE_LIMIT_S) - 10)
         rig.store.failure = None
         rig.turns(3, 2 * SAVE_MOST_S)
-        assert rig.flow.marks.checkpointed == number
+        assert rig.counters.checkpointed == number
 
 
 @pytest.mark.parametrize("error", [OwnershipLost("a newer epoch"), DataRefused("x")])
@@ -346,35 +344,35 @@ def test_a_drain_drops_what_waits_and_ends_when_the_rest_is_checkpointed() -> No
     rig.deliver(5, 6)
     rig.deliver(7, 8)
     rig.turns(2, 0.1)
-    rig.flow.drain()
-    rig.flow.drain()
+    rig.pipeline.drain()
+    rig.pipeline.drain()
     assert (rig.source.stopped, rig.channel.flushed) == (1, 1)
     assert not rig.is_drained()
-    assert rig.source.fileno() not in rig.flow.wait_for()
+    assert rig.source.fileno() not in rig.pipeline.fds()
     rig.turns(3)
     assert not rig.is_drained()
     rig.commit(6)
     rig.turn(POLL_S)
     rig.turn(POLL_S)
-    assert rig.flow.window.is_empty
+    assert rig.counters.rows_inflight == 0
     assert not rig.is_drained(), "the save has only begun"
     rig.turn()
     assert rig.is_drained()
     assert rig.channel.numbers == [5, 6]
-    assert rig.store.saved[-1].sequence_number == rig.flow.marks.checkpointed == 6
+    assert rig.store.saved[-1].sequence_number == rig.counters.checkpointed == 6
 
 
 def test_an_idle_flow_is_drained_at_once() -> None:
     rig = Rig()
     assert not rig.is_drained()
-    rig.flow.drain()
+    rig.pipeline.drain()
     assert rig.is_drained()
     assert rig.channel.flushed == 0
 
 
 def test_a_fresh_flow_without_an_event_is_drained_at_once() -> None:
     rig = Rig(after=None, checkpoint=Checkpoint("3", None, None, 2))
-    rig.flow.drain()
+    rig.pipeline.drain()
     assert rig.is_drained()
 
 
@@ -384,11 +382,11 @@ def test_a_drain_waits_for_a_store_that_is_away() -> None:
     rig.turn()
     rig.commit(5)
     rig.store.failure = StoreUnavailable("away")
-    rig.flow.drain()
+    rig.pipeline.drain()
     for _ in range(20):
         rig.turn(0.25)
         assert not rig.is_drained(), "neither while a save is tried nor in the pauses between"
-    assert rig.flow.window.is_empty
+    assert rig.counters.rows_inflight == 0
     rig.store.failure = None
     rig.turns(3, 2 * SAVE_MOST_S)
     assert rig.is_drained()

@@ -17,6 +17,7 @@ from shared.errors import (
     NotSignedIn,
     SinkUnavailable,
 )
+from shared.ipc.messages import ChannelStatus
 from shared.log.secret import Secret
 from shared.snowflake import handshake
 from shared.snowflake.tables import address
@@ -33,7 +34,6 @@ from worker.sink.channel import (
     prepare_environment,
     translated,
 )
-from worker.sink.channel_status import Progress
 
 ROWS = [{"SEQUENCE_NUMBER": number} for number in (5, 6, 7)]
 SECRETS = {"private_key": Secret(key("encrypted")), "private_key_passphrase": Secret(PASSPHRASE)}
@@ -106,7 +106,7 @@ def test_a_row_that_no_request_takes_is_refused_with_its_address_and_what_to_cha
     channel = channel_with(SdkChannel(None, SdkError("InvalidChannelError", PAYLOAD_TOO_LARGE)))
     channel.append([{"SEQUENCE_NUMBER": 5, "OFFSET": "77", "RAW_BODY": b"\xff" * 5_000_000}], 5, 5)
     with pytest.raises(DataRefused, match="SNOWFLAKE_STREAMING_PROPERTIES") as refused:
-        channel.progress()
+        channel.status()
     assert refused.value.what == "Event 5, offset 77: its row is larger than a request to Snowflake may be"
 
 
@@ -134,9 +134,9 @@ def test_of_the_rows_in_flight_those_in_the_request_that_was_too_large_are_named
     for number in (5, 6, 7):
         row = {"SEQUENCE_NUMBER": number, "OFFSET": f"{number}0", "RAW_BODY": b"\xff" * 5_000_000}
         channel.append([row], number, number)
-    channel.progress()
+    channel.status()
     with pytest.raises(DataRefused) as refused:
-        channel.progress()
+        channel.status()
     assert refused.value.what == f"{said} larger than a request to Snowflake may be"
 
 
@@ -144,14 +144,14 @@ def test_without_such_a_row_and_its_request_one_that_is_too_large_is_a_failed_si
     channel = channel_with(SdkChannel(None, SdkError("InvalidChannelError", PAYLOAD_TOO_LARGE)))
     channel.append(ROWS, 5, 7)
     with pytest.raises(SinkUnavailable):
-        channel.progress()
+        channel.status()
 
 
 def test_whoever_waits_for_a_status_has_asked_for_one_however_late_it_is() -> None:
     sdk = SdkChannel()
     channel = channel_with(sdk)
-    assert channel.await_progress(lambda one: one.token == 7, 0.0) == Progress(7, 0)
-    assert channel.await_progress(lambda one: one.token == 8, 0.0) is None
+    assert channel.await_status(lambda one: one.token == 7, 0.0) == ChannelStatus(7, 0)
+    assert channel.await_status(lambda one: one.token == 8, 0.0) is None
     assert sdk.calls == [("get_channel_status",)] * 2
 
 
@@ -233,7 +233,7 @@ def test_a_saturated_sdk_is_no_failure(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(PASSING))
 def test_a_status_that_the_service_cannot_give_for_now_is_asked_for_again(code: str) -> None:
-    assert channel_with(SdkChannel(SdkError(code))).progress() is None
+    assert channel_with(SdkChannel(SdkError(code))).status() is None
 
 
 @pytest.mark.parametrize("code", sorted(SATURATED))
@@ -262,9 +262,9 @@ def test_without_append_rows_a_retry_repeats_no_row_that_was_taken() -> None:
 
 def test_a_status_is_read_and_a_flush_only_begun() -> None:
     sdk = SdkChannel()
-    progress = channel_with(sdk).progress()
-    assert progress is not None
-    assert progress.token == 7
+    status = channel_with(sdk).status()
+    assert status is not None
+    assert status.token == 7
     channel_with(sdk).flush_soon()
     assert [call[0] for call in sdk.calls] == ["get_channel_status", "initiate_flush"]
 

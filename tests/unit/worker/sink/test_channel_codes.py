@@ -3,10 +3,11 @@
 import pytest
 
 from shared.errors import ChannelGone, ConfigurationError, EvsupError, OwnershipLost, SinkUnavailable
+from shared.ipc.messages import ChannelStatus
 from tests.unit.plain_settings import snowflake
 from tests.unit.worker.sink.test_channel import SdkError
 from worker.sink.channel import translated
-from worker.sink.channel_status import Progress, verify
+from worker.sink.channel_status import verify
 
 CODES: dict[str, type[EvsupError]] = {
     "STALE_CONTINUATION_TOKEN_SEQUENCER": OwnershipLost,
@@ -26,7 +27,7 @@ CODES: dict[str, type[EvsupError]] = {
 @pytest.mark.parametrize("code", CODES)
 def test_a_status_with_this_code_ends_the_worker(code: str) -> None:
     with pytest.raises(EvsupError) as raised:
-        verify("3", Progress(5, 0, code), 4, 9, 0)
+        verify("3", ChannelStatus(5, 0, code), 4, 9, 0)
     assert type(raised.value) is CODES[code]
     assert code in raised.value.why
     assert raised.value.fix

@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Bug, ChannelGone, DataRefused, EvsupError, OwnershipLost, RowsRejected, SinkUnavailable
+from shared.ipc.messages import ChannelStatus
 from tests.unit.worker.sink.streaming_sdk import from_source
-from worker.sink.channel_status import Progress, among, is_before, is_older, read_progress, rejected, verify
+from worker.sink.channel_status import (
+    is_before,
+    is_older,
+    read_status,
+    rejected,
+    unsettled_events,
+    verify,
+)
 
 CURRENT = {
     "channel_name": "C",
@@ -40,34 +48,34 @@ def without(*names: str, **changes: Any) -> SimpleNamespace:
 @pytest.mark.parametrize(
     ("layout", "expected"),
     [
-        (status(**CURRENT), Progress(17, 2, "SUCCESS", "bad row", "9")),
-        (without("latest_offset_token"), Progress(17, 2, "SUCCESS", "bad row", "9")),
-        (without("latest_committed_offset_token"), Progress(17, 2, "SUCCESS", "bad row", "9")),
-        (without("status_code", channel_status_code="ERR"), Progress(17, 2, "ERR", "bad row", "9")),
-        (without("rows_error_count", rows_error=3), Progress(17, 3, "SUCCESS", "bad row", "9")),
+        (status(**CURRENT), ChannelStatus(17, 2, "SUCCESS", "bad row", "9")),
+        (without("latest_offset_token"), ChannelStatus(17, 2, "SUCCESS", "bad row", "9")),
+        (without("latest_committed_offset_token"), ChannelStatus(17, 2, "SUCCESS", "bad row", "9")),
+        (without("status_code", channel_status_code="ERR"), ChannelStatus(17, 2, "ERR", "bad row", "9")),
+        (without("rows_error_count", rows_error=3), ChannelStatus(17, 3, "SUCCESS", "bad row", "9")),
         (
             without("last_error_offset_token_upper_bound", last_error_offset_upper_bound="8"),
-            Progress(17, 2, "SUCCESS", "bad row", "8"),
+            ChannelStatus(17, 2, "SUCCESS", "bad row", "8"),
         ),
-        (least(latest_offset_token=None), Progress(None, 0)),
-        (least(latest_committed_offset_token="0"), Progress(0, 0)),
-        (least(latest_committed_offset_token=""), Progress(None, 0)),
-        (without(rows_error_count=None, status_code=None), Progress(17, 0, "SUCCESS", "bad row", "9")),
+        (least(latest_offset_token=None), ChannelStatus(None, 0)),
+        (least(latest_committed_offset_token="0"), ChannelStatus(0, 0)),
+        (least(latest_committed_offset_token=""), ChannelStatus(None, 0)),
+        (without(rows_error_count=None, status_code=None), ChannelStatus(17, 0, "SUCCESS", "bad row", "9")),
         (
             without(latest_committed_offset_token=None, latest_offset_token="5"),
-            Progress(None, 2, "SUCCESS", "bad row", "9"),
+            ChannelStatus(None, 2, "SUCCESS", "bad row", "9"),
         ),
     ],
 )
-def test_every_layout_of_the_status_is_understood(layout: object, expected: Progress) -> None:
-    assert read_progress(layout) == expected
+def test_every_layout_of_the_status_is_understood(layout: object, expected: ChannelStatus) -> None:
+    assert read_status(layout) == expected
 
 
 def test_the_installed_sdk_has_the_names_that_are_read() -> None:
     made = from_source("channel_status", "ChannelStatus")(
         "D", "S", "P", "C", "ERR_X", "17", 0, 18, 20, 2, "9", "bad row", None, None, 0
     )
-    assert read_progress(made) == Progress(17, 2, "ERR_X", "bad row", "9")
+    assert read_status(made) == ChannelStatus(17, 2, "ERR_X", "bad row", "9")
 
 
 @pytest.mark.parametrize(
@@ -82,18 +90,18 @@ def test_an_attribute_that_a_newer_sdk_renamed_is_never_taken_for_a_fresh_channe
     names: tuple[str, ...], lacks: str
 ) -> None:
     with pytest.raises(Bug, match=f"A SimpleNamespace of the streaming SDK has no {lacks}"):
-        read_progress(without(*names, renamed="17"))
+        read_status(without(*names, renamed="17"))
 
 
 @pytest.mark.parametrize("token", ["abc", "1.5", "-1", " 7", "7 ", "0x1f", "1_000", "١٢", "²", "p0:17", "NULL"])
 def test_a_token_that_is_no_sequence_number_is_refused(token: str) -> None:
     with pytest.raises(DataRefused, match="not a sequence number"):
-        read_progress(status(latest_committed_offset_token=token))
+        read_status(status(latest_committed_offset_token=token))
 
 
 def test_a_long_foreign_token_is_not_repeated_in_full() -> None:
     with pytest.raises(DataRefused) as refused:
-        read_progress(status(latest_committed_offset_token="x" * 10_000))
+        read_status(status(latest_committed_offset_token="x" * 10_000))
     assert len(refused.value.why) < 100
 
 
@@ -102,36 +110,36 @@ def test_a_long_foreign_token_is_not_repeated_in_full() -> None:
     [(None, None, None), (None, None, 5), (0, None, 5), (5, 5, 5), (5, 4, 9), (9, 4, 9), (4, 4, 9)],
 )
 def test_a_healthy_channel_passes(token: int | None, durable: int | None, appended: int | None) -> None:
-    verify("3", Progress(token, 3), durable, appended, 3)
+    verify("3", ChannelStatus(token, 3), durable, appended, 3)
 
 
 @pytest.mark.parametrize(
-    ("progress", "durable", "appended", "error", "says"),
+    ("status", "durable", "appended", "error", "says"),
     [
-        (Progress(5, 0, "ERR_CHANNEL_MUST_BE_REOPENED"), 4, 9, SinkUnavailable, "ERR_CHANNEL_MUST_BE_REOPENED"),
-        (Progress(5, 0, "success"), 4, 9, SinkUnavailable, "success"),
+        (ChannelStatus(5, 0, "ERR_CHANNEL_MUST_BE_REOPENED"), 4, 9, SinkUnavailable, "ERR_CHANNEL_MUST_BE_REOPENED"),
+        (ChannelStatus(5, 0, "success"), 4, 9, SinkUnavailable, "success"),
         (
-            Progress(5, 0, "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"),
+            ChannelStatus(5, 0, "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"),
             4,
             9,
             ChannelGone,
             "ERR_CHANNEL_DOES_NOT_EXIST",
         ),
-        (Progress(5, 1), 4, 9, RowsRejected, "rejected 1 rows"),
-        (Progress(4, 1), 4, 9, RowsRejected, "rejected 1 rows"),
-        (Progress(3, 0), 4, 9, DataRefused, "from 4 to 3"),
-        (Progress(None, 0), 4, 9, DataRefused, "from 4 to None"),
-        (Progress(None, 0), 0, 9, DataRefused, "from 0 to None"),
-        (Progress(10, 0), 4, 9, OwnershipLost, "token is 10"),
-        (Progress(10, 0), None, 9, OwnershipLost, "token is 10"),
-        (Progress(0, 0), None, None, OwnershipLost, "token is 0"),
+        (ChannelStatus(5, 1), 4, 9, RowsRejected, "rejected 1 rows"),
+        (ChannelStatus(4, 1), 4, 9, RowsRejected, "rejected 1 rows"),
+        (ChannelStatus(3, 0), 4, 9, DataRefused, "from 4 to 3"),
+        (ChannelStatus(None, 0), 4, 9, DataRefused, "from 4 to None"),
+        (ChannelStatus(None, 0), 0, 9, DataRefused, "from 0 to None"),
+        (ChannelStatus(10, 0), 4, 9, OwnershipLost, "token is 10"),
+        (ChannelStatus(10, 0), None, 9, OwnershipLost, "token is 10"),
+        (ChannelStatus(0, 0), None, None, OwnershipLost, "token is 0"),
     ],
 )
 def test_what_is_wrong_with_a_channel_stops_the_worker(
-    progress: Progress, durable: int | None, appended: int | None, error: type[EvsupError], says: str
+    status: ChannelStatus, durable: int | None, appended: int | None, error: type[EvsupError], says: str
 ) -> None:
     with pytest.raises(error) as raised:
-        verify("3", progress, durable, appended, 0)
+        verify("3", status, durable, appended, 0)
     assert type(raised.value) is error
     assert says in str(raised.value)
     assert raised.value.fix
@@ -139,7 +147,7 @@ def test_what_is_wrong_with_a_channel_stops_the_worker(
 
 def test_rejected_rows_are_named_with_their_message_and_bound() -> None:
     with pytest.raises(RowsRejected) as raised:
-        verify("3", Progress(9, 12, "SUCCESS", "Numeric value 'x' is not recognized", "8"), 4, 9, 10)
+        verify("3", ChannelStatus(9, 12, "SUCCESS", "Numeric value 'x' is not recognized", "8"), 4, 9, 10)
     assert raised.value.what == "Snowflake rejected 2 rows"
     assert "Numeric value 'x' is not recognized" in raised.value.why
     assert "sequence number 8" in raised.value.why
@@ -148,39 +156,39 @@ def test_rejected_rows_are_named_with_their_message_and_bound() -> None:
 
 def test_the_events_among_which_rejected_rows_are_include_those_before_the_checkpoint() -> None:
     with pytest.raises(RowsRejected, match="they are among events 3 to 9"):
-        verify("3", Progress(9, 1, last_error_up_to="8"), 8, 9, 0, unsettled_from=3)
-    for nothing in (among(None, 9), among(3, None), among(10, 9)):
-        assert "among" not in rejected("3", Progress(9, 1), 0, nothing).why
-    older = rejected("3", Progress(9, 1, last_error_up_to="2"), 0, among(3, 9))
+        verify("3", ChannelStatus(9, 1, last_error_up_to="8"), 8, 9, 0, unsettled_from=3)
+    for nothing in (unsettled_events(None, 9), unsettled_events(3, None), unsettled_events(10, 9)):
+        assert "among" not in rejected("3", ChannelStatus(9, 1), 0, nothing).why
+    older = rejected("3", ChannelStatus(9, 1, last_error_up_to="2"), 0, unsettled_events(3, 9))
     assert "at or before sequence number 2" in older.why
     assert "among" not in older.why, "Snowflake names another one"
 
 
 @pytest.mark.parametrize(("named", "expected"), [("2", True), ("3", False), (None, False), ("", False), ("x", False)])
 def test_a_bound_before_the_events_is_known(named: str | None, expected: bool) -> None:
-    assert is_before(Progress(9, 1, last_error_up_to=named), range(3, 10)) is expected
-    assert not is_before(Progress(9, 1, last_error_up_to=named), range(0))
+    assert is_before(ChannelStatus(9, 1, last_error_up_to=named), range(3, 10)) is expected
+    assert not is_before(ChannelStatus(9, 1, last_error_up_to=named), range(0))
 
 
 @pytest.mark.parametrize(
-    ("progress", "durable", "expected"),
+    ("status", "durable", "expected"),
     [
-        (Progress(4, 3), 4, False),
-        (Progress(5, 3), 4, False),
-        (Progress(None, 3), None, False),
-        (Progress(0, 3), 0, False),
-        (Progress(3, 3), 4, True),
-        (Progress(None, 3), 0, True),
-        (Progress(4, 2), 4, True),
-        (Progress(5, 2), 4, True),
-        (Progress(3, 4), 4, False),  # rows were rejected
-        (Progress(3, 2, "ERR_CHANNEL_MUST_BE_REOPENED"), 4, False),
+        (ChannelStatus(4, 3), 4, False),
+        (ChannelStatus(5, 3), 4, False),
+        (ChannelStatus(None, 3), None, False),
+        (ChannelStatus(0, 3), 0, False),
+        (ChannelStatus(3, 3), 4, True),
+        (ChannelStatus(None, 3), 0, True),
+        (ChannelStatus(4, 2), 4, True),
+        (ChannelStatus(5, 2), 4, True),
+        (ChannelStatus(3, 4), 4, False),  # rows were rejected
+        (ChannelStatus(3, 2, "ERR_CHANNEL_MUST_BE_REOPENED"), 4, False),
     ],
 )
 def test_a_status_is_older_when_its_token_or_its_count_goes_back(
-    progress: Progress, durable: int | None, expected: bool
+    status: ChannelStatus, durable: int | None, expected: bool
 ) -> None:
-    assert is_older(progress, durable, 3) is expected
+    assert is_older(status, durable, 3) is expected
 
 
 @given(st.none() | st.integers(0, 9), st.none() | st.integers(0, 9), st.none() | st.integers(0, 9))
@@ -188,7 +196,7 @@ def test_a_token_that_passes_lies_between_durable_and_appended(
     token: int | None, durable: int | None, appended: int | None
 ) -> None:
     try:
-        verify("3", Progress(token, 0), durable, appended, 0)
+        verify("3", ChannelStatus(token, 0), durable, appended, 0)
     except (DataRefused, OwnershipLost):
         return
     if token is None:

@@ -3,21 +3,22 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from shared.errors import CountsUnsettled, RowsRejected
+from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
 from shared.snowflake.quarantine_table import Lately, Placed
-from worker.sink.channel_status import Progress
 from worker.sink.rejection import (
     MOST_AN_HOUR,
     MOST_READ_AGAIN,
     SHARE_FROM,
     Rejection,
     refuse_contradiction,
+    refuse_expired,
     refuse_flood,
-    refuse_gone,
+    refuse_incomplete,
     refuse_nothing_committed,
-    refuse_passed_over,
     refuse_unproven,
     refuse_vast,
 )
@@ -27,8 +28,8 @@ NOTHING = Lately(0, 0)
 
 def rejection(rows: int, committed: int) -> Rejection:
     """So many of so many committed rows were rejected, five having been known before."""
-    progress = Progress(99 + committed, 5 + rows, last_error="too long", last_error_up_to="104")
-    return Rejection(progress, 5, range(100, 100 + committed), "CHANNEL_3", Checkpoint("3", 99 + committed, None, 7))
+    status = ChannelStatus(99 + committed, 5 + rows, last_error="too long", last_error_up_to="104")
+    return Rejection(status, 5, range(100, 100 + committed), "CHANNEL_3", Checkpoint("3", 99 + committed, None, 7))
 
 
 def test_the_reason_is_snowflake_s_last_message_and_its_bound() -> None:
@@ -38,7 +39,7 @@ def test_the_reason_is_snowflake_s_last_message_and_its_bound() -> None:
 def test_a_refusal_says_why_not_and_among_which_events_they_are_beside_what_it_always_says() -> None:
     plain, refused = rejection(2, 10).error(), rejection(2, 10).error("because")
     assert plain.what == "Snowflake rejected 2 rows"
-    assert refused.what == "Snowflake rejected 2 rows, which cannot be set aside: because"
+    assert refused.what == "Snowflake rejected 2 rows, which cannot be quarantined: because"
     assert refused.why == plain.why
     assert "they are among events 100 to 109" in plain.why
     assert refused.fix == plain.fix
@@ -63,9 +64,9 @@ def test_an_exception_may_be_set_aside(rows: int, committed: int, lately: Lately
 @pytest.mark.parametrize(
     ("rows", "committed", "lately", "why_not"),
     [
-        (MOST_AN_HOUR + 1, 10 * MOST_AN_HOUR, NOTHING, "set aside: they are more than 1000"),
+        (MOST_AN_HOUR + 1, 10 * MOST_AN_HOUR, NOTHING, "quarantined: they are more than 1000"),
         (1, 10, Lately(MOST_AN_HOUR, 0), "with 1000 in the last hour they are more than 1000"),
-        (SHARE_FROM, 2 * SHARE_FROM - 1, NOTHING, "set aside: they are more than half of the stream"),
+        (SHARE_FROM, 2 * SHARE_FROM - 1, NOTHING, "quarantined: they are more than half of the stream"),
         (4, 4, Lately(500, 19), "with 19 closely before they are more than half of the stream"),
     ],
 )
@@ -90,7 +91,7 @@ def repeating(up_to: int, named: str = "104") -> Rejection:
     return replace(
         made,
         checkpoint=replace(made.checkpoint, repeats_up_to=up_to),
-        progress=replace(made.progress, last_error_up_to=named),
+        status=structs.replace(made.status, last_error_up_to=named),
     )
 
 
@@ -110,10 +111,14 @@ def test_a_rejected_row_that_snowflake_names_before_the_range_is_not_taken_for_o
 
 def test_a_later_status_counts_anew_when_it_says_something_else() -> None:
     made = rejection(2, 10)
-    before = made.progress
-    for same in (before, replace(before, token=300), replace(before, rows_error_count=6, last_error="x")):
+    before = made.status
+    for same in (
+        before,
+        structs.replace(before, token=300),
+        structs.replace(before, rows_error_count=6, last_error="x"),
+    ):
         assert not made.is_counted_anew(same)
-    for later in (replace(before, rows_error_count=8), replace(before, last_error_up_to="106")):
+    for later in (structs.replace(before, rows_error_count=8), structs.replace(before, last_error_up_to="106")):
         assert made.is_counted_anew(later)
         assert made.counted(later).rows == later.rows_error_count - 5
         assert made.counted(later).checkpoint.rows_error_count == later.rows_error_count
@@ -129,18 +134,18 @@ def test_the_share_of_a_stream_is_that_since_the_checkpoint_or_the_first_that_is
     refuse_flood(replace(made, position=1099), NOTHING, range(500, 520))
 
 
-def test_rows_rejected_where_nothing_was_committed_are_not_looked_for() -> None:
+def test_rows_rejected_where_every_committed_event_is_settled_are_not_looked_for() -> None:
     refuse_nothing_committed(rejection(1, 1))
-    with pytest.raises(RowsRejected, match="nothing was committed"):
+    with pytest.raises(RowsRejected, match="every committed event is settled"):
         refuse_nothing_committed(rejection(1, 0))
 
 
 def test_events_that_the_hub_has_no_more_are_named() -> None:
-    refuse_gone(rejection(2, 10), [])
+    refuse_expired(rejection(2, 10), [])
     with pytest.raises(RowsRejected, match="does not have events 100, 103 any more"):
-        refuse_gone(rejection(2, 10), [100, 103])
+        refuse_expired(rejection(2, 10), [100, 103])
     with pytest.raises(RowsRejected, match="events 100, 101, 102, 103, 104, … any more"):
-        refuse_gone(rejection(9, 10), range(100, 109))
+        refuse_expired(rejection(9, 10), range(100, 109))
 
 
 def test_so_many_events_are_read_again_as_can_be_in_one_errand() -> None:
@@ -151,19 +156,19 @@ def test_so_many_events_are_read_again_as_can_be_in_one_errand() -> None:
 
 
 def test_a_range_is_known_when_the_hub_gave_all_of_it() -> None:
-    refuse_passed_over(rejection(2, 10), 10)
+    refuse_incomplete(rejection(2, 10), 10)
     with pytest.raises(RowsRejected, match="the hub has 9 of 10 events"):
-        refuse_passed_over(rejection(2, 10), 9)
+        refuse_incomplete(rejection(2, 10), 9)
 
 
 def test_each_event_has_to_be_in_one_of_the_tables() -> None:
     refuse_unproven(rejection(2, 10), Placed(10, None), "Q")
     for numbers in (0, 9):
-        with pytest.raises(RowsRejected, match=f"together have {numbers} events, and 10 were to be there"):
+        with pytest.raises(RowsRejected, match=f"together have {numbers} of 10 events"):
             refuse_unproven(rejection(2, 10), Placed(numbers, None), "Q")
 
 
 def test_an_event_that_was_set_aside_and_has_a_second_row_is_named_with_what_to_do() -> None:
-    with pytest.raises(RowsRejected, match="Event 104 of partition 3 was set aside and has a second row") as refused:
+    with pytest.raises(RowsRejected, match="Event 104 of partition 3 was quarantined and has a second row") as refused:
         refuse_unproven(rejection(2, 10), Placed(10, 104), '"A"."B"."C_QUARANTINE"')
     assert refused.value.fix.startswith('Delete its row in "A"."B"."C_QUARANTINE" if the target table has one')

@@ -1,26 +1,27 @@
-"""The errand that sets rejected rows aside, and the record behind it: in which order, and what stops it."""
+"""The task that quarantines rejected rows, and the record of it: in which order, and what stops it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import pytest
+from msgspec import structs
 
 from shared import clock
 from shared.config import environment
 from shared.config.settings import Settings
 from shared.errors import CountsUnsettled, NotPermitted, ProtocolError, RowsRejected
-from shared.ipc.messages import Quarantined, Ready, TaskResult
+from shared.ipc.messages import ChannelStatus, Quarantined, Ready, TaskResult
 from shared.log import logger
 from shared.model import Checkpoint, PartitionFacts
 from shared.snowflake.quarantine_table import Event, Lately, Placed, Rejected
 from tests.unit.plain_settings import plain
-from worker.sink.channel_status import COUNT_LIMIT_S, Progress
+from worker.sink.channel_status import COUNT_LIMIT_S
 from worker.sink.rejection import Rejection
 from worker.tasks import quarantine
 
-PROGRESS = Progress(9, 2, last_error="too long")
-REJECTION = Rejection(PROGRESS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2, hub_created_at_s=1.0))
+STATUS = ChannelStatus(9, 2, last_error="too long")
+REJECTION = Rejection(STATUS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2, hub_created_at_s=1.0))
 
 READ_AGAIN = replace(REJECTION, checkpoint=replace(REJECTION.checkpoint, repeats_up_to=9))
 
@@ -34,11 +35,11 @@ class World:
         self.in_hub = [6, 8]
         self.lacks = [6, 8]
         self.row_of_another: list[int] = []
-        self.moment: str | None = "2026-01-31T00:00:00+00:00"
+        self.enqueued_time: str | None = "2026-01-31T00:00:00+00:00"
         self.both = Placed(5, None)
         monkeypatch.setattr(environment, "load_worker", plain)
         monkeypatch.setattr(logger, "configure", lambda *_, **__: None)
-        monkeypatch.setattr(quarantine, "_tables", self._tables)
+        monkeypatch.setattr(quarantine, "tables_of", self._tables)
         monkeypatch.setattr(quarantine, "EventHubClient", lambda _: self)
         monkeypatch.setattr(quarantine, "reread", self._reread)
         monkeypatch.setattr(quarantine, "identified", self._identified)
@@ -79,8 +80,8 @@ class World:
         return [[Rejected(sequence_number=number, **fields)] for number in self.in_hub]
 
     def _identified(self, *_: object) -> list[list[Event]]:
-        self.did.append("look at the moments")
-        return [[Event(sequence_number=number, enqueued_time=self.moment)] for number in range(5, 10)]
+        self.did.append("read enqueued times")
+        return [[Event(sequence_number=number, enqueued_time=self.enqueued_time)] for number in range(5, 10)]
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def carry_out(rejection: Rejection = REJECTION) -> Quarantined:
-    return quarantine._quarantined(rejection)
+    return quarantine.carry_out(rejection)
 
 
 def test_both_tables_are_counted_when_all_is_written(world: World) -> None:
@@ -101,10 +102,10 @@ def test_both_tables_are_counted_when_all_is_written(world: World) -> None:
 def test_what_was_in_the_table_before_needs_no_other_place(world: World) -> None:
     world.lacks = world.in_hub = [8]
     assert carry_out(READ_AGAIN) == Quarantined(rows=1)
-    assert world.did == ["look at the moments", "set aside [8]: too long, CHANNEL_3, 7", "count"]
+    assert world.did == ["read enqueued times", "set aside [8]: too long, CHANNEL_3, 7", "count"]
     world.lacks, world.did = [], []
     assert carry_out(READ_AGAIN) == Quarantined(rows=0)
-    assert world.did == ["look at the moments", "count"], "nothing is written"
+    assert world.did == ["read enqueued times", "count"], "nothing is written"
 
 
 def test_fewer_than_were_counted_are_no_success_where_nothing_was_read_before(world: World) -> None:
@@ -112,7 +113,7 @@ def test_fewer_than_were_counted_are_no_success_where_nothing_was_read_before(wo
         world.did = []
         with pytest.raises(RowsRejected, match=f"lacks {len(world.lacks)} of the events, and Snowflake counted 2"):
             carry_out()
-        assert world.did == ["look at the moments"], "nothing is written"
+        assert world.did == ["read enqueued times"], "nothing is written"
 
 
 def test_the_row_of_another_event_under_its_number_is_none_of_its_own(world: World) -> None:
@@ -123,14 +124,14 @@ def test_the_row_of_another_event_under_its_number_is_none_of_its_own(world: Wor
         carry_out()
 
 
-def test_an_event_without_a_moment_is_not_taken_for_the_one_of_a_row(world: World) -> None:
-    world.lacks, world.moment = [8], None
-    with pytest.raises(RowsRejected, match="the hub tells no time of event 5"):
+def test_an_event_without_an_enqueued_time_is_not_taken_for_the_one_of_a_row(world: World) -> None:
+    world.lacks, world.enqueued_time = [8], None
+    with pytest.raises(RowsRejected, match="event 5 has no enqueued time"):
         carry_out()
 
 
 @pytest.mark.parametrize("gone", [5, 9])
-def test_moments_that_the_hub_does_not_tell_any_more_prove_nothing(
+def test_events_whose_enqueued_time_cannot_be_read_any_more_prove_nothing(
     world: World, gone: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.lacks = [8]
@@ -178,7 +179,7 @@ def test_an_event_that_the_hub_passes_over_is_named(world: World) -> None:
 
 def test_tables_that_do_not_add_up_are_refused_after_all(world: World) -> None:
     world.both = Placed(4, None)
-    with pytest.raises(RowsRejected, match="together have 4 events, and 5 were to be there"):
+    with pytest.raises(RowsRejected, match="together have 4 of 5 events"):
         carry_out()
 
 
@@ -192,19 +193,19 @@ class Store:
         if self.refusal:
             raise self.refusal
 
-    def record_quarantine(self, *record: object) -> None:
-        self.recorded = record
+    def record_quarantine(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
+        self.recorded = (checkpoint, actor, action)
 
 
 class Channel:
     """Says one later status after another."""
 
-    def __init__(self, *later: Progress) -> None:
+    def __init__(self, *later: ChannelStatus) -> None:
         self.later = list(later)
 
-    def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
+    def await_status(self, is_expected: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:
         assert limit_s <= COUNT_LIMIT_S
-        return next((self.later.pop(0) for _ in self.later[:] if is_told(self.later[0])), None)
+        return next((self.later.pop(0) for _ in self.later[:] if is_expected(self.later[0])), None)
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch, answer: TaskResult | Exception) -> tuple[Any, ...]:
@@ -216,14 +217,14 @@ def recorded(monkeypatch: pytest.MonkeyPatch, answer: TaskResult | Exception) ->
     monkeypatch.setattr(quarantine, "send", send)
     store = Store()
     try:
-        assert quarantine.set_aside(REJECTION, cast("Any", store), cast("Any", Channel())) == 2
+        assert quarantine.quarantine_rows(REJECTION, store, Channel()) == 2
     finally:
         if isinstance(answer, Exception) or not isinstance(answer, Quarantined):
             assert not store.recorded
     return store.recorded
 
 
-def test_the_checkpoint_moves_when_the_errand_says_that_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkpoint_moves_when_the_task_says_that_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     record = recorded(monkeypatch, Quarantined(rows=2))
     assert record == (REJECTION.checkpoint, "worker of epoch 7", "quarantined 2 of 2 rejected rows, of events 5 to 9")
 
@@ -235,13 +236,13 @@ def test_the_checkpoint_stays_when_it_is_not(monkeypatch: pytest.MonkeyPatch) ->
         recorded(monkeypatch, Ready())
 
 
-def test_nothing_is_set_aside_that_could_not_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_quarantined_that_could_not_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     monkeypatch.setattr(quarantine, "send", lambda *order: asked.append(order))
     store = Store()
     store.refusal = NotPermitted("No audit row can be written")
     with pytest.raises(NotPermitted):
-        quarantine.set_aside(REJECTION, cast("Any", store), cast("Any", Channel()))
+        quarantine.quarantine_rows(REJECTION, store, Channel())
     assert not asked
 
 
@@ -256,17 +257,20 @@ def test_a_count_that_is_behind_the_table_is_waited_for(monkeypatch: pytest.Monk
         return Quarantined(rows=4)
 
     monkeypatch.setattr(quarantine, "send", send)
-    store, later = Store(), Channel(replace(PROGRESS, rows_error_count=3), replace(PROGRESS, rows_error_count=4))
-    assert quarantine.set_aside(REJECTION, cast("Any", store), cast("Any", later)) == 4
+    store, later = (
+        Store(),
+        Channel(structs.replace(STATUS, rows_error_count=3), structs.replace(STATUS, rows_error_count=4)),
+    )
+    assert quarantine.quarantine_rows(REJECTION, store, later) == 4
     assert asked == [2, 3, 4]
     assert store.recorded[0].rows_error_count == 4
     assert store.recorded[2] == "quarantined 4 of 4 rejected rows, of events 5 to 9"
     with pytest.raises(CountsUnsettled, match="lacks 4 of the events"):
-        quarantine.set_aside(REJECTION, cast("Any", Store()), cast("Any", Channel()))
+        quarantine.quarantine_rows(REJECTION, Store(), Channel())
 
 
-def test_the_wait_for_a_count_begins_when_the_first_errand_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An errand reads a range again, and that may take minutes."""
+def test_the_wait_for_a_count_begins_when_the_first_task_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task reads a range again, and that may take minutes."""
     now_s, waits_s = [0.0], list[float]()
 
     def send(*_: object) -> TaskResult:
@@ -274,14 +278,12 @@ def test_the_wait_for_a_count_begins_when_the_first_errand_has_ended(monkeypatch
         raise REJECTION.unsettled("the table lacks 4 of the events")
 
     class Patient(Channel):
-        def await_progress(self, is_told: Callable[[Progress], bool], limit_s: float) -> Progress | None:
+        def await_status(self, is_expected: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:
             waits_s.append(limit_s)
-            return super().await_progress(is_told, limit_s)
+            return super().await_status(is_expected, limit_s)
 
     monkeypatch.setattr(clock, "monotonic", lambda: now_s[0])
     monkeypatch.setattr(quarantine, "send", send)
     with pytest.raises(CountsUnsettled):
-        quarantine.set_aside(
-            REJECTION, cast("Any", Store()), cast("Any", Patient(replace(PROGRESS, rows_error_count=3)))
-        )
+        quarantine.quarantine_rows(REJECTION, Store(), Patient(structs.replace(STATUS, rows_error_count=3)))
     assert waits_s == [COUNT_LIMIT_S, 0.0]

@@ -1,0 +1,83 @@
+"""One partition for one term: how it is opened, how its rejected rows are quarantined, how its events are moved."""
+
+from typing import Protocol
+
+from shared.config.settings import Settings
+from shared.control.store import ControlStore
+from shared.ipc.messages import Counters
+from shared.model import Term
+from worker.opening import StartingPoint, open_partition
+from worker.pipeline.pipeline import Pipeline
+from worker.pipeline.ports import EventSource, Ports
+from worker.sink.channel import Channel
+from worker.sink.rejection import Rejection
+from worker.source.envelope import envelope
+from worker.source.receiver import Position
+from worker.source.source import Source
+from worker.tasks import quarantine
+
+
+class Partition(Protocol):
+    """What the states of a worker need of their partition."""
+
+    @property
+    def settings(self) -> Settings:
+        """The worker's."""
+
+    @property
+    def term(self) -> Term:
+        """The ownership that the worker was started for."""
+
+    @property
+    def hub_name(self) -> str:
+        """The event hub's name."""
+
+    @property
+    def channel_name(self) -> str:
+        """Name of the channel that was opened last."""
+
+    def open(self, written: int | None) -> StartingPoint | Rejection:
+        """Take the channel over and decide where to start, as `open_partition` says. Blocks."""
+
+    def quarantine(self, rejection: Rejection) -> int:
+        """Quarantine rejected rows; how many. Blocks. Raises why it cannot be done."""
+
+    def pipeline(self, start: StartingPoint, totals: Counters) -> Pipeline:
+        """What moves the events from `start` on, not started yet; `totals` as of `Pipeline`."""
+
+
+class OwnedPartition:
+    """A `Partition` between Event Hubs and Snowflake."""
+
+    def __init__(self, settings: Settings, term: Term, channel: Channel, store: ControlStore) -> None:
+        self.settings, self.term = settings, term
+        self._channel, self._store = channel, store
+
+    @property
+    def hub_name(self) -> str:
+        """As `Partition`."""
+        return self._store.group.eventhub_name
+
+    @property
+    def channel_name(self) -> str:
+        """As `Partition`."""
+        return self._channel.name
+
+    def open(self, written: int | None) -> StartingPoint | Rejection:
+        """As `Partition`."""
+        return open_partition(self.settings, self.term, self._channel, self._store, written)
+
+    def quarantine(self, rejection: Rejection) -> int:
+        """As `Partition`."""
+        return quarantine.quarantine_rows(rejection, self._store, self._channel)
+
+    def pipeline(self, start: StartingPoint, totals: Counters) -> Pipeline:
+        """As `Partition`."""
+        source = self.source(start.position(self.settings.eventhub.starting_position))
+        return Pipeline(self.settings, start, Ports(source, self._channel, self._store.save_checkpoint), totals)
+
+    def source(self, position: Position) -> EventSource:
+        """The receiver, with the term's epoch as its owner level."""
+        partition_id = self.term.partition_id
+        row_of = envelope(partition_id, self.settings.snowflake.on_decode_error)
+        return Source(self.settings.eventhub, partition_id, self.term.epoch, position, row_of)

@@ -1,0 +1,297 @@
+# ruff: noqa: ARG002 (all states have the same signatures, and not each needs both times)
+"""What a worker does with its partition: it opens it, quarantines rejected rows, runs, or drains.
+
+              ┌──── rejected rows, a lost channel ────┐
+              ▼                                       │
+    ──▶    Opening ─────────────────────────────▶ Running
+           ▲     │                                    │
+           │     ▼                                    │
+         Quarantining                                 │
+              │       a drain, from each state        │
+              └────────────────▶ Draining ◀───────────┘
+
+Each state says what wakes it, and its turn gives the next state. So what a start does once also happens when a running
+worker finds rejected rows or has lost its channel: it opens the partition again.
+
+Two times are passed in. `now_s` is the host's clock, by which leases and drains end. `own_s` is the time in which the
+worker's loop turned (`shared.clock.LoopClock`): what others owe the loop is late by that time alone.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from shared.clock import Deadline
+from shared.errors import ChannelGone, DrainTimedOut, RowsRejected, SinkUnavailable
+from shared.ipc.messages import Counters, Opened, WorkerState
+from shared.log.logger import get_logger
+from shared.snowflake.tables import quarantine_name
+from worker.opening import StartingPoint
+from worker.partition import Partition
+from worker.pipeline.background import Background
+from worker.pipeline.pipeline import Pipeline
+from worker.sink.rejection import Rejection
+
+OPEN_LIMIT_S = 180.0  # the SDK waits up to 120 s for a previous owner's rows before it takes a channel by force
+
+log = get_logger()
+
+
+class State(Protocol):
+    """What a worker does with its partition."""
+
+    name: WorkerState
+    """As a status shows it."""
+
+    @property
+    def counters(self) -> Counters:
+        """What was moved since the worker's start, and how far the partition is."""
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """What moves events; None: nothing does."""
+
+    def fds(self) -> list[int]:
+        """File descriptors that wake a turn."""
+
+    def due_s(self, own_s: float) -> float:
+        """When a turn has something to do although nothing woke it."""
+
+    def turn(self, now_s: float, own_s: float) -> "State | None":
+        """One step; the state after it, None: the worker has drained. Never blocks. Raises what ends the worker."""
+
+    def drain(self, deadline: Deadline) -> "Draining":
+        """Stop receiving; what is appended is to be checkpointed before the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHistory:
+    """What a worker knows of its channel when it opens the partition."""
+
+    written: int | None = None
+    """The last event that it has appended, if all that it appended is checkpointed; None: not so, or nothing was."""
+    was_lost: bool = False
+    """Whether a channel did not exist any more, and no status since has had a token."""
+
+
+class Opening:
+    """The channel is taken over and the starting position decided, on a thread of its own: that may take minutes.
+
+    It begins with the first turn, and so after the lease was checked and the commands of the supervisor were read.
+    """
+
+    name: WorkerState = "opening"
+    pipeline = None
+
+    def __init__(
+        self, partition: Partition, totals: Counters | None = None, history: ChannelHistory | None = None
+    ) -> None:
+        self._partition, self._history = partition, history or ChannelHistory()
+        self.counters = totals or Counters()
+        self._found: Background[StartingPoint | Rejection] = Background("opening")
+        self._open_by = Deadline(math.inf)
+
+    def fds(self) -> list[int]:
+        """The end of the call that opens."""
+        return [self._found.fileno()]
+
+    def due_s(self, own_s: float) -> float:
+        """At once until the call has begun; then its end wakes the loop."""
+        return math.inf if self._found.is_busy else own_s
+
+    def turn(self, now_s: float, own_s: float) -> State:
+        """Begin to open; when that has ended, run, or quarantine the rows that were rejected."""
+        if not self._found.is_busy:
+            self._begin(own_s)
+        self._refuse_slow_open(own_s)
+        match self._found.take():
+            case None:
+                return self
+            case Rejection() as rejection:
+                return Quarantining(self._partition, rejection, self.counters, was_lost=self._history.was_lost)
+            case start:
+                return Running(self._partition, start, self.counters, was_lost=self._history.was_lost)
+
+    def _begin(self, own_s: float) -> None:
+        self._open_by = Deadline.after(OPEN_LIMIT_S, own_s)
+        self._found.submit(lambda: self._partition.open(self._history.written))
+
+    def drain(self, deadline: Deadline) -> "Draining":
+        """Nothing is left to do."""
+        # Nothing is appended, so there is nothing to wait for. The call that opens is left running: native code that
+        # blocks cannot be ended, and the process exits around it.
+        return Draining(self._partition, None, self.counters, deadline)
+
+    def _refuse_slow_open(self, own_s: float) -> None:
+        """The SDK tries an open that is not answered, or answered with 503, again for longer than anybody waits."""
+        if self._open_by.passed(own_s):
+            raise SinkUnavailable(
+                f"The channel of partition {self._partition.term.partition_id} could not be opened",
+                f"no answer for {OPEN_LIMIT_S:.0f} s",
+                "Check Snowflake's status and the network; nothing was written.",
+            )
+
+
+class Quarantining:
+    """Rows that Snowflake rejected are quarantined, by a task. No event is read meanwhile."""
+
+    name: WorkerState = "opening"  # whoever looks at the tree waits for both in the same way
+    pipeline = None
+
+    def __init__(self, partition: Partition, rejection: Rejection, counters: Counters, *, was_lost: bool) -> None:
+        self._partition, self._was_lost = partition, was_lost
+        self.counters = counters
+        log.warning(
+            "rows_rejected",
+            rows=rejection.rows,
+            first=rejection.numbers.start,
+            last=rejection.numbers.stop - 1,
+            reason=rejection.reason,
+        )
+        self._quarantined: Background[int] = Background("quarantine")
+        self._quarantined.submit(lambda: partition.quarantine(rejection))
+
+    def fds(self) -> list[int]:
+        """The end of the task."""
+        return [self._quarantined.fileno()]
+
+    def due_s(self, own_s: float) -> float:
+        """Never: the end of the task wakes the loop."""
+        return math.inf
+
+    def turn(self, now_s: float, own_s: float) -> State:
+        """When the task has ended, open the partition again."""
+        rows = self._quarantined.take()
+        if rows is None:
+            return self
+        log.warning("rows_quarantined", rows=rows, table=quarantine_name(self._partition.settings.snowflake))
+        counters = replace(self.counters, quarantined_total=self.counters.quarantined_total + rows)
+        # As at a start: the partition now begins behind the quarantined rows.
+        return Opening(self._partition, counters, ChannelHistory(was_lost=self._was_lost))
+
+    def drain(self, deadline: Deadline) -> "Draining":
+        """Nothing is left to do."""
+        # The task ends with this process, and the next owner does the same again, to the same end.
+        return Draining(self._partition, None, self.counters, deadline)
+
+
+class Running:
+    """Events move from the hub to the table."""
+
+    name: WorkerState = "running"
+
+    def __init__(self, partition: Partition, start: StartingPoint, totals: Counters, *, was_lost: bool) -> None:
+        self._partition, self._was_lost = partition, was_lost
+        channel, resume = partition.channel_name, start.resume
+        self.pipeline = partition.pipeline(start, totals)
+        self.pipeline.start()
+        self.opened = Opened(channel=channel, resumed_after=resume.after, reason=resume.reason)
+        """What the supervisor is told once."""
+        log.info("partition_opened", channel=channel, after=resume.after, reason=resume.reason)
+
+    @property
+    def counters(self) -> Counters:
+        """Those of the pipeline."""
+        return self.pipeline.counters
+
+    def fds(self) -> list[int]:
+        """Those of the pipeline."""
+        return self.pipeline.fds()
+
+    def due_s(self, own_s: float) -> float:
+        """When the pipeline is due."""
+        return self.pipeline.due_s(own_s)
+
+    def turn(self, now_s: float, own_s: float) -> State:
+        """One turn of the pipeline; if it stopped, open the partition again."""
+        history = self.move(own_s)
+        return self if history is None else Opening(self._partition, _totals(self.counters), history)
+
+    def move(self, own_s: float) -> ChannelHistory | None:
+        """One turn of the pipeline; None: it goes on. Otherwise it has stopped, and the partition is to be opened with
+        this knowledge: rejected rows are looked for, and a lost channel is judged, as at a start.
+        """
+        try:
+            self.pipeline.turn(own_s)
+        except RowsRejected:
+            if not self._partition.settings.snowflake.quarantines:
+                raise
+            history = ChannelHistory(was_lost=self._was_lost)
+        except ChannelGone as error:
+            if self._was_lost:  # an open finds a channel where a status finds none: that would go on for ever
+                raise
+            log.warning("channel_not_found", channel=self._partition.channel_name, reason=error.why)
+            history = ChannelHistory(self.pipeline.written, was_lost=True)
+        else:
+            self._was_lost &= not self.pipeline.has_seen_token
+            return None
+        self.pipeline.stop()  # a partition has one receiver, and the next one is about to be made
+        return history
+
+    def drain(self, deadline: Deadline) -> "Draining":
+        """Receive no more."""
+        self.pipeline.drain()
+        return Draining(self._partition, self, _totals(self.counters), deadline)
+
+
+class Draining:
+    """What was appended becomes durable and checkpointed, or the deadline passes. No event is received any more.
+
+    `running` is what drains; None: nothing was appended.
+    """
+
+    name: WorkerState = "draining"
+
+    def __init__(self, partition: Partition, running: Running | None, totals: Counters, deadline: Deadline) -> None:
+        self._partition, self._running, self._totals, self._deadline = partition, running, totals, deadline
+
+    @property
+    def counters(self) -> Counters:
+        """Those of the pipeline."""
+        return self._running.counters if self._running else self._totals
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """What drains."""
+        return self._running.pipeline if self._running else None
+
+    def fds(self) -> list[int]:
+        """Those of the pipeline."""
+        return self._running.fds() if self._running else []
+
+    def due_s(self, own_s: float) -> float:
+        """When the pipeline is due; at once if nothing drains."""
+        return self._running.due_s(own_s) if self._running else own_s
+
+    def turn(self, now_s: float, own_s: float) -> State | None:
+        """One turn of the pipeline. Raises `DrainTimedOut` past the deadline."""
+        # Rejected rows and a lost channel are left to the next owner: nothing is opened for nobody.
+        if self._running is None or self._running.move(own_s) or self._running.pipeline.is_drained:
+            return None
+        if self._deadline.passed(now_s):
+            raise self._timed_out()
+        return self
+
+    def drain(self, deadline: Deadline) -> "Draining":
+        """The newest deadline counts."""
+        return Draining(self._partition, self._running, self._totals, deadline)
+
+    def _timed_out(self) -> DrainTimedOut:
+        how_far = self.counters
+        return DrainTimedOut(
+            f"Partition {self._partition.term.partition_id} did not drain in time",
+            f"appended up to {how_far.appended}, durable {how_far.durable}, checkpointed {how_far.checkpointed}",
+            "Nothing is lost: the rest is read again. EVSUP_DRAIN_TIMEOUT sets how long a drain may take.",
+        )
+
+
+def _totals(counters: Counters) -> Counters:
+    """What is counted since the worker's start; where the partition stands is not known while it is opened."""
+    return Counters(
+        rows_total=counters.rows_total,
+        bytes_total=counters.bytes_total,
+        duplicates_total=counters.duplicates_total,
+        quarantined_total=counters.quarantined_total,
+    )
