@@ -23,46 +23,50 @@ from worker import guard, memory
 from worker.loop import Worker
 from worker.partition import OwnedPartition
 from worker.sink import sdk_log
-from worker.sink.channel import Channel, keep_off_stdout, prepare_environment
+from worker.sink.channel import Channel
+from worker.sink.sdk import prepare_environment, redirect_stdout
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-LAST_WORD_S = 2.0
+FLUSH_S = 2.0  # for the failure message to leave
 IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STACKS = signal.SIGUSR1  # of all threads, to stderr; by a handler in C, which runs while the interpreter is stuck
+# Writes the stacks of all threads to stderr. Its handler is in C, and so runs while the interpreter is stuck.
+STACKS = signal.SIGUSR1
 
 log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What a worker is started with. Settings come through the environment, because secrets do not travel."""
+    """What a worker is started with. Settings come through the environment, because secrets are not sent."""
 
     term: Term
     lease: Lease
     supervisor_pid: int
     has_signed_in: bool
-    """Whether the supervisor had a token for Event Hubs: a worker then waits for a sign-in service that is away."""
+    """Whether the supervisor had a token for Event Hubs. If so, a worker waits for a sign-in service that does not
+    answer.
+    """
 
 
 def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes, bytes]") -> None:
-    """Run one partition until it drained (exit 0) or failed (the error's exit code). Never returns."""
+    """Run one partition until it has drained (exit 0) or failed (the error's exit code). Never returns."""
     _become_child(boot, stderr)
     messages: MessagePipe[Command] = MessagePipe(pipe, Command)
     code = ExitCode.OK
     try:
         _work(boot, messages)
-    except Exception as error:  # noqa: BLE001 (the last word of this process)
-        code = _say_failed(error, messages)
-    messages.flush_until(Deadline.after(LAST_WORD_S))
+    except Exception as error:  # noqa: BLE001 (it is reported)
+        code = _report_failure(error, messages)
+    messages.flush_until(Deadline.after(FLUSH_S))
     flush()
-    # No finalizers: a channel's would flush, without a timeout. What the SDK has not sent is dropped and read again.
+    # This runs no finalizers: a channel's would flush without a timeout. What the SDK has not sent is read again.
     os._exit(code)
 
 
 def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
-    """Die with the supervisor, log through it, and leave signals to it: a signal to the group is for the supervisor."""
+    """End with the supervisor, log through it, and ignore signals: one to the process group is for the supervisor."""
     guard.die_with(boot.supervisor_pid)
     os.dup2(stderr.fileno(), sys.stderr.fileno())
     faulthandler.enable()
@@ -70,7 +74,7 @@ def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     faulthandler.register(STACKS, all_threads=True, chain=False)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [STACKS])  # it was born with it blocked
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [STACKS])  # the supervisor starts workers with it blocked
 
 
 def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
@@ -78,21 +82,23 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
     settings = environment.load_worker()
     term = boot.term
     configure(settings.process.log_format, settings.process.log_level, partition=term.partition_id, epoch=term.epoch)
+    # In this order, and all before the SDK is imported: preparing sets the log level that the operator may have set,
+    # and following the log takes over standard output.
     wants_sdk_log = "SS_LOG_LEVEL" in os.environ
     prepare_environment(settings.snowflake)
-    keep_off_stdout()
+    redirect_stdout()
     uploads = sdk_log.follow(pass_on_all=wants_sdk_log)
     group = consumer_group(settings.eventhub)
     name = channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
     channel = Channel(settings.snowflake, name, uploads)
     store = store_of(settings)
     worker = Worker(OwnedPartition(settings, term, channel, store), boot.lease, messages)
-    memory.settle()
+    memory.tune_collector()  # now that all that stays has been made
     guard.watch(lambda: worker.trusted_until_s)
     worker.run()
 
 
-def _say_failed(error: Exception, messages: MessagePipe[Command]) -> ExitCode:
+def _report_failure(error: Exception, messages: MessagePipe[Command]) -> ExitCode:
     known, failed = last_word(error)
     log.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
     messages.send(failed)

@@ -188,7 +188,7 @@ class Running:
         self.pipeline = partition.pipeline(start, totals)
         self.pipeline.start()
         self.opened = Opened(channel=channel, resumed_after=resume.after, reason=resume.reason)
-        """What the supervisor is told once."""
+        """The report of it, for the supervisor."""
         log.info("partition_opened", channel=channel, after=resume.after, reason=resume.reason)
 
     @property
@@ -267,7 +267,7 @@ class Draining:
 
     def turn(self, now_s: float, own_s: float) -> State | None:
         """One turn of the pipeline. Raises `DrainTimedOut` past the deadline."""
-        # Rejected rows and a lost channel are left to the next owner: nothing is opened for nobody.
+        # Rejected rows and a lost channel are left to the next owner: it opens the partition anyway.
         if self._running is None or self._running.move(own_s) or self._running.pipeline.is_drained:
             return None
         if self._deadline.passed(now_s):

@@ -15,7 +15,7 @@ from shared.eventhubs.client import EventHubClient
 from shared.ipc.memory import rss_bytes
 from shared.model import Checkpoint, Term
 from worker.pipeline.chunks import chunked
-from worker.sink.channel import client_properties, prepare_environment
+from worker.sink.sdk import client_properties, prepare_environment
 from worker.source.envelope import envelope
 
 STORE_EXPIRATION_S = 600.0

@@ -46,7 +46,7 @@ def _answer(messages: MessagePipe[CheckTable], settings: SnowflakeSettings) -> N
         for _ in messages.receive():
             messages.send(_sight(session, settings))
             messages.flush_until(Deadline.after(ANSWER_S))
-            memory.settle()
+            memory.tune_collector()
 
 
 def _sight(session: SqlSession, settings: SnowflakeSettings) -> TableReport:

@@ -35,7 +35,7 @@ from tests.simulation.process import Clock
 from tests.simulation.snowpipe import Channel, Handle
 from tests.simulation.worker import WorkerProcess
 from worker.loop import Worker
-from worker.pipeline import pipeline
+from worker.pipeline import pipeline, status_poll
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.sequence import Admission
 from worker.sink.channel_status import verify
@@ -260,5 +260,5 @@ GUARDS = (
     ),
     Guard("events that are not settled", replaced(Unsettled, "observe", settled_at_once), WRONGLY, rejecting=True),
     Guard("waiting for a later count", replaced(Handle, "await_status", counted_once), WRONGLY, rejecting=True),
-    Guard("asking again when a status is older", replaced(pipeline, "is_older", believed), WRONGLY, rejecting=True),
+    Guard("asking again when a status is older", replaced(status_poll, "is_older", believed), WRONGLY, rejecting=True),
 )

@@ -14,7 +14,7 @@ from tests.simulation.supervisor import Supervisor
 from tests.simulation.worker import WorkerProcess
 from tests.simulation.world import World
 from worker import loop, opening, states
-from worker.pipeline import checkpointer, pipeline
+from worker.pipeline import checkpointer, pipeline, status_poll
 from worker.tasks import quarantine
 
 
@@ -50,8 +50,9 @@ def staged(world: World) -> Iterator[None]:
     replaced: dict[Any, dict[str, Any]] = {
         loop: {"setproctitle": _ignore, "rss_bytes": _nothing},
         states: {"Background": background},
-        pipeline: {"Background": background},
+        pipeline: {},
         checkpointer: {"Background": background},
+        status_poll: {"Background": background},
         opening: {"EventHubClient": lambda _: worker().hub()},
         initial_positions: {"EventHubClient": lambda _: supervisor().client()},
         quarantine: {

@@ -12,8 +12,8 @@ T = TypeVar("T")
 class Background(Generic[T]):
     """Runs one call at a time; `fileno` becomes readable when its result can be taken.
 
-    Vendor calls block in native code, where no signal and no deadline reaches them: opening a channel up to 120 s, a
-    status on a dead server for ever, a checkpoint on a locked row until the store gives up.
+    Vendors' calls block in native code, where no signal and no deadline reaches them: an open for up to 120 s, a status
+    of a server that does not answer for ever, a checkpoint on a locked row until the store gives up.
     """
 
     def __init__(self, name: str) -> None:
@@ -38,7 +38,9 @@ class Background(Generic[T]):
 
     def take(self) -> T | None:
         """The result of a call that has ended, once; None while it runs. Raises what the call raised."""
-        if self._future is None or not self._done.clear():  # a future is done a moment before its callback has run
+        # By the wakeup, not by the future: a future is done shortly before its callback has run, and a wakeup that is
+        # set after the result was taken would be taken for that of the next call.
+        if self._future is None or not self._done.clear():
             return None
         future, self._future = self._future, None
         return future.result()

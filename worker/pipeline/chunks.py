@@ -1,4 +1,4 @@
-"""Rows in portions that one append takes."""
+"""Rows in portions, each for one append."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ MAX_CHUNK_BYTES = 2 * 1024 * 1024
 
 @dataclass(slots=True)
 class Chunk:
-    """Rows of one append, in order, with the sequence numbers of the first and the last as its tokens."""
+    """Rows of one append, in order. The sequence numbers of the first and the last are its tokens."""
 
     rows: list[Row] = field(default_factory=list)
     size_bytes: int = 0
@@ -36,19 +36,19 @@ class Chunk:
 
     @property
     def enqueued(self) -> datetime | None:
-        """When the first event was."""
+        """Enqueued time of the first event."""
         enqueued: datetime | None = self.rows[0].get("ENQUEUED_TIME")
         return enqueued
 
     @property
     def end_enqueued(self) -> datetime | None:
-        """When the last event was."""
+        """Enqueued time of the last event."""
         enqueued: datetime | None = self.rows[-1].get("ENQUEUED_TIME")
         return enqueued
 
 
 def chunked(rows: Sequence[Row]) -> list[Chunk]:
-    """Split rows at `MAX_CHUNK_BYTES`; a single larger row is a chunk of its own."""
+    """Split rows into chunks of at most `MAX_CHUNK_BYTES`. A larger row is a chunk of its own."""
     chunks: list[Chunk] = []
     for row in rows:
         size = size_bytes(row)

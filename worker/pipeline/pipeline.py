@@ -17,25 +17,24 @@ from shared.backoff import Pauses
 from shared.clock import Deadline
 from shared.config.settings import Settings
 from shared.errors import CommitStalled, EvsupError, SequenceGap, SinkUnavailable
-from shared.ipc.messages import ChannelStatus, Counters
+from shared.ipc.messages import Counters
 from shared.log.logger import get_logger
 from shared.model import Checkpoint
 from shared.resume import GO_ON_WITHOUT
 from worker.opening import StartingPoint
-from worker.pipeline.background import Background
 from worker.pipeline.checkpointer import Checkpointer
 from worker.pipeline.chunks import Chunk, chunked
 from worker.pipeline.ports import Ports
 from worker.pipeline.sequence import Gap, admit
+from worker.pipeline.status_poll import StatusPoll
 from worker.pipeline.window import Append, Window
 from worker.sink.channel import Saturated
-from worker.sink.channel_status import OLDER_LIMIT_S, is_older, verify
+from worker.sink.channel_status import verify
 from worker.sink.unsettled import Unsettled
 from worker.source.batch_queue import Batch
 from worker.source.envelope import Row, sequence_numbers
 
-POLL_S = 1.0  # the SDK refreshes its cache of the status about once a second; asking more often shows nothing new
-IDLE_POLL_S = 10.0  # nothing in flight: only to see whether the channel is still ours
+WAIT_S = 1.0  # a turn comes at least so often
 SATURATED_FIRST_S, SATURATED_MOST_S = 0.05, 2.0
 
 log = get_logger()
@@ -64,10 +63,8 @@ class Pipeline:
         """Last sequence number in the partition, as Event Hubs reported it with the latest batch."""
         self._window = Window(settings.snowflake.max_inflight_rows, settings.snowflake.max_inflight_bytes)
         self._waiting: deque[Chunk] = deque()
-        self._poll: Background[ChannelStatus | None] = Background("status")
-        self._poll_due_s = 0.0
+        self._poll = StatusPoll(ports.sink.status)
         self._saturated = Pauses(SATURATED_FIRST_S, SATURATED_MOST_S)
-        self._older = Pauses(POLL_S, POLL_S)
         self._unsettled = Unsettled(stored.unsettled_from)
         self._is_draining = False
         self.has_seen_token = False
@@ -86,9 +83,7 @@ class Pipeline:
 
     def due_s(self, now_s: float) -> float:
         """When a turn has something to do although nothing woke it."""
-        due_s = now_s + POLL_S
-        if not self._poll.is_busy:  # the end of a busy one wakes the loop, and its own due time may be long past
-            due_s = min(due_s, self._poll_due_s)
+        due_s = min(now_s + WAIT_S, self._poll.due_s)
         if self._waiting and self._has_room():
             due_s = min(due_s, self._saturated.until_s)
         return due_s
@@ -101,8 +96,8 @@ class Pipeline:
         self._take_stored(now_s)
         self._take_batch(now_s)
         self._append(now_s)
-        # After the append: rows that have just gone into flight bring the next look at the status forward.
-        self._poll_status(now_s)
+        # After the append: rows that have just gone into flight bring the next status forward.
+        self._poll.begin(now_s, is_idle=self._window.is_empty)
         self._checkpoints.save(now_s)
         # Last: only a commit that did not come in this turn either is late.
         self._refuse_stall(now_s)
@@ -224,19 +219,12 @@ class Pipeline:
 
     # --- appended ▶ durable -------------------------------------------------------------------------------------------
 
-    def _poll_status(self, now_s: float) -> None:
-        if now_s >= self._poll_due_s and not self._poll.is_busy:
-            self._poll.submit(self._sink.status)
-            self._poll_due_s = now_s + (IDLE_POLL_S if self._window.is_empty else POLL_S)
-        elif not self._window.is_empty:
-            self._poll_due_s = min(self._poll_due_s, now_s + POLL_S)
-
     def _take_status(self, now_s: float) -> None:
-        status = self._poll.take()
-        if status is None or self._is_passed_over(status, now_s):
+        durable, appended, errors_before = self._counters.durable, self._counters.appended, self._errors_before
+        status = self._poll.take(now_s, durable, errors_before)
+        if status is None:
             return
-        durable, appended, first = self._counters.durable, self._counters.appended, self._unsettled.first
-        verify(self._partition_id, status, durable, appended, self._errors_before, first)
+        verify(self._partition_id, status, durable, appended, errors_before, self._unsettled.first)
         self._unsettled.observe(status.token, now_s)
         if status.token is None:
             return
@@ -251,19 +239,6 @@ class Pipeline:
         """On an idle partition no commit follows whose checkpoint would say that every event is settled."""
         if self._unsettled.first == token + 1 and self._window.is_empty:
             self._checkpoints.newest = replace(self._checkpoints.newest, unsettled_from=token + 1)
-
-    def _is_passed_over(self, status: ChannelStatus, now_s: float) -> bool:
-        """Whether a status is older than one before, as a cache may give it; for `OLDER_LIMIT_S` it is asked again."""
-        if not is_older(status, self._counters.durable, self._errors_before):
-            self._older.over()
-            return False
-        if not self._older.lasted_s(now_s):
-            log.warning(
-                "status_older", token=status.token, durable=self._counters.durable, rows=status.rows_error_count
-            )
-        self._older.again(now_s)
-        self._poll_due_s = min(self._poll_due_s, now_s + POLL_S)
-        return self._older.lasted_s(now_s) < OLDER_LIMIT_S
 
     def _checkpoint_at(self, token: int, released: Append | None) -> Checkpoint:
         """The checkpoint at the token. Nothing is known of its event unless an append ends with it."""

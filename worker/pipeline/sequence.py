@@ -1,7 +1,7 @@
-"""Every event once and in order: what to do with the sequence numbers of a batch.
+"""Every event once and in order: which events of a batch are new.
 
-Event Hubs numbers the events of a partition one by one. After a reconnect the SDK delivers again what it had buffered,
-out of order within one batch (`[5, 6, 5, 6]`): its buffer is never cleared.
+Event Hubs numbers the events of a partition without gaps. After a reconnect the SDK delivers what it had buffered a
+second time, out of order within one batch (`[5, 6, 5, 6]`): it never clears its buffer.
 https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_consumer.py
 """
 
@@ -26,21 +26,22 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Which events of a batch go on."""
+    """Which events of a batch are new."""
 
     fresh: Sequence[int]
-    """Indexes into the batch, in order."""
+    """Their indexes in the batch, in order."""
     high: int | None
-    """The highest sequence number seen after this batch."""
+    """The highest sequence number received so far, this batch included."""
     gaps: tuple[Gap, ...] = ()
 
 
 def admit(high: int | None, numbers: Sequence[int | None]) -> Admission:
-    """Sort a batch's sequence numbers into fresh and redelivered (at or below `high`), and name the gaps.
+    """Tell the new sequence numbers of a batch from the redelivered ones (at or below `high`), and find the gaps.
 
-    `high` is None before the first event of a fresh partition, which may carry any number. Raises
-    `MissingSequenceNumber` when an event has none: without it there is no offset token and no proof.
+    `high` is None before the first event of a fresh partition, which may have any number. Raises
+    `MissingSequenceNumber` when an event has none: without it there is no token, and no proof that nothing is missing.
     """
+    # Nearly every batch is this one, and it needs no pass over its events.
     if high is not None and numbers and numbers[0] == high + 1 and _is_run(numbers):
         return Admission(range(len(numbers)), numbers[-1])
     fresh: list[int] = []
@@ -48,9 +49,10 @@ def admit(high: int | None, numbers: Sequence[int | None]) -> Admission:
     for index, number in enumerate(numbers):
         if number is None:
             raise MissingSequenceNumber(
-                f"An event after sequence number {high} carries no sequence number",
+                f"An event after sequence number {high} has no sequence number",
                 "the annotation x-opt-sequence-number is missing",
-                "The source is not Event Hubs or a proxy removes annotations; evsup cannot prove such events.",
+                "The source is not Event Hubs, or a proxy removes annotations. Without the number evsup cannot prove"
+                " that no event is missing or repeated.",
             )
         if high is not None and number <= high:
             continue

@@ -1,7 +1,7 @@
 """What was appended and is not committed yet, bounded in rows and bytes.
 
-Appending goes on while older rows are in flight, because a commit takes seconds; the bound is what a crash reads again
-and what memory has to hold.
+Rows are appended while older ones are in flight, because a commit takes seconds. The bound limits what is read again
+after a crash, and what memory has to hold.
 """
 
 from collections import deque
@@ -19,9 +19,9 @@ class Append:
     offset: str | None = None
     """Event Hubs offset of its last event, for the checkpoint."""
     enqueued: datetime | None = None
-    """When its first event was."""
+    """Enqueued time of its first event."""
     end_enqueued: datetime | None = None
-    """When its last event was, for the checkpoint."""
+    """Enqueued time of its last event, for the checkpoint."""
 
 
 class Window:
@@ -30,41 +30,41 @@ class Window:
     def __init__(self, max_rows: int, max_bytes: int) -> None:
         self._max_rows, self._max_bytes = max_rows, max_bytes
         self._inflight: deque[Append] = deque()
-        self._progress_s = 0.0
+        self._stalled_since_s = 0.0
         self.rows = 0
         self.size_bytes = 0
 
     def has_room(self, rows: int = 1, size_bytes: int = 1) -> bool:
-        """Whether so much more fits. An empty window takes anything, or a single large event would wait for ever."""
+        """Whether so much more fits. An empty window takes any append, or a single large event would wait for ever."""
         fits = self.rows + rows <= self._max_rows and self.size_bytes + size_bytes <= self._max_bytes
         return fits or not self._inflight
 
     def add(self, append: Append, now_s: float) -> None:
-        """An append went out."""
+        """Record one append."""
         if not self._inflight:
-            self._progress_s = now_s
+            self._stalled_since_s = now_s
         self._inflight.append(append)
         self.rows += append.rows
         self.size_bytes += append.size_bytes
 
     def commit(self, token: int, now_s: float) -> Append | None:
-        """Everything up to `token` is durable: returns the last append that this released. Tokens jump, hence ≤."""
+        """Release the appends up to `token`, which are durable; the last of them. A token may pass several at once."""
         released = None
         while self._inflight and self._inflight[0].end <= token:
             released = self._inflight.popleft()
             self.rows -= released.rows
             self.size_bytes -= released.size_bytes
         if released:
-            self._progress_s = now_s
+            self._stalled_since_s = now_s
         return released
 
     def stalled_s(self, now_s: float) -> float:
-        """Seconds without any progress while rows are in flight; 0 when nothing is."""
-        return now_s - self._progress_s if self._inflight else 0.0
+        """Seconds without a commit while rows are in flight; 0 when none are."""
+        return now_s - self._stalled_since_s if self._inflight else 0.0
 
     @property
     def oldest_enqueued(self) -> datetime | None:
-        """When the oldest event in flight was enqueued."""
+        """Enqueued time of the oldest event in flight."""
         return self._inflight[0].enqueued if self._inflight else None
 
     @property

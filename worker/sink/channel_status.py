@@ -5,23 +5,23 @@ from typing import Any
 from shared.errors import Bug, DataRefused, OwnershipLost, RowsRejected
 from shared.ipc.messages import ChannelStatus
 from shared.resume import counted_back
-from worker.sink.channel_codes import invalid_channel
+from worker.sink.sdk_errors import invalid_channel
 
 SUCCESS = "SUCCESS"
-OLDER_LIMIT_S = 10.0  # a status that is older than one before may come from a cache: for so long it is asked again
-COUNT_LIMIT_S = 60.0  # for so long a count of rejected rows is waited for that does not fit what else is known
-# Each has one of these names in every version of the SDK, and nothing may be assumed of one that is not there.
+OLDER_LIMIT_S = 10.0  # how long a status may be older than one before: it may come from a cache, and is asked again
+COUNT_LIMIT_S = 60.0  # how long a count of rejected rows that does not fit what else is known is waited for
+# In every version of the SDK each attribute has one of these names. When it has none, nothing may be assumed.
 TOKEN_NAMES = ("latest_committed_offset_token", "latest_offset_token")
 COUNT_NAMES = ("rows_error_count", "rows_error")
 CODE_NAMES = ("status_code", "channel_status_code")
 
 
 def read_status(status: Any) -> ChannelStatus:
-    """A `ChannelStatus` of any SDK version: attributes were renamed and added between them.
+    """The SDK's status as ours, of any version of the SDK: attributes were renamed and added between them.
 
-    Raises `DataRefused` when the token is not a number, so not one of ours, and `Bug` when there is no such attribute:
-    "no token" would mean a fresh channel, and everything in the table would come again; "no error" would hide every
-    row that is rejected.
+    Raises `DataRefused` when the token is not a number, so not one of ours, and `Bug` when an attribute is missing: to
+    take that for "no token" would read every event in the table again, and to take it for "no error" would hide every
+    rejected row.
     """
     return ChannelStatus(
         _parsed(_required(status, "offset token", TOKEN_NAMES)),
@@ -33,9 +33,10 @@ def read_status(status: Any) -> ChannelStatus:
 
 
 def is_older(status: ChannelStatus, durable: int | None, errors_before: int) -> bool:
-    """Whether a status is older than one seen before, as a cache may give it: neither token nor count ever go back.
+    """Whether a status is older than one before, as a cache may give it: neither token nor count ever goes back.
 
-    Arguments as of `verify`. One with a higher count is not, whatever its token: rows were rejected.
+    The arguments are those of `verify`. A status with a higher count is not older, whatever its token: rows were
+    rejected.
     """
     if status.status_code != SUCCESS or status.rows_error_count > errors_before:
         return False
@@ -50,11 +51,11 @@ def verify(
     errors_before: int,
     unsettled_from: int | None = None,
 ) -> None:
-    """Raise unless the channel is healthy, moves forward, is ours alone and rejected nothing.
+    """Raise unless the channel is valid, moves forward, is ours alone and rejected nothing.
 
-    `durable` is the token seen last, `appended` the highest sequence number this worker appended (or resumed after),
-    `errors_before` the error count of the last checkpoint, `unsettled_from` the first event that may have been rejected
-    since (`worker.sink.unsettled`).
+    `durable` is the token of the last status, `appended` the highest sequence number that this worker appended (or
+    resumed after), `errors_before` the count of rejected rows in the last checkpoint, `unsettled_from` the first event
+    whose row may have been rejected since (`worker.sink.unsettled`).
     """
     if status.status_code != SUCCESS:
         raise invalid_channel("The channel is not valid any more", f"status {status.status_code}")
@@ -77,14 +78,14 @@ def verify(
 
 
 def unsettled_events(unsettled_from: int | None, token: int | None) -> range:
-    """The events among which rejected rows are; empty: not known."""
+    """The events among which the rejected rows are; empty when that is not known."""
     if unsettled_from is None or token is None:
         return range(0)
     return range(unsettled_from, max(unsettled_from, token + 1))
 
 
 def rejected(partition_id: str, status: ChannelStatus, errors_before: int, numbers: range) -> RowsRejected:
-    """The error for rows that Snowflake counted and did not take; they are among `numbers` unless it names others."""
+    """The error for rows that Snowflake rejected. They are among `numbers`, unless the status names an event before."""
     is_known = bool(numbers) and not is_before(status, numbers)
     known = f"; they are among events {numbers[0]} to {numbers[-1]}" if is_known else ""
     return RowsRejected(
@@ -98,7 +99,7 @@ def rejected(partition_id: str, status: ChannelStatus, errors_before: int, numbe
 
 
 def is_before(status: ChannelStatus, numbers: range) -> bool:
-    """Whether the last rejected row that Snowflake names is before these events."""
+    """Whether the last rejected row that the status names is before these events."""
     named = status.last_error_up_to or ""
     return named.isascii() and named.isdigit() and bool(numbers) and int(named) < numbers[0]
 
@@ -124,7 +125,7 @@ def _parsed(token: str | None) -> int | None:
         raise DataRefused(
             "The channel's committed token is not a sequence number",
             repr(token[:80]),
-            "Another program writes to this channel, or an older layout of tokens: choose another"
+            "Another program writes to this channel, or one with another layout of tokens did. Choose another"
             " SNOWFLAKE_CHANNEL_PREFIX.",
         )
     return int(token)

@@ -1,6 +1,6 @@
-"""Rows in flight that may be larger than a request to Snowflake, and the one that a request was refused for.
+"""Rows in flight that may be larger than a request to Snowflake, to name the one that a request was refused for.
 
-A request takes 4 MB after compression, and the SDK sends a larger row as a file unless its properties forbid that.
+A request takes 4 MB after compression. The SDK uploads a larger row as a file, unless its properties forbid that.
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
 """
 
@@ -16,24 +16,28 @@ TOKENS = re.compile(r"startOffsetToken=(\d+)&endOffsetToken=(\d+)")  # the SDK's
 
 
 class LargeRows:
-    """By sequence number, with their addresses. Never changed in place: the status is asked for on another thread."""
+    """Their addresses by sequence number.
+
+    The dictionary is replaced, never changed: statuses are read on another thread than rows are appended.
+    """
 
     def __init__(self) -> None:
         self._addresses: dict[int, str] = {}
         self._committed = -1
 
     def append(self, rows: Sequence[Row], start: int) -> None:
-        """Note what goes to the SDK, if it is a large row; that is always alone in its append."""
+        """Note an append if it is of a large row, which is always alone in its append."""
         if len(rows) == 1 and size_bytes(rows[0]) > REQUEST_BYTES:
             self._addresses = self._in_flight() | {start: event_address(rows[0])}
 
     def commit(self, token: int | None) -> None:
-        """Forget those that are committed."""
+        """Forget the rows up to the committed token."""
         self._committed = -1 if token is None else token
 
     def refusal(self, error: Exception) -> DataRefused | None:
-        """The error for a request that was too large, which names the event or, where that is not known, the events;
-        None when this is not the reason.
+        """The error for a request that was too large; None when `error` has another reason.
+
+        It names the event or, where that is not known, the events.
         """
         reason = str(error)
         named = self._named(TOKENS.search(reason)) if TOO_LARGE in reason else ""
@@ -42,12 +46,15 @@ class LargeRows:
         return DataRefused(
             f"{named} larger than a request to Snowflake may be",
             mask(" ".join(reason.split())),
-            "Take what keeps the streaming SDK inline (max_rowset_payload_size_mb and its companions) out of"
-            " SNOWFLAKE_STREAMING_PROPERTIES: by itself it uploads such a row as a file.",
+            "Take the properties that keep the streaming SDK from uploading files (max_rowset_payload_size_mb and its"
+            " companions) out of SNOWFLAKE_STREAMING_PROPERTIES: by default it uploads such a row as a file.",
         )
 
     def _named(self, tokens: re.Match[str] | None) -> str:
-        """What is too large in the request with these tokens. Properties of an event can make a row large, too."""
+        """The start of a sentence that names what is too large in the request with these tokens; empty: not known.
+
+        A row that was not noted as large can be, too: an event's properties count as well.
+        """
         in_flight = self._in_flight()
         numbers = range(int(tokens[1]), int(tokens[2]) + 1) if tokens else in_flight
         large = [address for number, address in in_flight.items() if number in numbers]

@@ -1,8 +1,8 @@
-"""The streaming SDK's log. Its warnings are passed on; what it says of uploads is kept for our own errors.
+"""The streaming SDK's log: warnings are passed on, and what it says of uploads is kept for our own errors.
 
-Under load the SDK uploads rows as files to cloud storage, the stage of the pipe. A storage that refuses an upload is no
-error to it: it waits for new credentials, which may take an hour, and the channel's status stays `SUCCESS`. Only its
-log says so, at level INFO (measured with 1.9.1). A version that says it in other words is understood as saying nothing.
+Under load the SDK uploads rows as files to cloud storage, the stage of the pipe. When the storage refuses an upload,
+the SDK raises nothing. It waits for new credentials, which may take an hour, and the channel's status stays `SUCCESS`.
+Only its log says so, at level INFO (measured with 1.9.1). If a version logs it in other words, nothing is known.
 """
 
 import os
@@ -30,7 +30,7 @@ class Uploads:
         self._place = self._refused_by = ""
 
     def read(self, line: str) -> None:
-        """Take one line of the SDK's log into account."""
+        """Note what one line of the log says of uploads."""
         if found := _PLACE.search(line):
             self._place = mask(f"{found[1]}: {found[2]}")
         elif found := _REFUSED.search(line):
@@ -41,7 +41,7 @@ class Uploads:
 
     @property
     def evidence(self) -> str:
-        """Why rows may be waiting for the stage, as a part of a sentence; empty when nothing is known."""
+        """Why rows may wait for the stage, as a part of a sentence; empty when nothing is known."""
         if self._refused_by:
             storage = "; ".join(filter(None, (self._refused_by, self._place)))
             return f"the cloud storage of the stage refused the SDK's upload ({storage})"
@@ -49,10 +49,11 @@ class Uploads:
 
 
 def follow(*, pass_on_all: bool) -> Uploads:
-    """Read what the SDK logs from now on. To be called before it is imported, with our environment prepared.
+    """Read what the SDK logs from now on. Call it before the SDK is imported, and after `prepare_environment`.
 
-    Its log goes to standard output, which this process uses for nothing else: what a crash in native code writes on
-    standard error must not depend on a thread of ours. Where standard output is closed nothing can be read.
+    The log goes to standard output, which this process uses for nothing else. It does not go to standard error: what a
+    crash in native code writes there must not depend on a thread of ours. Where standard output is closed, nothing is
+    read.
     """
     uploads = Uploads()
     if sys.stdout:
@@ -67,7 +68,7 @@ def follow(*, pass_on_all: bool) -> Uploads:
 
 
 def _read(reader: int, uploads: Uploads, pass_on_all: bool) -> None:
-    """Never end: a full pipe would stop the SDK."""
+    """Read for as long as the process lives: a full pipe would stop the SDK."""
     with os.fdopen(reader, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             uploads.read(line)

@@ -134,7 +134,7 @@ class Link:
         """Receive, and leave nothing of the client behind."""
         self._receive()
         self._client = None
-        memory.give_back()
+        memory.collect()
 
     def _receive(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The process that asks Snowflake how far channels are, and ends. It opens none: that would take it from its owner."""
+"""The task that reads the statuses of channels. It opens none: that would take it from its owner."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from shared.errors import SinkUnavailable
 from shared.fixes import REACH_SNOWFLAKE
 from shared.ipc.messages import ChannelStatus, ChannelStatuses
 from shared.timeout import within
-from worker.sink.channel import keep_off_stdout, prepare_environment, probe, read_statuses
+from worker.sink.channel import read_statuses
+from worker.sink.sdk import prepare_environment, probe, redirect_stdout
 from worker.tasks import serve
 
 if TYPE_CHECKING:
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The channels, and who asks. Settings come through the environment, because secrets do not travel."""
+    """What the task is started with. Settings come through the environment, because secrets are not sent."""
 
     channels: Sequence[str]
     limit_s: float
+    """How long the SDK may take."""
     asked_by: int
+    """Pid of the process that asks."""
 
 
 def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
@@ -37,7 +40,7 @@ def _statuses(question: Question) -> ChannelStatuses:
     settings = environment.load_worker().snowflake
     os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
     prepare_environment(settings)
-    keep_off_stdout()
+    redirect_stdout()
     probe(settings)
     return ChannelStatuses(channels=_read(settings, question))
 

@@ -1,7 +1,7 @@
-"""The process that reads a range of a partition again, into a table beside the live one, and ends.
+"""The task that reads a range of a partition again, into a table beside the live one.
 
-It is a worker's pipeline with three parts less: no lease, no owner level, no checkpoint. Its channel carries the range
-in its name, so that a replay that was cut short goes on where it was, and a second one adds nothing.
+It has a worker's pipeline without lease, owner level and checkpoint. Its channel has the range in its name. So a replay
+that was interrupted goes on where it was, and a second one adds nothing.
 """
 
 import os
@@ -25,7 +25,8 @@ from shared.snowflake.channel_name import channel_name
 from worker.opening import StartingPoint
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import Ports
-from worker.sink.channel import Channel, keep_off_stdout, prepare_environment
+from worker.sink.channel import Channel
+from worker.sink.sdk import prepare_environment, redirect_stdout
 from worker.source.batch_queue import Batch
 from worker.source.envelope import Mapper, envelope
 from worker.source.receiver import Position
@@ -38,17 +39,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is read again, from where to where, and who asks."""
+    """What the task is started with."""
 
     partition_id: str
     first: int
+    """Sequence number of the first event to read again."""
     last: int
+    """That of the last."""
     table: str
+    """Where the rows go."""
     consumer_group: str
+    """Through which the events are read."""
     asked_by: int
+    """Pid of the process that asks."""
 
     def applied(self, settings: Settings) -> Settings:
-        """The settings with its table and group."""
+        """The settings with the order's table and consumer group."""
         return msgspec.structs.replace(
             settings,
             snowflake=msgspec.structs.replace(settings.snowflake, table=self.table, pipe=None),
@@ -57,7 +63,7 @@ class Order:
 
 
 class UpTo(Source):
-    """A source without an owner level that ends with an event."""
+    """A receiver without an owner level, which stops giving events after `last`."""
 
     def __init__(
         self, settings: EventHubSettings, partition_id: str, position: Position, last: int, row_of: Mapper
@@ -84,7 +90,7 @@ def _replayed(order: Order) -> Replayed:
     logger.configure(settings.process.log_format, "error", partition=order.partition_id)
     os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
     prepare_environment(settings.snowflake)
-    keep_off_stdout()
+    redirect_stdout()
     return Replayed(rows=replay(order, settings))
 
 
@@ -104,7 +110,7 @@ def replay(order: Order, settings: Settings) -> int:
     pipeline.start()
     try:
         _move(pipeline, after, order.last)
-    except RowsRejected as error:  # its own fix would have the live partition accept as many
+    except RowsRejected as error:  # the error's own fix is for the live partition
         raise _rejected(order, error) from error
     return pipeline.counters.rows_total
 
@@ -123,7 +129,7 @@ def _move(pipeline: Pipeline, after: int, last: int) -> None:
 
 
 def _rejected(order: Order, error: RowsRejected) -> RowsRejected:
-    """The same refusal with what to do about a replay."""
+    """The error with what to do about a replay."""
     return RowsRejected(
         error.what,
         error.why,

@@ -1,4 +1,4 @@
-"""Events of a partition, read a second time: chosen ones as they came, or of many just what they are known by."""
+"""Events of a partition that are read again: chosen ones as they came, or of each in a range what identifies it."""
 
 from collections.abc import Container, Iterator, Sequence
 from itertools import islice
@@ -17,16 +17,17 @@ from worker.source.receiver import Position
 from worker.source.source import Source
 
 LOOK_S = 1.0
-PREFETCH = 64  # a row that was passed over tells nothing of its event's weight: as if all were of the largest size
-PORTION = 20_000  # events that one statement looks for: 1.4 MB of JSON
+# Credit for the largest events: most rows here are not made, so nothing is known of the size of their events.
+PREFETCH = 64
+PORTION = 20_000  # events that one statement takes: 1.4 MB of JSON
 BODY = "BODY"
 
 
 def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence[int]) -> Iterator[Sequence[Rejected]]:
-    """The events of these numbers (in order) that the hub still has, once each, in portions of bounded bytes.
+    """The events with these numbers (in order) that the hub still has, once each, in portions of bounded size.
 
-    It reads with the epoch of `checkpoint` as its owner level; a hub that is not the one of `checkpoint` is refused.
-    Blocks until the last of them came, or one behind it. Raises what `Source` does.
+    The owner level is the epoch of `checkpoint`. Another hub than the one of `checkpoint` is refused. Blocks until the
+    last of the events came, or one after it. Raises what `Source` does.
     """
     chosen, span = frozenset(numbers), range(numbers[0], numbers[-1] + 1)
     row_of = _only(chosen, checkpoint.partition_id)
@@ -34,8 +35,8 @@ def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence
 
 
 def identified(settings: EventHubSettings, checkpoint: Checkpoint, numbers: range) -> Iterator[Sequence[Event]]:
-    """What these events are known by, in portions of `PORTION`; otherwise as `reread`."""
-    events = (_as_event(row) for rows in _read(settings, checkpoint, numbers, numbers, _bare) for row in rows)
+    """Number and enqueued time of each of these events, in portions of `PORTION`; otherwise as `reread`."""
+    events = (_as_event(row) for rows in _read(settings, checkpoint, numbers, numbers, _identity) for row in rows)
     while portion := list(islice(events, PORTION)):
         yield portion
 
@@ -43,7 +44,7 @@ def identified(settings: EventHubSettings, checkpoint: Checkpoint, numbers: rang
 def _read(
     settings: EventHubSettings, checkpoint: Checkpoint, span: range, chosen: Container[int], row_of: Mapper
 ) -> Iterator[Sequence[Row]]:
-    """The chosen ones of a span. Numbers come in order; one that is not above those before it came already."""
+    """The rows of the chosen events in a span. An event with a number that is not the highest so far came before."""
     position = Position(span.start - 1 if span.start else None, hub_created_at_s=checkpoint.hub_created_at_s)
     settings = structs.replace(settings, prefetch=min(PREFETCH, settings.prefetch))
     source = Source(settings, checkpoint.partition_id, checkpoint.epoch, position, row_of)
@@ -60,7 +61,7 @@ def _read(
 
 
 def _only(numbers: Container[int], partition_id: str) -> Mapper:
-    """The rows of these events with their bodies as they came; of any other just the number."""
+    """Makes rows of these events, with their bodies as they came; of any other event a row with just the number."""
     row_of = envelope(partition_id, "keep")
 
     def some_row_of(event: EventData) -> Row:
@@ -71,12 +72,12 @@ def _only(numbers: Container[int], partition_id: str) -> Mapper:
     return some_row_of
 
 
-def _bare(event: EventData) -> Row:
+def _identity(event: EventData) -> Row:
     return {"SEQUENCE_NUMBER": event.sequence_number, "OFFSET": event.offset, "ENQUEUED_TIME": enqueued_time(event)}
 
 
 def _as_event(row: Row) -> Event:
-    return Event(sequence_number=row["SEQUENCE_NUMBER"], enqueued_time=_moment(row))
+    return Event(sequence_number=row["SEQUENCE_NUMBER"], enqueued_time=_enqueued_time(row))
 
 
 def _as_rejected(row: Row) -> Rejected:
@@ -84,11 +85,11 @@ def _as_rejected(row: Row) -> Rejected:
     return Rejected(
         sequence_number=row["SEQUENCE_NUMBER"],
         offset=row.get("OFFSET"),
-        enqueued_time=_moment(row),
+        enqueued_time=_enqueued_time(row),
         body=None if body is None else body.hex(),
         row_json=as_json(row),
     )
 
 
-def _moment(row: Row) -> str | None:
+def _enqueued_time(row: Row) -> str | None:
     return row["ENQUEUED_TIME"].isoformat() if row.get("ENQUEUED_TIME") else None

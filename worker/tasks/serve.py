@@ -1,4 +1,4 @@
-"""A process that was sent to do one thing (shared.ipc.task), from its first line to its answer."""
+"""What every task does around its work (shared.ipc.task): start, answer, exit."""
 
 import os
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from worker import guard
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-LAST_WORD_S = 2.0
+FLUSH_S = 2.0  # for the answer to leave
 
 
 def answer(asked_by: int, pipe: "Connection[bytes, bytes]", work: Callable[[], TaskResult]) -> NoReturn:
-    """Do it, say how it went, and end; at once when the process that asked is gone."""
+    """Do the work, answer with its result or its failure, and exit. Exits at once when the asking process does."""
     guard.die_with(asked_by)
     logger.begin("error")
     messages: MessagePipe[Command] = MessagePipe(pipe, Command)
     try:
-        said = work()
-    except Exception as error:  # noqa: BLE001 (the last word of this process)
-        said = last_word(error)[1]
-    messages.send(said)
-    messages.flush_until(Deadline.after(LAST_WORD_S))
+        result = work()
+    except Exception as error:  # noqa: BLE001 (it is the answer)
+        result = last_word(error)[1]
+    messages.send(result)
+    messages.flush_until(Deadline.after(FLUSH_S))
     os._exit(0)  # no finalizers: a channel's would flush, and an SDK's threads wait for their service

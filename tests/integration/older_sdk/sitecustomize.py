@@ -7,26 +7,27 @@ itself in every process that has it on PYTHONPATH.
 
 import os
 import sys
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 if "--multiprocessing-fork" in sys.orig_argv:
     from shared.config.settings import SnowflakeSettings
-    from worker.sink import channel as sink
+    from shared.ipc.messages import ChannelStatus
+    from worker.sink import sdk
+    from worker.sink.channel import Channel
 
-    encrypted, opened = sink.client_properties, sink.Channel._open
+    encrypted, opened = sdk.client_properties, Channel._open
 
     def plain(settings: SnowflakeSettings) -> dict[str, str]:
         """The properties with another URL."""
         return encrypted(settings) | {"url": os.environ["PLAIN_URL"]}
 
-    def preview(self: sink.Channel, client_class: Callable[..., Any]) -> tuple[Any, Any, Any]:
+    def preview(self: Channel) -> ChannelStatus:
         """An open channel that has what evsup needs, without `append_rows`."""
-        client, channel, status = opened(self, client_class)
+        status = opened(self)
         methods = ("append_row", "get_channel_status", "initiate_flush", "close")
-        return client, SimpleNamespace(**{name: getattr(channel, name) for name in methods}), status
+        self._channel = SimpleNamespace(**{name: getattr(self._channel, name) for name in methods})
+        return status
 
-    sink.client_properties = plain
+    sdk.client_properties = plain
     if os.environ.get("WITHOUT_APPEND_ROWS"):
-        sink.Channel._open = preview  # type: ignore[method-assign]
+        Channel._open = preview  # type: ignore[method-assign]

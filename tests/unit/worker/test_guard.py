@@ -93,7 +93,7 @@ def heard(life: Life) -> Any:
 
 
 def assert_ends(life: Life, pid: int) -> None:
-    """The process ends in time, without another word; if it does not, it is killed here."""
+    """The process ends in time and sends nothing more; if it does not end, it is killed here."""
     try:
         with pytest.raises(EOFError):
             heard(life)
@@ -143,7 +143,7 @@ def test_a_lease_that_is_renewed_in_time_goes_on_and_one_that_is_not_ends_within
     monkeypatch.setattr(guard, "monotonic", clock)
     monkeypatch.setattr(os, "_exit", leave)
     with pytest.raises(Left, match=str(int(ExitCode.TEMPORARY))):
-        guard._watch(trusted_until_s)
+        guard.keep_watch(trusted_until_s)
     assert 0.0 < clock() - (began_s + renewals + LEASE_GRACE_S) <= CHECK_S
 
 
@@ -170,13 +170,13 @@ def test_a_worker_stuck_with_the_interpreter_is_killed_with_its_supervisor(
     assert_ends(ours, pid)
 
 
-def test_a_worker_whose_supervisor_was_gone_before_it_could_ask_for_the_kernels_help_leaves(
+def test_a_worker_whose_supervisor_died_before_it_could_ask_the_kernel_exits(
     life: tuple[Life, Life], start: Start
 ) -> None:
     ours, theirs = life
-    gone = start(signal.raise_signal, signal.SIGKILL)
-    gone.join(DEADLINE_S)
-    orphan = start(stuck_with_the_interpreter, theirs, gone.pid)
+    dead = start(signal.raise_signal, signal.SIGKILL)
+    dead.join(DEADLINE_S)
+    orphan = start(stuck_with_the_interpreter, theirs, dead.pid)
     theirs.close()
     with pytest.raises(EOFError):
         heard(ours)

@@ -55,7 +55,7 @@ def test_a_worker_that_is_still_opening_stops_at_the_end_of_its_trust(make: Make
         rig.step(0.1)
 
 
-def test_a_lease_that_is_over_when_it_comes_gives_no_trust(make: Make) -> None:
+def test_a_lease_that_has_ended_when_it_arrives_gives_no_trust(make: Make) -> None:
     rig = make(trust_s=10.0)
     rig.send(Lease(trusted_until_s=rig.began_s + 12.0))
     with pytest.raises(OwnershipLost, match="ran out"):
@@ -140,7 +140,7 @@ def test_what_opening_raises_ends_the_worker(make: Make) -> None:
     rig = make()
 
     def refuse() -> StartingPoint:
-        raise ResumeRefused("The witnesses contradict each other")
+        raise ResumeRefused("Token and checkpoint contradict each other")
 
     with pytest.raises(ResumeRefused, match="contradict"):
         rig.open(refuse)
@@ -257,7 +257,7 @@ def test_a_drain_whose_flush_fails_goes_on_until_all_is_checkpointed(rig: Worker
     assert rig.store.saved[-1].sequence_number == 6
 
 
-def test_a_drain_while_opening_ends_drained_at_once(make: Make) -> None:
+def test_a_drain_while_opening_ends_at_once(make: Make) -> None:
     rig = make()
     assert not rig.step()
     rig.send_drain()
@@ -276,7 +276,7 @@ def test_a_drain_that_comes_with_the_end_of_opening_starts_no_receiver(make: Mak
 
 
 def test_a_drain_past_its_deadline_fails_and_says_how_far_it_came(rig: WorkerRig) -> None:
-    rig.store.failure = StoreUnavailable("The store is away")
+    rig.store.failure = StoreUnavailable("The store does not answer")
     rig.source.deliver(5, 6, 7)
     rig.step()
     rig.source.deliver(8)

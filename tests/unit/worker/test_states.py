@@ -164,7 +164,7 @@ def test_a_channel_that_takes_rows_and_never_has_a_status_ends_the_worker(rig: W
     assert len(rig.partition.written) == 2
 
 
-def test_each_loss_after_a_status_with_a_token_is_the_first_one(rig: WorkerRig) -> None:
+def test_a_loss_after_a_status_with_a_token_is_handled_like_the_first(rig: WorkerRig) -> None:
     rig.run()
     for starts in (1, 2, 3):
         rig.channel.shown = START.status

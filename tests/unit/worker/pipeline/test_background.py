@@ -54,12 +54,12 @@ def test_a_second_call_is_refused_until_the_first_was_taken() -> None:
     assert background.take() == 1
 
 
-def test_taking_at_any_moment_gives_each_result_exactly_once() -> None:
+def test_taking_at_any_time_gives_each_result_exactly_once() -> None:
     background: Background[int] = Background("test")
     for number in range(500):
         background.submit(lambda number=number: number)  # type: ignore[misc]
         taken = None
-        while taken is None:  # spinning meets the moment between the end of a call and its word about it
+        while taken is None:  # spinning finds the time between the end of a call and its wakeup
             taken = background.take()
         assert taken == number
         assert not readable(background, 0)

@@ -47,7 +47,7 @@ def test_a_batch_is_appended_in_the_turn_that_takes_it() -> None:
 
 
 @pytest.mark.parametrize("bound", [{"max_inflight_rows": 10}, {"max_inflight_bytes": 10 * 309}])
-def test_the_window_stops_the_intake_until_a_commit_makes_room(bound: dict[str, int]) -> None:
+def test_a_full_window_stops_receiving_until_a_commit_makes_room(bound: dict[str, int]) -> None:
     rig = Rig(snowflake=snowflake(**bound))
     for first in (5, 10, 15, 20):
         rig.deliver(*range(first, first + 5))
@@ -108,7 +108,7 @@ def test_with_warn_it_goes_on_behind_a_gap() -> None:
     assert rig.channel.numbers == [5, 8, 9]
 
 
-def test_an_event_without_a_number_stops_the_flow() -> None:
+def test_an_event_without_a_number_stops_the_pipeline() -> None:
     rig = Rig()
     rig.deliver_events([event(b"{}", None)])
     with pytest.raises(MissingSequenceNumber):
@@ -166,7 +166,7 @@ def test_a_sink_that_stays_saturated_fails_after_the_commit_timeout() -> None:
         rig.turns(10, 2.0)
 
 
-def test_a_success_ends_the_row_of_failures() -> None:
+def test_a_success_resets_how_long_the_sink_has_been_saturated() -> None:
     rig = Rig(snowflake=snowflake(commit_timeout=30.0))
     for number in range(5, 15):
         rig.channel.refusals.extend([FULL, FULL, None])

@@ -22,7 +22,7 @@ from tests.unit.worker.calls import Calls
 from tests.unit.worker.pipeline.rig import Rig
 from tests.unit.worker.source.events import ENQUEUED_MS, event, events, long
 from worker.pipeline.checkpointer import SAVE_LIMIT_S, SAVE_MOST_S
-from worker.pipeline.pipeline import IDLE_POLL_S, POLL_S
+from worker.pipeline.status_poll import IDLE_POLL_S, POLL_S
 from worker.sink.channel_status import OLDER_LIMIT_S
 
 pytestmark = pytest.mark.usefixtures("calls")
@@ -40,7 +40,7 @@ def test_the_status_is_asked_for_once_a_second_in_flight_and_seldom_when_idle() 
     assert 8 <= rig.channel.asked - asked <= 10 / POLL_S + 1
 
 
-def test_rows_in_flight_bring_the_next_look_forward() -> None:
+def test_rows_in_flight_bring_the_next_status_forward() -> None:
     rig = Rig()
     rig.turns(3, 0.5)
     rig.deliver(5)
@@ -79,7 +79,7 @@ def test_a_stall_names_the_stage_that_refused_an_upload() -> None:
     assert "`evsup check`" in stalled.value.fix
 
 
-def test_any_progress_puts_the_stall_off() -> None:
+def test_any_commit_puts_the_stall_off() -> None:
     rig = Rig(snowflake=snowflake(commit_timeout=30.0))
     rig.deliver(5)
     rig.deliver(6)
@@ -129,7 +129,7 @@ def test_errors_of_before_the_start_are_not_counted_again() -> None:
     assert rig.store.saved[-1].rows_error_count == 7
 
 
-def test_a_status_that_cannot_be_read_stops_the_flow() -> None:
+def test_a_status_that_cannot_be_read_stops_the_pipeline() -> None:
     rig = Rig()
     rig.channel.status_failure = SinkUnavailable("The channel's status cannot be read")
     with pytest.raises(SinkUnavailable):
@@ -210,7 +210,7 @@ def test_rows_that_were_rejected_behind_a_gap_are_not_looked_for_in_it(after: in
     assert [(saved.sequence_number, saved.unsettled_from) for saved in rig.store.saved] == [(after, 8), (9, 8)]
 
 
-def test_the_events_of_a_fresh_partition_begin_with_the_one_that_came_first() -> None:
+def test_the_first_unsettled_event_of_a_fresh_partition_is_the_one_that_came_first() -> None:
     """Retention may have passed those that were there at the opening."""
     rig = Rig(after=None, checkpoint=Checkpoint("3", None, None, 2, unsettled_from=3))
     rig.deliver(5, 6)
@@ -273,7 +273,7 @@ def test_a_token_ahead_of_the_checkpoint_at_the_start_is_saved_first() -> None:
     assert [saved.sequence_number for saved in rig.store.saved] == [4]
 
 
-def test_a_standing_token_is_not_saved_again() -> None:
+def test_a_token_that_stands_still_is_not_saved_again() -> None:
     rig = Rig()
     rig.deliver(5)
     rig.turn()
@@ -282,7 +282,7 @@ def test_a_standing_token_is_not_saved_again() -> None:
     assert rig.store.tried == 1
 
 
-def test_a_store_that_is_away_is_asked_again_with_the_newest_position() -> None:
+def test_a_store_that_is_unavailable_is_asked_again_with_the_newest_position() -> None:
     rig = Rig()
     rig.deliver(5)
     rig.deliver(6)
@@ -300,7 +300,7 @@ def test_a_store_that_is_away_is_asked_again_with_the_newest_position() -> None:
     assert rig.counters.checkpointed == 6
 
 
-def test_a_store_that_stays_away_fails_the_worker() -> None:
+def test_a_store_that_stays_unavailable_fails_the_worker() -> None:
     rig = Rig()
     rig.deliver(5)
     rig.turn()
@@ -362,7 +362,7 @@ def test_a_drain_drops_what_waits_and_ends_when_the_rest_is_checkpointed() -> No
     assert rig.store.saved[-1].sequence_number == rig.counters.checkpointed == 6
 
 
-def test_an_idle_flow_is_drained_at_once() -> None:
+def test_an_idle_pipeline_is_drained_at_once() -> None:
     rig = Rig()
     assert not rig.is_drained()
     rig.pipeline.drain()
@@ -370,13 +370,13 @@ def test_an_idle_flow_is_drained_at_once() -> None:
     assert rig.channel.flushed == 0
 
 
-def test_a_fresh_flow_without_an_event_is_drained_at_once() -> None:
+def test_a_fresh_pipeline_without_an_event_is_drained_at_once() -> None:
     rig = Rig(after=None, checkpoint=Checkpoint("3", None, None, 2))
     rig.pipeline.drain()
     assert rig.is_drained()
 
 
-def test_a_drain_waits_for_a_store_that_is_away() -> None:
+def test_a_drain_waits_for_a_store_that_is_unavailable() -> None:
     rig = Rig()
     rig.deliver(5)
     rig.turn()

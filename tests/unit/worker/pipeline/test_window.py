@@ -33,7 +33,7 @@ def test_a_token_releases_everything_at_or_below_it_and_names_the_last() -> None
     assert window.is_empty
 
 
-def test_a_stall_counts_from_the_last_progress_and_only_while_rows_are_in_flight() -> None:
+def test_a_stall_counts_from_the_last_commit_and_only_while_rows_are_in_flight() -> None:
     window = Window(100, 10_000)
     assert window.stalled_s(1000.0) == 0.0
     window.add(Append(1, 1, 1), 1000.0)
@@ -72,9 +72,9 @@ def test_rows_and_bytes_are_the_sum_of_what_is_in_flight(
                 inflight.append(Append(end, rows, size_bytes))
                 window.add(inflight[-1], 0.0)
             case (_, token):
-                gone = [append for append in inflight if append.end <= token]
-                assert window.commit(token, 0.0) == (gone[-1] if gone else None)
-                inflight = inflight[len(gone) :]
+                released = [append for append in inflight if append.end <= token]
+                assert window.commit(token, 0.0) == (released[-1] if released else None)
+                inflight = inflight[len(released) :]
         assert window.rows == sum(append.rows for append in inflight)
         assert window.size_bytes == sum(append.size_bytes for append in inflight)
         assert window.is_empty == (not inflight)

@@ -165,7 +165,7 @@ def test_the_events_among_which_rejected_rows_are_include_those_before_the_check
 
 
 @pytest.mark.parametrize(("named", "expected"), [("2", True), ("3", False), (None, False), ("", False), ("x", False)])
-def test_a_bound_before_the_events_is_known(named: str | None, expected: bool) -> None:
+def test_a_rejected_row_that_is_named_before_the_events_is_recognized(named: str | None, expected: bool) -> None:
     assert is_before(ChannelStatus(9, 1, last_error_up_to=named), range(3, 10)) is expected
     assert not is_before(ChannelStatus(9, 1, last_error_up_to=named), range(0))
 

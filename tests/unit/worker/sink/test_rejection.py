@@ -1,4 +1,4 @@
-"""Whether rejected rows may be set aside: only what adds up, and only while it is an exception."""
+"""Whether rejected rows may be quarantined: only if the numbers agree, and only while rejection is an exception."""
 
 from dataclasses import replace
 
@@ -57,7 +57,7 @@ def test_a_refusal_says_why_not_and_among_which_events_they_are_beside_what_it_a
         (1, 1, Lately(900, 0)),
     ],
 )
-def test_an_exception_may_be_set_aside(rows: int, committed: int, lately: Lately) -> None:
+def test_a_few_rejected_rows_may_be_quarantined(rows: int, committed: int, lately: Lately) -> None:
     refuse_flood(rejection(rows, committed), lately)
 
 
@@ -70,7 +70,9 @@ def test_an_exception_may_be_set_aside(rows: int, committed: int, lately: Lately
         (4, 4, Lately(500, 19), "with 19 closely before they are more than half of the stream"),
     ],
 )
-def test_a_stream_that_is_rejected_is_no_exception(rows: int, committed: int, lately: Lately, why_not: str) -> None:
+def test_a_stream_that_is_rejected_as_a_whole_is_refused(
+    rows: int, committed: int, lately: Lately, why_not: str
+) -> None:
     with pytest.raises(RowsRejected, match=why_not):
         refuse_flood(rejection(rows, committed), lately)
 
@@ -80,9 +82,11 @@ def test_the_table_lacks_as_many_as_snowflake_counted() -> None:
     with pytest.raises(CountsUnsettled, match="lacks 3 of the events, and Snowflake counted 2"):
         refuse_contradiction(rejection(2, 10), [100, 101, 109])  # the count may still rise
     for missing in ([100], []):
-        with pytest.raises(RowsRejected, match=f"lacks {len(missing)} of the events, and Snowflake counted 2") as told:
+        with pytest.raises(
+            RowsRejected, match=f"lacks {len(missing)} of the events, and Snowflake counted 2"
+        ) as refused:
             refuse_contradiction(rejection(2, 10), missing)
-        assert type(told.value) is RowsRejected, "no later count makes it fewer"
+        assert type(refused.value) is RowsRejected, "no later count makes it fewer"
 
 
 def repeating(up_to: int, named: str = "104") -> Rejection:
@@ -95,7 +99,7 @@ def repeating(up_to: int, named: str = "104") -> Rejection:
     )
 
 
-def test_only_of_events_that_are_read_again_a_rejected_row_needs_no_other_place() -> None:
+def test_only_an_event_that_is_read_again_may_have_a_row_from_before() -> None:
     for up_to, missing in ((101, []), (150, []), (100, [109]), (150, [100])):
         refuse_contradiction(repeating(up_to), missing)
     for up_to in (99, 100):
@@ -109,7 +113,7 @@ def test_a_rejected_row_that_snowflake_names_before_the_range_is_not_taken_for_o
     refuse_contradiction(repeating(150, named="100"), [])
 
 
-def test_a_later_status_counts_anew_when_it_says_something_else() -> None:
+def test_a_later_status_counts_when_it_shows_other_rejected_rows() -> None:
     made = rejection(2, 10)
     before = made.status
     for same in (
@@ -140,7 +144,7 @@ def test_rows_rejected_where_every_committed_event_is_settled_are_not_looked_for
         refuse_nothing_committed(rejection(1, 0))
 
 
-def test_events_that_the_hub_has_no_more_are_named() -> None:
+def test_events_that_have_left_the_hub_are_named() -> None:
     refuse_expired(rejection(2, 10), [])
     with pytest.raises(RowsRejected, match="does not have events 100, 103 any more"):
         refuse_expired(rejection(2, 10), [100, 103])
@@ -148,14 +152,14 @@ def test_events_that_the_hub_has_no_more_are_named() -> None:
         refuse_expired(rejection(9, 10), range(100, 109))
 
 
-def test_so_many_events_are_read_again_as_can_be_in_one_errand() -> None:
+def test_so_many_events_are_read_again_as_can_be_in_one_task() -> None:
     refuse_vast(rejection(2, 10), MOST_READ_AGAIN)
     with pytest.raises(RowsRejected, match="500001 events would have to be read again, more than 500000") as refused:
         refuse_vast(rejection(2, MOST_READ_AGAIN + 1), MOST_READ_AGAIN + 1)
     assert "they are among events 100 to 500100" in refused.value.why
 
 
-def test_a_range_is_known_when_the_hub_gave_all_of_it() -> None:
+def test_a_range_is_complete_when_the_hub_delivered_all_of_it() -> None:
     refuse_incomplete(rejection(2, 10), 10)
     with pytest.raises(RowsRejected, match="the hub has 9 of 10 events"):
         refuse_incomplete(rejection(2, 10), 9)
@@ -168,7 +172,7 @@ def test_each_event_has_to_be_in_one_of_the_tables() -> None:
             refuse_unproven(rejection(2, 10), Placed(numbers, None), "Q")
 
 
-def test_an_event_that_was_set_aside_and_has_a_second_row_is_named_with_what_to_do() -> None:
+def test_an_event_that_was_quarantined_and_has_a_second_row_is_named_with_what_to_do() -> None:
     with pytest.raises(RowsRejected, match="Event 104 of partition 3 was quarantined and has a second row") as refused:
         refuse_unproven(rejection(2, 10), Placed(10, 104), '"A"."B"."C_QUARANTINE"')
     assert refused.value.fix.startswith('Delete its row in "A"."B"."C_QUARANTINE" if the target table has one')

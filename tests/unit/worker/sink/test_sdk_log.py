@@ -40,7 +40,7 @@ def uploads(*lines: str) -> Uploads:
     return known
 
 
-def test_nothing_is_said_of_a_stage_that_is_not_known() -> None:
+def test_without_a_known_stage_no_reason_is_given() -> None:
     assert not uploads().evidence
     assert not uploads("", "| INFO | something else", UPLOADED).evidence
 
@@ -59,7 +59,7 @@ def test_a_refused_upload_is_named_until_one_went_through() -> None:
     assert "refused" not in uploads(CUSTOM, REFUSED, UPLOADED).evidence
 
 
-def test_a_storage_whose_place_is_not_told_is_named_by_its_kind() -> None:
+def test_a_storage_without_a_known_endpoint_is_named_by_its_kind() -> None:
     assert uploads(REFUSED).evidence.endswith("refused the SDK's upload (AWS S3 transient)")
 
 

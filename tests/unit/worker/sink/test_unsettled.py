@@ -36,7 +36,7 @@ def test_of_a_fast_stream_a_bounded_number_is_unsettled() -> None:
         assert 50_000 * (second + 1) - events.first < MOST_UNSETTLED
 
 
-def test_where_they_begin_may_not_be_known_before_the_first_event() -> None:
+def test_the_first_unsettled_one_may_be_unknown_before_the_first_event() -> None:
     events = Unsettled(None)
     events.observe(None, 0.0)
     assert events.first is None

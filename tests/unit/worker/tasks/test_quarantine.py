@@ -42,7 +42,7 @@ class World:
         monkeypatch.setattr(quarantine, "tables_of", self._tables)
         monkeypatch.setattr(quarantine, "EventHubClient", lambda _: self)
         monkeypatch.setattr(quarantine, "reread", self._reread)
-        monkeypatch.setattr(quarantine, "identified", self._identified)
+        monkeypatch.setattr(quarantine, "identified", self.identified)
 
     def _tables(self, _: Settings, hub_created_at_s: float | None) -> Self:
         self.hub_created_at_s = hub_created_at_s
@@ -69,7 +69,7 @@ class World:
         return [event.sequence_number for event in events if event.sequence_number in lacking]
 
     def set_aside(self, _: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:
-        self.did.append(f"set aside {[event.sequence_number for event in events]}: {reason[:8]}, {channel}, {epoch}")
+        self.did.append(f"write {[event.sequence_number for event in events]}: {reason[:8]}, {channel}, {epoch}")
 
     def placed(self, *_: object) -> Placed:
         self.did.append("count")
@@ -79,7 +79,7 @@ class World:
         fields: dict[str, Any] = {"offset": None, "enqueued_time": "", "body": None, "row_json": ""}
         return [[Rejected(sequence_number=number, **fields)] for number in self.in_hub]
 
-    def _identified(self, *_: object) -> list[list[Event]]:
+    def identified(self, *_: object) -> list[list[Event]]:
         self.did.append("read enqueued times")
         return [[Event(sequence_number=number, enqueued_time=self.enqueued_time)] for number in range(5, 10)]
 
@@ -96,19 +96,19 @@ def carry_out(rejection: Rejection = REJECTION) -> Quarantined:
 def test_both_tables_are_counted_when_all_is_written(world: World) -> None:
     assert carry_out() == Quarantined(rows=2)
     assert world.hub_created_at_s == 1.0, "rows of an earlier hub are not counted"
-    assert world.did == ["set aside [6]: too long, CHANNEL_3, 7", "set aside [8]: too long, CHANNEL_3, 7", "count"]
+    assert world.did == ["write [6]: too long, CHANNEL_3, 7", "write [8]: too long, CHANNEL_3, 7", "count"]
 
 
-def test_what_was_in_the_table_before_needs_no_other_place(world: World) -> None:
+def test_an_event_with_a_row_from_before_is_not_quarantined(world: World) -> None:
     world.lacks = world.in_hub = [8]
     assert carry_out(READ_AGAIN) == Quarantined(rows=1)
-    assert world.did == ["read enqueued times", "set aside [8]: too long, CHANNEL_3, 7", "count"]
+    assert world.did == ["read enqueued times", "write [8]: too long, CHANNEL_3, 7", "count"]
     world.lacks, world.did = [], []
     assert carry_out(READ_AGAIN) == Quarantined(rows=0)
     assert world.did == ["read enqueued times", "count"], "nothing is written"
 
 
-def test_fewer_than_were_counted_are_no_success_where_nothing_was_read_before(world: World) -> None:
+def test_fewer_events_than_were_counted_are_refused_where_nothing_was_read_before(world: World) -> None:
     for world.lacks in ([8], []):
         world.did = []
         with pytest.raises(RowsRejected, match=f"lacks {len(world.lacks)} of the events, and Snowflake counted 2"):
@@ -116,7 +116,7 @@ def test_fewer_than_were_counted_are_no_success_where_nothing_was_read_before(wo
         assert world.did == ["read enqueued times"], "nothing is written"
 
 
-def test_the_row_of_another_event_under_its_number_is_none_of_its_own(world: World) -> None:
+def test_the_row_of_another_event_with_its_number_does_not_count(world: World) -> None:
     world.lacks, world.row_of_another = [8], [6]
     assert carry_out() == Quarantined(rows=2)
     world.row_of_another = [5, 6]
@@ -130,18 +130,18 @@ def test_an_event_without_an_enqueued_time_is_not_taken_for_the_one_of_a_row(wor
         carry_out()
 
 
-@pytest.mark.parametrize("gone", [5, 9])
+@pytest.mark.parametrize("deleted", [5, 9])
 def test_events_whose_enqueued_time_cannot_be_read_any_more_prove_nothing(
-    world: World, gone: int, monkeypatch: pytest.MonkeyPatch
+    world: World, deleted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.lacks = [8]
-    kept = [[event] for [event] in world._identified() if event.sequence_number != gone]
+    kept = [[event] for [event] in world.identified() if event.sequence_number != deleted]
     monkeypatch.setattr(quarantine, "identified", lambda *_: kept)
     with pytest.raises(RowsRejected, match="the hub has 4 of 5 events"):
         carry_out()
 
 
-def test_moments_that_have_left_the_hub_are_not_waited_for(world: World) -> None:
+def test_events_that_have_left_the_hub_are_not_waited_for(world: World) -> None:
     world.lacks, world.facts = [8], PartitionFacts(6, 20, is_empty=False, hub_created_at_s=1.0)
     with pytest.raises(RowsRejected, match="the hub does not have events 5 any more"):
         carry_out()
@@ -177,7 +177,7 @@ def test_an_event_that_the_hub_passes_over_is_named(world: World) -> None:
         carry_out()
 
 
-def test_tables_that_do_not_add_up_are_refused_after_all(world: World) -> None:
+def test_tables_that_together_lack_an_event_are_refused(world: World) -> None:
     world.both = Placed(4, None)
     with pytest.raises(RowsRejected, match="together have 4 of 5 events"):
         carry_out()

@@ -79,18 +79,18 @@ def test_the_first_event_of_all_is_read_from_the_beginning() -> None:
     assert StandInSource.made_with[2] == Position(None, "-1", 1.5)
 
 
-def test_it_ends_behind_an_event_that_is_gone() -> None:
+def test_it_ends_after_an_event_that_has_left_the_hub() -> None:
     assert read([5, 7], events(6, 8)) == []
     assert StandInSource.stopped
 
 
-def test_an_event_between_the_chosen_ones_is_no_landmark_for_the_next_link() -> None:
+def test_an_event_between_the_chosen_ones_is_not_what_the_next_receiver_checks() -> None:
     read([5, 7], events(5, 6, 7))
     between = StandInSource.row_of(events(6)[0])
     assert (between["SEQUENCE_NUMBER"], Landmark.of_row(between)) == (6, None)
 
 
-def test_an_event_whose_time_is_none_is_set_aside_too() -> None:
+def test_an_event_without_an_enqueued_time_is_quarantined_too() -> None:
     [event] = events(5)
     (event.raw_amqp_message.annotations or {})[b"x-opt-enqueued-time"] = None
     StandInSource.batches = deque([[event]])
@@ -103,7 +103,7 @@ def test_portions_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read([5, 6], events(5, 6)) == [[5], [6]]
 
 
-def test_few_events_are_on_their_way_for_nothing_tells_how_large_they_are() -> None:
+def test_little_credit_is_given_because_the_size_of_the_events_is_not_known() -> None:
     read([5, 7], events(5, 6, 7))
     assert StandInSource.prefetch == 64
 
@@ -132,13 +132,17 @@ def test_an_event_comes_with_its_body_as_it_was_and_its_row_as_it_is_sent() -> N
     assert msgspec.json.encode(found).startswith(b'{"SEQUENCE_NUMBER":5,"ENQUEUED_TIME":')
 
 
-def test_of_a_range_comes_what_each_event_is_known_by() -> None:
+def test_of_a_range_number_and_enqueued_time_of_each_event_come() -> None:
     [first, second, *rest] = events(5, 6, 7)
     (second.raw_amqp_message.annotations or {})[b"x-opt-enqueued-time"] = None
     StandInSource.batches = deque([[first, second], [first, *rest]])
     found = [event for portion in identified(eventhub(), CHECKPOINT, range(5, 8)) for event in portion]
-    moment = f"{first.enqueued_time:%Y-%m-%dT%H:%M:%S}.123000+00:00"
-    assert [(event.sequence_number, event.enqueued_time) for event in found] == [(5, moment), (6, None), (7, moment)]
+    enqueued = f"{first.enqueued_time:%Y-%m-%dT%H:%M:%S}.123000+00:00"
+    assert [(event.sequence_number, event.enqueued_time) for event in found] == [
+        (5, enqueued),
+        (6, None),
+        (7, enqueued),
+    ]
     landmark = Landmark.of_row(StandInSource.row_of(first))
     assert landmark is not None
     assert (landmark.number, landmark.offset) == (5, first.offset), "the next link knows where it begins"

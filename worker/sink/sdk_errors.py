@@ -1,0 +1,92 @@
+"""Errors of the streaming SDK, as errors of ours: by the SDK's own code and, for a channel, by the service's.
+
+https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-error-handling
+"""
+
+from shared.config.settings import SnowflakeSettings
+from shared.errors import (
+    Bug,
+    ChannelGone,
+    ConfigurationError,
+    EvsupError,
+    NotSignedIn,
+    OwnershipLost,
+    SinkUnavailable,
+)
+from shared.ipc.messages import CHANNEL_GONE
+from shared.log.secret import mask
+from shared.snowflake import errors
+
+# The SDK's codes, by what they mean for a worker. Any other code, and those that a newer SDK brings, are a failed sink.
+# A code of the service that the SDK does not know is `Fatal`, with the service's code in the text.
+SATURATED = frozenset(
+    (
+        "ReceiverSaturated",
+        "MemoryThresholdExceeded",
+        "MemoryThresholdExceededInContainer",
+        "HttpRetryableClientError",
+    )
+)
+PASSING = SATURATED | {"HttpRetriesExhaustedError", "SfApiInternalServerError"}
+INVALID_CHANNEL = "InvalidChannelError"  # whatever made it invalid: the service's own code is in the text
+NOT_FOUND = "ChannelNotFound"  # of a status
+REFUSED = frozenset(("AuthTokenError", "SfApiAuthError"))
+MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "SfApiUserError"))
+
+# The service's codes. They mean the same in a status and in the error of an append.
+# The channel's sequencer, which grows with every open, is another opener's. The first code comes with an append.
+SUPERSEDED = ("STALE_CONTINUATION_TOKEN", "ERR_CHANNEL_HAS_INVALID_CLIENT_SEQUENCER")
+TARGET_GONE = ("ERR_PIPE_DOES_NOT_EXIST", "ERR_TABLE_DOES_NOT_EXIST")
+# The next open, which every start does, resolves all others: ERR_CHANNEL_MUST_BE_REOPENED,
+# ERR_CHANNEL_MUST_BE_REOPENED_DUE_TO_ROW_SEQ_GAP, ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER, STALE_PIPE_CACHE (a pipe of
+# this name was dropped just before), and those that nobody knows yet.
+
+
+def code_of(error: Exception) -> str:
+    """The SDK's code of an error; of any other error its class."""
+    return str(getattr(getattr(error, "error_code", None), "value", type(error).__name__))
+
+
+def translate(error: Exception, what: str, settings: SnowflakeSettings) -> EvsupError:
+    """The error as one of ours; `what` says what failed. An error without a code is our bug."""
+    if isinstance(error, EvsupError):
+        return error
+    code, why = code_of(error), mask(" ".join(str(error).split()))
+    if code == NOT_FOUND:
+        return _channel_gone(what, why)
+    if code == INVALID_CHANNEL:
+        return invalid_channel(what, why)
+    if code in REFUSED:
+        return NotSignedIn(what, why, errors.LOGIN)
+    if code in MISSING:
+        target = f"{settings.database}.{settings.schema}.{settings.table}"
+        return ConfigurationError(
+            what,
+            why,
+            f"Check that {target} and the pipe {settings.pipe_name} exist and the role may use them; `evsup init"
+            " --target --print` shows the table's SQL.",
+        )
+    if not hasattr(error, "error_code") and not isinstance(error, OSError):
+        return Bug(what, f"{code}: {why}")
+    reason = why if why.startswith(code) else f"{code}: {why}"
+    return SinkUnavailable(what, reason, "Start again; the channel resumes after its committed token.")
+
+
+def invalid_channel(what: str, why: str) -> EvsupError:
+    """The error for a channel that takes no more rows; `why` has the service's code in it."""
+    if any(code in why for code in SUPERSEDED):
+        return OwnershipLost(what, why, "Another opener took the channel over; nothing needs to be done.")
+    if CHANNEL_GONE in why:
+        return _channel_gone(what, why)
+    if any(code in why for code in TARGET_GONE):
+        return ConfigurationError(
+            what,
+            why,
+            "Check that the table and its pipe exist and SNOWFLAKE_ROLE may use them (`evsup check`); `evsup init"
+            " --target --print` shows the table's SQL.",
+        )
+    return SinkUnavailable(what, why, "Start again: the channel is reopened and resumes after its committed token.")
+
+
+def _channel_gone(what: str, why: str) -> ChannelGone:
+    return ChannelGone(what, why, "Start again: the start says what can be done.")
