@@ -29,10 +29,10 @@ test: $(STAMP) ## Run all tests: unit, integration, acceptance
 unit: $(STAMP) ## Run the unit tests and the simulation only
 	@$(BIN)/python -m pytest tests/unit tests/simulation
 
-test-python: ## Unit tests and demo on another interpreter: make test-python PYTHON=python3.13
+test-python: ## Run unit tests and demo on another interpreter: make test-python PYTHON=python3.13
 	@$(MAKE) --no-print-directory unit demo VENV=.venv-$$($(PYTHON) -c 'import platform; print(platform.python_version())')
 
-fuzz: $(STAMP) ## Try the properties of the unit tests on a thousand random examples each
+fuzz: $(STAMP) ## Try the properties in the unit tests on a thousand random examples each
 	@$(BIN)/python -m pytest tests/unit -m hypothesis --hypothesis-profile explore --timeout 600
 
 # Beside the quick tests, the files that start real trees and stop them in order: a killed process writes no data.
@@ -48,7 +48,7 @@ lint: $(STAMP) ## Check format, style, types, import rules, generated files and 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m scripts.settings_doc
 	@$(BIN)/python -m scripts.metrics_doc
 	@$(BIN)/python -m scripts.doc_links
@@ -63,7 +63,7 @@ bench: $(STAMP) ## Measure against the raw SDK and a waiting design
 bench-balance: $(STAMP) ## Measure leases and balancing: 4 supervisors, 32 partitions, one Postgres
 	@$(BIN)/python -m scripts.bench.balance
 
-soak: $(STAMP) ## Two partitions at full speed for half an hour: memory, descriptors and speed stay what they were
+soak: $(STAMP) ## Move two partitions at full speed for half an hour: memory, descriptors and speed must not change
 	@$(BIN)/python -m scripts.bench.soak
 
 chaos: $(STAMP) ## Strike two supervisors with random faults for a minute, then prove every event
@@ -79,7 +79,7 @@ audit: $(STAMP) ## Look for known vulnerabilities in the locked packages that ev
 	@$(BIN)/uv export --frozen --quiet --no-dev --all-extras --no-emit-project --output-file $(VENV)/runtime.txt
 	@$(BIN)/uvx --quiet 'pip-audit>=2.9,<3' --strict --disable-pip --requirement $(VENV)/runtime.txt
 
-release: lint ## Version, changelog, wheel and sdist tried outside the checkout, tag: make release VERSION=x.y.z
+release: lint ## Set version and changelog, try wheel and sdist outside the checkout, tag: make release VERSION=x.y.z
 	@$(BIN)/python -m scripts.release $(VERSION)
 
 clean: ## Remove .venv and caches

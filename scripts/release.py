@@ -109,9 +109,9 @@ def try_out(package: Path, version: str) -> None:
         venv.create(home / "venv", with_pip=True)
         _output(str(home / "venv/bin/pip"), "install", "--quiet", str(package), cwd=home)
         evsup = str(home / "venv/bin/evsup")
-        said = _output(evsup, "--version", cwd=home)
-        if version not in said:
-            raise Refused(f"{package.name} says that it is {said.strip()!r}, not {version}.")
+        reported = _output(evsup, "--version", cwd=home).split()[-1]
+        if reported != version:
+            raise Refused(f"{package.name} says that it is version {reported}, not {version}.")
         _output(evsup, "--help", cwd=home)
         _output(evsup, "config", cwd=home, environment=SETTINGS)
         print(f"{package.name}: installed in a fresh environment, and runs")
@@ -119,7 +119,7 @@ def try_out(package: Path, version: str) -> None:
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The exit code."""
-    parser = argparse.ArgumentParser(prog="make release VERSION=x.y.z")
+    parser = argparse.ArgumentParser(prog="make release", usage="make release VERSION=x.y.z")
     parser.add_argument("version", help="three numbers, as 1.2.3")
     version = parser.parse_args(arguments).version
     try:
@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 
 
 def _output(*command: str, cwd: Path, environment: Mapping[str, str] | None = None) -> str:
-    """What the command says; `Refused` with its last lines when it fails."""
+    """What the command prints; `Refused` with its last lines if it fails."""
     own = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     done = subprocess.run(
         command, cwd=cwd, env={**own, **(environment or {})}, capture_output=True, text=True, check=False

@@ -23,30 +23,29 @@ NOTE_MARK = "## "  # of what holds for several settings
 USUALLY_NEEDED = ("EVENTHUB_NAMESPACE", "EVENTHUB_NAME", "SNOWFLAKE_PRIVATE_KEY_FILE")
 
 HEADER = """\
-Settings of evsup: copy this file to `.env`, fill in what is not commented out, and run `evsup config`, which shows the
-effective settings, or every fault at once. Written by scripts/settings_doc.py; the explanations stand in
-shared/config/settings.py.
+Settings of evsup. Copy this file to `.env`, fill in the lines that are not commented out, and run `evsup config`, which
+shows the effective settings, or every fault at once. scripts/settings_doc.py writes this file.
 
-The real environment wins over the file, and flags of the command line over both. Empty means unset. A commented line
-shows the default, or an example where there is no default. Nothing is interpolated: a `$` is a `$`. A value with a `#`,
-quotes or line breaks in it goes between single quotes."""
+The environment overrides the file, and options of the command line override both. Empty means unset. A commented line
+shows the default, or an example if there is no default. Nothing is interpolated: a `$` is a `$`. Put a value that has a
+`#`, quotes or line breaks between single quotes."""
 
 # What a group of settings is about, before its first one.
 NOTES = {
     "EVENTHUB_CONNECTION_STRING": """\
 Signing in. By default evsup uses Microsoft Entra ID: EVENTHUB_NAMESPACE and EVENTHUB_NAME say what to read, and
 EVENTHUB_IDENTITY who reads it. The identity needs the role `Azure Event Hubs Data Receiver`. A connection string
-overrides all of that: with one, namespace, identity and client id are not used, and the event hub is its `EntityPath`
-or EVENTHUB_NAME (when both are there, they must agree).""",
-    "EVENTHUB_STARTING_POSITION": "Where a partition begins that has neither a checkpoint nor a channel token.",
+overrides all of that: namespace, identity and client id are then not used, and the event hub is its `EntityPath`
+or EVENTHUB_NAME. If both are set, they must agree.""",
+    "EVENTHUB_STARTING_POSITION": "Where a partition begins if it has neither a checkpoint nor a channel token.",
     "EVENTHUB_PREFETCH": "Options of the Azure SDK: reading, retries, transport.",
     "EVENTHUB_LOAD_BALANCING_INTERVAL": "Sharing the partitions with other supervisors.",
     "SNOWFLAKE_ACCOUNT": "Target. Names that need double quotes in SQL keep them here: SNOWFLAKE_TABLE='\"My Table\"'.",
-    "SNOWFLAKE_PRIVATE_KEY_FILE": "Key pair: exactly one of the file and the key itself. RSA, PKCS#8 PEM.",
+    "SNOWFLAKE_PRIVATE_KEY_FILE": "Key pair: exactly one of the file and the key itself.",
     "SNOWFLAKE_OAUTH_CLIENT_ID": """\
 OAuth instead of the key pair: the client, exactly one of the secret's file and the secret itself, and the token
-endpoint of the authorization server that an External OAuth security integration in Snowflake trusts.""",
-    "SNOWFLAKE_URL": "How the account is reached, and what is done there.",
+endpoint of an authorization server. A security integration (External OAuth) in Snowflake has to trust that server.""",
+    "SNOWFLAKE_URL": "How evsup reaches the account, and what it does there.",
 }
 
 

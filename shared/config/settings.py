@@ -28,33 +28,38 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
     connection_string: Annotated[
         Secret | None,
         Meta(
-            description="Overrides identity. `UseDevelopmentEmulator=true` works (plain AMQP, any port).",
+            description="Used instead of an identity. `UseDevelopmentEmulator=true` works (plain AMQP, any port).",
             examples=["Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=…"],
         ),
     ] = None
     namespace: Annotated[
-        str | None, Meta(description="Used with identity.", examples=["name.servicebus.windows.net"])
+        str | None, Meta(description="Namespace, with an identity.", examples=["name.servicebus.windows.net"])
     ] = None
     name: Annotated[
         str | None,
-        Meta(description="Event hub (or `EntityPath` in the connection string).", examples=["flights"]),
+        Meta(description="Event hub, unless the connection string has an `EntityPath`.", examples=["flights"]),
     ] = None
-    consumer_group: Annotated[str, Meta(description="Consumer group.", examples=["$Default"])] = "$Default"
+    consumer_group: Annotated[
+        str, Meta(description="Consumer group; nobody else should use it.", examples=["$Default"])
+    ] = "$Default"
     identity: Annotated[
         Literal["default", "azure_cli"],
         Meta(
-            description="`default` = DefaultAzureCredential; `azure_cli` = AzureCliCredential, local development only."
+            description="`default`: DefaultAzureCredential. `azure_cli`: AzureCliCredential, for your own machine only."
         ),
     ] = "default"
     managed_identity_client_id: Annotated[
         str | None,
-        Meta(description="User-assigned managed identity.", examples=["00000000-0000-0000-0000-000000000000"]),
+        Meta(
+            description="Client id of a user-assigned managed identity.",
+            examples=["00000000-0000-0000-0000-000000000000"],
+        ),
     ] = None
     starting_position: Annotated[
         str,
         Meta(
-            description="Where a new consumer group begins: `-1` oldest event, `@latest`, or an ISO 8601 time;"
-            " partitions added later are read from their oldest event. `0` is refused.",
+            description="Where a new consumer group begins: `-1` (oldest event), `@latest`, or an ISO 8601 time."
+            " Partitions added later are read from their oldest event. `0` is refused.",
             examples=["-1", "@latest", "2026-01-31T00:00:00Z"],
         ),
     ] = "-1"
@@ -63,77 +68,90 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=100_000,
-            description="Most link credit: events sent ahead. Large ones get less, so that they hold 4 MB.",
+            description="How many events the hub may send ahead. Large events get less, so that they hold 4 MB.",
             examples=["1000"],
         ),
     ] = 1000
     max_batch_size: Annotated[
-        int, Meta(ge=1, le=100_000, description="Most events in one batch from the SDK.", examples=["1000"])
+        int,
+        Meta(ge=1, le=100_000, description="How many events the SDK may hand over in one batch.", examples=["1000"]),
     ] = 1000
     max_wait_time: Annotated[
         float,
         Meta(
             ge=0,
             le=60,
-            description="Seconds the SDK may wait to fill a batch. `0` is allowed (no empty callbacks).",
+            description="Seconds that the SDK may wait to fill a batch. With `0` it never calls back without events.",
             examples=["0.5"],
         ),
     ] = 0.5
-    track_last_enqueued: Annotated[bool, Meta(description="Lag without extra calls.", examples=["true"])] = True
+    track_last_enqueued: Annotated[
+        bool,
+        Meta(
+            description="Event Hubs sends the last sequence number with each event: the lag needs no extra call.",
+            examples=["true"],
+        ),
+    ] = True
     retry_total: Annotated[
         int,
         Meta(
             ge=0,
             le=100,
-            description="Retries of the SDK's management calls; evsup reopens the receiver itself.",
+            description="Retries of the SDK's management calls. evsup reopens the receiver itself.",
             examples=["3"],
         ),
     ] = 3
     retry_mode: Annotated[
-        Literal["exponential", "fixed"], Meta(description="Back-off of the SDK.", examples=["exponential"])
+        Literal["exponential", "fixed"],
+        Meta(description="How the delays between the SDK's retries grow.", examples=["exponential"]),
     ] = "exponential"
     retry_backoff_factor: Annotated[
-        BackOff, Meta(description="Seconds of the SDK's first back-off.", examples=["0.8"])
+        BackOff, Meta(description="Seconds of the SDK's first delay.", examples=["0.8"])
     ] = 0.8
-    retry_backoff_max: Annotated[BackOff, Meta(description="Seconds of its longest.", examples=["120"])] = 120.0
+    retry_backoff_max: Annotated[BackOff, Meta(description="Seconds of the SDK's longest delay.", examples=["120"])] = (
+        120.0
+    )
     transport: Annotated[
-        Literal["amqp", "amqp_websocket"], Meta(description="`amqp_websocket` goes over port 443.")
+        Literal["amqp", "amqp_websocket"], Meta(description="`amqp` uses port 5671, `amqp_websocket` port 443.")
     ] = "amqp"
     proxy: Annotated[
         Secret | None,
-        Meta(description="HTTP proxy; implies websockets.", examples=["http://proxy.example:3128"]),
+        Meta(description="HTTP proxy. Implies `amqp_websocket`.", examples=["http://proxy.example:3128"]),
     ] = None
     custom_endpoint: Annotated[
         str | None,
-        Meta(description="Address to connect to instead (private link).", examples=["10.0.0.4:5671"]),
+        Meta(
+            description="Address to connect to instead of the namespace's (private link).", examples=["10.0.0.4:5671"]
+        ),
     ] = None
     ca_file: Annotated[
         str | None,
         Meta(
-            description="CA bundle instead of the system's. The sign-in of an identity trusts it beside them.",
+            description="CA bundle instead of the system's. The sign-in of an identity trusts it beside the system's.",
             examples=["/etc/ssl/private-ca.pem"],
         ),
     ] = None
     load_balancing_interval: Annotated[
-        float, Meta(ge=0.1, le=1100, description="Seconds between balancing rounds.", examples=["10"])
+        float, Meta(ge=0.1, le=1100, description="Seconds between two balancing rounds.", examples=["10"])
     ] = 10.0
     # With 5 s a worker may trust its lease for 3 (`supervisor.ownership.lease.trust_window_s`), about what its start
     # takes.
     ownership_expiration: Annotated[
         float,
-        Meta(ge=5, le=3600, description="Seconds a lease lasts; must exceed 3 × the interval.", examples=["60"]),
+        Meta(ge=5, le=3600, description="Seconds that a lease lasts. More than 3 × the interval.", examples=["60"]),
     ] = 60.0
     load_balancing_strategy: Annotated[
-        Literal["greedy", "balanced"], Meta(description="Claim everything free at once, or one a round.")
+        Literal["greedy", "balanced"],
+        Meta(description="`greedy` claims all free partitions at once, `balanced` one in each round."),
     ] = "greedy"
     on_gap: Annotated[
         Literal["fail", "warn"],
-        Meta(description="Sequence numbers missing between two events (retention passed us)."),
+        Meta(description="If sequence numbers are missing (retention removed events): stop, or warn and go on."),
     ] = "fail"
     retention_hours: Annotated[
         Annotated[int, Meta(ge=1, le=2160)] | None,
         Meta(
-            description="The hub's retention: `status` and metrics then show the time to loss. Empty: not known.",
+            description="The hub's retention. `status` and metrics then show the time to loss. Empty: not known.",
             examples=["24"],
         ),
     ] = None
@@ -146,11 +164,11 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     title: ClassVar[str] = "Snowflake"
 
     account: Annotated[
-        str, Meta(description="Account identifier, or the address of the account.", examples=["myorg-myaccount"])
+        str, Meta(description="Account identifier, or the account's address.", examples=["myorg-myaccount"])
     ]
     user: Annotated[str, Meta(description="User that evsup signs in as.", examples=["EVSUP"])]
     role: Annotated[
-        str | None, Meta(description="Role; empty means the user's default.", examples=["EVSUP_LOADER"])
+        str | None, Meta(description="Role. Empty: the user's default role.", examples=["EVSUP_LOADER"])
     ] = None
     database: Annotated[str, Meta(description="Target database.", examples=["EVENTS"])]
     schema: Annotated[str, Meta(description="Target schema.", examples=["PUBLIC"])]
@@ -158,16 +176,17 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     pipe: Annotated[
         str | None,
         Meta(
-            description="A named pipe instead of the default pipe `<TABLE>-STREAMING`.",
+            description="Named pipe. Empty: the default pipe `<TABLE>-STREAMING`.",
             examples=["FLIGHTS_PIPE"],
         ),
     ] = None
     private_key_file: Annotated[
-        str | None, Meta(description="Key pair: an RSA key as PEM or DER.", examples=["/etc/evsup/rsa_key.p8"])
+        str | None,
+        Meta(description="Private key of the key pair: RSA, as PEM or DER.", examples=["/etc/evsup/rsa_key.p8"]),
     ] = None
     private_key: Annotated[
         Secret | None,
-        Meta(description="The key itself instead of a file.", examples=["-----BEGIN PRIVATE KEY-----…"]),
+        Meta(description="The private key itself instead of a file.", examples=["-----BEGIN PRIVATE KEY-----…"]),
     ] = None
     private_key_passphrase: Annotated[
         Secret | None, Meta(description="Passphrase of an encrypted key.", examples=["…"])
@@ -177,7 +196,7 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         Meta(description="OAuth client credentials instead of a key pair.", examples=["0oa1b2c3d4"]),
     ] = None
     oauth_client_secret_file: Annotated[
-        str | None, Meta(description="The client's secret.", examples=["/etc/evsup/client_secret"])
+        str | None, Meta(description="File with the client's secret.", examples=["/etc/evsup/client_secret"])
     ] = None
     oauth_client_secret: Annotated[
         Secret | None, Meta(description="The secret itself instead of a file.", examples=["…"])
@@ -185,35 +204,35 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
     oauth_token_endpoint: Annotated[
         str | None,
         Meta(
-            description="Where the authorization server gives tokens.",
+            description="Address at which the authorization server gives tokens.",
             examples=["https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"],
         ),
     ] = None
     oauth_scope: Annotated[
         str | None,
         Meta(
-            description="What the token is asked for; default: `session:role:` and the role.",
+            description="Scope of the token. Empty: `session:role:` and the role.",
             examples=["api://evsup/.default"],
         ),
     ] = None
     url: Annotated[
         str | None,
         Meta(
-            description="Override of the account's address, with port.",
+            description="Address with port, instead of the account's.",
             examples=["https://myorg-myaccount.snowflakecomputing.com:443"],
         ),
     ] = None
     ca_file: Annotated[
         str | None,
         Meta(
-            description="Extra CA bundle for the streaming SDK and SQL (private link, TLS-inspecting proxy).",
+            description="CA bundle that is trusted beside the public ones (private link, TLS-inspecting proxy).",
             examples=["/etc/ssl/private-ca.pem"],
         ),
     ] = None
     warehouse: Annotated[
         str | None,
         Meta(
-            description="Only for SQL (Snowflake control store, quarantine, `verify`, `replay`, `set --table-end`).",
+            description="Warehouse for SQL (Snowflake store, quarantine, `verify`, `replay`, `set --table-end`).",
             examples=["EVSUP_WH"],
         ),
     ] = None
@@ -221,7 +240,7 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^[A-Za-z0-9_]{1,64}$",
-            description="Channel = prefix, hub, consumer group, partition: never a host, a pid or an owner.",
+            description="First part of every channel's name. Hub, consumer group and partition follow.",
             examples=["evsup"],
         ),
     ] = "evsup"
@@ -230,48 +249,53 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=3600,
-            description="Seconds an append may stay uncommitted before the worker fails.",
+            description="Seconds that an append may stay uncommitted before the worker fails.",
             examples=["120"],
         ),
     ] = 120.0
     max_inflight_rows: Annotated[
         int,
-        Meta(ge=1, le=100_000_000, description="Window of rows appended, not yet committed.", examples=["200000"]),
+        Meta(
+            ge=1,
+            le=100_000_000,
+            description="How many rows may be appended and not yet committed.",
+            examples=["200000"],
+        ),
     ] = 200_000
     max_inflight_bytes: Annotated[
         int,
         Meta(
             ge=1_000_000,
             le=64 * 1024**3,
-            description="The same window in bytes of row JSON.",
+            description="How many bytes of row JSON may be appended and not yet committed.",
             examples=["67108864"],
         ),
     ] = 64 * 1024 * 1024
     row_format: Annotated[
         Literal["envelope", "columns"],
-        Meta(description="`envelope`: one VARIANT and metadata columns; `columns`: top-level keys are the columns."),
+        Meta(description="`envelope`: one VARIANT and metadata columns. `columns`: top-level keys are the columns."),
     ] = "envelope"
     on_decode_error: Annotated[
-        Literal["keep", "fail"], Meta(description="A body that is not JSON: keep it in `RAW_BODY`, or stop.")
+        Literal["keep", "fail"], Meta(description="If a body is not JSON: keep it in `RAW_BODY`, or stop.")
     ] = "keep"
     on_reject: Annotated[
         Literal["fail", "quarantine"],
-        Meta(description="Rows that Snowflake rejected: stop, or set aside in `<TABLE>_QUARANTINE` and go on."),
+        Meta(description="If Snowflake rejects rows: stop, or write them to `<TABLE>_QUARANTINE` and go on."),
     ] = "fail"
     check_columns: Annotated[
         bool,
         Meta(
-            description="`false` starts although columns and pipe cannot be seen (no grant, no SQL), and says so.",
+            description="`false` starts without checking columns and pipe (no grant, no SQL), and says so in the log.",
             examples=["true"],
         ),
     ] = True
     channels_per_partition: Annotated[
-        Count, Meta(description="More than one for a partition beyond 20 MB/s.", examples=["1"])
+        Count, Meta(description="More than one is for a partition of more than 20 MB/s.", examples=["1"])
     ] = 1
     streaming_properties: Annotated[
         dict[str, str],
         Meta(
-            description="JSON object passed to the SDK client as it is.",
+            description="JSON object that is passed to the streaming SDK's client as it is.",
             examples=['{"application": "my_pipeline"}'],
         ),
     ] = {}
@@ -297,28 +321,31 @@ class ControlSettings(Struct, frozen=True, kw_only=True):
     prefix: ClassVar[str] = "CONTROL_"
     title: ClassVar[str] = "Control store"
 
-    store: Annotated[Literal["sqlite", "postgres", "snowflake"], Meta(description="`sqlite` serves one host only.")] = (
-        "sqlite"
-    )
+    store: Annotated[
+        Literal["sqlite", "postgres", "snowflake"],
+        Meta(description="Where control tables are kept. `sqlite` serves one host only."),
+    ] = "sqlite"
     sqlite_path: Annotated[
-        str, Meta(description="File of the SQLite store.", examples=["/var/lib/evsup/control.db"])
+        str, Meta(description="File of the SQLite control store.", examples=["/var/lib/evsup/control.db"])
     ] = "~/.local/state/evsup/control.db"
     postgres_dsn: Annotated[
         Secret | None,
         Meta(
-            description="Any libpq DSN; TLS settings belong in it.",
+            description="Any libpq connection string, with its TLS settings.",
             examples=["postgresql://evsup@db.example/evsup?sslmode=verify-full"],
         ),
     ] = None
     snowflake_database: Annotated[
-        str | None, Meta(description="Hybrid Tables; default: the target's database.", examples=["EVENTS"])
+        str | None, Meta(description="Database of the Hybrid Tables. Empty: the target's.", examples=["EVENTS"])
     ] = None
     snowflake_schema: Annotated[
-        str | None, Meta(description="Hybrid Tables; default: the target's schema.", examples=["EVSUP"])
+        str | None, Meta(description="Schema of the Hybrid Tables. Empty: the target's.", examples=["EVSUP"])
     ] = None
     ownership_mode: Annotated[
         Literal["durable", "local_single_consumer_smoke"],
-        Meta(description="The second keeps ownership in memory: a diagnostic for one consumer only."),
+        Meta(
+            description="`local_single_consumer_smoke` keeps ownership in memory: a diagnostic for one consumer only."
+        ),
     ] = "durable"
 
 
@@ -330,30 +357,34 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
 
     max_partitions: Annotated[
         Count | None,
-        Meta(description="Most partitions claimed by this supervisor; empty: all.", examples=["4"]),
+        Meta(description="How many partitions this supervisor may claim. Empty: all.", examples=["4"]),
     ] = None
     drain_timeout: Annotated[
         float,
-        Meta(gt=0, le=3600, description="Seconds a drain may take before the tree stops at once.", examples=["30"]),
+        Meta(
+            gt=0, le=3600, description="Seconds that a drain may take before the tree stops at once.", examples=["30"]
+        ),
     ] = 30.0
     state_dir: Annotated[
         str | None,
         Meta(
-            description="Status socket (0600). Default: `$XDG_RUNTIME_DIR/evsup`, `/run/evsup` or a private temp dir.",
+            description="Lock, socket, crash reports. Empty: `$XDG_RUNTIME_DIR/evsup`, `/run/evsup` or a temp dir.",
             examples=["/run/evsup"],
         ),
     ] = None
     http_address: Annotated[
         str | None,
         Meta(
-            description="IP:PORT of `/metrics`, `/healthz`, `/readyz`, `/status`; open to who reaches it. Empty: off.",
+            description="IP:PORT of `/metrics`, `/healthz`, `/readyz`, `/status`, without a password. Empty: off.",
             examples=["127.0.0.1:9464"],
         ),
     ] = None
     log_format: Annotated[
-        Literal["text", "json"] | None, Meta(description="Default: `text` on a terminal, else `json`.")
+        Literal["text", "json"] | None, Meta(description="Empty: `text` on a terminal, else `json`.")
     ] = None
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="On stderr only.")] = "info"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Lowest level that is logged.")
+    ] = "info"
 
 
 class Settings(Struct, frozen=True, kw_only=True):
