@@ -1,4 +1,4 @@
-"""The command line: one file a command, one place where errors become exit codes."""
+"""The command line: one module for each command, and one place where errors become exit codes."""
 
 import sys
 from importlib import import_module
@@ -11,32 +11,32 @@ from shared.errors import EvsupError, ExitCode
 from shared.limits import reached
 from shared.log import logger
 from shared.log.secret import mask
-from supervisor import streams
+from supervisor import standard_streams
 from supervisor.version import VERSION
 
 COMMANDS = ("start", "status", "init", "check", "verify", "checkpoints", "replay", "config")
 
 
 class Commands(click.Group):
-    """The commands, each imported when it is called: `evsup status` has no use for the SDKs.
+    """The commands. Each is imported when it is called, because `evsup status` must not load the SDKs.
 
     https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which people meet them."""
+        """In the order in which users need them."""
         del ctx  # click's signature
         return list(COMMANDS)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Click takes every EPIPE, that of a database's socket too, for a closed stdout, and exits with 1 silently."""
+        """Click takes every EPIPE, also one of a database's socket, for a closed stdout and exits with 1 silently."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise RuntimeError(str(error)) from error
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """`supervisor.commands.<name>` has a command of the same name."""
+        """The command `name` in the module `supervisor.commands.<name>`."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -55,9 +55,9 @@ def evsup() -> None:
 
 
 def main() -> None:
-    """Run the command line; every error of ours ends in one message on stderr and its exit code."""
-    streams.install()
-    logger.begin("warning", libraries="error")  # a library's retries are its own; what fails is raised
+    """Run the command line. Each `EvsupError` becomes one message on stderr and its exit code."""
+    standard_streams.install()
+    logger.begin("warning", libraries="error")  # libraries raise what fails; their retries are no news
     sys.exit(_exit_code())
 
 
@@ -68,14 +68,14 @@ def _exit_code() -> int:
     except click.UsageError as error:
         refusal = StringIO()
         error.show(refusal)
-        click.echo(mask(refusal.getvalue()), err=True, nl=False)  # it quotes what was typed
+        click.echo(mask(refusal.getvalue()), err=True, nl=False)  # it quotes what was typed, which may be a secret
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.TEMPORARY
     except EvsupError as error:
         logger.last_word(f"evsup: {error}")
         return error.exit_code
-    except BaseException as error:  # noqa: BLE001 (the last place where it can be said; a panic in Rust is no Exception)
+    except BaseException as error:  # noqa: BLE001 (nobody above reports it; a panic in Rust is not an Exception)
         logger.get_logger().error("supervisor_crashed", exc_info=error)
         if limit := reached(error, "evsup cannot go on"):
             logger.last_word(f"evsup: {limit}")
@@ -87,7 +87,7 @@ def _exit_code() -> int:
 
 
 def _run() -> int:
-    """The exit code of a command that ended as it was meant to."""
+    """The exit code of a command that raised nothing."""
     try:
         return int(evsup.main(standalone_mode=False) or 0)
     except SystemExit as leaving:

@@ -1,1 +1,1 @@
-"""What `evsup check` looks at before a start; nothing here changes anything anywhere."""
+"""What `evsup check` examines before a start. Nothing here changes anything anywhere."""

@@ -1,33 +1,33 @@
-"""Who holds the partitions of the hub, and which were never read: a pure look at the control store's rows."""
+"""Which partitions of the hub have no owner, were never read, or exist in the control store only."""
 
 from collections.abc import Collection, Iterable, Mapping
 
 from shared.model import Checkpoint, Ownership, SupervisorRow
-from supervisor.check.runner import Answer
+from supervisor.check.runner import Outcome
 
-_NOT_HELD = (
+_START_ANOTHER = (
     "Start another supervisor, or raise EVSUP_MAX_PARTITIONS. An older evsup does not know partitions that were added"
     " since its start: restart it."
 )
 
 
-def held(
+def ownership_outcome(
     partition_ids: Collection[str],
     ownerships: Iterable[Ownership],
     checkpoints: Mapping[str, Checkpoint],
     supervisors: Iterable[SupervisorRow],
-) -> Answer:
-    """A warning when supervisors run and some partition has no owner; before a start nobody holds any."""
+) -> Outcome:
+    """A warning when a partition has no owner although supervisors run. Before a start no partition has an owner."""
     rows = {row.partition_id: row for row in ownerships}
-    unowned = [each for each in partition_ids if each not in rows or not rows[each].is_live]
+    without_owner = [each for each in partition_ids if each not in rows or not rows[each].is_live]
     never_read = [each for each in partition_ids if not _was_read(checkpoints.get(each))]
-    gone = [each for each in sorted({*rows, *checkpoints}) if each not in partition_ids]
-    counted = {"held by nobody": unowned, "never read": never_read, "that the hub does not have": gone}
-    clauses = [f"{len(found)} {what} ({', '.join(found)})" for what, found in counted.items() if found]
+    not_in_hub = [each for each in sorted({*rows, *checkpoints}) if each not in partition_ids]
+    groups = {"held by nobody": without_owner, "never read": never_read, "that the hub does not have": not_in_hub}
+    clauses = [f"{len(ids)} {what} ({', '.join(ids)})" for what, ids in groups.items() if ids]
     detail = ", ".join([f"{len(partition_ids)} in the hub", *clauses])
-    if unowned and any(row.is_live for row in supervisors):
-        return Answer(detail, "warn", _NOT_HELD)
-    return Answer(detail)
+    if without_owner and any(row.is_live for row in supervisors):
+        return Outcome(detail, "warn", _START_ANOTHER)
+    return Outcome(detail)
 
 
 def _was_read(checkpoint: Checkpoint | None) -> bool:

@@ -1,7 +1,8 @@
-"""One question with a bounded answer, and the order in which questions are asked."""
+"""Runs checks in order, each within a time limit."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
@@ -11,28 +12,30 @@ from shared.timeout import within
 
 Verdict = Literal["ok", "warn", "fail", "skipped"]
 
-ANSWER_S = 10.0
-_SILENT = "Check the address (`evsup config` shows it) and the network between, or try again."
+LIMIT_S = 10.0
+_NO_ANSWER = "Check the address (`evsup config` shows it) and the network between, or try again."
 
 
-class Answer(NamedTuple):
-    """What a check found; what fails is raised as an error."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check found. A check that fails raises an error instead."""
 
     detail: str
     verdict: Literal["ok", "warn", "skipped"] = "ok"
     fix: str = ""
 
 
-class Check(NamedTuple):
-    """A question. It is left out when one of `needs` was not answered well."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. It is skipped when one of the checks in `needs` failed or was skipped."""
 
     name: str
-    ask: Callable[[], Answer]
+    run: Callable[[], Outcome]
     needs: Sequence[str] = ()
-    limit_s: float = ANSWER_S
+    limit_s: float = LIMIT_S
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """One line of `evsup check`."""
 
     name: str
@@ -40,41 +43,41 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     fix: str = ""
     exit_code: int = 0
-    """Of the error's class; 0 unless the check failed."""
+    """The error's; 0 unless the check failed."""
 
 
-def results(checks: Iterable[Check]) -> Iterator[Result]:
-    """Each as it is known. A check may be made from what the ones before it found."""
-    unanswered: set[str] = set()
+def run_all(checks: Iterable[Check]) -> Iterator[CheckResult]:
+    """Each result as soon as it is known. `checks` may be a generator that uses what earlier checks found."""
+    without_result: set[str] = set()
     for check in checks:
-        missing = next((name for name in check.needs if name in unanswered), None)
-        result = _asked(check) if missing is None else _left_out(check, missing)
+        missing = next((name for name in check.needs if name in without_result), None)
+        result = _run(check) if missing is None else _skipped(check, missing)
         if result.verdict in ("fail", "skipped"):
-            unanswered.add(check.name)
+            without_result.add(check.name)
         yield result
 
 
-def exit_code(found: Iterable[Result]) -> int:
-    """That of the first failure."""
-    return next((one.exit_code for one in found if one.verdict == "fail"), ExitCode.OK)
+def exit_code(results: Iterable[CheckResult]) -> int:
+    """The exit code of the first failure, 0 when there is none."""
+    return next((result.exit_code for result in results if result.verdict == "fail"), ExitCode.OK)
 
 
-def _asked(check: Check) -> Result:
+def _run(check: Check) -> CheckResult:
     try:
-        answer = within(check.limit_s, check.ask)
+        outcome = within(check.limit_s, check.run)
     except EvsupError as error:
         return _failed(check, error)
     except TimeoutError as error:
-        return _failed(check, ServiceUnavailable(str(error), fix=_SILENT))
-    except Exception as error:  # noqa: BLE001 (one check that is broken must not hide the others)
+        return _failed(check, ServiceUnavailable(str(error), fix=_NO_ANSWER))
+    except Exception as error:  # noqa: BLE001 (a bug in one check must not hide the results of the others)
         return _failed(check, Bug(mask(f"{type(error).__name__}: {error}")))
-    return Result(name=check.name, verdict=answer.verdict, detail=answer.detail, fix=answer.fix)
+    return CheckResult(name=check.name, verdict=outcome.verdict, detail=outcome.detail, fix=outcome.fix)
 
 
-def _failed(check: Check, error: EvsupError) -> Result:
+def _failed(check: Check, error: EvsupError) -> CheckResult:
     detail = f"{error.what}: {error.why}" if error.why else error.what
-    return Result(name=check.name, verdict="fail", detail=detail, fix=error.fix, exit_code=error.exit_code)
+    return CheckResult(name=check.name, verdict="fail", detail=detail, fix=error.fix, exit_code=error.exit_code)
 
 
-def _left_out(check: Check, missing: str) -> Result:
-    return Result(name=check.name, verdict="skipped", detail=f"not asked, because {missing} gave no answer")
+def _skipped(check: Check, missing: str) -> CheckResult:
+    return CheckResult(name=check.name, verdict="skipped", detail=f"not checked, because {missing} has no result")

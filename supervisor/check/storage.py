@@ -1,6 +1,6 @@
-"""Whether the cloud storage of the stage can be reached: under load the streaming SDK uploads rows there as files.
+"""Whether the cloud storage of the stage can be reached. Under load the streaming SDK uploads rows there as files.
 
-Its hosts are those of type STAGE in https://docs.snowflake.com/en/sql-reference/functions/system_allowlist.
+The hosts are those of type STAGE in https://docs.snowflake.com/en/sql-reference/functions/system_allowlist.
 """
 
 import json
@@ -13,7 +13,7 @@ from functools import partial
 from shared.errors import SinkUnavailable
 from shared.fixes import TRUST_SNOWFLAKE
 from shared.snowflake.handshake import is_behind_proxy, shake_hands
-from supervisor.check.runner import Answer
+from supervisor.check.runner import Outcome
 
 _LET_THROUGH = "Let evsup reach it on this port (firewall, proxy, private endpoint): under load rows go there as files."
 _EXEMPT = "Or have the proxy exempt the host."
@@ -21,7 +21,7 @@ _EXEMPT = "Or have the proxy exempt the host."
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host that the account stores files on."""
+    """A host of the cloud storage behind the stage."""
 
     name: str
     port: int
@@ -31,7 +31,7 @@ class Host:
 
 
 def stage_hosts(allowlist: str) -> list[Host]:
-    """The hosts of the stage in what SYSTEM$ALLOWLIST answers, a JSON array; none when it says none."""
+    """The hosts of type STAGE in the JSON array that SYSTEM$ALLOWLIST returns; none when it is not such an array."""
     try:
         listed = json.loads(allowlist)
         stages = [one for one in listed if one["type"] == "STAGE"]
@@ -40,23 +40,23 @@ def stage_hosts(allowlist: str) -> list[Host]:
         return []
 
 
-def reached(hosts: Sequence[Host], ca_file: str | None) -> Answer:
-    """Shake hands with each. Raises `SinkUnavailable` when none answers: rows may need any of them, and one will do."""
+def storage_outcome(hosts: Sequence[Host], ca_file: str | None) -> Outcome:
+    """Whether the hosts answer a TLS handshake. Raises `SinkUnavailable` when none does, because rows may need any."""
     named = ", ".join(map(str, hosts))
     if not hosts:
-        return Answer("the account does not say where its stage is", "skipped")
+        return Outcome("the account does not say where its stage is", "skipped")
     if is_behind_proxy():
-        return Answer(f"not tried behind a proxy, which has to let through {named}", "skipped")
+        return Outcome(f"not tried behind a proxy, which has to let through {named}", "skipped")
     with ThreadPoolExecutor(len(hosts)) as pool:
         problems = dict(zip(hosts, pool.map(partial(_problem, ca_file=ca_file), hosts), strict=True))
     failed = "; ".join(f"{host}: {problem}" for host, problem in problems.items() if problem)
     if not failed:
-        return Answer(f"{named} answers" if len(hosts) == 1 else f"{named} answer")
+        return Outcome(f"{named} answers" if len(hosts) == 1 else f"{named} answer")
     untrusted = any(isinstance(problem, ssl.SSLCertVerificationError) for problem in problems.values())
     fix = f"{TRUST_SNOWFLAKE} {_EXEMPT}" if untrusted else _LET_THROUGH
     if all(problems.values()):
         raise SinkUnavailable("The cloud storage of the stage cannot be reached", failed, fix)
-    return Answer(failed, "warn", fix)
+    return Outcome(failed, "warn", fix)
 
 
 def _problem(host: Host, ca_file: str | None) -> OSError | None:

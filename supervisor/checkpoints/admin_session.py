@@ -1,60 +1,75 @@
-"""A person at work on checkpoints: who it is, what he sees, and the term under which he changes anything."""
+"""What a command on checkpoints works with: settings, store and hub, and the term under which it changes rows."""
 
 import getpass
 import os
 import secrets
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.config import environment
-from shared.config.settings import Settings
+from shared.config.settings import Settings, SnowflakeSettings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
 from shared.errors import DataRefused, EvsupError, PartitionHeld, UsageError
 from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
-from shared.model import Checkpoint, HubFacts, PartitionFacts, Term
+from shared.model import Checkpoint, ConsumerGroup, HubFacts, PartitionFacts, Term
 from shared.snowflake.quarantine_table import Quarantine
-from supervisor.checkpoints.plan import Move
+from supervisor.checkpoints.move import Move
 
 log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """The settings, the control store and the hub, for the length of a command."""
+class AdminSession:
+    """The settings, the control store and the hub, open while a command runs."""
 
     settings: Settings
     store: ControlStore
     hub: EventHubClient
 
     def partitions(self, wanted: Sequence[str] = ()) -> dict[str, PartitionFacts]:
-        """What the hub says of the partitions wanted, or of all. Raises UsageError for one that it does not have."""
+        """Facts of the partitions wanted, or of all. Raises `UsageError` for one that the hub does not have."""
         hub = self.hub.hub()
         return self.hub.partitions(_known(hub, wanted), hub)
 
     def hub_facts(self, wanted: Sequence[str] = ()) -> HubFacts:
-        """The hub with the partitions wanted, or all. Raises UsageError for one that it does not have."""
+        """Hub facts with the partitions wanted, or all. Raises `UsageError` for one that the hub does not have."""
         hub = self.hub.hub()
         return replace(hub, partition_ids=tuple(_known(hub, wanted)))
 
-    @contextmanager
-    def tables(self, hub_created_at_s: float) -> Iterator[Quarantine]:
-        """What holds the events of the hub: the target table and, where there is one, the quarantine."""
-        with closing(Quarantine(self.settings.snowflake, self.store.group, hub_created_at_s)) as tables:
-            tables.leave_out_if_missing()
-            yield tables
+    def tables(self, hub_created_at_s: float) -> AbstractContextManager[Quarantine]:
+        """As `open_tables`."""
+        return open_tables(self.settings.snowflake, self.store.group, hub_created_at_s)
 
     def checkpoint(self, partition_id: str) -> Checkpoint:
-        """The stored one; one without a position when there is none."""
-        return self.store.load_checkpoint(partition_id) or Checkpoint(partition_id, None, None, 0)
+        """As `stored_checkpoint`."""
+        return stored_checkpoint(self.store, partition_id)
 
     def owners(self) -> dict[str, str]:
-        """Who holds a partition by a live lease."""
-        return {row.partition_id: row.owner_id for row in self.store.ownerships() if row.is_live}
+        """As `live_owners`."""
+        return live_owners(self.store)
+
+
+@contextmanager
+def open_tables(settings: SnowflakeSettings, group: ConsumerGroup, hub_created_at_s: float) -> Iterator[Quarantine]:
+    """The tables that hold the hub's events: the target table and, if it exists, the quarantine."""
+    with closing(Quarantine(settings, group, hub_created_at_s)) as tables:
+        tables.leave_out_if_missing()
+        yield tables
+
+
+def stored_checkpoint(store: ControlStore, partition_id: str) -> Checkpoint:
+    """The stored checkpoint; an empty one when there is none."""
+    return store.load_checkpoint(partition_id) or Checkpoint(partition_id, None, None, 0)
+
+
+def live_owners(store: ControlStore) -> dict[str, str]:
+    """By partition, the owner with a live lease."""
+    return {row.partition_id: row.owner_id for row in store.ownerships() if row.is_live}
 
 
 def _known(hub: HubFacts, wanted: Sequence[str]) -> Sequence[str]:
@@ -66,12 +81,10 @@ def _known(hub: HubFacts, wanted: Sequence[str]) -> Sequence[str]:
 
 
 @contextmanager
-def site(env_file: Path | None, **overrides: str | None) -> Iterator[Site]:
-    """Open what a command works on. `overrides` are settings by variable. Raises what they raise.
-
-    The environment becomes the one of a worker, for a process that the command may start.
-    """
+def open_session(env_file: Path | None, **overrides: str | None) -> Iterator[AdminSession]:
+    """Open settings, store and hub. `overrides` are settings by variable. Raises what opening them raises."""
     loaded = environment.load(env_file, overrides=overrides)
+    # A process that the command starts reads its settings from the environment, as a worker does.
     os.environ.update(environment.environment_for_worker(loaded))
     settings = loaded.settings
     with (
@@ -79,23 +92,23 @@ def site(env_file: Path | None, **overrides: str | None) -> Iterator[Site]:
         EventHubClient(settings.eventhub) as hub,
     ):
         store.check()
-        yield Site(settings, store, hub)
+        yield AdminSession(settings, store, hub)
 
 
 def default_actor() -> str:
-    """`user@host`, for the audit."""
+    """`user@host`, for the audit rows."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # the user of a container may have no name
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
 
 
 @contextmanager
-def holding(store: ControlStore, partition_ids: Sequence[str], actor: str) -> Iterator[dict[str, Term]]:
-    """Claim partitions, all or none, and release them at the end. Raises PartitionHeld when one has a live owner.
+def claimed(store: ControlStore, partition_ids: Sequence[str], actor: str) -> Iterator[dict[str, Term]]:
+    """Claim partitions, all or none, and release them at the end. Raises `PartitionHeld` when one has a live owner.
 
-    The claims raise the epochs, so nothing that an earlier owner still writes is taken.
+    The claims raise the epochs, so the store refuses whatever an earlier owner still writes.
     """
     owner_id = f"{actor}-{secrets.token_hex(4)}"
     terms: dict[str, Term] = {}
@@ -103,31 +116,28 @@ def holding(store: ControlStore, partition_ids: Sequence[str], actor: str) -> It
         for partition_id in partition_ids:
             term = store.claim(partition_id, owner_id, store.ownership_expiration_s)
             if term is None:
-                raise _held(store, partition_id)
+                raise _has_owner(store, partition_id)
             terms[partition_id] = term
         yield terms
     finally:
         try:
             store.release_all(tuple(terms.values()))
-        except EvsupError as error:  # what the command met, or has done, is told; the leases end by themselves
+        except EvsupError as error:  # must not hide the command's own result; the leases end by themselves
             log.warning("release_failed", partitions=list(terms), reason=str(error))
 
 
-def carry_out(site: Site, moves: Sequence[Move], actor: str, action: str) -> None:
-    """Write the positions of `moves`, each with its audit row. Raises when one of them has changed since the plan."""
-    with holding(site.store, [move.before.partition_id for move in moves], actor) as terms:
+def carry_out(store: ControlStore, moves: Sequence[Move], actor: str, action: str) -> None:
+    """Write each move with its audit row. Raises `DataRefused` when a checkpoint has changed since the plan."""
+    with claimed(store, [move.before.partition_id for move in moves], actor) as terms:
         for move in moves:
-            _refuse_changed(move.before, site.checkpoint(move.before.partition_id))
+            _refuse_changed(move.before, stored_checkpoint(store, move.before.partition_id))
         for move in moves:
             epoch = terms[move.before.partition_id].epoch
-            site.store.move_checkpoint(move.checkpoint(epoch), actor, action)
+            store.move_checkpoint(move.checkpoint(epoch), actor, action)
 
 
 def _refuse_changed(planned: Checkpoint, now: Checkpoint) -> None:
-    def told(row: Checkpoint) -> tuple[int | None, int]:
-        return row.sequence_number, row.channel_generation
-
-    if told(planned) != told(now):
+    if (planned.sequence_number, planned.channel_generation) != (now.sequence_number, now.channel_generation):
         raise DataRefused(
             f"The checkpoint of partition {planned.partition_id} has changed since the plan was made",
             f"it was at {planned.sequence_number} and is at {now.sequence_number}",
@@ -135,7 +145,7 @@ def _refuse_changed(planned: Checkpoint, now: Checkpoint) -> None:
         )
 
 
-def _held(store: ControlStore, partition_id: str) -> PartitionHeld:
+def _has_owner(store: ControlStore, partition_id: str) -> PartitionHeld:
     owner = next((row for row in store.ownerships() if row.partition_id == partition_id), None)
     return PartitionHeld(
         f"Partition {partition_id} has a live owner",

@@ -1,48 +1,49 @@
-"""Checkpoints as other programs see them: rows of a list, and the JSON document of `evsup checkpoints export`."""
+"""Checkpoints as JSON: the rows of `evsup checkpoints list`, and the document of `export` and `import`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Annotated, Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
 import msgspec
 
 from shared.errors import DataRefused
 from shared.model import Checkpoint, ConsumerGroup, Seconds, lag
-from supervisor.checkpoints.plan import Position
+from supervisor.checkpoints.move import Destination
 
-VERSION = 2  # 1 had no times
+VERSION = 2  # version 1 had no enqueued times
 
-_Number = Annotated[int, msgspec.Meta(ge=0)]
+_SequenceNumber = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
+class ListedCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One partition of `evsup checkpoints list`."""
 
     partition: str
     sequence_number: int | None
-    """Everything up to it is in the table; None: nothing was checkpointed."""
+    """All events up to it are in the table; None: nothing was checkpointed."""
     offset: str | None
     epoch: int
     generation: int
     owner_id: str | None
-    """Whoever holds the partition by a live lease."""
+    """The owner with a live lease."""
     age_s: float | None
     """Seconds since it was written."""
     lag: int
-    """Events in the partition beyond the checkpoint."""
+    """Events in the partition behind the checkpoint."""
 
 
-class Found(NamedTuple):
-    """Positions by partition, and the layout in which they were found."""
+@dataclass(frozen=True, slots=True)
+class ImportedCheckpoints:
+    """Checkpoints by partition, and the format in which they were stored."""
 
     layout: str
-    positions: Mapping[str, Position]
+    destinations: Mapping[str, Destination]
 
 
-def listed(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float) -> Listed:
-    """A row of the list; `last` is the partition's last sequence number, `now_s` Unix time."""
+def list_row(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float) -> ListedCheckpoint:
+    """A row of the list. `last` is the partition's last sequence number, `now_s` Unix time."""
     reached, written_s = checkpoint.reached, checkpoint.updated_at_s
-    return Listed(
+    return ListedCheckpoint(
         partition=checkpoint.partition_id,
         sequence_number=checkpoint.sequence_number,
         offset=checkpoint.offset,
@@ -55,9 +56,7 @@ def listed(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float
 
 
 def encode(group: ConsumerGroup, checkpoints: Sequence[Checkpoint]) -> str:
-    """The document: whose positions they are, and the positions; partitions that begin with their oldest event are
-    left out.
-    """
+    """The JSON document. Partitions that begin with their oldest event are left out."""
     positions = {
         row.partition_id: {
             "sequence_number": row.reached,
@@ -71,23 +70,23 @@ def encode(group: ConsumerGroup, checkpoints: Sequence[Checkpoint]) -> str:
     return msgspec.json.format(msgspec.json.encode(document)).decode()
 
 
-def decode(text: bytes, group: ConsumerGroup, name: str) -> Found:
-    """Positions of a file: an exported document, or a legacy object of bare integers by partition.
+def decode(text: bytes, group: ConsumerGroup, name: str) -> ImportedCheckpoints:
+    """The checkpoints of a file: an exported document, or a legacy object of sequence numbers by partition.
 
-    Raises DataRefused when it is neither, or belongs to another hub.
+    Raises `DataRefused` when it is neither, or belongs to another hub.
     """
     try:
         document = msgspec.json.decode(text)
         if not isinstance(document, dict):
-            raise msgspec.ValidationError("it is no JSON object")
+            raise msgspec.ValidationError("it is not a JSON object")
         return _exported(document, group, name) if "checkpoints" in document else _legacy(document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        fix = 'It is to be what `evsup checkpoints export` writes, or {"partition": sequence number, …}.'
+        fix = 'Give a file that `evsup checkpoints export` wrote, or {"partition": sequence number, …}.'
         raise DataRefused(f"{name} holds no checkpoints", str(error), fix) from error
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    sequence_number: _Number
+    sequence_number: _SequenceNumber
     offset: str | None = None
     enqueued_at_s: Seconds | None = None
 
@@ -100,7 +99,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoints: dict[str, _Entry]
 
 
-def _exported(document: dict[str, Any], group: ConsumerGroup, name: str) -> Found:
+def _exported(document: dict[str, Any], group: ConsumerGroup, name: str) -> ImportedCheckpoints:
     read = msgspec.convert(document, _Document)
     if read.version not in range(1, VERSION + 1):
         why = f"it has version {read.version}, this evsup reads versions 1 to {VERSION}"
@@ -111,10 +110,11 @@ def _exported(document: dict[str, Any], group: ConsumerGroup, name: str) -> Foun
         raise DataRefused(
             f"{name} belongs to another hub", f"it is of {theirs.hub}, the settings name {group.hub}", fix
         )
-    positions = {each: Position(*msgspec.structs.astuple(entry)) for each, entry in read.checkpoints.items()}
-    return Found(f"evsup export, version {read.version}", positions)
+    destinations = {each: Destination(*msgspec.structs.astuple(entry)) for each, entry in read.checkpoints.items()}
+    return ImportedCheckpoints(f"evsup export, version {read.version}", destinations)
 
 
-def _legacy(document: dict[str, Any]) -> Found:
-    numbers = msgspec.convert(document, dict[str, _Number])
-    return Found("legacy: bare sequence numbers", {each: Position(number) for each, number in numbers.items()})
+def _legacy(document: dict[str, Any]) -> ImportedCheckpoints:
+    numbers = msgspec.convert(document, dict[str, _SequenceNumber])
+    destinations = {partition: Destination(number) for partition, number in numbers.items()}
+    return ImportedCheckpoints("legacy: bare sequence numbers", destinations)

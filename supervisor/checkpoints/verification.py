@@ -1,27 +1,28 @@
-"""Whether a partition's events are in the table, each once: a pure decision over four witnesses.
+"""Whether each event of a partition is in the table once: decided from four sources.
 
-The hub says what can be read (first and last event), the channel's token T and the checkpoint K what is committed, the
-table what is there. They are read in the order K, T, table, hub, and so the answer holds while the tree runs:
+The hub knows which events can be read (first and last), the channel's token T and the checkpoint K say which rows are
+committed, and the table has the rows. They are read in the order K, T, table, hub. So the result holds while the tree
+runs:
 
-- T is at least K, and the table has at least what T says, for what is committed stays. It may have more by then, in
-  order, because Snowflake commits a channel's rows in order: a gap or a second row is never a matter of timing.
-- The hub's last event is not before any of these. Its first may have left meanwhile; what is then asked of the table
-  is less, never more.
+- T is at least K. The table has at least the rows up to T, because committed rows stay. It may have more rows by then,
+  but without gaps: Snowflake commits the rows of a channel in order. So a gap or a second row is never due to timing.
+- The hub's last event is at or behind all of these. Its first event may leave retention meanwhile. Then fewer rows are
+  required, never more.
 
-| Between | Has to be |
+| Events | Required |
 |---|---|
-| where the rows begin, and T | one row a sequence number |
-| T and the table's last row | the same: committed since T was read |
-| T and the hub's last event | nothing yet: the lag |
-| before where the rows begin | nothing is asked of |
+| from where the rows begin up to T | one row for each sequence number |
+| from T up to the table's last row | the same: these rows were committed after T was read |
+| from T up to the hub's last event | no row yet: the lag |
+| before the rows begin | nothing |
 
-Rows begin after `begins_after` of the checkpoint where that is known (`@latest`, a checkpoint moved by hand), else with
-the oldest event that the hub has, else (a starting time, or `--since`) with the first row. Without a token the
-checkpoint takes its place, unless it is where the channel begins.
+The rows begin after `begins_after` of the checkpoint where that is known (`@latest`, a checkpoint moved by hand), else
+with the oldest event in the hub. With a starting time or `--since` they begin with the first row. Without a token the
+checkpoint takes its place, unless the channel begins at the checkpoint.
 
-An event whose row Snowflake rejected and evsup set aside has its one row in the quarantine: of the two tables together
-the same is asked. Rejected rows that nobody set aside, and events that a person skipped, are missing like all others:
-the finding says so.
+An event whose row was rejected and quarantined has its one row in the quarantine, so the two tables are counted
+together. Rejected rows that were not quarantined, and events that a person skipped, are missing like any others. The
+finding says what is known of them.
 """
 
 import time
@@ -44,7 +45,7 @@ Verdict = Literal["proven", "nothing", "refuted"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that does not hold. `first` and `last` are sequence numbers, None where the place is not known."""
+    """Something that is wrong. `first` and `last` are sequence numbers, None where they are not known."""
 
     kind: Literal["missing", "repeated", "no_body", "contradiction"]
     text: str
@@ -58,33 +59,33 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
     partition: str
     verdict: Verdict
-    """`nothing`: no row has to be there, and none is."""
+    """`nothing`: no row is required, and the table has none."""
     hub_first: int | None
     hub_last: int | None
     checkpoint: int | None
     token: int | None
     generation: int
-    """Of the channel."""
+    """The channel's generation."""
     rejected: int
-    """Rows that Snowflake did not take, since the channel was created."""
+    """Rows that Snowflake rejected since the channel was created."""
     rows: int
     """In the table."""
     quarantined: int
-    """Rejected rows in the quarantine; for everything else they count as if they were in the table."""
+    """Rejected rows in the quarantine. The other fields count them as if they were in the table."""
     first: int | None
     last: int | None
     begins: str
-    """Why the first row that has to be there is the one it is."""
+    """With which event the rows have to begin, and why."""
     missing: int
     repeated: int
     lag: int
-    """Events in the hub beyond the token."""
+    """Events in the hub behind the token."""
     findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the four say of one partition; `landed` is None where the table has no row of it."""
+    """What the four sources say of one partition. `landed` is None where the table has no row of it."""
 
     checkpoint: Checkpoint
     channel: ChannelStatus
@@ -95,14 +96,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The first sequence number that has to be in the table, None when that is the first row's; and why."""
+    """The first sequence number that has to be in the table, and why. None: the one of the first row."""
 
     first: int | None
     reason: str
 
 
 def beginning(evidence: Evidence, starting_position: str, since: str | None) -> Beginning:
-    """Where the rows begin, as far as anybody knows."""
+    """Where the rows begin, as far as it is known."""
     checkpoint, partition = evidence.checkpoint, evidence.partition
     if since is not None:
         return Beginning(None, f"with the first row since {since}")
@@ -114,7 +115,7 @@ def beginning(evidence: Evidence, starting_position: str, since: str | None) -> 
 
 
 def prove(evidence: Evidence, begins: Beginning) -> Proof:
-    """The verdict, and everything that speaks against."""
+    """The verdict with all findings."""
     checkpoint, channel, landed, partition = (
         evidence.checkpoint,
         evidence.channel,
@@ -158,7 +159,7 @@ def _committed(evidence: Evidence) -> int | None:
 
 
 def _contradictions(evidence: Evidence) -> Iterator[Finding]:
-    """What a start would refuse as well, and rows of events that the hub never had."""
+    """Reasons for which a start would be refused, and rows of events that the hub never had."""
     try:
         decide(
             evidence.channel.token,
@@ -177,7 +178,7 @@ def _contradictions(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _missing(evidence: Evidence, begins: Beginning) -> Iterator[Finding]:
-    """Every run of missing events that can be named, and how many more there are."""
+    """One finding for each known range of missing events, and one with the number of all others."""
     landed = evidence.landed
     known = [*_before(landed, begins), *(landed.gaps if landed else ()), *_behind(evidence, begins)]
     for numbers in known:
@@ -190,14 +191,14 @@ def _missing(evidence: Evidence, begins: Beginning) -> Iterator[Finding]:
 
 
 def _before(landed: "Landed | None", begins: Beginning) -> list[range]:
-    """Those before the first row."""
+    """Missing events before the first row."""
     if landed is None or begins.first is None or begins.first >= landed.first:
         return []
     return [range(begins.first, landed.first)]
 
 
 def _behind(evidence: Evidence, begins: Beginning) -> list[range]:
-    """Those between the last row and the last one committed."""
+    """Committed events behind the last row."""
     committed, landed = _committed(evidence), evidence.landed
     if committed is None:
         return []
@@ -219,7 +220,7 @@ def _repeated(landed: "Landed | None") -> Iterator[Finding]:
 
 
 def _bodiless(found: "Bodiless | None") -> Iterator[Finding]:
-    """Rows that count as events and hold nothing of them."""
+    """Rows without the body of their event."""
     if found is None:
         return
     rows = f"{found.rows} {'row' if found.rows == 1 else 'rows'} of events {found.first} to {found.last} hold no body"
@@ -229,9 +230,9 @@ def _bodiless(found: "Bodiless | None") -> Iterator[Finding]:
 
 
 def _explained(numbers: range, evidence: Evidence) -> str:
-    """What may have become of them, where anything is known."""
-    checkpoint, set_aside = evidence.checkpoint, evidence.landed.quarantined if evidence.landed else 0
-    rejected = evidence.channel.rows_error_count - set_aside
+    """Why they may be missing, if anything is known."""
+    checkpoint, quarantined = evidence.checkpoint, evidence.landed.quarantined if evidence.landed else 0
+    rejected = evidence.channel.rows_error_count - quarantined
     if rejected > 0:
         return f"; Snowflake rejected {rejected} rows of this channel ({evidence.channel.last_error or 'no message'})"
     if checkpoint.channel_generation and checkpoint.begins_after is not None and numbers[-1] <= checkpoint.begins_after:

@@ -1,4 +1,4 @@
-"""`evsup check`: whether a start would work, line by line, without changing anything."""
+"""`evsup check`: whether a start would work. Nothing is changed."""
 
 import logging
 import os
@@ -10,41 +10,41 @@ import msgspec
 
 from shared.command_line import complete
 from shared.log.printable import printable
-from supervisor.check.checks import Preflight
-from supervisor.check.runner import Result, exit_code, results
-from supervisor.commands import options
+from supervisor.check.checks import StartChecks
+from supervisor.check.runner import CheckResult, exit_code, run_all
+from supervisor.commands import shared_options
+from supervisor.commands.output import print_json
 
-WIDTH = 16  # of the longest name
+NAME_WIDTH = 16
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON array on stdout, when all is known.")
-@options.env_file
+@click.option("--json", "as_json", is_flag=True, help="One JSON array on stdout, at the end.")
+@shared_options.env_file
 def check(*, as_json: bool, env_file: Path | None) -> None:
-    """Look before a start: settings, Event Hubs, control store, Snowflake, and where each partition would go on.
+    """Check settings, Event Hubs, control store and Snowflake, and where each partition would resume.
 
-    Nothing is changed, no channel is opened, no partition claimed. Exit code of the first failure, 0 without one.
+    Nothing is changed: no channel is opened, no partition claimed. Exits with the code of the first failure, else 0.
     """
-    logging.getLogger("azure").setLevel(logging.CRITICAL)  # what matters is raised
-    found = []
-    for result in map(_completed, results(Preflight(env_file).checks())):
-        found.append(result)
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # its errors are raised, too
+    results = []
+    for result in map(_with_whole_commands, run_all(StartChecks(env_file).checks())):
+        results.append(result)
         if not as_json:
             _show(result)
     if as_json:
-        click.echo(msgspec.json.encode(found).decode())
+        print_json(results)
     sys.stdout.flush()
-    os._exit(exit_code(found))  # a thread that waits for a silent service would hold the process
+    os._exit(exit_code(results))  # a thread that waits for a silent service would keep the process alive
 
 
-def _completed(result: Result) -> Result:
-    """The result with whole commands in its texts."""
+def _with_whole_commands(result: CheckResult) -> CheckResult:
     return msgspec.structs.replace(result, detail=complete(result.detail), fix=complete(result.fix))
 
 
-def _show(result: Result) -> None:
+def _show(result: CheckResult) -> None:
     verdict = click.style(f"{result.verdict:8}", fg=COLOURS[result.verdict])
-    click.echo(f"{verdict}{result.name:{WIDTH}}  {printable(result.detail)}")
+    click.echo(f"{verdict}{result.name:{NAME_WIDTH}}  {printable(result.detail)}")
     if result.fix:
-        click.echo(f"{'':{WIDTH + 10}}{printable(result.fix)}")
+        click.echo(f"{'':{NAME_WIDTH + 10}}{printable(result.fix)}")

@@ -13,19 +13,19 @@ from rich.text import Text
 
 from shared.config.environment import DEFAULT, Loaded, load
 from shared.config.variables import VARIABLES, Variable, as_text, shown
-from supervisor.commands import options
+from supervisor.commands import shared_options
 
 NOT_SET = "-"
-WIDEST_SOURCE = 16  # columns; the path of a .env file goes on in the next line
+WIDEST_SOURCE = 16  # columns; a longer path of a .env file continues in the next line
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: settings and warnings.")
-@options.env_file
+@shared_options.env_file
 def config(*, as_json: bool, env_file: Path | None) -> None:
     """Show the effective settings and their sources.
 
-    Secrets are masked. Exit code 78, and every fault at once, when they cannot be used.
+    Secrets are masked. Exits with 78, and reports every fault at once, when they cannot be used.
     """
     loaded = load(env_file)
     if as_json:
@@ -54,7 +54,7 @@ def document(loaded: Loaded) -> dict[str, object]:
 
 
 def lines(loaded: Loaded) -> Iterator[str]:
-    """Plain text in columns, for pipes and files: variable, source, value last since it may be long."""
+    """Plain text in columns, for pipes and files: variable, source and, because it may be long, the value last."""
     width = max(map(len, VARIABLES))
     source_width = max(map(len, loaded.sources.values()))
     for name, variable in VARIABLES.items():
@@ -62,7 +62,7 @@ def lines(loaded: Loaded) -> Iterator[str]:
 
 
 def tables(loaded: Loaded) -> Iterator[Table]:
-    """One table a section, for a terminal, in the columns of `lines`; what is not a default stands out."""
+    """One table for each section, for a terminal, with the columns of `lines`. Defaults are dim."""
     width = max(map(len, VARIABLES))
     source_width = max(map(len, loaded.sources.values()))
     for title, variables in groupby(VARIABLES.values(), key=lambda variable: variable.title):

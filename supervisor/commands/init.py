@@ -13,19 +13,19 @@ from shared.control.open import open_database
 from shared.eventhubs.client import consumer_group
 from shared.snowflake.session import SqlSession
 from shared.snowflake.tables import create_quarantine_sql, create_table_sql, quarantine_name, table_name
-from supervisor.commands import options
+from supervisor.commands import shared_options
 
 
 @click.command()
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL and change nothing.")
-@options.repeated("--target", is_flag=True, help="The Snowflake tables, too; with --print their SQL alone.")
-@options.env_file
+@shared_options.repeated("--target", is_flag=True, help="The Snowflake tables, too; with --print only their SQL.")
+@shared_options.env_file
 def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
-    """Create the control tables where they are missing, and move those of an older evsup forward. Rows stay.
+    """Create the control tables where they are missing, and migrate those of an older evsup. Rows stay.
 
-    The role needs CREATE TABLE on the schema for --target. `evsup check` says whether a table that was there will do.
+    --target needs a role with CREATE TABLE on the schema. `evsup check` says whether an existing table fits.
 
-    Stop the supervisors of an older evsup first: what they go on writing does not fit the newer tables.
+    Stop the supervisors of an older evsup first: what they write does not fit the newer tables.
     """
     settings = load(env_file).settings
     if target and print_only:
@@ -36,14 +36,14 @@ def init(*, print_only: bool, target: bool, env_file: Path | None) -> None:
         if print_only:
             click.echo(schema.as_sql(database.dialect, schema.version(database)))
         else:
-            click.echo(_done(schema.create(database, consumer_group(settings.eventhub)), database.address), err=True)
+            click.echo(_report(schema.create(database, consumer_group(settings.eventhub)), database.address), err=True)
     if target:
         for line in _create_target(settings.snowflake):
             click.echo(line, err=True)
 
 
 def _about_the_pipe(settings: SnowflakeSettings) -> str:
-    """A comment of SQL: the default pipe cannot be created, and a named one is somebody's own.
+    """An SQL comment: a default pipe cannot be created, and a named pipe is the user's own.
 
     https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
     """
@@ -53,7 +53,7 @@ def _about_the_pipe(settings: SnowflakeSettings) -> str:
 
 
 def target_tables(settings: SnowflakeSettings) -> dict[str, str]:
-    """By name, the statement that creates it: the target table, and beside it the one for what is rejected."""
+    """By name, the statement that creates the table: the target and, if it is used, the quarantine."""
     tables = {table_name(settings): create_table_sql(settings)}
     if settings.quarantines:
         tables[quarantine_name(settings)] = create_quarantine_sql(settings)
@@ -61,14 +61,14 @@ def target_tables(settings: SnowflakeSettings) -> dict[str, str]:
 
 
 def _create_target(settings: SnowflakeSettings) -> Iterator[str]:
-    """Create the tables where they are missing; Snowflake's own words. A table that is there stays as it is."""
+    """Create the tables where they are missing, and say what Snowflake answers. Existing tables stay as they are."""
     with closing(SqlSession(settings)) as session:
         for name, statement in target_tables(settings).items():
             [row] = session.query(statement)
             yield f"{name}: {row['status']}"
 
 
-def _done(found: int, address: str) -> str:
+def _report(found: int, address: str) -> str:
     match found:
         case schema.NO_TABLES:
             return f"The control tables were created in {address}."

@@ -1,4 +1,4 @@
-"""`evsup replay`: a range of a partition again, into a table beside the live one."""
+"""`evsup replay`: reads a range of a partition again, into a side table."""
 
 import os
 from contextlib import closing
@@ -15,69 +15,68 @@ from shared.ipc.task import send
 from shared.model import PartitionFacts
 from shared.snowflake.session import SqlSession
 from shared.snowflake.target_table import Target
-from supervisor.checkpoints import admin_session
-from supervisor.checkpoints.admin_session import Site
-from supervisor.commands import options
-from supervisor.target.rows_fit import look
+from supervisor.checkpoints.admin_session import AdminSession, open_session
+from supervisor.commands import shared_options
+from supervisor.target.target_check import check_target
 
 
 @click.command()
 @click.option("--partition", required=True, metavar="P", help="The partition.")
 @click.option("--from", "first", required=True, type=click.IntRange(min=0), metavar="N", help="The first event.")
 @click.option("--to", "last", required=True, type=click.IntRange(min=0), metavar="M", help="The last event.")
-@options.repeated(
+@shared_options.repeated(
     "--into", metavar="TABLE", help="In the target's schema; created if missing. Default: <TABLE>_REPLAY."
 )
-@options.repeated("--consumer-group", metavar="G", help="Read through this group, beside a supervisor that runs.")
-@options.env_file
+@shared_options.repeated("--consumer-group", metavar="G", help="Read through this group while supervisors run.")
+@shared_options.env_file
 def replay(
     *, partition: str, first: int, last: int, into: str | None, consumer_group: str | None, env_file: Path | None
 ) -> None:
     """Read events N to M again into a side table. Live position, channel and owner stay as they are.
 
-    The same command again goes on where it was cut short, and adds nothing once it is done.
+    When it was interrupted, the same command resumes. When it is done, the same command adds nothing.
     """
-    with admin_session.site(env_file) as site:
-        group = consumer_group or site.store.group.consumer_group
-        facts = site.partitions([partition])[partition]
+    with open_session(env_file) as session:
+        group = consumer_group or session.store.group.consumer_group
+        facts = session.partitions([partition])[partition]
         _refuse_range(partition, first, last, facts)
-        if group.lower() == site.store.group.consumer_group.lower() and (owner := site.owners().get(partition)):
-            raise _held(partition, f"{owner} holds it")
-        target = _side(site, into)
+        if group.lower() == session.store.group.consumer_group.lower() and (owner := session.owners().get(partition)):
+            raise _is_read(partition, f"{owner} holds it")
+        target = _side_table(session, into)
         with closing(Target(target, facts.hub_created_at_s)) as table:
             table.create()
-            _refuse_misfit(target)
-            order = worker.tasks.replay.Order(partition, first, last, target.table, group, os.getpid())
-            _carry_out(order)
+            _refuse_misfits(target)
+            _replay(worker.tasks.replay.Order(partition, first, last, target.table, group, os.getpid()))
             landed = table.landed_range(partition, first, last)
-    wanted = last - first + 1
-    found = (landed.rows, landed.numbers) if landed else (0, 0)
-    if found != (wanted, wanted):
+    expected = last - first + 1
+    rows, events = (landed.rows, landed.numbers) if landed else (0, 0)
+    if (rows, events) != (expected, expected):
         raise DataRefused(
             f"{target.table} does not have events {first} to {last} once each",
-            f"it has {found[0]} rows of {found[1]} events, and {wanted} were to be there",
+            f"it has {rows} rows of {events} events instead of {expected}",
             "Give another --into, and replay again.",
         )
-    click.echo(f"Events {first} to {last} of partition {partition} are in {target.table}: {wanted} rows, each once.")
+    click.echo(f"Events {first} to {last} of partition {partition} are in {target.table}: {expected} rows, each once.")
 
 
-def _side(site: Site, into: str | None) -> SnowflakeSettings:
-    live = site.settings.snowflake
+def _side_table(session: AdminSession, into: str | None) -> SnowflakeSettings:
+    """The settings with the side table, and its default pipe, for a target."""
+    live = session.settings.snowflake
     side = into or quoted(f"{stored_name(live.table)}_REPLAY")
     return msgspec.structs.replace(live, table=side, pipe=None)
 
 
-def _refuse_misfit(target: SnowflakeSettings) -> None:
-    """A table that was there may be anybody's, and what has no column in it would be dropped."""
+def _refuse_misfits(target: SnowflakeSettings) -> None:
+    """A table of that name may exist with other columns, and Snowflake would drop fields without a column."""
     with closing(SqlSession(target)) as session:
-        look(session, target).refuse()
+        check_target(session, target).refuse()
 
 
-def _carry_out(order: worker.tasks.replay.Order) -> None:
+def _replay(order: worker.tasks.replay.Order) -> None:
     try:
         send(worker.tasks.replay.run, order, limit_s=None)
     except OwnershipLost as error:
-        raise _held(order.partition_id, error.why) from error
+        raise _is_read(order.partition_id, error.why) from error
 
 
 def _refuse_range(partition: str, first: int, last: int, facts: PartitionFacts) -> None:
@@ -92,8 +91,8 @@ def _refuse_range(partition: str, first: int, last: int, facts: PartitionFacts) 
         )
 
 
-def _held(partition: str, why: str) -> PartitionHeld:
-    """Beside a reader with an owner level Event Hubs takes none without one, in the same group.
+def _is_read(partition: str, why: str) -> PartitionHeld:
+    """In one group, Event Hubs refuses a receiver without an owner level beside one that has a level.
 
     https://learn.microsoft.com/azure/event-hubs/event-hubs-event-processor-host#epoch
     """

@@ -19,7 +19,7 @@ from shared.ipc import task
 from shared.limits import raise_descriptors
 from shared.log.logger import configure, default_format, get_logger
 from shared.model import HubFacts, SupervisorRow
-from supervisor.commands import options
+from supervisor.commands import shared_options
 from supervisor.ownership.initial_positions import record_initial_positions
 from supervisor.ownership.lease import LeaseKeeper
 from supervisor.ownership.partition_discovery import HubQuery, PartitionDiscovery
@@ -32,25 +32,25 @@ from supervisor.status.model import TreeStatus
 from supervisor.status.status_socket import StatusServer
 from supervisor.version import VERSION
 
-QUARANTINE_S = 60.0  # of Snowflake, to look at the quarantine: a suspended warehouse starts first
+QUARANTINE_S = 60.0  # to check the quarantine: a suspended warehouse has to start first
 
 log = get_logger()
 
 
 @click.command()
-@options.repeated(
+@shared_options.repeated(
     "--max-partitions",
     type=click.IntRange(min=1),
     metavar="N",
     help="Most partitions to claim; default: EVSUP_MAX_PARTITIONS, else all.",
 )
-@options.repeated(
+@shared_options.repeated(
     "--drain-timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
     help="Seconds a drain may take; default: EVSUP_DRAIN_TIMEOUT, else 30.",
 )
-@options.env_file
+@shared_options.env_file
 def start(max_partitions: int | None, drain_timeout: float | None, env_file: Path | None) -> None:
     """Claim partitions and run a worker process for each.
 
@@ -76,13 +76,13 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
 
 
 def _run(settings: Settings, directory: Path) -> None:
-    with _table_watch(settings) as watch:
-        _run_watched(settings, directory, watch)
+    with _table_monitor(settings) as monitor:
+        _run_monitored(settings, directory, monitor)
 
 
 @contextmanager
-def _table_watch(settings: Settings) -> Iterator[TableMonitor | None]:
-    """Have the table looked at while the hub and the store are; it takes longest."""
+def _table_monitor(settings: Settings) -> Iterator[TableMonitor | None]:
+    """Begin the check of the target table first, because it takes longest: hub and store are checked meanwhile."""
     if not settings.snowflake.check_columns:
         log.warning(
             "columns_not_checked",
@@ -91,50 +91,40 @@ def _table_watch(settings: Settings) -> Iterator[TableMonitor | None]:
         )
         yield None
         return
-    with closing(TableMonitor()) as watch:
-        watch.ask()
-        yield watch
+    with closing(TableMonitor()) as monitor:
+        monitor.ask()
+        yield monitor
 
 
-def _run_watched(settings: Settings, directory: Path, watch: TableMonitor | None) -> None:
+def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | None) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts = hub.hub()
     raise_descriptors(min(settings.process.max_partitions or len(facts.partition_ids), len(facts.partition_ids)))
-    store = store_of(settings)
-    try:
+    with closing(store_of(settings)) as store:
         store.check()
         if settings.snowflake.quarantines:
             store.check_audit()
             task.send(worker.tasks.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
-        for doubt in watch.first() if watch else ():
+        for doubt in monitor.first() if monitor else ():
             log.warning("target_suspicious", detail=doubt)
         record_initial_positions(store, settings.eventhub, facts)
-        _run_tree(settings, directory, facts, store, watch)
-    finally:
-        store.close()
+        run_tree(settings, directory, facts, store, monitor)
 
 
-def _run_tree(
-    settings: Settings, directory: Path, facts: HubFacts, store: ControlStore, watch: TableMonitor | None
+def run_tree(
+    settings: Settings, directory: Path, facts: HubFacts, store: ControlStore, monitor: TableMonitor | None
 ) -> None:
-    # From here on a signal waits for the tree, which drains before it has begun. Until here it ends the process: a
-    # service that does not answer would hold it for minutes.
+    """Run the tree until it has drained. Raises what ended it otherwise."""
+    # From here on a signal is left to the tree, which drains. Up to here it ends the process at once: a service that
+    # does not answer would delay a drain for minutes.
     inbox = SignalInbox()
     me = _identity(settings)
     keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
     interval_s = settings.eventhub.load_balancing_interval
     hub = PartitionDiscovery(HubQuery(settings.eventhub), facts, interval_s, keeper.learn, lambda: keeper.group_size)
-    told = _told(settings, me, store, facts)
-    tree = Tree(
-        told,
-        inbox,
-        keeper,
-        hub,
-        directory,
-        settings.process.drain_timeout,
-        settings.snowflake.commit_timeout,
-        watch=watch,
-    )
+    status = _initial_status(settings, me, store, facts)
+    limits_s = settings.process.drain_timeout, settings.snowflake.commit_timeout
+    tree = Tree(status, inbox, keeper, hub, directory, *limits_s, watch=monitor)
 
     def read() -> TreeStatus:
         return tree.status
@@ -145,28 +135,33 @@ def _run_tree(
         _http_server(settings.process.http_address, read),
         _membership(store, me, keeper),
     ):
-        log.info(
-            "supervisor_started",
-            source=told.source,
-            consumer_group=told.consumer_group,
-            target=told.target,
-            store=told.store,
-            partitions_total=told.partitions_total,
-            max_partitions=settings.process.max_partitions or "all",
-            state_dir=str(directory),
-            http=settings.process.http_address or "off",
-        )
+        _log_started(status, settings, directory)
         hub.start()
         tree.run()
     log.info("supervisor_drained")
 
 
+def _log_started(status: TreeStatus, settings: Settings, directory: Path) -> None:
+    log.info(
+        "supervisor_started",
+        source=status.source,
+        consumer_group=status.consumer_group,
+        target=status.target,
+        store=status.store,
+        partitions_total=status.partitions_total,
+        max_partitions=settings.process.max_partitions or "all",
+        state_dir=str(directory),
+        http=settings.process.http_address or "off",
+    )
+
+
 @contextmanager
 def _membership(store: ControlStore, me: SupervisorRow, keeper: LeaseKeeper) -> Iterator[None]:
-    """Say that we live, last of all: from then on the others leave us our share of the partitions.
+    """Become a member of the group, last of all: from then on the other members leave us our share.
 
-    A store that can be read and not written (a standby, a missing grant) ends the start here. A start that fails before
-    the keeper takes over takes the heartbeat back, or the others would wait for us until it expires.
+    The heartbeat is also the first write: a store that can only be read (a standby, a missing grant) ends the start
+    here. A start that fails before the keeper takes over withdraws the heartbeat, or the other members would leave our
+    share unread until it expires.
     """
     store.heartbeat(me)
     try:
@@ -177,7 +172,7 @@ def _membership(store: ControlStore, me: SupervisorRow, keeper: LeaseKeeper) -> 
 
 
 def _http_server(address: str | None, read: Callable[[], TreeStatus]) -> AbstractContextManager[object]:
-    """The HTTP endpoint, if there is an address for it; else nothing, and nothing of it is imported."""
+    """The HTTP endpoint. Without an address nothing of it is even imported."""
     if address is None:
         return nullcontext()
     from supervisor.status.http_server import HttpServer
@@ -186,14 +181,14 @@ def _http_server(address: str | None, read: Callable[[], TreeStatus]) -> Abstrac
 
 
 def _identity(settings: Settings) -> SupervisorRow:
-    """A new owner id a run: two runs, even of one host and pid, never share a term."""
+    """Each run has a new owner id, so two runs never share a term, not even with the same host and pid."""
     host, pid = socket.gethostname(), os.getpid()
     owner_id = f"{host}-{pid}-{secrets.token_hex(4)}"
     return SupervisorRow(owner_id, host, pid, settings.process.max_partitions, VERSION)
 
 
-def _told(settings: Settings, me: SupervisorRow, store: ControlStore, facts: HubFacts) -> TreeStatus:
-    """What is known before the first claim: who runs, what is read, where it goes, who keeps count."""
+def _initial_status(settings: Settings, me: SupervisorRow, store: ControlStore, facts: HubFacts) -> TreeStatus:
+    """What is known before the first claim: supervisor, source, target and store."""
     group, snowflake = store.group, settings.snowflake
     target = f"{snowflake.account}/{snowflake.database}.{snowflake.schema}.{snowflake.table}"
     return TreeStatus(

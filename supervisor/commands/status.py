@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
-import msgspec
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -21,12 +20,13 @@ from shared.config.settings import EventHubSettings
 from shared.errors import EvsupError
 from shared.eventhubs.retention import time_to_loss_s
 from shared.log.printable import printable
-from supervisor import streams
-from supervisor.commands import options
+from supervisor import standard_streams
+from supervisor.commands import shared_options
+from supervisor.commands.output import console, print_json
 from supervisor.state_dir import state_dir
 from supervisor.status.group import GroupStatus, read_group, with_losses
 from supervisor.status.model import TreeStatus
-from supervisor.status.screen import WIDE, group_screen, tree_screen
+from supervisor.status.screen import group_screen, tree_screen
 from supervisor.status.status_socket import read_status
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3  # as `systemctl status`
 REFRESH_S = 1.0
 
-Found: TypeAlias = TreeStatus | GroupStatus | None
+Status: TypeAlias = TreeStatus | GroupStatus | None
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--watch", is_flag=True, help="Refresh every second until Ctrl-C.")
 @click.option("--all", "everybody", is_flag=True, help="The consumer group, supervisors on other hosts included.")
-@options.env_file
+@shared_options.env_file
 def status(*, as_json: bool, watch: bool, everybody: bool, env_file: Path | None) -> None:
     """Show the running tree, or the whole group. Exit 0 healthy, 1 degraded, 3 not running."""
     if everybody:
@@ -52,15 +52,17 @@ def status(*, as_json: bool, watch: bool, everybody: bool, env_file: Path | None
 
 
 def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
-    """The store's rows, beside what the hub says of its partitions if it answers."""
-    from shared.control.open import store_of  # a tree of this host is shown without any SDK
+    """The store's rows and, if the hub answers, its partition facts."""
+    from shared.control.open import store_of  # here, because the status of a tree needs no SDK
 
     settings = environment.load(env_file).settings
 
     def read() -> GroupStatus:
         facts = _facts(settings.eventhub)
-        found = read_group(store, settings.control.store, {each: found.last for each, found in facts.items()})
-        return with_losses(found, partial(_time_to_loss_s, settings.eventhub, facts))
+        last = {partition_id: partition.last for partition_id, partition in facts.items()}
+        return with_losses(
+            read_group(store, settings.control.store, last), partial(_time_to_loss_s, settings.eventhub, facts)
+        )
 
     with closing(store_of(settings)) as store:
         store.check()
@@ -68,7 +70,7 @@ def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
 
 
 def _facts(settings: EventHubSettings) -> "Mapping[str, PartitionFacts]":
-    """What the hub says of every partition; nothing, with a word on stderr, when it does not."""
+    """The facts of every partition. When the hub does not answer: none, and a message on stderr."""
     from shared.eventhubs.client import EventHubClient
 
     try:
@@ -83,13 +85,13 @@ def _facts(settings: EventHubSettings) -> "Mapping[str, PartitionFacts]":
 def _time_to_loss_s(
     settings: EventHubSettings, facts: "Mapping[str, PartitionFacts]", partition_id: str, checkpoint: int | None
 ) -> float | None:
-    """From the event behind the checkpoint; None, with a word on stderr, when it cannot be read."""
+    """Time to loss of the event behind the checkpoint. When that cannot be read: None, and a message on stderr."""
     from shared.eventhubs.client import EventHubClient
 
     if settings.retention_hours is None:
         return None
     if facts[partition_id].is_empty:
-        return 0.0  # all of it has left
+        return 0.0  # all events have left
     try:
         with EventHubClient(settings) as hub:
             number, enqueued = hub.next_after(partition_id, checkpoint)
@@ -100,35 +102,35 @@ def _time_to_loss_s(
     return 0.0 if is_lost else time_to_loss_s(enqueued, settings.retention_hours, datetime.now(UTC))
 
 
-def _show(read: Callable[[], Found], *, as_json: bool, watch: bool) -> int:
+def _show(read: Callable[[], Status], *, as_json: bool, watch: bool) -> int:
     if watch and not as_json:
         return _watch(read)
     found = read()
     if as_json:
-        click.echo(msgspec.json.encode(found).decode())
+        print_json(found)
     else:
-        console = _console()
-        console.print(_screen(found, console.width))
-    return _code(found)
+        output = console()
+        output.print(_screen(found, output.width))
+    return _exit_code(found)
 
 
-def _watch(read: Callable[[], Found]) -> int:
-    console = _console()
-    with Live(console=console, auto_refresh=False) as live:
+def _watch(read: Callable[[], Status]) -> int:
+    output = console()
+    with Live(console=output, auto_refresh=False) as live:
         found = None
         try:
             while True:
                 found = read()
-                live.update(_screen(found, console.width), refresh=True)
-                if found is None or streams.is_unread():
+                live.update(_screen(found, output.width), refresh=True)
+                if found is None or standard_streams.is_unread():
                     break
                 time.sleep(REFRESH_S)
         except KeyboardInterrupt:
             pass
-    return _code(found)
+    return _exit_code(found)
 
 
-def _screen(found: Found, width: int) -> RenderableType:
+def _screen(found: Status, width: int) -> RenderableType:
     match found:
         case TreeStatus():
             return tree_screen(found, width)
@@ -138,12 +140,7 @@ def _screen(found: Found, width: int) -> RenderableType:
             return Text("evsup is not running here; EVSUP_STATE_DIR names the directory of a supervisor elsewhere")
 
 
-def _console() -> Console:
-    """Stdout; a pipe has no width, and a table cut at 80 columns helps no script."""
-    return Console() if sys.stdout.isatty() else Console(width=2 * WIDE)
-
-
-def _code(found: Found) -> int:
+def _exit_code(found: Status) -> int:
     if found is None or (isinstance(found, GroupStatus) and not any(row.is_live for row in found.supervisors)):
         return NOT_RUNNING
     return HEALTHY if found.healthy else DEGRADED

@@ -31,7 +31,7 @@ from shared.model import Term
 from supervisor.process import table_probe
 from supervisor.process.child import Child
 from supervisor.process.signals import HANDLED
-from supervisor.target.rows_fit import or_without
+from supervisor.target.target_check import with_opt_out
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -81,13 +81,13 @@ class TableMonitor:
         """Wait for the answer to `ask`: the doubts about a table that takes rows. Raises what a start ends with."""
         while (sight := self._taken()) is None:
             if self._answer_by is None:
-                raise or_without(WorkerCrashed("The process that looks at the target table ended without an answer"))
+                raise with_opt_out(WorkerCrashed("The process that looks at the target table ended without an answer"))
             connection.wait(self.sources, self._answer_by.remaining_s(self._clock()))
             if self._answer_by.passed(self._clock()):
                 self.close()
-                raise or_without(_silent())
+                raise with_opt_out(_silent())
         if isinstance(sight, Failed):
-            raise or_without(error_of(sight))
+            raise with_opt_out(error_of(sight))
         return sight.doubts
 
     @property

@@ -19,7 +19,7 @@ from shared.ipc.messages import CheckTable, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
 from shared.snowflake.session import SqlSession
 from supervisor.process.signals import HANDLED
-from supervisor.target.rows_fit import look
+from supervisor.target.target_check import check_target
 from worker import guard, memory
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def _answer(messages: MessagePipe[CheckTable], settings: SnowflakeSettings) -> N
 
 def _sight(session: SqlSession, settings: SnowflakeSettings) -> TableReport:
     try:
-        fit = look(session, settings)
-        fit.refuse()
+        check = check_target(session, settings)
+        check.refuse()
     except Exception as error:  # noqa: BLE001 (the supervisor judges it)
         return last_word(error)[1]
-    return TableFits(doubts=tuple(fit.doubts))
+    return TableFits(doubts=tuple(check.doubts))

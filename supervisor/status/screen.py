@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.log.printable import printable
-from supervisor.checkpoints.documents import Listed
+from supervisor.checkpoints.documents import ListedCheckpoint
 from supervisor.checkpoints.verification import Proof
 from supervisor.ownership.balance import by_owner
 from supervisor.status.group import GroupPartition, GroupStatus, GroupSupervisor
@@ -48,7 +48,7 @@ def group_screen(group: GroupStatus) -> Group:
     return Group(head, supervisors, Text(), _table(GROUP_PARTITIONS, group.partitions))
 
 
-def checkpoint_table(rows: Sequence[Listed]) -> Table:
+def checkpoint_table(rows: Sequence[ListedCheckpoint]) -> Table:
     """A line a partition: how far it has come, and who holds it."""
     return _table(CHECKPOINTS, rows)
 
@@ -168,7 +168,7 @@ GROUP_PARTITIONS: tuple[Column[GroupPartition], ...] = (
     Column("LAG", "right", lambda row: _number(row.lag)),
     Column("LOSS", "right", lambda row: _left(row.time_to_loss_s)),
 )
-CHECKPOINTS: tuple[Column[Listed], ...] = (
+CHECKPOINTS: tuple[Column[ListedCheckpoint], ...] = (
     Column("PART", "left", lambda row: row.partition),
     Column("CHECKPT", "right", lambda row: _number(row.sequence_number)),
     Column("OFFSET", "right", lambda row: row.offset or "-"),

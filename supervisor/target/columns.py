@@ -1,11 +1,11 @@
-"""Whether rows fit the target table: pure comparison of its columns with those of evsup's rows, and the SQL that helps.
+"""Compares the columns of the target table with those of evsup's rows, and names the SQL that makes rows fit.
 
-What `DESCRIBE TABLE` says: https://docs.snowflake.com/en/sql-reference/sql/desc-table
+What `DESCRIBE TABLE` returns: https://docs.snowflake.com/en/sql-reference/sql/desc-table
 """
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from shared.config.formats.identifier import quoted
 from shared.snowflake.tables import Column
@@ -16,11 +16,12 @@ from supervisor.target.column_type import holds, is_same
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
 _TRY = "docs/target-table.md#columns-with-a-default says how to try it."
-_OF_A_TIME = re.compile(r"CURRENT_|LOCALTIME|SYSDATE|SYSTIMESTAMP|GETDATE", re.IGNORECASE)
+_CURRENT_TIME = re.compile(r"CURRENT_|LOCALTIME|SYSDATE|SYSTIMESTAMP|GETDATE", re.IGNORECASE)
 
 
-class Stored(NamedTuple):
-    """A column of the table as it is."""
+@dataclass(frozen=True, slots=True)
+class StoredColumn:
+    """A column that the table has."""
 
     name: str
     type: str
@@ -30,36 +31,37 @@ class Stored(NamedTuple):
     is_computed: bool = False
 
 
-class Misfit(NamedTuple):
-    """Why rows would be rejected or lose something, and what helps: a statement, or where to read on."""
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why rows would be rejected or lose something, and the fix: a statement, or where to read on."""
 
     problem: str
     fix: str
     is_doubtful: bool = False
-    """It may go well: only longer values are rejected, say, or the vendor's pages differ."""
+    """It may do no harm: only longer values are rejected, for example, or the vendor's pages differ."""
 
 
 def misfits(
-    stored: Sequence[Stored], wanted: Sequence[Column], table: str, fills: Collection[str] | None = None
+    stored: Sequence[StoredColumn], wanted: Sequence[Column], table: str, filled: Collection[str] | None = None
 ) -> Iterator[Misfit]:
-    """Everything that does not fit. `table` is the quoted name for the statements.
+    """Everything that does not fit. `table` is its quoted name, for the statements.
 
-    `fills` are the columns that a named pipe gives values to; None: columns are matched by name, and Snowflake drops a
-    field that has none without counting it.
+    `filled` are the columns that a named pipe gives values to; None: columns are matched by name, and Snowflake drops a
+    field without a column and does not count it.
     """
     found, alter = {column.name: column for column in stored}, f"ALTER TABLE {table}"
     yield from _missing([column for column in wanted if column.name not in found], found, alter)
     for column in wanted:
         if column.name in found:
-            yield from _of_wanted(column, found[column.name], alter, fills)
+            yield from _in_our_column(column, found[column.name], alter, filled)
     ours = {column.name for column in wanted}
     for other in stored:
         if other.name not in ours and not other.is_computed:
-            yield from _of_other(other, alter, fills)
+            yield from _in_other_column(other, alter, filled)
 
 
-def _missing(columns: Sequence[Column], found: Mapping[str, Stored], alter: str) -> Iterator[Misfit]:
-    """Those that only differ in case are renamed, the others added, in one statement."""
+def _missing(columns: Sequence[Column], found: Mapping[str, StoredColumn], alter: str) -> Iterator[Misfit]:
+    """The fix renames columns that differ in case only, and adds all others in one statement."""
     alike = {name.upper(): name for name in found}
     for column in columns:
         if name := alike.get(column.name):
@@ -71,51 +73,54 @@ def _missing(columns: Sequence[Column], found: Mapping[str, Stored], alter: str)
         yield Misfit(f"there is no column {names}", f"{alter} ADD COLUMN {added};")
 
 
-def _of_wanted(column: Column, stored: Stored, alter: str, fills: Collection[str] | None) -> Iterator[Misfit]:
+def _in_our_column(
+    column: Column, stored: StoredColumn, alter: str, filled: Collection[str] | None
+) -> Iterator[Misfit]:
     if stored.is_computed:
         problem = f"{column.name} is computed by Snowflake, and nothing can be loaded into it"
-        yield Misfit(problem, _renewed(column, alter))
+        yield Misfit(problem, _replacing(column, alter))
     elif not holds(stored.type, column.type):
-        yield _of_type(column, stored, alter)
-    if fills is None and stored.default is not None and not column.is_required:
+        yield _wrong_type(column, stored, alter)
+    if filled is None and stored.default is not None and not column.is_required:
         drop = f"{alter} ALTER COLUMN {quoted(column.name)} DROP DEFAULT;"
         yield Misfit(f"{column.name} has a DEFAULT, which an event without a value may get", drop, is_doubtful=True)
     if not (stored.is_nullable or column.is_required):
         yield _not_null(column.name, alter)
 
 
-def _of_type(column: Column, stored: Stored, alter: str) -> Misfit:
-    """Text or bytes that are too long are rejected; in a column of another type any value may change."""
+def _wrong_type(column: Column, stored: StoredColumn, alter: str) -> Misfit:
+    """Text or bytes that are too long are rejected. In a column of another type any value may change."""
     if not (column.type in ("VARCHAR", "BINARY") and is_same(stored.type, column.type)):
-        return Misfit(f"{column.name} is {stored.type}, not {column.type}", _renewed(column, alter))
+        return Misfit(f"{column.name} is {stored.type}, not {column.type}", _replacing(column, alter))
     # What can be made longer: https://docs.snowflake.com/en/sql-reference/sql/alter-table-column
     widen = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE {column.type};"
     return Misfit(f"{column.name} is {stored.type}: longer values are rejected", widen, is_doubtful=True)
 
 
-def _of_other(other: Stored, alter: str, fills: Collection[str] | None) -> Iterator[Misfit]:
+def _in_other_column(other: StoredColumn, alter: str, filled: Collection[str] | None) -> Iterator[Misfit]:
     """A column that evsup has no value for."""
-    if fills is not None and other.name in fills:
+    if filled is not None and other.name in filled:
         return
     if other.default is None:
         if not other.is_nullable:
             yield _not_null(other.name, alter)
-    elif fills is None:
-        yield Misfit(_overwritten(other), _TRY, is_doubtful=True)
+    elif filled is None:
+        yield Misfit(_default_in_doubt(other), _TRY, is_doubtful=True)
 
 
-def _overwritten(other: Stored) -> str:
+def _default_in_doubt(other: StoredColumn) -> str:
     counts = "counts by itself" if (other.default or "").upper().startswith("IDENTITY") else "has a DEFAULT"
     then = "it stays NULL" if other.is_nullable else "every row is rejected, because it is NOT NULL"
     text = (
         f"{other.name} {counts}: newer accounts are said to use it, older ones to write NULL over it, and then {then}"
     )
-    if _OF_A_TIME.search(other.default or ""):
+    if _CURRENT_TIME.search(other.default or ""):
         text += "; where it is used, the time is the one at which Snowflake compiled the pipe, not that of the row"
     return text
 
 
-def _renewed(column: Column, alter: str) -> str:
+def _replacing(column: Column, alter: str) -> str:
+    """Keeps the old column under another name, because Snowflake cannot change its type."""
     rename = f"{alter} RENAME COLUMN {quoted(column.name)} TO {quoted(column.name + '_OLD')};"
     return f"{rename} {alter} ADD COLUMN {quoted(column.name)} {column.type};"
 

@@ -1,4 +1,4 @@
-"""Whether a named pipe makes one row of one event, and leaves evsup's columns as they are: a pure look at its text.
+"""Whether a named pipe makes one row of one event, and leaves evsup's columns as they are: decided by its definition.
 
 A pipe is a COPY statement, and may filter, flatten, join, rename and compute:
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object,
@@ -8,16 +8,25 @@ https://docs.snowflake.com/LIMITEDACCESS/streaming-transformations/reference. Tw
     COPY INTO t FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE
     COPY INTO t (…) FROM (SELECT $1:PAYLOAD::VARIANT, … FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')))
 
-A column of evsup's takes its own key, at most cast to the column's own type; a column of others takes any value that is
-one for each event. Whatever else stands there is named: as a fault where its effect is known, else as not understood.
+Each column of evsup takes its own key, which may be cast to the column's own type. Other columns take any expression
+that gives one value for each event. Everything else is reported: as a problem where its effect is known, otherwise as
+not understood.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.snowflake.tables import Column
-from supervisor.target.pipe_column import Selected, selected
-from supervisor.target.sql_words import NotUnderstood, Words, closing, outside, shown, split, words
+from supervisor.target.pipe_value import PipeValue, parse_value
+from supervisor.target.sql_tokens import (
+    NotUnderstood,
+    Tokens,
+    closing,
+    outside_brackets,
+    shown,
+    split_at_commas,
+    tokenize,
+)
 
 FEWER, MORE, TOGETHER = "leaves events out", "makes more rows of one event", "makes one row of many events"
 _EFFECTS = {
@@ -42,84 +51,84 @@ BY_NAME = ("CASE_SENSITIVE", "CASE_INSENSITIVE")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What a pipe does to rows. `faults` lose, change or multiply something, or are not known not to."""
+class PipeCheck:
+    """What a pipe does to rows. `problems` lose, change or multiply something, or may do so."""
 
-    faults: tuple[str, ...] = ()
-    fills: frozenset[str] | None = None
+    problems: tuple[str, ...] = ()
+    filled: frozenset[str] | None = None
     """The table's columns that it gives values to; None: those whose names are keys of a row."""
 
 
-def judged(definition: str, table: tuple[str, str, str], stored: Sequence[str], wanted: Sequence[Column]) -> Judged:
-    """Judge the pipe's statement. `table` are the stored names of ours, `stored` its columns in their order."""
+def check_definition(
+    definition: str, table: tuple[str, str, str], stored: Sequence[str], wanted: Sequence[Column]
+) -> PipeCheck:
+    """Check the pipe's statement. `table` is the target table's stored name, `stored` are its columns in order."""
     try:
-        copied = _copied(words(definition))
-    except NotUnderstood as unknown:
-        return Judged(faults=(f"evsup does not understand its definition: {unknown}",), fills=frozenset())
-    faults = [*_elsewhere(copied.table, table), *copied.faults]
-    if copied.items is None:
-        return Judged(tuple(faults), fills=None)
-    targets = stored if copied.columns is None else copied.columns
-    if copied.columns is not None and len(targets) != len(copied.items):
-        faults.append(f"it names {len(targets)} columns and gives {len(copied.items)} values")
-    filled = dict(zip(targets, map(selected, copied.items), strict=False))
-    faults += _lost(wanted, filled)
-    return Judged(
-        tuple(dict.fromkeys([*faults, *(f"{name}: {each}" for name, one in filled.items() for each in one.faults)])),
-        frozenset(filled),
-    )
+        copy = _parse_copy(tokenize(definition))
+    except NotUnderstood as error:
+        return PipeCheck((f"evsup does not understand its definition: {error}",), filled=frozenset())
+    problems = [*_other_table(copy.table, table), *copy.problems]
+    if copy.values is None:
+        return PipeCheck(tuple(problems), filled=None)
+    columns = stored if copy.columns is None else copy.columns
+    if copy.columns is not None and len(columns) != len(copy.values):
+        problems.append(f"it names {len(columns)} columns and gives {len(copy.values)} values")
+    filled = dict(zip(columns, map(parse_value, copy.values), strict=False))
+    problems += _lost_columns(wanted, filled)
+    problems += [f"{name}: {each}" for name, value in filled.items() for each in value.problems]
+    return PipeCheck(tuple(dict.fromkeys(problems)), frozenset(filled))
 
 
 @dataclass(frozen=True, slots=True)
-class _Copied:
-    """A COPY statement in its parts; without `items` columns are matched by name."""
+class _CopyStatement:
+    """A COPY statement in its parts. `values` is None where columns are matched by name."""
 
     table: tuple[str, ...]
     columns: tuple[str, ...] | None
-    items: Sequence[Words] | None
-    faults: Sequence[str]
+    values: Sequence[Tokens] | None
+    problems: Sequence[str]
 
 
-def _copied(statement: Words) -> _Copied:
-    rest: Words = statement[:-1] if statement and statement[-1].says(";") else statement
-    if [word.name for word in rest[:2]] != ["COPY", "INTO"]:
+def _parse_copy(statement: Tokens) -> _CopyStatement:
+    rest: Tokens = statement[:-1] if statement and statement[-1].matches(";") else statement
+    if [token.name for token in rest[:2]] != ["COPY", "INTO"]:
         raise NotUnderstood(f"it is not COPY INTO … but {shown(rest)}")
     table, rest = _name(rest[2:])
     columns = None
-    if rest and rest[0].says("("):
+    if rest and rest[0].matches("("):
         end = closing(rest, 0)
-        columns, rest = tuple(_column(part) for part in split(rest[1:end])), rest[end + 1 :]
-    if not rest or not rest[0].says("FROM"):
+        columns, rest = tuple(_column(part) for part in split_at_commas(rest[1:end])), rest[end + 1 :]
+    if not rest or not rest[0].matches("FROM"):
         raise NotUnderstood(f"FROM has to be where {shown(rest)!r} is")
-    return _from(table, columns, rest[1:])
+    return _parse_from(table, columns, rest[1:])
 
 
-def _from(table: tuple[str, ...], columns: tuple[str, ...] | None, rest: Words) -> _Copied:
-    items: Sequence[Words] | None = None
-    faults: list[str] = []
-    if rest and rest[0].says("("):
+def _parse_from(table: tuple[str, ...], columns: tuple[str, ...] | None, rest: Tokens) -> _CopyStatement:
+    values: Sequence[Tokens] | None = None
+    problems: list[str] = []
+    if rest and rest[0].matches("("):
         end = closing(rest, 0)
-        items, faults = _query(rest[1:end])
+        values, problems = _query(rest[1:end])
         options = _options(rest[end + 1 :])
     else:
         options = _options(_after_source(rest))
     match_by = options.pop("MATCH_BY_COLUMN_NAME", "NONE")
-    if items is None and match_by not in BY_NAME:
+    if values is None and match_by not in BY_NAME:
         raise NotUnderstood("it neither selects values nor has MATCH_BY_COLUMN_NAME")
-    if items is None and columns is not None:
+    if values is None and columns is not None:
         raise NotUnderstood("MATCH_BY_COLUMN_NAME beside a list of columns")
-    if items is not None and match_by in BY_NAME:
+    if values is not None and match_by in BY_NAME:
         raise NotUnderstood("MATCH_BY_COLUMN_NAME beside a SELECT")
-    return _Copied(table, columns, items, [*faults, *_unknown_options(options)])
+    return _CopyStatement(table, columns, values, [*problems, *_unknown_options(options)])
 
 
-def _query(body: Words) -> tuple[Sequence[Words], list[str]]:
-    """The values of a SELECT, and what it does beside selecting them."""
-    if not body or not body[0].says("SELECT"):
+def _query(body: Tokens) -> tuple[Sequence[Tokens], list[str]]:
+    """The values of a SELECT, and the effects of its other clauses."""
+    if not body or not body[0].matches("SELECT"):
         raise NotUnderstood(f"SELECT has to be where {shown(body)!r} is")
-    start = _first_item(body)
+    start = _first_value(body)
     effects = [*_effects(body[1:start])]
-    source = next((at for at, word in outside(body) if word.says("FROM")), None)
+    source = next((at for at, token in outside_brackets(body) if token.matches("FROM")), None)
     if source is None:
         raise NotUnderstood("its SELECT has no FROM")
     effects += _effects(body[source + 1 :])
@@ -128,58 +137,60 @@ def _query(body: Words) -> tuple[Sequence[Words], list[str]]:
     except NotUnderstood:
         if not effects:
             raise
-    return split(body[start:source]), effects
+    return split_at_commas(body[start:source]), effects
 
 
-def _first_item(body: Words) -> int:
-    """Behind SELECT, ALL, DISTINCT and TOP n."""
+def _first_value(body: Tokens) -> int:
+    """The index after SELECT, ALL, DISTINCT and TOP n."""
     at = 1
-    while at < len(body) and body[at].says("ALL", "DISTINCT", "TOP"):
-        at += 2 if body[at].says("TOP") else 1
+    while at < len(body) and body[at].matches("ALL", "DISTINCT", "TOP"):
+        at += 2 if body[at].matches("TOP") else 1
     return at
 
 
-def _after_source(rest: Words) -> Words:
-    """What stands behind the stream that is read."""
-    if rest and rest[0].says("@"):
+def _after_source(rest: Tokens) -> Tokens:
+    """The tokens after the stream that is read."""
+    if rest and rest[0].matches("@"):
         raise NotUnderstood(f"it loads files from {shown(rest[:2])}, not a stream")
-    found = tuple(word.text.upper() for word in rest[: len(_SOURCE)])
+    found = tuple(token.text.upper() for token in rest[: len(_SOURCE)])
     if found != _SOURCE or rest[6].kind != "string":
         raise NotUnderstood(f"TABLE(DATA_SOURCE(TYPE => 'STREAMING')) has to be where {shown(rest)!r} is")
     return rest[len(_SOURCE) :]
 
 
-def _nothing_after(rest: Words) -> None:
-    """Nothing but another name of the stream."""
-    named = rest[1:] if rest and rest[0].says("AS") else rest
-    if len(named) > 1 or any(word.kind not in ("name", "quoted") for word in named):
+def _nothing_after(rest: Tokens) -> None:
+    """Raise unless only an alias of the stream follows."""
+    named = rest[1:] if rest and rest[0].matches("AS") else rest
+    if len(named) > 1 or any(token.kind not in ("name", "quoted") for token in named):
         raise NotUnderstood(f"what {shown(rest)!r} means")
 
 
-def _effects(rest: Words) -> Iterator[str]:
-    """What clauses and table functions do, each named once. Names that are quoted are none of them."""
-    for name in dict.fromkeys(word.name for at, word in enumerate(rest) if _is_clause(rest, at)):
+def _effects(rest: Tokens) -> Iterator[str]:
+    """What clauses and table functions do to rows, each named once. A quoted name is neither."""
+    for name in dict.fromkeys(token.name for at, token in enumerate(rest) if _is_clause(rest, at)):
         yield f"{name}{' BY' if name in ('GROUP', 'CONNECT') else ''} {_EFFECTS[name]}"
-    if any(word.says(",") for _, word in outside(rest)) and not any(word.says("LATERAL") for word in rest):
+    if any(token.matches(",") for _, token in outside_brackets(rest)) and not any(
+        token.matches("LATERAL") for token in rest
+    ):
         yield "a second source in FROM makes none or several rows of one event"
 
 
-def _is_clause(rest: Words, at: int) -> bool:
-    """`AT(OFFSET => -60)` names an argument."""
-    return rest[at].says(*_EFFECTS) and not (at + 1 < len(rest) and rest[at + 1].says("=>"))
+def _is_clause(rest: Tokens, at: int) -> bool:
+    """In `AT(OFFSET => -60)` the name is one of an argument."""
+    return rest[at].matches(*_EFFECTS) and not (at + 1 < len(rest) and rest[at + 1].matches("=>"))
 
 
-def _options(rest: Words) -> dict[str, str]:
-    """`NAME = VALUE`, as many as there are."""
+def _options(rest: Tokens) -> dict[str, str]:
+    """All `NAME = VALUE`."""
     found: dict[str, str] = {}
     at = 0
     while at < len(rest):
-        if at + 2 >= len(rest) or rest[at].kind != "name" or not rest[at + 1].says("="):
+        if at + 2 >= len(rest) or rest[at].kind != "name" or not rest[at + 1].matches("="):
             raise NotUnderstood(f"what {shown(rest[at:])!r} means")
-        end = closing(rest, at + 2) if rest[at + 2].says("(") else at + 2
+        end = closing(rest, at + 2) if rest[at + 2].matches("(") else at + 2
         found[rest[at].name] = shown(rest[at + 2 : end + 1]).strip("'").upper()
         at = end + 1
-        if at < len(rest) and rest[at].says(","):
+        if at < len(rest) and rest[at].matches(","):
             at += 1
     return found
 
@@ -190,11 +201,11 @@ def _unknown_options(options: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} = {value} is not known to keep every row as it is"
 
 
-def _name(rest: Words) -> tuple[tuple[str, ...], Words]:
-    """A name of one to three parts, perhaps in IDENTIFIER('…'), and what stands behind it."""
-    if len(rest) > 3 and rest[0].says("IDENTIFIER") and rest[1].says("(") and rest[2].kind == "string":
-        name, more = _name(words(rest[2].text))
-        if more or not rest[3].says(")"):
+def _name(rest: Tokens) -> tuple[tuple[str, ...], Tokens]:
+    """A name of one to three parts, perhaps in IDENTIFIER('…'), and the rest."""
+    if len(rest) > 3 and rest[0].matches("IDENTIFIER") and rest[1].matches("(") and rest[2].kind == "string":
+        name, more = _name(tokenize(rest[2].text))
+        if more or not rest[3].matches(")"):
             raise NotUnderstood(f"which table {shown(rest[:4])!r} is")
         return name, rest[4:]
     parts: list[str] = []
@@ -202,7 +213,7 @@ def _name(rest: Words) -> tuple[tuple[str, ...], Words]:
     while at < len(rest) and rest[at].kind in ("name", "quoted"):
         parts.append(rest[at].name)
         at += 1
-        if at >= len(rest) or not rest[at].says("."):
+        if at >= len(rest) or not rest[at].matches("."):
             break
         at += 1
     if not 1 <= len(parts) <= 3:
@@ -210,25 +221,25 @@ def _name(rest: Words) -> tuple[tuple[str, ...], Words]:
     return tuple(parts), rest[at:]
 
 
-def _column(part: Words) -> str:
+def _column(part: Tokens) -> str:
     if len(part) != 1 or part[0].kind not in ("name", "quoted"):
         raise NotUnderstood(f"which column {shown(part)!r} is")
     return part[0].name
 
 
-def _elsewhere(into: tuple[str, ...], table: tuple[str, str, str]) -> Iterator[str]:
-    """A name with fewer parts is completed by the pipe's own database and schema, which are the table's."""
+def _other_table(into: tuple[str, ...], table: tuple[str, str, str]) -> Iterator[str]:
+    """A name with fewer parts means the pipe's own database and schema, which are the table's."""
     if into != table[3 - len(into) :]:
         yield f"it loads into {'.'.join(into)}, and SNOWFLAKE_TABLE is {'.'.join(table)}"
 
 
-def _lost(wanted: Sequence[Column], filled: Mapping[str, Selected]) -> Iterator[str]:
-    """Why columns of ours do not get what evsup sends for them."""
+def _lost_columns(wanted: Sequence[Column], filled: Mapping[str, PipeValue]) -> Iterator[str]:
+    """Why columns of evsup do not get what evsup sends for them."""
     ours = {column.name for column in wanted}
     elsewhere = {one.key: other for other, one in filled.items() if other not in ours}
     for column in wanted:
         found = filled.get(column.name)
-        if found and not found.is_whole(column):
+        if found and not found.is_unchanged(column):
             yield f"{column.name} gets {found.text}{_case(column, found)}: write $1:{column.name}"
         elif not found and column.name in elsewhere:
             yield f"{column.name} goes into {elsewhere[column.name]}"
@@ -236,6 +247,6 @@ def _lost(wanted: Sequence[Column], filled: Mapping[str, Selected]) -> Iterator[
         yield f"nothing fills {', '.join(nowhere)}"
 
 
-def _case(column: Column, found: Selected) -> str:
+def _case(column: Column, found: PipeValue) -> str:
     is_miswritten = found.key and found.key != column.name and found.key.upper() == column.name
-    return ", which is always NULL, because keys are told apart by case" if is_miswritten else ""
+    return ", which is always NULL, because keys are case-sensitive" if is_miswritten else ""

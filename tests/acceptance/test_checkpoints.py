@@ -122,7 +122,7 @@ def drained(pipeline: Pipeline) -> Mapping[str, Held]:
 
 
 def test_a_partition_with_a_live_owner_is_not_moved(loaded: Loaded) -> None:
-    assert "nothing can be moved until it has let go" in loaded.plan
+    assert "nothing can be moved until it releases it" in loaded.plan
     assert "Partition 0 has a live owner" in loaded.refusal
 
 
@@ -139,7 +139,7 @@ def test_an_exported_position_is_imported_again(
 
 def test_reset_to_a_time_begins_with_the_first_event_enqueued_since(moments: list[str]) -> None:
     ago, between, to_come = moments
-    assert "500 events, 0 to 499: rows of the table come again" in ago
+    assert "500 events, 0 to 499: their rows are written again" in ago
     assert "to       event 499 done" in between
     assert "repeats  nothing" in between
     assert "skips    nothing" in between
@@ -147,7 +147,7 @@ def test_reset_to_a_time_begins_with_the_first_event_enqueued_since(moments: lis
 
 
 def test_set_back_repeats_exactly_the_events_that_the_plan_names(moved: Moved, table: Mapping[str, Held]) -> None:
-    assert "200 events, 300 to 499: rows of the table come again" in moved.plan
+    assert "200 events, 300 to 499: their rows are written again" in moved.plan
     assert "Nothing was changed" in moved.plan
     assert "Done." in moved.told[BACK]
     assert table[BACK] == Held(800, 600, 0, 599)
@@ -166,7 +166,7 @@ def test_reset_to_the_end_reads_only_what_comes_after(moved: Moved, table: Mappi
 
 
 def test_reset_to_the_oldest_event_reads_everything_again(moved: Moved, table: Mapping[str, Held]) -> None:
-    assert "500 events, 0 to 499: rows of the table come again" in moved.told[OLDEST]
+    assert "500 events, 0 to 499: their rows are written again" in moved.told[OLDEST]
     assert table[OLDEST] == Held(1100, 600, 0, 599)
 
 

@@ -148,7 +148,7 @@ CRASHES = (
     ("psycopg:Connection.connect", "init"),
     ("shared.control.store:ControlStore.ownerships", "checkpoints list"),
     ("shared.control.postgres.database:PostgresDatabase.__init__", "checkpoints export"),
-    ("supervisor.checkpoints.admin_session:Site.hub_facts", "verify"),
+    ("supervisor.checkpoints.admin_session:AdminSession.hub_facts", "verify"),
     ("shared.snowflake.session:SqlSession.__init__", "verify"),
     ("shared.ipc.task:send", "verify"),
     ("shared.eventhubs.client:EventHubClient.__init__", "replay --partition 0 --from 0 --to 1"),

@@ -9,8 +9,10 @@ from azure.storage.blob import ContainerClient
 from scripts.localcloud.blob import CONTAINER, SAS, Blobs, local_blobs
 from shared.errors import ConfigurationError, DataRefused, NotPermitted, ServiceUnavailable, UsageError
 from shared.model import ConsumerGroup
+from supervisor.checkpoints.documents import ImportedCheckpoints
 from supervisor.checkpoints.importers import blob
-from supervisor.checkpoints.plan import Position
+from supervisor.checkpoints.move import Destination
+from tests.unit.plain_settings import eventhub
 
 GROUP = ConsumerGroup("NS.servicebus.windows.net", "Flights", "$Default")
 PREFIX = "ns.servicebus.windows.net/flights/$default"
@@ -28,6 +30,10 @@ def with_key(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> Blobs:
     return blobs
 
 
+def read(url: str) -> ImportedCheckpoints:
+    return blob.read(url, GROUP, eventhub())
+
+
 def put(blobs: Blobs, name: str, **metadata: str) -> None:
     """As the Azure SDK's store writes a checkpoint."""
     with ContainerClient.from_connection_string(blobs.connection_string, CONTAINER) as container:
@@ -39,14 +45,14 @@ def test_the_groups_checkpoints_are_found_on_every_page_and_nobody_elses(with_ke
         put(with_key, f"{PREFIX}/checkpoint/{partition}", offset=f"o{partition}", sequencenumber=f"{partition}00")
     put(with_key, f"{PREFIX}/ownership/0", ownerid="me")
     put(with_key, f"{PREFIX}2/checkpoint/7", offset="o", sequencenumber="7")
-    found = blob.read(with_key.url, GROUP)
-    assert found.positions == {str(n): Position(n * 100, f"o{n}") for n in range(5)}
+    found = read(with_key.url)
+    assert found.destinations == {str(n): Destination(n * 100, f"o{n}") for n in range(5)}
     assert with_key.pages == 3
 
 
 def test_a_sas_in_the_address_is_enough(blobs: Blobs) -> None:
     put(blobs, f"{PREFIX}/checkpoint/0", offset="", sequencenumber="3")
-    assert blob.read(f"{blobs.url}?{SAS}", GROUP).positions == {"0": Position(3)}
+    assert read(f"{blobs.url}?{SAS}").destinations == {"0": Destination(3)}
 
 
 @pytest.mark.parametrize("number", ["", "-1", "x", "１２"])
@@ -54,7 +60,7 @@ def test_a_checkpoint_without_a_sequence_number_is_refused(with_key: Blobs, numb
     put(with_key, f"{PREFIX}/checkpoint/0")
     with_key.metadata[f"{PREFIX}/checkpoint/0"] = {"offset": "5", "sequencenumber": number}
     with pytest.raises(DataRefused, match="checkpoint/0 has no sequence number"):
-        blob.read(with_key.url, GROUP)
+        read(with_key.url)
 
 
 @pytest.mark.parametrize("cut", ["EndpointSuffix", "EndpointSuffix=;AccountKey", "x"])
@@ -65,7 +71,7 @@ def test_a_connection_string_that_was_cut_off_is_a_fault_of_the_variable_and_is_
     whole = f"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={key};EndpointSuffix=core.windows.net"
     monkeypatch.setenv(blob.CONNECTION_STRING, whole.partition("EndpointSuffix")[0] + cut)
     with pytest.raises(ConfigurationError, match=f"{blob.CONNECTION_STRING} cannot be read") as raised:
-        blob.read("https://a.blob.core.windows.net/c", GROUP)
+        read("https://a.blob.core.windows.net/c")
     assert key[:12] not in str(raised.value)
 
 
@@ -73,33 +79,33 @@ def test_a_wrong_key_is_not_permitted_and_not_shown(blobs: Blobs, monkeypatch: p
     monkeypatch.setenv(blob.CONNECTION_STRING, blobs.connection_string)
     blobs.key = b"another"
     with pytest.raises(NotPermitted, match="Storage Blob Data Reader"):
-        blob.read(blobs.url, GROUP)
+        read(blobs.url)
     monkeypatch.delenv(blob.CONNECTION_STRING)
     with pytest.raises(NotPermitted) as refused:
-        blob.read(f"{blobs.url}?sv=1&sig=canary", GROUP)
+        read(f"{blobs.url}?sv=1&sig=canary")
     assert "canary" not in str(refused.value)
 
 
 def test_a_container_that_is_not_there_is_named(with_key: Blobs) -> None:
     with pytest.raises(ConfigurationError, match="nowhere cannot be read"):
-        blob.read(with_key.url.replace(CONTAINER, "nowhere"), GROUP)
+        read(with_key.url.replace(CONTAINER, "nowhere"))
 
 
 def test_nobody_there_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(blob._PATIENCE, "retry_total", 0)
+    monkeypatch.setitem(blob.LIMITS, "retry_total", 0)
     with local_blobs() as gone:
         url = gone.url
     with pytest.raises(ServiceUnavailable, match="can be reached"):
-        blob.read(f"{url}?{SAS}", GROUP)
+        read(f"{url}?{SAS}")
 
 
 @pytest.mark.parametrize("address", ["", "container", "ftp://a/b", "https://account.blob.core.windows.net/"])
 def test_what_is_no_address_of_a_container_is_refused(address: str) -> None:
     with pytest.raises(UsageError, match="address of a container"):
-        blob.read(address, GROUP)
+        read(address)
 
 
 def test_without_the_package_one_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "azure.storage.blob", None)
     with pytest.raises(ConfigurationError, match=r"pip install '\.\[blob\]'"):
-        blob.read("https://account.blob.core.windows.net/checkpoints", GROUP)
+        read("https://account.blob.core.windows.net/checkpoints")

@@ -10,9 +10,9 @@ from scripts.localcloud.postgres import Postgres
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, DataRefused, NotPermitted, ServiceUnavailable
 from shared.model import ConsumerGroup
-from supervisor.checkpoints.documents import Found
+from supervisor.checkpoints.documents import ImportedCheckpoints
 from supervisor.checkpoints.importers import evsnow
-from supervisor.checkpoints.plan import Position
+from supervisor.checkpoints.move import Destination
 from tests.evsnow import InPostgres, InSnowflake, metadata_of
 from tests.integration.conftest import snowflake_settings_of
 from tests.integration.snow_sql import ROLE, SnowSql, ask
@@ -51,7 +51,7 @@ def in_snowflake(session: SnowflakeConnection, schema: str, *, hybrid: bool = Tr
     return InSnowflake(change, f"DB.{schema}.INGESTION_STATUS", hybrid=hybrid)
 
 
-def read(table: Table, account: SnowflakeSettings) -> Found:
+def read(table: Table, account: SnowflakeSettings) -> ImportedCheckpoints:
     return evsnow.read(table.address, account, GROUP)
 
 
@@ -61,7 +61,7 @@ def test_the_hubs_partitions_are_found_and_nobody_elses(table: Table, account: S
     table.put(THEIRS[0], "trains", "2", metadata_of(5, "5"))
     table.put("other.servicebus.windows.net", "flights", "3", metadata_of(6, "6"))
     found = read(table, account)
-    assert found.positions == {"0": Position(99, "4711"), "1": Position(2**53 + 1, "geo:7")}
+    assert found.destinations == {"0": Destination(99, "4711"), "1": Destination(2**53 + 1, "geo:7")}
     assert found.layout.startswith("EvSnow checkpoints in ")
     assert found.layout.endswith(" of INGESTION.PUBLIC.EVENTS")
 
@@ -71,7 +71,7 @@ def test_only_the_newest_row_of_a_partition_counts(theirs: SnowflakeConnection, 
     for age_s, number in ((20, 7), (0, 99), (10, 50)):
         table.put(*THEIRS, "0", metadata_of(number, "4711"), age_s=age_s)
     table.put(*THEIRS, "0", None, age_s=30)
-    assert read(table, account).positions == {"0": Position(99, "4711")}
+    assert read(table, account).destinations == {"0": Destination(99, "4711")}
     table.put(*THEIRS, "0", None, age_s=-10)
     with pytest.raises(DataRefused, match="partition 0 has no sequence number"):
         read(table, account)
@@ -87,7 +87,7 @@ def test_a_bare_waterlevel_is_refused(table: Table, account: SnowflakeSettings) 
 def test_a_hub_that_is_loaded_into_two_tables_is_refused(table: Table, account: SnowflakeSettings) -> None:
     for target, number in (("EVENTS", 99), ("OTHER", 98)):
         table.put(*THEIRS, "0", metadata_of(number, "4711"), target=target)
-    with pytest.raises(DataRefused, match="more than one position of partition 0"):
+    with pytest.raises(DataRefused, match="more than one checkpoint of partition 0"):
         read(table, account)
 
 

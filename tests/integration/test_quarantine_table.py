@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from shared.config.settings import SnowflakeSettings
+from shared.config.settings import ControlSettings, SnowflakeSettings
+from shared.control.open import open_store
 from shared.errors import ConfigurationError, ExitCode, NotPermitted, RowsRejected
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, ConsumerGroup
 from shared.snowflake.quarantine_table import Quarantine, Rejected
 from shared.snowflake.session import SqlSession
 from shared.snowflake.tables import table_name
-from supervisor.check import snowflake as preflight
+from supervisor.check import snowflake as check
 from tests.integration.conftest import a_group, snowflake_settings_of
 from tests.integration.snow_sql import ROLE, SnowSql
 from tests.unit.plain_settings import plain
@@ -226,10 +227,12 @@ def test_another_group_has_a_quarantine_of_its_own(
 
 
 def test_a_quarantine_that_is_not_there_or_not_to_be_used_is_named(
-    tables: Quarantine, settings: SnowflakeSettings, snow_server: SnowSql
+    tables: Quarantine, settings: SnowflakeSettings, snow_server: SnowSql, tmp_path: Path
 ) -> None:
-    answer = preflight.quarantine(plain(settings))
-    assert (answer.verdict, answer.detail) == ("ok", f"{tables.name} can be read and written")
+    with closing(open_store(ControlSettings(sqlite_path=str(tmp_path / "control.db")), a_group(), 60.0)) as store:
+        store.initialise()
+        outcome = check.quarantine(plain(settings), store)
+    assert (outcome.verdict, outcome.detail) == ("ok", f"{tables.name} can be read and written")
     with (
         closing(Quarantine(structs.replace(settings, table="OTHER"), a_group(), None)) as other,
         pytest.raises(ConfigurationError, match=r"OTHER_QUARANTINE.*evsup init --target"),

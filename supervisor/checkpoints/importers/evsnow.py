@@ -1,7 +1,7 @@
 """Checkpoints in EvSnow's control table, in Snowflake or PostgreSQL.
 
-It keeps a row for each partition of a hub and each table that the hub is loaded into. WATERLEVEL is the offset wherever
-that is a number, so it is never read; the sequence number is in METADATA, which rows of older versions lack:
+EvSnow keeps a row for each partition of a hub and each table that the hub is loaded into. WATERLEVEL may be the offset,
+so it is never read. The sequence number is in METADATA, which rows of older versions lack:
 https://github.com/MiguelElGallo/evsnow/blob/main/src/consumers/checkpoints.py
 """
 
@@ -20,39 +20,39 @@ from shared.errors import Bug, ConfigurationError, DataRefused, EvsupError, Usag
 from shared.log.secret import Secret
 from shared.model import ConsumerGroup
 from shared.snowflake.session import SqlSession
-from supervisor.checkpoints.documents import Found
-from supervisor.checkpoints.plan import Position
+from supervisor.checkpoints.documents import ImportedCheckpoints
+from supervisor.checkpoints.move import Destination
 
 POSTGRES = ("postgresql://", "postgres://")
-SHOWN = 100  # characters of a METADATA that cannot be used
+SHOWN = 100  # characters of an unusable METADATA
 
 _QUERY, _TABLE = "evsnow_checkpoints", "ingestion_status"
 _FIX = "Check address and table, whose case counts; libpq takes a password from PGPASSWORD or ~/.pgpass."
 
 
-def read(address: str, snowflake: SnowflakeSettings, group: ConsumerGroup) -> Found:
-    """The hub's positions in `DATABASE.SCHEMA.TABLE` of the account, or in `postgresql://…#SCHEMA.TABLE`.
+def read(address: str, snowflake: SnowflakeSettings, group: ConsumerGroup) -> ImportedCheckpoints:
+    """The hub's checkpoints in `DATABASE.SCHEMA.TABLE` of the account, or in `postgresql://…#SCHEMA.TABLE`.
 
-    Raises DataRefused for a partition whose position is not certain, otherwise what the database says in our words.
+    Raises `DataRefused` for a partition whose position is not certain, and the database's errors as ours.
     """
     if address.startswith(POSTGRES):
-        return found("PostgreSQL", _in_postgres(address, group))
-    return found("Snowflake", _in_snowflake(address, snowflake, group))
+        return checkpoints_of("PostgreSQL", _in_postgres(address, group))
+    return checkpoints_of("Snowflake", _in_snowflake(address, snowflake, group))
 
 
-def found(database: str, rows: Sequence[Row]) -> Found:
-    """What the newest rows of a hub say. Raises DataRefused when they do not say one thing."""
+def checkpoints_of(database: str, rows: Sequence[Row]) -> ImportedCheckpoints:
+    """The checkpoints in the newest rows of a hub. Raises `DataRefused` when they contradict each other."""
     targets = sorted({f"{row['target_db']}.{row['target_schema']}.{row['target_table']}" for row in rows})
-    positions: dict[str, Position] = {}
+    destinations: dict[str, Destination] = {}
     for row in rows:
-        position = _position(row)
-        if len(targets) > 1 or positions.setdefault(row["partition_id"], position) != position:
+        destination = _destination(row)
+        if len(targets) > 1 or destinations.setdefault(row["partition_id"], destination) != destination:
             raise DataRefused(
-                f"EvSnow has more than one position of partition {row['partition_id']}",
+                f"EvSnow has more than one checkpoint of partition {row['partition_id']}",
                 f"it loads the hub into {', '.join(targets)}",
-                'Import a file of the right ones: {"partition": sequence number, …}.',
+                'Write the right ones into a file and import that: {"partition": sequence number, …}.',
             )
-    return Found(" of ".join([f"EvSnow checkpoints in {database}", *targets]), positions)
+    return ImportedCheckpoints(" of ".join([f"EvSnow checkpoints in {database}", *targets]), destinations)
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -60,29 +60,30 @@ class _Metadata(msgspec.Struct, frozen=True):
     offset_string: str | None = None
 
 
-def _position(row: Row) -> Position:
+def _destination(row: Row) -> Destination:
     try:
         metadata = msgspec.json.decode(row["metadata"] or "", type=_Metadata)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise DataRefused(
             f"EvSnow's checkpoint of partition {row['partition_id']} has no sequence number",
             f"its METADATA is {row['metadata']!r:.{SHOWN}}: {error}",
-            "WATERLEVEL may be an offset, which says nothing of the events done: let EvSnow write one more checkpoint,"
-            " or `evsup checkpoints set` each partition to the newest sequence number that its table has.",
+            "WATERLEVEL may be an offset, which does not say which events are done. Let EvSnow write one more"
+            " checkpoint, or run `evsup checkpoints set --partition P --sequence-number N` with the newest sequence"
+            " number in the table.",
         ) from error
-    return Position(metadata.sequence_number, metadata.offset_string)
+    return Destination(metadata.sequence_number, metadata.offset_string)
 
 
 def _in_snowflake(table: str, settings: SnowflakeSettings, group: ConsumerGroup) -> list[Row]:
     statement, parameters = qmark(_QUERY, "snowflake")
     named = statement.replace(_TABLE, ".".join(_names(table, 3)))
     values = asdict(group)
-    with _about(table), closing(SqlSession(settings)) as session:
+    with _naming(table), closing(SqlSession(settings)) as session:
         return session.query(named, *(values[name] for name in parameters))
 
 
 def _in_postgres(address: str, group: ConsumerGroup) -> list[Row]:
-    """EvSnow quotes the names, so they are taken as they are written."""
+    """EvSnow quotes names, so their case counts."""
     from shared.control.postgres.database import (
         PostgresDatabase,
     )  # half a second of imports that nothing else here has use for
@@ -90,7 +91,7 @@ def _in_postgres(address: str, group: ConsumerGroup) -> list[Row]:
     url, _, table = address.rpartition("#")
     quoted = ".".join(name if name.startswith('"') else f'"{name}"' for name in _names(table, 2))
     statement = pyformat(_QUERY, "postgres").replace(_TABLE, quoted.replace("%", "%%"))
-    with _about(table, _FIX), closing(PostgresDatabase(Secret(url))) as database, database.transaction("read") as run:
+    with _naming(table, _FIX), closing(PostgresDatabase(Secret(url))) as database, database.transaction("read") as run:
         return run.statement(statement, asdict(group))
 
 
@@ -98,7 +99,7 @@ def _names(table: str, count: int) -> list[str]:
     names = table.split(".")
     if len(names) != count or any(identifier.problem(name) for name in names):
         raise UsageError(
-            "evsnow: is to be followed by the full name of EvSnow's control table",
+            "evsnow: needs the full name of EvSnow's control table",
             fix="For example evsnow:CONTROL.PUBLIC.INGESTION_STATUS in Snowflake,"
             " or evsnow:postgresql://user@host/control#public.ingestion_status.",
         )
@@ -106,8 +107,8 @@ def _names(table: str, count: int) -> list[str]:
 
 
 @contextmanager
-def _about(table: str, fix: str = "") -> Iterator[None]:
-    """Errors of the block name EvSnow's table, not our own control store; columns it lacks are no bug of ours."""
+def _naming(table: str, fix: str = "") -> Iterator[None]:
+    """Errors of the block name EvSnow's table and not our control store. A column that it lacks is not our bug."""
     try:
         yield
     except EvsupError as error:

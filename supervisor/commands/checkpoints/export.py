@@ -6,20 +6,20 @@ from pathlib import Path
 import click
 
 from shared.errors import UsageError
-from supervisor.checkpoints import admin_session
+from supervisor.checkpoints.admin_session import open_session
 from supervisor.checkpoints.documents import encode
-from supervisor.commands import options as common
+from supervisor.commands import shared_options
 
 
 @click.command()
 @click.option(
     "--file", "path", type=click.Path(path_type=Path), metavar="F", help="A new file (0600); default: stdout."
 )
-@common.env_file
+@shared_options.env_file
 def export(*, path: Path | None, env_file: Path | None) -> None:
     """Write the position of every partition as JSON, for `evsup checkpoints import`."""
-    with admin_session.site(env_file) as site:
-        document = encode(site.store.group, site.store.checkpoints())
+    with open_session(env_file) as session:
+        document = encode(session.store.group, session.store.checkpoints())
     if path is None:
         click.echo(document)
         return

@@ -6,12 +6,13 @@ import click
 
 from shared.errors import DataRefused, UsageError
 from shared.model import ConsumerGroup
-from supervisor.checkpoints import admin_session, documents, plan
-from supervisor.checkpoints.admin_session import Site
-from supervisor.checkpoints.documents import Found
+from supervisor.checkpoints import documents
+from supervisor.checkpoints.admin_session import AdminSession, open_session
+from supervisor.checkpoints.documents import ImportedCheckpoints
 from supervisor.checkpoints.importers import blob, evsnow
-from supervisor.commands import options as common
-from supervisor.commands.checkpoints import plan_and_act
+from supervisor.checkpoints.move import plan_move
+from supervisor.commands import shared_options
+from supervisor.commands.checkpoints import confirmation
 
 
 @click.command("import")
@@ -23,36 +24,35 @@ from supervisor.commands.checkpoints import plan_and_act
     help="blob:https://ACCOUNT.blob.core.windows.net/CONTAINER: the Azure SDK's checkpoints."
     " evsnow:DATABASE.SCHEMA.TABLE or evsnow:postgresql://USER@HOST/DATABASE#SCHEMA.TABLE: EvSnow's control table.",
 )
-@plan_and_act.options
-@common.env_file
+@confirmation.options
+@shared_options.env_file
 def import_(*, file: Path | None, source: str | None, yes: bool, actor: str, env_file: Path | None) -> None:
-    """Take over the positions of another program, which has to be stopped first, or of an exported FILE."""
+    """Take over the checkpoints of another program, which has to be stopped first, or those of an exported FILE."""
     if (file is None) == (source is None):
         raise UsageError("Say what to import", fix="Give either a FILE or --from.")
-    with admin_session.site(env_file) as site:
-        group = site.store.group
-        found = _of_source(source, site) if source else _of_file(file or Path(), group)
-        if not found.positions:
+    with open_session(env_file) as session:
+        group = session.store.group
+        found = _from_source(source, session) if source else _from_file(file or Path(), group)
+        if not found.destinations:
             raise DataRefused("There is nothing to import", f"no checkpoint of {group.hub} was found ({found.layout})")
-        click.echo(f"Read {len(found.positions)} checkpoints ({found.layout}).")
-        facts = site.partitions(sorted(found.positions))
-        planned = [
-            plan.plan(site.checkpoint(partition_id), found.positions[partition_id], of_partition)
-            for partition_id, of_partition in facts.items()
+        click.echo(f"Read {len(found.destinations)} checkpoints ({found.layout}).")
+        moves = [
+            plan_move(session.checkpoint(partition_id), found.destinations[partition_id], facts)
+            for partition_id, facts in session.partitions(sorted(found.destinations)).items()
         ]
-        plan_and_act.act(site, planned, f"import ({found.layout})", actor, yes=yes)
+        confirmation.show_and_move(session, moves, f"import ({found.layout})", actor, yes=yes)
 
 
-def _of_source(source: str, site: Site) -> Found:
+def _from_source(source: str, session: AdminSession) -> ImportedCheckpoints:
     kind, _, address = source.partition(":")
     if kind == "blob":
-        return blob.read(address, site.store.group)
+        return blob.read(address, session.store.group, session.settings.eventhub)
     if kind == "evsnow":
-        return evsnow.read(address, site.settings.snowflake, site.store.group)
-    raise UsageError(f"--from {kind} is not known", fix="It is blob:… or evsnow:…; a file needs no --from.")
+        return evsnow.read(address, session.settings.snowflake, session.store.group)
+    raise UsageError(f"--from {kind} is not known", fix="Write blob:… or evsnow:…; a file needs no --from.")
 
 
-def _of_file(path: Path, group: ConsumerGroup) -> Found:
+def _from_file(path: Path, group: ConsumerGroup) -> ImportedCheckpoints:
     try:
         text = path.read_bytes()
     except OSError as error:

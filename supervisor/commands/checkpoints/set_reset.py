@@ -8,15 +8,14 @@ import click
 
 from shared.errors import DataRefused, UsageError
 from shared.eventhubs.client import EventHubClient
-from shared.model import MOST, Checkpoint, PartitionFacts
+from shared.model import MOST, OLDEST, Checkpoint, PartitionFacts
 from shared.resume import reset_command
-from supervisor.checkpoints import admin_session, plan
-from supervisor.checkpoints.admin_session import Site
-from supervisor.checkpoints.plan import Position
-from supervisor.commands import options as common
-from supervisor.commands.checkpoints import plan_and_act
+from supervisor.checkpoints.admin_session import AdminSession, claimed, open_session
+from supervisor.checkpoints.move import Destination, plan_move
+from supervisor.commands import shared_options
+from supervisor.commands.checkpoints import confirmation
 
-OLDEST, LATEST = "-1", "@latest"
+LATEST = "@latest"
 
 
 @click.command("set")
@@ -24,15 +23,15 @@ OLDEST, LATEST = "-1", "@latest"
 @click.option(
     "--sequence-number", type=click.IntRange(min=0), metavar="N", help="The last event that is to count as done."
 )
-@click.option("--table-end", is_flag=True, help="The last event in the table, or set aside, counts as done.")
+@click.option("--table-end", is_flag=True, help="The last event in the table or the quarantine counts as done.")
 @click.option(
     "--rejected-rows",
     type=click.IntRange(min=0, max=MOST),
     metavar="N",
     help="Accept rejected rows: N is the channel's whole count, as the refusal names it; the position stays.",
 )
-@plan_and_act.options
-@common.env_file
+@confirmation.options
+@shared_options.env_file
 def set_(
     *,
     partition: str,
@@ -46,14 +45,14 @@ def set_(
     """Move a partition to a position, or accept rejected rows where it stands."""
     if [sequence_number is not None, table_end, rejected_rows is not None].count(True) != 1:
         raise UsageError("Say what to set", fix="Give either --sequence-number or --table-end or --rejected-rows.")
-    with admin_session.site(env_file) as site:
-        [(_, facts)] = site.partitions([partition]).items()
+    with open_session(env_file) as session:
+        [(_, facts)] = session.partitions([partition]).items()
         if rejected_rows is not None:
-            _accept(site, partition, rejected_rows, actor, yes=yes)
+            _accept_rejected(session, partition, rejected_rows, actor, yes=yes)
             return
-        number = _table_end(site, partition, facts.hub_created_at_s) if table_end else sequence_number
-        move = plan.plan(site.checkpoint(partition), Position(number), facts)
-        plan_and_act.act(site, [move], "set", actor, yes=yes)
+        number = _table_end(session, partition, facts.hub_created_at_s) if table_end else sequence_number
+        move = plan_move(session.checkpoint(partition), Destination(number), facts)
+        confirmation.show_and_move(session, [move], "set", actor, yes=yes)
 
 
 @click.command()
@@ -64,53 +63,54 @@ def set_(
     metavar="POSITION",
     help="-1 (oldest event), @latest, or an ISO 8601 time with zone; default: EVENTHUB_STARTING_POSITION.",
 )
-@plan_and_act.options
-@common.env_file
+@confirmation.options
+@shared_options.env_file
 def reset(
     *, partitions: tuple[str, ...], everything: bool, to: str | None, yes: bool, actor: str, env_file: Path | None
 ) -> None:
     """Begin partitions anew: at their oldest event, at their end, or at a time."""
     if everything == bool(partitions):
         raise UsageError("Say which partitions to reset", fix="Give --partition, more than once if need be, or --all.")
-    with admin_session.site(env_file, EVENTHUB_STARTING_POSITION=to) as site:
-        planned = [
-            plan.plan(site.checkpoint(partition_id), _beginning(site, partition_id, facts), facts)
-            for partition_id, facts in site.partitions(partitions).items()
+    with open_session(env_file, EVENTHUB_STARTING_POSITION=to) as session:
+        moves = [
+            plan_move(session.checkpoint(partition_id), _destination(session, partition_id, facts), facts)
+            for partition_id, facts in session.partitions(partitions).items()
         ]
-        plan_and_act.act(site, planned, "reset", actor, yes=yes)
+        confirmation.show_and_move(session, moves, "reset", actor, yes=yes)
 
 
-def _table_end(site: Site, partition_id: str, hub_created_at_s: float) -> int:
-    with site.tables(hub_created_at_s) as tables:
+def _table_end(session: AdminSession, partition_id: str, hub_created_at_s: float) -> int:
+    with session.tables(hub_created_at_s) as tables:
         landed = tables.landed(partition_id, since=None).get(partition_id)
     if landed is None:
         raise DataRefused(
             f"The table has no row of partition {partition_id}",
-            "so it has no end",
-            f"Run `{reset_command(partition_id, None)}` to begin with the oldest event that the hub has.",
+            "so there is no last row to set the checkpoint to",
+            f"Run `{reset_command(partition_id, None)}` to begin with the oldest event in the hub.",
         )
     return landed.last
 
 
-def _accept(site: Site, partition_id: str, rejected_rows: int, actor: str, *, yes: bool) -> None:
-    before = site.checkpoint(partition_id)
-    known, position = before.rows_error_count, before.sequence_number
-    click.echo(f"Partition {partition_id}: rejected rows {known} to {rejected_rows}; position {position} stays")
-    plan_and_act.settle(partial(_accepted, site, replace(before, rows_error_count=rejected_rows), actor), yes=yes)
+def _accept_rejected(session: AdminSession, partition_id: str, rejected_rows: int, actor: str, *, yes: bool) -> None:
+    before = session.checkpoint(partition_id)
+    counts = f"accepted rejected rows {before.rows_error_count} to {rejected_rows}"
+    click.echo(f"Partition {partition_id}: {counts}; position {before.sequence_number} stays")
+    after = replace(before, rows_error_count=rejected_rows)
+    confirmation.act_if_confirmed(partial(_write_accepted, session, after, actor), yes=yes)
 
 
-def _accepted(site: Site, checkpoint: Checkpoint, actor: str) -> None:
-    with admin_session.holding(site.store, [checkpoint.partition_id], actor) as terms:
+def _write_accepted(session: AdminSession, checkpoint: Checkpoint, actor: str) -> None:
+    with claimed(session.store, [checkpoint.partition_id], actor) as terms:
         [term] = terms.values()
-        site.store.accept_rejected(replace(checkpoint, epoch=term.epoch), actor, "accept_rejected")
+        session.store.accept_rejected(replace(checkpoint, epoch=term.epoch), actor, "accept_rejected")
 
 
-def _beginning(site: Site, partition_id: str, facts: PartitionFacts) -> Position:
-    """A number wherever there is one: the end of a partition is another one by the time it is read."""
-    to = site.settings.eventhub.starting_position
+def _destination(session: AdminSession, partition_id: str, facts: PartitionFacts) -> Destination:
+    """A sequence number wherever there is one, because `@latest` means a later event by the time of the start."""
+    to = session.settings.eventhub.starting_position
     if to == OLDEST or facts.last < 0:
-        return Position(None)
+        return Destination(None)
     if to == LATEST:
-        return Position(facts.last, facts.last_offset)
-    with EventHubClient(site.settings.eventhub) as own:  # finding the event ends the client
-        return Position(own.last_before(partition_id, to, facts))
+        return Destination(facts.last, facts.last_offset)
+    with EventHubClient(session.settings.eventhub) as own:  # finding the event closes its client
+        return Destination(own.last_before(partition_id, to, facts))

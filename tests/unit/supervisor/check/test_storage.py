@@ -1,4 +1,4 @@
-"""The hosts of the stage are those that SYSTEM$ALLOWLIST names, and each is shaken hands with."""
+"""The hosts of the stage are those that SYSTEM$ALLOWLIST names, and each has to answer a TLS handshake."""
 
 import socket
 import ssl
@@ -10,7 +10,7 @@ import pytest
 
 from scripts.localcloud.snow.certificate import Certificate, make_certificate
 from shared.errors import SinkUnavailable
-from supervisor.check.storage import Host, reached, stage_hosts
+from supervisor.check.storage import Host, stage_hosts, storage_outcome
 
 LISTED = """[
     {"type": "SNOWFLAKE_DEPLOYMENT", "host": "xy.snowflakecomputing.com", "port": 443},
@@ -21,7 +21,7 @@ LISTED = """[
 ]"""
 
 
-def test_hosts_of_other_kinds_are_none_of_the_stage() -> None:
+def test_only_hosts_of_type_stage_are_hosts_of_the_stage() -> None:
     assert stage_hosts(LISTED) == [Host("sfc.s3.us-west-2.amazonaws.com", 443), Host("sfc.s3.amazonaws.com", 443)]
 
 
@@ -34,7 +34,7 @@ def test_hosts_of_other_kinds_are_none_of_the_stage() -> None:
 )
 def test_an_answer_that_names_no_stage_is_no_failure(text: str) -> None:
     assert not stage_hosts(text)
-    assert reached(stage_hosts(text), None).verdict == "skipped"
+    assert storage_outcome(stage_hosts(text), None).verdict == "skipped"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def certificate(tmp_path: Path) -> Certificate:
 
 @pytest.fixture
 def storage(certificate: Certificate) -> Iterator[Host]:
-    """Somebody who shakes hands, and counts what he is told after."""
+    """A server that answers handshakes, and fails when it gets a byte after one."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         context = certificate.server_context()
 
@@ -74,34 +74,34 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("https_proxy", raising=False)
 
 
-def test_a_stage_that_answers_is_called_so(storage: Host, certificate: Certificate) -> None:
-    answer = reached([storage], str(certificate.ca_file))
-    assert (answer.verdict, answer.detail) == ("ok", f"{storage} answers")
+def test_a_stage_that_answers_is_ok(storage: Host, certificate: Certificate) -> None:
+    outcome = storage_outcome([storage], str(certificate.ca_file))
+    assert (outcome.verdict, outcome.detail) == ("ok", f"{storage} answers")
 
 
-def test_a_stage_that_nobody_answers_for_fails_and_is_named(closed: Host) -> None:
+def test_a_stage_that_does_not_answer_fails_and_is_named(closed: Host) -> None:
     with pytest.raises(SinkUnavailable) as raised:
-        reached([closed], None)
+        storage_outcome([closed], None)
     assert f"{closed}: [Errno 111]" in raised.value.why
     assert "firewall" in raised.value.fix
 
 
-def test_one_host_of_several_that_answers_will_do(storage: Host, closed: Host, certificate: Certificate) -> None:
-    answer = reached([storage, closed], str(certificate.ca_file))
-    assert answer.verdict == "warn"
-    assert str(closed) in answer.detail
-    assert str(storage) not in answer.detail
+def test_one_host_of_several_that_answers_is_enough(storage: Host, closed: Host, certificate: Certificate) -> None:
+    outcome = storage_outcome([storage, closed], str(certificate.ca_file))
+    assert outcome.verdict == "warn"
+    assert str(closed) in outcome.detail
+    assert str(storage) not in outcome.detail
 
 
-def test_a_certificate_that_is_not_trusted_is_another_fix(storage: Host) -> None:
+def test_a_certificate_that_is_not_trusted_has_a_fix_of_its_own(storage: Host) -> None:
     with pytest.raises(SinkUnavailable) as raised:
-        reached([storage], None)
+        storage_outcome([storage], None)
     assert "certificate verify failed" in raised.value.why
     assert "SNOWFLAKE_CA_FILE" in raised.value.fix
 
 
 def test_behind_a_proxy_the_hosts_are_named_and_not_tried(closed: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
-    answer = reached([closed], None)
-    assert answer.verdict == "skipped"
-    assert str(closed) in answer.detail
+    outcome = storage_outcome([closed], None)
+    assert outcome.verdict == "skipped"
+    assert str(closed) in outcome.detail

@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import StoreUnavailable
 from shared.model import Term
-from supervisor.checkpoints.admin_session import holding
+from supervisor.checkpoints.admin_session import claimed
 from tests.unit.shared.control.stores import Clock, Stores
 
 
@@ -21,7 +21,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
 def test_partitions_are_released_in_one_call(stores: Stores) -> None:
     store, wire = stores.open()
     calls: list[int] = []
-    with holding(store, ["0", "1", "2"], "me@host"):
+    with claimed(store, ["0", "1", "2"], "me@host"):
         wire.on_call = lambda: calls.append(1)
     assert len(calls) == 1
     assert {row.owner_id for row in store.ownerships()} == {""}
@@ -36,7 +36,7 @@ def test_a_release_that_fails_does_not_hide_what_the_command_met(
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(store, "release_all", fail)
-    with pytest.raises(ZeroDivisionError), holding(store, ["0", "1"], "me@host"):
+    with pytest.raises(ZeroDivisionError), claimed(store, ["0", "1"], "me@host"):
         raise ZeroDivisionError
-    with holding(store, ["2"], "me@host"):
+    with claimed(store, ["2"], "me@host"):
         pass

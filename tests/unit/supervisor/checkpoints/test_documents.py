@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from shared.errors import DataRefused
 from shared.model import Checkpoint, ConsumerGroup
-from supervisor.checkpoints.documents import decode, encode, listed
-from supervisor.checkpoints.plan import Position
+from supervisor.checkpoints.documents import decode, encode, list_row
+from supervisor.checkpoints.move import Destination
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
 
@@ -20,7 +20,11 @@ def test_what_is_exported_is_imported_and_partitions_without_a_position_are_left
     found = decode(
         encode(GROUP, [known, Checkpoint("1", 7, None, 1), Checkpoint("2", None, None, 1), LATEST]).encode(), GROUP, "F"
     )
-    assert found.positions == {"0": Position(2**62, "geo:1", 1700000000.123), "1": Position(7), "3": Position(40)}
+    assert found.destinations == {
+        "0": Destination(2**62, "geo:1", 1700000000.123),
+        "1": Destination(7),
+        "3": Destination(40),
+    }
     assert found.layout == "evsup export, version 2"
 
 
@@ -28,12 +32,12 @@ def test_what_an_older_evsup_exported_is_imported_without_times() -> None:
     positions = '{"0": {"sequence_number": 7, "offset": "o7"}}'
     text = encode(GROUP, []).replace('"checkpoints": {}', f'"checkpoints": {positions}').replace(": 2", ": 1")
     found = decode(text.encode(), GROUP, "F")
-    assert (found.layout, found.positions) == ("evsup export, version 1", {"0": Position(7, "o7")})
+    assert (found.layout, found.destinations) == ("evsup export, version 1", {"0": Destination(7, "o7")})
 
 
 def test_bare_integers_of_older_programs_load_and_are_called_by_their_name() -> None:
     found = decode(b'{"0": 123, "1": 0}', GROUP, "F")
-    assert found.positions == {"0": Position(123), "1": Position(0)}
+    assert found.destinations == {"0": Destination(123), "1": Destination(0)}
     assert found.layout == "legacy: bare sequence numbers"
 
 
@@ -65,7 +69,7 @@ def test_no_file_is_a_bug(text: bytes) -> None:
         found = decode(text, GROUP, "F")
     except DataRefused:
         return
-    assert all((position.sequence_number or 0) >= 0 for position in found.positions.values())
+    assert all((position.sequence_number or 0) >= 0 for position in found.destinations.values())
 
 
 def test_positions_of_another_hub_or_a_newer_evsup_are_refused() -> None:
@@ -75,17 +79,17 @@ def test_positions_of_another_hub_or_a_newer_evsup_are_refused() -> None:
     with pytest.raises(DataRefused, match="version 3, this evsup reads versions 1 to 2"):
         decode(text.replace('"version": 2', '"version": 3').encode(), GROUP, "F")
     same_hub = ConsumerGroup("NS.servicebus.windows.net:5671", "flights", "$default")
-    assert decode(text.encode(), same_hub, "F").positions, "the port is Azure's own"
+    assert decode(text.encode(), same_hub, "F").destinations, "the port is Azure's own"
     other_group = ConsumerGroup("NS.servicebus.windows.net", "Flights", "another")
-    assert decode(text.encode(), other_group, "F").positions, "another group of the same hub may begin there"
+    assert decode(text.encode(), other_group, "F").destinations, "another group of the same hub may begin there"
 
 
 def test_what_came_before_the_group_began_is_no_lag() -> None:
-    row = listed(LATEST, None, last=42, now_s=0.0)
+    row = list_row(LATEST, None, last=42, now_s=0.0)
     assert (row.sequence_number, row.lag) == (None, 2)
 
 
 def test_a_row_of_the_list_has_lag_and_age() -> None:
-    row = listed(Checkpoint("0", 7, None, 3, updated_at_s=100.0), "me", last=9, now_s=102.5)
+    row = list_row(Checkpoint("0", 7, None, 3, updated_at_s=100.0), "me", last=9, now_s=102.5)
     assert (row.lag, row.age_s, row.owner_id) == (2, 2.5, "me")
-    assert (listed(Checkpoint("0", None, None, 3), None, last=9, now_s=1.0).lag) == 10
+    assert (list_row(Checkpoint("0", None, None, 3), None, last=9, now_s=1.0).lag) == 10

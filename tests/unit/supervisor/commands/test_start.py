@@ -11,7 +11,7 @@ import pytest
 
 from shared.errors import ConfigurationError
 from shared.model import HubFacts
-from supervisor.commands.start import _run_tree
+from supervisor.commands.start import run_tree
 from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process.signals import HANDLED
 from tests.unit.plain_settings import plain
@@ -31,19 +31,19 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
         signal.signal(number, handler)
 
 
-def test_a_port_in_use_ends_the_start_before_others_hear_of_it(
+def test_a_port_in_use_ends_the_start_before_the_heartbeat(
     stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, _ = stores.open()
-    heard: list[object] = []
-    monkeypatch.setattr(store, "heartbeat", heard.append)
+    heartbeats: list[object] = []
+    monkeypatch.setattr(store, "heartbeat", heartbeats.append)
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         settings = plain()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         process = msgspec.structs.replace(settings.process, http_address=address)
         with pytest.raises(ConfigurationError, match="EVSUP_HTTP_ADDRESS"):
-            _run_tree(msgspec.structs.replace(settings, process=process), tmp_path, HUB, store, None)
-    assert heard == []
+            run_tree(msgspec.structs.replace(settings, process=process), tmp_path, HUB, store, None)
+    assert heartbeats == []
 
 
 def test_a_start_that_fails_after_its_heartbeat_takes_it_back(
@@ -58,6 +58,6 @@ def test_a_start_that_fails_after_its_heartbeat_takes_it_back(
 
     monkeypatch.setattr(PartitionDiscovery, "start", fail)
     with pytest.raises(RuntimeError):
-        _run_tree(plain(), tmp_path, HUB, store, None)
+        run_tree(plain(), tmp_path, HUB, store, None)
     assert seen == [1]
     assert store.supervisors() == []

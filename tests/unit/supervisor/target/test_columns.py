@@ -1,12 +1,12 @@
-"""Which tables take evsup's rows, and the statement that makes one of the others do it."""
+"""A table fits evsup's rows, or each misfit comes with the statement that removes it."""
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 import pytest
 
 from shared.snowflake.tables import envelope_columns
-from supervisor.target.columns import Misfit, Stored, misfits
+from supervisor.target.columns import Misfit, StoredColumn, misfits
 
 DESCRIBED = {
     "VARCHAR": "VARCHAR(16777216)",
@@ -16,23 +16,23 @@ DESCRIBED = {
 TABLE = '"D"."S"."T"'
 
 
-def described(**changes: dict[str, Any] | None) -> list[Stored]:
+def described(**changes: dict[str, Any] | None) -> list[StoredColumn]:
     """Our own table as DESCRIBE shows it, with columns changed, added, or (None) left out."""
     own = {
-        name: Stored(name, DESCRIBED.get(kind, kind), not is_required)
+        name: StoredColumn(name, DESCRIBED.get(kind, kind), not is_required)
         for name, kind, is_required, _ in map(astuple, envelope_columns())
     }
     for name, change in changes.items():
         if change is None:
             del own[name]
         else:
-            added = Stored(name, "FLOAT")
-            own[name] = own.get(name, added)._replace(**change)
+            added = StoredColumn(name, "FLOAT")
+            own[name] = replace(own.get(name, added), **change)
     return list(own.values())
 
 
-def found(*, fills: set[str] | None = None, **changes: dict[str, Any] | None) -> list[Misfit]:
-    return list(misfits(described(**changes), envelope_columns(), TABLE, fills))
+def found(*, filled: set[str] | None = None, **changes: dict[str, Any] | None) -> list[Misfit]:
+    return list(misfits(described(**changes), envelope_columns(), TABLE, filled))
 
 
 def renewed(name: str, kind: str) -> str:
@@ -108,11 +108,11 @@ OURS = {column.name for column in envelope_columns()}
 
 
 @pytest.mark.parametrize(("name", "kind"), [("MESSAGE_ID", "VARCHAR(40)"), ("RAW_BODY", "BINARY(40)")])
-@pytest.mark.parametrize("fills", [None, OURS])
-def test_a_short_text_or_binary_rejects_some_rows_only(name: str, kind: str, fills: set[str] | None) -> None:
+@pytest.mark.parametrize("filled", [None, OURS])
+def test_a_short_text_or_binary_rejects_some_rows_only(name: str, kind: str, filled: set[str] | None) -> None:
     fix = f'ALTER TABLE {TABLE} ALTER COLUMN "{name}" SET DATA TYPE {kind.partition("(")[0]};'
     expected = Misfit(f"{name} is {kind}: longer values are rejected", fix, is_doubtful=True)
-    assert found(fills=fills, **{name: {"type": kind}}) == [expected]
+    assert found(filled=filled, **{name: {"type": kind}}) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ def test_a_short_text_or_binary_rejects_some_rows_only(name: str, kind: str, fil
         ("PROPERTIES", "OBJECT"),
     ],
 )
-@pytest.mark.parametrize("fills", [None, OURS])
+@pytest.mark.parametrize("filled", [None, OURS])
 def test_a_column_of_a_type_that_changes_values_is_refused_whatever_the_pipe(
-    name: str, kind: str, fills: set[str] | None
+    name: str, kind: str, filled: set[str] | None
 ) -> None:
-    (misfit,) = found(fills=fills, **{name: {"type": kind}})
+    (misfit,) = found(filled=filled, **{name: {"type": kind}})
     assert misfit.problem.startswith(f"{name} is {kind}, not ")
     assert not misfit.is_doubtful
 
@@ -155,18 +155,18 @@ def test_what_the_vendors_pages_disagree_on_is_a_doubt_that_says_both_and_how_to
     assert misfit.fix == "docs/target-table.md#columns-with-a-default says how to try it."
 
 
-def test_a_default_of_a_column_that_not_every_row_fills_is_a_doubt() -> None:
+def test_a_default_of_a_column_that_not_every_row_filled_is_a_doubt() -> None:
     (misfit,) = found(PAYLOAD={"default": "'{}'"})
-    assert misfit == (
+    assert misfit == Misfit(
         "PAYLOAD has a DEFAULT, which an event without a value may get",
         f'ALTER TABLE {TABLE} ALTER COLUMN "PAYLOAD" DROP DEFAULT;',
-        True,
+        is_doubtful=True,
     )
 
 
 def test_a_pipe_that_selects_values_leaves_defaults_to_the_table() -> None:
     fits: dict[str, Any] = {"PAYLOAD": {"default": "'{}'"}, "THEIRS": {"default": "1", "is_nullable": False}}
-    assert not found(fills=OURS, **fits)
-    assert not found(fills=OURS | {"THEIRS"}, THEIRS={"is_nullable": False})
-    (misfit,) = found(fills=OURS, THEIRS={"is_nullable": False})
+    assert not found(filled=OURS, **fits)
+    assert not found(filled=OURS | {"THEIRS"}, THEIRS={"is_nullable": False})
+    (misfit,) = found(filled=OURS, THEIRS={"is_nullable": False})
     assert misfit.problem == "THEIRS is NOT NULL, and evsup does not fill it in every row"

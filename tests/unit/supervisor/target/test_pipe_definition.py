@@ -1,10 +1,10 @@
 # ruff: noqa: S608 - no statement is run
-"""A pipe is trusted when its text makes one row of one event with our columns; anything else is named."""
+"""A pipe is trusted when its definition makes one row of one event with our columns. Anything else is named."""
 
 import pytest
 
 from shared.snowflake.tables import envelope_columns
-from supervisor.target.pipe_definition import Judged, judged
+from supervisor.target.pipe_definition import PipeCheck, check_definition
 
 WANTED = envelope_columns()
 NAMES = [column.name for column in WANTED]
@@ -14,12 +14,12 @@ COLUMNS = ", ".join(NAMES)
 BY_NAME = f"COPY INTO T FROM {STREAM} MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
 
 
-def judge(definition: str) -> Judged:
-    return judged(definition, ("D", "S", "T"), [*NAMES, "THEIRS"], WANTED)
+def check(definition: str) -> PipeCheck:
+    return check_definition(definition, ("D", "S", "T"), [*NAMES, "THEIRS"], WANTED)
 
 
-def selects(values: str = KEYS, behind: str = "", columns: str = COLUMNS) -> Judged:
-    return judge(f"COPY INTO T ({columns}) FROM (SELECT {values} FROM {STREAM} {behind})")
+def selects(values: str = KEYS, behind: str = "", columns: str = COLUMNS) -> PipeCheck:
+    return check(f"COPY INTO T ({columns}) FROM (SELECT {values} FROM {STREAM} {behind})")
 
 
 def values(**changed: str) -> str:
@@ -38,7 +38,7 @@ def values(**changed: str) -> str:
     ],
 )
 def test_a_pipe_that_takes_each_key_to_its_column_is_trusted(definition: str) -> None:
-    assert judge(definition).faults == ()
+    assert check(definition).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -58,19 +58,19 @@ def test_a_pipe_that_takes_each_key_to_its_column_is_trusted(definition: str) ->
     ids=lambda changed: next(iter(changed.values())),
 )
 def test_casts_to_the_own_type_brackets_and_names_change_nothing(changed: dict[str, str]) -> None:
-    assert selects(values(**changed), "s").faults == ()
+    assert selects(values(**changed), "s").problems == ()
 
 
 def test_the_order_of_columns_is_the_lists_own() -> None:
     turned = list(reversed(NAMES))
-    assert selects(", ".join(f"$1:{name}" for name in turned), columns=", ".join(turned)).faults == ()
+    assert selects(", ".join(f"$1:{name}" for name in turned), columns=", ".join(turned)).problems == ()
 
 
 def test_computed_columns_of_others_are_fine_and_known_to_be_filled() -> None:
     found = selects(f"{KEYS}, CURRENT_TIMESTAMP(), ROW_NUMBER() OVER (ORDER BY 1)", columns=f"{COLUMNS}, LOADED_AT, N")
-    assert found.faults == ()
-    assert found.fills == frozenset((*NAMES, "LOADED_AT", "N"))
-    assert judge(BY_NAME).fills is None
+    assert found.problems == ()
+    assert found.filled == frozenset((*NAMES, "LOADED_AT", "N"))
+    assert check(BY_NAME).filled is None
 
 
 @pytest.mark.parametrize(
@@ -91,42 +91,45 @@ def test_computed_columns_of_others_are_fine_and_known_to_be_filled() -> None:
     ],
 )
 def test_what_breaks_one_event_one_row_is_named(behind: str, effect: str) -> None:
-    assert effect in selects(behind=behind).faults
+    assert effect in selects(behind=behind).problems
 
 
 @pytest.mark.parametrize(
     ("before", "effect"), [("DISTINCT", "DISTINCT leaves out rows that look alike"), ("TOP 5", "TOP leaves events out")]
 )
 def test_words_before_the_values_are_seen_too(before: str, effect: str) -> None:
-    assert selects(f"{before} {KEYS}").faults == (effect,)
+    assert selects(f"{before} {KEYS}").problems == (effect,)
 
 
 def test_a_clause_in_a_derived_table_is_named() -> None:
     inner = f"COPY INTO T ({COLUMNS}) FROM (SELECT {KEYS} FROM (SELECT $1 FROM {STREAM} WHERE 1 = 1) x)"
-    assert judge(inner).faults == ("WHERE leaves events out",)
+    assert check(inner).problems == ("WHERE leaves events out",)
 
 
 @pytest.mark.parametrize(
     ("found", "fault"),
     [
         (selects(KEYS.rpartition(",")[0], columns=COLUMNS.rpartition(",")[0]), "nothing fills DECODE_ERROR"),
-        (selects(values(PAYLOAD="$1:payload")), "PAYLOAD gets $1:payload, which is always NULL, because keys are told"),
+        (
+            selects(values(PAYLOAD="$1:payload")),
+            "PAYLOAD gets $1:payload, which is always NULL, because keys are case-sensitive",
+        ),
         (selects(columns=COLUMNS.replace("PAYLOAD", "BODY")), "PAYLOAD goes into BODY"),
         (selects(columns=COLUMNS.replace("PAYLOAD", '"payload"')), "PAYLOAD goes into payload"),
         (selects(f"{KEYS}, 1"), "it names 13 columns and gives 14 values"),
-        (judge(f"COPY INTO T (PAYLOAD) FROM (SELECT $1 FROM {STREAM})"), "nothing fills PARTITION_ID, SEQUENCE_NUMBER"),
-        (judge(f"COPY INTO T FROM (SELECT * FROM {STREAM})"), "* does not say which columns are filled"),
-        (judge(BY_NAME.replace("INTO T", "INTO U")), "it loads into U, and SNOWFLAKE_TABLE is D.S.T"),
-        (judge(BY_NAME.replace("INTO T", "INTO IDENTIFIER('u')")), "it loads into U"),
-        (judge(BY_NAME.replace("INTO T", 'INTO "t"')), "it loads into t"),
-        (judge(BY_NAME.replace("INTO T", "INTO E.S.T")), "it loads into E.S.T"),
-        (judge(f"{BY_NAME} ON_ERROR = ABORT_STATEMENT"), "ON_ERROR = ABORT_STATEMENT"),
-        (judge(f"{BY_NAME} TRUNCATECOLUMNS = TRUE"), "TRUNCATECOLUMNS = TRUE"),
-        (judge(f"{BY_NAME} FILE_FORMAT = (TYPE = JSON STRIP_NULL_VALUES = TRUE)"), "STRIP_NULL_VALUES = TRUE"),
+        (check(f"COPY INTO T (PAYLOAD) FROM (SELECT $1 FROM {STREAM})"), "nothing fills PARTITION_ID, SEQUENCE_NUMBER"),
+        (check(f"COPY INTO T FROM (SELECT * FROM {STREAM})"), "* does not say which columns are filled"),
+        (check(BY_NAME.replace("INTO T", "INTO U")), "it loads into U, and SNOWFLAKE_TABLE is D.S.T"),
+        (check(BY_NAME.replace("INTO T", "INTO IDENTIFIER('u')")), "it loads into U"),
+        (check(BY_NAME.replace("INTO T", 'INTO "t"')), "it loads into t"),
+        (check(BY_NAME.replace("INTO T", "INTO E.S.T")), "it loads into E.S.T"),
+        (check(f"{BY_NAME} ON_ERROR = ABORT_STATEMENT"), "ON_ERROR = ABORT_STATEMENT"),
+        (check(f"{BY_NAME} TRUNCATECOLUMNS = TRUE"), "TRUNCATECOLUMNS = TRUE"),
+        (check(f"{BY_NAME} FILE_FORMAT = (TYPE = JSON STRIP_NULL_VALUES = TRUE)"), "STRIP_NULL_VALUES = TRUE"),
     ],
 )  # fmt: skip
-def test_what_loses_or_changes_a_column_is_named(found: Judged, fault: str) -> None:
-    assert [each for each in found.faults if fault in each], found.faults
+def test_what_loses_or_changes_a_column_is_named(found: PipeCheck, fault: str) -> None:
+    assert [each for each in found.problems if fault in each], found.problems
 
 
 @pytest.mark.parametrize(
@@ -151,7 +154,7 @@ def test_what_loses_or_changes_a_column_is_named(found: Judged, fault: str) -> N
     ],
 )
 def test_what_is_not_understood_is_a_fault_that_says_so(definition: str) -> None:
-    assert [each for each in judge(definition).faults if "does not understand" in each]
+    assert [each for each in check(definition).problems if "does not understand" in each]
 
 
 @pytest.mark.parametrize(
@@ -160,13 +163,13 @@ def test_what_is_not_understood_is_a_fault_that_says_so(definition: str) -> None
 )
 def test_strings_quotes_and_comments_are_no_words_of_the_statement(value: str) -> None:
     found = selects(f"{KEYS}, {value}\n", columns=f"{COLUMNS}, N")
-    assert found.faults == ()
+    assert found.problems == ()
 
 
 def test_a_clause_cannot_hide_behind_quotes_or_comments() -> None:
-    assert selects(behind="/* x */ wHeRe /* */ 1 = 1").faults == ("WHERE leaves events out",)
-    assert selects(behind="-- nothing\nWHERE 1 = 1").faults == ("WHERE leaves events out",)
-    assert "WHERE leaves events out" in selects(behind="\"s\" WHERE '\"' = '\"'").faults
+    assert selects(behind="/* x */ wHeRe /* */ 1 = 1").problems == ("WHERE leaves events out",)
+    assert selects(behind="-- nothing\nWHERE 1 = 1").problems == ("WHERE leaves events out",)
+    assert "WHERE leaves events out" in selects(behind="\"s\" WHERE '\"' = '\"'").problems
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ def test_a_clause_cannot_hide_behind_quotes_or_comments() -> None:
     ],
 )  # fmt: skip
 def test_anything_but_the_own_key_is_refused_with_what_to_write(value: str) -> None:
-    assert f"PAYLOAD gets {value}: write $1:PAYLOAD" in selects(values(PAYLOAD=value)).faults
+    assert f"PAYLOAD gets {value}: write $1:PAYLOAD" in selects(values(PAYLOAD=value)).problems
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,7 @@ def test_anything_but_the_own_key_is_refused_with_what_to_write(value: str) -> N
     ],
 )
 def test_a_conversion_that_may_cut_or_change_a_value_is_refused(name: str, value: str) -> None:
-    (fault,) = selects(values(**{name: value})).faults
+    (fault,) = selects(values(**{name: value})).problems
     assert fault.startswith(f"{name} gets ")
     assert fault.endswith(f": write $1:{name}")
 
@@ -226,7 +229,7 @@ def test_a_conversion_that_may_cut_or_change_a_value_is_refused(name: str, value
     ],
 )
 def test_any_value_that_is_one_for_each_event_may_fill_a_column_of_others(value: str) -> None:
-    assert selects(f"{KEYS}, {value} AS N", columns=f"{COLUMNS}, N").faults == ()
+    assert selects(f"{KEYS}, {value} AS N", columns=f"{COLUMNS}, N").problems == ()
 
 
 @pytest.mark.parametrize(
@@ -247,6 +250,6 @@ def test_any_value_that_is_one_for_each_event_may_fill_a_column_of_others(value:
     ],
 )
 def test_a_function_that_is_not_known_to_give_one_value_for_each_event_is_refused(value: str, function: str) -> None:
-    (fault,) = selects(f"{KEYS}, {value}", columns=f"{COLUMNS}, N").faults
+    (fault,) = selects(f"{KEYS}, {value}", columns=f"{COLUMNS}, N").problems
     assert fault.startswith(f"N: evsup does not know whether {function} gives one value for each event")
     assert "SNOWFLAKE_CHECK_COLUMNS=false" in fault

@@ -1,11 +1,14 @@
-"""Which credential reads a container: the address that was typed is never another account's."""
-
-from contextlib import ExitStack
+"""A credential is never sent to another account than the one that it belongs to."""
 
 import pytest
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import DefaultAzureCredential
 
-from shared.errors import ConfigurationError
-from supervisor.checkpoints.importers import blob
+from shared.errors import ConfigurationError, NotPermitted
+from shared.eventhubs.identity import Identity
+from supervisor.checkpoints.importers.blob import CONNECTION_STRING, open_container, read
+from tests.unit.plain_settings import eventhub
+from tests.unit.shared.control.stores import GROUP
 
 STRING = "DefaultEndpointsProtocol=https;AccountName=mine;AccountKey=a2V5;EndpointSuffix=core.windows.net"
 
@@ -14,21 +17,36 @@ STRING = "DefaultEndpointsProtocol=https;AccountName=mine;AccountKey=a2V5;Endpoi
     "text", [STRING, "BlobEndpoint=https://mine.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=a2V5"]
 )
 def test_a_connection_string_of_another_account_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv(blob.CONNECTION_STRING, text)
-    with ExitStack() as stack, pytest.raises(ConfigurationError, match="of another account") as refused:
-        blob._container("https://theirs.blob.core.windows.net/checkpoints", stack)
+    monkeypatch.setenv(CONNECTION_STRING, text)
+    url = "https://theirs.blob.core.windows.net/checkpoints"
+    with pytest.raises(ConfigurationError, match="to another account") as refused, open_container(url, eventhub()):
+        pass
     assert "a2V5" not in str(refused.value)
 
 
 def test_a_connection_string_signs_in_to_its_own_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(blob.CONNECTION_STRING, STRING)
-    with ExitStack() as stack:
-        client = blob._container("https://Mine.blob.core.windows.net/checkpoints", stack)
+    monkeypatch.setenv(CONNECTION_STRING, STRING)
+    with open_container("https://Mine.blob.core.windows.net/checkpoints", eventhub()) as client:
         assert client.url == "https://mine.blob.core.windows.net/checkpoints"
 
 
 def test_a_signature_in_the_address_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(blob.CONNECTION_STRING, STRING)
-    with ExitStack() as stack:
-        client = blob._container("https://theirs.blob.core.windows.net/checkpoints?sv=1&sig=x", stack)
+    monkeypatch.setenv(CONNECTION_STRING, STRING)
+    with open_container("https://theirs.blob.core.windows.net/checkpoints?sv=1&sig=x", eventhub()) as client:
         assert client.url == "https://theirs.blob.core.windows.net/checkpoints?sv=1&sig=x"
+
+
+def test_an_identity_without_a_token_names_the_container_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_token(*_: object, **__: object) -> None:
+        raise ClientAuthenticationError("EnvironmentCredential authentication unavailable.")
+
+    monkeypatch.delenv(CONNECTION_STRING, raising=False)
+    monkeypatch.setattr(DefaultAzureCredential, "get_token", no_token)
+    monkeypatch.setattr(Identity, "has_signed_in", False)
+    with pytest.raises(NotPermitted) as refused:
+        read("https://mine.blob.core.windows.net/checkpoints", GROUP, eventhub())
+    assert refused.value.what == "The blob container https://mine.blob.core.windows.net/checkpoints cannot be read"
+    assert "no identity here signs in" in refused.value.why
+    assert "managed identity" in refused.value.fix

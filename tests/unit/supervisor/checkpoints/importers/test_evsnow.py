@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, UsageError
 from shared.model import ConsumerGroup
+from supervisor.checkpoints.documents import ImportedCheckpoints
 from supervisor.checkpoints.importers import evsnow
-from supervisor.checkpoints.plan import Position
+from supervisor.checkpoints.move import Destination
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "evsup")
 NOBODY = SnowflakeSettings(account="A", user="U", role="R", database="D", schema="S", table="T")
@@ -29,13 +30,13 @@ def row(metadata: str | None, partition: str = "0", target: str = "EVENTS") -> d
 
 def test_the_sequence_number_and_the_offset_are_those_of_the_metadata() -> None:
     metadata = '{"sequence_number": 99, "offset_string": "4711", "consumer_group": "theirs"}'
-    found = evsnow.found("Snowflake", [row(metadata), row('{"sequence_number": 0}', "1")])
-    assert found.positions == {"0": Position(99, "4711"), "1": Position(0)}
+    found = evsnow.checkpoints_of("Snowflake", [row(metadata), row('{"sequence_number": 0}', "1")])
+    assert found.destinations == {"0": Destination(99, "4711"), "1": Destination(0)}
     assert found.layout == "EvSnow checkpoints in Snowflake of INGESTION.PUBLIC.EVENTS"
 
 
 def test_no_rows_are_no_positions_in_a_layout_that_is_named() -> None:
-    assert evsnow.found("PostgreSQL", []) == ("EvSnow checkpoints in PostgreSQL", {})
+    assert evsnow.checkpoints_of("PostgreSQL", []) == ImportedCheckpoints("EvSnow checkpoints in PostgreSQL", {})
 
 
 HOSTILE = (
@@ -63,7 +64,7 @@ HOSTILE = (
 @pytest.mark.parametrize("metadata", HOSTILE)
 def test_a_row_without_a_sequence_number_is_refused_and_its_partition_named(metadata: str | None) -> None:
     with pytest.raises(DataRefused, match="checkpoint of partition 7 has no sequence number") as refused:
-        evsnow.found("Snowflake", [row('{"sequence_number": 5}'), row(metadata, "7")])
+        evsnow.checkpoints_of("Snowflake", [row('{"sequence_number": 5}'), row(metadata, "7")])
     assert len(str(refused.value)) < 600
 
 
@@ -72,7 +73,9 @@ def test_a_row_without_a_sequence_number_is_refused_and_its_partition_named(meta
 )
 def test_no_metadata_is_a_bug_or_another_number_than_it_says(value: Any) -> None:
     try:
-        [position] = evsnow.found("Snowflake", [row(json.dumps({"sequence_number": value}))]).positions.values()
+        [position] = evsnow.checkpoints_of(
+            "Snowflake", [row(json.dumps({"sequence_number": value}))]
+        ).destinations.values()
     except DataRefused:
         return
     assert position.sequence_number == value
@@ -82,14 +85,14 @@ def test_no_metadata_is_a_bug_or_another_number_than_it_says(value: Any) -> None
 def test_two_tables_of_one_hub_are_not_chosen_between() -> None:
     rows = [row('{"sequence_number": 5}'), row('{"sequence_number": 6}', "1", "OTHER")]
     with pytest.raises(DataRefused, match=r"into INGESTION\.PUBLIC\.EVENTS, INGESTION\.PUBLIC\.OTHER"):
-        evsnow.found("Snowflake", rows)
+        evsnow.checkpoints_of("Snowflake", rows)
 
 
 def test_two_rows_equally_new_are_taken_only_when_they_agree() -> None:
     one, other = row('{"sequence_number": 5}'), row('{"sequence_number": 6}')
-    assert evsnow.found("Snowflake", [one, one]).positions == {"0": Position(5)}
-    with pytest.raises(DataRefused, match="more than one position of partition 0"):
-        evsnow.found("Snowflake", [one, other])
+    assert evsnow.checkpoints_of("Snowflake", [one, one]).destinations == {"0": Destination(5)}
+    with pytest.raises(DataRefused, match="more than one checkpoint of partition 0"):
+        evsnow.checkpoints_of("Snowflake", [one, other])
 
 
 ADDRESSES = (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import DataRefused
 from shared.model import Checkpoint, PartitionFacts
-from supervisor.checkpoints.plan import Position, lines, plan
+from supervisor.checkpoints.move import Destination, describe, plan_move
 
 BORN_S = 1_700_000_000.0
 
@@ -41,7 +41,7 @@ def at(sequence_number: int | None) -> Checkpoint:
 def test_a_plan_names_every_event_between_the_two_positions(
     before: int | None, to: int | None, facts: PartitionFacts, repeated: range, skipped: range, lost: range
 ) -> None:
-    move = plan(at(before), Position(to), facts)
+    move = plan_move(at(before), Destination(to), facts)
     assert (list(move.repeated), list(move.skipped), list(move.lost)) == (list(repeated), list(skipped), list(lost))
 
 
@@ -51,7 +51,7 @@ numbers = st.none() | st.integers(0, 30)
 @given(numbers, numbers, st.integers(0, 30), st.integers(-1, 30))
 def test_what_a_start_would_do_is_what_the_plan_says(before: int | None, to: int | None, first: int, last: int) -> None:
     assume(first <= last and (to is None or to <= last) and (before is None or before <= last))
-    move = plan(at(before), Position(to), partition(first, last))
+    move = plan_move(at(before), Destination(to), partition(first, last))
     done = set() if before is None else set(range(before + 1))
     retained = set(range(first, last + 1))
     read = {number for number in retained if to is None or number > to}
@@ -62,48 +62,48 @@ def test_what_a_start_would_do_is_what_the_plan_says(before: int | None, to: int
 
 def test_a_position_beyond_the_last_event_is_refused() -> None:
     with pytest.raises(DataRefused, match="its last event is 100"):
-        plan(at(50), Position(101), partition())
+        plan_move(at(50), Destination(101), partition())
 
 
 @pytest.mark.parametrize(
     ("to", "offset"),
     [
-        (Position(20), None),
-        (Position(50), "offset-stored"),
-        (Position(100), "offset-100"),
-        (Position(20, "theirs"), "theirs"),
-        (Position(None), None),
+        (Destination(20), None),
+        (Destination(50), "offset-stored"),
+        (Destination(100), "offset-100"),
+        (Destination(20, "theirs"), "theirs"),
+        (Destination(None), None),
     ],
 )
 def test_what_is_written_carries_the_offset_of_its_own_event_and_the_hub_of_today(
-    to: Position, offset: str | None
+    to: Destination, offset: str | None
 ) -> None:
-    written = plan(at(50), to, partition()).checkpoint(epoch=9)
+    written = plan_move(at(50), to, partition()).checkpoint(epoch=9)
     assert written == Checkpoint("3", to.sequence_number, offset, 9, hub_created_at_s=BORN_S)
 
 
 @pytest.mark.parametrize(
     ("to", "enqueued_at_s"),
     [
-        (Position(50), None),
-        (Position(50, enqueued_at_s=8.0), 8.0),
-        (Position(20, enqueued_at_s=8.0), 8.0),
-        (Position(20), None),
-        (Position(100), None),
-        (Position(None), None),
+        (Destination(50), None),
+        (Destination(50, enqueued_at_s=8.0), 8.0),
+        (Destination(20, enqueued_at_s=8.0), 8.0),
+        (Destination(20), None),
+        (Destination(100), None),
+        (Destination(None), None),
     ],
 )
-def test_what_is_written_carries_the_time_of_its_own_event(to: Position, enqueued_at_s: float | None) -> None:
+def test_what_is_written_carries_the_time_of_its_own_event(to: Destination, enqueued_at_s: float | None) -> None:
     before = replace(at(50), enqueued_at_s=7.0)
-    assert plan(before, to, partition()).checkpoint(epoch=9).enqueued_at_s == enqueued_at_s
+    assert plan_move(before, to, partition()).checkpoint(epoch=9).enqueued_at_s == enqueued_at_s
 
 
 def test_a_plan_is_told_in_words() -> None:
-    told = "\n".join(lines(plan(at(50), Position(20), partition(first=30)), owner="somebody"))
+    told = "\n".join(describe(plan_move(at(50), Destination(20), partition(first=30)), owner="somebody"))
     assert "events in the hub 30 to 100" in told
     assert "event 50 done, channel generation 4" in told
     assert "event 20 done, channel generation 5" in told
-    assert "21 events, 30 to 50: rows of the table come again" in told
+    assert "21 events, 30 to 50: their rows are written again" in told
     assert "9 events, 21 to 29: have left the hub" in told
     assert "somebody holds the partition" in told
-    assert "owner" not in "\n".join(lines(plan(at(50), Position(20), partition()), owner=None))
+    assert "owner" not in "\n".join(describe(plan_move(at(50), Destination(20), partition()), owner=None))

@@ -1,7 +1,7 @@
-"""What moving a checkpoint by hand would do to the table: a pure plan, to be read before anything is changed.
+"""What moving a checkpoint by hand would do to the table: decided and shown before anything is changed.
 
-Whatever lies between the old position and the new one is either read a second time or never. The committed token of
-the channel would contradict the new position, so the move begins the next channel of the partition with it.
+Events between the old position and the new one are either read a second time or never. The committed token of the
+channel would contradict the new position, so a move also begins the next channel of the partition.
 """
 
 from collections.abc import Iterator
@@ -18,43 +18,43 @@ NOTHING = range(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """Where a partition is to stand: everything up to `sequence_number` counts as done; None: nothing does."""
+class Destination:
+    """Where a checkpoint is moved to: all events up to `sequence_number` count as done; None: no event does."""
 
     sequence_number: int | None
     offset: str | None = None
     enqueued_at_s: float | None = None
-    """When its event was, as whoever gave the position knows it."""
+    """Enqueued time of its event, if the origin of the position knows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One partition, as it stands and as it would."""
+    """The move of one checkpoint, and its effects."""
 
     before: Checkpoint
-    to: Position
+    to: Destination
     partition: "PartitionFacts"
     repeated: range
-    """Sequence numbers whose rows are in the table and would come again."""
+    """Sequence numbers whose rows are in the table and would be written again."""
     skipped: range
-    """Those that were never read and never would be."""
+    """Sequence numbers that were not read yet and never would be."""
     lost: range
-    """Those that would be read next and have left the hub."""
+    """Sequence numbers that would be read next and have left the hub."""
 
     @property
     def generation(self) -> int:
-        """Of the channel that begins with the move."""
+        """The generation of the channel that begins with the move."""
         return self.before.channel_generation + 1
 
     def checkpoint(self, epoch: int) -> Checkpoint:
-        """What is written under an operator's term."""
+        """The row to write under the command's own term."""
         return Checkpoint(
             self.before.partition_id,
             self.to.sequence_number,
             self.to.offset or self._known_offset(),
             epoch,
             hub_created_at_s=self.partition.hub_created_at_s,
-            enqueued_at_s=self.to.enqueued_at_s,  # none at the same number either: who moves it has looked
+            enqueued_at_s=self.to.enqueued_at_s,  # not the old one: a move may correct it
         )
 
     def _known_offset(self) -> str | None:
@@ -62,8 +62,8 @@ class Move:
         return None if self.to.sequence_number is None else known.get(self.to.sequence_number)
 
 
-def plan(before: Checkpoint, to: Position, partition: "PartitionFacts") -> Move:
-    """What the move would repeat, skip and miss. Raises DataRefused for a position beyond the last event."""
+def plan_move(before: Checkpoint, to: Destination, partition: "PartitionFacts") -> Move:
+    """What the move would repeat, skip and lose. Raises `DataRefused` for a position beyond the last event."""
     if to.sequence_number is not None and to.sequence_number > partition.last:
         raise DataRefused(
             f"Partition {before.partition_id} cannot be moved to {to.sequence_number}",
@@ -84,20 +84,20 @@ def plan(before: Checkpoint, to: Position, partition: "PartitionFacts") -> Move:
     )
 
 
-def lines(move: Move, owner: str | None) -> Iterator[str]:
-    """The plan in words; `owner` is whoever holds the partition now."""
+def describe(move: Move, owner: str | None) -> Iterator[str]:
+    """The move in lines of text. `owner` holds the partition now; None: nobody does."""
     before, partition = move.before, move.partition
     retained = "none" if partition.is_empty else f"{partition.first} to {partition.last}"
     yield f"Partition {before.partition_id}: events in the hub {retained}"
     yield f"  from     {_position(before.reached)}, channel generation {before.channel_generation}"
     yield f"  to       {_position(move.to.sequence_number)}, channel generation {move.generation}"
-    yield f"  repeats  {_events(move.repeated, 'rows of the table come again')}"
+    yield f"  repeats  {_events(move.repeated, 'their rows are written again')}"
     yield f"  skips    {_events(move.skipped, 'are never read')}"
     if move.lost:
         yield f"  lost     {_events(move.lost, 'have left the hub; a start needs EVENTHUB_ON_GAP=warn')}"
-    yield "  token    the new channel begins with this position; rows committed after the last checkpoint come again"
+    yield "  token    the new channel begins here; rows committed after the last checkpoint are written again"
     if owner:
-        yield f"  owner    {owner} holds the partition: nothing can be moved until it has let go"
+        yield f"  owner    {owner} holds the partition: nothing can be moved until it releases it"
 
 
 def _position(sequence_number: int | None) -> str:

@@ -1,20 +1,20 @@
-"""The table and the pipe are asked for by what the role may see; what it may not see is told with the grant."""
+"""Table and pipe are checked by what the role may see. What it may not see is reported with the missing grant."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, RowsDoNotFit, SnowflakeUnavailable
+from shared.snowflake.session import Row
 from shared.snowflake.tables import envelope_columns
 from supervisor.target.columns import Misfit
-from supervisor.target.pipe_definition import Judged
-from supervisor.target.rows_fit import Fit, look, or_without
+from supervisor.target.pipe_definition import PipeCheck
+from supervisor.target.target_check import TargetCheck, check_target, with_opt_out
 from tests.unit.plain_settings import snowflake
 
 if TYPE_CHECKING:
     from shared.config.settings import SnowflakeSettings
-    from shared.snowflake.session import SqlSession
 
 BY_NAME = "COPY INTO FLIGHTS FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
 
@@ -25,7 +25,7 @@ class Answering:
     def __init__(self, *pipes: dict[str, Any]) -> None:
         self.pipes, self.asked = list(pipes), list[str]()
 
-    def query(self, statement: str) -> list[dict[str, Any]]:
+    def query(self, statement: str, /) -> list[Row]:
         self.asked.append(statement)
         if statement.startswith("DESCRIBE TABLE"):
             return [
@@ -37,29 +37,29 @@ class Answering:
         return self.pipes
 
 
-def looked(pipe: str | None, *described: dict[str, Any], session: Answering | None = None) -> Fit:
+def checked(pipe: str | None, *described: dict[str, Any], session: Answering | None = None) -> TargetCheck:
     settings: SnowflakeSettings = msgspec.structs.replace(snowflake(), pipe=pipe, role="LOADER")
-    return look(cast("SqlSession", session or Answering(*described)), settings)
+    return check_target(session or Answering(*described), settings)
 
 
-def test_the_default_pipe_is_not_asked_for_whatever_its_name_is_spelled_like() -> None:
+def test_the_default_pipe_is_not_described_in_whatever_case_its_name_is() -> None:
     for name in (None, "FLIGHTS-STREAMING", "flights-Streaming"):
         session = Answering()
-        fit = looked(name, session=session)
-        fit.refuse()
-        assert fit.trust.endswith("columns are matched by name")
+        check = checked(name, session=session)
+        check.refuse()
+        assert check.pipe_summary.endswith("columns are matched by name")
         assert session.asked == ['DESCRIBE TABLE "EVENTS"."PUBLIC"."FLIGHTS"']
 
 
 def test_the_default_pipe_of_another_table_is_refused() -> None:
     with pytest.raises(RowsDoNotFit, match="it is the default pipe of TRAINS, not of FLIGHTS"):
-        looked("TRAINS-STREAMING").refuse()
+        checked("TRAINS-STREAMING").refuse()
 
 
 def test_a_named_pipe_is_trusted_for_its_definition_or_refused_by_what_is_in_it() -> None:
-    assert looked("MINE", {"definition": BY_NAME}).trust == "MINE: columns are matched by name"
-    filtered = looked("MINE", {"definition": BY_NAME + " WHERE 1 = 1"})
-    assert filtered.trust.startswith("MINE, which cannot be trusted: ")
+    assert checked("MINE", {"definition": BY_NAME}).pipe_summary == "MINE: columns are matched by name"
+    filtered = checked("MINE", {"definition": BY_NAME + " WHERE 1 = 1"})
+    assert filtered.pipe_summary.startswith("MINE, which cannot be trusted: ")
     with pytest.raises(RowsDoNotFit, match="a-pipe-of-your-own"):
         filtered.refuse()
 
@@ -67,27 +67,27 @@ def test_a_named_pipe_is_trusted_for_its_definition_or_refused_by_what_is_in_it(
 def test_a_refusal_names_what_is_certain_and_leaves_the_doubts_out() -> None:
     found = [Misfit("B is gone", "ADD B;"), Misfit("C has a DEFAULT", "DROP C;", is_doubtful=True)]
     with pytest.raises(RowsDoNotFit) as refused:
-        Fit("T", "P", 2, found, Judged()).refuse()
+        TargetCheck("T", "P", 2, found, PipeCheck()).refuse()
     assert (refused.value.why, refused.value.fix) == ("B is gone", "ADD B;")
-    Fit("T", "P", 2, found[1:], Judged()).refuse()
+    TargetCheck("T", "P", 2, found[1:], PipeCheck()).refuse()
 
 
 def test_a_pipe_that_snowflake_calls_invalid_is_refused() -> None:
     with pytest.raises(RowsDoNotFit, match="Snowflake calls it invalid: the table is gone"):
-        looked("MINE", {"definition": BY_NAME, "invalid_reason": "the table is gone"}).refuse()
+        checked("MINE", {"definition": BY_NAME, "invalid_reason": "the table is gone"}).refuse()
 
 
-def test_a_pipe_that_cannot_be_seen_is_told_with_its_grant() -> None:
+def test_a_pipe_that_cannot_be_seen_is_reported_with_its_grant() -> None:
     grant = 'GRANT OPERATE ON PIPE "EVENTS"."PUBLIC"."{}" TO ROLE "LOADER";'
     with pytest.raises(ConfigurationError) as absent:
-        looked("NOPE").refuse()
+        checked("NOPE").refuse()
     assert grant.format("NOPE") in absent.value.fix
     with pytest.raises(NotPermitted) as unseen:
-        looked("MINE").refuse()
-    assert looked("MINE").trust.startswith("MINE, which nobody can see")
+        checked("MINE").refuse()
+    assert checked("MINE").pipe_summary.startswith("MINE, whose definition cannot be read")
     assert unseen.value.fix == grant.format("MINE")
 
 
-def test_only_a_look_that_found_nothing_out_can_be_done_without() -> None:
-    assert or_without(SnowflakeUnavailable("No answer")).fix.startswith("SNOWFLAKE_CHECK_COLUMNS=false")
-    assert not or_without(RowsDoNotFit("No column")).fix
+def test_only_a_check_without_a_result_can_be_switched_off() -> None:
+    assert with_opt_out(SnowflakeUnavailable("No answer")).fix.startswith("SNOWFLAKE_CHECK_COLUMNS=false")
+    assert not with_opt_out(RowsDoNotFit("No column")).fix

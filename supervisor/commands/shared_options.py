@@ -1,4 +1,4 @@
-"""Options that several commands share, and those that messages repeat."""
+"""Options that several commands share, and options that messages repeat."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def repeated(*names: str, **attributes: Any) -> Callable[[Command], Command]:
-    """An option that names the configuration: a message that tells the user to run a command repeats it."""
+    """An option that names the configuration: a command in a message repeats it (`shared.command_line`)."""
     return click.option(*names, callback=_remember, **attributes)
 
 

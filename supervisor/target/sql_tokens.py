@@ -1,4 +1,4 @@
-"""SQL text as words, without comments: what keeps a pipe's definition from being read by its looks.
+"""SQL text as tokens, without comments, so that a keyword in a string or a comment is not taken for a clause.
 
 Lexical rules: https://docs.snowflake.com/en/sql-reference/identifiers-syntax,
 https://docs.snowflake.com/en/sql-reference/data-types-text#string-constants and
@@ -7,7 +7,8 @@ https://docs.snowflake.com/en/sql-reference/constructs/comment (`--`, `//` and `
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 Kind = Literal["name", "quoted", "string", "number", "place", "sign"]
 
@@ -22,16 +23,17 @@ _LEXICON = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _TIGHT = re.compile(r" ?(::?|[.(\[@]) | ?([)\],])")
-SHOWN = 12  # words of a statement that a message repeats
+SHOWN = 12  # tokens of a statement that a message quotes
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
 class NotUnderstood(ValueError):
-    """The text is not of the shape that is known; says where it stops to be."""
+    """The text has none of the known shapes. The message says where it differs."""
 
 
-class Word(NamedTuple):
-    """One word: `text` is what stands there, a quoted name or a string without its quotes."""
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token. `text` is its text; of a quoted name or a string without the quotes."""
 
     kind: Kind
     text: str
@@ -42,73 +44,73 @@ class Word(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As Snowflake takes it for the name of an object: in capitals unless it is quoted."""
+        """The name of an object as Snowflake reads it: in capitals unless it is quoted."""
         return self.text if self.kind == "quoted" else self.text.upper()
 
-    def says(self, *texts: str) -> bool:
-        """Whether it is one of these names or signs; a quoted name or a string never is."""
+    def matches(self, *texts: str) -> bool:
+        """Whether it is one of these keywords or signs. A quoted name or a string never is."""
         return self.kind in ("name", "sign", "place") and self.name in texts
 
 
-Words = Sequence[Word]
+Tokens = Sequence[Token]
 
 
-def words(text: str) -> list[Word]:
-    """The words of a statement; raises `NotUnderstood` where none begins."""
+def tokenize(text: str) -> list[Token]:
+    """The tokens of a statement. Raises `NotUnderstood` where none begins."""
     found, at = [], 0
     while at < len(text):
         match = _LEXICON.match(text, at)
         if match is None or match.lastgroup is None:
             raise NotUnderstood(f"what begins with {text[at : at + 20]!r}")
         if match.lastgroup != "skip":
-            found.append(_word(match.lastgroup, match[0]))
+            found.append(_token(match.lastgroup, match[0]))
         at = match.end()
     return found
 
 
-def shown(part: Words) -> str:
-    """A part of a statement as a message repeats it."""
+def shown(part: Tokens) -> str:
+    """A part of a statement as a message quotes it."""
     text = " ".join(map(str, part[:SHOWN]))
     return _TIGHT.sub(r"\1\2", text) + (" …" if len(part) > SHOWN else "")
 
 
-def closing(part: Words, opened: int) -> int:
-    """Where the bracket that opens at `opened` closes again."""
+def closing(part: Tokens, opened: int) -> int:
+    """The index of the bracket that closes the one at `opened`."""
     expected: list[str] = []
     for at in range(opened, len(part)):
-        word = part[at]
-        if word.kind == "sign" and word.text in _PAIRS:
-            expected.append(_PAIRS[word.text])
-        elif expected and word.says(expected[-1]):
+        token = part[at]
+        if token.kind == "sign" and token.text in _PAIRS:
+            expected.append(_PAIRS[token.text])
+        elif expected and token.matches(expected[-1]):
             expected.pop()
             if not expected:
                 return at
-    raise NotUnderstood(f"a bracket without its other one: {shown(part[opened:])}")
+    raise NotUnderstood(f"a bracket that is not closed: {shown(part[opened:])}")
 
 
-def outside(part: Words) -> Iterator[tuple[int, Word]]:
-    """The words that stand in no brackets, with their places; a bracket itself is one of them."""
+def outside_brackets(part: Tokens) -> Iterator[tuple[int, Token]]:
+    """The tokens outside of brackets with their indexes; an opening bracket is one of them."""
     at = 0
     while at < len(part):
         yield at, part[at]
-        at = closing(part, at) + 1 if part[at].says(*_PAIRS) else at + 1
+        at = closing(part, at) + 1 if part[at].matches(*_PAIRS) else at + 1
 
 
-def split(part: Words) -> list[Words]:
-    """The parts between the commas that stand in no brackets."""
-    commas = [at for at, word in outside(part) if word.says(",")]
+def split_at_commas(part: Tokens) -> list[Tokens]:
+    """The parts between the commas outside of brackets."""
+    commas = [at for at, token in outside_brackets(part) if token.matches(",")]
     starts = [0, *(at + 1 for at in commas)]
     return [part[start:end] for start, end in zip(starts, [*commas, len(part)], strict=True)]
 
 
-def _word(group: str, text: str) -> Word:
+def _token(group: str, text: str) -> Token:
     match group:
         case "name" | "place" | "number":
-            return Word(group, text)
+            return Token(group, text)
         case "quoted":
-            return Word("quoted", text[1:-1].replace('""', '"'))
+            return Token("quoted", text[1:-1].replace('""', '"'))
         case "string" if text.startswith("$$"):
-            return Word("string", text[2:-2])
+            return Token("string", text[2:-2])
         case "string":
-            return Word("string", text[1:-1].replace("''", "'"))
-    return Word("sign", text)
+            return Token("string", text[1:-1].replace("''", "'"))
+    return Token("sign", text)

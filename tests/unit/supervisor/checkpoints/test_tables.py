@@ -1,22 +1,17 @@
-"""What `evsup verify` and `checkpoints set --table-end` count: both tables where there are two, and never less than the
-settings say.
-"""
-
-from types import SimpleNamespace
-from typing import Any, cast
+"""`evsup verify` and `checkpoints set --table-end` count the target table and, if there is one, the quarantine."""
 
 import pytest
 
 from shared.errors import DoesNotExist
 from shared.snowflake.quarantine_table import Quarantine
 from shared.snowflake.session import Row, SqlSession
-from supervisor.checkpoints.admin_session import Site
-from tests.unit.plain_settings import plain, snowflake
+from supervisor.checkpoints.admin_session import open_tables
+from tests.unit.plain_settings import snowflake
 from tests.unit.shared.control.stores import GROUP
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, on_reject: str, *, is_there: bool = False) -> str:
-    """What is counted as landed, by the name of the query."""
+    """The name of the query by which rows are counted."""
 
     def query(_: SqlSession, statement: str, *__: object) -> list[Row]:
         if "QUARANTINE" in statement and not is_there:
@@ -24,8 +19,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, on_reject: str, *, is_there: bool =
         return []
 
     monkeypatch.setattr(SqlSession, "query", query)
-    settings, store = plain(snowflake(on_reject=on_reject)), SimpleNamespace(group=GROUP)
-    with Site(settings, cast("Any", store), cast("Any", None)).tables(1.0) as tables:
+    with open_tables(snowflake(on_reject=on_reject), GROUP, 1.0) as tables:
         assert isinstance(tables, Quarantine)
         assert not tables.landed(None, None), "it can be counted"
         return tables.rows_are

@@ -1,0 +1,178 @@
+"""Whether rows fit the target table and the pipe in front of it: checked at a start, and again while a tree runs.
+
+Snowflake drops a field that has no column without counting it, and a pipe may filter or multiply rows. So both are
+checked. DESCRIBE needs no warehouse. The role needs:
+
+- for the table SELECT or REFERENCES: https://docs.snowflake.com/en/sql-reference/sql/desc-table;
+- for a named pipe OPERATE, MONITOR or OWNERSHIP: https://docs.snowflake.com/en/sql-reference/sql/desc-pipe.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.config.formats.identifier import quoted, stored_name
+from shared.config.settings import DEFAULT_PIPE, SnowflakeSettings
+from shared.errors import (
+    ConfigurationError,
+    DoesNotExist,
+    EvsupError,
+    NotPermitted,
+    RowsDoNotFit,
+    ServiceUnavailable,
+    WorkerCrashed,
+)
+from shared.snowflake.session import Row
+from shared.snowflake.tables import envelope_columns, role_name, table_name
+from supervisor.target.columns import Misfit, StoredColumn, misfits
+from supervisor.target.pipe_definition import PipeCheck, check_definition
+
+_NO_TABLE = (
+    "Run `evsup init --target`, or correct SNOWFLAKE_DATABASE, _SCHEMA and _TABLE, or grant SNOWFLAKE_ROLE their use."
+)
+OPT_OUT = "SNOWFLAKE_CHECK_COLUMNS=false starts without this check."
+_PIPES = "docs/target-table.md#a-pipe-of-your-own shows one that evsup can trust."
+
+
+class Queries(Protocol):
+    """What the checks need of `SqlSession`. Blocks and raises as that does."""
+
+    def query(self, statement: str, /) -> list[Row]:
+        """The rows of a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCheck:
+    """The result for table and pipe. `refuse` raises for what would lose, multiply or reject rows for certain."""
+
+    table: str
+    pipe: str
+    columns: int
+    misfits: Sequence[Misfit]
+    pipe_check: PipeCheck
+    pipe_not_visible: ConfigurationError | NotPermitted | None = None
+    """Why the pipe's definition could not be read."""
+
+    def refuse(self) -> None:
+        """Raise `RowsDoNotFit` for the table, then for the pipe."""
+        self.refuse_table()
+        self.refuse_pipe()
+
+    def refuse_table(self) -> None:
+        """Raise for columns that are missing or reject every row."""
+        if certain := [each for each in self.misfits if not each.is_doubtful]:
+            problems = "; ".join(each.problem for each in certain)
+            fixes = " ".join(dict.fromkeys(each.fix for each in certain))
+            raise RowsDoNotFit(f"{self.table} does not take evsup's rows", problems, fixes)
+
+    def refuse_pipe(self) -> None:
+        """Raise for a pipe that does not make one row of each event, or whose definition cannot be read."""
+        if self.pipe_not_visible:
+            raise self.pipe_not_visible
+        if self.pipe_check.problems:
+            raise RowsDoNotFit(
+                f"The pipe {self.pipe} does not load each event as one row with its columns",
+                "; ".join(self.pipe_check.problems),
+                _PIPES,
+            )
+
+    @property
+    def doubts(self) -> Iterator[str]:
+        """Misfits that may do no harm, one sentence each, for the log of a start."""
+        for each in self.misfits:
+            yield f"{each.problem}. {each.fix}"
+
+    @property
+    def pipe_summary(self) -> str:
+        """The pipe, and why its rows can be counted as events, or why not."""
+        if self.pipe_not_visible:
+            return f"{self.pipe}, whose definition cannot be read: {self.pipe_not_visible.what}"
+        if self.pipe_check.problems:
+            return f"{self.pipe}, which cannot be trusted: {'; '.join(self.pipe_check.problems)}"
+        if self.pipe_check.filled is None:
+            return f"{self.pipe}: columns are matched by name"
+        return f"{self.pipe}: its definition makes one row of each event"
+
+
+def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
+    """Read the columns and the pipe. Raises when there is no table, or the role may not see its columns."""
+    table = table_name(settings)
+    stored = _stored_columns(session, settings, table)
+    names, not_visible = [column.name for column in stored], None
+    try:
+        pipe = _check_pipe(session, settings, names)
+    except (ConfigurationError, NotPermitted) as error:
+        pipe, not_visible = PipeCheck(filled=frozenset(names)), error
+    found = tuple(misfits(stored, envelope_columns(), table, pipe.filled))
+    return TargetCheck(table, settings.pipe_name, len(stored), found, pipe, not_visible)
+
+
+def with_opt_out(error: EvsupError) -> EvsupError:
+    """The error of a check without a result, with the setting that lets a start go without the check."""
+    if not isinstance(error, ServiceUnavailable | NotPermitted | WorkerCrashed):
+        return error
+    return type(error)(error.what, error.why, f"{error.fix} {OPT_OUT}".strip())
+
+
+def _stored_columns(session: Queries, settings: SnowflakeSettings, table: str) -> list[StoredColumn]:
+    try:
+        return [_column(row) for row in session.query(f"DESCRIBE TABLE {table}")]
+    except DoesNotExist as error:
+        raise _not_visible(session, settings, table, error) from error
+
+
+def _column(row: Row) -> StoredColumn:
+    is_computed = row.get("expression") is not None
+    return StoredColumn(row["name"], row["type"], row["null?"] == "Y", row["default"], is_computed)
+
+
+def _not_visible(session: Queries, settings: SnowflakeSettings, table: str, error: DoesNotExist) -> Exception:
+    """Whether there is no table, or the role may only not see its columns.
+
+    Listing a table needs no more than INSERT, describing it does:
+    https://docs.snowflake.com/en/user-guide/security-access-control-privileges#table-privileges
+    """
+    if find_table(session, settings) is None:
+        return ConfigurationError(f"There is no table {table}", error.why, _NO_TABLE)
+    grant = f"GRANT REFERENCES ON TABLE {table} TO ROLE {role_name(settings)};"
+    return NotPermitted(f"{table} exists, but the role may not see its columns", error.why, grant)
+
+
+def find_table(session: Queries, settings: SnowflakeSettings) -> Row | None:
+    """The row of SHOW TABLES for the table; None when the role sees no such table."""
+    database, schema, table = (stored_name(each) for each in (settings.database, settings.schema, settings.table))
+    rows = session.query(f"SHOW TABLES IN SCHEMA {quoted(database)}.{quoted(schema)}")
+    return next((row for row in rows if row["name"] == table), None)
+
+
+def _check_pipe(session: Queries, settings: SnowflakeSettings, stored: Sequence[str]) -> PipeCheck:
+    """What the pipe does to rows. A default pipe matches columns by name and does nothing else."""
+    name = settings.pipe_name
+    if name.upper().endswith(DEFAULT_PIPE):
+        own_table, table = stored_name(name[: -len(DEFAULT_PIPE)]), stored_name(settings.table)
+        # Names in the SDK's URIs are compared without regard to case.
+        is_ours = own_table.upper() == table.upper()
+        return PipeCheck(() if is_ours else (f"it is the default pipe of {own_table}, not of {table}",))
+    names = (stored_name(settings.database), stored_name(settings.schema), stored_name(settings.table))
+    return _check_described(_describe_pipe(session, settings), names, stored)
+
+
+def _check_described(row: Row, names: tuple[str, str, str], stored: Sequence[str]) -> PipeCheck:
+    check = check_definition(str(row["definition"]), names, stored, envelope_columns())
+    if reason := row.get("invalid_reason"):
+        return PipeCheck((*check.problems, f"Snowflake calls it invalid: {reason}"), check.filled)
+    return check
+
+
+def _describe_pipe(session: Queries, settings: SnowflakeSettings) -> Row:
+    database, schema = (quoted(stored_name(each)) for each in (settings.database, settings.schema))
+    pipe = f"{database}.{schema}.{quoted(stored_name(settings.pipe_name))}"
+    grant = f"GRANT OPERATE ON PIPE {pipe} TO ROLE {role_name(settings)};"
+    try:
+        rows = session.query(f"DESCRIBE PIPE {pipe}")
+    except DoesNotExist as error:
+        fix = f"Correct SNOWFLAKE_PIPE, or create it (docs/target-table.md#a-pipe-of-your-own), or {grant}"
+        raise ConfigurationError(f"There is no pipe {pipe} that the role can see", error.why, fix) from error
+    if not rows:
+        raise NotPermitted(f"The role may not see the definition of {pipe}", "DESCRIBE PIPE returns nothing", grant)
+    return rows[0]

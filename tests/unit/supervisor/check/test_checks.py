@@ -1,0 +1,33 @@
+"""Which checks there are depends on the settings."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from supervisor.check.checks import StartChecks
+from tests.unit.shared.config.configurations import CONNECTION_STRING, complete
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first check puts the settings into the environment, for this test alone."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+
+
+def names(**settings: str) -> Iterator[str]:
+    os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING, **settings))
+    for check in StartChecks(None).checks():
+        yield check.name
+        if check.name == "config":
+            assert check.run().verdict == "ok"
+
+
+def test_the_quarantine_is_checked_where_rejected_rows_are_quarantined() -> None:
+    assert "quarantine" not in list(names())
+    assert "quarantine" in list(names(SNOWFLAKE_ON_REJECT="quarantine", SNOWFLAKE_WAREHOUSE="WH"))
+
+
+def test_the_definition_of_a_pipe_is_checked_where_the_settings_name_one() -> None:
+    assert "pipe definition" not in list(names())
+    assert "pipe definition" in list(names(SNOWFLAKE_PIPE="MINE"))
