@@ -1,12 +1,12 @@
-"""Standard output and standard error of a command: what becomes of them never takes the place of its exit code.
+"""Standard output and standard error of a command. A stream that fails must not change the command's exit code.
 
-Without this, click ends a command with 1 on any closed pipe, rich does the same, and a full disk is a traceback; to
-`evsup status`, 1 means degraded. Both libraries write to `sys.stdout`, so the answer is given once, below it:
+Otherwise click and rich end a command with 1 on any closed pipe, which means degraded for `evsup status`, and a full
+disk ends it with a traceback. Both libraries write to `sys.stdout`, so this module replaces it:
 
-- nobody reads any more (`| head -1`), or the stream was closed at the start (`>&-`): the rest is dropped, and the
-  command goes on to its own exit code, as it would with `> /dev/null`;
-- the stream takes nothing (`> /dev/full`, a full disk): `OutputLost`, exit 75;
-- standard error takes nothing: no message is worth more than the exit code, so it is dropped.
+- Standard output has no reader any more (`| head -1`), or was closed at the start (`>&-`): the rest is dropped, and
+  the command ends with its own exit code, as with `> /dev/null`.
+- Standard output cannot be written (`> /dev/full`, a full disk): `OutputLost`, exit 75.
+- Standard error cannot be written: the message is dropped, because the exit code matters more.
 """
 
 import io
@@ -25,20 +25,20 @@ STDOUT, STDERR = 1, 2
 
 
 def install() -> None:
-    """Put them in the place of Python's own, which are None where a stream was closed at the start."""
+    """Replace Python's own streams, which are None where a stream was closed at the start."""
     sys.stdout = _text(_Output(STDOUT, "wb", closefd=False), sys.stdout)
     sys.stderr = _text(_Errors(STDERR, "wb", closefd=False), sys.stderr)
 
 
 def is_unread() -> bool:
-    """Whether standard output is a pipe whose reader has gone: for a command that would otherwise write for ever."""
+    """Whether standard output is a pipe without a reader. A command that writes for ever has to ask."""
     look = select.poll()
     look.register(STDOUT, 0)
     return any(event & select.POLLERR for _, event in look.poll(0))
 
 
 def _text(raw: io.FileIO, before: TextIO | None) -> io.TextIOWrapper:
-    """What the encoding has no character for is escaped: a table is worth more than a UnicodeEncodeError."""
+    """A text stream. Characters that its encoding does not have are escaped instead of an error."""
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=before.encoding if before else "utf-8",
@@ -49,24 +49,24 @@ def _text(raw: io.FileIO, before: TextIO | None) -> io.TextIOWrapper:
 
 class _Output(io.FileIO):
     def write(self, content: "ReadableBuffer") -> int:
-        """All that one write takes. Raises `OutputLost`, which neither click nor rich knows and so both let pass."""
+        """Write what one call takes. Raises `OutputLost`, which click and rich do not catch."""
         try:
             return _write_some(super().write, STDOUT, content)
         except BrokenPipeError:
             _drop_the_rest()
             return memoryview(content).nbytes
         except OSError as error:
-            _drop_the_rest()  # or Python tries again at its end, and exits with 120
+            _drop_the_rest()  # otherwise Python tries again when it exits, and exits with 120
             raise OutputLost(
                 "The output could not be written",
                 f"standard output: {error.strerror}",
-                "Make room or write it elsewhere, and run the command again; what it did so far stays done.",
+                "Make room, or write the output elsewhere, and run the command again. What it did so far stays done.",
             ) from error
 
 
 class _Errors(io.FileIO):
     def write(self, content: "ReadableBuffer") -> int:
-        """All that one write takes, or nothing of it."""
+        """Write what one call takes, and drop it on an error."""
         try:
             return _write_some(super().write, STDERR, content)
         except OSError:
@@ -74,7 +74,7 @@ class _Errors(io.FileIO):
 
 
 def _write_some(write: Callable[["ReadableBuffer"], int | None], descriptor: int, content: "ReadableBuffer") -> int:
-    """Wait for room where somebody has made the stream non-blocking: then a write takes nothing and gives None."""
+    """Write, and wait for room where the stream is non-blocking: a write then returns None."""
     while (written := write(content)) is None:
         room = select.poll()
         room.register(descriptor, select.POLLOUT)

@@ -1,4 +1,4 @@
-"""The directory of a running supervisor: its lock, its status socket, its crash reports."""
+"""The directory of a running supervisor, for its lock, status socket and crash reports."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ log = get_logger()
 
 
 def state_dir(configured: str | None) -> Path:
-    """`EVSUP_STATE_DIR`, or the first that can be used of the user's runtime directory, `/run/evsup` and `/tmp`."""
+    """`EVSUP_STATE_DIR`, or the first usable one of the user's runtime directory, `/run/evsup` and `/tmp`."""
     if configured:
         return Path(configured).expanduser()
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
@@ -26,7 +26,7 @@ def state_dir(configured: str | None) -> Path:
 
 
 def prepare(directory: Path) -> None:
-    """Make it, private to this user. One that is there is left as it is, and refused if others could write into it."""
+    """Make it, private to this user. An existing one stays as it is, and is refused if others may write into it."""
     try:
         _make(directory)
         facts = directory.lstat()
@@ -35,12 +35,12 @@ def prepare(directory: Path) -> None:
         raise unusable(directory, str(error)) from error
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
         raise unusable(directory, "it is a link, belongs to another user, or others may write into it")
-    if exchangeable:  # not refused: an emptyDir of Kubernetes is like that, and nobody else is in the pod
+    if exchangeable:  # a warning only: an emptyDir of Kubernetes is like this, and nobody else is in the pod
         log.warning("state_dir_exchangeable", state_dir=str(directory), open_to_all=exchangeable[0], fix="chmod +t")
 
 
 def _make(directory: Path) -> None:
-    """With what is missing above it, which is private too: `Path.mkdir` would open that as far as the umask lets."""
+    """Make the directory and its missing parents, all private: `Path.mkdir` gives parents what the umask allows."""
     missing = [each for each in (directory, *directory.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
@@ -58,12 +58,12 @@ def unusable(directory: Path, why: str) -> ConfigurationError:
 
 
 def _is_ours_alone(facts: os.stat_result) -> bool:
-    """A pipe cannot hold the pid; a second name of some file would have that file overwritten."""
+    """Whether it is a regular file with one name. A pipe cannot hold the pid, and a hard link would be overwritten."""
     return stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_uid == os.getuid()
 
 
 class Lock:
-    """Held while a supervisor runs; the kernel lets go of it however the process ends."""
+    """Held while a supervisor runs. The kernel releases it, however the process ends."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / LOCK_NAME
@@ -73,21 +73,21 @@ class Lock:
             raise unusable(directory, str(error)) from error
         if not _is_ours_alone(os.fstat(self._fd)):
             os.close(self._fd)
-            raise unusable(directory, f"{self._path} is no file of its own, or of another user")
+            raise unusable(directory, f"{self._path} is not a file of its own, or belongs to another user")
         os.fchmod(self._fd, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise self._taken() from error
-        with suppress(OSError):  # the pid is for people; a full disk takes it not, and locks all the same
+            raise self._held() from error
+        with suppress(OSError):  # the pid is only for people: the lock holds on a full disk, too
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         os.close(self._fd)
 
-    def _taken(self) -> AlreadyRunning:
+    def _held(self) -> AlreadyRunning:
         pid = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
         os.close(self._fd)
         return AlreadyRunning(

@@ -1,9 +1,9 @@
-"""Whether a type of Snowflake's holds every value of a column of evsup's as it is."""
+"""Whether a Snowflake type holds every value of a column of evsup unchanged."""
 
 import re
 
-# The names of one type: https://docs.snowflake.com/en/sql-reference/intro-summary-data-types. CHAR is no text here,
-# because without a length it is VARCHAR(1), nor are TIMESTAMP and DATETIME times, because they lose the time zone.
+# The names of each type: https://docs.snowflake.com/en/sql-reference/intro-summary-data-types. CHAR is missing, because
+# without a length it is VARCHAR(1), and so are TIMESTAMP and DATETIME, because they lose the time zone.
 _NAMES = {
     "VARIANT": ("VARIANT",),
     "VARCHAR": ("VARCHAR", "STRING", "TEXT", "NVARCHAR", "NVARCHAR2"),
@@ -13,29 +13,29 @@ _NAMES = {
     "TIMESTAMP_TZ": ("TIMESTAMP_TZ", "TIMESTAMPTZ"),
     "BINARY": ("BINARY", "VARBINARY"),
 }  # fmt: skip
-# Lengths are at least the default ones, a sequence number has 64 bits, and a time milliseconds.
+# Default lengths are enough. A sequence number has 64 bits, a time has milliseconds.
 _LEAST = {"VARCHAR": 16_777_216, "BINARY": 8_388_608, "NUMBER": 19, "TIMESTAMP_TZ": 3}
 _TYPE = re.compile(r"(\w+)(?:\((\d+)(?:,\s*(\d+))?\))?")
 
 
 def is_same(found: str, wanted: str) -> bool:
-    """Whether both are the same type, lengths aside."""
+    """Whether both are the same type, whatever their lengths."""
     return _parts(found)[0] in _NAMES[_parts(wanted)[0]]
 
 
 def is_short(found: str, wanted: str) -> bool:
-    """Whether its length, its digits before the point or its fractions of a second do not hold every value."""
+    """Whether its length, its digits before the point or its fractional seconds are too few for some value."""
     _, size, scale = _parts(found)
     return size is not None and size - scale < _LEAST.get(_parts(wanted)[0], 0)
 
 
 def holds(found: str, wanted: str) -> bool:
-    """Whether it takes every value and changes none."""
+    """Whether it takes every value unchanged."""
     return is_same(found, wanted) and not is_short(found, wanted)
 
 
 def _parts(text: str) -> tuple[str, int | None, int]:
-    """Name, size and scale; no size when it is the default one."""
+    """Name, size and scale. The size is None when it is the default."""
     match = _TYPE.fullmatch(text)
     if match is None:
         return text, None, 0

@@ -1,4 +1,4 @@
-"""Snowflake's functions that give one value for each row.
+"""The functions of Snowflake that return one value for each row.
 
 https://docs.snowflake.com/en/sql-reference/intro-summary-operators-functions
 """
@@ -30,9 +30,9 @@ _SCALARS = frozenset(
 _NO_FUNCTIONS = frozenset(
     "ALL AND ANY BETWEEN BY DISTINCT ELSE GROUP ILIKE IN LIKE NOT ON OR OVER RLIKE THEN WHEN".split()  # noqa: SIM905
 )
-"""Words of an expression that may stand before a bracket."""
+"""Keywords that may stand before a bracket and are not functions."""
 
 
 def is_scalar(function: str) -> bool:
-    """Whether it gives one value for each row; what is not known to is none."""
+    """Whether the function returns one value for each row. An unknown function does not."""
     return function in _SCALARS or function in _NO_FUNCTIONS or function.startswith(_BEGINNINGS)

@@ -42,7 +42,7 @@ def test_beside_a_running_tree_nothing_is_taken_from_it(pipeline: Pipeline) -> N
     eventually(lambda: pipeline.checkpoint("0").sequence_number == 99, "it is checkpointed")  # type: ignore[union-attr]
     found = checked(pipeline, 0)
     assert found["consumer group"]["detail"] == "$Default, in use by a supervisor"
-    assert found["partition 0"]["detail"] == "goes on after 99: token and checkpoint agree"
+    assert found["partition 0"]["detail"] == "resumes after event 99: token and checkpoint agree"
     pipeline.publish(100)
     pipeline.await_all()
     assert evsup.stop() == 0

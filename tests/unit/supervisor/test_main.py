@@ -1,8 +1,8 @@
-"""From its first moment `evsup start` ends with 0 when it is told to stop; other commands end as Python has it."""
+"""Only `evsup start` handles signals before the command line is imported."""
 
 import pytest
 
-from supervisor.__main__ import _command
+from supervisor.__main__ import command_of
 
 
 @pytest.mark.parametrize(
@@ -16,5 +16,5 @@ from supervisor.__main__ import _command
         ("", None),
     ],
 )
-def test_the_command_is_the_first_argument_that_is_no_option(typed: str, command: str | None) -> None:
-    assert _command(typed.split()) == command
+def test_the_command_is_the_first_argument_that_is_not_an_option(typed: str, command: str | None) -> None:
+    assert command_of(typed.split()) == command

@@ -1,4 +1,4 @@
-"""The directory of a running supervisor is private, and holds one of them."""
+"""The state directory is private, and at most one supervisor uses it."""
 
 import os
 import stat
@@ -33,26 +33,28 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_configured_directory_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_configured_directory_is_used_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert state_dir("/srv/evsup") == Path("/srv/evsup")
     assert state_dir("~/evsup") == tmp_path / "evsup"
 
 
-def test_the_users_runtime_directory_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_setting_the_users_runtime_directory_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
     assert state_dir(None) == Path("/run/user/1000/evsup")
 
 
 @pytest.mark.parametrize("writable", ["/run", "/run/evsup"])
-def test_then_run(monkeypatch: pytest.MonkeyPatch, writable: str) -> None:
+def test_without_a_runtime_directory_run_evsup_is_used(monkeypatch: pytest.MonkeyPatch, writable: str) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "")
     monkeypatch.setattr(os, "access", lambda path, _: path == writable)
     assert state_dir(None) == Path("/run/evsup")
 
 
-def test_and_last_a_directory_of_this_user_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_any_of_these_it_is_a_temporary_directory_of_this_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
@@ -73,7 +75,7 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
         prepare(tmp_path / "evsup")
 
 
-def test_nothing_that_is_made_is_open_to_others_whatever_the_umask(tmp_path: Path, umask_0: None) -> None:
+def test_everything_that_is_made_is_private_whatever_the_umask(tmp_path: Path, umask_0: None) -> None:
     directory = tmp_path / "run" / "evsup"
     prepare(directory)
     Lock(directory).release()
@@ -86,18 +88,18 @@ def test_nothing_that_is_made_is_open_to_others_whatever_the_umask(tmp_path: Pat
         }
 
 
-@pytest.mark.parametrize(("parents_mode", "told"), [(0o777, True), (0o1777, False), (0o775, False)])
-def test_a_directory_that_anybody_may_exchange_is_told_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parents_mode: int, *, told: bool
+@pytest.mark.parametrize(("parents_mode", "warned"), [(0o777, True), (0o1777, False), (0o775, False)])
+def test_a_directory_that_anybody_may_replace_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parents_mode: int, *, warned: bool
 ) -> None:
-    """Through a link, too: what counts is where the directory is."""
+    """Also through a link: the real path counts."""
     warnings: list[str] = []
     monkeypatch.setattr("supervisor.state_dir.log.warning", lambda event, **_: warnings.append(event))
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(parents_mode)
     (tmp_path / "link").symlink_to(tmp_path / "open")
     prepare(tmp_path / "link" / "evsup")
-    assert ("state_dir_exchangeable" in warnings) == told
+    assert ("state_dir_exchangeable" in warnings) == warned
 
 
 def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,14 +116,14 @@ def test_a_directory_that_others_may_write_into_is_refused_and_left_as_it_is(tmp
     assert mode(tmp_path) == 0o777
 
 
-def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
+def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "evsup").write_text("")
     for path in (tmp_path / "evsup", tmp_path / "evsup" / "below"):
         with pytest.raises(ConfigurationError, match="EVSUP_STATE_DIR"):
             prepare(path)
 
 
-def test_one_supervisor_holds_a_directory(tmp_path: Path) -> None:
+def test_a_second_supervisor_is_refused_until_the_first_releases_the_lock(tmp_path: Path) -> None:
     lock = Lock(tmp_path)
     assert mode(tmp_path / LOCK_NAME) == 0o600
     with pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"):
@@ -130,7 +132,7 @@ def test_one_supervisor_holds_a_directory(tmp_path: Path) -> None:
     Lock(tmp_path).release()
 
 
-def test_the_lock_of_a_dead_process_is_free(tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     program = (
         f"import os; from pathlib import Path; from supervisor.state_dir import Lock; Lock(Path({str(tmp_path)!r}))"
     )
@@ -147,17 +149,17 @@ def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "victim").read_text() == PRECIOUS
 
 
-def test_a_lock_file_that_is_another_file_too_is_not_written(tmp_path: Path) -> None:
+def test_a_lock_file_with_a_second_name_is_not_overwritten(tmp_path: Path) -> None:
     precious(tmp_path / "victim")
     os.link(tmp_path / "victim", tmp_path / LOCK_NAME)
-    with pytest.raises(ConfigurationError, match="no file of its own"):
+    with pytest.raises(ConfigurationError, match="not a file of its own"):
         Lock(tmp_path)
     assert (tmp_path / "victim").read_text() == PRECIOUS
 
 
 def test_a_lock_file_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / LOCK_NAME)
-    with pytest.raises(ConfigurationError, match="no file of its own"):
+    with pytest.raises(ConfigurationError, match="not a file of its own"):
         Lock(tmp_path)
 
 
@@ -165,11 +167,11 @@ def test_a_lock_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: py
     (tmp_path / LOCK_NAME).touch()
     uid = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: uid + 1)
-    with pytest.raises(ConfigurationError, match="of another user"):
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
         Lock(tmp_path)
 
 
-def test_a_lock_file_that_was_open_is_closed_to_others(tmp_path: Path) -> None:
+def test_a_lock_file_that_others_could_write_becomes_private(tmp_path: Path) -> None:
     (tmp_path / LOCK_NAME).touch()
     (tmp_path / LOCK_NAME).chmod(0o666)
     Lock(tmp_path).release()
@@ -177,7 +179,7 @@ def test_a_lock_file_that_was_open_is_closed_to_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plant", [Path.touch, os.mkfifo, lambda path: path.symlink_to("victim")])
-def test_what_stands_in_the_socket_s_place_is_taken_away_and_not_followed(
+def test_a_file_in_the_socket_s_place_is_replaced_and_not_followed(
     tmp_path: Path, plant: Callable[[Path], None]
 ) -> None:
     precious(tmp_path / "victim")

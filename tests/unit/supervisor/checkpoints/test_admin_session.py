@@ -1,4 +1,4 @@
-"""Partitions held by a command are given back together, whatever else fails."""
+"""A command releases all partitions that it claimed, whatever fails meanwhile."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_partitions_are_released_in_one_call(stores: Stores) -> None:
     assert {row.owner_id for row in store.ownerships()} == {""}
 
 
-def test_a_release_that_fails_does_not_hide_what_the_command_met(
+def test_a_release_that_fails_does_not_hide_the_error_of_the_command(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, _ = stores.open()

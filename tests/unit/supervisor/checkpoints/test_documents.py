@@ -1,4 +1,4 @@
-"""The JSON of exported checkpoints, and what is taken for one."""
+"""Exported checkpoints are imported again. Any other file is refused."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
 LATEST = Checkpoint("3", None, None, 0, begins_after=40)  # nothing is committed behind it yet
 
 
-def test_what_is_exported_is_imported_and_partitions_without_a_position_are_left_out() -> None:
+def test_an_import_reads_what_an_export_wrote_without_partitions_that_have_no_position() -> None:
     known = Checkpoint("0", 2**62, "geo:1", 3, enqueued_at_s=1700000000.123)
     found = decode(
         encode(GROUP, [known, Checkpoint("1", 7, None, 1), Checkpoint("2", None, None, 1), LATEST]).encode(), GROUP, "F"
@@ -28,14 +28,14 @@ def test_what_is_exported_is_imported_and_partitions_without_a_position_are_left
     assert found.layout == "evsup export, version 2"
 
 
-def test_what_an_older_evsup_exported_is_imported_without_times() -> None:
+def test_an_export_of_an_older_evsup_is_imported_without_times() -> None:
     positions = '{"0": {"sequence_number": 7, "offset": "o7"}}'
     text = encode(GROUP, []).replace('"checkpoints": {}', f'"checkpoints": {positions}').replace(": 2", ": 1")
     found = decode(text.encode(), GROUP, "F")
     assert (found.layout, found.destinations) == ("evsup export, version 1", {"0": Destination(7, "o7")})
 
 
-def test_bare_integers_of_older_programs_load_and_are_called_by_their_name() -> None:
+def test_bare_sequence_numbers_are_imported_and_called_legacy() -> None:
     found = decode(b'{"0": 123, "1": 0}', GROUP, "F")
     assert found.destinations == {"0": Destination(123), "1": Destination(0)}
     assert found.layout == "legacy: bare sequence numbers"
@@ -58,13 +58,13 @@ NO_CHECKPOINTS = (
 
 
 @pytest.mark.parametrize("text", NO_CHECKPOINTS)
-def test_what_is_no_checkpoint_is_refused_and_named(text: bytes) -> None:
+def test_a_file_without_checkpoints_is_refused_and_named(text: bytes) -> None:
     with pytest.raises(DataRefused, match="F holds no checkpoints"):
         decode(text, GROUP, "F")
 
 
 @given(st.binary(max_size=40))
-def test_no_file_is_a_bug(text: bytes) -> None:
+def test_any_file_is_read_or_refused_and_never_a_bug(text: bytes) -> None:
     try:
         found = decode(text, GROUP, "F")
     except DataRefused:
@@ -72,7 +72,7 @@ def test_no_file_is_a_bug(text: bytes) -> None:
     assert all((position.sequence_number or 0) >= 0 for position in found.destinations.values())
 
 
-def test_positions_of_another_hub_or_a_newer_evsup_are_refused() -> None:
+def test_checkpoints_of_another_hub_or_of_a_newer_evsup_are_refused() -> None:
     text = encode(GROUP, [Checkpoint("0", 1, None, 1)])
     with pytest.raises(DataRefused, match="belongs to another hub"):
         decode(text.encode(), ConsumerGroup("ns.servicebus.windows.net", "trains", "$Default"), "F")
@@ -84,7 +84,7 @@ def test_positions_of_another_hub_or_a_newer_evsup_are_refused() -> None:
     assert decode(text.encode(), other_group, "F").destinations, "another group of the same hub may begin there"
 
 
-def test_what_came_before_the_group_began_is_no_lag() -> None:
+def test_events_before_the_group_began_are_not_counted_as_lag() -> None:
     row = list_row(LATEST, None, last=42, now_s=0.0)
     assert (row.sequence_number, row.lag) == (None, 2)
 

@@ -1,4 +1,4 @@
-"""What moving a checkpoint would repeat, skip and miss."""
+"""A move says which events it repeats, skips and loses, before it is made."""
 
 from dataclasses import replace
 
@@ -10,11 +10,11 @@ from shared.errors import DataRefused
 from shared.model import Checkpoint, PartitionFacts
 from supervisor.checkpoints.move import Destination, describe, plan_move
 
-BORN_S = 1_700_000_000.0
+HUB_CREATED_AT_S = 1_700_000_000.0
 
 
 def partition(first: int = 0, last: int = 100, *, is_empty: bool = False) -> PartitionFacts:
-    return PartitionFacts(first, last, is_empty, BORN_S, f"offset-{last}")
+    return PartitionFacts(first, last, is_empty, HUB_CREATED_AT_S, f"offset-{last}")
 
 
 def at(sequence_number: int | None) -> Checkpoint:
@@ -38,7 +38,7 @@ def at(sequence_number: int | None) -> Checkpoint:
         (None, None, partition(0, -1, is_empty=True), range(0), range(0), range(0)),
     ],
 )
-def test_a_plan_names_every_event_between_the_two_positions(
+def test_a_move_names_every_event_between_the_two_positions(
     before: int | None, to: int | None, facts: PartitionFacts, repeated: range, skipped: range, lost: range
 ) -> None:
     move = plan_move(at(before), Destination(to), facts)
@@ -49,7 +49,9 @@ numbers = st.none() | st.integers(0, 30)
 
 
 @given(numbers, numbers, st.integers(0, 30), st.integers(-1, 30))
-def test_what_a_start_would_do_is_what_the_plan_says(before: int | None, to: int | None, first: int, last: int) -> None:
+def test_a_start_after_a_move_does_what_the_plan_said(
+    before: int | None, to: int | None, first: int, last: int
+) -> None:
     assume(first <= last and (to is None or to <= last) and (before is None or before <= last))
     move = plan_move(at(before), Destination(to), partition(first, last))
     done = set() if before is None else set(range(before + 1))
@@ -75,11 +77,11 @@ def test_a_position_beyond_the_last_event_is_refused() -> None:
         (Destination(None), None),
     ],
 )
-def test_what_is_written_carries_the_offset_of_its_own_event_and_the_hub_of_today(
+def test_the_moved_checkpoint_has_the_offset_of_its_own_event_and_the_present_hub(
     to: Destination, offset: str | None
 ) -> None:
     written = plan_move(at(50), to, partition()).checkpoint(epoch=9)
-    assert written == Checkpoint("3", to.sequence_number, offset, 9, hub_created_at_s=BORN_S)
+    assert written == Checkpoint("3", to.sequence_number, offset, 9, hub_created_at_s=HUB_CREATED_AT_S)
 
 
 @pytest.mark.parametrize(
@@ -93,17 +95,19 @@ def test_what_is_written_carries_the_offset_of_its_own_event_and_the_hub_of_toda
         (Destination(None), None),
     ],
 )
-def test_what_is_written_carries_the_time_of_its_own_event(to: Destination, enqueued_at_s: float | None) -> None:
+def test_the_moved_checkpoint_has_the_enqueued_time_of_its_own_event(
+    to: Destination, enqueued_at_s: float | None
+) -> None:
     before = replace(at(50), enqueued_at_s=7.0)
     assert plan_move(before, to, partition()).checkpoint(epoch=9).enqueued_at_s == enqueued_at_s
 
 
-def test_a_plan_is_told_in_words() -> None:
-    told = "\n".join(describe(plan_move(at(50), Destination(20), partition(first=30)), owner="somebody"))
-    assert "events in the hub 30 to 100" in told
-    assert "event 50 done, channel generation 4" in told
-    assert "event 20 done, channel generation 5" in told
-    assert "21 events, 30 to 50: their rows are written again" in told
-    assert "9 events, 21 to 29: have left the hub" in told
-    assert "somebody holds the partition" in told
+def test_a_move_is_described_line_by_line() -> None:
+    lines = "\n".join(describe(plan_move(at(50), Destination(20), partition(first=30)), owner="somebody"))
+    assert "events in the hub 30 to 100" in lines
+    assert "event 50 done, channel generation 4" in lines
+    assert "event 20 done, channel generation 5" in lines
+    assert "21 events, 30 to 50: their rows are written again" in lines
+    assert "9 events, 21 to 29: have left the hub" in lines
+    assert "somebody holds the partition" in lines
     assert "owner" not in "\n".join(describe(plan_move(at(50), Destination(20), partition()), owner=None))

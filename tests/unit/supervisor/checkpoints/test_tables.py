@@ -25,14 +25,14 @@ def counted(monkeypatch: pytest.MonkeyPatch, on_reject: str, *, is_there: bool =
         return tables.rows_are
 
 
-def test_without_a_quarantine_the_target_table_is_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_quarantine_only_the_target_table_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counted(monkeypatch, "fail") == "in_table"
 
 
-def test_a_quarantine_that_is_there_is_counted_whatever_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_quarantine_is_counted_whatever_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counted(monkeypatch, "fail", is_there=True) == "in_both"
 
 
-def test_a_quarantine_that_should_be_there_and_is_not_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_quarantine_that_the_settings_ask_for_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DoesNotExist):
         counted(monkeypatch, "quarantine")

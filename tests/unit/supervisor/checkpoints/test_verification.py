@@ -1,4 +1,4 @@
-"""What each combination of hub, token, checkpoint and table says about loss and duplicates."""
+"""Hub, token, checkpoint and table together prove that each event is in the table once, or name what is wrong."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from shared.model import Checkpoint, PartitionFacts
 from shared.snowflake.target_table import Bodiless, Landed
 from supervisor.checkpoints.verification import Beginning, Evidence, Proof, beginning, prove
 
-BORN_S = 1_700_000_000.0
+HUB_CREATED_AT_S = 1_700_000_000.0
 FIRST = Beginning(0, "with the oldest event in the hub, 0")
 
 
 def table(numbers: Sequence[int]) -> Landed | None:
-    """What the target would count and locate of rows with these numbers."""
+    """What the target table counts and locates for rows with these numbers."""
     if not numbers:
         return None
     counts = Counter(numbers)
@@ -39,22 +39,22 @@ def evidence(
     **stored: Any,
 ) -> Evidence:
     return Evidence(
-        Checkpoint("3", checkpoint, None, 5, hub_created_at_s=BORN_S, **stored),
+        Checkpoint("3", checkpoint, None, 5, hub_created_at_s=HUB_CREATED_AT_S, **stored),
         ChannelStatus(token=token, rows_error_count=rejected, status_code="SUCCESS", last_error="too long"),
         table(rows),
-        PartitionFacts(*hub, is_empty=hub[1] < hub[0], hub_created_at_s=BORN_S),
+        PartitionFacts(*hub, is_empty=hub[1] < hub[0], hub_created_at_s=HUB_CREATED_AT_S),
     )
 
 
-def said(proof: Proof) -> list[tuple[str, int | None, int | None]]:
+def findings(proof: Proof) -> list[tuple[str, int | None, int | None]]:
     return [(one.kind, one.first, one.last) for one in proof.findings]
 
 
 @pytest.mark.parametrize(("missing", "why"), [((), "RAW_BODY"), (("PAYLOAD",), "the table has no column PAYLOAD")])
-def test_rows_that_hold_no_body_prove_nothing(missing: tuple[str, ...], why: str) -> None:
+def test_rows_without_a_body_refute_the_proof(missing: tuple[str, ...], why: str) -> None:
     found = replace(evidence(range(11), 10, 10), bodiless=Bodiless(4, 3, 9, missing))
     proof = prove(found, FIRST)
-    assert (proof.verdict, said(proof)) == ("refuted", [("no_body", 3, 9)])
+    assert (proof.verdict, findings(proof)) == ("refuted", [("no_body", 3, 9)])
     assert "4 rows of events 3 to 9 hold no body" in proof.findings[0].text
     assert why in proof.findings[0].text
 
@@ -78,11 +78,11 @@ def test_rows_that_hold_no_body_prove_nothing(missing: tuple[str, ...], why: str
         (range(31), 30, 20, [("contradiction", None, None), ("contradiction", 21, 30)]),
     ],
 )
-def test_every_combination_has_its_findings(
+def test_each_combination_of_the_four_sources_has_its_findings(
     rows: Sequence[int], token: int | None, checkpoint: int | None, expected: list[tuple[str, int | None, int | None]]
 ) -> None:
     proof = prove(evidence(rows, token, checkpoint), FIRST)
-    assert said(proof) == expected
+    assert findings(proof) == expected
     assert proof.verdict == ("refuted" if expected else "proven" if rows else "nothing")
 
 
@@ -100,7 +100,7 @@ def test_it_is_proven_exactly_when_every_event_up_to_the_token_is_there_once(
     assert proof.repeated == len(rows) - len(set(rows))
 
 
-def test_more_gaps_than_are_named_are_counted() -> None:
+def test_gaps_beyond_those_that_are_named_are_counted() -> None:
     proof = prove(evidence(range(0, 20, 2), 18), FIRST)
     assert (proof.missing, len(proof.findings)) == (9, 6)
     assert proof.findings[-1].text == "4 more events are missing between the rows"
@@ -125,19 +125,19 @@ def test_rows_begin_where_the_checkpoint_or_the_hub_says(
     assert beginning(found, starting_position, since).first == first
 
 
-def test_a_partition_whose_events_have_all_left_asks_for_no_row() -> None:
+def test_no_row_is_required_when_all_events_have_left_the_hub() -> None:
     found = evidence([], 20, hub=(21, 20))
     assert prove(found, beginning(found, "-1", None)).verdict == "nothing"
 
 
-def test_a_channel_that_nothing_is_committed_in_asks_for_no_row() -> None:
+def test_no_row_is_required_of_a_channel_without_a_commit() -> None:
     moved: dict[str, Any] = {"begins_after": 10, "channel_generation": 1}
     assert prove(evidence([], None, 10, **moved), Beginning(11, "")).verdict == "nothing"
     former = prove(evidence(range(6), None, 10, **moved), Beginning(11, ""))
     assert (former.verdict, former.lag) == ("proven", 10), "rows of the former channel end where they end"
 
 
-def test_rows_set_aside_count_as_if_they_were_in_the_table_and_explain_nothing_that_is_missing() -> None:
+def test_quarantined_rows_count_like_rows_of_the_table_and_do_not_explain_missing_ones() -> None:
     def proved(rows: Sequence[int], quarantined: int) -> Proof:
         found = evidence(rows, 4, 4, rejected=2)
         assert found.landed is not None

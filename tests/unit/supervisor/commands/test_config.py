@@ -1,4 +1,4 @@
-"""`evsup config`."""
+"""`evsup config` shows every setting, its source, and no secret."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_warnings_go_to_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.stderr == "evsup: warning: EVSUP_COLOUR is no setting of evsup\n"
 
 
-def test_faults_leave_the_command_as_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_faults_are_reported_in_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SNOWFLAKE_USER", "")
     monkeypatch.setenv("EVENTHUB_PREFETCH", "0")
     result = CliRunner().invoke(config)

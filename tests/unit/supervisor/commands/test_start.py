@@ -1,4 +1,4 @@
-"""A start that fails leaves nothing behind that other supervisors would wait for."""
+"""A start that fails leaves no heartbeat behind that other supervisors would wait for."""
 
 import signal
 import socket

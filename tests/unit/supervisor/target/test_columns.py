@@ -98,7 +98,7 @@ def test_a_table_that_takes_every_row_has_no_misfit(changes: dict[str, Any]) -> 
         ),
     ],
 )
-def test_every_misfit_comes_with_the_statement_that_helps(
+def test_every_misfit_comes_with_the_statement_that_removes_it(
     changes: dict[str, Any], problem: str, statement: str
 ) -> None:
     assert found(**changes) == [Misfit(problem, statement)]
@@ -155,7 +155,7 @@ def test_what_the_vendors_pages_disagree_on_is_a_doubt_that_says_both_and_how_to
     assert misfit.fix == "docs/target-table.md#columns-with-a-default says how to try it."
 
 
-def test_a_default_of_a_column_that_not_every_row_filled_is_a_doubt() -> None:
+def test_a_default_of_a_column_that_some_rows_leave_empty_is_a_doubt() -> None:
     (misfit,) = found(PAYLOAD={"default": "'{}'"})
     assert misfit == Misfit(
         "PAYLOAD has a DEFAULT, which an event without a value may get",

@@ -61,12 +61,12 @@ def test_casts_to_the_own_type_brackets_and_names_change_nothing(changed: dict[s
     assert selects(values(**changed), "s").problems == ()
 
 
-def test_the_order_of_columns_is_the_lists_own() -> None:
+def test_columns_may_stand_in_any_order() -> None:
     turned = list(reversed(NAMES))
     assert selects(", ".join(f"$1:{name}" for name in turned), columns=", ".join(turned)).problems == ()
 
 
-def test_computed_columns_of_others_are_fine_and_known_to_be_filled() -> None:
+def test_computed_values_may_fill_columns_that_are_not_evsups() -> None:
     found = selects(f"{KEYS}, CURRENT_TIMESTAMP(), ROW_NUMBER() OVER (ORDER BY 1)", columns=f"{COLUMNS}, LOADED_AT, N")
     assert found.problems == ()
     assert found.filled == frozenset((*NAMES, "LOADED_AT", "N"))
@@ -97,7 +97,7 @@ def test_what_breaks_one_event_one_row_is_named(behind: str, effect: str) -> Non
 @pytest.mark.parametrize(
     ("before", "effect"), [("DISTINCT", "DISTINCT leaves out rows that look alike"), ("TOP 5", "TOP leaves events out")]
 )
-def test_words_before_the_values_are_seen_too(before: str, effect: str) -> None:
+def test_keywords_before_the_values_are_named_too(before: str, effect: str) -> None:
     assert selects(f"{before} {KEYS}").problems == (effect,)
 
 
@@ -107,7 +107,7 @@ def test_a_clause_in_a_derived_table_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "fault"),
+    ("found", "problem"),
     [
         (selects(KEYS.rpartition(",")[0], columns=COLUMNS.rpartition(",")[0]), "nothing fills DECODE_ERROR"),
         (
@@ -128,8 +128,8 @@ def test_a_clause_in_a_derived_table_is_named() -> None:
         (check(f"{BY_NAME} FILE_FORMAT = (TYPE = JSON STRIP_NULL_VALUES = TRUE)"), "STRIP_NULL_VALUES = TRUE"),
     ],
 )  # fmt: skip
-def test_what_loses_or_changes_a_column_is_named(found: PipeCheck, fault: str) -> None:
-    assert [each for each in found.problems if fault in each], found.problems
+def test_what_loses_or_changes_a_column_is_named(found: PipeCheck, problem: str) -> None:
+    assert [each for each in found.problems if problem in each], found.problems
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_what_loses_or_changes_a_column_is_named(found: PipeCheck, fault: str) -
         f"INSERT INTO T SELECT 1 /* {BY_NAME} */",
     ],
 )
-def test_what_is_not_understood_is_a_fault_that_says_so(definition: str) -> None:
+def test_a_definition_that_is_not_understood_is_a_problem_that_says_so(definition: str) -> None:
     assert [each for each in check(definition).problems if "does not understand" in each]
 
 
@@ -161,7 +161,7 @@ def test_what_is_not_understood_is_a_fault_that_says_so(definition: str) -> None
     "value",
     ["' FROM x WHERE ('", "$$ WHERE ( $$", "'it''s -- no comment'", "'it\\'s /* none'", '"WHERE"', "1 -- ) FROM"],
 )
-def test_strings_quotes_and_comments_are_no_words_of_the_statement(value: str) -> None:
+def test_text_in_strings_quotes_and_comments_is_not_a_clause(value: str) -> None:
     found = selects(f"{KEYS}, {value}\n", columns=f"{COLUMNS}, N")
     assert found.problems == ()
 
@@ -180,7 +180,7 @@ def test_a_clause_cannot_hide_behind_quotes_or_comments() -> None:
         "$1:PAYLOAD::VARCHAR::VARIANT", "($1:PAYLOAD:data)", "TRY_CAST($1:PAYLOAD AS VARIANT)", "$1:OFFSET",
     ],
 )  # fmt: skip
-def test_anything_but_the_own_key_is_refused_with_what_to_write(value: str) -> None:
+def test_anything_but_the_columns_own_key_is_refused_with_what_to_write(value: str) -> None:
     assert f"PAYLOAD gets {value}: write $1:PAYLOAD" in selects(values(PAYLOAD=value)).problems
 
 
@@ -212,9 +212,9 @@ def test_anything_but_the_own_key_is_refused_with_what_to_write(value: str) -> N
     ],
 )
 def test_a_conversion_that_may_cut_or_change_a_value_is_refused(name: str, value: str) -> None:
-    (fault,) = selects(values(**{name: value})).problems
-    assert fault.startswith(f"{name} gets ")
-    assert fault.endswith(f": write $1:{name}")
+    (problem,) = selects(values(**{name: value})).problems
+    assert problem.startswith(f"{name} gets ")
+    assert problem.endswith(f": write $1:{name}")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_conversion_that_may_cut_or_change_a_value_is_refused(name: str, value
         "TRY_TO_DATE(REGEXP_SUBSTR($1:PAYLOAD:day::CHAR(10), '[0-9]+'))",
     ],
 )
-def test_any_value_that_is_one_for_each_event_may_fill_a_column_of_others(value: str) -> None:
+def test_one_value_for_each_event_may_fill_a_column_that_is_not_evsups(value: str) -> None:
     assert selects(f"{KEYS}, {value} AS N", columns=f"{COLUMNS}, N").problems == ()
 
 
@@ -250,6 +250,6 @@ def test_any_value_that_is_one_for_each_event_may_fill_a_column_of_others(value:
     ],
 )
 def test_a_function_that_is_not_known_to_give_one_value_for_each_event_is_refused(value: str, function: str) -> None:
-    (fault,) = selects(f"{KEYS}, {value}", columns=f"{COLUMNS}, N").problems
-    assert fault.startswith(f"N: evsup does not know whether {function} gives one value for each event")
-    assert "SNOWFLAKE_CHECK_COLUMNS=false" in fault
+    (problem,) = selects(f"{KEYS}, {value}", columns=f"{COLUMNS}, N").problems
+    assert problem.startswith(f"N: evsup does not know whether {function} gives one value for each event")
+    assert "SNOWFLAKE_CHECK_COLUMNS=false" in problem

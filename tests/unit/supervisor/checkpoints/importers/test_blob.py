@@ -30,7 +30,7 @@ def test_a_connection_string_signs_in_to_its_own_account(monkeypatch: pytest.Mon
         assert client.url == "https://mine.blob.core.windows.net/checkpoints"
 
 
-def test_a_signature_in_the_address_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signature_in_the_address_is_used_before_a_connection_string(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION_STRING, STRING)
     with open_container("https://theirs.blob.core.windows.net/checkpoints?sv=1&sig=x", eventhub()) as client:
         assert client.url == "https://theirs.blob.core.windows.net/checkpoints?sv=1&sig=x"

@@ -1,4 +1,4 @@
-"""Rows of EvSnow's control table: what is certain is taken, what is not is refused."""
+"""Checkpoints in EvSnow's control table are imported when they are certain, and refused otherwise."""
 
 import json
 from typing import Any
@@ -28,14 +28,14 @@ def row(metadata: str | None, partition: str = "0", target: str = "EVENTS") -> d
     }
 
 
-def test_the_sequence_number_and_the_offset_are_those_of_the_metadata() -> None:
+def test_sequence_number_and_offset_come_from_the_metadata() -> None:
     metadata = '{"sequence_number": 99, "offset_string": "4711", "consumer_group": "theirs"}'
     found = evsnow.checkpoints_of("Snowflake", [row(metadata), row('{"sequence_number": 0}', "1")])
     assert found.destinations == {"0": Destination(99, "4711"), "1": Destination(0)}
     assert found.layout == "EvSnow checkpoints in Snowflake of INGESTION.PUBLIC.EVENTS"
 
 
-def test_no_rows_are_no_positions_in_a_layout_that_is_named() -> None:
+def test_a_table_without_rows_has_no_checkpoints() -> None:
     assert evsnow.checkpoints_of("PostgreSQL", []) == ImportedCheckpoints("EvSnow checkpoints in PostgreSQL", {})
 
 
@@ -71,7 +71,7 @@ def test_a_row_without_a_sequence_number_is_refused_and_its_partition_named(meta
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda each: st.dictionaries(st.text(), each))
 )
-def test_no_metadata_is_a_bug_or_another_number_than_it_says(value: Any) -> None:
+def test_any_metadata_gives_its_own_sequence_number_or_is_refused(value: Any) -> None:
     try:
         [position] = evsnow.checkpoints_of(
             "Snowflake", [row(json.dumps({"sequence_number": value}))]
@@ -82,13 +82,13 @@ def test_no_metadata_is_a_bug_or_another_number_than_it_says(value: Any) -> None
     assert type(value) is int
 
 
-def test_two_tables_of_one_hub_are_not_chosen_between() -> None:
+def test_checkpoints_of_two_target_tables_are_refused() -> None:
     rows = [row('{"sequence_number": 5}'), row('{"sequence_number": 6}', "1", "OTHER")]
     with pytest.raises(DataRefused, match=r"into INGESTION\.PUBLIC\.EVENTS, INGESTION\.PUBLIC\.OTHER"):
         evsnow.checkpoints_of("Snowflake", rows)
 
 
-def test_two_rows_equally_new_are_taken_only_when_they_agree() -> None:
+def test_two_rows_of_the_same_age_are_accepted_only_when_they_agree() -> None:
     one, other = row('{"sequence_number": 5}'), row('{"sequence_number": 6}')
     assert evsnow.checkpoints_of("Snowflake", [one, one]).destinations == {"0": Destination(5)}
     with pytest.raises(DataRefused, match="more than one checkpoint of partition 0"):
@@ -111,7 +111,7 @@ ADDRESSES = (
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_what_is_no_full_name_of_a_table_is_refused_and_no_password_shown(address: str) -> None:
+def test_anything_but_a_full_name_of_a_table_is_refused_without_showing_a_password(address: str) -> None:
     with pytest.raises(UsageError, match="full name of EvSnow's control table") as refused:
         evsnow.read(address, NOBODY, GROUP)
     assert "ter2" not in str(refused.value)
