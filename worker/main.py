@@ -24,7 +24,7 @@ from worker.loop import Worker
 from worker.partition import OwnedPartition
 from worker.sink import sdk_log
 from worker.sink.channel import Channel
-from worker.sink.sdk import prepare_environment, redirect_stdout
+from worker.sink.sdk import prepare
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -85,8 +85,7 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
     # In this order, and all before the SDK is imported: preparing sets the log level that the operator may have set,
     # and following the log takes over standard output.
     wants_sdk_log = "SS_LOG_LEVEL" in os.environ
-    prepare_environment(settings.snowflake)
-    redirect_stdout()
+    prepare(settings.snowflake)
     uploads = sdk_log.follow(pass_on_all=wants_sdk_log)
     group = consumer_group(settings.eventhub)
     name = channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)

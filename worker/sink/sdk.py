@@ -1,6 +1,6 @@
 """The streaming SDK around a channel: its environment, its clients, and whether Snowflake can be reached.
 
-`new_client` alone imports the SDK, after `prepare_environment` has set what it reads at import, and never in the
+`new_client` alone imports the SDK, after `prepare` has set what it reads at import, and never in the
 supervisor: the import starts native threads.
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-configurations
 """
@@ -25,6 +25,13 @@ CA_FILE_SINCE = (1, 7)  # before, the SDK trusted the authorities that it was bu
 # The SDK's memory guard measures the process against a share of itself and refuses appends from about 100 MB of RSS on.
 # The window bounds our memory already.
 SDK_DEFAULTS = {"mem_throttle_by_process": "false"}
+
+
+def prepare(settings: SnowflakeSettings, log_level: str = "warn") -> None:
+    """Make this process ready for the SDK, before it is imported. An operator's SS_LOG_LEVEL overrides `log_level`."""
+    os.environ.setdefault("SS_LOG_LEVEL", log_level)
+    prepare_environment(settings)
+    redirect_stdout()
 
 
 def prepare_environment(settings: SnowflakeSettings, environ: dict[str, str] | os._Environ[str] = os.environ) -> None:

@@ -49,7 +49,7 @@ class Uploads:
 
 
 def follow(*, pass_on_all: bool) -> Uploads:
-    """Read what the SDK logs from now on. Call it before the SDK is imported, and after `prepare_environment`.
+    """Read what the SDK logs from now on. Call it before the SDK is imported, and after `prepare`.
 
     The log goes to standard output, which this process uses for nothing else. It does not go to standard error: what a
     crash in native code writes there must not depend on a thread of ours. Where standard output is closed, nothing is

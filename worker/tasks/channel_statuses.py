@@ -1,6 +1,5 @@
 """The task that reads the statuses of channels. It opens none: that would take it from its owner."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,7 @@ from shared.fixes import REACH_SNOWFLAKE
 from shared.ipc.messages import ChannelStatus, ChannelStatuses
 from shared.timeout import within
 from worker.sink.channel import read_statuses
-from worker.sink.sdk import prepare_environment, probe, redirect_stdout
+from worker.sink.sdk import prepare, probe
 from worker.tasks import serve
 
 if TYPE_CHECKING:
@@ -38,9 +37,7 @@ def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
 
 def _statuses(question: Question) -> ChannelStatuses:
     settings = environment.load_worker().snowflake
-    os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
-    prepare_environment(settings)
-    redirect_stdout()
+    prepare(settings, "error")  # errors are raised as well
     probe(settings)
     return ChannelStatuses(channels=_read(settings, question))
 

@@ -4,7 +4,6 @@ It has a worker's pipeline without lease, owner level and checkpoint. Its channe
 that was interrupted goes on where it was, and a second one adds nothing.
 """
 
-import os
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import connection
@@ -26,7 +25,7 @@ from worker.opening import StartingPoint
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import Ports
 from worker.sink.channel import Channel
-from worker.sink.sdk import prepare_environment, redirect_stdout
+from worker.sink.sdk import prepare
 from worker.source.batch_queue import Batch
 from worker.source.envelope import Mapper, envelope
 from worker.source.receiver import Position
@@ -88,9 +87,7 @@ def run(order: Order, pipe: "Connection[bytes, bytes]") -> None:
 def _replayed(order: Order) -> Replayed:
     settings = order.applied(environment.load_worker())
     logger.configure(settings.process.log_format, "error", partition=order.partition_id)
-    os.environ.setdefault("SS_LOG_LEVEL", "error")  # what matters is raised
-    prepare_environment(settings.snowflake)
-    redirect_stdout()
+    prepare(settings.snowflake, "error")  # errors are raised as well
     return Replayed(rows=replay(order, settings))
 
 
