@@ -11,7 +11,7 @@ from shared.log import secret
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.acceptance.evsup import Pipeline
+    from tests.harness.pipeline import Pipeline
 
 # The suite gives one answer to one state of the code; what nobody has thought of yet is sought with `make fuzz`. No
 # deadline for a single example: a loaded machine is not a bug, and a test has a time limit of its own.
@@ -70,7 +70,7 @@ def pipeline2() -> "Iterator[Pipeline]":
 
 
 def _pipeline(partitions: int) -> "Iterator[Pipeline]":
-    from tests.acceptance.evsup import pipeline_of  # unit tests need none of what it imports
+    from tests.harness.pipeline import pipeline_of  # unit tests need none of what it imports
 
     with pipeline_of(partitions) as made:
         yield made

@@ -14,8 +14,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bench import tree
 from scripts.bench.measure import Run, median
+from scripts.bench.moving import EvsupRun, move
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 
 BODY_BYTES = 250
@@ -54,12 +54,14 @@ def main() -> int:
     return 0
 
 
-def _turn(cloud: LocalCloud, events: int, number: int) -> tuple[Run, tree.TreeRun]:
+def _turn(cloud: LocalCloud, events: int, number: int) -> tuple[Run, EvsupRun]:
+    directory = cloud.directory / f"turn-{number}"
+    directory.mkdir()
     fresh = {
-        "CONTROL_SQLITE_PATH": str(cloud.directory / f"turn-{number}.db"),
+        "CONTROL_SQLITE_PATH": str(directory / "control.db"),
         "SNOWFLAKE_CHANNEL_PREFIX": f"turn{number}",
     }
-    return _module(cloud, "raw", "0", events), tree.move(cloud.environment | fresh, events)
+    return _module(cloud, "raw", "0", events), move(cloud.environment | fresh, directory, events)
 
 
 def _waiting(cloud: LocalCloud, options: argparse.Namespace, batch: int) -> Run:

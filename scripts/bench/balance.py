@@ -4,35 +4,28 @@ Real trees with real workers on an idle hub. `make bench-balance`, about five mi
 """
 
 import argparse
-import json
-import os
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.host import BOUND, Host
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from shared.clock import monotonic
 from shared.config.environment import load
 from shared.control.open import open_store
 from shared.eventhubs.client import consumer_group
-from supervisor.status.status_socket import read_status
 
-if TYPE_CHECKING:
-    from shared.control.store import ControlStore
-
-EVSUP = (sys.executable, "-m", "supervisor")
 LIMIT_S = 240.0
 LOOK_S = 0.1
 EXPIRATION_S, INTERVAL_S = 60.0, 10.0  # the defaults
@@ -43,31 +36,27 @@ class Group:
 
     def __init__(self, cloud: LocalCloud) -> None:
         self._cloud, self.looks = cloud, 0
-        self.running: list[subprocess.Popen[bytes]] = []
-        subprocess.run([*EVSUP, "init"], env=os.environ | cloud.environment, check=True, stderr=subprocess.DEVNULL)
+        self.hosts: list[Host] = []
+        Host(cloud.environment, cloud.directory).output("init")
         settings = load(environ=cloud.environment).settings
-        self.store: ControlStore = open_store(settings.control, consumer_group(settings.eventhub), EXPIRATION_S)
+        self.store = open_store(settings.control, consumer_group(settings.eventhub), EXPIRATION_S)
+
+    @property
+    def running(self) -> list[Evsup]:
+        """One of each host, in the order in which they joined."""
+        return [evsup for host in self.hosts for evsup in host.started if evsup.is_running]
 
     def start(self) -> None:
-        """One more, with a state directory and a log of its own."""
-        directory = self._directory(len(self.running))
+        """One more, as on a host of its own."""
+        directory = self._cloud.directory / f"supervisor-{len(self.hosts)}"
         directory.mkdir(mode=0o700)
-        environment = os.environ | self._cloud.environment | {"EVSUP_STATE_DIR": str(directory / "state")}
-        with self.log(len(self.running)).open("wb") as log:
-            self.running.append(subprocess.Popen([*EVSUP, "start"], env=environment, stderr=log))
+        self.hosts.append(Host(self._cloud.environment, directory))
+        self.hosts[-1].start(command=BOUND)
 
     def all_run(self, partitions: int) -> bool:
-        """Whether so many workers receive."""
-        trees = [read_status(self._directory(number) / "state") for number in range(len(self.running))]
-        rows = [row for tree in trees if tree for row in tree.partitions]
-        return len(rows) == partitions and all(row.state == "running" for row in rows)
-
-    def log(self, number: int) -> Path:
-        """What a supervisor wrote."""
-        return self._directory(number) / "log"
-
-    def _directory(self, number: int) -> Path:
-        return self._cloud.directory / f"supervisor-{number}"
+        """Whether so many workers receive, and no other is there."""
+        states = [row.state for evsup in self.running for row in evsup.workers().values()]
+        return states == ["running"] * partitions
 
     def shares(self) -> list[int]:
         """Live partitions of each owner, the most first."""
@@ -77,10 +66,10 @@ class Group:
 
     def stop(self) -> None:
         """Drain all."""
-        for process in self.running:
-            process.send_signal(signal.SIGTERM)
-        for process in self.running:
-            process.wait(LIMIT_S)
+        for evsup in self.running:
+            evsup.send(signal.SIGTERM)
+        for evsup in self.running:
+            evsup.wait(LIMIT_S)
         self.store.close()
 
 
@@ -140,9 +129,8 @@ def _measure(group: Group, statements: Statements, partitions: int, supervisors:
     moving = statements.per_s(lambda: _until(lambda: group.shares() == fair(partitions, supervisors), "a fair share"))
     joined_s = monotonic() - began_s
     _until(lambda: group.all_run(partitions), "all run again")
-    pauses = _pauses(group, supervisors)
-    victim = group.running.pop(0)
-    victim.kill()
+    pauses = _pauses(group)
+    group.running[0].send(signal.SIGKILL)
     killed_s = monotonic()
     _until(lambda: sum(group.shares()) < partitions, "its leases end", EXPIRATION_S + INTERVAL_S)
     _until(lambda: sum(group.shares()) == partitions, "all are owned")
@@ -162,32 +150,24 @@ def fair(partitions: int, supervisors: int) -> list[int]:
     return [each + 1] * rest + [each] * (supervisors - rest)
 
 
-def _pauses(group: Group, supervisors: int) -> list[float]:
+def _pauses(group: Group) -> list[float]:
     """Seconds from the drain of each partition in its old tree to its first receive in the new one."""
-    opened = _opened(group.log(supervisors - 1))
+    *others, newest = group.running
+    opened = _times(newest, "partition_opened")
     handed: dict[str, datetime] = {}
-    for number in range(supervisors - 1):
-        for partition, at in _moments(group.log(number), "partition_handing_over").items():
+    for evsup in others:
+        for partition, at in _times(evsup, "partition_handing_over").items():
             handed[partition] = max(at, handed.get(partition, at))  # some moved before, among the first supervisors
     return [(opened[partition] - handed[partition]).total_seconds() for partition in opened]
 
 
-def _opened(log: Path) -> dict[str, datetime]:
-    return _moments(log, "partition_opened")
-
-
-def _moments(log: Path, event: str) -> dict[str, datetime]:
+def _times(evsup: Evsup, event: str) -> dict[str, datetime]:
     """The last time of this event for each partition."""
-    lines = (json.loads(line) for line in log.read_text().splitlines() if line.startswith("{") and line.endswith("}"))
-    return {line["partition"]: datetime.fromisoformat(line["timestamp"]) for line in lines if line["event"] == event}
+    return {line["partition"]: datetime.fromisoformat(line["timestamp"]) for line in evsup.events(event)}
 
 
 def _until(condition: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
-    deadline_s = monotonic() + limit_s
-    while not condition():
-        if monotonic() > deadline_s:
-            raise TimeoutError(f"not within {limit_s:.0f} s: {what}")
-        time.sleep(LOOK_S)
+    eventually(condition, what, limit_s, LOOK_S)
 
 
 if __name__ == "__main__":

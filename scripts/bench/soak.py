@@ -16,8 +16,9 @@ from statistics import median_low
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bench.tree import Tree
-from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE, CloudSettings, LocalCloud
+from scripts.bench.moving import running
+from scripts.harness.table import EVENTS, PartitionCount, count
+from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from shared.clock import Deadline, monotonic
 from shared.config import environment
 from shared.snowflake.session import SqlSession
@@ -30,12 +31,7 @@ WARM_UP = 0.1  # of the time: buffers and caches fill
 GROWTH_BYTES = 20_000_000
 LINES = 12
 MEBIBYTE = 1024 * 1024
-NAME = f"{DATABASE}.{SCHEMA}.{TABLE}"
-HELD = f"""
-    SELECT count(*), count(DISTINCT SEQUENCE_NUMBER), min(SEQUENCE_NUMBER), max(SEQUENCE_NUMBER)
-    FROM {NAME} WHERE PARTITION_ID = '{{}}' AND SEQUENCE_NUMBER <= {{}}
-"""  # noqa: S608 (constants)
-FORGET = f"DELETE FROM {NAME} WHERE PARTITION_ID = ? AND SEQUENCE_NUMBER <= ?"  # noqa: S608 (constants)
+FORGET = f"DELETE FROM {EVENTS} WHERE PARTITION_ID = ? AND SEQUENCE_NUMBER <= ?"  # noqa: S608 (constants)
 
 
 @dataclass(frozen=True)
@@ -90,11 +86,12 @@ class Stream:
 
     def prove(self, durable: int) -> None:
         """Require one row for each number from where the last proof ended to `durable`, and delete them."""
-        first, count = self.proven, durable + 1 - self.proven
-        if count <= 0:
+        first, events = self.proven, durable + 1 - self.proven
+        if events <= 0:
             return
-        (held,) = self._cloud.snow.query(HELD.format(self._partition, durable))
-        assert held == (count, count, first, durable), f"partition {self._partition}: {held} of {first} to {durable}"
+        held = count(self._cloud.snow, f"SEQUENCE_NUMBER <= {durable}")[self._partition]
+        whole = PartitionCount(events, events, first, durable)
+        assert held == whole, f"partition {self._partition}: {held} of {first} to {durable}"
         self._session.change(FORGET, self._partition, durable)
         self.proven = durable + 1
 
@@ -119,9 +116,9 @@ def _soak(cloud: LocalCloud, streams: Mapping[str, Stream], seconds: float) -> l
     """Run for so long, and look once a turn, from the moment on when every worker moves something."""
     looks: list[Look] = []
     end = Deadline.after(seconds)
-    with Tree(cloud.environment, PARTITIONS) as tree:
-        while tree.runs and not end.passed():
-            rows = {row.partition: row for row in status.partitions} if (status := tree.status()) else {}
+    with running(cloud.environment, cloud.directory, PARTITIONS) as evsup:
+        while evsup.is_running and not end.passed():
+            rows = {row.partition: row for row in status.partitions} if (status := evsup.status()) else {}
             for partition, stream in streams.items():
                 stream.turn(rows.get(partition))
             if status and len(rows) == PARTITIONS and all(row.state == "running" for row in rows.values()):

@@ -61,9 +61,9 @@ def _play(console: Console, seed: int, seconds: float, directory: Path) -> None:
     strikes = schedule.plan(seed, seconds, names, [str(number) for number in range(PARTITIONS)], UNITS)
     with staged(directory) as scene:
         run = Run(scene, strikes, seconds, console.print)
-        proofs = run.run()
-        console.print(report.faults_table(run), report.proof_table(proofs), sep="\n\n")
-        console.print(f"\n{report.verdict(run, seed, proofs)} in {monotonic() - began_s:.0f} s")
+        counts = run.run()
+        console.print(report.faults_table(run), report.counts_table(counts), sep="\n\n")
+        console.print(f"\n{report.verdict(run, seed)} in {monotonic() - began_s:.0f} s")
 
 
 def _parser() -> argparse.ArgumentParser:

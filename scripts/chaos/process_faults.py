@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from scripts.chaos.fault import Fault, nothing
-from scripts.chaos.marker import process_state
 from scripts.chaos.scene import EXPIRATION_S, Scene
 from scripts.chaos.schedule import Strike
 from scripts.chaos.unit import Unit
+from scripts.harness.marker import process_state
 
 STOPPED = "T"
 PAST_LEASE_S = (EXPIRATION_S + 1.0, EXPIRATION_S + 3.0)
@@ -68,17 +68,17 @@ def _continue_workers(scene: Scene, _strike: Strike) -> None:
 
 
 def _twice(unit: Unit) -> None:
-    unit.tell(signal.SIGTERM)
-    unit.tell(signal.SIGINT)
+    unit.send(signal.SIGTERM)
+    unit.send(signal.SIGINT)
 
 
 PROCESS_FAULTS = (
     _of_worker("worker killed", signal.SIGKILL),
     _of_worker("worker frozen", signal.SIGSTOP, _continue_workers, HANGS_S),
-    _of_unit("supervisor killed", lambda unit: unit.tell(signal.SIGKILL)),
+    _of_unit("supervisor killed", lambda unit: unit.send(signal.SIGKILL)),
     _frozen("supervisor frozen past its lease", group=False),
     _frozen("tree frozen past its lease", group=True),
-    _of_unit("told to stop", lambda unit: unit.tell(signal.SIGTERM)),
+    _of_unit("told to stop", lambda unit: unit.send(signal.SIGTERM)),
     _of_unit("told to stop twice", _twice),
-    _of_unit("group told to stop", lambda unit: unit.tell(signal.SIGINT, group=True)),
+    _of_unit("group told to stop", lambda unit: unit.send(signal.SIGINT, group=True)),
 )

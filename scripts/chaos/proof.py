@@ -1,46 +1,25 @@
-"""What the table holds against what was published: one statement, one row a partition."""
+"""What the table holds against what was published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.scene import Scene
-from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
-
-# `n` is counted by the publisher: a row whose body is another event's shows.
-HELD = f"""
-    SELECT PARTITION_ID, count(*), count(DISTINCT SEQUENCE_NUMBER), min(SEQUENCE_NUMBER), max(SEQUENCE_NUMBER),
-        count(*) FILTER (PAYLOAD->>'n' <> SEQUENCE_NUMBER OR PAYLOAD->>'partition' <> PARTITION_ID)
-    FROM {DATABASE}.{SCHEMA}.{TABLE} GROUP BY PARTITION_ID ORDER BY PARTITION_ID
-"""  # noqa: S608 (constants)
+from scripts.harness.table import PartitionCount, count, foreign_bodies
+from scripts.localcloud.snow.admin import SnowAdmin
 
 
-@dataclass(frozen=True)
-class PartitionProof:
-    """One partition: events published, and the rows of it."""
-
-    partition: str
-    published: int
-    rows: int = 0
-    distinct: int = 0
-    first: int | None = None
-    last: int | None = None
-    strange: int = 0
-    """Rows with the body of another event."""
-
-    def require(self) -> None:
-        """I1 and I2: min = 0, max − min + 1 = count = distinct = published."""
-        if self.rows != self.distinct or self.strange:
-            raise InvariantBroken("I2", str(self))
-        whole = (self.published, 0, self.published - 1)
-        if (self.distinct, self.first, self.last) != whole:
-            raise InvariantBroken("I1", str(self))
+def prove(snow: SnowAdmin, published: Mapping[str, int]) -> dict[str, PartitionCount]:
+    """Ask the table and judge every partition."""
+    counts = count(snow)
+    for partition, events in published.items():
+        require_each_once(partition, events, counts.get(partition, PartitionCount()))
+    if rows := foreign_bodies(snow):
+        raise InvariantBroken("I2", f"{rows} rows have the body of another event")
+    return counts
 
 
-def prove(scene: Scene, published: Mapping[str, int]) -> list[PartitionProof]:
-    """Ask the table once and judge every partition."""
-    held = {partition: facts for partition, *facts in scene.snow.query(HELD)}
-    proofs = [PartitionProof(partition, count, *held.get(partition, ())) for partition, count in published.items()]
-    for proof in proofs:
-        proof.require()
-    return proofs
+def require_each_once(partition: str, published: int, held: PartitionCount) -> None:
+    """I1 and I2: min = 0, max − min + 1 = count = distinct = published."""
+    if held.duplicates:
+        raise InvariantBroken("I2", f"partition {partition}: {held}")
+    if not held.is_whole(published):
+        raise InvariantBroken("I1", f"partition {partition}, {published} published: {held}")

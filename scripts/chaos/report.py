@@ -1,13 +1,13 @@
 """What a run says at its end: faults, partitions, and how the trees ended."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from rich import box
 from rich.table import Table
 
-from scripts.chaos.proof import PartitionProof
 from scripts.chaos.run import Run
+from scripts.harness.table import PartitionCount
 
 
 def faults_table(run: Run) -> Table:
@@ -19,24 +19,22 @@ def faults_table(run: Run) -> Table:
     return table
 
 
-def proof_table(proofs: Sequence[PartitionProof]) -> Table:
+def counts_table(counts: Mapping[str, PartitionCount]) -> Table:
     """A line for each partition."""
-    table = _table("partition", "published", "rows", "distinct", "first", "last")
-    for one in proofs:
-        counts = (one.published, one.rows, one.distinct, one.first, one.last)
-        table.add_row(one.partition, *(f"{count:,}" for count in counts))
+    table = _table("partition", "rows", "distinct", "first", "last")
+    for partition, one in sorted(counts.items()):
+        table.add_row(partition, *(f"{number:,}" for number in (one.rows, one.distinct, one.first, one.last)))
     return table
 
 
-def verdict(run: Run, seed: int, proofs: Sequence[PartitionProof]) -> str:
+def verdict(run: Run, seed: int) -> str:
     """The last line of a run in which everything held."""
     ends = sum((unit.ends for unit in run.scene.units), Counter[int]())
     codes = ", ".join(f"{count} × {code}" for code, count in sorted(ends.items()))
-    published = sum(one.published for one in proofs)
     return (
-        f"HELD with seed {seed}: {len(run.strikes)} faults, {published:,} events, {run.moved:,} of them moved under"
-        f" fire, the rest {run.recovered_s:.1f} s after it; trees ended {codes}; {run.changes['checkpoint']:,}"
-        f" checkpoints and {run.changes['ownership']:,} leases audited"
+        f"HELD with seed {seed}: {len(run.strikes)} faults, {run.scene.load.total:,} events, {run.moved:,} of them"
+        f" moved under fire, the rest {run.recovered_s:.1f} s after it; trees ended {codes};"
+        f" {run.changes['checkpoint']:,} checkpoints and {run.changes['ownership']:,} leases audited"
     )
 
 

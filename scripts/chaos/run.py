@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from scripts.chaos.broken import InvariantBroken
 from scripts.chaos.process_faults import PROCESS_FAULTS
-from scripts.chaos.proof import PartitionProof, prove
+from scripts.chaos.proof import prove
 from scripts.chaos.scene import COMMIT_TIMEOUT_S, DRAIN_TIMEOUT_S, EXPIRATION_S, Scene
 from scripts.chaos.schedule import Strike
 from scripts.chaos.sink_faults import SINK_FAULTS, STAGE_FAULTS
@@ -14,6 +14,7 @@ from scripts.chaos.source_faults import SOURCE_FAULTS
 from scripts.chaos.store_faults import STORE_FAULTS
 from scripts.chaos.storm import MISSED_S, Storm
 from scripts.chaos.unit import STOP_GRACE_S
+from scripts.harness.table import PartitionCount
 from shared.clock import monotonic
 from worker.source.source import REOPEN_MOST_S
 
@@ -47,8 +48,8 @@ class Run:
         self._is_loaded = False
         self._look_due_s = 0.0
 
-    def run(self) -> list[PartitionProof]:
-        """Play it all; what the table holds against what was published, by partition."""
+    def run(self) -> dict[str, PartitionCount]:
+        """Play it all; what the table holds, by partition."""
         self._await(self._all_run, START_S, "I10", "both trees run")
         began_s = monotonic()
         load, self._is_loaded = self.scene.load, True
@@ -62,7 +63,7 @@ class Run:
         self._require_moved(load.total)
         self._stop()
         self.changes = self.scene.audit.check()
-        return prove(self.scene, load.published)
+        return prove(self.scene.snow, load.published)
 
     def _all_run(self) -> bool:
         return all(self.scene.worker(partition) for partition in self.scene.channels)

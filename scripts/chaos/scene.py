@@ -12,6 +12,7 @@ from scripts.chaos.audit import Audit
 from scripts.chaos.load import Load
 from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
 from scripts.chaos.unit import Unit
+from scripts.harness.table import total
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from shared.config.environment import load_worker
 from shared.control.open import open_store
@@ -81,14 +82,14 @@ class Scene:
 
     def rows(self) -> int:
         """Rows in the table."""
-        return sum(facts.rows_inserted for facts in self.snow.channels().values())
+        return total(self.snow)
 
     def close(self) -> None:
         """End what is still running."""
         for session in self.locks.values():
             session.close()
         for unit in self.units:
-            unit.destroy()
+            unit.close()
 
 
 @contextmanager

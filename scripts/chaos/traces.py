@@ -9,7 +9,7 @@ import psycopg
 from scripts.localcloud.cloud import LocalCloud
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (only its names are read)
-STAYING = {"evsup.log", "state/supervisor.lock"}  # two could hold a lock whose file is removed
+STAYING = {"stdout", "stderr", "supervisor.lock"}  # two could hold a lock whose file is removed
 # Of a database that nobody uses but the trees; the last one is the question itself.
 ASKED = {
     "lease": "SELECT partition_id FROM evsup_ownership WHERE owner_id <> ''",
@@ -31,7 +31,7 @@ def left(cloud: LocalCloud, groups: Sequence[int], directory: Path, before: set[
     """
     yield from (f"process {pid} ({state})" for pid, state, group in _processes() if group in groups)
     yield from (f"shared memory {name}" for name in shared_memory() - before if not _is_in_use(name))
-    yield from (f"file {name}" for name in _files(directory) - STAYING)
+    yield from (f"file {path}" for path in directory.rglob("*") if not path.is_dir() and path.name not in STAYING)
     assert cloud.postgres
     with psycopg.connect(cloud.postgres.dsn, autocommit=True) as session:
         for what, statement in ASKED.items():
@@ -47,11 +47,6 @@ def _is_in_use(name: str) -> bool:
             if str(SHARED_MEMORY / name) in maps.read_text():
                 return True
     return False
-
-
-def _files(directory: Path) -> set[str]:
-    """Sockets among them."""
-    return {str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir()}
 
 
 def _processes() -> Iterator[tuple[int, str, int]]:

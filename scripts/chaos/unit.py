@@ -1,6 +1,5 @@
 """One supervisor as systemd would run it: started again after 0, 69, 75 and a kill, and judged at every end."""
 
-import os
 import signal
 from collections import Counter
 from collections.abc import Mapping
@@ -10,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.marker import MARKER, marked, new_marker
 from scripts.chaos.story import KILLED, require_one_story
-from scripts.demo.daemon import Evsup
+from scripts.harness.evsup import GRACE_S
+from scripts.harness.host import BOUND, Host
+from scripts.harness.marker import marked
 from shared.clock import Deadline
 from shared.errors import ServiceUnavailable
 from supervisor.process.crash_report import CrashReport
@@ -20,7 +20,6 @@ from supervisor.process.tree import ABORT_GRACE_S, LATE_S, RELEASE_S
 from supervisor.status.model import PartitionStatus, TreeStatus
 
 RESTART_S = 0.5  # RestartSec of the unit
-ORPHAN_S = 10.0  # promise 6 of the contract
 # I7: from SIGTERM to the exit a drain has its timeout; then come the ladder, the release, and a second for the process.
 STOP_GRACE_S = LATE_S + ABORT_GRACE_S + RELEASE_S + 1.0
 
@@ -29,7 +28,7 @@ class Unit:
     """Keeps one tree running until `stop`; `follow` is one turn and never blocks."""
 
     def __init__(self, name: str, settings: Mapping[str, str], directory: Path, drain_timeout_s: float) -> None:
-        self.name, self._settings, self._directory = name, settings, directory
+        self.name, self._host = name, Host(settings, directory)
         self._stop_limit_s = drain_timeout_s + STOP_GRACE_S
         self.ends: Counter[int] = Counter()
         self.is_frozen = False
@@ -42,23 +41,20 @@ class Unit:
         self.start()
 
     def start(self) -> None:
-        """A life begins; everything that it starts carries its marker."""
+        """Begin a life."""
         self._known = set(self._reports())
-        mark = new_marker()
-        self.marker = mark[MARKER]
-        self.evsup = Evsup({**self._settings, **mark}, self._directory)
-        self.evsup.start()
-        self._cause, self._stop_by, self.is_frozen, self._is_buried = None, None, False, False
+        self.evsup = self._host.start(command=BOUND)
+        self._cause, self._stop_by, self.is_frozen, self._is_ended = None, None, False, False
 
     @property
     def is_running(self) -> bool:
         """Whether its supervisor is there and can be hit."""
-        return self.evsup.exit_code is None and not self.is_frozen and not self._start_due_s
+        return self.evsup.is_running and not self.is_frozen and not self._start_due_s
 
     @property
     def has_stopped(self) -> bool:
         """Whether it was stopped for good, and no process of any of its lives is left."""
-        return not self._is_wanted and self._is_buried and not self._leftover
+        return not self._is_wanted and self._is_ended and not self._leftover
 
     def status(self) -> TreeStatus | None:
         """What `evsup status` knows; None while there is nobody to ask."""
@@ -75,29 +71,29 @@ class Unit:
         tree = self.status()
         return {row.partition: row for row in tree.partitions} if tree else {}
 
-    def tell(self, number: signal.Signals, *, group: bool = False) -> None:
+    def send(self, number: signal.Signals, *, group: bool = False) -> None:
         """A signal to the supervisor, or to all its processes as a terminal does."""
-        (os.killpg if group else os.kill)(self.evsup.pid, number)
+        (self.evsup.send_to_group if group else self.evsup.send)(number)
         if number in (signal.SIGTERM, signal.SIGINT) and self._stop_by is None:
             self._stop_by = Deadline.after(self._stop_limit_s)
 
     def freeze(self, *, group: bool) -> None:
-        """Stop the supervisor, or the whole tree, without a word."""
+        """Stop the supervisor, or the whole tree, as SIGSTOP does."""
         self.is_frozen = True
-        self.tell(signal.SIGSTOP, group=group)
+        self.send(signal.SIGSTOP, group=group)
 
     def thaw(self, *, group: bool) -> None:
         """Let it go on; what it was told before counts from now."""
         self.is_frozen = False
         self._stop_by = self._stop_by and Deadline.after(self._stop_limit_s)
         with suppress(ProcessLookupError):
-            self.tell(signal.SIGCONT, group=group)
+            self.send(signal.SIGCONT, group=group)
 
     def stop(self) -> None:
         """Drain it for good."""
         self._is_wanted = False
-        if self.evsup.exit_code is None:
-            self.tell(signal.SIGTERM)
+        if self.evsup.is_running:
+            self.send(signal.SIGTERM)
 
     def follow(self, now_s: float) -> None:
         """Judge a tree that has ended, and start the next one when its time has come."""
@@ -107,37 +103,34 @@ class Unit:
                 self._start_due_s = 0.0
                 self.start()
         elif self.evsup.exit_code is not None:
-            self._bury(self.evsup.exit_code, now_s)
+            self._judge(self.evsup.exit_code, now_s)
         elif self._stop_by and self._stop_by.passed(now_s) and not self.is_frozen:
             raise InvariantBroken("I7", f"{self.name} has not stopped {self._stop_limit_s:.0f} s after it was told to")
 
-    def destroy(self) -> None:
+    def close(self) -> None:
         """End it and its workers, whatever became of them."""
-        for pid in marked(self.marker):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.evsup.kill()
+        self._host.close()
 
-    def _bury(self, code: int, now_s: float) -> None:
-        if self._is_buried:
+    def _judge(self, code: int, now_s: float) -> None:
+        if self._is_ended:
             return
-        self._is_buried = True
+        self._is_ended = True
         self.ends[code] += 1
-        self._leftover[self.marker] = Deadline.after(ORPHAN_S, now_s)
+        self._leftover[self.evsup.marker] = Deadline.after(GRACE_S, now_s)
         if self._is_wanted:
             self._start_due_s = now_s + RESTART_S
-        require_one_story(code, self.evsup.said, self._new_reports(), None if code == KILLED else self._cause)
+        require_one_story(code, self.evsup.stderr, self._new_reports(), None if code == KILLED else self._cause)
 
     def _require_nobody_left(self, now_s: float) -> None:
         for marker, deadline in tuple(self._leftover.items()):
             if not (pids := marked(marker)):
                 del self._leftover[marker]
             elif deadline.passed(now_s):
-                raise InvariantBroken("I6", f"{self.name} left {pids} behind {ORPHAN_S:.0f} s after its end")
+                raise InvariantBroken("I6", f"{self.name} left {pids} behind {GRACE_S:.0f} s after its end")
 
     def _new_reports(self) -> list[CrashReport]:
         paths = sorted(set(self._reports()) - self._known)
         return [msgspec.json.decode(path.read_bytes(), type=CrashReport) for path in paths]
 
     def _reports(self) -> list[Path]:
-        return list(self._directory.glob("state/crash-*.json"))
+        return list(self._host.directory.glob("state/crash-*.json"))

@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import FrameType
 from typing import get_args
@@ -14,13 +14,12 @@ from typing import get_args
 from azure.eventhub.exceptions import EventHubError
 
 from scripts.demo import report
-from scripts.demo.daemon import Evsup
 from scripts.demo.demo import Demo
-from scripts.demo.failure import DemoFailed
 from scripts.demo.flights import flights
 from scripts.demo.publisher import Publisher
 from scripts.demo.screen import Screen
-from scripts.demo.table import Table
+from scripts.harness.failure import NotAsPromised
+from scripts.harness.host import Host
 from scripts.localcloud.cloud import CloudSettings, LocalCloud, Store
 from scripts.localcloud.service import ServiceError
 from shared.clock import monotonic
@@ -48,8 +47,8 @@ def main() -> int:
     except KeyboardInterrupt:
         screen.console.print("\nStopped. Nothing is left running.")
         return INTERRUPTED
-    except DemoFailed as failure:
-        screen.failed(str(failure))
+    except NotAsPromised as failure:
+        screen.failed(failure.what)
         screen.quote(failure.evidence)
     except (ServiceError, EventHubError, OSError) as error:
         screen.failed(str(error))
@@ -83,12 +82,11 @@ def _set_up(screen: Screen, options: argparse.Namespace, stack: ExitStack) -> De
     screen.done(f"Snowflake: table {settings['SNOWFLAKE_TABLE']}, a commit takes {cloud.settings.commit_delay_s:.0f} s")
     if "CONTROL_SQLITE_PATH" in settings:
         settings["CONTROL_SQLITE_PATH"] = str(directory / "control.db")
-    evsup = Evsup(settings, directory)
+    host = stack.enter_context(closing(Host(settings, directory)))
     with screen.waiting("evsup init"):
-        screen.done(evsup.init())
-    stack.callback(evsup.kill)
+        screen.done(host.output("init").strip())
     publisher = stack.enter_context(Publisher(settings["EVENTHUB_CONNECTION_STRING"]))
-    return Demo(screen, flights(options.events), publisher, evsup, Table(cloud.snow), PARTITIONS)
+    return Demo(screen, flights(options.events), publisher, host, cloud.snow, PARTITIONS)
 
 
 def _parser() -> argparse.ArgumentParser:

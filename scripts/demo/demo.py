@@ -6,20 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scripts.demo import report
-from scripts.demo.daemon import Evsup
-from scripts.demo.failure import DemoFailed
 from scripts.demo.flights import Flight, airlines
 from scripts.demo.proof import Proof, prove
 from scripts.demo.publisher import PacedPublication, Publisher
 from scripts.demo.screen import Progress, Screen
-from scripts.demo.table import BY_CARRIER, Table
 from scripts.demo.watch import Watch
+from scripts.harness.evsup import Evsup
+from scripts.harness.failure import NotAsPromised
+from scripts.harness.host import BOUND, Host
+from scripts.harness.table import EVENTS
+from scripts.localcloud.snow.admin import SnowAdmin
 from shared.clock import monotonic
 from shared.errors import ExitCode
 from supervisor.status.model import PartitionStatus, TreeStatus
 
 FIRST_SHARE = 0.4  # of the flights are there before evsup starts; the others come while it runs
 PACE_PER_S = 1200.0
+NOBODY_LEFT = "None of its processes is left"
+BY_CARRIER = f"""\
+SELECT PAYLOAD->>'carrier' AS carrier, count(*) AS flights,
+       count(*) - count(PAYLOAD->>'departure_delay') AS cancelled,
+       avg((PAYLOAD->>'departure_delay')::INT) AS delay
+FROM {EVENTS} GROUP BY carrier ORDER BY flights DESC"""  # noqa: S608 (a constant)
 
 
 @dataclass(frozen=True)
@@ -29,12 +37,12 @@ class Demo:
     screen: Screen
     flights: Sequence[Flight]
     publisher: Publisher
-    evsup: Evsup
-    table: Table
+    host: Host
+    snow: SnowAdmin
     partitions: int
 
     def run(self) -> Proof:
-        """Play all acts. Raises `DemoFailed` as soon as something is not as promised."""
+        """Play all acts. Raises `NotAsPromised` as soon as something is not as promised."""
         first = int(len(self.flights) * FIRST_SHARE)
         self._publish(self.flights[:first])
         self._start("Start evsup as a user would")
@@ -50,8 +58,12 @@ class Demo:
         return proof
 
     @property
+    def _evsup(self) -> Evsup:
+        return self.host.started[-1]
+
+    @property
     def _watch(self) -> Watch:
-        return Watch(self.screen, self.evsup, self.table, self.publisher, len(self.flights))
+        return Watch(self.screen, self._evsup, self.snow, self.publisher, len(self.flights))
 
     # --- acts ---------------------------------------------------------------------------------------------------------
 
@@ -68,16 +80,16 @@ class Demo:
         options = ("--max-partitions", str(self.partitions))
         self.screen.act(title, " ".join(("evsup", "start", *options)))
         start_s = monotonic()
-        self.evsup.start(*options)
+        self.host.start(*options, command=BOUND)
         with self.screen.waiting("workers open their channels"):
-            self._watch.until(lambda look: self._all_run(look.tree), "The workers do not run")
+            self._watch.until(lambda look: self._all_run(look.tree), "the workers run")
         self.screen.done(f"{self.partitions} workers run after {monotonic() - start_s:.1f} s, one for each partition")
 
     def _run_to_half(self) -> None:
         def is_half_way(look: Progress) -> bool:
             return look.rows >= look.total // 2 and _all_commit(look.tree)
 
-        self._watch.live_until(is_half_way, "Half of the events are not in the table")
+        self._watch.live_until(is_half_way, "half of the events are in the table")
         self.screen.done("Half of the events are in the table, and more are on their way")
 
     def _kill_one(self) -> PartitionStatus:
@@ -85,35 +97,35 @@ class Demo:
         self.screen.act("Kill a worker half-way", f"kill -9 {victim.pid}")
         os.kill(victim.pid, signal.SIGKILL)
         self.screen.done(f"Partition {victim.partition}'s worker died with {_in_flight(victim)} events in flight")
-        took_s = self._require_exit(ExitCode.TEMPORARY, "the tree stops")
+        took_s = self._await_exit(ExitCode.TEMPORARY, "the tree stops")
         self.screen.done(f"The whole tree stopped after {took_s:.1f} s: exit code 75, try again")
         self.screen.done("The last line of its log says why:")
-        self.screen.quote(self.evsup.last_lines(1))
-        self._require_nobody()
+        self.screen.quote(self._evsup.last_line)
+        self.screen.done(NOBODY_LEFT)
         return victim
 
     def _say_where(self, victim: PartitionStatus) -> None:
-        self._watch.until(lambda _: self.evsup.opened(victim.partition) is not None, "The log does not tell")
-        if opened := self.evsup.opened(victim.partition):
-            self.screen.done(f"Partition {victim.partition} resumes after {opened.after}: {opened.reason}")
+        partition, evsup = victim.partition, self._evsup
+        [opened] = evsup.until(lambda: evsup.events("partition_opened", partition=partition), "the log says where")
+        self.screen.done(f"Partition {partition} resumes after {opened['after']}: {opened['reason']}")
 
     def _run_to_end(self, publication: PacedPublication) -> None:
         def is_moved(look: Progress) -> bool:
             return publication.is_done and look.rows >= look.total and self._is_checkpointed(look.tree)
 
-        self._watch.live_until(is_moved, "Not every event is in the table and checkpointed")
+        self._watch.live_until(is_moved, "every event is in the table and checkpointed")
         self.screen.done("Every event is in the table, every checkpoint at the end of its partition")
 
     def _drain(self) -> None:
         self.screen.act("Stop it in order", f"kill -TERM {self._tree().pid}")
-        self.evsup.drain()
-        took_s = self._require_exit(ExitCode.OK, "the tree drains")
+        self._evsup.send(signal.SIGTERM)
+        took_s = self._await_exit(ExitCode.OK, "the tree drains")
         self.screen.done(f"Drained after {took_s:.1f} s, exit code 0")
-        self._require_nobody()
+        self.screen.done(NOBODY_LEFT)
 
     def _prove(self) -> Proof:
         self.screen.act("Count: what Event Hubs took, and what the table holds")
-        proof = prove(self.table, self.flights, self.publisher.published())
+        proof = prove(self.snow, self.flights, self.publisher.published())
         self.screen.show(report.proof_table(proof))
         say = self.screen.done if proof.contents.holds else self.screen.failed
         say(report.contents_line(proof.contents, len(self.flights)))
@@ -123,7 +135,7 @@ class Demo:
         self.screen.act("Ask the table: which airlines left New York in January 2013, and how late?")
         self.screen.quote(BY_CARRIER)
         self.screen.gap()
-        self.screen.show(report.carriers_table(self.table.query(BY_CARRIER), airlines()))
+        self.screen.show(report.carriers_table(self.snow.query(BY_CARRIER), airlines()))
 
     # --- checks -------------------------------------------------------------------------------------------------------
 
@@ -137,22 +149,21 @@ class Demo:
         return all(marks.get(partition) == count - 1 for partition, count in published.items() if count)
 
     def _tree(self) -> TreeStatus:
-        tree = self.evsup.status()
+        tree = self._evsup.status()
         if tree is None:
-            raise DemoFailed("evsup does not run", self.evsup.last_lines())
+            raise NotAsPromised("evsup does not run", self._evsup.last_lines())
         return tree
 
-    def _require_exit(self, expected: ExitCode, doing: str) -> float:
+    def _await_exit(self, expected: ExitCode, doing: str) -> float:
+        """How many seconds it took. Raises `NotAsPromised` when one of its processes is left."""
+        start_s = monotonic()
         with self.screen.waiting(doing):
-            code, took_s = self._watch.until_exit()
+            code = self._evsup.wait()
         if code != expected:
-            raise DemoFailed(f"evsup ended with exit code {code} instead of {int(expected)}", self.evsup.last_lines())
-        return took_s
-
-    def _require_nobody(self) -> None:
-        if pids := self.evsup.left_behind():
-            raise DemoFailed(f"Processes of the tree are left: {', '.join(map(str, pids))}", self.evsup.last_lines())
-        self.screen.done("None of its processes is left")
+            raise NotAsPromised(
+                f"evsup ended with exit code {code} instead of {int(expected)}", self._evsup.last_lines()
+            )
+        return monotonic() - start_s
 
 
 def _all_commit(tree: TreeStatus | None) -> bool:

@@ -8,46 +8,29 @@ from typing import Any
 import msgspec
 
 from scripts.demo.flights import Flight
-from scripts.demo.table import FULL_NAME, Table
+from scripts.harness.table import EVENTS, PartitionCount, count
+from scripts.localcloud.snow.admin import SnowAdmin
 
-PER_PARTITION = f"""
-    SELECT PARTITION_ID, count(*), count(DISTINCT SEQUENCE_NUMBER), min(SEQUENCE_NUMBER), max(SEQUENCE_NUMBER)
-    FROM {FULL_NAME} GROUP BY PARTITION_ID
-"""  # noqa: S608 (a constant)
-BODIES = f"SELECT PAYLOAD, PARTITION_KEY FROM {FULL_NAME}"  # noqa: S608
+BODIES = f"SELECT PAYLOAD, PARTITION_KEY FROM {EVENTS}"  # noqa: S608 (a constant)
 
 
 @dataclass(frozen=True)
 class PartitionProof:
-    """One partition: events that Event Hubs took, and the rows of it. `first` and `last` are sequence numbers."""
+    """One partition: how many events Event Hubs took, and the rows of them."""
 
     partition: str
     published: int
-    rows: int = 0
-    distinct: int = 0
-    first: int | None = None
-    last: int | None = None
-
-    @property
-    def gaps(self) -> int:
-        """Sequence numbers missing between the first and the last."""
-        return 0 if self.first is None or self.last is None else self.last - self.first + 1 - self.distinct
+    held: PartitionCount
 
     @property
     def missing(self) -> int:
         """Published events without a row, at either end or between."""
-        return self.published - self.distinct
-
-    @property
-    def duplicates(self) -> int:
-        """Rows too many."""
-        return self.rows - self.distinct
+        return self.published - self.held.distinct
 
     @property
     def holds(self) -> bool:
-        """Whether each event is there once: sequence numbers 0 to `published` - 1."""
-        whole = (self.first, self.last) == (0, self.published - 1) if self.published else self.rows == 0
-        return whole and not (self.gaps or self.missing or self.duplicates)
+        """Whether each event is there once."""
+        return self.held.is_whole(self.published)
 
 
 @dataclass(frozen=True)
@@ -75,7 +58,7 @@ class Proof:
     @property
     def rows(self) -> int:
         """Rows of all partitions."""
-        return sum(one.rows for one in self.partitions)
+        return sum(one.held.rows for one in self.partitions)
 
     @property
     def missing(self) -> int:
@@ -85,7 +68,7 @@ class Proof:
     @property
     def duplicates(self) -> int:
         """Rows too many, by number or by content, whichever tells more."""
-        return max(sum(one.duplicates for one in self.partitions), self.contents.repeated)
+        return max(sum(one.held.duplicates for one in self.partitions), self.contents.repeated)
 
     @property
     def holds(self) -> bool:
@@ -94,14 +77,14 @@ class Proof:
         return counted and self.contents.holds and all(one.holds for one in self.partitions)
 
 
-def prove(table: Table, sent: Sequence[Flight], published: Mapping[str, int]) -> Proof:
+def prove(snow: SnowAdmin, sent: Sequence[Flight], published: Mapping[str, int]) -> Proof:
     """Read the table and compare; `published` is per partition, as Event Hubs says."""
-    found = {partition: facts for partition, *facts in table.query(PER_PARTITION)}
+    held = count(snow)
     partitions = tuple(
-        PartitionProof(partition, published.get(partition, 0), *found.get(partition, ()))
-        for partition in sorted({*published, *found}, key=lambda name: (len(name), name))
+        PartitionProof(partition, published.get(partition, 0), held.get(partition, PartitionCount()))
+        for partition in sorted({*published, *held}, key=lambda name: (len(name), name))
     )
-    return Proof(len(sent), partitions, compare(sent, table.query(BODIES)))
+    return Proof(len(sent), partitions, compare(sent, snow.query(BODIES)))
 
 
 def compare(sent: Sequence[Flight], rows: Sequence[tuple[str | None, str | None]]) -> ContentProof:

@@ -62,16 +62,17 @@ def _sums(proof: Proof) -> dict[str, int | str]:
     return {
         "published": sum(one.published for one in ones),
         "rows": proof.rows,
-        "distinct": sum(one.distinct for one in ones),
+        "distinct": sum(one.held.distinct for one in ones),
         "first": "",
         "last": "",
-        "gaps": sum(one.gaps for one in ones),
-        "duplicates": sum(one.duplicates for one in ones),
+        "gaps": sum(one.held.gaps for one in ones),
+        "duplicates": sum(one.held.duplicates for one in ones),
     }
 
 
 def _cells(one: PartitionProof) -> list[str | Text]:
-    ends = ("-" if end is None else f"{end:,}" for end in (one.first, one.last))
+    held = one.held
+    ends = (f"{end:,}" if held.rows else "-" for end in (held.first, held.last))
     mark = Text("✓", "green") if one.holds else Text("✗", "bold red")
-    counts = (f"{count:,}" for count in (one.published, one.rows, one.distinct))
-    return [one.partition, *counts, *ends, f"{one.gaps:,}", f"{one.duplicates:,}", mark]
+    counts = (f"{number:,}" for number in (one.published, held.rows, held.distinct))
+    return [one.partition, *counts, *ends, f"{held.gaps:,}", f"{held.duplicates:,}", mark]

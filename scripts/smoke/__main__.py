@@ -15,9 +15,8 @@ from pathlib import Path
 from azure.eventhub.exceptions import EventHubError
 from rich.console import Console
 
-from scripts.demo.failure import DemoFailed
+from scripts.harness.failure import NotAsPromised
 from scripts.localcloud.service import ServiceError
-from scripts.smoke.failure import SmokeFailed
 from scripts.smoke.place import Place, here, in_cloud, is_configured
 from scripts.smoke.steps import Smoke
 from shared.errors import EvsupError
@@ -43,8 +42,8 @@ def _run(console: Console, place: AbstractContextManager[Place]) -> bool:
             hub, target = opened.settings.eventhub.name, opened.settings.snowflake.table
             console.print(f"[bold]{opened.name}[/]: {hub}, {len(opened.partition_ids)} partitions, into {target}")
             _steps(console, Smoke(opened, Path(directory)))
-    except (SmokeFailed, DemoFailed) as failure:
-        console.print(f"  [red]failed[/]  {failure}")
+    except NotAsPromised as failure:
+        console.print(f"  [red]failed[/]  {failure.what}")
         console.print(failure.evidence, style="dim", markup=False)
         return False
     except (EvsupError, ServiceError, EventHubError, OSError) as error:

@@ -8,8 +8,8 @@ from typing import Any
 
 from azure.eventhub import EventHubProducerClient
 
+from scripts.harness.failure import NotAsPromised
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
-from scripts.smoke.failure import SmokeFailed
 from scripts.smoke.markers import Markers, Query
 from shared.config.environment import environment_for_worker, load, load_one, load_worker
 from shared.config.settings import EventHubSettings, Settings
@@ -53,7 +53,7 @@ def here() -> Iterator[Place]:
 def in_cloud(env_file: Path | None) -> Iterator[Place]:
     """The services that the environment and `.env` name, as `evsup start` reads them."""
     loaded = load(env_file)
-    environment = FRESH | environment_for_worker(loaded)
+    environment = FRESH | environment_for_worker(loaded) | {"EVSUP_LOG_FORMAT": "json"}
     with _place("the cloud", loaded.settings, environment) as place:
         yield place
 
@@ -70,7 +70,7 @@ def _place(name: str, settings: Settings, environment: Mapping[str, str]) -> Ite
     with EventHubClient(settings.eventhub) as hub:
         facts = hub.hub()
     if len(facts.partition_ids) < 2:
-        raise SmokeFailed("Two consumers need an event hub of two partitions or more")
+        raise NotAsPromised("Two consumers need an event hub of two partitions or more")
     with _producer(settings.eventhub) as producer, closing(SqlSession(settings.snowflake)) as session:
         yield Place(name, settings, environment, facts.partition_ids, producer, session.query)
 

@@ -1,13 +1,12 @@
 """The steps: a round trip, two consumers beside each other, and a restart between two phases."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
-from scripts.demo.daemon import Evsup
-from scripts.smoke.failure import SmokeFailed
+from scripts.harness.evsup import Evsup
+from scripts.harness.failure import NotAsPromised
+from scripts.harness.host import BOUND, Host
 from scripts.smoke.markers import Markers
 from scripts.smoke.place import Place
 
@@ -17,11 +16,9 @@ PHASE_MARKERS = 40
 LIMIT_S = 180.0  # opening a channel may take two minutes by itself
 POLL_S = 0.3
 
-Truth = TypeVar("Truth")
-
 
 class Smoke:
-    """All steps in one place; each returns what it saw, or raises `SmokeFailed`."""
+    """All steps in one place; each returns what it saw, or raises `NotAsPromised`."""
 
     def __init__(self, place: Place, directory: Path, limit_s: float = LIMIT_S) -> None:
         self._place, self._directory, self._limit_s = place, directory, limit_s
@@ -30,7 +27,8 @@ class Smoke:
         """Markers into every partition, and each in the table once."""
         markers = self._place.markers()
         with self._running("round-trip") as evsup:
-            self._until(evsup, lambda: len(_owned(evsup)) == len(self._place.partition_ids), "all partitions are read")
+            partition_ids = {*self._place.partition_ids}
+            self._until(evsup, lambda: evsup.running().keys() == partition_ids, "all partitions are read")
             markers.send(MARKERS, self._place.partition_ids)
             self._await(evsup, markers)
             self._drain(evsup)
@@ -41,7 +39,7 @@ class Smoke:
         markers = self._place.markers()
         with self._running("first") as first, self._running("second") as second:
             self._until(second, lambda: self._is_shared(first, second), "two consumers share the partitions")
-            ours, theirs = _owned(first)[0], _owned(second)[0]
+            ours, theirs = next(iter(first.running())), next(iter(second.running()))
             markers.send(SHARED_MARKERS, sorted([ours, theirs]))
             self._await(first, markers)
             self._drain(second)
@@ -55,7 +53,8 @@ class Smoke:
             markers.send(PHASE_MARKERS, partitions)
             with self._running(f"phase-{phase}") as evsup:
                 self._await(evsup, markers)
-                begun = {partition: opened.after for partition in partitions if (opened := evsup.opened(partition))}
+                opened = evsup.events("partition_opened")
+                begun = {line["partition"]: line["after"] for line in opened if line["partition"] in partitions}
                 self._drain(evsup)
             yield f"phase {phase}: {markers.found()}; read after {begun}"
 
@@ -63,17 +62,17 @@ class Smoke:
     def _running(self, name: str) -> Iterator[Evsup]:
         directory = self._directory / name
         directory.mkdir()
-        evsup = Evsup(self._place.environment, directory)
-        evsup.init()
-        evsup.start()
+        host = Host(self._place.environment, directory)
+        host.output("init")
+        evsup = host.start(command=BOUND)
         try:
             yield evsup
         finally:
-            evsup.kill()
+            evsup.abort()
 
     def _is_shared(self, first: Evsup, second: Evsup) -> bool:
-        ours, theirs = _owned(first), _owned(second)
-        return bool(ours and theirs) and {*ours, *theirs} == {*self._place.partition_ids}
+        ours, theirs = first.running().keys(), second.running().keys()
+        return bool(ours and theirs) and ours | theirs == {*self._place.partition_ids}
 
     def _await(self, evsup: Evsup, markers: Markers) -> None:
         """Wait until the table has each marker; one too many is a failure at once."""
@@ -81,31 +80,14 @@ class Smoke:
         def arrived() -> bool:
             found = markers.found()
             if found.rows > found.distinct:
-                raise SmokeFailed(f"{found}: a duplicate", evsup.last_lines())
+                raise NotAsPromised(f"{found}: a duplicate", evsup.last_lines())
             return found.holds
 
         self._until(evsup, arrived, f"{markers.sent.total()} markers are in the table")
 
-    def _until(self, evsup: Evsup, condition: Callable[[], Truth], what: str) -> Truth:
-        deadline_s = time.monotonic() + self._limit_s
-        while not (value := condition()):
-            if evsup.exit_code is not None:
-                raise SmokeFailed(f"evsup ended with {evsup.exit_code} before {what}", evsup.last_lines())
-            if time.monotonic() > deadline_s:
-                raise SmokeFailed(f"Not within {self._limit_s:.0f} s: {what}", evsup.last_lines())
-            time.sleep(POLL_S)
-        return value
+    def _until(self, evsup: Evsup, condition: Callable[[], bool], what: str) -> None:
+        evsup.until(condition, what, self._limit_s, POLL_S)
 
     def _drain(self, evsup: Evsup) -> None:
-        evsup.drain()
-        deadline_s = time.monotonic() + self._limit_s
-        while (code := evsup.exit_code) is None and time.monotonic() < deadline_s:
-            time.sleep(POLL_S)
-        if code != 0:
-            raise SmokeFailed(f"The drain ended with {code} and not with 0", evsup.last_lines())
-
-
-def _owned(evsup: Evsup) -> list[str]:
-    """Partitions that it reads."""
-    tree = evsup.status()
-    return [row.partition for row in tree.partitions if row.state == "running"] if tree else []
+        if code := evsup.stop(self._limit_s):
+            raise NotAsPromised(f"The drain ended with {code} and not with 0", evsup.last_lines())

@@ -2,8 +2,9 @@
 
 import pytest
 
+from scripts.harness.table import EVENTS
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
-from tests.acceptance.evsup import EVENTS, Pipeline, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 TEXT, BYTES = "kein JSON: é".encode(), bytes(range(256))
 

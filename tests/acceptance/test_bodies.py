@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from azure.eventhub import EventData, EventHubProducerClient
 
-from tests.acceptance.evsup import EVENTS, Pipeline, pipeline_of
+from scripts.harness.table import EVENTS
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 # Event Hubs takes 1 MB a publication, properties and all:
 # https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas

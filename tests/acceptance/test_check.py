@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.evsup import EVENTS, Pipeline, eventually, pipeline_of
+from scripts.harness.table import EVENTS
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 TABLE = tuple(EVENTS.split("."))
 ROLE = "EVSUP_LOADER"

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.acceptance.evsup import Held, Pipeline, eventually, pipeline_of
+from scripts.harness.table import PartitionCount
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 BACK, FORWARD, END, OLDEST, EXPORTED = PARTITIONS = ("0", "1", "2", "3", "4")
 ROWS = {BACK: 800, FORWARD: 550, END: 510, OLDEST: 1100, EXPORTED: 600}
@@ -27,7 +29,7 @@ def pipeline() -> Iterator[Pipeline]:
 
 
 def checkpoints(pipeline: Pipeline, *arguments: str, code: int = 0) -> str:
-    return pipeline.told("checkpoints", *arguments, code=code)
+    return pipeline.output("checkpoints", *arguments, code=code)
 
 
 class Loaded(NamedTuple):
@@ -104,7 +106,7 @@ def moved(pipeline: Pipeline, moments: list[str]) -> Moved:
 
 
 @pytest.fixture(scope="module")
-def table(pipeline: Pipeline, moved: Moved) -> Mapping[str, Held]:
+def table(pipeline: Pipeline, moved: Moved) -> Mapping[str, PartitionCount]:
     """What the table has after a start; a further one changes nothing."""
     assert moved
     held = drained(pipeline)
@@ -112,7 +114,7 @@ def table(pipeline: Pipeline, moved: Moved) -> Mapping[str, Held]:
     return held
 
 
-def drained(pipeline: Pipeline) -> Mapping[str, Held]:
+def drained(pipeline: Pipeline) -> Mapping[str, PartitionCount]:
     evsup = pipeline.start()
     evsup.await_running(len(PARTITIONS))
     expected = sum(ROWS.values())
@@ -127,14 +129,14 @@ def test_a_partition_with_a_live_owner_is_not_moved(loaded: Loaded) -> None:
 
 
 def test_an_exported_position_is_imported_again(
-    pipeline: Pipeline, exported: Exported, table: Mapping[str, Held]
+    pipeline: Pipeline, exported: Exported, table: Mapping[str, PartitionCount]
 ) -> None:
     checkpoints(pipeline, "export", "--file", str(exported.path), code=64)
     assert exported.path.stat().st_mode & 0o777 == 0o600
     assert "evsup export, version 2" in exported.told
     row = exported.listed[EXPORTED]
     assert (row["sequence_number"], row["generation"], row["lag"], row["owner_id"]) == (499, 2, 100, None)
-    assert table[EXPORTED] == Held(600, 600, 0, 599)
+    assert table[EXPORTED] == PartitionCount(600, 600, 0, 599)
 
 
 def test_reset_to_a_time_begins_with_the_first_event_enqueued_since(moments: list[str]) -> None:
@@ -146,28 +148,32 @@ def test_reset_to_a_time_begins_with_the_first_event_enqueued_since(moments: lis
     assert to_come.count("100 events, 500 to 599: are never read") == len(PARTITIONS)
 
 
-def test_set_back_repeats_exactly_the_events_that_the_plan_names(moved: Moved, table: Mapping[str, Held]) -> None:
+def test_set_back_repeats_exactly_the_events_that_the_plan_names(
+    moved: Moved, table: Mapping[str, PartitionCount]
+) -> None:
     assert "200 events, 300 to 499: their rows are written again" in moved.plan
     assert "Nothing was changed" in moved.plan
     assert "Done." in moved.told[BACK]
-    assert table[BACK] == Held(800, 600, 0, 599)
+    assert table[BACK] == PartitionCount(800, 600, 0, 599)
 
 
-def test_set_forward_skips_exactly_the_events_that_the_plan_names(moved: Moved, table: Mapping[str, Held]) -> None:
+def test_set_forward_skips_exactly_the_events_that_the_plan_names(
+    moved: Moved, table: Mapping[str, PartitionCount]
+) -> None:
     assert "50 events, 500 to 549: are never read" in moved.told[FORWARD]
     held = table[FORWARD]
     assert (held.rows, held.distinct, held.last, held.gaps) == (550, 550, 599, 50)
 
 
-def test_reset_to_the_end_reads_only_what_comes_after(moved: Moved, table: Mapping[str, Held]) -> None:
+def test_reset_to_the_end_reads_only_what_comes_after(moved: Moved, table: Mapping[str, PartitionCount]) -> None:
     assert "100 events, 500 to 599: are never read" in moved.told[END]
     held = table[END]
     assert (held.rows, held.distinct, held.last, held.gaps) == (510, 510, 609, 100)
 
 
-def test_reset_to_the_oldest_event_reads_everything_again(moved: Moved, table: Mapping[str, Held]) -> None:
+def test_reset_to_the_oldest_event_reads_everything_again(moved: Moved, table: Mapping[str, PartitionCount]) -> None:
     assert "500 events, 0 to 499: their rows are written again" in moved.told[OLDEST]
-    assert table[OLDEST] == Held(1100, 600, 0, 599)
+    assert table[OLDEST] == PartitionCount(1100, 600, 0, 599)
 
 
 @pytest.mark.usefixtures("table")

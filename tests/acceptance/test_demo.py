@@ -13,7 +13,9 @@ import pytest
 
 from scripts.demo.flights import Flight, flights
 from scripts.demo.proof import ContentProof, PartitionProof, Proof, compare
-from tests.acceptance.evsup import GRACE_S, eventually
+from scripts.harness.evsup import GRACE_S
+from scripts.harness.table import PartitionCount
+from scripts.harness.waiting import eventually
 
 REPOSITORY = Path(__file__).parents[2]
 EVENTS = 3000
@@ -114,15 +116,15 @@ def test_kill_9_of_the_demo_ends_everything_it_started(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "lie"),
     [
-        (PartitionProof("0", published=10, rows=10, distinct=10, first=0, last=9), ""),
-        (PartitionProof("0", published=10, rows=9, distinct=9, first=0, last=9), "a gap"),
-        (PartitionProof("0", published=10, rows=9, distinct=9, first=0, last=8), "the end is missing"),
-        (PartitionProof("0", published=10, rows=9, distinct=9, first=1, last=9), "the beginning is missing"),
-        (PartitionProof("0", published=10, rows=11, distinct=10, first=0, last=9), "a duplicate"),
-        (PartitionProof("0", published=10, rows=10, distinct=9, first=0, last=9), "one twice, one missing"),
-        (PartitionProof("0", published=10, rows=11, distinct=11, first=0, last=10), "one that nobody sent"),
-        (PartitionProof("0", published=10), "nothing"),
-        (PartitionProof("0", published=0), ""),
+        (PartitionProof("0", 10, PartitionCount(10, 10, 0, 9)), ""),
+        (PartitionProof("0", 10, PartitionCount(9, 9, 0, 9)), "a gap"),
+        (PartitionProof("0", 10, PartitionCount(9, 9, 0, 8)), "the end is missing"),
+        (PartitionProof("0", 10, PartitionCount(9, 9, 1, 9)), "the beginning is missing"),
+        (PartitionProof("0", 10, PartitionCount(11, 10, 0, 9)), "a duplicate"),
+        (PartitionProof("0", 10, PartitionCount(10, 9, 0, 9)), "one twice, one missing"),
+        (PartitionProof("0", 10, PartitionCount(11, 11, 0, 10)), "one that nobody sent"),
+        (PartitionProof("0", 10, PartitionCount()), "nothing"),
+        (PartitionProof("0", 0, PartitionCount()), ""),
     ],
 )
 def test_a_partition_is_proved_only_if_each_number_is_there_once(row: PartitionProof, lie: str) -> None:
@@ -142,7 +144,7 @@ def test_a_body_that_is_missing_repeated_or_altered_is_found() -> None:
 
 
 def test_nothing_is_proved_when_event_hubs_took_more_or_less_than_was_sent() -> None:
-    whole = PartitionProof("0", published=10, rows=10, distinct=10, first=0, last=9)
+    whole = PartitionProof("0", 10, PartitionCount(10, 10, 0, 9))
     assert Proof(10, (whole,), ContentProof(0, 0, 0)).holds
     assert not Proof(11, (whole,), ContentProof(0, 0, 0)).holds
     assert not Proof(10, (whole,), ContentProof(0, 0, 1)).holds

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import pytest
 
+from scripts.harness.waiting import eventually
 from scripts.localcloud.sign_in import SignIn
 from scripts.localcloud.tls import HOST, TlsFront
-from tests.acceptance.evsup import Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 NAMESPACE = "contoso-ns.servicebus.windows.net"
 # The SDK renews a token when a tenth of its life is left, azure-identity asks for another one 30 s after the last.
@@ -51,7 +52,7 @@ def test_events_move_over_renewed_tokens_each_once_until_the_identity_is_taken_a
     pipeline, sign_in = site
     sign_in.lifetime_s = LIFETIME_S
     pipeline.environment |= sign_in.managed_identity()
-    assert "a token of default" in pipeline.told("check")
+    assert "a token of default" in pipeline.output("check")
     pipeline.publish(500)
     evsup = pipeline.start()
     evsup.await_running(2)
@@ -66,7 +67,7 @@ def test_events_move_over_renewed_tokens_each_once_until_the_identity_is_taken_a
     pipeline.publish(500)
     pipeline.await_all()
     assert receivers(pipeline) == links, "the tokens were renewed on the links"
-    pipeline.told("verify")
+    pipeline.output("verify")
 
     sign_in.revoked = True
     assert evsup.wait(RENEWALS_S) == 77

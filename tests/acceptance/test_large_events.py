@@ -5,8 +5,9 @@ import random
 
 import pytest
 
+from scripts.harness.table import EVENTS
 from scripts.localcloud.cloud import INLINE_PROPERTIES
-from tests.acceptance.evsup import EVENTS, pipeline_of
+from tests.harness.pipeline import pipeline_of
 
 # https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
 DEDICATED_BYTES = 20 * 1024 * 1024 - 4096

@@ -2,8 +2,9 @@
 
 import time
 
+from scripts.harness.waiting import eventually
 from supervisor.process.hang_detector import HUNG_AFTER_S
-from tests.acceptance.evsup import BRISK, Pipeline, eventually
+from tests.harness.pipeline import BRISK, Pipeline
 
 P = "0"
 DRAIN_S = 20.0  # of nothing: the machine may be busy

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.chaos.marker import marked
+from scripts.harness.marker import marked
 from scripts.localcloud.cloud import CloudSettings
-from tests.acceptance.evsup import Pipeline, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def pipeline() -> Iterator[Pipeline]:
 
 def test_a_wrong_secret_ends_a_start_with_77_and_one_message(pipeline: Pipeline) -> None:
     file = str(pipeline.cloud.directory / "control.db")
-    pipeline.told("init", CONTROL_STORE="sqlite", CONTROL_SQLITE_PATH=file)
+    pipeline.output("init", CONTROL_STORE="sqlite", CONTROL_SQLITE_PATH=file)
     evsup = pipeline.start(
         SNOWFLAKE_OAUTH_CLIENT_SECRET="not the one", CONTROL_STORE="sqlite", CONTROL_SQLITE_PATH=file
     )
@@ -49,5 +49,5 @@ def test_what_expires_is_renewed_and_the_secret_is_never_shown(pipeline: Pipelin
     os.kill(workers["0"].pid, signal.SIGABRT)  # faulthandler writes stacks
     assert evsup.wait() == 70
     shown += [evsup.stderr, *(path.read_text() for path in evsup.state_dir.glob("crash-*.json"))]
-    shown += [pipeline.told(*command) for command in (("verify",), ("check",), ("init", "--target"))]
+    shown += [pipeline.output(*command) for command in (("verify",), ("check",), ("init", "--target"))]
     assert pipeline.environment["SNOWFLAKE_OAUTH_CLIENT_SECRET"] not in "\n".join(shown)

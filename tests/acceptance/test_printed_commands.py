@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.acceptance.evsup import EVSUP, Pipeline, named
+from scripts.harness.evsup import EVSUP
+from tests.harness.pipeline import Pipeline, fix_of
 
 FILE = "my site's.env"  # a shell has to have it in quotes
 PREFIXES = ("EVENTHUB_", "SNOWFLAKE_", "CONTROL_", "EVSUP_")
@@ -63,10 +64,10 @@ def test_the_command_that_a_worker_names_repeats_what_the_supervisor_was_called_
     unset = settings_in_a_file(pipeline)
     refused = pipeline.run("start", "--env-file", FILE, "--max-partitions", "1", **unset)
     *log, last = refused.stderr.splitlines()
-    assert (refused.returncode, named(last).arguments[-2:]) == (65, ["--env-file", FILE])
+    assert (refused.returncode, fix_of(last).arguments[-2:]) == (65, ["--env-file", FILE])
     [failed] = [line for line in map(json.loads, log) if line["event"] == "worker_failed" and "reason" in line]
     [report] = evsup.state_dir.glob("crash-*.json")
-    assert named(failed["reason"]) == named(json.loads(report.read_text())["fix"]) == named(last)
+    assert fix_of(failed["reason"]) == fix_of(json.loads(report.read_text())["fix"]) == fix_of(last)
     in_a_shell(pipeline, last, unset)
     pipeline.start()
     pipeline.await_all()
@@ -83,6 +84,6 @@ def test_a_start_without_what_is_lost_repeats_its_own_options_and_the_state_dire
     directory = {"EVSUP_STATE_DIR": str(pipeline.cloud.directory / "its own")}
     arguments = ["start", "--max-partitions", "1", "--drain-timeout", "7.5", "--env-file", FILE]
     refused = pipeline.run(*arguments, **{**unset, **directory})
-    again = named(refused.stderr.splitlines()[-1])
+    again = fix_of(refused.stderr.splitlines()[-1])
     assert again.settings == {"EVENTHUB_ON_GAP": "warn", **directory}
     assert sorted(again.arguments) == sorted(arguments)

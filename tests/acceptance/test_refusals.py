@@ -20,7 +20,7 @@ from scripts.localcloud.snow.certificate import write_private
 from shared.config.settings import ControlSettings
 from shared.control import schema
 from shared.control.open import open_database
-from tests.acceptance.evsup import Pipeline, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 AT_ONCE = 4
 LIMIT_S = 60.0

@@ -5,8 +5,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from scripts.harness.table import EVENTS
 from scripts.localcloud.cloud import CloudSettings
-from tests.acceptance.evsup import EVENTS, Pipeline, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 SIDE = f"{EVENTS}_REPLAY"
 # One name in SQL, in the paths of Snowpipe's REST, and as the stem of its pipe's name.

@@ -19,11 +19,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from scripts.chaos.marker import marked
+from scripts.harness.evsup import Evsup
+from scripts.harness.marker import marked
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.ports import free_port
 from tests.integration.test_faults_sabotage import SABOTEUR
-from tests.ports import free_port
 
 SECRETS = (
     "EVENTHUB_CONNECTION_STRING",
@@ -97,7 +99,7 @@ def test_no_secret_is_in_a_log_a_status_a_crash_report_or_a_command_line(pipelin
     pipeline.snow.expire_tokens()
     pipeline.await_all()
     shown = [command_lines(evsup.marker), pages(port)]
-    shown += [pipeline.told(*command) for command in (("status", "--json"), ("status",), ("config",))]
+    shown += [pipeline.output(*command) for command in (("status", "--json"), ("status",), ("config",))]
     evsup.send(signal.SIGUSR1)
     eventually(lambda: "tree_state" in evsup.stderr, "the state is logged")
     for pid in (evsup.pid, workers["0"].pid):

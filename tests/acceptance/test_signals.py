@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 SOON_S = 5.0  # from "at once" to the end of the process
 

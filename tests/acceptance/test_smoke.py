@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from scripts.harness.failure import NotAsPromised
 from scripts.localcloud.cloud import LocalCloud
-from scripts.smoke.failure import SmokeFailed
 from scripts.smoke.markers import Found, Query
 from scripts.smoke.place import BRISK, LOCAL, Place, here, in_cloud, is_configured
 from scripts.smoke.steps import Smoke
@@ -66,14 +66,14 @@ def test_what_the_settings_name_is_read_from_its_end_on(monkeypatch: pytest.Monk
 
 def test_a_marker_that_is_missing_fails_the_step_with_evsups_log(place: Place, directory: Path) -> None:
     lying = replace(place, query=one_row_off(place.query, -1))
-    with pytest.raises(SmokeFailed, match="Not within 20 s: 100 markers") as caught:
+    with pytest.raises(NotAsPromised, match="Not within 20 s: 100 markers") as caught:
         Smoke(lying, directory, limit_s=20.0).round_trip()  # evsup has to be up by then, also on a busy machine
     assert "partition_opened" in caught.value.evidence
 
 
 def test_a_marker_that_is_there_twice_fails_the_step_at_once(place: Place, directory: Path) -> None:
     lying = replace(place, query=one_row_off(place.query, +1))
-    with pytest.raises(SmokeFailed, match="1 too many"):
+    with pytest.raises(NotAsPromised, match="1 too many"):
         Smoke(lying, directory).round_trip()
 
 

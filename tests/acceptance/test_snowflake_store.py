@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.chaos.marker import marked
+from scripts.harness.evsup import GRACE_S
+from scripts.harness.marker import marked
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
-from tests.acceptance.evsup import GRACE_S, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 # The group has no $ in its name: the SQL dialect behind the local service takes $Default in a text for a variable.
 CLOUD = CloudSettings(partitions=2, store="snowflake", commit_delay_s=0.3)

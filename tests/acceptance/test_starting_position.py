@@ -1,6 +1,8 @@
 """`EVENTHUB_STARTING_POSITION` says where a fresh partition begins, once and for all."""
 
-from tests.acceptance.evsup import Held, Pipeline, eventually
+from scripts.harness.table import PartitionCount
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline
 
 P = "0"
 
@@ -18,7 +20,7 @@ def test_from_the_latest_event_on_nothing_is_skipped_by_an_end_before_the_first_
     again = pipeline.start(EVENTHUB_STARTING_POSITION="@latest")
     eventually(lambda: pipeline.rows() >= 100, "all 100 events from the end on are in the table")
     assert again.stop() == 0
-    assert pipeline.in_table() == {P: Held(100, 100, 100, 199)}
+    assert pipeline.in_table() == {P: PartitionCount(100, 100, 100, 199)}
 
 
 def test_from_the_latest_event_of_an_empty_partition_on_every_event_counts(pipeline: Pipeline) -> None:

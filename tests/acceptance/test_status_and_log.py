@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.evsup import EVSUP, Evsup, Pipeline, eventually, pipeline_of
+from scripts.harness.evsup import EVSUP, Evsup
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.evsup import EVSUP, Pipeline, eventually, pipeline_of
+from scripts.harness.evsup import EVSUP
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 PIPE_BYTES = 4096  # the smallest that Linux has
 

@@ -6,12 +6,14 @@ from contextlib import closing
 
 import pytest
 
+from scripts.harness.table import PartitionCount
+from scripts.harness.waiting import eventually
 from scripts.localcloud.blob import SAS, local_blobs
 from scripts.localcloud.cloud import CloudSettings
 from shared.eventhubs.client import consumer_group
 from shared.snowflake.session import SqlSession
-from tests.acceptance.evsup import Held, Pipeline, eventually, pipeline_of
-from tests.evsnow import InPostgres, InSnowflake, metadata_of
+from tests.harness.evsnow import InPostgres, InSnowflake, metadata_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 LOADED, PUBLISHED = 100, 150
 SDK, BARE, EVSNOW, EVSNOW_POSTGRES = PARTITIONS = ("0", "1", "2", "3")
@@ -75,24 +77,24 @@ def of_evsnow(pipeline: Pipeline, table: InSnowflake | InPostgres, partition: st
     hub = (group.fully_qualified_namespace, group.eventhub_name)
     source = ("--from", f"evsnow:{table.address}")
     table.put(*hub, partition, None, age_s=60)
-    refusal = pipeline.told("checkpoints", "import", *source, "--yes", code=65, PGPASSWORD=password)
+    refusal = pipeline.output("checkpoints", "import", *source, "--yes", code=65, PGPASSWORD=password)
     assert f"EvSnow's checkpoint of partition {partition} has no sequence number" in refusal
     table.put(*hub, partition, metadata_of(LOADED - 1, "4711"))
     return imported(pipeline, *source, password=password)
 
 
 def imported(pipeline: Pipeline, *source: str, password: str = "") -> str:
-    return pipeline.told("checkpoints", "import", *source, "--yes", PGPASSWORD=password)
+    return pipeline.output("checkpoints", "import", *source, "--yes", PGPASSWORD=password)
 
 
 @pytest.fixture(scope="module")
-def after(pipeline: Pipeline, told: Mapping[str, str]) -> list[dict[str, Held]]:
+def after(pipeline: Pipeline, told: Mapping[str, str]) -> list[dict[str, PartitionCount]]:
     """What the table has after a first start, and after a second."""
     assert told.keys() == set(PARTITIONS)
     return [drained(pipeline), drained(pipeline)]
 
 
-def drained(pipeline: Pipeline) -> dict[str, Held]:
+def drained(pipeline: Pipeline) -> dict[str, PartitionCount]:
     evsup = pipeline.start()
     evsup.await_running(len(PARTITIONS))
     expected = len(PARTITIONS) * (PUBLISHED - LOADED)
@@ -110,7 +112,9 @@ def test_an_import_names_the_layout_that_it_read_and_what_it_skips(told: Mapping
 
 
 @pytest.mark.parametrize("partition", PARTITIONS)
-def test_the_table_gets_exactly_the_events_after_the_import(after: list[dict[str, Held]], partition: str) -> None:
+def test_the_table_gets_exactly_the_events_after_the_import(
+    after: list[dict[str, PartitionCount]], partition: str
+) -> None:
     first, second = after
-    assert first[partition] == Held(50, 50, LOADED, PUBLISHED - 1)
+    assert first[partition] == PartitionCount(50, 50, LOADED, PUBLISHED - 1)
     assert second[partition] == first[partition], "a further start repeats nothing"

@@ -7,11 +7,13 @@ from contextlib import closing
 
 import pytest
 
+from scripts.harness.table import EVENTS
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
 from shared.snowflake.session import SqlSession
 from shared.snowflake.tables import envelope_columns
-from tests.acceptance.evsup import EVENTS, Pipeline, eventually, pipeline_of
 from tests.acceptance.test_verify import verified
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 ROLE = "EVSUP_LOADER"
 HERE = (DATABASE, SCHEMA, TABLE)
@@ -69,7 +71,7 @@ def test_the_table_of_another_loader_and_one_without_a_column_for_the_body_are_r
     [finding] = verified(shared, code=65, SNOWFLAKE_TABLE="T_NOPAY")["0"]["findings"]
     assert (finding["kind"], finding["count"], finding["first"], finding["last"]) == ("no_body", 94, 0, 93)
     assert "the table has no column PAYLOAD and no RAW_BODY" in finding["text"]
-    assert add in shared.told("replay", "--partition=0", "--from=0", "--to=3", "--into=T_NOPAY", code=78)
+    assert add in shared.output("replay", "--partition=0", "--from=0", "--to=3", "--into=T_NOPAY", code=78)
     change(shared, add)
     assert verified(shared, code=65, SNOWFLAKE_TABLE="T_NOPAY")["0"]["findings"][0]["count"] == 94
 
@@ -149,7 +151,7 @@ def test_a_column_dropped_under_load_stops_the_tree_within_a_minute_and_its_even
     change(pipeline, f"ALTER TABLE {EVENTS} RENAME COLUMN BODY TO PAYLOAD")
     found = verified(pipeline, code=65)["0"]["findings"]
     assert [(one["kind"], one["first"], one["last"]) for one in found] == [("no_body", 100, last)]
-    pipeline.told("replay", "--partition", "0", "--from", "0", "--to", str(last))
+    pipeline.output("replay", "--partition", "0", "--from", "0", "--to", str(last))
     change(
         pipeline,
         f"UPDATE {EVENTS} SET PAYLOAD = R.PAYLOAD, RAW_BODY = R.RAW_BODY FROM {EVENTS}_REPLAY R"
@@ -165,7 +167,7 @@ def test_a_running_tree_goes_on_without_sql_and_says_that_it_cannot_see(pipeline
     evsup.await_running(1)
     pipeline.snow.fail("query", 503, times=None)
     eventually(lambda: (tree := evsup.status()) and tree.table_unseen, "it is said", timeout_s=2 * NOTICED_S)
-    assert "columns cannot be seen" in pipeline.told("status")
+    assert "columns cannot be seen" in pipeline.output("status")
     pipeline.publish(100)
     pipeline.await_all()
     assert evsup.stop() == 0

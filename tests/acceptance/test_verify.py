@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from scripts.harness.table import EVENTS
+from scripts.harness.waiting import eventually
 from shared.snowflake.session import SqlSession
-from tests.acceptance.evsup import EVENTS, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 
 @pytest.fixture(scope="module")

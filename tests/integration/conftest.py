@@ -23,8 +23,8 @@ from shared.control.store import ControlStore
 from shared.log.secret import Secret
 from shared.model import ConsumerGroup
 from shared.snowflake.session import SqlSession
-from tests.integration import sdk_sockets
-from tests.integration.snow_sql import ACCOUNT, CLAIM, ROLE, USER, WAREHOUSE, SnowSql, ask
+from tests.harness import sdk_sockets
+from tests.harness.snow_sql import ACCOUNT, CLAIM, ROLE, USER, WAREHOUSE, SnowSql, ask
 
 EXPIRATION_S = 60.0
 _names = itertools.count()

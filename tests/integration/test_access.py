@@ -11,6 +11,7 @@ from azure.eventhub import EventData, EventDataBatch, EventHubProducerClient
 from azure.eventhub.amqp import AmqpAnnotatedMessage
 from azure.eventhub.exceptions import EventHubError
 
+from scripts.harness.waiting import eventually
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.sign_in import SignIn
 from scripts.localcloud.tls import HOST, TlsFront
@@ -21,9 +22,8 @@ from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUn
 from shared.eventhubs.client import EventHubClient
 from shared.eventhubs.identity import Identity
 from shared.log.secret import Secret
-from tests.acceptance.evsup import eventually
-from tests.integration import sdk_sockets
-from tests.integration.sources import running
+from tests.harness import sdk_sockets
+from tests.harness.sources import running
 from worker.source.envelope import envelope
 from worker.source.receiver import Position
 from worker.source.source import Source

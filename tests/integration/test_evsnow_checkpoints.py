@@ -13,9 +13,9 @@ from shared.model import ConsumerGroup
 from supervisor.checkpoints.documents import ImportedCheckpoints
 from supervisor.checkpoints.importers import evsnow
 from supervisor.checkpoints.move import Destination
-from tests.evsnow import InPostgres, InSnowflake, metadata_of
+from tests.harness.evsnow import InPostgres, InSnowflake, metadata_of
+from tests.harness.snow_sql import ROLE, SnowSql, ask
 from tests.integration.conftest import snowflake_settings_of
-from tests.integration.snow_sql import ROLE, SnowSql, ask
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "Flights", "evsup")
 THEIRS = (GROUP.fully_qualified_namespace.upper(), "flights")  # names of Azure ignore case

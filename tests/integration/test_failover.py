@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
 from scripts.localcloud.postgres import Postgres, Standby
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 CLOUD = CloudSettings(partitions=1, store="postgres", commit_delay_s=0.3)
 

@@ -1,6 +1,7 @@
 """A channel is lost after its first rows are committed and before its first checkpoint is written."""
 
-from tests.acceptance.evsup import eventually, named, pipeline_of
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import fix_of, pipeline_of
 
 P = "0"
 EVENTS = 20
@@ -19,11 +20,11 @@ def test_rows_that_no_checkpoint_knows_are_not_written_again_into_a_new_channel(
         assert evsup.wait() == 65
         again = pipeline.start()
         assert again.wait() == 65, "the refused start did not make the channel anew"
-        assert "its channel does not exist any more" in pipeline.told("check", code=65)
+        assert "its channel does not exist any more" in pipeline.output("check", code=65)
         pipeline.prove()
 
         pipeline.snow.thaw_tokens()
-        pipeline.told(*named(again.last_line).arguments, "--yes")
+        pipeline.output(*fix_of(again.last_line).arguments, "--yes")
         pipeline.start().await_running(1)
         pipeline.publish(EVENTS)
         pipeline.await_all()

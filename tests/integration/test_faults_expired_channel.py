@@ -6,8 +6,10 @@ from contextlib import closing
 
 import pytest
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
 from shared.snowflake.channel_name import of_generation
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, named, pipeline_of
+from tests.harness.pipeline import Pipeline, fix_of, pipeline_of
 
 P = "0"
 MORE = 20
@@ -65,7 +67,7 @@ def test_a_start_begins_the_next_channel_after_the_checkpoint(pipeline: Pipeline
     before = generation(pipeline)
     assert evsup.stop() == 0
     expire(pipeline)
-    assert "the next one begins" in pipeline.told("check")
+    assert "the next one begins" in pipeline.output("check")
     again = pipeline.start()
     again.await_running(1)
     assert generation(pipeline) == before + 1
@@ -84,7 +86,7 @@ def test_a_channel_dropped_within_a_minute_of_its_last_commit_is_for_a_person_to
     assert evsup.wait() == 65
     assert "may have been rejected without being counted" in evsup.last_line
     assert generation(pipeline) == before
-    pipeline.told(*named(evsup.last_line).arguments, "--yes")
+    pipeline.output(*fix_of(evsup.last_line).arguments, "--yes")
     pipeline.start().await_running(1)
     pipeline.publish(MORE)
     pipeline.await_all()
@@ -97,8 +99,8 @@ def test_rows_that_the_next_channel_rejects_are_counted_from_0(pipeline: Pipelin
     pipeline.snow.reject_rows(1)
     pipeline.publish(MORE)
     assert evsup.wait() == 65
-    assert named(evsup.last_line).arguments[-2:] == ["--rejected-rows", "1"]
-    pipeline.told(*named(evsup.last_line).arguments, "--yes")
+    assert fix_of(evsup.last_line).arguments[-2:] == ["--rejected-rows", "1"]
+    pipeline.output(*fix_of(evsup.last_line).arguments, "--yes")
 
 
 def test_events_behind_the_checkpoint_may_have_been_written_so_a_start_ends_with_65_and_the_command(
@@ -109,4 +111,4 @@ def test_events_behind_the_checkpoint_may_have_been_written_so_a_start_ends_with
     refused = pipeline.start()
     assert refused.wait() == 65
     assert "but the channel has no token" in refused.last_line
-    assert named(refused.last_line).arguments == ["checkpoints", "set", "--partition", P, "--table-end"]
+    assert fix_of(refused.last_line).arguments == ["checkpoints", "set", "--partition", P, "--table-end"]

@@ -9,9 +9,11 @@ import psycopg
 import pytest
 
 from scripts.chaos.audit import Audit
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
 from scripts.localcloud.postgres import Postgres
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 P = "0"
 CLOUD = CloudSettings(partitions=1, store="postgres", commit_delay_s=0.3)

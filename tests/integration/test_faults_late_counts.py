@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, named, pipeline_of
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline, fix_of, pipeline_of
 from tests.integration.test_quarantine import P, await_all, known, set_aside
 
 LATE_S = 2.5  # commits and checkpoints are much faster here
@@ -16,7 +18,7 @@ Trouble = Callable[[Pipeline], None]
 @pytest.fixture(scope="module")
 def quarantining() -> Iterator[Pipeline]:
     with pipeline_of(SNOWFLAKE_ON_REJECT="quarantine") as made:
-        made.told("init", "--target")
+        made.output("init", "--target")
         yield made
 
 
@@ -107,7 +109,7 @@ def test_a_count_that_comes_later_than_anybody_looks_back_is_refused_with_65(
     quarantining.publish(20)
     assert following.wait() == 65
     assert "which cannot be quarantined" in following.last_line
-    assert named(following.last_line).arguments[-2] == "--rejected-rows"
+    assert fix_of(following.last_line).arguments[-2] == "--rejected-rows"
     assert first not in set_aside(quarantining)
 
 

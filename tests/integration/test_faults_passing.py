@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 P = "0"
 MORE = 400  # events after each fault

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.chaos.marker import marked, process_state
+from scripts.harness.evsup import Evsup
+from scripts.harness.marker import marked, process_state
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 STOPPED, ENDED = "T", "Z"
 

@@ -11,8 +11,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.table import EVENTS
+from scripts.harness.waiting import eventually
 from shared.snowflake.channel_name import of_generation
-from tests.acceptance.evsup import EVENTS, Evsup, Pipeline, eventually, named, pipeline_of
+from tests.harness.pipeline import Pipeline, fix_of, pipeline_of
 
 P = "0"
 MORE = 100
@@ -45,7 +48,7 @@ def refused(pipeline: Pipeline) -> str:
 
 def obeyed(pipeline: Pipeline, reason: str) -> None:
     """Run the command that a reason names."""
-    assert "Done." in pipeline.told(*named(reason).arguments, "--yes")
+    assert "Done." in pipeline.output(*fix_of(reason).arguments, "--yes")
 
 
 def loads(pipeline: Pipeline, rows: int) -> Evsup:
@@ -120,7 +123,7 @@ def test_a_token_that_is_no_number_is_refused(pipeline: Pipeline) -> None:
     set_token("0|499|somebody")(pipeline)
     assert "'0|499|somebody'" in refused(pipeline)
     set_token(str(token))(pipeline)
-    assert "every event is there once" in pipeline.told("verify")
+    assert "every event is there once" in pipeline.output("verify")
 
 
 def test_a_hub_that_failed_over_is_refused_and_its_new_events_are_read_however_they_are_numbered(
@@ -144,7 +147,7 @@ def test_a_hub_that_failed_over_is_refused_and_its_new_events_are_read_however_t
         obeyed(pipeline, told)
         loads(pipeline, MORE)
     assert pipeline.rows() == rows + 3 * MORE, "a refused start writes nothing"
-    assert "every event is there once" in pipeline.told("verify", "--since", before)
+    assert "every event is there once" in pipeline.output("verify", "--since", before)
 
 
 def test_rejected_rows_are_refused_now_and_at_every_start_until_somebody_accepts_them(pipeline: Pipeline) -> None:

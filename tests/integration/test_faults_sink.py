@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
 from scripts.localcloud.snow.faults import Call
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 P, PIPE = "0", f"{TABLE}-STREAMING"
 STALL_S, DRAIN_S = 4.0, 1.0

@@ -2,14 +2,17 @@
 
 import pytest
 
-from tests.acceptance.evsup import Evsup, Held, Pipeline, eventually, named
+from scripts.harness.evsup import Evsup
+from scripts.harness.table import PartitionCount
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline, fix_of
 
 P = "0"
 
 
 def obeyed(pipeline: Pipeline, reason: str) -> Evsup:
     """The start that a reason names."""
-    assert (named(reason).settings["EVENTHUB_ON_GAP"], named(reason).arguments) == ("warn", ["start"])
+    assert (fix_of(reason).settings["EVENTHUB_ON_GAP"], fix_of(reason).arguments) == ("warn", ["start"])
     return pipeline.start(EVENTHUB_ON_GAP="warn")
 
 
@@ -44,7 +47,7 @@ def test_skipped_numbers_are_refused_with_65_or_with_warn_passed_with_a_word(pip
     pipeline.hub.append_unnumbered(P, [b"{}"])
     assert warned.wait() == 65
     assert "no sequence number" in warned.last_line
-    assert pipeline.in_table()[P] == Held(600, 600, 0, 606)
+    assert pipeline.in_table()[P] == PartitionCount(600, 600, 0, 606)
 
 
 def test_a_credential_refused_while_receiving_ends_the_tree_with_77(pipeline: Pipeline) -> None:
@@ -73,13 +76,13 @@ def test_a_hub_recreated_while_nobody_could_see_it_ends_the_tree_with_65(pipelin
     refused = pipeline.start()
     assert refused.wait() == 65
     assert refused.last_line == evsup.last_line, "nothing moves until somebody has decided"
-    assert pipeline.in_table()[P] == Held(300, 300, 0, 299)
-    assert "Done." in pipeline.told(*named(refused.last_line).arguments, "--yes")
+    assert pipeline.in_table()[P] == PartitionCount(300, 300, 0, 299)
+    assert "Done." in pipeline.output(*fix_of(refused.last_line).arguments, "--yes")
     anew = pipeline.start()
     eventually(lambda: pipeline.rows() >= 1300, "the new hub is read from its beginning")
     assert anew.stop() == 0
-    assert pipeline.in_table()[P] == Held(1300, 1000, 0, 999)
-    assert "every event is there once" in pipeline.told("verify"), "the other hub's rows are not asked for"
+    assert pipeline.in_table()[P] == PartitionCount(1300, 1000, 0, 999)
+    assert "every event is there once" in pipeline.output("verify"), "the other hub's rows are not asked for"
 
 
 @pytest.mark.timeout(180)
@@ -97,6 +100,6 @@ def test_events_trimmed_before_they_were_read_are_refused_with_65_or_with_warn_p
     warned = obeyed(pipeline, refused.last_line)
     eventually(lambda: pipeline.in_table()[P].last == 599, "the rest is read")
     assert warned.stop() == 0
-    assert pipeline.in_table()[P] == Held(500, 500, 0, 599)
+    assert pipeline.in_table()[P] == PartitionCount(500, 500, 0, 599)
     assert "events_lost" in warned.stderr
-    assert "100 events, 300 to 399, are not in the table" in pipeline.told("verify", code=65)
+    assert "100 events, 300 to 399, are not in the table" in pipeline.output("verify", code=65)

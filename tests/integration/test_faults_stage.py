@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
 from scripts.localcloud.snow.admin import SnowAdmin
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
-from tests.integration.stage_load import P, burst, uploaded
+from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.stage_load import P, burst, uploaded
 
 STALL_S = 6.0
 STALE, SUPERSEDED = "STALE_CONTINUATION_TOKEN_SEQUENCER", "ERR_CHANNEL_HAS_INVALID_CLIENT_SEQUENCER"

@@ -7,10 +7,12 @@ import psycopg
 import pytest
 
 from scripts.chaos.unit import STOP_GRACE_S
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
 from scripts.localcloud.postgres import Postgres
 from shared.clock import monotonic
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 P = "0"
 DRAIN_S = 2.0

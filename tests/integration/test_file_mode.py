@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import INLINE_PROPERTIES
 from scripts.localcloud.snow.admin import SnowAdmin
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
-from tests.integration.stage_load import burst, uploaded
+from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.stage_load import burst, uploaded
 
 TICK_S, TICKS, EVENTS_A_TICK, STEADY_BYTES = 0.2, 20, 100, 4_000  # 2 MB/s; the SDK uploads files from 1 MB/s on
 

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.evsup import BRISK, EVSUP, Evsup, Held, Pipeline, eventually, pipeline_of
+from scripts.harness.evsup import EVSUP, Evsup
+from scripts.harness.table import PartitionCount
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import BRISK, Pipeline, pipeline_of
 
 LEASE_S = float(BRISK["EVENTHUB_OWNERSHIP_EXPIRATION"])
-OLDER = (sys.executable, "-m", "tests.older_evsup")
+OLDER = (sys.executable, "-m", "tests.harness.older_evsup")
 ROOT = str(Path(__file__).parents[2])
 
 
@@ -62,11 +65,11 @@ def test_new_partitions_are_read_from_their_first_event_while_the_tree_runs_and_
     again.await_running(5)
     eventually(lambda: pipeline2.rows() >= 400, "everything is in the table")
     assert pipeline2.in_table() == {
-        "0": Held(100, 100, 100, 199),
-        "1": Held(100, 100, 100, 199),
-        "2": Held(100, 100, 0, 99),
-        "3": Held(50, 50, 0, 49),
-        "4": Held(50, 50, 0, 49),
+        "0": PartitionCount(100, 100, 100, 199),
+        "1": PartitionCount(100, 100, 100, 199),
+        "2": PartitionCount(100, 100, 0, 99),
+        "3": PartitionCount(50, 50, 0, 49),
+        "4": PartitionCount(50, 50, 0, 49),
     }
     assert again.stop() == 0
 
@@ -77,15 +80,15 @@ def test_a_partition_that_nobody_had_room_for_begins_where_the_group_began(pipel
     capped.await_running(1)
     pipeline2.publish(50)
     eventually(lambda: pipeline2.rows() >= 50, "the one that is held is read")
-    said = json.loads(pipeline2.told("status", "--all", "--json", code=1))
+    said = json.loads(pipeline2.output("status", "--all", "--json", code=1))
     assert {row["partition"]: (row["lease"], row["lag"]) for row in said["partitions"]}["1"] == ("free", 50)
-    checked = pipeline2.told("check")
+    checked = pipeline2.output("check")
     assert "2 in the hub, 1 held by nobody (1), 1 never read (1)" in checked
     assert capped.stop() == 0
     everything = pipeline2.start()
     everything.await_running(2)
     eventually(lambda: pipeline2.rows() >= 100, "both are read")
-    assert pipeline2.in_table() == {"0": Held(50, 50, 100, 149), "1": Held(50, 50, 100, 149)}
+    assert pipeline2.in_table() == {"0": PartitionCount(50, 50, 100, 149), "1": PartitionCount(50, 50, 100, 149)}
     assert everything.stop() == 0
 
 
@@ -120,7 +123,7 @@ def test_a_hub_that_cannot_be_asked_stops_nothing_and_is_told(pipeline2: Pipelin
         return tree.hub_trouble if tree else None
 
     assert "cannot be read" in str(eventually(trouble, "the trouble shows"))
-    assert "which partitions it has: Event hub" in pipeline2.told("status", code=0)
+    assert "which partitions it has: Event hub" in pipeline2.output("status", code=0)
     pipeline2.hub.end_outage()
     pipeline2.hub.grow(1)
     evsup.await_running(3)
@@ -140,11 +143,11 @@ def test_a_hub_that_was_recreated_with_fewer_partitions_is_refused_with_one_comm
     again = pipeline2.start()
     assert again.wait() == 65
     assert "the event hub is not the one of the checkpoint" in again.last_line
-    pipeline2.told("checkpoints", "reset", "--all", "--to", "-1", "--yes")
+    pipeline2.output("checkpoints", "reset", "--all", "--to", "-1", "--yes")
     third = pipeline2.start()
     third.await_running(1)
     assert total(third) == 1
-    said = json.loads(pipeline2.told("status", "--all", "--json"))
+    said = json.loads(pipeline2.output("status", "--all", "--json"))
     assert {row["partition"]: row["lease"] for row in said["partitions"]} == {"0": "held", "1": "gone"}
-    assert "1 that the hub does not have (1)" in pipeline2.told("check")
+    assert "1 that the hub does not have (1)" in pipeline2.output("check")
     assert third.stop() == 0

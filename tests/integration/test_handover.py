@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
 from supervisor.status.model import TreeStatus
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 PAUSE_S = 5.0  # most a partition stands still in a planned hand-over, beside the commit delay
 BUSY_S = 10.0  # what a machine that runs other tests meanwhile may add

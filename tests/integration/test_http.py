@@ -8,8 +8,10 @@ from http.client import HTTPConnection
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.acceptance.evsup import PATIENCE_S, Evsup, Pipeline, eventually
-from tests.ports import free_port
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import PATIENCE_S, eventually
+from tests.harness.pipeline import Pipeline
+from tests.harness.ports import free_port
 
 
 class Endpoint:

@@ -7,8 +7,10 @@ import sys
 from itertools import count, islice
 from pathlib import Path
 
-from scripts.chaos.marker import MARKER, process_state
-from tests.acceptance.evsup import EVSUP, Evsup, Pipeline, eventually
+from scripts.harness.evsup import EVSUP, Evsup
+from scripts.harness.marker import MARKER, process_state
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import Pipeline
 from tests.integration.test_faults_processes import beside, owned
 
 # Takes orphans in, as PID 1 of a container does, has two, and becomes evsup: the first ends at once, and the second is

@@ -13,7 +13,7 @@ from scripts.localcloud.cloud import INLINE_PROPERTIES, key_pair
 from scripts.localcloud.snow.admin import AdminError
 from scripts.localcloud.snow.certificate import write_private
 from scripts.localcloud.snow.driver import SdkDriver, SdkError
-from tests.integration.snow_sdk import (
+from tests.harness.snow_sdk import (
     DEADLINE_S,
     NEVER_S,
     Snow,

@@ -8,7 +8,7 @@ import pytest
 from scripts.localcloud.cloud import INLINE_PROPERTIES
 from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.driver import SdkDriver
-from tests.integration.snow_sdk import Snow, append, committed, failure, serving, until
+from tests.harness.snow_sdk import Snow, append, committed, failure, serving, until
 
 BURST = 4_000  # rows of a kilobyte: twice what sends the SDK from rows to files
 FILLER = "x" * 1_000

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from scripts.localcloud.snow.refusal import OPEN_IN_PROGRESS
-from tests.acceptance.evsup import pipeline_of
-from tests.integration.snow_sdk import Snow, append, committed, serving
+from tests.harness.pipeline import pipeline_of
+from tests.harness.snow_sdk import Snow, append, committed, serving
 
 TOO_FAST = "append 429 390701"
 IN_PROGRESS = f"open 409 {OPEN_IN_PROGRESS}"

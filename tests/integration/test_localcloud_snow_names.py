@@ -6,7 +6,7 @@ import pytest
 
 from scripts.localcloud.snow.admin import AdminError
 from scripts.localcloud.snow.driver import SdkError
-from tests.integration.snow_sdk import COLUMNS, Snow, append, committed, failure, serving
+from tests.harness.snow_sdk import COLUMNS, Snow, append, committed, failure, serving
 
 
 @pytest.fixture(scope="module")

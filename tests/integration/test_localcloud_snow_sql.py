@@ -10,7 +10,7 @@ from snowflake.connector.errors import DatabaseError, OperationalError
 from scripts.localcloud.cloud import key_pair
 from scripts.localcloud.snow.certificate import write_private
 from scripts.localcloud.snow.driver import SdkDriver, SdkError
-from tests.integration.snow_sql import (
+from tests.harness.snow_sql import (
     ACCOUNT,
     CLAIM,
     ROLE,

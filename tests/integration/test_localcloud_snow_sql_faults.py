@@ -9,7 +9,7 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import DatabaseError, ProgrammingError, ServiceUnavailableError
 
 from scripts.localcloud.snow.faults import Call
-from tests.integration.snow_sql import CLAIM, OTHER_ROLE, ROLE, SnowSql, ask, count, refusal, until
+from tests.harness.snow_sql import CLAIM, OTHER_ROLE, ROLE, SnowSql, ask, count, refusal, until
 
 NO_PRIVILEGE = (3001, "42501")
 NO_WAREHOUSE = (606, "57P03")

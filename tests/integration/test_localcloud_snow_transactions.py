@@ -11,7 +11,7 @@ import snowflake.connector
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
-from tests.integration.snow_sql import LIMIT_S, SnowSql, ask, count, number, refusal, until
+from tests.harness.snow_sql import LIMIT_S, SnowSql, ask, count, number, refusal, until
 
 CLAIMANTS, EPOCHS = 20, range(1, 6)
 LOCK_TIMEOUT = (625, "57014")

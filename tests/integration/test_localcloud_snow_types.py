@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.integration.snow_sdk import Snow, committed, serving
+from tests.harness.snow_sdk import Snow, committed, serving
 
 # Snowflake's Kafka connector 4 in its mode "v4-ht", where the service alone converts. What that test expects of this
 # mode is in the functions below its table.

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
 from supervisor.status.model import PartitionStatus
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 from worker.pipeline.chunks import MAX_CHUNK_BYTES
 from worker.source.batch_queue import QUEUED_BYTES
 from worker.source.credit import HELD_BYTES

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.acceptance.evsup import BRISK, eventually, pipeline_of
+from scripts.harness.waiting import eventually
+from tests.harness.pipeline import BRISK, pipeline_of
 
 RARELY: dict[str, Any] = {"EVENTHUB_LOAD_BALANCING_INTERVAL": "9.5", "EVENTHUB_OWNERSHIP_EXPIRATION": "30"}
 OFTEN: dict[str, Any] = {**BRISK}
@@ -26,7 +27,7 @@ def test_leases_of_different_length_live_beside_each_other_under_two_spellings_o
         with pipeline.store() as store:
             assert {row.partition_id: row.epoch for row in store.ownerships()}[kept] == 1
         refused = ("checkpoints", "reset", "--partition", kept, "--to", "-1", "--yes")
-        assert "has a live owner" in pipeline.told(*refused, code=75, **OFTEN, **spelled)
+        assert "has a live owner" in pipeline.output(*refused, code=75, **OFTEN, **spelled)
         pipeline.await_all()
         assert (hasty.stop(), slow.stop()) == (0, 0)
         pipeline.prove()

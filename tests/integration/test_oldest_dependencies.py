@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.evsup import Evsup, Pipeline, eventually, pipeline_of
-from tests.integration.oldest import oldest_evsup
+from scripts.harness.evsup import Evsup
+from scripts.harness.waiting import eventually
+from tests.harness.oldest import oldest_evsup
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 OLDER_SDK = str(Path(__file__).parent / "older_sdk")
 P = "0"

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from scripts.harness.evsup import Evsup
+from scripts.harness.table import EVENTS
+from scripts.harness.waiting import eventually
 from shared.snowflake.session import SqlSession
-from tests.acceptance.evsup import EVENTS, Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 from tests.integration.test_faults_sabotage import SABOTEUR
 from worker.sink.rejection import SHARE_FROM
 
@@ -78,7 +81,7 @@ def verified(pipeline: Pipeline, code: int) -> dict[str, Any]:
 def test_no_start_begins_without_its_quarantine(pipeline: Pipeline) -> None:
     refused = pipeline.run("start")
     assert (refused.returncode, "evsup init --target" in refused.stderr) == (78, True)
-    assert "EVENTS_QUARANTINE" in pipeline.told("init", "--target")
+    assert "EVENTS_QUARANTINE" in pipeline.output("init", "--target")
 
 
 def test_a_worker_killed_at_any_step_sets_the_same_rows_aside_and_the_next_owner_goes_on(pipeline: Pipeline) -> None:
@@ -122,7 +125,7 @@ def test_rows_rejected_in_the_stream_are_set_aside_with_the_reason_and_the_tree_
     finding = verified(pipeline, 65)["findings"][0]
     assert finding["text"] == "1 row too many, the first of event 550, table and quarantine together"
     change(pipeline, "DELETE FROM {table} WHERE SEQUENCE_NUMBER = 550")
-    behind = pipeline.told("checkpoints", "set", "--partition", P, "--table-end")
+    behind = pipeline.output("checkpoints", "set", "--partition", P, "--table-end")
     assert "to       event 550 done" in behind, "the last event was set aside, and is not to be read again"
 
 
@@ -141,7 +144,7 @@ def test_rejections_that_are_no_exception_any_more_end_the_tree_with_65(pipeline
 
 def test_a_rejected_row_of_an_event_that_has_one_from_before_needs_no_other_place(pipeline: Pipeline) -> None:
     change(pipeline, "DELETE FROM {table}_QUARANTINE WHERE SEQUENCE_NUMBER > 400")
-    pipeline.told("checkpoints", "set", "--partition", P, "--sequence-number", "400", "--yes")
+    pipeline.output("checkpoints", "set", "--partition", P, "--sequence-number", "400", "--yes")
     pipeline.snow.reject_rows(1)
     evsup = pipeline.start()
     last = pipeline.in_hub()[P].last

@@ -19,8 +19,8 @@ from shared.snowflake.quarantine_table import Quarantine, Rejected
 from shared.snowflake.session import SqlSession
 from shared.snowflake.tables import table_name
 from supervisor.check import snowflake as check
+from tests.harness.snow_sql import ROLE, SnowSql
 from tests.integration.conftest import a_group, snowflake_settings_of
-from tests.integration.snow_sql import ROLE, SnowSql
 from tests.unit.plain_settings import plain
 from worker.sink.rejection import Rejection
 from worker.tasks import quarantine

@@ -20,8 +20,8 @@ from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, OwnershipLost, ResumeRefused, SourceUnavailable
 from shared.eventhubs import client
 from shared.log.secret import Secret
-from tests.integration import sdk_sockets
-from tests.integration.sources import running
+from tests.harness import sdk_sockets
+from tests.harness.sources import running
 from worker.source import receiver as link_module
 from worker.source import source as receiver
 from worker.source.batch_queue import QUEUED_BATCHES

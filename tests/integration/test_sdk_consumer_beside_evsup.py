@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings, Store
-from tests.acceptance.evsup import Pipeline, eventually, pipeline_of
-from tests.integration.sdk_client import SdkClient
+from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.sdk_client import SdkClient
 
 NAMES = ("0", "1")
 
@@ -99,7 +100,7 @@ def test_a_client_takes_what_a_killed_supervisor_left_and_begins_after_its_check
         pipeline.publish(200)
         pipeline.await_all()
         eventually(lambda: all(row.checkpointed == 199 for row in evsup.workers().values()), "the checkpoints follow")
-        evsup.destroy()
+        evsup.kill()
         before = owners(pipeline)
         client = start()
         pipeline.publish(10)

@@ -14,6 +14,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
+from scripts.harness.waiting import eventually
 from scripts.localcloud.hub.commands import ConnectionFacts, ReceiverFacts
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.snow.certificate import make_certificate
@@ -24,9 +25,8 @@ from shared.errors import ConfigurationError, NotPermitted, SourceUnavailable
 from shared.eventhubs.client import SILENCE_LIMIT_S, EventHubClient
 from shared.eventhubs.identity import Identity
 from shared.log.secret import Secret
-from tests.acceptance.evsup import eventually
-from tests.integration import sdk_sockets
-from tests.integration.sources import running
+from tests.harness import sdk_sockets
+from tests.harness.sources import running
 from worker.source.envelope import envelope
 from worker.source.receiver import Position
 from worker.source.source import Source

@@ -9,9 +9,11 @@ from typing import IO
 
 import pytest
 
-from scripts.chaos.marker import marked
+from scripts.harness.evsup import EVSUP, Evsup
+from scripts.harness.marker import marked
+from scripts.harness.waiting import eventually
 from shared.clock import monotonic
-from tests.acceptance.evsup import EVSUP, Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 P = "0"
 LEASE_S = 5.0

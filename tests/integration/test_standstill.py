@@ -13,9 +13,11 @@ from threading import Event
 
 import pytest
 
-from scripts.chaos.marker import MARKER
+from scripts.harness.evsup import EVSUP, Evsup
+from scripts.harness.marker import MARKER
+from scripts.harness.waiting import eventually
 from supervisor.process.hang_detector import HUNG_AFTER_S
-from tests.acceptance.evsup import EVSUP, Evsup, Pipeline, eventually, pipeline_of
+from tests.harness.pipeline import Pipeline, pipeline_of
 from tests.integration.test_faults_sabotage import SABOTEUR
 
 LEASE_S = 120.0  # outlasts every standstill here: what a freeze past the lease does is test_faults_processes'

@@ -25,8 +25,8 @@ from shared.log.secret import Secret
 from shared.model import Checkpoint, ConsumerGroup, Ownership, Term
 from shared.snowflake.session import SqlSession
 from supervisor.commands.init import init
+from tests.harness.snow_sql import SnowSql
 from tests.integration.conftest import snowflake_settings_of
-from tests.integration.snow_sql import SnowSql
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "readers")
 

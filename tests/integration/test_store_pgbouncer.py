@@ -20,7 +20,7 @@ from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, StoreUnavailable
 from shared.log.secret import Secret
 from shared.model import Checkpoint, SupervisorRow, Term
-from tests.acceptance.evsup import pipeline_of
+from tests.harness.pipeline import pipeline_of
 from tests.integration.conftest import EXPIRATION_S, Site
 
 CLIENTS = 12

@@ -14,6 +14,7 @@ from time import monotonic
 import psycopg
 import pytest
 
+from scripts.harness.waiting import eventually
 from scripts.localcloud.daemon import HOST
 from scripts.localcloud.postgres import Postgres
 from shared.clock import Deadline
@@ -25,7 +26,6 @@ from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
 from shared.log.secret import Secret
 from shared.model import Checkpoint, Term
-from tests.acceptance.evsup import eventually
 from tests.integration.conftest import EXPIRATION_S, Site, a_group
 
 

@@ -18,7 +18,7 @@ from shared.control.store import ControlStore
 from shared.errors import NotPermitted
 from shared.log.secret import Secret
 from shared.model import Checkpoint, SupervisorRow
-from tests.acceptance.evsup import pipeline_of
+from tests.harness.pipeline import pipeline_of
 from tests.integration.conftest import EXPIRATION_S, a_group
 
 PAGE = Path(__file__).parents[2] / "docs" / "postgres.md"

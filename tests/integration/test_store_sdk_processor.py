@@ -14,6 +14,7 @@ import pytest
 from azure.eventhub import CloseReason, EventData, EventHubConsumerClient
 from azure.eventhub.exceptions import ConnectionLostError
 
+from scripts.harness.waiting import eventually
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from shared.config.settings import EventHubSettings
 from shared.control.azure_sdk import AzureCheckpointStore
@@ -21,7 +22,6 @@ from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, OwnershipLost
 from shared.eventhubs.client import consumer_group
 from shared.log.secret import Secret
-from tests.acceptance.evsup import eventually
 from tests.integration.conftest import EXPIRATION_S, Site
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the SDK's, of broken links

@@ -28,8 +28,8 @@ from shared.errors import (
 )
 from shared.model import Checkpoint, Term
 from shared.snowflake.session import LOGIN_S, SqlSession
+from tests.harness.snow_sql import ROLE, SnowSql
 from tests.integration.conftest import EXPIRATION_S, Site, snowflake_settings_of
-from tests.integration.snow_sql import ROLE, SnowSql
 
 DURABLE = ControlSettings(store="snowflake")
 SMOKE = ControlSettings(store="snowflake", ownership_mode="local_single_consumer_smoke")

@@ -12,8 +12,8 @@ from shared.control.store import ControlStore
 from shared.errors import OwnershipLost, StoreUnavailable
 from shared.model import Checkpoint, SupervisorRow, Term
 from shared.snowflake.session import SqlSession
+from tests.harness.snow_sql import SnowSql
 from tests.integration.conftest import EXPIRATION_S, Site, snowflake_settings_of
-from tests.integration.snow_sql import SnowSql
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, ExitCode
 from shared.log.secret import Secret
 from shared.model import Term
-from tests.acceptance.evsup import Pipeline
+from tests.harness.pipeline import Pipeline
 from tests.integration.conftest import EXPIRATION_S, a_group
 
 

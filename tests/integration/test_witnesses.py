@@ -16,8 +16,8 @@ import pytest
 
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.tls import TlsFront
+from tests.harness.environments import environment
 from tests.integration import witnesses
-from tests.integration.environments import environment
 
 PROGRAMS = Path(witnesses.__file__).parent
 PATIENCE_S = 60

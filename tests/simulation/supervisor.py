@@ -18,7 +18,7 @@ from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process.child import Child
 from supervisor.process.tree import RELEASE_S, Tree
 from supervisor.status.model import TreeStatus
-from tests.older import OlderKeeper
+from tests.harness.older import OlderKeeper
 from tests.simulation.hub import BORN_S, HubClient
 from tests.simulation.pipe import pipe
 from tests.simulation.process import Process, Sleep

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.errors import ConfigurationError, ExitCode
 from supervisor.status import http_server as http
 from supervisor.status.http_server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer
-from tests.ports import free_port
+from tests.harness.ports import free_port
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 TIMEOUT_S = 30.0  # of a test's own socket: the machine may be busy

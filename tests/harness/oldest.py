@@ -1,12 +1,12 @@
 """An environment with the oldest of everything that evsup may run with: the lower end of each range in pyproject.toml.
 
 `oldest.txt` pins it. After a change of pyproject.toml it is written anew by
-`uv pip compile pyproject.toml --resolution lowest-direct --no-annotate -o tests/integration/oldest.txt`.
+`uv pip compile pyproject.toml --resolution lowest-direct --no-annotate -o tests/harness/oldest.txt`.
 """
 
 from pathlib import Path
 
-from tests.integration.environments import environment
+from tests.harness.environments import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = ROOT / "pyproject.toml"

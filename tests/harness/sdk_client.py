@@ -1,6 +1,6 @@
 """The Azure SDK's own consumer over our control store, as a process: balances, receives, checkpoints every batch.
 
-`python -m tests.integration.sdk_client` reads evsup's settings and writes `[partition, sequence number]` of each event,
+`python -m tests.harness.sdk_client` reads evsup's settings and writes `[partition, sequence number]` of each event,
 a line each. SIGTERM closes it in order.
 """
 

@@ -1,6 +1,6 @@
-"""`python -m scripts.demo.bound DIRECTORY PROGRAM …`: become a program there that the kernel kills with its parent.
+"""`python -m scripts.harness.bound PROGRAM …`: become a program that the kernel kills with its parent.
 
-Ctrl-C is the demo's own to clean up after; nothing but the kernel can after `kill -9`.
+Ctrl-C is for the parent to clean up after; nothing but the kernel can after `kill -9`.
 """
 
 import os
@@ -10,10 +10,9 @@ import sys
 from scripts.localcloud.service import leave_with_parent
 
 
-def become(directory: str, program: str, *arguments: str) -> None:
+def become(program: str, *arguments: str) -> None:
     """The setting outlives the exec, and evsup's workers die with evsup."""
     leave_with_parent(signal.SIGKILL)
-    os.chdir(directory)
     os.execv(program, [program, *arguments])  # noqa: S606 (there is no shell on purpose)
 
 

@@ -1,6 +1,6 @@
 """Load that the streaming SDK, on its own defaults, sends by way of the stage."""
 
-from tests.acceptance.evsup import Pipeline
+from tests.harness.pipeline import Pipeline
 
 P = "0"
 BODY_BYTES = 1_000

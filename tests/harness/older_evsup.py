@@ -1,4 +1,4 @@
-"""`python -m tests.older_evsup start`: evsup with a supervisor that asks for the partitions of the hub once."""
+"""`python -m tests.harness.older_evsup start`: evsup with a supervisor that asks for the partitions of the hub once."""
 
 
 def main() -> None:
@@ -6,7 +6,7 @@ def main() -> None:
     from supervisor import __main__
     from supervisor.commands import start
     from supervisor.ownership.partition_discovery import PartitionDiscovery
-    from tests.older import OlderKeeper
+    from tests.harness.older import OlderKeeper
 
     setattr(start, "LeaseKeeper", OlderKeeper)  # noqa: B010
     setattr(PartitionDiscovery, "start", lambda _: None)  # noqa: B010

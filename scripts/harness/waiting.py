@@ -1,0 +1,25 @@
+"""Waiting for a condition, with a deadline."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from scripts.harness.failure import NotAsPromised
+from shared.clock import Deadline
+
+POLL_S = 0.05
+PATIENCE_S = 60.0  # far more than anything takes: the machine may be busy
+
+Truth = TypeVar("Truth")
+
+
+def eventually(
+    condition: Callable[[], Truth], what: str, timeout_s: float = PATIENCE_S, every_s: float = POLL_S
+) -> Truth:
+    """The first true value of `condition`, asked again and again. Raises NotAsPromised when the time is over."""
+    deadline = Deadline.after(timeout_s)
+    while not (value := condition()):
+        if deadline.passed():
+            raise NotAsPromised(f"Not within {timeout_s:g} s: {what}")
+        time.sleep(every_s)
+    return value

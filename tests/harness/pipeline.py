@@ -1,0 +1,137 @@
+"""The real `evsup` as its users run it, between local services: started, watched, ended and held to account."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from scripts.harness import table
+from scripts.harness.host import Host
+from scripts.harness.table import PartitionCount
+from scripts.harness.waiting import eventually
+from scripts.localcloud.cloud import CloudSettings, LocalCloud
+from shared.config.environment import load_worker
+from shared.config.settings import Settings
+from shared.control.open import open_store
+from shared.control.store import ControlStore
+from shared.eventhubs.client import consumer_group
+from shared.model import Checkpoint
+from shared.snowflake.channel_name import channel_name
+
+# Short leases and rounds, so that a takeover is a matter of seconds.
+BRISK = {
+    "EVENTHUB_LOAD_BALANCING_INTERVAL": "1",
+    "EVENTHUB_OWNERSHIP_EXPIRATION": "8",
+}
+
+
+@dataclass(frozen=True)
+class Fix:
+    """The one command that a refusal names."""
+
+    settings: Mapping[str, str]
+    arguments: Sequence[str]
+
+
+def fix_of(reason: str) -> Fix:
+    """What is between the backticks of a reason, word for word; fails unless that is one command."""
+    [command] = re.findall(r"`([^`]*)`", reason)
+    words = shlex.split(command)
+    at = words.index("evsup")
+    return Fix(dict(word.split("=", 1) for word in words[:at]), words[at + 1 :])
+
+
+class Pipeline(Host):
+    """Local services, and a host with evsup's settings for them."""
+
+    def __init__(self, cloud: LocalCloud, **environment: str) -> None:
+        super().__init__({**cloud.environment, **BRISK, **environment}, cloud.directory)
+        self.cloud, self.hub, self.snow = cloud, cloud.hub, cloud.snow
+        with self.store() as store:
+            store.initialise()
+
+    def publish(self, count: int, *partitions: str) -> None:
+        """That many JSON events more into each partition named, or into all."""
+        for partition, facts in self.hub.facts().partitions.items():
+            if not partitions or partition in partitions:
+                self.hub.seed(partition, count, first_n=facts.last_sequence_number + 1)
+
+    def in_hub(self) -> dict[str, PartitionCount]:
+        """Every event that the hub retains, once."""
+        facts = [one for one in self.hub.facts().partitions.values() if one.count]
+        return {
+            one.id: PartitionCount(one.count, one.count, one.begin_sequence_number, one.last_sequence_number)
+            for one in facts
+        }
+
+    def in_table(self) -> dict[str, PartitionCount]:
+        """What the table has, by partition."""
+        return table.count(self.snow)
+
+    def rows(self) -> int:
+        """Rows in the table."""
+        return table.total(self.snow)
+
+    def await_all(self) -> None:
+        """Wait until the table has what was published; fails at once with the difference when it has more."""
+        published = sum(held.rows for held in self.in_hub().values())
+
+        def arrived() -> bool:
+            if self.rows() >= published:
+                return True
+            assert any(evsup.is_running for evsup in self.started), self.started[-1].last_line
+            return False
+
+        eventually(arrived, f"{published} events are in the table")
+        self.prove()
+
+    def prove(self) -> None:
+        """Every event is in the table, once."""
+        assert self.in_table() == self.in_hub()
+
+    def channel(self, partition: str) -> str:
+        """The name of a partition's channel."""
+        settings = self.settings
+        return channel_name(settings.snowflake.channel_prefix, consumer_group(settings.eventhub), partition)
+
+    @property
+    def stage(self) -> str:
+        """Host and port of the storage that files are uploaded to."""
+        return f"127.0.0.1:{self.cloud.snow_service.ready['stage_port']}"
+
+    def token(self, partition: str) -> str | None:
+        """Its committed token."""
+        return self.snow.channels()[self.channel(partition)].token
+
+    def checkpoint(self, partition: str) -> Checkpoint | None:
+        """The stored row."""
+        with self.store() as store:
+            return store.load_checkpoint(partition)
+
+    def position(self, partition: str) -> int | None:
+        """The sequence number in it."""
+        row = self.checkpoint(partition)
+        return row.sequence_number if row else None
+
+    @property
+    def settings(self) -> Settings:
+        """As a worker would read them."""
+        return load_worker(self.environment)
+
+    @contextmanager
+    def store(self) -> Iterator[ControlStore]:
+        """The control store, for a look or a change behind evsup's back."""
+        settings = self.settings
+        expiration_s = settings.eventhub.ownership_expiration
+        group = consumer_group(settings.eventhub)
+        with closing(open_store(settings.control, group, expiration_s, settings.snowflake)) as store:
+            yield store
+
+
+@contextmanager
+def pipeline_of(partitions: int = 1, cloud: CloudSettings | None = None, **environment: str) -> Iterator[Pipeline]:
+    """Fresh services with so many partitions and fast commits, and nothing left of them after."""
+    settings = cloud or CloudSettings(partitions=partitions, commit_delay_s=0.3)
+    with LocalCloud(settings) as running, closing(Pipeline(running, **environment)) as pipeline:
+        yield pipeline
