@@ -49,9 +49,9 @@ lint: $(STAMP) ## Check format, style, types, import rules, generated files and 
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m scripts.settings_doc
-	@$(BIN)/python -m scripts.metrics_doc
-	@$(BIN)/python -m scripts.doc_links
+	@$(BIN)/python -m scripts.docs.settings
+	@$(BIN)/python -m scripts.docs.metrics
+	@$(BIN)/python -m scripts.docs.links
 
 format: $(STAMP) ## Format the code
 	@$(BIN)/ruff format .

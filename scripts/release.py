@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scripts.generated import ROOT
+from scripts.docs.generated import ROOT
 
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 PROJECT = re.compile(r'(?<=^name = "evsup"\nversion = ")[^"]+', re.MULTILINE)  # in pyproject.toml and in uv.lock

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import metrics_doc
-from scripts.generated import ROOT
+from scripts.docs.generated import ROOT
+from scripts.docs.metrics import main as metrics_page
 from shared.config.settings import ProcessSettings
 from shared.config.variables import VARIABLES
 from shared.errors import ExitCode
@@ -56,7 +56,7 @@ def directive(name: str) -> str:
 
 
 def test_the_page_of_metrics_is_up_to_date() -> None:
-    assert metrics_doc.main([]) == 0
+    assert metrics_page([]) == 0
 
 
 def test_the_dashboard_shows_every_metric_and_no_other() -> None:

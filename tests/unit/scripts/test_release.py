@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.generated import ROOT
+from scripts.docs.generated import ROOT
 from scripts.release import Refused, dated, main, numbers, refuse, texts
 
 TODAY = date(2026, 11, 28)

@@ -1,6 +1,6 @@
 """Write `.env.example` and the README's table of settings from the structs, or check that they are up to date.
 
-`python -m scripts.settings_doc --write` writes; without the flag, exit code 1 says that something differs.
+`python -m scripts.docs.settings --write` writes; without the flag, exit code 1 says that something differs.
 """
 
 import sys
@@ -11,7 +11,7 @@ from textwrap import wrap
 
 from msgspec import inspect
 
-from scripts.generated import ROOT, between, run, text_of
+from scripts.docs.generated import ROOT, between, run, text_of
 from shared.config.rules.not_yet import NOT_YET
 from shared.config.variables import VARIABLES, Variable, as_text, shown
 
@@ -24,7 +24,7 @@ USUALLY_NEEDED = ("EVENTHUB_NAMESPACE", "EVENTHUB_NAME", "SNOWFLAKE_PRIVATE_KEY_
 
 HEADER = """\
 Settings of evsup. Copy this file to `.env`, fill in the lines that are not commented out, and run `evsup config`, which
-shows the effective settings, or every fault at once. scripts/settings_doc.py writes this file.
+shows the effective settings, or every fault at once. scripts/docs/settings.py writes this file.
 
 The environment overrides the file, and options of the command line override both. Empty means unset. A commented line
 shows the default, or an example if there is no default. Nothing is interpolated: a `$` is a `$`. Put a value that has a
@@ -68,7 +68,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Write or check; the exit code."""
-    return run("scripts.settings_doc", documents, arguments, root)
+    return run("scripts.docs.settings", documents, arguments, root)
 
 
 def _env_lines() -> Iterator[str]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import settings_doc
-from scripts.generated import ROOT
+from scripts.docs.generated import ROOT
+from scripts.docs.settings import main, with_table
 from shared.config.env_file import read
 from shared.config.environment import load
 from shared.config.variables import VARIABLES
@@ -20,7 +20,7 @@ def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_env_example_and_readme_are_up_to_date() -> None:
-    assert settings_doc.main([]) == 0
+    assert main([]) == 0
 
 
 def test_env_example_names_every_variable_once() -> None:
@@ -64,10 +64,10 @@ def test_env_example_explains_identity_options_and_the_override() -> None:
 
 def test_a_difference_is_told_and_written_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "README.md").write_text("# evsup\n\n<!-- settings:begin -->\nstale\n<!-- settings:end -->\n\nmore\n")
-    assert settings_doc.main([], root=tmp_path) == 1
+    assert main([], root=tmp_path) == 1
     assert "README.md: differs" in capsys.readouterr().out
-    assert settings_doc.main(["--write"], root=tmp_path) == 0
-    assert settings_doc.main([], root=tmp_path) == 0
+    assert main(["--write"], root=tmp_path) == 0
+    assert main([], root=tmp_path) == 0
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("# evsup\n")
     assert text.endswith("\n\nmore\n")
@@ -75,6 +75,6 @@ def test_a_difference_is_told_and_written_on_demand(tmp_path: Path, capsys: pyte
 
 
 def test_a_readme_without_markers_gets_them_at_its_end() -> None:
-    text = settings_doc.with_table("# evsup\n")
+    text = with_table("# evsup\n")
     assert text.startswith("# evsup\n\n<!-- settings:begin -->")
-    assert settings_doc.with_table(text) == text
+    assert with_table(text) == text

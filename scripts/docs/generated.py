@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 Documents: TypeAlias = Callable[[Path], Iterator[tuple[Path, str]]]
 """From the root of a checkout to each file, with the text it should have."""

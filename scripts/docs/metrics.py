@@ -1,13 +1,13 @@
 """Write docs/metrics.md's table from `supervisor.status.metrics`, or check that it is up to date.
 
-`python -m scripts.metrics_doc --write` writes; without the flag, exit code 1 says that it differs.
+`python -m scripts.docs.metrics --write` writes; without the flag, exit code 1 says that it differs.
 """
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.generated import ROOT, between, run, text_of
+from scripts.docs.generated import ROOT, between, run, text_of
 from supervisor.status.metrics import METRICS, Metric
 
 BEGIN, END = "<!-- metrics:begin -->", "<!-- metrics:end -->"
@@ -27,7 +27,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Write or check; the exit code."""
-    return run("scripts.metrics_doc", documents, arguments, root)
+    return run("scripts.docs.metrics", documents, arguments, root)
 
 
 def _row(metric: Metric) -> str:

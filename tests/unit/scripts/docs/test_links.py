@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.doc_links import broken, main, slug
+from scripts.docs.links import broken, main, slug
 
 DOCS = "docs"  # so that the links in this file are none for the check itself
 

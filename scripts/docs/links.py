@@ -1,6 +1,6 @@
 """Check that what the pages and the code refer to exists: links, headings, files, and pages that a message names.
 
-`python -m scripts.doc_links` prints those that lead nowhere; exit code 1 says that there is one.
+`python -m scripts.docs.links` prints those that lead nowhere; exit code 1 says that there is one.
 """
 
 import re
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.generated import ROOT
+from scripts.docs.generated import ROOT
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")  # [text](target)
 MENTION = re.compile(r"\bdocs/[\w./-]+\.md(?:#[\w-]+)?")  # as an error message or a comment names a page
