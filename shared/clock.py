@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 Clock = Callable[[], float]
 
@@ -16,6 +17,27 @@ Clock = Callable[[], float]
 def monotonic() -> float:
     """Seconds since the host was booted."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class HostClock:
+    """What a host's clocks say: one that may be set at any time, and one that only goes forward."""
+
+    def boot_id(self) -> str:
+        """Another text after each boot (https://man7.org/linux/man-pages/man4/random.4.html); empty where the system
+        does not say.
+        """
+        try:
+            return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except OSError:
+            return ""
+
+    def unix_s(self) -> float:
+        """Unix time by the clock that may be set."""
+        return time.time()
+
+    def since_boot_s(self) -> float:
+        """Seconds since the host was booted."""
+        return monotonic()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,26 @@
 # ruff: noqa: D102 (each method is described where it is declared)
-"""SQLite: the control store of one host."""
+"""SQLite: the control store of one host.
+
+Its clock is the host's. Somebody may set that clock while leases are held, and then a lease would look older or younger
+than it is. So the file remembers what the host's clock said when the host was booted (`evsup_clock`). When that has
+changed, the clock was set: leases and heartbeats are moved along with it, and keep their age.
+"""
 
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shared.clock import HostClock
 from shared.control import schema
-from shared.control.database import CALL_S, Database, Mode, Row, begin
+from shared.control.database import CALL_S, Database, Mode, Row, Run, begin
 from shared.control.queries import query
 from shared.errors import ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
 
 NEVER_S = float("inf")
+STEP_S = 0.5  # less is a clock that was read twice, or slewed
 
 
 def _seconds(_field: str, at_s: object) -> float | None:
@@ -22,10 +28,8 @@ def _seconds(_field: str, at_s: object) -> float | None:
     return float(at_s) if isinstance(at_s, int | float) else None if at_s is None else NEVER_S
 
 
-# PostgreSQL's functions that the shared queries use. Times are Unix seconds in SQLite, and its clock is the host's.
+# PostgreSQL's functions that the shared queries use, but for those that tell the time. Times are Unix seconds here.
 _FUNCTIONS: dict[tuple[str, int], Callable[..., float | None]] = {
-    ("now", 0): time.time,
-    ("clock_timestamp", 0): time.time,
     ("date_part", 2): _seconds,
     ("to_timestamp", 1): lambda at_s: at_s,
     ("greatest", 2): max,
@@ -45,20 +49,25 @@ class SqliteDatabase(Database):
 
     dialect = "sqlite"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, clock: HostClock | None = None) -> None:
         self.path = Path(path).expanduser()
         self.address = str(self.path)
+        self._clock = clock or HostClock()
+        self._booted_s = self._began_s = 0.0
+        """Unix time of the boot, by which leases are counted, and of the beginning of the transaction."""
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._closed = False
 
     @contextmanager
-    def transaction(self, mode: Mode = "write") -> Iterator["_Transaction"]:
-        with self._lock, self._errors_in_our_words():
+    def transaction(self, mode: Mode = "write") -> Iterator[Run]:
+        with self._lock, self._translated():
             connection = self._connected(create=mode == "schema")
             connection.execute(query(begin(mode), self.dialect))
             try:
-                yield _Transaction(connection)
+                run = _Transaction(connection)
+                self._set_clock(run, is_written=mode != "read")
+                yield run
                 connection.commit()
             finally:
                 connection.rollback()  # of nothing, after a commit
@@ -70,17 +79,44 @@ class SqliteDatabase(Database):
                 self._connection.close()
                 self._connection = None
 
+    def connect(self) -> sqlite3.Connection:
+        """A new connection, with all functions that the queries call."""
+        # Never created: an empty store in the wrong place looks like a fresh one.
+        return self._opened(f"{self.path.absolute().as_uri()}?mode=rw")
+
+    def _opened(self, uri: str) -> sqlite3.Connection:
+        connection = _connect(uri)
+        connection.create_function("now", 0, lambda: self._began_s)
+        connection.create_function("clock_timestamp", 0, self._now_s)
+        return connection
+
+    def _now_s(self) -> float:
+        return self._booted_s + self._clock.since_boot_s()
+
+    def _set_clock(self, run: Run, *, is_written: bool) -> None:
+        """Tell the time by the boot that the file remembers. A transaction that writes first moves that to what the
+        clock says now, and the leases with it.
+        """
+        boot_id, booted_s = self._clock.boot_id(), self._clock.unix_s() - self._clock.since_boot_s()
+        known_s = _booted_s(run, boot_id)
+        # No process of an earlier boot is alive, so its leases stay as they are and end.
+        was_set = known_s is not None and abs(booted_s - known_s) >= STEP_S
+        self._booted_s = booted_s if known_s is None or (was_set and is_written) else known_s
+        self._began_s = self._now_s()
+        if is_written and was_set:
+            for table in ("leases", "heartbeats"):
+                run(f"move_{table}", step_s=self._booted_s - (known_s or 0.0))
+        if is_written and self._booted_s != known_s:
+            run("create_clock")
+            run("set_clock", boot_id=boot_id, booted_at=self._booted_s)
+
     def _connected(self, *, create: bool) -> sqlite3.Connection:
         if self._closed:
             raise StoreUnavailable(f"The control store {self.path} was closed")
         if self._connection is None:
             self._prepare_file() if create else self._require_file()
-            self._connection = self._open()
+            self._connection = self.connect()
         return self._connection
-
-    def _open(self) -> sqlite3.Connection:
-        # Never created: an empty store in the wrong place looks like a fresh one.
-        return _connect(f"{self.path.absolute().as_uri()}?mode=rw")
 
     def _prepare_file(self) -> None:
         """Nobody else may read who owns what: the file is private before SQLite opens it, its -wal and -shm follow."""
@@ -105,24 +141,27 @@ class SqliteDatabase(Database):
             raise NoControlTables(what, str(error.strerror), fix) from error
 
     @contextmanager
-    def _errors_in_our_words(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
+            raise translate(error, self.path) from error
 
 
 class MemoryDatabase(SqliteDatabase):
-    """Seen by this object alone, and gone with it."""
+    """A database in memory, which only this object sees and which ends with it."""
 
-    def __init__(self) -> None:
-        super().__init__(":memory:")
+    def __init__(self, clock: HostClock | None = None) -> None:
+        super().__init__(":memory:", clock)
+
+    def connect(self) -> sqlite3.Connection:
+        return self._opened("file::memory:")
 
     def _prepare_file(self) -> None:
         """There is none."""
 
-    def _open(self) -> sqlite3.Connection:
-        return _connect("file::memory:")
+    def _require_file(self) -> None:
+        """There is none."""
 
 
 class _Transaction:
@@ -136,8 +175,19 @@ class _Transaction:
 _FIX = "Give this user the file and its directory, or change CONTROL_SQLITE_PATH."
 
 
+def _booted_s(run: Run, boot_id: str) -> float | None:
+    """The Unix time of this boot that the file remembers; None when nothing was written since."""
+    try:
+        rows = run("clock", boot_id=boot_id)
+    except sqlite3.OperationalError as error:
+        if not str(error).startswith("no such table"):
+            raise
+        return None  # a file of an older evsup, or a new one
+    return rows[0]["booted_at"] if rows else None
+
+
 def _connect(uri: str) -> sqlite3.Connection:
-    """A connection whose only transactions are those that are begun in so many words."""
+    """A connection that begins no transaction by itself."""
     connection = sqlite3.connect(uri, uri=True, timeout=CALL_S, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = _as_dict
@@ -155,8 +205,8 @@ def _as_dict(cursor: sqlite3.Cursor, row: tuple[object, ...]) -> Row:
     return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
 
 
-def _translated(error: sqlite3.Error, path: Path) -> EvsupError:
-    """Result codes: https://www.sqlite.org/rescode.html; the low byte is the primary one."""
+def translate(error: sqlite3.Error, path: Path) -> EvsupError:
+    """The error as one of ours. Result codes: https://www.sqlite.org/rescode.html; the low byte is the primary one."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     what, why = f"The control store {path} failed", str(error)
     if code in _NOT_PERMITTED or (code == sqlite3.SQLITE_CANTOPEN and not os.access(path, os.R_OK | os.W_OK)):

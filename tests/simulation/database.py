@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from shared.control import sqlite
+from shared.clock import HostClock
 from shared.control.database import Database, Mode, Run
-from shared.control.sqlite import SqliteDatabase
+from shared.control.sqlite import MemoryDatabase
 from shared.errors import StoreUnavailable
 from tests.simulation.fiber import Fiber
 from tests.simulation.invariants import Invariants
@@ -31,27 +31,40 @@ END;
 """
 
 
-class Memory(SqliteDatabase):
-    """One connection for everybody: a transaction happens at one moment of the world."""
+class WorldClock(HostClock):
+    """The clock of a database on a host of its own: SQLite stands for Postgres here, which takes it as it is."""
 
-    def __init__(self, world: World, invariants: Invariants) -> None:
-        super().__init__(":memory:")
+    def __init__(self, world: World) -> None:
+        self._world = world
         self.ahead_s = 0.0
         """Of the true time; a fault may change it."""
-        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite._as_dict
-        for (name, arguments), function in sqlite._FUNCTIONS.items():
-            connection.create_function(name, arguments, function)
-        for name in ("now", "clock_timestamp"):
-            connection.create_function(name, 0, lambda: world.now_s + self.ahead_s)
-        connection.create_function("owner_changed", 4, invariants.owner_changed)
-        connection.create_function("checkpointed", 6, invariants.checkpointed)
-        self._connection = connection
+
+    def unix_s(self) -> float:
+        return self.since_boot_s()
+
+    def since_boot_s(self) -> float:
+        return self._world.now_s + self.ahead_s
+
+
+class Memory(MemoryDatabase):
+    """One connection for everybody: a transaction happens at one instant of the world."""
+
+    def __init__(self, world: World, invariants: Invariants) -> None:
+        self.clock = WorldClock(world)
+        super().__init__(self.clock)
+        self._invariants = invariants
+        self._opened_once: sqlite3.Connection | None = None
+
+    def connect(self) -> sqlite3.Connection:
+        self._opened_once = connection = super().connect()
+        connection.create_function("owner_changed", 4, self._invariants.owner_changed)
+        connection.create_function("checkpointed", 6, self._invariants.checkpointed)
+        return connection
 
     def audit(self) -> None:
         """From now on; the tables have to be there."""
-        assert self._connection
-        self._connection.executescript(AUDIT)
+        assert self._opened_once
+        self._opened_once.executescript(AUDIT)
 
 
 class Wire(Database):

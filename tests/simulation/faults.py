@@ -131,7 +131,7 @@ def lose_hub(at: "Simulation") -> None:
 def jump(at: "Simulation") -> None:
     """The database's clock is set forward by an hour: every lease looks expired. Not one of `FAULTS`."""
     at.world.note("clock_jumped")
-    at.sites[0].database.ahead_s += 3600.0
+    at.sites[0].database.clock.ahead_s += 3600.0
 
 
 Fault: TypeAlias = Callable[["Simulation"], None]

@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from shared.control import sqlite
-from shared.control.database import Mode
+from shared.clock import HostClock
+from shared.control.database import Mode, Run
 from shared.control.sqlite import SqliteDatabase
 from shared.control.store import ControlStore
 from shared.errors import StoreUnavailable
@@ -30,16 +28,32 @@ class Clock:
         self.now_s += seconds
 
 
+class Host(HostClock):
+    """A host whose clocks a test moves: `set_s` is how far somebody has set the one that may be set."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self.set_s, self.boots = clock, 0.0, 1
+
+    def boot_id(self) -> str:
+        return f"boot {self.boots}"
+
+    def unix_s(self) -> float:
+        return self._clock() + self.set_s
+
+    def since_boot_s(self) -> float:
+        return self._clock()
+
+
 class Wire(SqliteDatabase):
     """The database behind a network: `away`, or losing replies after the commit, or slow."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
+    def __init__(self, path: Path, host: HostClock) -> None:
+        super().__init__(str(path), host)
         self.away = self.loses_replies = False
         self.on_call: Callable[[], None] = lambda: None
 
     @contextmanager
-    def transaction(self, mode: Mode = "write") -> Iterator["sqlite._Transaction"]:
+    def transaction(self, mode: Mode = "write") -> Iterator[Run]:
         if self.away:
             raise StoreUnavailable("The control store is away")
         with super().transaction(mode) as run:
@@ -52,16 +66,14 @@ class Wire(SqliteDatabase):
 class Stores:
     """Stores on one file, one for each supervisor, all on the clock of the database."""
 
-    def __init__(self, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("now", "clock_timestamp"):
-            monkeypatch.setitem(sqlite._FUNCTIONS, (name, 0), clock)
-        self._path = path
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path, self.host = path, Host(clock)
         self._opened: list[ControlStore] = []
         self.open()[0].initialise()
 
     def open(self) -> tuple[ControlStore, Wire]:
         """One more store, and the wire it speaks over."""
-        wire = Wire(self._path)
+        wire = Wire(self._path, self.host)
         self._opened.append(ControlStore(wire, GROUP, EXPIRATION_S))
         return self._opened[-1], wire
 

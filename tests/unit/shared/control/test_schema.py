@@ -20,7 +20,7 @@ class OneByOne(SqliteDatabase):
     """Every statement is a transaction of its own."""
 
     @contextmanager
-    def transaction(self, mode: Mode = "write") -> Iterator[Run]:  # type: ignore[override]
+    def transaction(self, mode: Mode = "write") -> Iterator[Run]:
         def run(name: str, /, **values: Any) -> list[Row]:
             with SqliteDatabase.transaction(self, mode) as statement:
                 return statement(name, **values)

@@ -1,18 +1,34 @@
 """A transaction that has waited: `now()` is when it began, and others have gone on since."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from shared.control import sqlite
+from shared.control.database import Mode, Run
 from shared.control.sqlite import SqliteDatabase
 from shared.control.store import ControlStore
 from shared.model import SupervisorRow, Term
-from tests.unit.shared.control.stores import GROUP, Clock
+from tests.unit.shared.control.stores import GROUP, Clock, Host
 
 LEASE_S = 5.0
 WAITED_S = 11.0
+
+
+class Waiting(SqliteDatabase):
+    """Its transactions begin, and then wait: their first statement runs WAITED_S later."""
+
+    def __init__(self, path: str, clock: Clock) -> None:
+        super().__init__(path, Host(clock))
+        self._waits = clock
+
+    @contextmanager
+    def transaction(self, mode: Mode = "write") -> Iterator[Run]:
+        self._waits.move(-WAITED_S)
+        with super().transaction(mode) as run:
+            self._waits.move(WAITED_S)
+            yield run
 
 
 @pytest.fixture
@@ -21,18 +37,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def late(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlStore]:
+def late(tmp_path: Path, clock: Clock) -> Iterator[ControlStore]:
     """A store whose transactions began WAITED_S ago; "a" has claimed partition 0 with one that began just now."""
-    monkeypatch.setitem(sqlite._FUNCTIONS, ("now", 0), clock)
-    monkeypatch.setitem(sqlite._FUNCTIONS, ("clock_timestamp", 0), clock)
-    database = SqliteDatabase(str(tmp_path / "control.db"))
-    prompt = ControlStore(database, GROUP, LEASE_S)
+    path = str(tmp_path / "control.db")
+    prompt = ControlStore(SqliteDatabase(path, Host(clock)), GROUP, LEASE_S)
     prompt.initialise()
     assert prompt.claim("0", "a", LEASE_S) == Term("0", "a", 1)
     prompt.heartbeat(SupervisorRow("a", "host", 1, None, "0"))
     prompt.close()
-    monkeypatch.setitem(sqlite._FUNCTIONS, ("now", 0), lambda: clock.now_s - WAITED_S)
-    store = ControlStore(SqliteDatabase(str(tmp_path / "control.db")), GROUP, LEASE_S)
+    store = ControlStore(Waiting(path, clock), GROUP, LEASE_S)
     yield store
     store.close()
 

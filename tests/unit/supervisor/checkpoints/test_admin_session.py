@@ -12,8 +12,8 @@ from tests.unit.shared.control.stores import Clock, Stores
 
 
 @pytest.fixture
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
-    made = Stores(tmp_path / "control.db", Clock(), monkeypatch)
+def stores(tmp_path: Path) -> Iterator[Stores]:
+    made = Stores(tmp_path / "control.db", Clock())
     yield made
     made.close()
 

@@ -21,9 +21,9 @@ HUB = HubFacts(("0", "1"), 1_700_000_000.0)
 
 
 @pytest.fixture
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+def stores(tmp_path: Path) -> Iterator[Stores]:
     before = {number: signal.getsignal(number) for number in (*HANDLED, signal.SIGHUP)}
-    made = Stores(tmp_path / "control.db", Clock(), monkeypatch)
+    made = Stores(tmp_path / "control.db", Clock())
     yield made
     made.close()
     signal.set_wakeup_fd(-1)

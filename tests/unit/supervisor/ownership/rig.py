@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from shared.control.store import ControlStore
 from shared.model import SupervisorRow, Term
 from supervisor.ownership.lease import Claimed, LeaseEvent, LeaseKeeper, trust_window_s
@@ -21,9 +19,9 @@ Make = Callable[..., Supervisor]
 
 
 @contextmanager
-def supervisors(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+def supervisors(path: Path, clock: Clock) -> Iterator[Make]:
     """Makes supervisors that share one control store."""
-    stores = Stores(path, clock, monkeypatch)
+    stores = Stores(path, clock)
 
     def supervisor(owner_id: str, capacity: int | None = None, **changes: float) -> Supervisor:
         store, wire = stores.open()

@@ -38,7 +38,7 @@ class Client:
 @pytest.fixture
 def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     monkeypatch.setattr(initial_positions, "EventHubClient", Client)
-    made = Stores(tmp_path / "control.db", Clock(), monkeypatch)
+    made = Stores(tmp_path / "control.db", Clock())
     yield made
     made.close()
 

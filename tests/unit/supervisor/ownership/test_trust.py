@@ -19,8 +19,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def make(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    with supervisors(tmp_path / "control.db", clock, monkeypatch) as made:
+def make(tmp_path: Path, clock: Clock) -> Iterator[Make]:
+    with supervisors(tmp_path / "control.db", clock) as made:
         yield made
 
 
