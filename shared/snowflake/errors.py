@@ -48,7 +48,10 @@ _STOPPED = frozenset((604, 630))  # a statement canceled, or past its timeout
 _ACCESS = 3001
 _ABSENT = frozenset((2003, 2043, 90105, 90106, 90109))
 _FORBIDDEN = re.compile(r"\b403\b|Verify the account name")
-_CERTIFICATE = re.compile(r"certificate.verify.failed|hostname .* doesn't match", re.IGNORECASE)
+_CERTIFICATE = re.compile(
+    r"certificate.verify.failed|hostname .* doesn't match|invalid peer certificate",
+    re.IGNORECASE,  # the last is 5.x's
+)
 _EXISTS = re.compile(r"already exists\b")
 _LOCK, _DEADLOCK = 625, "40001"
 # Row locks of hybrid tables: https://docs.snowflake.com/en/sql-reference/transactions#deadlocks

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared.ca_bundle import trust
 from shared.config.formats import account, private_key
 from shared.config.settings import SnowflakeSettings
 from shared.errors import EvsupError, SnowflakeUnavailable
-from shared.snowflake import errors, oauth
+from shared.snowflake import connector, errors, oauth
 from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
 
@@ -25,8 +24,6 @@ Row = dict[str, Any]
 Parameter = str | int | bool
 
 CALL_S = 10  # a statement; a command that reads a whole table gives it more
-LOGIN_S = 20
-LONGEST_SILENCE_S = 60  # of a socket; a statement that runs longer is asked after every 45 s
 
 # Telemetry would hold a process that ends while Snowflake is away. The rest is announced to nobody.
 _SESSION: dict[str, Parameter] = {"QUERY_TAG": "evsup", "TIMEZONE": "UTC", "CLIENT_TELEMETRY_ENABLED": False}
@@ -68,7 +65,7 @@ class SqlSession:
     def change(self, statement: str, *values: object) -> int:
         """Run a statement that changes something; how many rows it changed, if it changes rows."""
         with self._executed(statement, values) as cursor:
-            return cursor.rowcount or 0
+            return max(cursor.rowcount or 0, 0)  # -1, or None before version 5: not a change of rows
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -126,11 +123,9 @@ class SqlSession:
         return self._connection
 
     def _connect(self) -> "SnowflakeConnection":
-        from snowflake.connector import connect
+        from snowflake.connector import __version__, connect
 
         settings = self._settings
-        if settings.ca_file:
-            trust(settings.ca_file)
         host, port = address(settings)
         return connect(
             account=account.parse(settings.account).name,
@@ -147,11 +142,7 @@ class SqlSession:
             autocommit=True,
             session_parameters=self._parameters,
             client_session_keep_alive=True,
-            login_timeout=LOGIN_S,
-            network_timeout=self._call_s,
-            socket_timeout=min(self._call_s, LONGEST_SILENCE_S),
-            platform_detection_timeout_seconds=0.0,  # else it asks the metadata services of three clouds
-            log_imported_packages_in_telemetry=False,
+            **connector.options(__version__, self._call_s, settings.ca_file),
         )
 
     def _leave(self) -> None:

@@ -27,7 +27,8 @@ from shared.errors import (
     Unsupported,
 )
 from shared.model import Checkpoint, Term
-from shared.snowflake.session import LOGIN_S, SqlSession
+from shared.snowflake.connector import LOGIN_S
+from shared.snowflake.session import SqlSession
 from tests.harness.snow_sql import ROLE, SnowSql
 from tests.integration.conftest import EXPIRATION_S, Site, snowflake_settings_of
 
@@ -205,7 +206,7 @@ def test_nobody_at_the_address_is_unavailable_soon_after_a_login_may_take(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert LOGIN_S <= 30, "a start says within the minute what is wrong"
-    monkeypatch.setattr("shared.snowflake.session.LOGIN_S", 2)
+    monkeypatch.setattr("shared.snowflake.connector.LOGIN_S", 2)
     started = monotonic()
     with pytest.raises(StoreUnavailable):
         elsewhere(site, url="https://127.0.0.1:1").check()

@@ -20,8 +20,12 @@ DEFAULTS: Final[dict[str, Value]] = {
     "TIMEZONE": "Etc/UTC",  # an account's is America/Los_Angeles until somebody changes it
     "ABORT_DETACHED_QUERY": False,
     "BINARY_OUTPUT_FORMAT": "HEX",
+    "CLIENT_APPLICATION_PATH": "",  # this one, and what runs it, is sent at each login by version 5 of the connector
+    "CLIENT_COMPILER": "",
     "CLIENT_PREFETCH_THREADS": 4,
     "CLIENT_RESULT_CHUNK_SIZE": 160,
+    "CLIENT_RUNTIME_NAME": "",
+    "CLIENT_RUNTIME_VERSION": "",
     "CLIENT_SESSION_KEEP_ALIVE": False,
     "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY": 3600,
     "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD": 0,  # arrays are bound inline, whatever their size
