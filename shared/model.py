@@ -135,6 +135,8 @@ class Checkpoint:
     repeats_up_to: Count | None = None
     """The last event that an earlier channel of the partition may have written: up to there an event may have a row
     from before. None: none of them was written before."""
+    age_s: Age | None = None
+    """Seconds since the row was written, counted by the database when it was read; None in one still to be written."""
 
     @property
     def reached(self) -> int | None:

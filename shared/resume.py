@@ -80,13 +80,12 @@ def decide(
     on_gap: Literal["fail", "warn"],
     written: int | None = None,
     *,
-    now_s: float,
     channel_exists: bool = True,
 ) -> Resume:
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned.
 
     `written` is the last event that the worker who asks has written to the channel, when it was committed; None: it has
-    written nothing, and another one may have. `now_s` is Unix time. `channel_exists` is for those who look at a channel
+    written nothing, and another one may have. `channel_exists` is for those who look at a channel
     without opening it; who opens it calls `refuse_unseen_rows` before.
     """
     partition_id = checkpoint.partition_id
@@ -96,7 +95,7 @@ def decide(
     _refuse_used_channel(token, checkpoint)
     begins_next = token is None and _ends_at_checkpoint(checkpoint, partition, written)
     if begins_next:
-        _refuse_unsettled(checkpoint, now_s)
+        _refuse_unsettled(checkpoint)
     position, reason = _position(token, checkpoint, begins_next=begins_next)
     if position is None:
         return Resume(None, reason)
@@ -150,11 +149,11 @@ def _ends_at_checkpoint(checkpoint: Checkpoint, partition: "PartitionFacts", wri
     return k == written or (k == partition.last and _is_its_last(checkpoint, partition))
 
 
-def _refuse_unsettled(checkpoint: Checkpoint, now_s: float) -> None:
+def _refuse_unsettled(checkpoint: Checkpoint) -> None:
     """Raise when rows of the lost channel may have been rejected that nobody has counted: its count is gone with it."""
-    k, first, written_s = checkpoint.sequence_number, checkpoint.unsettled_from, checkpoint.updated_at_s
+    k, first, age_s = checkpoint.sequence_number, checkpoint.unsettled_from, checkpoint.age_s
     is_settled = k is not None and first == k + 1
-    is_old = written_s is not None and now_s - written_s >= SETTLED_AFTER_S
+    is_old = age_s is not None and age_s >= SETTLED_AFTER_S
     if is_settled or is_old:
         return
     raise ResumeRefused(

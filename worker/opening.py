@@ -1,6 +1,5 @@
 """What happens once, before the first event: the channel is taken over and the starting position decided."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -100,7 +99,7 @@ def open_partition(
         # After the open: while that blocks, the partition moves on and a former owner writes its last checkpoint.
         partition = hub.partition(term.partition_id)
     stored = _load_checkpoint(store, term)
-    decided = resume.decide(status.token, stored, partition, settings.eventhub.on_gap, written, now_s=time.time())
+    decided = resume.decide(status.token, stored, partition, settings.eventhub.on_gap, written)
     # Before anything is written: the hub may have given the checkpoint's number to another event.
     landmark = _landmark(settings.eventhub, term, stored, decided, partition)
     if decided.begins_next:

@@ -232,7 +232,7 @@ class ControlStore:
 
     def _write(self, run: Run, query: str, checkpoint: Checkpoint) -> None:
         values = asdict(checkpoint)
-        del values["updated_at_s"]
+        del values["updated_at_s"], values["age_s"]
         if not run(query, **values):
             _refuse(checkpoint, run("checkpoints", partition_id=checkpoint.partition_id))
 
@@ -272,4 +272,5 @@ def _as_keys(terms: Sequence[Term]) -> str:
 
 
 def _as_json(rows: list[Row]) -> str:
-    return json.dumps(rows[0] if rows else None)
+    """A checkpoint row as it stands in the table."""
+    return json.dumps({name: value for name, value in rows[0].items() if name != "age_s"} if rows else None)

@@ -1,6 +1,5 @@
 """Where a start would resume a partition, or why it would refuse: the worker's own decision, made from outside."""
 
-import time
 from typing import Literal
 
 from shared.errors import RowsRejected
@@ -19,7 +18,7 @@ def start_outcome(
     quarantines: bool,
 ) -> Outcome:
     """What a start would do. Raises the error that it would end with."""
-    decided = decide(channel.token, checkpoint, partition, on_gap, now_s=time.time(), channel_exists=channel.exists)
+    decided = decide(channel.token, checkpoint, partition, on_gap, channel_exists=channel.exists)
     # The next channel counts rejected rows from 0.
     rejected = 0 if decided.begins_next else channel.rows_error_count - checkpoint.rows_error_count
     if rejected < 0:

@@ -25,7 +25,6 @@ together. Rejected rows that were not quarantined, and events that a person skip
 finding says what is known of them.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -166,7 +165,6 @@ def _contradictions(evidence: Evidence) -> Iterator[Finding]:
             evidence.checkpoint,
             evidence.partition,
             "fail",
-            now_s=time.time(),
             channel_exists=evidence.channel.exists,
         )
     except ResumeRefused as refusal:

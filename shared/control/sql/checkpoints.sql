@@ -2,6 +2,7 @@
 SELECT
     partition_id, sequence_number, "offset", epoch, rows_error_count,
     date_part('epoch', hub_created_at) AS hub_created_at_s, date_part('epoch', updated_at) AS updated_at_s,
+    date_part('epoch', clock_timestamp()) - date_part('epoch', updated_at) AS age_s,
     channel_generation, opened_generation, begins_after, date_part('epoch', enqueued_at) AS enqueued_at_s,
     unsettled_from, repeats_up_to
 FROM evsup_checkpoint

@@ -1,7 +1,6 @@
 """Where a worker starts: every row of the table in shared.resume, and what holds for all of them."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Literal
 from unittest.mock import ANY
 
@@ -9,15 +8,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared import resume as rules
 from shared.errors import ResumeRefused
 from shared.model import Checkpoint, PartitionFacts
-from shared.resume import BIRTH_TOLERANCE_S, SETTLED_AFTER_S, Resume
+from shared.resume import BIRTH_TOLERANCE_S, SETTLED_AFTER_S, Resume, decide
 
 OnGap = Literal["fail", "warn"]
 BORN_S = 1_700_000_000.123
-NOW_S = BORN_S + 86400.0
-decide = partial(rules.decide, now_s=NOW_S)
 
 
 def partition(first: int = 0, last: int = 100, *, is_empty: bool = False) -> PartitionFacts:
@@ -147,12 +143,11 @@ def test_who_lost_its_channel_knows_what_it_has_written() -> None:
 def test_a_rejection_that_is_not_counted_yet_is_not_left_behind_in_a_lost_channel(written: int | None) -> None:
     for first in (40, 100, None, 161):  # the last: behind a gap that was accepted, so the events before it are in doubt
         for age_s in (None, 0.0, SETTLED_AFTER_S - 1, -86400.0):
-            written_s = None if age_s is None else NOW_S - age_s
-            known = replace(checkpoint(100), unsettled_from=first, updated_at_s=written_s)
+            known = replace(checkpoint(100), unsettled_from=first, age_s=age_s)
             with pytest.raises(ResumeRefused, match="may have been rejected without being counted") as refused:
                 decide(None, known, LAST, "fail", written)
             assert "`evsup checkpoints set --partition 3 --table-end`" in refused.value.fix
-        expired = replace(checkpoint(100), unsettled_from=first, updated_at_s=NOW_S - SETTLED_AFTER_S)
+        expired = replace(checkpoint(100), unsettled_from=first, age_s=SETTLED_AFTER_S)
         assert decide(None, expired, LAST, "fail", written).begins_next
 
 

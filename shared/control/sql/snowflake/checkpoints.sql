@@ -3,6 +3,7 @@ SELECT
     partition_id, sequence_number, "OFFSET", epoch, rows_error_count,
     DATE_PART(EPOCH_MICROSECOND, hub_created_at)::FLOAT / 1000000 AS hub_created_at_s,
     DATE_PART(EPOCH_MICROSECOND, updated_at)::FLOAT / 1000000 AS updated_at_s,
+    DATEDIFF(MICROSECOND, updated_at, SYSDATE())::FLOAT / 1000000 AS age_s,
     channel_generation, opened_generation, begins_after,
     DATE_PART(EPOCH_MICROSECOND, enqueued_at)::FLOAT / 1000000 AS enqueued_at_s,
     unsettled_from, repeats_up_to
