@@ -88,7 +88,7 @@ class SnowflakeDatabase(Database):
     @contextmanager
     def transaction(self, mode: Mode = "write") -> Iterator[Run]:
         """Every statement is committed as it is run (see above), but for an act."""
-        with self._errors_in_our_words():
+        with self._translated():
             run = _Statements(self._session, self.dialect, Deadline.after(CALL_S))
             self._refuse_other_tables(run)
             with self._session.transaction() if mode == "atomic" else nullcontext():
@@ -109,7 +109,7 @@ class SnowflakeDatabase(Database):
         self._is_looked_at = True
 
     @contextmanager
-    def _errors_in_our_words(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except SnowflakeUnavailable as error:

@@ -14,7 +14,7 @@ from shared.config.formats import endpoint
 from shared.config.settings import EventHubSettings
 from shared.errors import DataRefused
 from shared.eventhubs.amqp_types import teach_the_sdk
-from shared.eventhubs.errors import Access, translated
+from shared.eventhubs.errors import Access, translate
 from shared.eventhubs.identity import Identity
 from shared.eventhubs.sdk_patches import Consumer
 from shared.model import ConsumerGroup, HubFacts, PartitionFacts
@@ -104,12 +104,12 @@ class EventHubClient:
             self._close_credential()
 
     def hub(self) -> HubFacts:
-        """Partition ids and birth of the hub; blocks for the SDK's retries, raises what `translated` makes of them."""
+        """Partition ids and birth of the hub; blocks for the SDK's retries, raises what `translate` makes of them."""
         what = f"Event hub {self.group.eventhub_name!r} cannot be read"
         try:
             properties = within(ANSWER_LIMIT_S, self.sdk.get_eventhub_properties)
         except Exception as error:
-            raise translated(error, what, self.access) from error
+            raise translate(error, what, self.access) from error
         return HubFacts(_names(properties["partition_ids"], what), properties["created_at"].timestamp())
 
     def partition(self, partition_id: str, hub: HubFacts | None = None) -> PartitionFacts:
@@ -121,7 +121,7 @@ class EventHubClient:
         try:
             properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
         except Exception as error:
-            raise translated(error, f"Partition {partition_id} cannot be read", self.access) from error
+            raise translate(error, f"Partition {partition_id} cannot be read", self.access) from error
         return PartitionFacts(
             int(properties["beginning_sequence_number"]),
             int(properties["last_enqueued_sequence_number"]),
@@ -153,7 +153,7 @@ class EventHubClient:
             first_from = partial(self._first_from, partition_id, at, inclusive=True, owner_level=owner_level)
             first = within(ANSWER_LIMIT_S, first_from).sequence_number
         except Exception as error:
-            raise translated(error, what, self.access) from error
+            raise translate(error, what, self.access) from error
         return None if first <= partition.first else first - 1
 
     def at_or_after(self, partition_id: str, number: int, owner_level: int) -> "EventData":
@@ -162,9 +162,7 @@ class EventHubClient:
         try:
             event: EventData = within(ANSWER_LIMIT_S, first_from)
         except Exception as error:
-            raise translated(
-                error, f"Event {number} of partition {partition_id} cannot be read", self.access
-            ) from error
+            raise translate(error, f"Event {number} of partition {partition_id} cannot be read", self.access) from error
         return event
 
     def next_after(self, partition_id: str, number: int | None) -> tuple[int, datetime]:
@@ -176,9 +174,7 @@ class EventHubClient:
         try:
             event = within(ANSWER_LIMIT_S, lambda: self._first_from(partition_id, start, inclusive=False))
         except Exception as error:
-            raise translated(
-                error, f"The next event of partition {partition_id} cannot be read", self.access
-            ) from error
+            raise translate(error, f"The next event of partition {partition_id} cannot be read", self.access) from error
         return event.sequence_number, event.enqueued_time
 
     def _first_from(

@@ -19,8 +19,9 @@ from azure.eventhub.exceptions import EventHubError
 from shared import ca_bundle
 from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
-from shared.eventhubs.errors import STRICT_FIX, utc
-from shared.eventhubs.evidence import plain
+from shared.eventhubs.error_rules import STRICT_FIX
+from shared.eventhubs.errors import utc
+from shared.eventhubs.sdk_error import plain
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken

@@ -1,4 +1,4 @@
-"""What Snowflake and its connector say, in our words.
+"""Errors of Snowflake and its connector, translated into ours.
 
 Numbers of the service: https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api#error and
 its messages; numbers from 250001 are the connector's own (its errorcode.py). SQLSTATE classes are ANSI's.
@@ -59,18 +59,18 @@ _LOCKED = re.compile(r"deadlock|lock.{0,60}(time(d )?-?out|not yet been released
 
 
 @contextmanager
-def in_our_words(address: str) -> Iterator[None]:
+def translated(address: str) -> Iterator[None]:
     """Translate what the connector raises in the block."""
     from snowflake.connector import Error
 
     try:
         yield
     except Error as error:
-        raise of(error, address) from None  # its own text is not masked
+        raise translate(error, address) from None  # its own text is not masked
 
 
-def of(error: "Error", address: str) -> EvsupError:
-    """The reason why there is no session, or why a statement failed."""
+def translate(error: "Error", address: str) -> EvsupError:
+    """Why there is no session, or why a statement failed."""
     number, what, why = error.errno or -1, f"Snowflake at {address} failed", _why(error)
     if number == DUPLICATE_KEY:
         return DuplicateKey(what, why)
@@ -85,10 +85,10 @@ def of(error: "Error", address: str) -> EvsupError:
     if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
         kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable
         return kind(what, why, REACH_SNOWFLAKE)
-    return _of_statement(number, error.sqlstate or "", what, why)
+    return _translate_statement(number, error.sqlstate or "", what, why)
 
 
-def _of_statement(number: int, state: str, what: str, why: str) -> EvsupError:
+def _translate_statement(number: int, state: str, what: str, why: str) -> EvsupError:
     if number == _ACCESS or state == "42501":
         return NotPermitted(what, why, _GRANT)
     if number == _NO_WAREHOUSE:

@@ -64,11 +64,11 @@ def access_token(settings: SnowflakeSettings) -> str:
         return str(json.loads(within(ANSWER_S, lambda: _answer(settings)))["access_token"])
     except HTTPError as error:
         with error:
-            raise _refused(what, error) from None
+            raise _translate_refusal(what, error) from None
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(what, "the answer holds none", _ENDPOINT) from None
     except (OSError, HTTPException) as error:
-        raise _unreachable(what, error) from None
+        raise _translate_failure(what, error) from None
 
 
 def _answer(settings: SnowflakeSettings) -> bytes:
@@ -100,7 +100,7 @@ def _opener(settings: SnowflakeSettings) -> OpenerDirector:
     return opener
 
 
-def _refused(what: str, error: HTTPError) -> EvsupError:
+def _translate_refusal(what: str, error: HTTPError) -> EvsupError:
     """https://datatracker.ietf.org/doc/html/rfc6749#section-5.2."""
     why = f"{error.code} {_reason(error)}"
     if error.code in (400, 401, 403):
@@ -118,7 +118,7 @@ def _reason(error: HTTPError) -> str:
         return error.reason
 
 
-def _unreachable(what: str, error: Exception) -> EvsupError:
+def _translate_failure(what: str, error: Exception) -> EvsupError:
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return ConfigurationError(what, reason.verify_message, TRUST_SNOWFLAKE)

@@ -94,7 +94,7 @@ class SqlSession:
 
     @contextmanager
     def _executed(self, statement: str, values: tuple[object, ...]) -> "Iterator[SnowflakeCursor]":
-        with self._lock, errors.in_our_words(self.address), closing(self._execute(statement, values)) as cursor:
+        with self._lock, errors.translated(self.address), closing(self._execute(statement, values)) as cursor:
             yield cursor
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> "SnowflakeCursor":

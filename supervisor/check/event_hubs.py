@@ -3,7 +3,7 @@
 from shared.config.settings import EventHubSettings
 from shared.errors import OwnershipLost, SourceUnavailable
 from shared.eventhubs.client import EventHubClient
-from shared.eventhubs.errors import translated
+from shared.eventhubs.errors import translate
 from shared.eventhubs.identity import Identity, SignInFailed
 from shared.model import HubFacts
 from shared.timeout import within
@@ -63,7 +63,7 @@ def consumer_group(settings: EventHubSettings, partition_id: str) -> Outcome:
             within(LIMIT_S, receive)
         except TimeoutError as error:
             raise SourceUnavailable("The consumer group does not answer", str(error)) from error
-    refusals = [translated(error, f"Consumer group {settings.consumer_group}", client.access) for error in errors]
+    refusals = [translate(error, f"Consumer group {settings.consumer_group}", client.access) for error in errors]
     if refusals and isinstance(refusals[0], OwnershipLost):
         return Outcome(f"{settings.consumer_group}, in use by a supervisor")
     if refusals:

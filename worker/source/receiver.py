@@ -19,7 +19,7 @@ from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
 from shared.errors import EvsupError, SourceUnavailable
 from shared.eventhubs.client import EventHubClient, access
-from shared.eventhubs.errors import translated
+from shared.eventhubs.errors import translate
 from shared.resume import refuse_another_hub
 from worker import memory
 from worker.source.batch_queue import Batch
@@ -143,7 +143,7 @@ class Link:
                 self._require_same_hub(client)
                 if not self._closing.is_set():
                     client.sdk.receive_batch(self._on_batch, **self.options())
-        except Exception as error:  # noqa: BLE001 (translated just below)
+        except Exception as error:  # noqa: BLE001 (translate just below)
             self._on_error(None, error)
         self._over.set()
 
@@ -215,6 +215,6 @@ class Link:
         """The first error is the reason; it closes the client, and so ends `receive_batch`."""
         if self._error is None:
             what = f"The receiver of partition {self._reader.partition_id} failed"
-            self._error = translated(error, what, access(self._reader.settings))
+            self._error = translate(error, what, access(self._reader.settings))
         if self._client:
             self._client.sdk.close()

@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from shared.clock import Deadline
 from shared.config.formats import dsn
 from shared.control.database import CALL_S, Database, Mode, Row, begin
-from shared.control.postgres.errors import of_connecting, of_running
+from shared.control.postgres.errors import translate, translate_refusal
 from shared.control.queries import pyformat
 from shared.errors import StoreUnavailable
 from shared.log.secret import Secret
@@ -59,7 +59,7 @@ class PostgresDatabase(Database):
                 connection.execute(pyformat(begin(mode), self.dialect))
                 yield _Transaction(connection)
         except psycopg.Error as error:
-            raise of_running(error, self._dsn) from error
+            raise translate(error, self._dsn) from error
 
     def close(self) -> None:
         with self._opening:
@@ -94,7 +94,7 @@ class PostgresDatabase(Database):
         try:
             return _Bounded.connect(self._dsn.conninfo.reveal(), **_OPTIONS)
         except (psycopg.Error, UnicodeError) as error:  # the second: a host that can be no name, `db..example.com`
-            raise of_connecting(error, self._dsn) from None  # libpq's own text is not masked
+            raise translate_refusal(error, self._dsn) from None  # libpq's own text is not masked
 
 
 class _Bounded(psycopg.Connection[Row]):

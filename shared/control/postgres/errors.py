@@ -1,4 +1,4 @@
-"""What PostgreSQL and libpq say, in our words.
+"""Errors of PostgreSQL and libpq, translated into ours.
 
 SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html.
 """
@@ -33,7 +33,7 @@ _REACH = "Check that PostgreSQL is up and can be reached from this host."
 _TABLES = f"{schema.INIT} Or set the search path in CONTROL_POSTGRES_DSN."
 _TLS = "Check host, sslmode and sslrootcert in CONTROL_POSTGRES_DSN against the server's certificate."
 
-# libpq gives no SQLSTATE for a connection that was refused, only a text. The first that fits tells.
+# libpq gives no SQLSTATE for a connection that was refused, only a text. The first row that fits counts.
 _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
     (
         re.compile(
@@ -58,8 +58,8 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
 )
 
 
-def of_connecting(error: psycopg.Error | UnicodeError, dsn: Dsn) -> EvsupError:
-    """The reason why no connection came about."""
+def translate_refusal(error: psycopg.Error | UnicodeError, dsn: Dsn) -> EvsupError:
+    """Why there is no connection."""
     what, why = f"Cannot connect to the control store {dsn.address}", dsn.masked(str(error))
     if isinstance(error, UnicodeError):
         return ConfigurationError(what, why, _HOST)
@@ -69,8 +69,8 @@ def of_connecting(error: psycopg.Error | UnicodeError, dsn: Dsn) -> EvsupError:
     return StoreUnavailable(what, why, _REACH)
 
 
-def of_running(error: psycopg.Error, dsn: Dsn) -> EvsupError:
-    """The reason why a statement failed."""
+def translate(error: psycopg.Error, dsn: Dsn) -> EvsupError:
+    """Why a statement failed."""
     state, what, why = error.sqlstate or "", f"The control store {dsn.address} failed", dsn.masked(str(error))
     match state[:2], state:
         case ("28", _) | (_, "42501"):

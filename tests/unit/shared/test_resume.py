@@ -121,6 +121,14 @@ def test_where_anything_is_in_doubt_a_person_says_where_the_next_channel_begins(
     assert "`evsup checkpoints set --partition 3 --table-end`" in refused.value.fix
 
 
+def test_a_missing_channel_names_every_setting_that_is_in_its_name() -> None:
+    """Names of the same group in another case give the same channel: `test_channel_name`."""
+    with pytest.raises(ResumeRefused) as refused:
+        start(None, 50)
+    for setting in ("SNOWFLAKE_PIPE", "SNOWFLAKE_TABLE", "SNOWFLAKE_CHANNEL_PREFIX", "`:5671` after the namespace"):
+        assert setting in refused.value.why
+
+
 def test_an_event_without_an_offset_is_looked_at_by_its_time_when_the_link_opens() -> None:
     known = replace(checkpoint(100), offset=None, enqueued_at_s=1.0)
     assert decide(None, known, LAST, "fail").begins_next

@@ -12,7 +12,7 @@ from azure.eventhub.exceptions import ConnectError, ConnectionLostError
 from shared.config.settings import EventHubSettings
 from shared.errors import DataRefused, OwnershipLost, SourceUnavailable
 from shared.eventhubs.client import QUESTIONS_AT_ONCE, EventHubClient, access, consumer_group, sdk_options
-from shared.eventhubs.errors import translated
+from shared.eventhubs.errors import translate
 from shared.log.secret import Secret
 from shared.model import ConsumerGroup, HubFacts
 from tests.unit.plain_settings import eventhub
@@ -209,4 +209,4 @@ def test_an_error_of_a_signature_without_a_sensible_end_is_still_told(ends: str,
     text = f"Endpoint=sb://ns.servicebus.windows.net/;SharedAccessSignature={signature};EntityPath=flights"
     found = access(EventHubSettings(connection_string=Secret(text)))
     assert found.expires_s == expected
-    assert type(translated(ConnectError("amqp:internal-error"), "what", found)) is SourceUnavailable
+    assert type(translate(ConnectError("amqp:internal-error"), "what", found)) is SourceUnavailable

@@ -21,8 +21,9 @@ from shared.errors import (
     ResumeRefused,
     SourceUnavailable,
 )
-from shared.eventhubs.errors import Access, Credential, decided, translated
-from shared.eventhubs.evidence import evidence_of
+from shared.eventhubs.error_rules import Credential
+from shared.eventhubs.errors import Access, decide, translate
+from shared.eventhubs.sdk_error import read_error
 from shared.log.secret import mask
 from shared.model import ConsumerGroup
 from tests.unit.shared.eventhubs.failures import certificate, connecting, link, management, put_token, raised, tls
@@ -386,7 +387,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_sentence_of_the_service_says_what_to_do(case: Case) -> None:
-    made = decided(evidence_of(case.error), "It failed", access(case.kind), NOW_S)
+    made = decide(read_error(case.error), "It failed", access(case.kind), NOW_S)
     assert type(made) is case.becomes
     assert made.what == "It failed"
     assert case.why in made.why
@@ -398,7 +399,7 @@ def test_a_sentence_of_the_service_says_what_to_do(case: Case) -> None:
 
 def test_a_refusal_tells_of_a_clock_that_differs_from_the_services_own() -> None:
     error = put_token(401, "InvalidSignature: The token … Timestamp:2022-03-19T17:01:58")
-    made = decided(evidence_of(error), "It failed", access(), NOW_S)
+    made = decide(read_error(error), "It failed", access(), NOW_S)
     assert made.why.endswith("(the clock of this host says 2022-03-19 19:02:00 UTC)")
 
 
@@ -406,21 +407,21 @@ def test_an_error_of_ours_keeps_its_reason_through_the_sdk() -> None:
     ours = ConfigurationError("No token", "the tenant is not known", "Correct AZURE_TENANT_ID.")
     theirs = EventHubError("it failed")
     theirs.__cause__ = ours
-    made = translated(theirs, "Event hub 'flights' cannot be read", access("identity"))
+    made = translate(theirs, "Event hub 'flights' cannot be read", access("identity"))
     assert type(made) is ConfigurationError
     assert str(made) == (
         "Event hub 'flights' cannot be read: No token: the tenant is not known. Correct AZURE_TENANT_ID."
     )
-    assert translated(ours, "anything", access()) is ours
+    assert translate(ours, "anything", access()) is ours
 
 
 def test_no_credential_is_in_what_is_said() -> None:
     error = put_token(401, "MalformedToken: SharedAccessSignature sr=x&sig=hush&se=1&skn=k")
-    assert "hush" not in str(decided(evidence_of(error), "It failed", access("signature"), NOW_S))
+    assert "hush" not in str(decide(read_error(error), "It failed", access("signature"), NOW_S))
 
 
 @pytest.mark.parametrize("moment", ["2022-13-45T19:01:58", "0000-00-00T00:00:00", "2022-03-19T25:61:61"])
 def test_a_time_that_cannot_be_hides_no_error(moment: str) -> None:
     for said in (f"Timestamp:{moment}", f"Expiration time: '{moment}Z'"):
-        evidence = evidence_of(put_token(401, f"ExpiredToken: The token is expired. {said}"))
-        assert type(decided(evidence, "what", access(), NOW_S)) is NotPermitted
+        error = read_error(put_token(401, f"ExpiredToken: The token is expired. {said}"))
+        assert type(decide(error, "what", access(), NOW_S)) is NotPermitted

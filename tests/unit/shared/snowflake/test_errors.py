@@ -13,7 +13,7 @@ from shared.errors import (
     SnowflakeUnavailable,
     Unsupported,
 )
-from shared.snowflake.errors import of
+from shared.snowflake.errors import translate
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from shared.snowflake.errors import of
 def test_a_failed_statement_is_told_apart_by_its_number(
     number: int, state: str, text: str, kind: type[EvsupError]
 ) -> None:
-    assert type(of(ProgrammingError(text, errno=number, sqlstate=state), "host/DB.S")) is kind
+    assert type(translate(ProgrammingError(text, errno=number, sqlstate=state), "host/DB.S")) is kind
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_a_failed_statement_is_told_apart_by_its_number(
     ],
 )
 def test_a_refused_session_is_told_apart_by_its_number(number: int, text: str, kind: type[EvsupError]) -> None:
-    assert type(of(DatabaseError(text, errno=number), "host/DB.S")) is kind
+    assert type(translate(DatabaseError(text, errno=number), "host/DB.S")) is kind
 
 
 def test_what_has_no_number_may_pass() -> None:
-    assert type(of(OperationalError("what?"), "host/DB.S")) is SnowflakeUnavailable
+    assert type(translate(OperationalError("what?"), "host/DB.S")) is SnowflakeUnavailable
 
 
 def test_the_reason_is_one_line_without_secrets() -> None:
     error: Error = ProgrammingError("refused:\n  password=hunter2", errno=390100)
-    assert "hunter2" not in str(of(error, "host/DB.S"))
-    assert "\n" not in str(of(error, "host/DB.S"))
+    assert "hunter2" not in str(translate(error, "host/DB.S"))
+    assert "\n" not in str(translate(error, "host/DB.S"))

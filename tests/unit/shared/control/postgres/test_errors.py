@@ -4,7 +4,7 @@ from psycopg import errors
 
 from shared.config.formats.dsn import parse
 from shared.control.postgres.database import PostgresDatabase
-from shared.control.postgres.errors import of_connecting, of_running
+from shared.control.postgres.errors import translate, translate_refusal
 from shared.errors import (
     Bug,
     ConfigurationError,
@@ -43,7 +43,7 @@ DSN = parse(Secret("postgresql://u:hush@h/db"))
     ],
 )
 def test_a_refused_connection_is_told_apart_by_its_text(text: str, kind: type[EvsupError]) -> None:
-    error = of_connecting(psycopg.OperationalError(text), DSN)
+    error = translate_refusal(psycopg.OperationalError(text), DSN)
     assert type(error) is kind
     assert "hush" not in str(error)
 
@@ -60,7 +60,7 @@ def test_a_refused_connection_is_told_apart_by_its_text(text: str, kind: type[Ev
     ],
 )
 def test_a_server_without_a_free_session_says_how_many_are_needed(text: str) -> None:
-    error = of_connecting(psycopg.OperationalError(text), DSN)
+    error = translate_refusal(psycopg.OperationalError(text), DSN)
     assert type(error) is StoreUnavailable
     assert "a session for each partition and one for each supervisor" in error.fix
 
@@ -97,4 +97,4 @@ def test_a_host_that_can_be_no_name_is_a_fault_of_the_setting(host: str) -> None
     ],
 )
 def test_a_failed_statement_is_told_apart_by_its_sqlstate(raised: type[psycopg.Error], kind: type[EvsupError]) -> None:
-    assert type(of_running(raised("text"), DSN)) is kind
+    assert type(translate(raised("text"), DSN)) is kind

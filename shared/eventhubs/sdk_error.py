@@ -1,4 +1,4 @@
-"""What an exception of the Azure SDK proves, read from its class, its AMQP condition and its status.
+"""What an exception of the Azure SDK says, read from its class, its AMQP condition and its status.
 
 The SDK makes one error of another, and what the service said is in the chain of their causes. An error without such a
 chain still has a condition and the SDK's own words of the status.
@@ -47,8 +47,8 @@ _WRONG_PARTITION = "Wrong partition id"
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """One cause, with what it says of itself: secrets masked, on one line."""
+class SdkError:
+    """The cause of an error, with its own text: secrets masked, on one line."""
 
     cause: Cause
     text: str
@@ -57,14 +57,14 @@ class Evidence:
     number: int | None = None
 
 
-def evidence_of(error: BaseException) -> Evidence:
+def read_error(error: BaseException) -> SdkError:
     """The most telling cause in the chain of an error."""
     chain = tuple(chain_of(error))
     for kind, read in _READERS:
         for each in chain:
             if isinstance(each, kind) and (found := read(each)):
                 return found
-    return Evidence("unknown", plain(f"{type(error).__name__}: {error}"))
+    return SdkError("unknown", plain(f"{type(error).__name__}: {error}"))
 
 
 def chain_of(error: BaseException | None) -> Iterator[BaseException]:
@@ -82,56 +82,56 @@ def plain(text: str) -> str:
     return " ".join(mask(text).split())
 
 
-def _identity(error: Any) -> Evidence:
-    return Evidence("identity", plain(str(error)))
+def _identity(error: Any) -> SdkError:
+    return SdkError("identity", plain(str(error)))
 
 
-def _certificate(error: Any) -> Evidence:
-    return Evidence("certificate", plain(error.verify_message), number=error.verify_code)
+def _certificate(error: Any) -> SdkError:
+    return SdkError("certificate", plain(error.verify_message), number=error.verify_code)
 
 
-def _tls(error: Any) -> Evidence:
-    return Evidence("tls", plain(error.reason or str(error)))
+def _tls(error: Any) -> SdkError:
+    return SdkError("tls", plain(error.reason or str(error)))
 
 
-def _name(error: Any) -> Evidence:
-    return Evidence("name", plain(str(error)))
+def _name(error: Any) -> SdkError:
+    return SdkError("name", plain(str(error)))
 
 
-def _host(error: Any) -> Evidence:
-    return Evidence("host", plain(str(error)))
+def _host(error: Any) -> SdkError:
+    return SdkError("host", plain(str(error)))
 
 
-def _put_token(error: Any) -> Evidence | None:
+def _put_token(error: Any) -> SdkError | None:
     if not isinstance(error.status_code, int):
         return None
-    return Evidence("put-token", plain(f"{error.status_code} {_text(error.status_description)}"), "", error.status_code)
+    return SdkError("put-token", plain(f"{error.status_code} {_text(error.status_description)}"), "", error.status_code)
 
 
-def _amqp(error: Any) -> Evidence:
+def _amqp(error: Any) -> SdkError:
     text = plain(_text(error.description) or str(error))
     condition = _condition(error.condition)
     if status := _STATUS.search(text):
-        return Evidence("management", text.removesuffix(", Description: None"), condition, int(status[1]))
+        return SdkError("management", text.removesuffix(", Description: None"), condition, int(status[1]))
     cause: Cause = "token" if isinstance(error, TokenExpired) else "connection"
-    return Evidence("link" if isinstance(error, AMQPLinkError) else cause, text, condition)
+    return SdkError("link" if isinstance(error, AMQPLinkError) else cause, text, condition)
 
 
-def _network(error: Any) -> Evidence:
-    return Evidence("network", plain(f"{type(error).__name__}: {error}" if type(error) is not OSError else str(error)))
+def _network(error: Any) -> SdkError:
+    return SdkError("network", plain(f"{type(error).__name__}: {error}" if type(error) is not OSError else str(error)))
 
 
-def _partition(error: Any) -> Evidence | None:
+def _partition(error: Any) -> SdkError | None:
     text = plain(str(error))
-    return Evidence("partition", text) if text.startswith(_WRONG_PARTITION) else None
+    return SdkError("partition", text) if text.startswith(_WRONG_PARTITION) else None
 
 
-def _sdk(error: Any) -> Evidence:
+def _sdk(error: Any) -> SdkError:
     text = plain(str(error))
     status = _STATUS.search(text)
     if isinstance(error, AuthenticationError):
-        return Evidence("put-token", text, error.error or "", int(status[1]) if status else _UNAUTHORIZED)
-    return Evidence("sdk", text, error.error or "", int(status[1]) if status else None)
+        return SdkError("put-token", text, error.error or "", int(status[1]) if status else _UNAUTHORIZED)
+    return SdkError("sdk", text, error.error or "", int(status[1]) if status else None)
 
 
 def _condition(condition: Any) -> str:
@@ -144,7 +144,7 @@ def _text(said: Any) -> str:
 
 
 # From the most telling to the least. Every network error is an OSError, also those that have a class of their own.
-_READERS: tuple[tuple[type[BaseException], Callable[[Any], Evidence | None]], ...] = (
+_READERS: tuple[tuple[type[BaseException], Callable[[Any], SdkError | None]], ...] = (
     (ClientAuthenticationError, _identity),
     (ssl.SSLCertVerificationError, _certificate),
     (ssl.SSLError, _tls),
