@@ -52,7 +52,7 @@ def stored(store: ControlStore, partition_id: str = "0") -> Checkpoint:
 
 def as_written(loaded: Checkpoint) -> Checkpoint:
     """Without what the database says of the write."""
-    return replace(loaded, updated_at_s=None, age_s=None)
+    return replace(loaded, updated_at_s=None)
 
 
 def damage(site: Site, change: str) -> None:

@@ -179,7 +179,7 @@ def run(monkeypatch: pytest.MonkeyPatch, older: ControlSettings) -> Callable[...
 
 def rows(database: Database) -> tuple[list[Ownership], list[Checkpoint]]:
     store = ControlStore(database, GROUP, 60.0)
-    return store.ownerships(), [replace(row, updated_at_s=None, age_s=None) for row in store.checkpoints()]
+    return store.ownerships(), [replace(row, updated_at_s=None) for row in store.checkpoints()]
 
 
 def test_a_start_on_older_tables_names_the_command_that_moves_them(older: ControlSettings, version: int) -> None:
