@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from scripts.localcloud.postgres import Postgres
 from shared.config.settings import ControlSettings
@@ -27,6 +28,7 @@ from shared.snowflake.session import SqlSession
 from supervisor.commands.init import init
 from tests.harness.snow_sql import SnowSql
 from tests.integration.conftest import snowflake_settings_of
+from tests.unit.plain_settings import plain
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "readers")
 
@@ -172,7 +174,7 @@ def older(request: pytest.FixtureRequest, version: int, tmp_path: Path) -> Contr
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, older: ControlSettings) -> Callable[..., Result]:
     """Run `evsup init` on it."""
-    loaded = SimpleNamespace(settings=SimpleNamespace(control=older, snowflake=None))
+    loaded = SimpleNamespace(settings=structs.replace(plain(), control=older))
     monkeypatch.setattr("supervisor.commands.init.load", lambda _: loaded)
     return lambda *arguments: CliRunner().invoke(init, arguments)
 
