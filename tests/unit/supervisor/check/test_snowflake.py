@@ -46,7 +46,7 @@ def test_rejected_rows_that_are_not_kept_are_a_warning() -> None:
 
 @pytest.fixture
 def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
-    made = Stores(tmp_path / "control.db", Clock(), monkeypatch)
+    made = Stores(tmp_path / "control.db", Clock())
     yield made
     made.close()
 
