@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from scripts.harness.table import EVENTS
+from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
-from tests.acceptance.evsup import EVENTS, Pipeline, eventually, pipeline_of
-from tests.integration.environments import environment
-from tests.integration.oldest import PYPROJECT, ROOT
+from tests.harness.environments import environment
+from tests.harness.oldest import PYPROJECT, ROOT
+from tests.harness.pipeline import Pipeline, pipeline_of
 
 P = "0"
 CONNECTOR = "snowflake-connector-python>=5,<6"
