@@ -16,7 +16,7 @@ Seconds: TypeAlias = Annotated[float, Meta(ge=-86_400, le=1e11)]  # since the Un
 Age: TypeAlias = Annotated[float, Meta(ge=-1e11, le=1e11)]
 Expiration: TypeAlias = Annotated[float, Meta(gt=0, le=1e11)]
 
-OLDEST = "-1"  # Event Hubs' own word for the offset before the oldest event
+OLDEST, LATEST = "-1", "@latest"  # Event Hubs' names for the positions before its oldest and behind its last event
 
 LONG_DEAD = 10  # expirations without a heartbeat
 

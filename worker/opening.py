@@ -12,14 +12,12 @@ from shared.errors import OwnershipLost
 from shared.eventhubs.client import EventHubClient
 from shared.ipc.messages import ChannelStatus
 from shared.log.logger import get_logger
-from shared.model import OLDEST, Checkpoint, PartitionFacts, Term
+from shared.model import LATEST, OLDEST, Checkpoint, PartitionFacts, Term
 from shared.resume import Resume, counted_back
 from worker.sink.channel_status import COUNT_LIMIT_S, unsettled_events
 from worker.sink.rejection import Rejection
 from worker.source.continuity import Landmark
 from worker.source.receiver import Position
-
-LATEST = "@latest"
 
 log = get_logger()
 

@@ -5,7 +5,7 @@ from shared.errors import OwnershipLost, SourceUnavailable
 from shared.eventhubs.client import EventHubClient
 from shared.eventhubs.errors import translate
 from shared.eventhubs.identity import Identity, SignInFailed
-from shared.model import HubFacts
+from shared.model import LATEST, HubFacts
 from shared.timeout import within
 from supervisor.check.runner import LIMIT_S, Outcome
 
@@ -52,7 +52,7 @@ def consumer_group(settings: EventHubSettings, partition_id: str) -> Outcome:
             client.sdk.receive(
                 on_event,
                 partition_id=partition_id,
-                starting_position="@latest",
+                starting_position=LATEST,
                 max_wait_time=RECEIVE_S,
                 prefetch=1,
                 on_error=on_error,

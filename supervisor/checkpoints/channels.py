@@ -14,7 +14,7 @@ from shared.snowflake.channel_name import channel_name, of_generation
 def statuses_of_partitions(
     prefix: str, group: ConsumerGroup, checkpoints: Iterable[Checkpoint], limit_s: float
 ) -> dict[str, ChannelStatus]:
-    """By partition, of the channel that its checkpoint names. Blocks and raises as `statuses`."""
+    """By partition, the status of the channel that its checkpoint names. Blocks and raises as `statuses`."""
     names = {
         row.partition_id: of_generation(channel_name(prefix, group, row.partition_id), row.channel_generation)
         for row in checkpoints
@@ -24,7 +24,10 @@ def statuses_of_partitions(
 
 
 def statuses(channels: Sequence[str], limit_s: float) -> Mapping[str, ChannelStatus]:
-    """By channel; one that is not there has no token, and a status code that says so. Blocks and raises as `send`."""
+    """By channel name. A channel that does not exist has no token, and a status code that says so.
+
+    A process of its own asks for them, because the streaming SDK starts threads. Blocks and raises as `send`.
+    """
     question = worker.tasks.channel_statuses.Question(tuple(channels), limit_s, os.getpid())
     answer = send(
         worker.tasks.channel_statuses.run, question, limit_s, "Snowflake does not say how far the channels are"

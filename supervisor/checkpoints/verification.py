@@ -33,7 +33,7 @@ import msgspec
 
 from shared.errors import ResumeRefused
 from shared.ipc.messages import ChannelStatus
-from shared.model import Checkpoint, lag
+from shared.model import LATEST, OLDEST, Checkpoint, lag
 from shared.resume import decide
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def beginning(evidence: Evidence, starting_position: str, since: str | None) -> 
         return Beginning(None, f"with the first row since {since}")
     if checkpoint.begins_after is not None:
         return Beginning(checkpoint.begins_after + 1, f"after event {checkpoint.begins_after}, as the checkpoint says")
-    if checkpoint.channel_generation == 0 and starting_position not in ("-1", "@latest"):
+    if checkpoint.channel_generation == 0 and starting_position not in (OLDEST, LATEST):
         return Beginning(None, f"with the first row: EVENTHUB_STARTING_POSITION={starting_position}")
     return Beginning(partition.oldest, f"with the oldest event in the hub, {partition.oldest}")
 

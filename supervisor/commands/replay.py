@@ -53,7 +53,7 @@ def replay(
     if (rows, events) != (expected, expected):
         raise DataRefused(
             f"{target.table} does not have events {first} to {last} once each",
-            f"it has {rows} rows of {events} events instead of {expected}",
+            f"it has {rows} rows of {events} events instead of {expected} of each",
             "Give another --into, and replay again.",
         )
     click.echo(f"Events {first} to {last} of partition {partition} are in {target.table}: {expected} rows, each once.")

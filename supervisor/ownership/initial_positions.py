@@ -14,9 +14,8 @@ from shared.control.store import ControlStore
 from shared.errors import OwnershipLost, StoreUnavailable
 from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
-from shared.model import OLDEST, Checkpoint, HubFacts, PartitionFacts
+from shared.model import LATEST, OLDEST, Checkpoint, HubFacts, PartitionFacts
 
-LATEST = "@latest"
 log = get_logger()
 
 

@@ -69,7 +69,7 @@ def test_a_replay_goes_into_the_live_table_only_when_told_and_says_that_rows_are
     command = ("replay", "--partition", "0", "--from", "3", "--to", "4", "--into", EVENTS.rpartition(".")[2])
     done = pipeline.run(*command)
     assert done.returncode == 65
-    assert "it has 4 rows of 2 events, and 2 were to be there" in done.stderr
+    assert "it has 4 rows of 2 events instead of 2 of each" in done.stderr
     assert pipeline.run("verify").returncode == 65
 
 

@@ -9,6 +9,7 @@ from shared.config.faults import Fault
 from shared.config.formats import connection_string, endpoint
 from shared.config.formats.files import certificate_problem
 from shared.config.settings import EventHubSettings, Settings
+from shared.model import LATEST, OLDEST
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsofteventhub
 _NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]")
@@ -117,7 +118,7 @@ def starting_position_says_where(settings: Settings) -> Iterator[Fault]:
     https://learn.microsoft.com/python/api/azure-eventhub/azure.eventhub.eventhubconsumerclient#azure-eventhub-eventhubconsumerclient-receive
     """
     text = settings.eventhub.starting_position
-    if text in {"-1", "@latest"}:
+    if text in {OLDEST, LATEST}:
         return
     if text == "0":
         yield Fault(

@@ -8,14 +8,12 @@ import click
 
 from shared.errors import DataRefused, UsageError
 from shared.eventhubs.client import EventHubClient
-from shared.model import MOST, OLDEST, Checkpoint, PartitionFacts
+from shared.model import LATEST, MOST, OLDEST, Checkpoint, PartitionFacts
 from shared.resume import reset_command
 from supervisor.checkpoints.admin_session import AdminSession, claimed, open_session
 from supervisor.checkpoints.move import Destination, plan_move
 from supervisor.commands import shared_options
 from supervisor.commands.checkpoints import confirmation
-
-LATEST = "@latest"
 
 
 @click.command("set")
