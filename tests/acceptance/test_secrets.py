@@ -23,9 +23,8 @@ from scripts.harness.evsup import Evsup
 from scripts.harness.marker import marked
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
 from tests.harness.ports import free_port
-from tests.integration.test_faults_sabotage import SABOTEUR
 
 SECRETS = (
     "EVENTHUB_CONNECTION_STRING",

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 
 import pytest
 
@@ -11,7 +10,6 @@ from scripts.harness.waiting import eventually
 from scripts.localcloud.blob import SAS, local_blobs
 from scripts.localcloud.cloud import CloudSettings
 from shared.eventhubs.client import consumer_group
-from shared.snowflake.session import SqlSession
 from tests.harness.evsnow import InPostgres, InSnowflake, metadata_of
 from tests.harness.pipeline import Pipeline, pipeline_of
 
@@ -60,9 +58,7 @@ def of_bare_integers(pipeline: Pipeline) -> str:
 
 
 def of_evsnow_in_snowflake(pipeline: Pipeline) -> str:
-    with closing(SqlSession(pipeline.settings.snowflake)) as session:
-        table = InSnowflake(session.change, "EVSUP.PUBLIC.INGESTION_STATUS")
-        return of_evsnow(pipeline, table, EVSNOW)
+    return of_evsnow(pipeline, InSnowflake(pipeline.change, "EVSUP.PUBLIC.INGESTION_STATUS"), EVSNOW)
 
 
 def of_evsnow_in_postgres(pipeline: Pipeline) -> str:

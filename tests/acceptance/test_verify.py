@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 
 from scripts.harness.table import EVENTS
 from scripts.harness.waiting import eventually
-from shared.snowflake.session import SqlSession
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 
@@ -45,8 +43,7 @@ def loaded(pipeline: Pipeline, events: int = 300) -> None:
 
 def change(pipeline: Pipeline, statement: str) -> None:
     """Change the table behind evsup's back; {table} is its name."""
-    with closing(SqlSession(pipeline.settings.snowflake)) as session:
-        assert session.change(statement.format(table=EVENTS)) > 0
+    assert pipeline.change(statement.format(table=EVENTS)) > 0
 
 
 def verified(pipeline: Pipeline, *arguments: str, code: int, **environment: str) -> dict[str, Any]:

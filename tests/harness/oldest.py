@@ -11,6 +11,8 @@ from tests.harness.environments import environment
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = ROOT / "pyproject.toml"
 PINS = Path(__file__).parent / "oldest.txt"
+OLDER_SDK = str(Path(__file__).parent / "older_sdk")
+"""On PYTHONPATH, it takes from the streaming SDK what older ones lack."""
 
 
 def oldest_evsup() -> str:

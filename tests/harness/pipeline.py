@@ -5,8 +5,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from scripts.harness import table
+from scripts.harness.evsup import EVSUP, Evsup
 from scripts.harness.host import Host
 from scripts.harness.table import PartitionCount
 from scripts.harness.waiting import eventually
@@ -18,12 +20,17 @@ from shared.control.store import ControlStore
 from shared.eventhubs.client import consumer_group
 from shared.model import Checkpoint
 from shared.snowflake.channel_name import channel_name
+from shared.snowflake.session import SqlSession
 
 # Short leases and rounds, so that a takeover is a matter of seconds.
 BRISK = {
     "EVENTHUB_LOAD_BALANCING_INTERVAL": "1",
     "EVENTHUB_OWNERSHIP_EXPIRATION": "8",
 }
+
+
+SABOTEUR = str(Path(__file__).parent / "saboteur")
+"""On PYTHONPATH, it turns a worker against its tree."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,11 @@ class Pipeline(Host):
         self.cloud, self.hub, self.snow = cloud, cloud.hub, cloud.snow
         with self.store() as store:
             store.initialise()
+
+    def beside(self, *arguments: str, command: Sequence[str] = (EVSUP,), **environment: str) -> Evsup:
+        """Another supervisor over the same control store, as on another host."""
+        environment["EVSUP_STATE_DIR"] = str(self.directory / f"state-{len(self.started)}")
+        return self.start(*arguments, command=command, stderr=None, **environment)
 
     def publish(self, count: int, *partitions: str) -> None:
         """That many JSON events more into each partition named, or into all."""
@@ -90,6 +102,11 @@ class Pipeline(Host):
         """Every event is in the table, once."""
         assert self.in_table() == self.in_hub()
 
+    def change(self, statement: str, *values: object) -> int:
+        """Change something by SQL, behind evsup's back; how many rows that were."""
+        with closing(SqlSession(self.settings.snowflake)) as session:
+            return session.change(statement, *values)
+
     def channel(self, partition: str) -> str:
         """The name of a partition's channel."""
         settings = self.settings
@@ -99,6 +116,15 @@ class Pipeline(Host):
     def stage(self) -> str:
         """Host and port of the storage that files are uploaded to."""
         return f"127.0.0.1:{self.cloud.snow_service.ready['stage_port']}"
+
+    @contextmanager
+    def living_tree(self) -> Iterator[Evsup]:
+        """A tree that outlives what happens to it: at the end it drains with 0, and the table has each event once."""
+        evsup = self.start()
+        evsup.await_running(1)
+        yield evsup
+        assert evsup.stop() == 0
+        self.prove()
 
     def token(self, partition: str) -> str | None:
         """Its committed token."""

@@ -10,9 +10,8 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from supervisor.process.tree import ABORT_GRACE_S, LATE_S
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
 
-SABOTEUR = str(Path(__file__).parent / "saboteur")
 DRAIN_S = 2.0
 
 

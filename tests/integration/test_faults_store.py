@@ -33,11 +33,8 @@ def postgres(pipeline: Pipeline) -> Postgres:
 
 @pytest.fixture(scope="module")
 def tree(pipeline: Pipeline) -> Iterator[Evsup]:
-    evsup = pipeline.start()
-    evsup.await_running(1)
-    yield evsup
-    assert evsup.stop() == 0
-    pipeline.prove()
+    with pipeline.living_tree() as evsup:
+        yield evsup
     checkpoint = pipeline.checkpoint(P)
     assert checkpoint is not None
     assert str(checkpoint.sequence_number) == pipeline.token(P)

@@ -24,11 +24,8 @@ def pipeline() -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="module")
 def tree(pipeline: Pipeline) -> Iterator[Evsup]:
-    evsup = pipeline.start()
-    evsup.await_running(1)
-    yield evsup
-    assert evsup.stop() == 0
-    pipeline.prove()
+    with pipeline.living_tree() as evsup:
+        yield evsup
 
 
 @pytest.fixture

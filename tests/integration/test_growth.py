@@ -2,37 +2,23 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from scripts.harness.evsup import EVSUP, Evsup
+from scripts.harness.evsup import Evsup
 from scripts.harness.table import PartitionCount
 from scripts.harness.waiting import eventually
 from tests.harness.pipeline import BRISK, Pipeline, pipeline_of
 
 LEASE_S = float(BRISK["EVENTHUB_OWNERSHIP_EXPIRATION"])
 OLDER = (sys.executable, "-m", "tests.harness.older_evsup")
-ROOT = str(Path(__file__).parents[2])
 
 
 @pytest.fixture
 def pipeline2() -> Iterator[Pipeline]:
     with pipeline_of(partitions=2, EVENTHUB_STARTING_POSITION="@latest") as made:
         yield made
-
-
-def beside(pipeline: Pipeline, command: Sequence[str] = (EVSUP,)) -> Evsup:
-    """Another supervisor over the same control store, as on another host."""
-    state_dir = str(pipeline.cloud.directory / f"state-{len(pipeline.started)}")
-    return pipeline.start(command=command, PYTHONPATH=ROOT, EVSUP_STATE_DIR=state_dir)
-
-
-def logged(evsup: Evsup, event: str) -> list[dict[str, Any]]:
-    """Its log lines of this event."""
-    return [line for line in map(json.loads, evsup.stderr.splitlines()) if line["event"] == event]
 
 
 def in_both(evsups: list[Evsup]) -> dict[str, str]:
@@ -57,7 +43,7 @@ def test_new_partitions_are_read_from_their_first_event_while_the_tree_runs_and_
     evsup.await_running(3)
     eventually(lambda: pipeline2.rows() >= 150, "what came since the first start is in the table")
     assert total(evsup) == 3
-    assert [line["partitions"] for line in logged(evsup, "partitions_added")] == [["2"]]
+    assert [line["partitions"] for line in evsup.events("partitions_added")] == [["2"]]
     assert evsup.stop() == 0
     pipeline2.hub.grow(2)
     pipeline2.publish(50)
@@ -93,18 +79,18 @@ def test_a_partition_that_nobody_had_room_for_begins_where_the_group_began(pipel
 
 
 def test_a_rolling_restart_from_a_version_that_does_not_notice_leaves_no_partition_unread(pipeline2: Pipeline) -> None:
-    older = beside(pipeline2, OLDER)
+    older = pipeline2.beside(command=OLDER)
     older.await_running(2)
     pipeline2.publish(100)
     pipeline2.hub.grow(2)
-    newer = beside(pipeline2)
+    newer = pipeline2.beside()
     everybody = [older, newer]
     running = dict.fromkeys(("0", "1", "2", "3"), "running")
     eventually(lambda: in_both(everybody) == running, "all four are read", timeout_s=6 * LEASE_S)
     pipeline2.publish(100)
     pipeline2.await_all()
     assert older.stop() == 0
-    third = beside(pipeline2)
+    third = pipeline2.beside()
     third.await_running(2)
     newer.await_running(2)
     pipeline2.publish(100)
@@ -127,7 +113,7 @@ def test_a_hub_that_cannot_be_asked_stops_nothing_and_is_told(pipeline2: Pipelin
     pipeline2.hub.end_outage()
     pipeline2.hub.grow(1)
     evsup.await_running(3)
-    assert (len(logged(evsup, "hub_not_answering")), trouble()) == (1, None)
+    assert (len(evsup.events("hub_not_answering")), trouble()) == (1, None)
     assert evsup.stop() == 0
 
 

@@ -23,15 +23,9 @@ def pipeline4() -> Iterator[Pipeline]:
         yield made
 
 
-def beside(pipeline: Pipeline, *arguments: str) -> Evsup:
-    """Another supervisor over the same control store, as on another host."""
-    return pipeline.start(*arguments, EVSUP_STATE_DIR=str(pipeline.cloud.directory / f"state-{len(pipeline.started)}"))
-
-
 def lines(evsup: Evsup, event: str) -> dict[str, dict[str, Any]]:
     """Its last log line of this event for each partition."""
-    parsed = (json.loads(line) for line in evsup.stderr.splitlines())
-    return {line["partition"]: line for line in parsed if line["event"] == event}
+    return {line["partition"]: line for line in evsup.events(event)}
 
 
 def told(evsup: Evsup) -> TreeStatus:
@@ -47,7 +41,7 @@ def test_one_that_joins_gets_its_share_and_begins_after_the_last_event_that_the_
     first.await_running(4)
     pipeline4.publish(500)
     eventually(lambda: pipeline4.rows() > 0, "rows come")
-    second = beside(pipeline4)
+    second = pipeline4.beside()
     taken = second.await_running(2)
     pipeline4.publish(500)
     kept = first.await_running(2)
@@ -74,7 +68,7 @@ def test_one_that_joins_gets_its_share_and_begins_after_the_last_event_that_the_
 def test_what_one_that_leaves_had_goes_to_the_others(pipeline4: Pipeline) -> None:
     first = pipeline4.start()
     first.await_running(4)
-    second = beside(pipeline4)
+    second = pipeline4.beside()
     second.await_running(2)
     pipeline4.publish(300)
     assert second.stop() == 0
@@ -87,9 +81,9 @@ def test_what_one_that_leaves_had_goes_to_the_others(pipeline4: Pipeline) -> Non
 def test_one_without_room_beside_others_is_a_healthy_standby_that_takes_over(pipeline4: Pipeline) -> None:
     first = pipeline4.start("--max-partitions", "4")
     first.await_running(4)
-    second = beside(pipeline4)
+    second = pipeline4.beside()
     second.await_running(2)
-    third_of_one = beside(pipeline4, "--max-partitions", "1")
+    third_of_one = pipeline4.beside("--max-partitions", "1")
     eventually(lambda: (tree := third_of_one.status()) and (tree.elsewhere or None), "it sees the others")
     first.send(signal.SIGKILL)
     first.wait()
@@ -104,7 +98,7 @@ def test_one_without_room_beside_others_is_a_healthy_standby_that_takes_over(pip
 def test_status_all_shows_every_supervisor_and_partition_of_the_group(pipeline4: Pipeline) -> None:
     pipeline4.publish(100)
     assert pipeline4.run("status", "--all").returncode == 3
-    first, second = beside(pipeline4, "--max-partitions", "2"), beside(pipeline4, "--max-partitions", "1")
+    first, second = pipeline4.beside("--max-partitions", "2"), pipeline4.beside("--max-partitions", "1")
     first.await_running(2)
     second.await_running(1)
     unowned = pipeline4.run("status", "--all", "--json", EVENTHUB_RETENTION_HOURS="24")
@@ -114,7 +108,7 @@ def test_status_all_shows_every_supervisor_and_partition_of_the_group(pipeline4:
     (free,) = (row for row in document["partitions"] if row["lease"] == "free")
     assert (free["owner_id"], free["checkpointed"], free["lag"]) == (None, None, 100)
     assert 86000 < free["time_to_loss_s"] < 86400
-    third = beside(pipeline4)
+    third = pipeline4.beside()
     third.await_running(1)
     pipeline4.await_all()
     done = pipeline4.run("status", "--all")

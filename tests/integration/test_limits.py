@@ -11,7 +11,6 @@ from scripts.harness.evsup import EVSUP, Evsup
 from scripts.harness.marker import MARKER, process_state
 from scripts.harness.waiting import eventually
 from tests.harness.pipeline import Pipeline
-from tests.integration.test_faults_processes import beside, owned
 
 # Takes orphans in, as PID 1 of a container does, has two, and becomes evsup: the first ends at once, and the second is
 # ours to end.
@@ -45,8 +44,8 @@ def test_a_soft_limit_of_descriptors_is_raised(pipeline2: Pipeline) -> None:
 
 def test_a_worker_that_gets_no_descriptors_ends_the_tree_with_78_after_a_drain(pipeline2: Pipeline) -> None:
     pipeline2.publish(100)
-    short, other = beside(pipeline2), beside(pipeline2)
-    eventually(lambda: len(owned(short)) == len(owned(other)) == 1, "each has one")
+    short, other = pipeline2.beside(), pipeline2.beside()
+    eventually(lambda: len(short.running().keys()) == len(other.running().keys()) == 1, "each has one")
     pipeline2.await_all()
     leave(short, 3)
     other.send(signal.SIGKILL)

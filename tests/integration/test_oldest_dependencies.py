@@ -5,16 +5,14 @@ docs/internals/streaming-sdk.md says what differs between them.
 
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
-from tests.harness.oldest import oldest_evsup
+from tests.harness.oldest import OLDER_SDK, oldest_evsup
 from tests.harness.pipeline import Pipeline, pipeline_of
 
-OLDER_SDK = str(Path(__file__).parent / "older_sdk")
 P = "0"
 
 pytestmark = pytest.mark.timeout(300)  # the first test may wait for downloads

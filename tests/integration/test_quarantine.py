@@ -5,7 +5,6 @@ One pipeline for all, in this order: each test goes on where the one before it e
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,9 +12,7 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.table import EVENTS
 from scripts.harness.waiting import eventually
-from shared.snowflake.session import SqlSession
-from tests.harness.pipeline import Pipeline, pipeline_of
-from tests.integration.test_faults_sabotage import SABOTEUR
+from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
 from worker.sink.rejection import SHARE_FROM
 
 P = "0"
@@ -61,8 +58,7 @@ def known(pipeline: Pipeline) -> int:
 
 def change(pipeline: Pipeline, statement: str) -> None:
     """Change the tables behind evsup's back; {table} is the target's name."""
-    with closing(SqlSession(pipeline.settings.snowflake)) as session:
-        assert session.change(statement.format(table=EVENTS)) > 0
+    assert pipeline.change(statement.format(table=EVENTS)) > 0
 
 
 def counted(pipeline: Pipeline) -> int:

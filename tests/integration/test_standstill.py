@@ -17,8 +17,7 @@ from scripts.harness.evsup import EVSUP, Evsup
 from scripts.harness.marker import MARKER
 from scripts.harness.waiting import eventually
 from supervisor.process.hang_detector import HUNG_AFTER_S
-from tests.harness.pipeline import Pipeline, pipeline_of
-from tests.integration.test_faults_sabotage import SABOTEUR
+from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
 
 LEASE_S = 120.0  # outlasts every standstill here: what a freeze past the lease does is test_faults_processes'
 SUPERVISORS = 5
