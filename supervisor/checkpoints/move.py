@@ -67,7 +67,7 @@ def plan_move(before: Checkpoint, to: Destination, partition: "PartitionFacts") 
     if to.sequence_number is not None and to.sequence_number > partition.last:
         raise DataRefused(
             f"Partition {before.partition_id} cannot be moved to {to.sequence_number}",
-            f"its last event is {partition.last}",
+            "no event was ever in it" if partition.last < 0 else f"its last event is {partition.last}",
             "Give the sequence number of an event that was done. A position of another hub is of no use in this one.",
         )
     oldest = partition.oldest
@@ -87,8 +87,8 @@ def plan_move(before: Checkpoint, to: Destination, partition: "PartitionFacts") 
 def describe(move: Move, owner: str | None) -> Iterator[str]:
     """The move in lines of text. `owner` holds the partition now; None: nobody does."""
     before, partition = move.before, move.partition
-    retained = "none" if partition.is_empty else f"{partition.first} to {partition.last}"
-    yield f"Partition {before.partition_id}: events in the hub {retained}"
+    retained = "no event" if partition.is_empty else f"events {partition.first} to {partition.last}"
+    yield f"Partition {before.partition_id}: the hub has {retained}"
     yield f"  from     {_position(before.reached)}, channel generation {before.channel_generation}"
     yield f"  to       {_position(move.to.sequence_number)}, channel generation {move.generation}"
     yield f"  repeats  {_events(move.repeated, 'their rows are written again')}"

@@ -19,7 +19,7 @@ NAME_WIDTH = 16
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
 
 
-@click.command()
+@click.command(short_help="Check everything that a start needs, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array on stdout, at the end.")
 @shared_options.env_file
 def check(*, as_json: bool, env_file: Path | None) -> None:

@@ -16,7 +16,7 @@ from shared.snowflake.tables import create_quarantine_sql, create_table_sql, qua
 from supervisor.commands import shared_options
 
 
-@click.command()
+@click.command(short_help="Create the control tables and, with --target, the target table.")
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL and change nothing.")
 @shared_options.repeated("--target", is_flag=True, help="The Snowflake tables, too; with --print only their SQL.")
 @shared_options.env_file

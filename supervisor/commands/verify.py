@@ -35,7 +35,7 @@ class Proofs(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[Proof, ...]
 
 
-@click.command()
+@click.command(short_help="Prove that each event is in the table once.")
 @click.option("--partition", metavar="P", help="One partition only.")
 @click.option("--since", metavar="TIME", help="Only events enqueued since this ISO 8601 time; UTC without an offset.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

@@ -188,7 +188,7 @@ PROOFS: tuple[Column[Proof], ...] = (
     Column("MISSING", "right", lambda row: str(row.missing)),
     Column("REPEATED", "right", lambda row: str(row.repeated)),
     Column("REJECTED", "right", lambda row: str(row.rejected)),
-    Column("SET ASIDE", "right", lambda row: str(row.quarantined)),
+    Column("QUARANTINED", "right", lambda row: str(row.quarantined)),
     Column("LAG", "right", lambda row: str(row.lag)),
     Column("", "left", lambda row: row.verdict),
 )

@@ -41,7 +41,7 @@ def numbers(pipeline: Pipeline, table: str = SIDE) -> list[int]:
 def test_a_range_that_the_hub_does_not_have_is_refused(pipeline: Pipeline) -> None:
     refused = pipeline.run("replay", "--partition", "0", "--from", "399", "--to", "400")
     assert refused.returncode == 65
-    assert "the hub has 0 to 399" in refused.stderr
+    assert "the hub has events 0 to 399" in refused.stderr
     assert pipeline.run("replay", "--partition", "0", "--from", "5", "--to", "4").returncode == 64
     assert not pipeline.snow.channels()
 

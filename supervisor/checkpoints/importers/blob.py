@@ -76,6 +76,8 @@ def open_container(url: str, settings: EventHubSettings) -> Iterator["ContainerC
         with _client(text, name) as client:
             _refuse_another_account(client.url, url)
             yield client
+    elif parts.scheme != "https":
+        raise UsageError("An identity signs in over https only", mask(url), "Write https://, or give the URL a SAS.")
     else:
         with Identity(settings) as identity, container_client.from_container_url(url, credential=identity) as client:
             yield client

@@ -101,7 +101,7 @@ def _names(table: str, count: int) -> list[str]:
         raise UsageError(
             "evsnow: needs the full name of EvSnow's control table",
             fix="For example evsnow:CONTROL.PUBLIC.INGESTION_STATUS in Snowflake,"
-            " or evsnow:postgresql://user@host/control#public.ingestion_status.",
+            " or evsnow:postgresql://host/control#public.ingestion_status.",
         )
     return names
 

@@ -11,7 +11,7 @@ from supervisor.checkpoints.documents import encode
 from supervisor.commands import shared_options
 
 
-@click.command()
+@click.command(short_help="Write the position of every partition as JSON.")
 @click.option(
     "--file", "path", type=click.Path(path_type=Path), metavar="F", help="A new file (0600); default: stdout."
 )

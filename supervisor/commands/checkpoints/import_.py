@@ -15,7 +15,7 @@ from supervisor.commands import shared_options
 from supervisor.commands.checkpoints import confirmation
 
 
-@click.command("import")
+@click.command("import", short_help="Take over the positions of another program or of a file.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--from",

@@ -16,7 +16,7 @@ from supervisor.commands import shared_options
 from supervisor.commands.checkpoints import confirmation
 
 
-@click.command("set")
+@click.command("set", short_help="Move a partition, or accept its rejected rows.")
 @click.option("--partition", required=True, metavar="P", help="The partition.")
 @click.option(
     "--sequence-number", type=click.IntRange(min=0), metavar="N", help="The last event that is to count as done."
@@ -53,7 +53,7 @@ def set_(
         confirmation.show_and_move(session, [move], "set", actor, yes=yes)
 
 
-@click.command()
+@click.command(short_help="Begin partitions anew.")
 @click.option("--partition", "partitions", multiple=True, metavar="P", help="A partition; may be repeated.")
 @click.option("--all", "everything", is_flag=True, help="All partitions, as after the hub was recreated.")
 @click.option(
@@ -83,8 +83,7 @@ def _table_end(session: AdminSession, partition_id: str, hub_created_at_s: float
     if landed is None:
         raise DataRefused(
             f"The table has no row of partition {partition_id}",
-            "so there is no last row to set the checkpoint to",
-            f"Run `{reset_command(partition_id, None)}` to begin with the oldest event in the hub.",
+            fix=f"Run `{reset_command(partition_id, None)}` to begin with the oldest event in the hub.",
         )
     return landed.last
 

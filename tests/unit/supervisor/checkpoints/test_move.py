@@ -67,6 +67,11 @@ def test_a_position_beyond_the_last_event_is_refused() -> None:
         plan_move(at(50), Destination(101), partition())
 
 
+def test_no_position_of_a_partition_without_any_event_is_possible() -> None:
+    with pytest.raises(DataRefused, match="no event was ever in it"):
+        plan_move(at(None), Destination(5), partition(0, -1, is_empty=True))
+
+
 @pytest.mark.parametrize(
     ("to", "offset"),
     [
@@ -104,7 +109,7 @@ def test_the_moved_checkpoint_has_the_enqueued_time_of_its_own_event(
 
 def test_a_move_is_described_line_by_line() -> None:
     lines = "\n".join(describe(plan_move(at(50), Destination(20), partition(first=30)), owner="somebody"))
-    assert "events in the hub 30 to 100" in lines
+    assert "the hub has events 30 to 100" in lines
     assert "event 50 done, channel generation 4" in lines
     assert "event 20 done, channel generation 5" in lines
     assert "21 events, 30 to 50: their rows are written again" in lines

@@ -4,7 +4,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import DefaultAzureCredential
 
-from shared.errors import ConfigurationError, NotPermitted
+from shared.errors import ConfigurationError, NotPermitted, UsageError
 from shared.eventhubs.identity import Identity
 from supervisor.checkpoints.importers.blob import CONNECTION_STRING, open_container, read
 from tests.unit.plain_settings import eventhub
@@ -34,6 +34,12 @@ def test_a_signature_in_the_address_is_used_before_a_connection_string(monkeypat
     monkeypatch.setenv(CONNECTION_STRING, STRING)
     with open_container("https://theirs.blob.core.windows.net/checkpoints?sv=1&sig=x", eventhub()) as client:
         assert client.url == "https://theirs.blob.core.windows.net/checkpoints?sv=1&sig=x"
+
+
+def test_an_identity_is_refused_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CONNECTION_STRING, raising=False)
+    with pytest.raises(UsageError, match="over https only"), open_container("http://mine/checkpoints", eventhub()):
+        pass
 
 
 def test_an_identity_without_a_token_names_the_container_and_what_to_do(
