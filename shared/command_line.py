@@ -17,7 +17,7 @@ VARIABLE = "_EVSUP_CALL"  # with EVSUP_ in front it would be taken for a setting
 STATE_DIR = "EVSUP_STATE_DIR"
 
 _FOR_ALL = ("--env-file",)
-_OF_THE_HOST = ("start", "status")  # the commands that use the state directory
+_OF_THE_HOST = ("start", "status")  # use the state directory; `status --all` does not
 _COMMAND = re.compile(r"`((?:[A-Z_]+=\S+ )*)evsup ((?:checkpoints )?(?!checkpoints)[a-z]+)((?: [^`]*)?)`")
 
 
@@ -55,7 +55,8 @@ def complete(text: str, call: Call | None = None) -> str:
 
 
 def _completed(settings: str, command: str, arguments: str, call: Call) -> str:
-    if call.state_dir and command in _OF_THE_HOST and STATE_DIR not in settings:
+    of_this_host = command in _OF_THE_HOST and "--all" not in arguments.split()
+    if call.state_dir and of_this_host and STATE_DIR not in settings:
         settings += f"{STATE_DIR}={shlex.quote(call.state_dir)} "
     return f"`{settings}evsup {command}{arguments}{''.join(_missing(command, arguments, call))}`"
 

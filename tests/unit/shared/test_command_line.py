@@ -65,7 +65,7 @@ def test_a_state_directory_of_the_environment_is_repeated_where_it_is_used(comma
     call = Call("check", state_dir="/var/my evsup")
     assert complete(f"`evsup {command}`", call) == f"`EVSUP_STATE_DIR='/var/my evsup' evsup {command}`"
     assert complete(f"`A=1 evsup {command}`", call) == f"`A=1 EVSUP_STATE_DIR='/var/my evsup' evsup {command}`"
-    assert complete("`evsup init`", call) == "`evsup init`"
+    assert complete("`evsup init`, `evsup status --all`", call) == "`evsup init`, `evsup status --all`"
 
 
 def test_what_a_process_remembers_of_its_call_its_children_and_its_log_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
