@@ -1,4 +1,4 @@
-"""A measured run: counts at moments, and what follows from them."""
+"""A measured run: counters with their times, and the speed that follows from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A counter at a moment of the monotonic clock."""
+    """A counter, and when it was read on the monotonic clock."""
 
     at_s: float
     count: int

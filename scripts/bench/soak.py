@@ -53,7 +53,7 @@ class Vitals:
 
 @dataclass(frozen=True)
 class Look:
-    """One moment: rows moved so far, and the vitals of the supervisor, then of each worker."""
+    """One look: rows moved so far, and the vitals of the supervisor, then of each worker."""
 
     at_s: float
     rows: int
@@ -113,7 +113,7 @@ def main() -> int:
 
 
 def _soak(cloud: LocalCloud, streams: Mapping[str, Stream], seconds: float) -> list[Look]:
-    """Run for so long, and look once a turn, from the moment on when every worker moves something."""
+    """Run for so long, and look once a turn, once every worker moves something."""
     looks: list[Look] = []
     end = Deadline.after(seconds)
     with running(cloud.environment, cloud.directory, PARTITIONS) as evsup:
@@ -140,7 +140,7 @@ def _warm(looks: Sequence[Look]) -> Sequence[Look]:
 def _grown(looks: Sequence[Look]) -> list[str]:
     """What is typically more in the last tenth of the looks than in the first tenth after the warm-up.
 
-    The median, since while a link follows another there are two of them for a moment.
+    The median: while one link follows another, a worker has both for a short time.
     """
     warm = _warm(looks)
     tenth = max(1, len(warm) // 10)

@@ -1,4 +1,4 @@
-"""What the database itself saw of checkpoints and owners, by triggers that only tests install."""
+"""Every change of a checkpoint or an owner, recorded by triggers that only tests install."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ class Audit:
             session.execute(TRIGGERS.read_bytes())
 
     def check(self) -> dict[str, int]:
-        """Judge every change so far; how many there were, by table."""
+        """Check every change so far; how many there were, by table."""
         with psycopg.connect(self._dsn) as session:
             checkpoints: list[Change] = session.execute(CHANGES, ["evsup_checkpoint"]).fetchall()
             owners: list[Change] = session.execute(CHANGES, ["evsup_ownership"]).fetchall()

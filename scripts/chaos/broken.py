@@ -1,4 +1,4 @@
-"""The one way in which a run fails."""
+"""How a run fails: an invariant does not hold."""
 
 
 class InvariantBroken(Exception):

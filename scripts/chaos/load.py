@@ -2,7 +2,7 @@
 
 from scripts.localcloud.hub.admin import HubAdmin
 
-EVERY_S = 0.2  # between two handfuls
+EVERY_S = 0.2  # between two batches
 BODY_BYTES = 250
 # The streaming SDK uploads rows as files from about 1 MB in a second on (measured with 1.9.1).
 BURST_EVENTS, BURST_BODY_BYTES = 2_000, 1_000

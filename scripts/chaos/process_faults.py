@@ -1,4 +1,4 @@
-"""What happens to processes: killed, stopped and continued, told to stop."""
+"""Faults of processes: killed, stopped and continued, asked to stop."""
 
 import os
 import signal
@@ -78,7 +78,7 @@ PROCESS_FAULTS = (
     _of_unit("supervisor killed", lambda unit: unit.send(signal.SIGKILL)),
     _frozen("supervisor frozen past its lease", group=False),
     _frozen("tree frozen past its lease", group=True),
-    _of_unit("told to stop", lambda unit: unit.send(signal.SIGTERM)),
-    _of_unit("told to stop twice", _twice),
-    _of_unit("group told to stop", lambda unit: unit.send(signal.SIGINT, group=True)),
+    _of_unit("SIGTERM", lambda unit: unit.send(signal.SIGTERM)),
+    _of_unit("SIGTERM and SIGINT", _twice),
+    _of_unit("SIGINT to the group", lambda unit: unit.send(signal.SIGINT, group=True)),
 )

@@ -1,4 +1,4 @@
-"""One run: load begins, the storm passes over it, everything becomes quiet, and the table is held to account."""
+"""One run: load begins, faults strike, everything becomes quiet, and the table is compared with what was published."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ class Run:
         began_s = monotonic()
         load, self._is_loaded = self.scene.load, True
         load.begin(began_s)
-        self._await(lambda: self._pass_over(began_s), self.seconds + MISSED_S, "mix", "the storm is over")
+        self._await(lambda: self._turn_storm(began_s), self.seconds + MISSED_S, "mix", "the storm is over")
         self.moved, self._is_loaded = self.scene.rows(), False
         calm_s = monotonic()
         what = f"{load.total} events are in the table, and every worker knows it"
@@ -77,7 +77,7 @@ class Run:
         workers = [self.scene.worker(partition) for partition in self.scene.channels]
         return all(worker is not None and not worker.rows_inflight for worker in workers)
 
-    def _pass_over(self, began_s: float) -> bool:
+    def _turn_storm(self, began_s: float) -> bool:
         at_s = monotonic() - began_s
         self.storm.turn(at_s)
         return at_s >= self.seconds and self.storm.is_over

@@ -1,4 +1,4 @@
-"""What two trees, the control store and Snowflake say at the same time, again and again."""
+"""Checks of what two trees, the control store and Snowflake report at the same time."""
 
 from collections.abc import Iterable, Mapping
 
@@ -28,7 +28,7 @@ def require_checkpoints_behind(checkpoints: Mapping[str, int | None], tokens: Ma
 class Owners:
     """I5 from outside: once a worker of a newer epoch has reported, none of an older one reports any more.
 
-    A worker checks its trust in every turn before it reports, so a report says "mine" at a moment of the host's clock.
+    A worker checks its trust in every turn before it reports, so with a report it claims the partition at that time.
     """
 
     def __init__(self) -> None:

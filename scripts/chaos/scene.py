@@ -34,7 +34,7 @@ BRISK = {
 
 
 class Scene:
-    """Everything of one run. `look` asks all witnesses once and raises what does not fit together."""
+    """Everything of one run. `look` compares all reports once, and raises when they contradict each other."""
 
     def __init__(self, cloud: LocalCloud, directory: Path) -> None:
         assert cloud.postgres
@@ -60,7 +60,7 @@ class Scene:
         ]
 
     def look(self) -> None:
-        """I3 and I5, by the trees' own reports and by what store and sink say of them."""
+        """Check I3 and I5: the trees' own reports, and what the control store and Snowflake have."""
         rows = [row for unit in self.units for row in unit.workers().values()]
         for row in rows:
             require_marks_in_order(row)

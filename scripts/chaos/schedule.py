@@ -1,4 +1,4 @@
-"""What breaks when: a pure decision over a seed, so that a run that failed can be told to come again."""
+"""What breaks when: a pure function of the seed, so that a run that failed can be repeated."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

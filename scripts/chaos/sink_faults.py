@@ -1,4 +1,4 @@
-"""What happens at Snowflake."""
+"""Faults of Snowflake, and of the stage that files are uploaded to."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -75,7 +75,7 @@ def _refused(call: Call, status: int) -> Fault:
 
 
 def _on_stage(name: str, counter: Counter, arm: Callable[[SnowAdmin], None]) -> Fault:
-    """A fault of the way over the stage, which the SDK takes under load alone: a burst comes with it."""
+    """A fault of an upload. The SDK uploads files only under load, so a burst is published with it."""
     armed = _snow(name, counter, lambda snow, _: arm(snow))
 
     def strike(scene: Scene, strike: Strike) -> bool:

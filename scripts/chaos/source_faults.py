@@ -1,4 +1,4 @@
-"""What happens at Event Hubs."""
+"""Faults of Event Hubs."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What happens to the control store."""
+"""Faults of the control store."""
 
 import psycopg
 

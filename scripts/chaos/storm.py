@@ -1,4 +1,4 @@
-"""The schedule carried out: strikes when they are due, mends when their time is over, and who was seen to fire."""
+"""Carries out the schedule: strikes faults when they are due, ends them in time, and checks that each did damage."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -17,7 +17,7 @@ MISSED_S = 60.0  # and fails the run so long after it was due
 
 @dataclass
 class Blow:
-    """A strike on its way: due, struck, mended, seen to have fired."""
+    """One strike and how far it is: due, struck, ended, seen to have fired."""
 
     strike: Strike
     fault: Fault

@@ -1,4 +1,4 @@
-"""One supervisor as systemd would run it: started again after 0, 69, 75 and a kill, and judged at every end."""
+"""One supervisor as systemd would run it: started again after 0, 69, 75 and a kill, and checked at every end."""
 
 import signal
 from collections import Counter
@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.story import KILLED, require_one_story
+from scripts.chaos.cause import KILLED, require_same_cause
 from scripts.harness.evsup import GRACE_S
 from scripts.harness.host import BOUND, Host
 from scripts.harness.marker import marked
@@ -83,7 +83,7 @@ class Unit:
         self.send(signal.SIGSTOP, group=group)
 
     def thaw(self, *, group: bool) -> None:
-        """Let it go on; what it was told before counts from now."""
+        """Let it go on; a stop that was asked for before counts from now."""
         self.is_frozen = False
         self._stop_by = self._stop_by and Deadline.after(self._stop_limit_s)
         with suppress(ProcessLookupError):
@@ -119,7 +119,7 @@ class Unit:
         self._leftover[self.evsup.marker] = Deadline.after(GRACE_S, now_s)
         if self._is_wanted:
             self._start_due_s = now_s + RESTART_S
-        require_one_story(code, self.evsup.stderr, self._new_reports(), None if code == KILLED else self._cause)
+        require_same_cause(code, self.evsup.stderr, self._new_reports(), None if code == KILLED else self._cause)
 
     def _require_nobody_left(self, now_s: float) -> None:
         for marker, deadline in tuple(self._leftover.items()):

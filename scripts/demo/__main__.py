@@ -61,7 +61,7 @@ def _play(screen: Screen, options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         demo = _set_up(screen, options, stack)
         proof = demo.run()
-    screen.note(f"It took {monotonic() - start_s:.0f} s. Everything that was started is gone again.")
+    screen.note(f"It took {monotonic() - start_s:.0f} s. Everything that was started has ended.")
     screen.gap()
     say = screen.done if proof.holds else screen.failed
     say(report.verdict(proof))

@@ -62,12 +62,12 @@ class Proof:
 
     @property
     def missing(self) -> int:
-        """Events without a row, by number or by content, whichever tells more."""
+        """Events without a row, by number or by content, whichever is more."""
         return max(sum(one.missing for one in self.partitions), self.contents.missing)
 
     @property
     def duplicates(self) -> int:
-        """Rows too many, by number or by content, whichever tells more."""
+        """Rows too many, by number or by content, whichever is more."""
         return max(sum(one.held.duplicates for one in self.partitions), self.contents.repeated)
 
     @property

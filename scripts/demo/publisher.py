@@ -11,8 +11,8 @@ from azure.eventhub import EventData, EventDataBatch, EventHubProducerClient
 
 from scripts.demo.flights import Flight
 
-TICK_S = 0.25  # between two hand-fuls of a paced publication
-LEAVE_S = 2.0  # for the thread to leave; the SDK may be waiting for a service that is gone
+TICK_S = 0.25  # between two batches of a paced publication
+LEAVE_S = 2.0  # for the thread to leave; the SDK may be waiting for a service that has ended
 
 
 class Publisher:
@@ -28,7 +28,7 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:  # otherwise the other end may be gone, and the SDK would wait for it
+        if error is None:  # otherwise the other end may have ended, and the SDK would wait for it
             self._client.close()
 
     def send(self, flights: Iterable[Flight]) -> None:

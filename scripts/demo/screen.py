@@ -91,7 +91,7 @@ class Screen:
         self._indented(Text(text, style="dim"))
 
     def quote(self, text: str) -> None:
-        """Words of evsup."""
+        """A quotation of evsup."""
         width = self.console.width - INDENT - 4
         lines = [line for long in text.splitlines() for line in textwrap.wrap(long, width, break_on_hyphens=False)]
         for line in lines:

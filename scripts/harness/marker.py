@@ -25,7 +25,7 @@ def marked(marker: str, *but: int) -> list[int]:
 
 
 def process_state(pid: int) -> str:
-    """The kernel's letter for what a process does (`T` stopped, `Z` ended); empty when it is gone.
+    """The kernel's letter for what a process does (`T` stopped, `Z` ended); empty when there is no such process.
 
     https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     """

@@ -42,7 +42,7 @@ class Place:
 
 @contextmanager
 def here() -> Iterator[Place]:
-    """Services on this machine, gone at the end."""
+    """Services on this machine, which end with it."""
     with LocalCloud(LOCAL) as cloud:
         settings = load_worker(cloud.environment)
         with _place("local services", settings, cloud.environment | BRISK) as place:

@@ -1,4 +1,4 @@
-"""What signals do to `evsup start`, from its first moment to a drain that cannot end."""
+"""What signals do to `evsup start`, from its start to a drain that cannot end."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""The smoke test as an operator runs it, and against tables that lie."""
+"""The smoke test as an operator runs it, and against a table that lacks a row or has one twice."""
 
 import os
 import subprocess

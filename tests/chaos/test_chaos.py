@@ -14,11 +14,11 @@ import pytest
 from scripts.chaos import schedule
 from scripts.chaos.audit import Audit
 from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.cause import require_same_cause
 from scripts.chaos.proof import require_each_once
 from scripts.chaos.run import FAULTS, TAIL_S, Run
 from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
 from scripts.chaos.scene import PARTITIONS, UNITS, staged
-from scripts.chaos.story import require_one_story
 from scripts.harness.table import PartitionCount
 from scripts.localcloud.postgres import Postgres
 from shared.config.settings import ControlSettings
@@ -60,20 +60,20 @@ def test_a_seed_gives_the_same_schedule_again_and_deals_every_fault_before_any_t
 
 
 @pytest.mark.parametrize("marks", [{"checkpointed": 8}, {"durable": 9}, {"appended": 10}, {"received": None}])
-def test_a_mark_beyond_the_one_before_it_is_seen(marks: dict[str, int | None]) -> None:
+def test_a_mark_beyond_the_one_before_it_is_detected(marks: dict[str, int | None]) -> None:
     require_marks_in_order(report())
     with pytest.raises(InvariantBroken, match="I3"):
         require_marks_in_order(report(**marks))
 
 
-def test_a_checkpoint_beyond_the_token_is_seen() -> None:
+def test_a_checkpoint_beyond_the_token_is_detected() -> None:
     require_checkpoints_behind({"0": 4, "1": None}, {"0": "4", "1": None})
     for token in ("3", None):
         with pytest.raises(InvariantBroken, match="I3"):
             require_checkpoints_behind({"0": 4}, {"0": token})
 
 
-def test_two_owners_at_once_are_seen() -> None:
+def test_two_owners_at_once_are_detected() -> None:
     owners = Owners()
     owners.see([report(reported_at_s=1.0), report(pid=2, epoch=2, reported_at_s=3.0)])
     owners.see([report(reported_at_s=2.0), report(pid=2, epoch=2, reported_at_s=4.0)])
@@ -83,12 +83,12 @@ def test_two_owners_at_once_are_seen() -> None:
         owners.see([report(pid=3, epoch=2, reported_at_s=5.0)])
 
 
-def test_a_tree_that_tells_two_stories_is_seen() -> None:
-    require_one_story(75, f"{FAILED}evsup: The lease is over\n", [], "The lease is over")
-    require_one_story(0, "anything\n", [], None)
-    require_one_story(-signal.SIGKILL, FAILED, [], None)
-    require_one_story(-signal.SIGTERM, "", [], None)
-    require_one_story(-signal.SIGINT, "Traceback (most recent call last):\nKeyboardInterrupt\n", [], None)
+def test_a_tree_that_names_two_causes_is_detected() -> None:
+    require_same_cause(75, f"{FAILED}evsup: The lease is over\n", [], "The lease is over")
+    require_same_cause(0, "anything\n", [], None)
+    require_same_cause(-signal.SIGKILL, FAILED, [], None)
+    require_same_cause(-signal.SIGTERM, "", [], None)
+    require_same_cause(-signal.SIGINT, "Traceback (most recent call last):\nKeyboardInterrupt\n", [], None)
     for code, log, cause in (
         (69, f"{FAILED}evsup: The lease is over\n", None),
         (75, f"{FAILED}evsup: Something else\n", None),
@@ -96,10 +96,10 @@ def test_a_tree_that_tells_two_stories_is_seen() -> None:
         (75, "evsup: The lease is over\n", "The disk is full"),
     ):
         with pytest.raises(InvariantBroken, match="I12"):
-            require_one_story(code, log, [], cause)
+            require_same_cause(code, log, [], cause)
     for code in (65, 70, 77, 78, 1, -signal.SIGTERM):
         with pytest.raises(InvariantBroken, match="I9"):
-            require_one_story(code, "evsup: Whatever\n", [], None)
+            require_same_cause(code, "evsup: Whatever\n", [], None)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_tree_that_tells_two_stories_is_seen() -> None:
         (PartitionCount(4, 3, 0, 2), "I2"),
     ],
 )
-def test_a_table_that_lies_proves_nothing(held: PartitionCount, broken: str) -> None:
+def test_a_table_with_a_gap_or_a_duplicate_is_refused(held: PartitionCount, broken: str) -> None:
     require_each_once("0", 3, PartitionCount(3, 3, 0, 2))
     with pytest.raises(InvariantBroken, match=broken):
         require_each_once("0", 3, held)
@@ -150,7 +150,9 @@ def opened(parent: str) -> Path:
         ("DELETE FROM evsup_checkpoint", "I4"),
     ],
 )
-def test_what_somebody_does_to_the_control_rows_is_seen(audited: tuple[str, Audit], deed: str, broken: str) -> None:
+def test_a_checkpoint_or_an_owner_that_goes_back_is_detected(
+    audited: tuple[str, Audit], deed: str, broken: str
+) -> None:
     dsn, audit = audited
     with psycopg.connect(dsn) as session:
         session.execute(deed.encode())

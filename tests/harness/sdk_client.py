@@ -52,7 +52,7 @@ class SdkClient:
         return self._process.wait(WAIT_S)
 
     def kill(self) -> None:
-        """End it without a word."""
+        """SIGKILL."""
         with suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()

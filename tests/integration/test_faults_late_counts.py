@@ -9,7 +9,7 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from tests.harness.pipeline import Pipeline, fix_of, pipeline_of
-from tests.integration.test_quarantine import P, await_all, known, set_aside
+from tests.integration.test_quarantine import P, await_all, known, quarantined
 
 LATE_S = 2.5  # commits and checkpoints are much faster here
 Trouble = Callable[[Pipeline], None]
@@ -57,32 +57,32 @@ def proven(pipeline: Pipeline) -> bool:
     ],
     ids=["count and message", "count in two steps and then the message"],
 )
-def test_rows_whose_count_comes_after_the_checkpoint_has_passed_them_are_set_aside_once(
+def test_rows_whose_count_comes_after_the_checkpoint_has_passed_them_are_quarantined_once(
     quarantining: Pipeline, evsup: Evsup, late: Trouble
 ) -> None:
-    before, counted = set_aside(quarantining), known(quarantining)
+    before, counted = quarantined(quarantining), known(quarantining)
     late(quarantining)
     first = pass_over_rejected_rows(quarantining, 2)
-    assert set_aside(quarantining) == before, "nobody could know yet"
+    assert quarantined(quarantining) == before, "nobody could know yet"
     quarantining.publish(20)
     quarantining.snow.reject_rows(1)
     quarantining.publish(20)
-    eventually(lambda: len(set_aside(quarantining)) == len(before) + 3 or not evsup.is_running, "all are set aside")
+    eventually(lambda: len(quarantined(quarantining)) == len(before) + 3 or not evsup.is_running, "all are quarantined")
     assert evsup.is_running, evsup.last_line
     await_all(quarantining, evsup)
-    assert set_aside(quarantining)[-3:-1] == [first, first + 1]
+    assert quarantined(quarantining)[-3:-1] == [first, first + 1]
     eventually(lambda: known(quarantining) == counted + 3, "each is counted once")
 
 
 def test_a_count_that_rose_while_nothing_ran_is_found_by_the_next_owner(quarantining: Pipeline, evsup: Evsup) -> None:
-    before = set_aside(quarantining)
+    before = quarantined(quarantining)
     quarantining.snow.delay_counts(LATE_S)
     first = pass_over_rejected_rows(quarantining, 1)
     assert evsup.stop() == 0
-    assert set_aside(quarantining) == before
+    assert quarantined(quarantining) == before
     eventually(lambda: shown(quarantining) == len(before) + 1, "the count rises")
     following = quarantining.start()
-    eventually(lambda: set_aside(quarantining) == [*before, first] or not following.is_running, "it is set aside")
+    eventually(lambda: quarantined(quarantining) == [*before, first] or not following.is_running, "it is quarantined")
     await_all(quarantining, following)
     assert proven(quarantining)
 
@@ -110,7 +110,7 @@ def test_a_count_that_comes_later_than_anybody_looks_back_is_refused_with_65(
     assert following.wait() == 65
     assert "which cannot be quarantined" in following.last_line
     assert fix_of(following.last_line).arguments[-2] == "--rejected-rows"
-    assert first not in set_aside(quarantining)
+    assert first not in quarantined(quarantining)
 
 
 def test_without_a_quarantine_the_tree_ends_with_65_however_late_the_count_is_and_so_does_every_start() -> None:

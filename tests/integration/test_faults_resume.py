@@ -1,4 +1,4 @@
-"""Token, checkpoint and partition tell different stories: a start is refused with 65, and nothing is written.
+"""Token, checkpoint and partition contradict each other: a start is refused with 65, and nothing is written.
 
 The operator runs the one command that it names, word for word, and the next start loads what came since, each event
 once. One partition goes through all of it; what it holds before each test is drained and agrees.
@@ -46,7 +46,7 @@ def refused(pipeline: Pipeline) -> str:
     return evsup.last_line
 
 
-def obeyed(pipeline: Pipeline, reason: str) -> None:
+def run_fix(pipeline: Pipeline, reason: str) -> None:
     """Run the command that a reason names."""
     assert "Done." in pipeline.output(*fix_of(reason).arguments, "--yes")
 
@@ -113,7 +113,7 @@ def test_a_refused_start_names_the_command_after_which_each_event_is_there_once(
     told = refused(pipeline)
     assert reason in told
     assert f"`evsup checkpoints {command}" in told
-    obeyed(pipeline, told)
+    run_fix(pipeline, told)
     loads(pipeline, MORE)
     pipeline.prove()
 
@@ -144,7 +144,7 @@ def test_a_hub_that_failed_over_is_refused_and_its_new_events_are_read_however_t
         control(pipeline, "UPDATE evsup_checkpoint SET updated_at = updated_at + 3600")
         told = refused(pipeline)
         assert reason in told
-        obeyed(pipeline, told)
+        run_fix(pipeline, told)
         loads(pipeline, MORE)
     assert pipeline.rows() == rows + 3 * MORE, "a refused start writes nothing"
     assert "every event is there once" in pipeline.output("verify", "--since", before)
@@ -160,7 +160,7 @@ def test_rejected_rows_are_refused_now_and_at_every_start_until_somebody_accepts
     assert "Snowflake rejected 3 rows" in evsup.last_line
     again = refused(pipeline)
     assert "Snowflake rejected 3 rows" in again
-    obeyed(pipeline, again)
+    run_fix(pipeline, again)
     pipeline.publish(MORE)
     accepted = pipeline.start()
     eventually(lambda: pipeline.rows() == rows + 597, "it goes on")

@@ -10,7 +10,7 @@ from tests.harness.pipeline import Pipeline, fix_of
 P = "0"
 
 
-def obeyed(pipeline: Pipeline, reason: str) -> Evsup:
+def started_with_fix(pipeline: Pipeline, reason: str) -> Evsup:
     """The start that a reason names."""
     assert (fix_of(reason).settings["EVENTHUB_ON_GAP"], fix_of(reason).arguments) == ("warn", ["start"])
     return pipeline.start(EVENTHUB_ON_GAP="warn")
@@ -31,7 +31,7 @@ def test_a_stolen_link_ends_the_tree_with_75_and_loses_nothing(pipeline: Pipelin
     pipeline.prove()
 
 
-def test_skipped_numbers_are_refused_with_65_or_with_warn_passed_with_a_word(pipeline: Pipeline) -> None:
+def test_skipped_numbers_are_refused_with_65_or_with_warn_passed_with_a_warning(pipeline: Pipeline) -> None:
     pipeline.publish(300)
     evsup = pipeline.start()
     evsup.await_running(1)
@@ -40,7 +40,7 @@ def test_skipped_numbers_are_refused_with_65_or_with_warn_passed_with_a_word(pip
     pipeline.publish(300)
     assert evsup.wait() == 65
     assert "Events 300 to 306 never came" in evsup.last_line
-    warned = obeyed(pipeline, evsup.last_line)
+    warned = started_with_fix(pipeline, evsup.last_line)
     pipeline.await_all()
     assert '"event": "sequence_gap"' in warned.stderr
     assert pipeline.in_table()[P].gaps == 7
@@ -97,7 +97,7 @@ def test_events_trimmed_before_they_were_read_are_refused_with_65_or_with_warn_p
     refused = pipeline.start()
     assert refused.wait() == 65
     assert "100 events are lost: events 300 to 399 left retention" in refused.last_line
-    warned = obeyed(pipeline, refused.last_line)
+    warned = started_with_fix(pipeline, refused.last_line)
     eventually(lambda: pipeline.in_table()[P].last == 599, "the rest is read")
     assert warned.stop() == 0
     assert pipeline.in_table()[P] == PartitionCount(500, 500, 0, 599)

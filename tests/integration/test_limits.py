@@ -68,7 +68,7 @@ def test_orphans_that_land_here_do_not_stay_zombies_and_exit_codes_are_not_lost(
     evsup = pipeline.start(command=(sys.executable, "-c", TAKES_ORPHANS_IN, MARKER, str(file), EVSUP))
     worker = evsup.await_running(1)["0"].pid
     orphan = int(file.read_text())
-    eventually(lambda: not process_state(orphan), "it is gone")
+    eventually(lambda: not process_state(orphan), "it is reaped")
     os.kill(worker, signal.SIGKILL)
     assert evsup.wait() == 75
     assert "was killed by SIGKILL" in evsup.last_line

@@ -1,4 +1,4 @@
-"""Rows that Snowflake rejected, set aside by the real evsup: every event is in one of the two tables, once.
+"""Rows that Snowflake rejected, quarantined by the real evsup: every event is in one of the two tables, once.
 
 One pipeline for all, in this order: each test goes on where the one before it ended.
 """
@@ -25,7 +25,7 @@ def pipeline() -> Iterator[Pipeline]:
         yield made
 
 
-def set_aside(pipeline: Pipeline) -> list[int]:
+def quarantined(pipeline: Pipeline) -> list[int]:
     """The sequence numbers in the quarantine."""
     rows = pipeline.snow.query(f"SELECT SEQUENCE_NUMBER FROM {EVENTS}_QUARANTINE ORDER BY 1")  # noqa: S608
     return [number for (number,) in rows]
@@ -34,7 +34,7 @@ def set_aside(pipeline: Pipeline) -> list[int]:
 def landed(pipeline: Pipeline) -> list[int]:
     """Those in both tables, as often as they are there."""
     rows = pipeline.snow.query(f"SELECT SEQUENCE_NUMBER FROM {EVENTS}")  # noqa: S608
-    return sorted([*(number for (number,) in rows), *set_aside(pipeline)])
+    return sorted([*(number for (number,) in rows), *quarantined(pipeline)])
 
 
 def await_all(pipeline: Pipeline, evsup: Evsup) -> None:
@@ -80,22 +80,22 @@ def test_no_start_begins_without_its_quarantine(pipeline: Pipeline) -> None:
     assert "EVENTS_QUARANTINE" in pipeline.output("init", "--target")
 
 
-def test_a_worker_killed_at_any_step_sets_the_same_rows_aside_and_the_next_owner_goes_on(pipeline: Pipeline) -> None:
+def test_a_worker_killed_at_any_step_quarantines_the_same_rows_and_the_next_owner_goes_on(pipeline: Pipeline) -> None:
     pipeline.publish(300)
     pipeline.snow.reject_rows(3)
     for step in STEPS:
         evsup = pipeline.start(PYTHONPATH=SABOTEUR, SABOTAGE=f"die when rejected rows are {step}")
         assert evsup.wait() == 75, step
-        assert bool(set_aside(pipeline)) is (step != "read")
+        assert bool(quarantined(pipeline)) is (step != "read")
         assert (pipeline.position(P) is None) is (step != "recorded")
     evsup = pipeline.start()
     pipeline.publish(100)
     await_all(pipeline, evsup)
-    assert set_aside(pipeline) == [0, 1, 2]
+    assert quarantined(pipeline) == [0, 1, 2]
     assert known(pipeline) == 3, "each is counted once"
 
 
-def test_rows_rejected_in_the_stream_are_set_aside_with_the_reason_and_the_tree_goes_on(pipeline: Pipeline) -> None:
+def test_rows_rejected_in_the_stream_are_quarantined_with_the_reason_and_the_tree_goes_on(pipeline: Pipeline) -> None:
     evsup = pipeline.started[-1]
     pipeline.snow.fail("status", 503, times=None)  # both are found at once, with others between them
     pipeline.snow.reject_rows(1)
@@ -106,7 +106,7 @@ def test_rows_rejected_in_the_stream_are_set_aside_with_the_reason_and_the_tree_
     eventually(lambda: counted(pipeline) == 5, "a row is rejected")
     pipeline.snow.clear_faults()
     await_all(pipeline, evsup)
-    assert set_aside(pipeline) == [0, 1, 2, 400, 550]
+    assert quarantined(pipeline) == [0, 1, 2, 400, 550]
     eventually(lambda: evsup.workers()[P].state == "running", "it goes on")
     assert evsup.workers()[P].quarantined_total == 2
     [(body, row, reason)] = pipeline.snow.query(
@@ -122,7 +122,7 @@ def test_rows_rejected_in_the_stream_are_set_aside_with_the_reason_and_the_tree_
     assert finding["text"] == "1 row too many, the first of event 550, table and quarantine together"
     change(pipeline, "DELETE FROM {table} WHERE SEQUENCE_NUMBER = 550")
     behind = pipeline.output("checkpoints", "set", "--partition", P, "--table-end")
-    assert "to       event 550 done" in behind, "the last event was set aside, and is not to be read again"
+    assert "to       event 550 done" in behind, "the last event is quarantined, and not to be read again"
 
 
 def test_rejections_that_are_no_exception_any_more_end_the_tree_with_65(pipeline: Pipeline) -> None:
@@ -135,7 +135,7 @@ def test_rejections_that_are_no_exception_any_more_end_the_tree_with_65(pipeline
     assert evsup.wait() == 65
     assert "they are more than half of the stream" in evsup.last_line
     assert "A fault of the local service" in evsup.last_line
-    assert len(set_aside(pipeline)) < 5 + SHARE_FROM, "a first append may have come alone"
+    assert len(quarantined(pipeline)) < 5 + SHARE_FROM, "a first append may have come alone"
 
 
 def test_a_rejected_row_of_an_event_that_has_one_from_before_needs_no_other_place(pipeline: Pipeline) -> None:
@@ -147,4 +147,4 @@ def test_a_rejected_row_of_an_event_that_has_one_from_before_needs_no_other_plac
     eventually(lambda: pipeline.position(P) == last or not evsup.is_running, "everything is checkpointed")
     assert evsup.is_running, evsup.last_line
     assert sorted(set(landed(pipeline))) == list(range(last + 1))
-    assert (known(pipeline), set_aside(pipeline)) == (1, [0, 1, 2, 400])
+    assert (known(pipeline), quarantined(pipeline)) == (1, [0, 1, 2, 400])

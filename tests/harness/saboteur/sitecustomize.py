@@ -24,7 +24,7 @@ OVERSIZE = HEADER.pack(2**31)
 
 
 def leave() -> None:
-    """End without a word."""
+    """Exit without reporting an error."""
     os._exit(LEFT_CODE)
 
 
@@ -65,7 +65,7 @@ def say(noise: bytes) -> Callable[[], None]:
 
 
 def kill(worker: Callable[[], int], around: tuple[str, str], *, done: bool) -> Callable[[], None]:
-    """Kill the worker as soon as it, or its errand, is about to do something, or has done it."""
+    """Kill the worker as soon as it, or its task, is about to do something, or has done it."""
 
     def deed() -> None:
         module, _, owner = around[0].partition(":")
@@ -77,7 +77,7 @@ def kill(worker: Callable[[], int], around: tuple[str, str], *, done: bool) -> C
             if done:
                 original(*arguments, **named)
             os.kill(worker(), signal.SIGKILL)
-            time.sleep(600)  # an errand ends with its worker
+            time.sleep(600)  # a task ends with its worker
 
         setattr(place, around[1], last)
 

@@ -1,4 +1,4 @@
-"""One story: exit code, last line, log, crash report and status name the same cause."""
+"""Exit code, last line, log, crash report and status have to name the same cause."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from scripts.chaos.broken import InvariantBroken
 from shared.errors import ExitCode
 from supervisor.process.crash_report import CrashReport
 
-KILLED, TOLD = -signal.SIGKILL, (-signal.SIGTERM, -signal.SIGINT)
+KILLED, SIGNALLED = -signal.SIGKILL, (-signal.SIGTERM, -signal.SIGINT)
 STARTED_AGAIN = (ExitCode.OK, ExitCode.UNAVAILABLE, ExitCode.TEMPORARY, KILLED)
 """How a tree may end under faults that pass; anything else asks for a person, and there is nothing for one to do."""
 
@@ -23,10 +23,10 @@ class Failure(msgspec.Struct, frozen=True):
     exit_code: int
 
 
-def require_one_story(code: int, log: str, reports: Sequence[CrashReport], cause: str | None) -> None:
-    """Judge the end of a tree by all it left behind; `cause` is the last that its status named."""
+def require_same_cause(code: int, log: str, reports: Sequence[CrashReport], cause: str | None) -> None:
+    """Check the end of a tree by all that it left behind; `cause` is the last that its status named."""
     last = log.rstrip("\n").rpartition("\n")[2]
-    if code in TOLD and "evsup: " not in log and '"event"' not in log:
+    if code in SIGNALLED and "evsup: " not in log and '"event"' not in log:
         return  # before our first line there is only the interpreter to handle a signal
     if code not in STARTED_AGAIN:
         raise InvariantBroken("I9", f"a tree ended with {code}: {last}")
@@ -39,9 +39,9 @@ def require_one_story(code: int, log: str, reports: Sequence[CrashReport], cause
         raise InvariantBroken(
             "I12", f"exit code {code}, in the log {failures}, in {len(reports)} crash reports {codes}"
         )
-    for told in (*reasons, *([cause] if cause else [])):
-        if told not in last:
-            raise InvariantBroken("I12", f"{told!r} is not the last line {last!r}")
+    for reason in (*reasons, *([cause] if cause else [])):
+        if reason not in last:
+            raise InvariantBroken("I12", f"{reason!r} is not the last line {last!r}")
 
 
 def _failures(log: str) -> Iterator[Failure]:
