@@ -16,7 +16,8 @@ from scripts.harness.marker import marked
 from shared.clock import Deadline
 from shared.errors import ServiceUnavailable
 from supervisor.process.crash_report import CrashReport
-from supervisor.process.tree import ABORT_GRACE_S, LATE_S, RELEASE_S
+from supervisor.process.stop import ABORT_GRACE_S, LATE_S
+from supervisor.process.tree import RELEASE_S
 from supervisor.status.model import PartitionStatus, TreeStatus
 
 RESTART_S = 0.5  # RestartSec of the unit

@@ -134,7 +134,7 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
     load_balancing_interval: Annotated[
         float, Meta(ge=0.1, le=1100, description="Seconds between two balancing rounds.", examples=["10"])
     ] = 10.0
-    # With 5 s a worker may trust its lease for 3 (`supervisor.ownership.lease.trust_window_s`), about what its start
+    # With 5 s a worker may trust its lease for 3 (`supervisor.ownership.trust.trust_window_s`), about what its start
     # takes.
     ownership_expiration: Annotated[
         float,

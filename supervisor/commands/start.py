@@ -21,7 +21,8 @@ from shared.log.logger import configure, default_format, get_logger
 from shared.model import HubFacts, SupervisorRow
 from supervisor.commands import shared_options
 from supervisor.ownership.initial_positions import record_initial_positions
-from supervisor.ownership.lease import LeaseKeeper
+from supervisor.ownership.lease_keeper import LeaseKeeper
+from supervisor.ownership.leases import Leases
 from supervisor.ownership.partition_discovery import HubQuery, PartitionDiscovery
 from supervisor.process import signals
 from supervisor.process.signals import SignalInbox
@@ -119,12 +120,13 @@ def run_tree(
     # does not answer would delay a drain for minutes.
     inbox = SignalInbox()
     me = _identity(settings)
-    keeper = LeaseKeeper(store, me, facts.partition_ids, settings.eventhub)
+    leases = Leases(store, me, facts.partition_ids, settings.eventhub)
+    keeper = LeaseKeeper(leases)
     interval_s = settings.eventhub.load_balancing_interval
-    hub = PartitionDiscovery(HubQuery(settings.eventhub), facts, interval_s, keeper.learn, lambda: keeper.group_size)
+    hub = PartitionDiscovery(HubQuery(settings.eventhub), facts, interval_s, keeper.learn, lambda: leases.group_size)
     status = _initial_status(settings, me, store, facts)
     limits_s = settings.process.drain_timeout, settings.snowflake.commit_timeout
-    tree = Tree(status, inbox, keeper, hub, directory, *limits_s, watch=monitor)
+    tree = Tree(status, inbox, keeper, hub, directory, *limits_s, table=monitor)
 
     def read() -> TreeStatus:
         return tree.status
@@ -168,7 +170,7 @@ def _membership(store: ControlStore, me: SupervisorRow, keeper: LeaseKeeper) -> 
         yield
     finally:
         if not keeper.has_started:
-            keeper.retire()
+            keeper.leases.retire()
 
 
 def _http_server(address: str | None, read: Callable[[], TreeStatus]) -> AbstractContextManager[object]:

@@ -1,6 +1,7 @@
-"""What was known when a worker failed, as a file for the morning after."""
+"""What was known when the first worker of a tree failed, as a file in the state directory."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from shared.command_line import complete
+from shared.errors import EvsupError
 from shared.log.logger import get_logger
 from shared.log.secret import mask
-from supervisor.process.child import Child
 from supervisor.status.model import PartitionStatus
 
 KEPT = 20
@@ -30,25 +31,26 @@ class CrashReport(msgspec.Struct, frozen=True, kw_only=True):
     worker: PartitionStatus
     stderr: tuple[str, ...]
     stacks: tuple[str, ...] = ()
-    """Where the threads of a worker stood that hung; none when it could not answer any more (it was stopped)."""
+    """Stacks of the threads of a worker that hung; none when it could not write them (it was stopped)."""
 
 
-def write(directory: Path, child: Child, now_s: float) -> Path | None:
-    """Write the report of a failed child (mode 0600), keep the newest 20; None when the disk does not take it."""
-    assert child.failure is not None  # noqa: S101 (the caller's only reason to call)
+def write(
+    directory: Path, failure: EvsupError, worker: PartitionStatus, stderr: Iterable[str], stacks: Iterable[str]
+) -> Path | None:
+    """Write the report of a failed worker (mode 0600), keep the newest 20; None when the disk does not take it."""
     at = datetime.now(UTC)
     report = CrashReport(
         at=at.isoformat(timespec="milliseconds"),
-        error=type(child.failure).__name__,
-        exit_code=child.failure.exit_code,
-        what=mask(child.failure.what),
-        why=mask(child.failure.why),
-        fix=complete(child.failure.fix),
-        worker=child.describe(now_s),
-        stderr=tuple(mask(line) for line in child.stderr_lines),
-        stacks=tuple(mask(line) for line in child.stacks),
+        error=type(failure).__name__,
+        exit_code=failure.exit_code,
+        what=mask(failure.what),
+        why=mask(failure.why),
+        fix=complete(failure.fix),
+        worker=worker,
+        stderr=tuple(mask(line) for line in stderr),
+        stacks=tuple(mask(line) for line in stacks),
     )
-    path = directory / f"crash-{at:%Y%m%dT%H%M%S.%fZ}-p{child.term.partition_id}.json"
+    path = directory / f"crash-{at:%Y%m%dT%H%M%S.%fZ}-p{worker.partition}.json"
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(report), indent=2))

@@ -155,7 +155,7 @@ CRASHES = (
     ("shared.eventhubs.client:EventHubClient.__init__", "replay --partition 0 --from 0 --to 1"),
     ("shared.eventhubs.client:EventHubClient.__init__", "check"),
     ("shared.control.store:ControlStore.check", "check"),
-    ("supervisor.ownership.lease:LeaseKeeper.step", "start"),
+    ("supervisor.ownership.leases:Leases.step", "start"),
     ("supervisor.process.tree:Tree.step", "start"),
     ("supervisor.status.status_socket:StatusServer.__init__", "start"),
     ("worker.main:_work", "start"),

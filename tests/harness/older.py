@@ -7,17 +7,17 @@ from collections import Counter
 
 from shared.model import SupervisorRow
 from supervisor.ownership.balance import Assignment, GroupView, shares
-from supervisor.ownership.lease import LeaseKeeper
+from supervisor.ownership.leases import Leases
 
 
-class OlderKeeper(LeaseKeeper):
+class OlderLeases(Leases):
     """Decides over the partitions of its start."""
 
-    def _planned(self, view: GroupView, now_s: float) -> Assignment:
-        return older_plan(view, self._me)
+    def decide(self, view: GroupView) -> Assignment:
+        return older_assignment(view, self.me)
 
 
-def older_plan(view: GroupView, me: SupervisorRow) -> Assignment:
+def older_assignment(view: GroupView, me: SupervisorRow) -> Assignment:
     """Claims and surplus, greedily."""
     known = [row for row in view.ownerships if row.partition_id in view.partition_ids]
     live = [row for row in known if row.is_live and row.owner_id != me.owner_id and row.partition_id not in view.held]

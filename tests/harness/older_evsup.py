@@ -6,9 +6,9 @@ def main() -> None:
     from supervisor import __main__
     from supervisor.commands import start
     from supervisor.ownership.partition_discovery import PartitionDiscovery
-    from tests.harness.older import OlderKeeper
+    from tests.harness.older import OlderLeases
 
-    setattr(start, "LeaseKeeper", OlderKeeper)  # noqa: B010
+    setattr(start, "Leases", OlderLeases)  # noqa: B010
     setattr(PartitionDiscovery, "start", lambda _: None)  # noqa: B010
     __main__.main()
 

@@ -9,7 +9,7 @@ import pytest
 
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
-from supervisor.process.tree import ABORT_GRACE_S, LATE_S
+from supervisor.process.stop import ABORT_GRACE_S, LATE_S
 from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
 
 DRAIN_S = 2.0

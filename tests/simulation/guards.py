@@ -12,10 +12,10 @@ from msgspec import structs
 
 from shared.control import queries, sqlite
 from shared.ipc.messages import ChannelStatus
-from supervisor.ownership import lease
-from supervisor.ownership.balance import Assignment
-from supervisor.ownership.lease import LeaseKeeper, Renewed
-from supervisor.process.tree import Tree
+from supervisor.ownership import leases
+from supervisor.ownership.lease_events import Balanced, LeaseEvent
+from supervisor.ownership.lease_keeper import LeaseKeeper
+from supervisor.ownership.leases import Leases
 from tests.simulation.faults import (
     FAULTS,
     Fault,
@@ -80,25 +80,22 @@ def replaced(owner: Any, name: str, function: Any) -> Removal:
 # --- the lease --------------------------------------------------------------------------------------------------------
 
 
-def trust_from_the_answer(keeper: LeaseKeeper, renew: Callable[[LeaseKeeper], None] = LeaseKeeper._renew) -> None:
+def trust_from_the_answer(leases: Leases, renew: Callable[[Leases], None] = Leases.renew) -> None:
     """Count the lease from when the answer came."""
-    renew(keeper)
-    until_s = keeper._clock() + keeper._window_s
-    keeper._held.update(dict.fromkeys(keeper._held, until_s))
-    keeper._tell(Renewed(tuple(keeper._held), until_s))
+    renew(leases)
+    leases.trust(leases.held, leases.clock() + leases.window_s)
 
 
 def released_at_once(
-    tree: Tree,
-    assignment: Assignment,
-    now_s: float,
-    follow: Callable[[Tree, Assignment, float], None] = Tree._follow_assignment,
-) -> None:
-    """Give surplus back while its worker still drains."""
-    follow(tree, assignment, now_s)
-    for partition in assignment.surplus:
-        if child := tree._children.get(partition):
-            tree._keeper.release(child.term)
+    keeper: LeaseKeeper, receive: Callable[[LeaseKeeper], list[LeaseEvent]] = LeaseKeeper.receive
+) -> list[LeaseEvent]:
+    """Release surplus while its worker still drains."""
+    events = receive(keeper)
+    surplus = {each for event in events if isinstance(event, Balanced) for each in event.assignment.surplus}
+    for term in keeper.leases.held:
+        if term.partition_id in surplus:
+            keeper.release(term)
+    return events
 
 
 @contextmanager
@@ -196,13 +193,13 @@ WRONGLY = r"\w+ wants a person although nothing is wrong"
 GUARDS = (
     Guard(
         "the margin of the trust window",
-        replaced(lease, "trust_window_s", lambda expiration_s: expiration_s),
+        replaced(leases, "trust_window_s", lambda expiration_s: expiration_s),
         "I5",
         faults=(fade_away, lose_requests, stick_worker),
     ),
     Guard(
         "trust from the start of a renewal",
-        replaced(LeaseKeeper, "_renew", trust_from_the_answer),
+        replaced(Leases, "renew", trust_from_the_answer),
         "I5",
         faults=(answer_late_and_leave,),
     ),
@@ -214,7 +211,7 @@ GUARDS = (
     ),
     Guard("the end of a worker with its trust", distrust, "I5", faults=(fade_away, freeze_supervisor)),
     Guard("a clock that never jumps", replaced(Clock, "__call__", lambda _: time.time()), "I", faults=FREEZES),
-    Guard("a release when the worker has gone", replaced(Tree, "_follow_assignment", released_at_once), "I5"),
+    Guard("a release when the worker has gone", replaced(LeaseKeeper, "receive", released_at_once), "I5"),
     Guard(
         "owner and epoch of a release",
         without(

@@ -1,10 +1,12 @@
-"""Stands for `shared.ipc.pipe.MessagePipe`: two ends, and what was sent and not read."""
+"""A pipe between two simulated processes: two ends, and what was sent and not read."""
 
 from collections import deque
 from typing import Any
 
+from shared.ipc.pipe import MessagePipe
 
-class End:
+
+class End(MessagePipe[Any]):
     """One end. What a stopped process does not read waits for it."""
 
     def __init__(self) -> None:

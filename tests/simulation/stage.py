@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from supervisor.ownership import initial_positions, lease, partition_discovery
+from supervisor.ownership import initial_positions, lease_keeper, leases, partition_discovery
 from supervisor.process import tree
 from tests.simulation.rejections import carried_out, identified, reread
 from tests.simulation.supervisor import Supervisor
@@ -38,9 +38,6 @@ def staged(world: World) -> Iterator[None]:
         assert isinstance(world.running, Supervisor)
         return world.running
 
-    def child(*arguments: Any) -> Any:
-        return supervisor().child(*arguments)
-
     def background(name: str) -> Any:
         return worker().background(name)
 
@@ -63,7 +60,7 @@ def staged(world: World) -> Iterator[None]:
             "reread": reread,
             "identified": identified,
         },
-        tree: {"Child": child, "setproctitle": _ignore, "rss_bytes": _nothing},
+        tree: {"setproctitle": _ignore, "rss_bytes": _nothing},
     }
     with ExitStack() as stack:
         for module, names in replaced.items():
@@ -73,8 +70,8 @@ def staged(world: World) -> Iterator[None]:
         stack.enter_context(
             patch.multiple(tree, connection=nothing_to_wait_for, crash_report=SimpleNamespace(write=_ignore))
         )
-        stack.enter_context(patch.multiple(lease, log=log))
-        stack.enter_context(patch.multiple(partition_discovery, log=log))
+        for module in (lease_keeper, leases, partition_discovery):
+            stack.enter_context(patch.multiple(module, log=log))
         stack.enter_context(patch("shared.clock.random", world.rng))
         stack.enter_context(patch("time.time", lambda: jumps.uniform(0, 1e9)))
         yield

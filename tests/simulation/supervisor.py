@@ -3,9 +3,8 @@
 import queue
 import signal
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.config.settings import Settings
 from shared.control.store import ControlStore
@@ -13,18 +12,25 @@ from shared.errors import EvsupError, ExitCode, ServiceUnavailable, SourceUnavai
 from shared.ipc.messages import Lease
 from shared.model import HubFacts, SupervisorRow, Term
 from supervisor.ownership.initial_positions import record_initial_positions
-from supervisor.ownership.lease import LeaseKeeper
+from supervisor.ownership.lease_keeper import Job, Jobs, LeaseKeeper
+from supervisor.ownership.leases import Leases
 from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process.child import Child
+from supervisor.process.signals import SignalInbox
+from supervisor.process.stderr_relay import StderrRelay
 from supervisor.process.tree import RELEASE_S, Tree
+from supervisor.process.worker_process import WorkerProcess as StartedWorker
 from supervisor.status.model import TreeStatus
-from tests.harness.older import OlderKeeper
+from tests.harness.older import OlderLeases
 from tests.simulation.hub import BORN_S, HubClient
 from tests.simulation.pipe import pipe
 from tests.simulation.process import Process, Sleep
 from tests.simulation.site import Site
 from tests.simulation.worker import WorkerProcess
 from tests.unit.shared.control.stores import GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DRAIN_S = 8.0
 HAND_OVER_S = 20.0
@@ -33,8 +39,8 @@ ORPHANED_S = 0.1
 PASSING = (ExitCode.OK, ExitCode.UNAVAILABLE, ExitCode.TEMPORARY)
 
 
-class Signals:
-    """Stands for `supervisor.process.signals.SignalInbox`."""
+class Signals(SignalInbox):
+    """Signals that a simulation sends."""
 
     def __init__(self) -> None:
         self.sent: deque[int] = deque()
@@ -46,21 +52,21 @@ class Signals:
         return [self.sent.popleft() for _ in range(len(self.sent))]
 
 
-class Jobs:
-    """Stands for the keeper's queue: `get` waits on the keeper's fiber."""
+class FiberJobs(Jobs):
+    """The keeper's queue: `get` waits on the keeper's fiber."""
 
     def __init__(self, process: Process) -> None:
-        self._process, self._jobs = process, deque[Callable[[], None] | None]()
+        self._process, self._jobs = process, deque[Job | None]()
         self._sleep: Sleep | None = None
 
-    def put(self, job: Callable[[], None] | None) -> None:
+    def put(self, job: Job | None) -> None:
         self._jobs.append(job)
         if self._sleep:
             self._sleep.wake()
 
-    def get(self, timeout: float) -> Callable[[], None] | None:
+    def get(self, block: bool = True, timeout: float | None = None) -> Job | None:
         if not self._jobs:
-            self._sleep = Sleep(self._process, timeout)
+            self._sleep = Sleep(self._process, timeout or 0.0)
             self._sleep.enter()
             self._sleep = None
         if not self._jobs:
@@ -81,22 +87,29 @@ class Supervisor(Process):
         self.store = store = ControlStore(site.wire(self), GROUP, settings.eventhub.ownership_expiration)
         partition_ids = tuple(site.partitions)
         self._known = HubFacts(partition_ids, BORN_S)
-        self.keeper = (OlderKeeper if is_older else LeaseKeeper)(
-            store, me, partition_ids, settings.eventhub, site.clock
-        )
-        jobs: Any = Jobs(self)
-        self.keeper._jobs = jobs
-        signals: Any = self.signals
+        leases = (OlderLeases if is_older else Leases)(store, me, partition_ids, settings.eventhub, site.clock)
+        self._jobs = FiberJobs(self)
+        self.keeper = LeaseKeeper(leases, site.clock, self._jobs)
         self.hub = PartitionDiscovery(
             self._ask,
             self._known,
             settings.eventhub.load_balancing_interval,
             self.keeper.learn,
-            lambda: self.keeper.group_size,
+            lambda: leases.group_size,
             site.clock,
         )
         told = _told(me, partition_ids)
-        self.tree = Tree(told, signals, self.keeper, self.hub, Path(), DRAIN_S, HAND_OVER_S, site.clock)
+        self.tree = Tree(
+            told,
+            self.signals,
+            self.keeper,
+            self.hub,
+            Path(),
+            DRAIN_S,
+            HAND_OVER_S,
+            site.clock,
+            make_child=self._make_child,
+        )
         self.start(self._keep)
         if not is_older:
             self.after(settings.eventhub.load_balancing_interval, self._watch)
@@ -124,9 +137,16 @@ class Supervisor(Process):
             self.world.after(self.world.rng.random() * ORPHANED_S, worker.kill)
         self.ended()
 
-    def child(self, term: Term, trusted_until_s: float, now_s: float) -> "SimulatedChild":
-        """In place of a `supervisor.process.child.Child`."""
-        return SimulatedChild(self, term, trusted_until_s, now_s)
+    def _make_child(self, term: Term, trusted_until_s: float, now_s: float) -> Child:
+        return Child(term, trusted_until_s, now_s, self._start_worker)
+
+    def _start_worker(self, term: Term, trusted_until_s: float) -> StartedWorker:
+        ours, theirs = pipe()
+        lease = Lease(trusted_until_s=trusted_until_s)
+        worker = WorkerProcess(self.site, self.name, term, lease, theirs, self.settings)
+        self.started.append(worker)
+        process: Any = worker
+        return SimulatedWorker(process, ours, Silent())
 
     def client(self) -> HubClient:
         """In place of a `shared.eventhubs.client.EventHubClient`."""
@@ -138,7 +158,7 @@ class Supervisor(Process):
         except ServiceUnavailable as error:
             self._end(error.exit_code)
             return
-        self.keeper._run()
+        self.keeper.run()
         self._exit()
 
     def _watch(self) -> None:
@@ -155,17 +175,17 @@ class Supervisor(Process):
             self._require_all_children()
             self.after(TURN_S * self.world.rng.uniform(0.8, 1.0), self._turn)
             return
-        self.keeper._jobs.put(None)
+        self._jobs.put(None)
         self.after(RELEASE_S, self._exit)
 
     def _require_all_children(self) -> None:
-        followed = {id(child.process) for child in self.tree._children.values()}
+        followed = {row.pid for row in self.tree.status.partitions}
         for worker in self.workers:
-            if id(worker) not in followed:
+            if worker.pid not in followed:
                 self.world.violated(f"{worker.name} lives and its supervisor does not know it")
 
     def _exit(self) -> None:
-        cause = self.tree._cause
+        cause = self.tree.cause
         self._end(cause.exit_code if cause else ExitCode.OK, cause)
 
     def _end(self, code: int, cause: EvsupError | None = None) -> None:
@@ -177,33 +197,25 @@ class Supervisor(Process):
         self.die()
 
 
-class SimulatedChild(Child):
-    """A child whose process is simulated."""
+class SimulatedWorker(StartedWorker):
+    """A worker whose process is simulated, and writes no stacks."""
 
-    def __init__(self, supervisor: Supervisor, term: Term, trusted_until_s: float, now_s: float) -> None:
-        self._supervisor = supervisor
-        super().__init__(term, trusted_until_s, now_s)
-
-    def _start(self, term: Term, trusted_until_s: float) -> None:
-        ours, theirs = pipe()
-        at = self._supervisor
-        worker = WorkerProcess(at.site, at.name, term, Lease(trusted_until_s=trusted_until_s), theirs, at.settings)
-        at.started.append(worker)
-        self.pid = 1
-        self.process, self.pipe, self._stderr = _as_any(worker), _as_any(ours), _as_any(Silent())
+    def show_stacks(self) -> None: ...
 
 
-class Silent:
-    """A stderr on which nothing comes."""
+class Silent(StderrRelay):
+    """A stderr to which nothing is written."""
 
-    closed = True
+    def __init__(self) -> None:
+        self.lines, self.stacks = deque(), deque()
 
-    def close(self) -> None:
-        """It is closed."""
+    @property
+    def closed(self) -> bool:
+        return True
 
+    def read(self, *, are_stacks: bool) -> None: ...
 
-def _as_any(value: object) -> Any:
-    return value
+    def close(self) -> None: ...
 
 
 def _told(me: SupervisorRow, partition_ids: tuple[str, ...]) -> TreeStatus:

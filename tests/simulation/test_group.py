@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from supervisor.process.tree import Tree
+from supervisor.ownership.lease_keeper import LeaseKeeper
 from tests.simulation.faults import FAULTS, Fault
 from tests.simulation.guards import released_at_once, replaced
 from tests.simulation.simulation import Simulation, chosen
@@ -64,7 +64,7 @@ def test_whatever_happens_in_whatever_order_every_invariant_holds() -> None:
 
 
 def test_a_failure_shrinks_to_a_short_history() -> None:
-    with replaced(Tree, "_follow_assignment", released_at_once)(), pytest.raises(Violation, match="I5") as raised:
+    with replaced(LeaseKeeper, "receive", released_at_once)(), pytest.raises(Violation, match="I5") as raised:
         run_state_machine_as_test(Group, settings=SOON)
     told = "\n".join(raised.value.__notes__)
     assert told.count("state.") <= 6, told

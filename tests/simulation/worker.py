@@ -34,7 +34,7 @@ class WorkerProcess(Process):
     def __init__(self, site: Site, owner: str, term: Term, lease: Lease, pipe: End, settings: Settings) -> None:
         super().__init__(site.world, f"{owner}/{term.partition_id} e{term.epoch}")
         self.site, self.term, self.exitcode = site, term, cast("int | None", None)
-        self.sentinel = 0
+        self.pid, self.sentinel = self.world.new_pid(), 0
         self.stuck_until_s = 0.0
         self.worker: Worker | None = None
         self._lease, self._pipe, self.settings = lease, pipe, settings
@@ -106,8 +106,7 @@ class WorkerProcess(Process):
         self._turn_in(self.world.rng.random() * WAKING_S)
 
     def _boot(self) -> None:
-        pipe: Any = self._pipe
-        self.worker = Worker(SimulatedPartition(self), self._lease, pipe, self.site.clock)
+        self.worker = Worker(SimulatedPartition(self), self._lease, self._pipe, self.site.clock)
         self._watch()
         self._turn_in(0)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tests.simulation.fiber import Fiber
     from tests.simulation.process import Process
 
+FIRST_PID = 2**22 + 1  # above `pid_max`: no process of this host has one of these
 SHOWN = 60  # last lines of a history that a person reads
 
 
@@ -29,6 +30,7 @@ class World:
         self.steps = 0
         self.history: list[tuple[float, str, str, dict[str, Any]]] = []
         self._violated: str | None = None
+        self._pids = itertools.count(FIRST_PID)
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
@@ -65,6 +67,10 @@ class World:
             told = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
             lines.append(f"{at_s:9.3f}  {who:10}  {event}  {told}".rstrip())
         return "\n".join(lines)
+
+    def new_pid(self) -> int:
+        """Of a process that starts; no two have the same."""
+        return next(self._pids)
 
     def end(self) -> None:
         """Unwind what still waits for an answer."""

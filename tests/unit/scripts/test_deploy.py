@@ -14,7 +14,8 @@ from scripts.docs.metrics import main as metrics_page
 from shared.config.settings import ProcessSettings
 from shared.config.variables import VARIABLES
 from shared.errors import ExitCode
-from supervisor.process.tree import ABORT_GRACE_S, LATE_S, RELEASE_S
+from supervisor.process.stop import ABORT_GRACE_S, LATE_S
+from supervisor.process.tree import RELEASE_S
 from supervisor.status.http_responses import PAGES
 from supervisor.status.metrics import METRICS
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from shared.control.store import ControlStore
 from shared.model import SupervisorRow, Term
-from supervisor.ownership.lease import Claimed, LeaseEvent, LeaseKeeper, trust_window_s
+from supervisor.ownership.lease_events import Claimed, LeaseEvent
+from supervisor.ownership.leases import Leases
+from supervisor.ownership.trust import trust_window_s
 from tests.unit.plain_settings import eventhub
 from tests.unit.shared.control.stores import EXPIRATION_S, Clock, Stores, Wire
 
@@ -14,7 +16,7 @@ IDS = ("0", "1", "2", "3")
 WINDOW_S = trust_window_s(EXPIRATION_S)
 ROUND_S = 11.0  # by then the next renewal is due, whatever the jitter
 
-Supervisor = tuple[LeaseKeeper, ControlStore, Wire]
+Supervisor = tuple[Leases, ControlStore, Wire]
 Make = Callable[..., Supervisor]
 
 
@@ -26,18 +28,23 @@ def supervisors(path: Path, clock: Clock) -> Iterator[Make]:
     def supervisor(owner_id: str, capacity: int | None = None, **changes: float) -> Supervisor:
         store, wire = stores.open()
         me = SupervisorRow(owner_id, "host", 1, capacity, "0")
-        return LeaseKeeper(store, me, IDS, eventhub(**changes), clock), store, wire
+        return Leases(store, me, IDS, eventhub(**changes), clock), store, wire
 
     yield supervisor
     stores.close()
 
 
-def stepped(keeper: LeaseKeeper) -> list[LeaseEvent]:
-    """What a round tells."""
-    keeper.step()
-    return keeper.receive()
+def stepped(leases: Leases) -> list[LeaseEvent]:
+    """What a round emits."""
+    leases.step()
+    return leases.events.receive()
 
 
 def terms(events: list[LeaseEvent]) -> list[Term]:
     """What was claimed."""
     return [event.term for event in events if isinstance(event, Claimed)]
+
+
+def partitions(events: list[LeaseEvent]) -> list[str]:
+    """The partitions that were claimed."""
+    return [term.partition_id for term in terms(events)]

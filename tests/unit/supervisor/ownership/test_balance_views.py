@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.model import Ownership, SupervisorRow
 from supervisor.ownership.balance import Assignment, GroupView, Strategy, assign
 from supervisor.ownership.passive_members import PassiveMembers
-from tests.harness.older import older_plan
+from tests.harness.older import older_assignment
 from tests.unit.plain_settings import eventhub
 
 EXPIRATION_S, INTERVAL_S = 60.0, 10.0
@@ -53,7 +53,7 @@ class Member:
         )
         self.looks_s = now_s + INTERVAL_S
         if self.is_older:
-            return older_plan(view, self.row)
+            return older_assignment(view, self.row)
         made = assign(view, self.row, self.strategy)
         self.patience = self.patience.after(made, now_s)
         self.looks_s = min(self.looks_s, now_s + self.patience.ends_in_s(now_s))

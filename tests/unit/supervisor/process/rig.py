@@ -1,11 +1,12 @@
-"""A tree between stand-ins of its keeper and its workers, on a clock that a test moves."""
+"""A tree between stand-ins of its signals, its leases, its workers and its table, on a clock that a test moves."""
 
+import json
 from collections import deque
 from collections.abc import Mapping
+from multiprocessing import Pipe
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import msgspec
 import pytest
 
 from shared.clock import Deadline
@@ -14,15 +15,21 @@ from shared.ipc.messages import Drained
 from shared.ipc.wakeup import Wakeup
 from shared.model import HubFacts, Term
 from supervisor.ownership.balance import Assignment
-from supervisor.ownership.lease import Balanced, Claimed, LeaseEvent
+from supervisor.ownership.lease_events import Balanced, Claimed, LeaseEvent
+from supervisor.ownership.lease_keeper import LeaseKeeper
 from supervisor.ownership.partition_discovery import PartitionDiscovery
-from supervisor.process import crash_report, tree
+from supervisor.process import tree
+from supervisor.process.child import Child
+from supervisor.process.signals import SignalInbox
+from supervisor.process.stderr_relay import StderrRelay
+from supervisor.process.table_monitor import TableMonitor
 from supervisor.process.tree import Tree
 from supervisor.status.model import PartitionStatus, TreeStatus
 from tests.unit.shared.control import stores
+from tests.unit.supervisor.status.statuses import a_partition
 
 DRAIN_S, HAND_OVER_S, TRUST_S = 30.0, 120.0, 60.0
-TOLD = TreeStatus(
+IDENTITY = TreeStatus(
     host="host",
     pid=1,
     owner_id="me",
@@ -35,37 +42,37 @@ TOLD = TreeStatus(
 )
 
 
-class Awake:
-    """Always readable, so that no turn waits for a second to pass."""
+class StandInSignals(SignalInbox):
+    """Signals that a test sends. Always readable, so that no turn waits for a second to pass."""
 
     def __init__(self) -> None:
         self._wakeup = Wakeup()
         self._wakeup.set()
+        self.sent: list[int] = []
 
     def fileno(self) -> int:
         return self._wakeup.fileno()
-
-
-class StandInSignals(Awake):
-    """Signals that a test sends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[int] = []
 
     def receive(self) -> list[int]:
         sent, self.sent = self.sent, []
         return sent
 
 
-class StandInKeeper(Awake):
-    """Leases as a test tells them; notes what is given back."""
+class StandInKeeper(LeaseKeeper):
+    """Leases as a test says; notes what is given back."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._wakeup = Wakeup()
         self.events: deque[LeaseEvent] = deque()
         self.released: list[Term] = []
         self.is_claiming = True
+
+    def start(self) -> None: ...
+
+    def close(self, deadline: Deadline) -> None: ...
+
+    def fileno(self) -> int:
+        return self._wakeup.fileno()
 
     def receive(self) -> list[LeaseEvent]:
         return [self.events.popleft() for _ in range(len(self.events))]
@@ -77,49 +84,57 @@ class StandInKeeper(Awake):
         self.released.append(term)
 
 
-class StandInChild:
-    """A worker that ends when a test says so; `told` is everything that the tree asked of it."""
+class StandInChild(Child):
+    """A worker that ends when a test says so; `asked` is everything that the tree asked of it."""
 
-    def __init__(self, term: Term, trusted_until_s: float, now_s: float) -> None:
-        self.term, self.trusted_until_s, self.started_s = term, trusted_until_s, now_s
+    def __init__(self, term: Term, trusted_until_s: float) -> None:
+        self.term, self.trusted_until_s = term, trusted_until_s
         self.pid = 1000 + int(term.partition_id)
-        self.told: list[str] = []
-        self.sources: list[Any] = []
+        self.asked: list[str] = []
         self.state = "running"
         self.failure: EvsupError | None = None
         self.drained: Drained | None = None
         self.drain_deadline: Deadline | None = None
-        self.is_gone = False
+        self.stderr = StderrRelay(Pipe(duplex=False)[0])
+        self.exits = False
+
+    @property
+    def sources(self) -> list[int]:
+        return []
+
+    @property
+    def has_exited(self) -> bool:
+        return self.exits
 
     def renew(self, trusted_until_s: float) -> None:
         self.trusted_until_s = trusted_until_s
 
     def drain(self, deadline: Deadline) -> None:
         self.drain_deadline, self.state = deadline, "draining"
-        self.told.append("drain")
+        self.asked.append("drain")
 
     def abort(self, reason: str) -> None:
-        self.told.append(f"abort: {reason}")
+        self.asked.append(f"abort: {reason}")
 
     def kill(self) -> None:
-        self.told.append("kill")
+        self.asked.append("kill")
 
     def show_stacks(self) -> None:
-        self.told.append("show stacks")
+        self.asked.append("show stacks")
 
-    def hear(self, now_s: float) -> None: ...
+    def receive(self, now_s: float) -> None: ...
 
-    def check_alive(self, now_s: float) -> None: ...
+    def check_hung(self, now_s: float) -> None: ...
 
     def reap(self, now_s: float) -> None:
-        assert self.is_gone
+        assert self.exits
 
     def describe(self, now_s: float) -> PartitionStatus:
-        return cast("PartitionStatus", _Row(self.term.partition_id, self.state))
+        return a_partition(self.term.partition_id, state=self.state)
 
     def end(self, failure: EvsupError | None = None) -> None:
         """Drained, or with this failure."""
-        self.is_gone, self.failure = True, failure
+        self.exits, self.failure = True, failure
         self.drained = None if failure else Drained(checkpointed=4)
 
     def crash(self, what: str = "The worker crashed") -> None:
@@ -127,17 +142,20 @@ class StandInChild:
         self.end(WorkerCrashed(what))
 
 
-class StandInWatch:
-    """A look at the target table that finds what a test says."""
+class StandInTable(TableMonitor):
+    """A check of the target table that finds what a test says."""
 
     def __init__(self) -> None:
-        self.sources: list[int] = []
         self.found: RowsDoNotFit | None = None
         self.unseen: str | None = None
         self.turns = 0
         self.followed: set[str] = set()
 
-    def follow(self, children: Mapping[str, StandInChild]) -> None:
+    @property
+    def sources(self) -> list[int]:
+        return []
+
+    def follow(self, children: Mapping[str, Child]) -> None:
         self.followed |= set(children)
 
     def turn(self, now_s: float) -> RowsDoNotFit | None:
@@ -148,37 +166,30 @@ class StandInWatch:
         return RowsDoNotFit(error.what, f"in {', '.join(sorted(self.followed))}")
 
 
-class _Row(msgspec.Struct):
-    """As much of a partition's status as the tree looks at."""
-
-    partition: str
-    state: str
-
-
 class TreeRig:
-    """A tree of no worker yet."""
+    """A tree of no worker yet. `refusal` is raised in place of the next start of a worker."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
         self.clock, self.signals, self.keeper = stores.Clock(), StandInSignals(), StandInKeeper()
-        self.watch = StandInWatch()
+        self.table = StandInTable()
         self.children: dict[str, StandInChild] = {}
-        self.reported: list[str] = []
+        self.refusal: EvsupError | None = None
         self.hub = PartitionDiscovery(self._ask, HubFacts(("0", "1"), 0.0), 10.0, lambda _: None, clock=self.clock)
         self.hub_has: tuple[str, ...] = ()
         """What the hub answers; nothing: it does not."""
-        monkeypatch.setattr(tree, "Child", self._make_child)
+        self._directory = directory
         monkeypatch.setattr(tree, "setproctitle", lambda _: None)
-        monkeypatch.setattr(crash_report, "write", self._note_crash)
         self.tree = Tree(
-            TOLD,
-            cast("Any", self.signals),
-            cast("Any", self.keeper),
+            IDENTITY,
+            self.signals,
+            self.keeper,
             self.hub,
             directory,
             DRAIN_S,
             HAND_OVER_S,
             self.clock,
-            cast("Any", self.watch),
+            self.table,
+            self._make_child,
         )
 
     def step(self, *events: LeaseEvent, signals: tuple[int, ...] = (), after_s: float = 0.0) -> bool:
@@ -197,8 +208,8 @@ class TreeRig:
         """The event of a claim."""
         return Claimed(term_of(partition), self.clock() + TRUST_S)
 
-    def plan(self, **decided: Any) -> bool:
-        """A turn after a look at the group."""
+    def balance(self, **decided: Any) -> bool:
+        """A turn after a balancing round that decided this."""
         return self.step(Balanced(Assignment(**decided)))
 
     def end(self, *partitions: str) -> bool:
@@ -208,22 +219,21 @@ class TreeRig:
         return self.step()
 
     @property
-    def cause(self) -> EvsupError | None:
-        """The first failure."""
-        return self.tree._cause
+    def crash_reports(self) -> list[str]:
+        """The partitions that have one."""
+        reports = sorted(self._directory.glob("crash-*.json"))
+        return [json.loads(path.read_text())["worker"]["partition"] for path in reports]
 
     def _ask(self) -> HubFacts:
         if not self.hub_has:
             raise SourceUnavailable("Event hub 'flights' cannot be read", "timed out")
         return HubFacts(self.hub_has, 0.0)
 
-    def _make_child(self, term: Term, trusted_until_s: float, now_s: float) -> StandInChild:
-        child = self.children[term.partition_id] = StandInChild(term, trusted_until_s, now_s)
+    def _make_child(self, term: Term, trusted_until_s: float, _: float) -> StandInChild:
+        if self.refusal:
+            raise self.refusal
+        child = self.children[term.partition_id] = StandInChild(term, trusted_until_s)
         return child
-
-    def _note_crash(self, directory: Path, child: StandInChild, now_s: float) -> Path:
-        self.reported.append(child.term.partition_id)
-        return directory / "crash.json"
 
 
 def term_of(partition: str) -> Term:

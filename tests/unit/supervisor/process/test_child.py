@@ -1,24 +1,36 @@
-"""The last words of a worker become the error they name."""
+"""A worker as the supervisor sees it: its reports become a status, and its end becomes an error."""
 
-import signal
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+import os
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing import Pipe, get_context
+from multiprocessing.process import BaseProcess
 
+import msgspec
 import pytest
 
-import worker.main
 from shared import errors
-from shared.config import environment
-from shared.errors import EvsupError, WorkerCrashed
-from shared.eventhubs.identity import Identity
-from shared.ipc import spawn
+from shared.clock import Deadline
+from shared.errors import (
+    Bug,
+    EvsupError,
+    OwnershipLost,
+    ProtocolError,
+    SourceUnavailable,
+    WorkerCrashed,
+    WorkerHung,
+)
 from shared.ipc.failure import error_of, last_word
-from shared.ipc.messages import Failed
+from shared.ipc.messages import Abort, Command, Counters, Drain, Drained, Failed, Lease, Opened, Report, Status
+from shared.ipc.pipe import MessagePipe
 from shared.model import Term
-from supervisor.process import child
+from supervisor.process.child import Child
+from supervisor.process.hang_detector import ASK_S, BOOT_S, HUNG_AFTER_S
+from supervisor.process.stderr_relay import StderrRelay
+from supervisor.process.worker_process import WorkerProcess
 
-if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
+NOW_S, TRUST_S = 1000.0, 60.0
+NO_PID = 2**22 + 1  # more than the kernel gives (https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html, pid_max)
 
 
 def every(base: type[EvsupError]) -> list[type[EvsupError]]:
@@ -45,33 +57,170 @@ def test_every_error_has_an_exit_code_of_its_own_kind() -> None:
     assert {kind.exit_code for kind in every(EvsupError)} == set(errors.ExitCode) - {errors.ExitCode.OK}
 
 
-class NotStartedError(Exception):
-    """Raised in place of a start."""
+class StandInProcess(BaseProcess):
+    """A process that ends when a test says so, or when it is killed."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.reader, self._writer = os.pipe()
+
+    @property
+    def pid(self) -> int:
+        return NO_PID
+
+    @property
+    def exitcode(self) -> int | None:
+        return self.code
+
+    @property
+    def sentinel(self) -> int:
+        return self.reader
+
+    def is_alive(self) -> bool:
+        return self.code is None
+
+    def kill(self) -> None:
+        self.code = -9
+
+    def join(self, timeout: float | None = None) -> None:
+        assert self.code is not None
+
+    def close(self) -> None:
+        os.close(self.reader)
+        os.close(self._writer)
 
 
-def not_started(*_: object, **__: object) -> None:
-    raise NotStartedError
+class StandInWorker(WorkerProcess):
+    """Writes no stacks, for the process has no pid."""
+
+    def show_stacks(self) -> None: ...
 
 
-@pytest.mark.parametrize("signed_in", [True, False])
-def test_a_worker_knows_whether_its_supervisor_signed_in(monkeypatch: pytest.MonkeyPatch, signed_in: bool) -> None:
-    given: dict[str, Any] = {}
-    monkeypatch.setattr(spawn._spawn, "Process", lambda **options: not_started(given.update(options)))
-    monkeypatch.setattr(environment, "load_worker", not_started)
-    monkeypatch.setattr(Identity, "has_signed_in", signed_in)
-    with pytest.raises(NotStartedError):
-        child.Child(Term("0", "me", 1), 1.0, 0.0)
-    Identity.has_signed_in = not signed_in  # another process
-    with pytest.raises(NotStartedError):
-        worker.main._work(given["args"][0], given["args"][1])
-    assert Identity.has_signed_in is signed_in
+class Rig:
+    """A child whose process is a stand-in; the worker's ends of its pipes are real, and a test's."""
+
+    def __init__(self) -> None:
+        self.process = StandInProcess()
+        ours, self.theirs = get_context("spawn").Pipe(duplex=True)
+        self._stderr, self._their_stderr = Pipe(duplex=False)
+        self.worker: MessagePipe[Command] = MessagePipe(self.theirs, Command)
+        started = StandInWorker(self.process, MessagePipe(ours, Report), StderrRelay(self._stderr))
+        self.child = Child(Term("0", "me", 3), NOW_S + TRUST_S, NOW_S, lambda *_: started)
+
+    def report(self, *reports: Report) -> Child:
+        """The worker reports, and the supervisor reads it."""
+        for report in reports:
+            self.worker.send(report)
+        self.child.receive(NOW_S)
+        return self.child
+
+    def write(self, data: bytes) -> None:
+        """The worker writes to its stderr."""
+        with open(self._their_stderr.fileno(), "wb", closefd=False) as stream:
+            stream.write(data)
+
+    def exit(self, code: int) -> Child:
+        """The worker exits, and is reaped."""
+        self.theirs.close()
+        self._their_stderr.close()
+        self.process.code = code
+        assert self.child.has_exited
+        self.child.reap(NOW_S)
+        return self.child
+
+    def close(self) -> None:
+        for end in (self.theirs, self._stderr, self._their_stderr):
+            end.close()
+        self.process.close()
 
 
-@pytest.mark.parametrize(
-    ("number", "name"), [(signal.SIGSEGV, "died of SIGSEGV"), (36, "died of signal 36 (Real-time signal 2)")]
-)
-def test_a_worker_that_a_signal_ended_says_which(number: int, name: str) -> None:
-    ended = child.Child.__new__(child.Child)
-    ended.pid, ended._oom_kills = 7, None
-    ended.process = cast("BaseProcess", SimpleNamespace(exitcode=-number))
-    assert name in ended._silent_end().what
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    made = Rig()
+    yield made
+    made.close()
+
+
+def test_every_counter_that_a_worker_reports_is_shown_under_its_own_name(rig: Rig) -> None:
+    values = {field: 1000 + at for at, field in enumerate(Counters.__struct_fields__)}
+    rig.report(Status(state="running", counters=msgspec.convert(values, Counters), last_enqueued=5000))
+    shown = msgspec.to_builtins(rig.child.describe(NOW_S))
+    assert {field: shown[field] for field in values} == values
+    assert shown["lag"] == 5000 - values["durable"]
+
+
+def test_the_status_begins_with_who_it_is_about(rig: Rig) -> None:
+    assert list(msgspec.to_builtins(rig.child.describe(NOW_S)))[:5] == ["partition", "state", "pid", "epoch", "channel"]
+
+
+def test_commands_reach_the_worker(rig: Rig) -> None:
+    rig.child.renew(2000.0)
+    rig.child.drain(Deadline(3000.0))
+    rig.child.abort("lost")
+    assert rig.worker.receive() == [Lease(trusted_until_s=2000.0), Drain(deadline_s=3000.0), Abort(reason="lost")]
+    assert rig.child.describe(NOW_S).lease_s == 2000.0 - NOW_S
+
+
+def test_a_worker_that_drained_as_asked_has_no_failure(rig: Rig) -> None:
+    rig.child.drain(Deadline(2000.0))
+    child = rig.report(Opened(channel="C", resumed_after=4, reason=""), Drained(checkpointed=9))
+    assert rig.exit(0).failure is None
+    assert (child.drained, child.describe(NOW_S).channel) == (Drained(checkpointed=9), "C")
+
+
+def test_a_worker_that_drained_although_nobody_asked_it_to_is_a_bug(rig: Rig) -> None:
+    rig.report(Drained(checkpointed=9))
+    failure = rig.exit(0).failure
+    assert isinstance(failure, Bug)
+    assert "nobody asked" in failure.what
+
+
+def test_the_first_failure_that_a_worker_reports_counts_and_not_its_exit_code(rig: Rig) -> None:
+    child = rig.report(last_word(SourceUnavailable("away"))[1], last_word(WorkerCrashed("later"))[1])
+    assert child.describe(NOW_S).state == "failed"
+    assert isinstance(rig.exit(69).failure, SourceUnavailable)
+
+
+def test_a_report_that_is_left_in_the_pipe_is_read_after_the_exit(rig: Rig) -> None:
+    rig.worker.send(last_word(SourceUnavailable("away"))[1])
+    assert isinstance(rig.exit(69).failure, SourceUnavailable)
+
+
+def test_a_worker_that_reported_no_end_is_judged_by_its_exit_code(rig: Rig) -> None:
+    assert isinstance(rig.exit(75).failure, OwnershipLost)
+
+
+def test_a_worker_that_cannot_be_understood_is_killed(rig: Rig) -> None:
+    with open(rig.theirs.fileno(), "wb", closefd=False) as stream:
+        stream.write(b"\xff" * 64)
+    rig.child.receive(NOW_S)
+    assert isinstance(rig.child.failure, ProtocolError)
+    assert rig.child.has_exited
+
+
+def turn_for(child: Child, seconds: float, began_s: float = NOW_S) -> None:
+    """Turns of the supervisor in which nothing arrives."""
+    for tenth in range(int(seconds * 10) + 1):
+        child.receive(began_s + tenth / 10)
+        child.check_hung(began_s + tenth / 10)
+
+
+def test_a_worker_that_boots_for_longer_than_a_minute_hangs_and_is_killed(rig: Rig) -> None:
+    turn_for(rig.child, BOOT_S - 1.0)
+    assert not rig.child.has_exited
+    turn_for(rig.child, 2.0, NOW_S + BOOT_S - 1.0)
+    assert isinstance(rig.child.failure, WorkerHung)
+    assert rig.child.has_exited
+
+
+def test_what_a_silent_worker_writes_when_asked_are_its_stacks(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rig.child, "show_stacks", partial(rig.write, b"Thread 1\n"))
+    rig.report(Status(state="running"))
+    rig.write(b"a line\n")
+    turn_for(rig.child, HUNG_AFTER_S - ASK_S + 1.0)
+    assert (list(rig.child.stderr.lines), list(rig.child.stderr.stacks)) == (["a line"], ["Thread 1"])
+    rig.report(Status(state="running"))
+    rig.write(b"another line\n")
+    rig.child.receive(NOW_S)
+    assert list(rig.child.stderr.lines) == ["a line", "another line"]
+    assert rig.child.failure is None

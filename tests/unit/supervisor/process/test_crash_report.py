@@ -6,15 +6,12 @@ import stat
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
 from shared.errors import SourceUnavailable
-from shared.model import Term
 from supervisor.process import crash_report
-from tests.unit.supervisor.status.statuses import NOW_S, a_partition
+from tests.unit.supervisor.status.statuses import a_partition
 
 CANARY = "Xq7canary"
 SECRET = f"password={CANARY}"
@@ -22,7 +19,7 @@ NAME = "crash-20260102T030405.000006Z-p0.json"
 
 
 class Stopped(datetime):
-    """A clock of which everybody knows what it says."""
+    """A clock that stands still."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> "Stopped":
@@ -36,17 +33,10 @@ def _stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write(directory: Path) -> Path | None:
     failure = SourceUnavailable(f"what {SECRET}", f"why {SECRET}", "fix")
-    child = SimpleNamespace(
-        failure=failure,
-        term=Term("0", "me", 1),
-        describe=lambda _: a_partition(),
-        stderr_lines=(f"line {SECRET}",),
-        stacks=(f"frame {SECRET}",),
-    )
-    return crash_report.write(directory, cast("Any", child), NOW_S)
+    return crash_report.write(directory, failure, a_partition(), [f"line {SECRET}"], [f"frame {SECRET}"])
 
 
-def test_it_is_private_complete_and_masked(tmp_path: Path) -> None:
+def test_a_crash_report_is_private_complete_and_masked(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         path = write(tmp_path)
@@ -64,7 +54,7 @@ def test_it_is_private_complete_and_masked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "plant", [Path.touch, os.mkfifo, lambda path: path.symlink_to("victim"), lambda path: path.hardlink_to("victim")]
 )
-def test_what_stands_in_its_place_is_neither_followed_nor_written(
+def test_a_file_or_link_in_its_place_is_neither_followed_nor_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: Callable[[Path], None]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -74,7 +64,7 @@ def test_what_stands_in_its_place_is_neither_followed_nor_written(
     assert Path("victim").read_text() == "precious"
 
 
-def test_the_newest_are_kept_and_what_is_no_report_stops_nothing(tmp_path: Path) -> None:
+def test_the_newest_reports_are_kept_and_a_directory_of_that_name_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "crash-0.json").mkdir()
     for number in range(crash_report.KEPT):
         (tmp_path / f"crash-1{number:02}.json").touch()

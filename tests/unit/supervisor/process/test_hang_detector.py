@@ -1,4 +1,4 @@
-"""A worker that hangs is told from a host that stands still, or is overloaded."""
+"""A worker that hangs is told apart from a host that stands still or is overloaded."""
 
 import pytest
 
@@ -16,14 +16,14 @@ class Rig:
     def __init__(self, *, booted: bool = True) -> None:
         self.now_s = 1000.0
         self.vitals: Vitals | None = ASLEEP
-        self.silence = HangDetector(self.now_s, lambda: self.vitals)
+        self.detector = HangDetector(self.now_s, lambda: self.vitals)
         if booted:
-            self.silence.broken()
+            self.detector.reported()
 
     def turn(self, seconds: float = TURN_S) -> Verdict:
         """One turn of the supervisor, so much later."""
         self.now_s += seconds
-        return self.silence.look(self.now_s)
+        return self.detector.check(self.now_s)
 
     def until(self, wanted: Verdict, most_s: float = 10 * BOOT_S) -> float:
         """Seconds of ordinary turns until the verdict."""
@@ -45,14 +45,14 @@ def test_a_silent_worker_is_asked_and_two_seconds_later_hangs(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("vitals", [ASLEEP, STOPPED, None])
-def test_whoever_does_not_want_a_processor_has_no_excuse(rig: Rig, vitals: Vitals | None) -> None:
+def test_a_silent_worker_that_does_not_wait_for_the_host_hangs(rig: Rig, vitals: Vitals | None) -> None:
     rig.vitals = vitals
     assert rig.until("hung") == pytest.approx(HUNG_AFTER_S, abs=1.0)
 
 
-def test_a_report_begins_the_silence_anew(rig: Rig) -> None:
+def test_a_report_resets_the_count(rig: Rig) -> None:
     rig.until("ask")
-    rig.silence.broken()
+    rig.detector.reported()
     assert rig.until("hung") == pytest.approx(HUNG_AFTER_S, abs=1.0)
 
 
@@ -70,7 +70,7 @@ STUTTERS = {
 
 
 @pytest.mark.parametrize("stutter", STUTTERS)
-def test_a_host_that_stands_still_makes_nobody_hang(rig: Rig, stutter: str) -> None:
+def test_no_worker_counts_as_hung_because_the_host_stood_still(rig: Rig, stutter: str) -> None:
     assert {rig.turn(seconds) for seconds in STUTTERS[stutter]} == {"well"}
     assert rig.until("hung") < HUNG_AFTER_S + 1.0  # and who really hangs is found no later
 
@@ -93,7 +93,7 @@ def test_a_worker_that_waits_for_a_disk_has_ten_times_as_long(rig: Rig, vitals: 
     assert 60.0 < rig.until("hung") < 10 * HUNG_AFTER_S
 
 
-def test_a_worker_that_changes_between_a_disk_and_a_processor_waits_all_the_same(rig: Rig) -> None:
+def test_a_worker_that_waits_for_a_disk_and_a_processor_in_turn_has_as_long(rig: Rig) -> None:
     turns = 0
     while turns < 60 / TURN_S and rig.turn() != "hung":
         turns += 1
@@ -101,14 +101,14 @@ def test_a_worker_that_changes_between_a_disk_and_a_processor_waits_all_the_same
     assert turns == 60 / TURN_S
 
 
-def test_a_worker_that_uses_the_processor_it_wants_and_says_nothing_hangs(rig: Rig) -> None:
+def test_a_worker_that_uses_a_processor_and_does_not_report_hangs(rig: Rig) -> None:
     """Native code in a loop, with the interpreter's lock."""
     while rig.turn() != "hung":
         rig.vitals = Vitals("R", True, rig.now_s)
     assert rig.now_s - 1000.0 == pytest.approx(HUNG_AFTER_S, abs=1.5)
 
 
-def test_of_time_in_line_only_what_was_used_counts() -> None:
+def test_of_the_time_spent_waiting_only_used_processor_time_counts() -> None:
     assert counted_s(2.0, WAITING, Vitals("R", True, 1.5)) == 0.5
     assert counted_s(2.0, WAITING, ASLEEP) == counted_s(2.0, ASLEEP, WAITING) == counted_s(2.0, None, WAITING) == 2.0
     assert counted_s(2.0, WAITING, Vitals("R", True, 9.0)) == 2.0

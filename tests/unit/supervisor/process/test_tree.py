@@ -1,4 +1,4 @@
-"""The tree, turn by turn: histories of signals, leases and ends, and what becomes of the workers."""
+"""The tree, turn by turn: signals, leases and exits arrive, and the tree asks something of its workers."""
 
 import signal
 from dataclasses import replace
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Bug, DrainTimedOut, LimitReached, OwnershipLost, RowsDoNotFit, StoreUnavailable, WorkerCrashed
+from shared.clock import Deadline
+from shared.errors import DrainTimedOut, LimitReached, OwnershipLost, RowsDoNotFit, StoreUnavailable, WorkerCrashed
 from supervisor.ownership.balance import HeldElsewhere
-from supervisor.ownership.lease import Claimed, LeasesFailed, Lost, Renewed
-from supervisor.process import tree
-from supervisor.process.tree import ABORT_GRACE_S, LATE_S
+from supervisor.ownership.lease_events import Claimed, LeasesFailed, Lost, Renewed
+from supervisor.process.stop import ABORT_GRACE_S, LATE_S
 from tests.unit.supervisor.process.rig import DRAIN_S, HAND_OVER_S, TRUST_S, TreeRig, term_of
 
 TERM, INT, USR1 = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1
@@ -34,7 +34,7 @@ def test_a_claim_starts_a_worker_with_its_term_and_trust(rig: TreeRig) -> None:
     assert rig.step(rig.claimed("0"))
     child = rig.children["0"]
     assert (child.term, child.trusted_until_s) == (term_of("0"), rig.clock() + TRUST_S)
-    assert child.told == []
+    assert child.asked == []
 
 
 def test_a_renewal_reaches_the_workers_of_its_terms_and_no_other(two: TreeRig) -> None:
@@ -43,40 +43,40 @@ def test_a_renewal_reaches_the_workers_of_its_terms_and_no_other(two: TreeRig) -
     assert (two.children["0"].trusted_until_s, two.children["1"].trusted_until_s) == (5000.0, before_s)
 
 
-def test_a_lost_lease_aborts_its_worker_and_that_end_is_the_reason(two: TreeRig) -> None:
+def test_a_lost_lease_aborts_its_worker_and_its_failure_is_the_cause(two: TreeRig) -> None:
     two.step(Lost(term_of("0")), Lost(term_of("7")))
-    assert two.children["0"].told == ["abort: the lease has another owner"]
-    assert two.children["1"].told == []
+    assert two.children["0"].asked == ["abort: the lease has another owner"]
+    assert two.children["1"].asked == []
     two.children["0"].end(OwnershipLost("Partition 0 was given up"))
     assert two.step()
-    assert isinstance(two.cause, OwnershipLost)
-    assert two.children["1"].told == ["drain"]
+    assert isinstance(two.tree.cause, OwnershipLost)
+    assert two.children["1"].asked == ["drain"]
 
 
-def test_a_term_won_while_the_worker_of_the_lost_one_lives_is_given_back(two: TreeRig) -> None:
+def test_a_term_claimed_while_the_worker_of_the_lost_one_lives_is_released(two: TreeRig) -> None:
     again = replace(term_of("0"), epoch=9)
     two.step(Lost(term_of("0")), Claimed(again, 5000.0), Renewed((again,), 6000.0))
-    assert two.children["0"].told == ["abort: the lease has another owner"]
+    assert two.children["0"].asked == ["abort: the lease has another owner"]
     assert two.children["0"].trusted_until_s < 5000.0
     assert two.keeper.released == [again]
 
 
-def test_the_loss_of_an_earlier_term_aborts_no_worker_of_the_present_one(two: TreeRig) -> None:
+def test_the_loss_of_an_earlier_term_does_not_abort_the_worker_of_the_current_one(two: TreeRig) -> None:
     two.step(Lost(replace(term_of("0"), epoch=0)))
-    assert two.children["0"].told == []
+    assert two.children["0"].asked == []
 
 
-def test_a_term_whose_lease_ran_out_before_it_was_heard_of_is_given_back(rig: TreeRig) -> None:
+def test_a_term_whose_lease_ended_before_the_loop_learned_of_it_is_released(rig: TreeRig) -> None:
     rig.step(Claimed(term_of("0"), rig.clock()))
     assert rig.keeper.released == [term_of("0")]
     assert not rig.children
 
 
-def test_leases_that_cannot_be_kept_drain_everybody(two: TreeRig) -> None:
-    broken = StoreUnavailable("The store is away")
-    assert two.step(LeasesFailed(broken))
-    assert two.cause is broken
-    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
+def test_leases_that_cannot_be_kept_drain_every_worker(two: TreeRig) -> None:
+    failure = StoreUnavailable("The store is away")
+    assert two.step(LeasesFailed(failure))
+    assert two.tree.cause is failure
+    assert [child.asked for child in two.children.values()] == [["drain"], ["drain"]]
     assert not two.end("0", "1")
 
 
@@ -88,30 +88,30 @@ def test_leases_that_cannot_be_kept_end_a_tree_without_workers_at_once(rig: Tree
 
 
 def test_a_partition_that_is_handed_over_drains_is_released_and_is_no_failure(two: TreeRig) -> None:
-    two.plan(surplus=("1", "7"))
-    assert two.children["1"].told == ["drain"]
-    assert two.children["1"].drain_deadline.passed(two.clock() + HAND_OVER_S)  # type: ignore[union-attr]
+    two.balance(surplus=("1", "7"))
+    assert two.children["1"].asked == ["drain"]
+    assert two.children["1"].drain_deadline == Deadline.after(HAND_OVER_S, two.clock())
     assert two.tree.status.healthy
     assert two.end("1")
     assert two.keeper.released == [term_of("1")]
-    assert (two.cause, two.children["0"].told, two.tree.status.healthy) == (None, [], True)
+    assert (two.tree.cause, two.children["0"].asked, two.tree.status.healthy) == (None, [], True)
 
 
 def test_a_worker_that_fails_while_it_is_handed_over_is_a_failure(two: TreeRig) -> None:
-    two.plan(surplus=("1",))
+    two.balance(surplus=("1",))
     two.children["1"].end(DrainTimedOut("Partition 1 did not drain in time"))
     two.step()
-    assert isinstance(two.cause, DrainTimedOut)
-    assert two.children["0"].told == ["drain"]
+    assert isinstance(two.tree.cause, DrainTimedOut)
+    assert two.children["0"].asked == ["drain"]
 
 
-def test_while_stopping_nothing_is_handed_over(two: TreeRig) -> None:
+def test_a_tree_that_stops_hands_nothing_over(two: TreeRig) -> None:
     two.step(signals=(TERM,))
-    two.plan(surplus=("1",))
-    assert two.children["1"].told == ["drain"]
+    two.balance(surplus=("1",))
+    assert two.children["1"].asked == ["drain"]
 
 
-def test_a_claim_that_comes_while_stopping_is_given_back_at_once(two: TreeRig) -> None:
+def test_a_claim_that_arrives_while_the_tree_stops_is_released_at_once(two: TreeRig) -> None:
     two.step(signals=(TERM,))
     two.step(two.claimed("2"))
     assert "2" not in two.children
@@ -121,143 +121,129 @@ def test_a_claim_that_comes_while_stopping_is_given_back_at_once(two: TreeRig) -
 # --- fail together ----------------------------------------------------------------------------------------------------
 
 
-def test_the_first_failure_is_the_reason_and_later_ones_are_consequences(two: TreeRig) -> None:
+def test_the_first_failure_is_the_cause_and_later_ones_are_consequences(two: TreeRig) -> None:
     two.children["1"].crash("first")
     assert two.step()
-    assert two.children["0"].told == ["drain"]
+    assert two.children["0"].asked == ["drain"]
     assert not two.keeper.is_claiming
     two.children["0"].crash("second")
     assert not two.step()
-    assert isinstance(two.cause, WorkerCrashed)
-    assert two.cause.what == "Partition 1: first"
-    assert two.reported == ["1"]
+    assert isinstance(two.tree.cause, WorkerCrashed)
+    assert two.tree.cause.what == "Partition 1: first"
+    assert two.crash_reports == ["1"]
     assert two.keeper.released == [term_of("1"), term_of("0")]
 
 
-def test_of_two_failures_in_one_turn_one_is_the_reason(two: TreeRig) -> None:
+def test_of_two_failures_in_one_turn_one_is_the_cause(two: TreeRig) -> None:
     for child in two.children.values():
         child.crash()
     assert not two.step()
-    assert two.reported == ["0"]
+    assert two.crash_reports == ["0"]
 
 
-def test_a_table_that_rows_do_not_fit_any_more_drains_everybody_and_the_events_are_named_at_the_end(
+def test_a_table_that_rows_do_not_fit_any_more_drains_every_worker_and_the_failure_names_the_events(
     two: TreeRig,
 ) -> None:
-    two.watch.found = RowsDoNotFit("No column")
+    two.table.found = RowsDoNotFit("No column")
     two.step()
-    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
-    turns = two.watch.turns
+    assert [child.asked for child in two.children.values()] == [["drain"], ["drain"]]
+    turns = two.table.turns
     two.end("0", "1")
-    assert two.watch.turns == turns, "a tree that stops needs no further look"
-    two.keeper.start = two.keeper.close = lambda *_: None  # type: ignore[attr-defined]
+    assert two.table.turns == turns, "a tree that stops needs no further look"
     with pytest.raises(RowsDoNotFit, match="in 0, 1"):
         two.tree.run()
 
 
-def test_a_table_that_nobody_can_see_is_shown_and_degrades_nothing(two: TreeRig) -> None:
-    two.watch.unseen = "No answer"
+def test_a_table_that_cannot_be_checked_shows_in_the_status_and_degrades_nothing(two: TreeRig) -> None:
+    two.table.unseen = "No answer"
     two.step()
     assert (two.tree.status.table_unseen, two.tree.status.healthy) == ("No answer", True)
-
-
-def test_a_worker_that_drains_unasked_is_a_bug(two: TreeRig) -> None:
-    two.end("0")
-    assert isinstance(two.cause, Bug)
-    assert "nobody asked" in two.cause.what
 
 
 def test_the_partition_is_named_once(two: TreeRig) -> None:
     two.children["0"].crash("The channel of partition 0 could not be opened")
     two.step()
-    assert two.cause is not None
-    assert two.cause.what == "The channel of partition 0 could not be opened"
+    assert two.tree.cause is not None
+    assert two.tree.cause.what == "The channel of partition 0 could not be opened"
 
 
-def test_a_worker_that_cannot_be_started_drains_the_others_and_its_partition_is_released(
-    two: TreeRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reason = LimitReached("No worker can be started for partition 2")
-
-    def refuse(*_: object) -> None:
-        raise reason
-
-    monkeypatch.setattr(tree, "Child", refuse)
+def test_a_worker_that_cannot_be_started_drains_the_others_and_its_partition_is_released(two: TreeRig) -> None:
+    two.refusal = LimitReached("No worker can be started for partition 2")
     assert two.step(two.claimed("2"))
     assert two.keeper.released == [term_of("2")]
-    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
-    assert two.cause is reason
+    assert [child.asked for child in two.children.values()] == [["drain"], ["drain"]]
+    assert two.tree.cause is two.refusal
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [TERM, INT])
-def test_a_signal_drains_everybody_and_ends_without_a_reason(two: TreeRig, number: int) -> None:
+def test_a_signal_drains_every_worker_and_the_tree_ends_without_a_cause(two: TreeRig, number: int) -> None:
     assert two.step(signals=(number,))
-    assert [child.told for child in two.children.values()] == [["drain"], ["drain"]]
+    assert [child.asked for child in two.children.values()] == [["drain"], ["drain"]]
     assert not two.keeper.is_claiming
     assert two.end("0")
     assert not two.end("1")
-    assert two.cause is None
+    assert two.tree.cause is None
 
 
 def test_a_signal_ends_a_tree_without_workers_at_once(rig: TreeRig) -> None:
     assert not rig.step(signals=(TERM,))
 
 
-def test_sigusr1_asks_every_worker_where_it_stands_and_changes_nothing(two: TreeRig) -> None:
+def test_sigusr1_asks_every_worker_for_its_stacks_and_changes_nothing(two: TreeRig) -> None:
     assert two.step(signals=(USR1,))
-    assert [child.told for child in two.children.values()] == [["show stacks"], ["show stacks"]]
+    assert [child.asked for child in two.children.values()] == [["show stacks"], ["show stacks"]]
     assert two.tree.status.state == "running"
 
 
 def test_a_second_signal_aborts_at_once(two: TreeRig) -> None:
     two.step(signals=(TERM, INT))
-    assert two.children["0"].told == ["drain", "abort: a second signal came"]
-    assert isinstance(two.cause, DrainTimedOut)
-    assert two.cause.what == "The drain was cut short (partitions 0, 1)"
+    assert two.children["0"].asked == ["drain", "abort: a second signal came"]
+    assert isinstance(two.tree.cause, DrainTimedOut)
+    assert two.tree.cause.what == "The drain was cut short (partitions 0, 1)"
 
 
 def test_a_third_signal_changes_nothing_more(two: TreeRig) -> None:
     two.step(signals=(TERM, TERM, TERM))
-    assert two.children["0"].told == ["drain", "abort: a second signal came"]
+    assert two.children["0"].asked == ["drain", "abort: a second signal came"]
 
 
-def test_the_first_signal_during_a_failures_drain_only_waits_with_it(two: TreeRig) -> None:
+def test_the_first_signal_during_a_drain_that_a_failure_began_changes_nothing(two: TreeRig) -> None:
     two.children["0"].crash()
     two.step()
     two.step(signals=(TERM,))
-    assert two.children["1"].told == ["drain"]
+    assert two.children["1"].asked == ["drain"]
     two.step(signals=(TERM,))
-    assert two.children["1"].told == ["drain", "abort: a second signal came"]
-    assert isinstance(two.cause, WorkerCrashed)
+    assert two.children["1"].asked == ["drain", "abort: a second signal came"]
+    assert isinstance(two.tree.cause, WorkerCrashed)
 
 
-# --- the ladder -------------------------------------------------------------------------------------------------------
+# --- escalating -------------------------------------------------------------------------------------------------------
 
 
-def test_a_drain_that_takes_too_long_is_aborted_a_moment_after_its_deadline(two: TreeRig) -> None:
+def test_a_drain_that_takes_too_long_is_aborted_half_a_second_after_its_deadline(two: TreeRig) -> None:
     two.step(signals=(TERM,))
     two.step(after_s=DRAIN_S + LATE_S - 0.01)
-    assert two.children["0"].told == ["drain"]
-    assert two.cause is None
+    assert two.children["0"].asked == ["drain"]
+    assert two.tree.cause is None
     two.step(after_s=0.01)
-    assert two.children["0"].told == ["drain", "abort: it took longer than 30 s"]
-    assert isinstance(two.cause, DrainTimedOut)
+    assert two.children["0"].asked == ["drain", "abort: it took longer than 30 s"]
+    assert isinstance(two.tree.cause, DrainTimedOut)
 
 
-def test_whoever_does_not_obey_an_abort_is_killed(two: TreeRig) -> None:
+def test_a_worker_that_does_not_exit_after_an_abort_is_killed(two: TreeRig) -> None:
     two.step(signals=(TERM, TERM))
     two.end("0")
     two.step(after_s=ABORT_GRACE_S - 0.01)
-    assert "kill" not in two.children["1"].told
+    assert "kill" not in two.children["1"].asked
     assert two.step(after_s=0.01)
-    assert two.children["1"].told[-1] == "kill"
-    assert "kill" not in two.children["0"].told
+    assert two.children["1"].asked[-1] == "kill"
+    assert "kill" not in two.children["0"].asked
     two.children["1"].crash()
     assert not two.step()
-    assert isinstance(two.cause, DrainTimedOut)
+    assert isinstance(two.tree.cause, DrainTimedOut)
 
 
 # --- status -----------------------------------------------------------------------------------------------------------
@@ -267,28 +253,28 @@ def elsewhere(*partitions: str) -> tuple[HeldElsewhere, ...]:
     return tuple(HeldElsewhere(partition, "another", 30.0) for partition in partitions)
 
 
-def test_a_tree_that_has_nothing_yet_starts_and_is_not_healthy(rig: TreeRig) -> None:
+def test_a_tree_without_a_partition_is_starting_and_not_healthy(rig: TreeRig) -> None:
     rig.step()
     assert (rig.tree.status.state, rig.tree.status.healthy) == ("starting", False)
 
 
 def test_a_tree_beside_others_that_hold_everything_is_a_healthy_standby(rig: TreeRig) -> None:
-    rig.plan(elsewhere=elsewhere("0", "1"))
+    rig.balance(elsewhere=elsewhere("0", "1"))
     assert (rig.tree.status.state, rig.tree.status.healthy) == ("standby", True)
     assert rig.tree.status.elsewhere == elsewhere("0", "1")
 
 
-def test_a_partition_that_nobody_has_room_for_is_told_and_degrades(two: TreeRig) -> None:
-    two.plan(unowned=("2",))
+def test_a_partition_that_nobody_has_capacity_for_shows_in_the_status_and_degrades(two: TreeRig) -> None:
+    two.balance(unowned=("2",))
     assert (two.tree.status.unowned, two.tree.status.healthy) == (("2",), False)
-    two.plan()
+    two.balance()
     assert (two.tree.status.unowned, two.tree.status.healthy) == ((), True)
 
 
 def test_a_hub_that_grows_and_one_that_does_not_answer_show_in_the_status(two: TreeRig) -> None:
     two.hub_has = ("0", "1", "2")
     two.hub.step()
-    two.plan(elsewhere=elsewhere("2", "3"))
+    two.balance(elsewhere=elsewhere("2", "3"))
     status = two.tree.status
     assert (status.partitions_total, status.hub_trouble, status.hub_age_s) == (4, None, 0.0)
     two.hub_has = ()
@@ -306,10 +292,10 @@ def test_a_worker_that_opens_degrades(two: TreeRig) -> None:
 
 
 def test_a_tree_that_stops_shows_why(two: TreeRig) -> None:
-    two.children["0"].crash("gone")
+    two.children["0"].crash("crashed")
     two.step()
     status = two.tree.status
-    assert (status.state, status.healthy, status.cause) == ("draining", False, "Partition 0: gone")
+    assert (status.state, status.healthy, status.cause) == ("draining", False, "Partition 0: crashed")
 
 
 def test_partitions_are_in_the_order_of_their_numbers(rig: TreeRig) -> None:

@@ -8,7 +8,7 @@ from msgspec import inspect
 from shared.config.environment import load
 from shared.config.rules.not_yet import NOT_YET
 from shared.config.variables import VARIABLES, Variable
-from supervisor.ownership.lease import trust_window_s
+from supervisor.ownership.trust import trust_window_s
 from tests.unit.shared.config.configurations import (
     CONNECTION_STRING,
     PASSPHRASE,

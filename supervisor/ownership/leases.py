@@ -1,0 +1,211 @@
+"""The leases of one supervisor: claimed, renewed and released in the control store.
+
+The store may take its time, so everything here may block. The process tree, which must not, uses `LeaseKeeper`.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from shared.clock import Clock, jittered, monotonic
+from shared.config.settings import EventHubSettings
+from shared.control.store import ControlStore
+from shared.errors import Bug, EvsupError, OwnershipLost, ServiceUnavailable
+from shared.limits import reached
+from shared.log.logger import get_logger
+from shared.log.secret import mask
+from shared.model import Ownership, SupervisorRow, Term
+from supervisor.ownership import balance
+from supervisor.ownership.balance import Assignment, GroupView
+from supervisor.ownership.lease_events import Balanced, Claimed, LeaseEvents, Lost, Renewed
+from supervisor.ownership.passive_members import PassiveMembers
+from supervisor.ownership.trust import DRAIN_SHARE, retry_s, trust_window_s
+
+AFTER_END_S = 0.5  # by then the heartbeat of the former owner, which is a little younger than the lease, ends as well
+WAITING_S = 1.0  # between looks at the group while another supervisor hands over what belongs to this one
+NEVER_S = float("inf")
+log = get_logger()
+
+
+class Leases:
+    """The terms that this supervisor holds. All methods are for one thread; attributes may be read by any."""
+
+    def __init__(
+        self,
+        store: ControlStore,
+        me: SupervisorRow,
+        partition_ids: Collection[str],
+        settings: EventHubSettings,
+        clock: Clock = monotonic,
+    ) -> None:
+        self.events = LeaseEvents()
+        self.me = me
+        self.partition_ids = partition_ids
+        """Those of the hub, as far as is known; counted from the next look at the group on."""
+        self.is_claiming = True
+        """Whether partitions are claimed; without it, terms are only renewed and released."""
+        self.group_size = 1
+        """Live members of the group at the last look."""
+        self.clock, self._store, self._settings = clock, store, settings
+        self.window_s = trust_window_s(settings.ownership_expiration)
+        self._retry_s = retry_s(settings)
+        self._trusted_until_s: dict[Term, float] = {}
+        self._leaving: set[str] = set()
+        self._passive = PassiveMembers.of(settings)
+        self._renew_due_s = clock()
+
+    @property
+    def held(self) -> tuple[Term, ...]:
+        """The terms that were claimed, and neither lost nor released."""
+        return tuple(self._trusted_until_s)
+
+    def step(self) -> float:
+        """One round: renew and send the heartbeat when it is time, then look at the group and claim.
+
+        Returns the seconds until the next round. Raises when the store refuses, or is away for so long that trust is
+        about to end.
+        """
+        try:
+            # What is held comes first: a claim may be late, a renewal may not.
+            if self.clock() >= self._renew_due_s:
+                self.renew()
+                self._store.heartbeat(self.me)
+                self._renew_due_s = self.clock() + jittered(self._settings.load_balancing_interval)
+            look_in_s = self._balance() if self.is_claiming else NEVER_S
+        except ServiceUnavailable as error:
+            self._require_time_to_retry(error)
+            log.warning("lease_retrying", reason=str(error))
+            return self._retry_s
+        return min(self._renew_due_s - self.clock(), look_in_s)
+
+    def decide(self, view: GroupView) -> Assignment:
+        """What this round is to do: `balance.assign`."""
+        return balance.assign(view, self.me, self._settings.load_balancing_strategy)
+
+    # --- the steps of a round -----------------------------------------------------------------------------------------
+
+    def renew(self) -> None:
+        """Renew all terms now. A term that another member owns is lost."""
+        if not self._trusted_until_s:
+            return
+        trusted_until_s = self.clock() + self.window_s  # before the call: see trust.py
+        renewed = tuple(self._store.renew(self.held))
+        for term in [term for term in self.held if term not in renewed]:
+            self._forget(term)
+            self.events.emit(Lost(term))
+        self.trust(renewed, trusted_until_s)
+
+    def trust(self, terms: tuple[Term, ...], until_s: float) -> None:
+        """These terms were renewed, and are good until then."""
+        self._trusted_until_s.update(dict.fromkeys(terms, until_s))
+        self.events.emit(Renewed(terms, until_s))
+
+    def _balance(self) -> float:
+        """Look at the group, claim, and emit what is to be handed over. Returns the seconds until another look pays."""
+        now_s = self.clock()
+        view = self._view(now_s)
+        assignment = self.decide(view)
+        self._passive = self._passive.after(assignment, now_s)
+        _warn_of_the_future(row for row in view.ownerships if row.partition_id in assignment.claim)
+        for partition_id in assignment.claim:
+            self._claim(partition_id)
+            if self.clock() > self._renew_due_s:  # a slow store: what is held comes first, the rest the next time
+                break
+        self._leaving.update(assignment.surplus)
+        self.events.emit(Balanced(assignment))
+        for row in view.supervisors:
+            if row.is_long_dead:  # it was killed, or it would have retired
+                self._store.retire(row.owner_id)
+        return min(_pays_in_s(assignment), self._passive.ends_in_s(now_s))
+
+    def _view(self, now_s: float) -> GroupView:
+        rows, members = self._store.ownerships(), self._store.supervisors()
+        self.group_size = sum(row.is_live for row in members)
+        return GroupView(
+            self.partition_ids,
+            rows,
+            members,
+            held=[term.partition_id for term in self.held],
+            leaving=self._leaving,
+            spare=self._passive.spare(now_s),
+            overdue=self._passive.overdue(now_s),
+        )
+
+    def _claim(self, partition_id: str) -> None:
+        trusted_until_s = self.clock() + self.window_s
+        term = self._store.claim(partition_id, self.me.owner_id, self._settings.ownership_expiration)
+        if term is not None:
+            self._trusted_until_s[term] = trusted_until_s
+            self.events.emit(Claimed(term, trusted_until_s))
+
+    def _require_time_to_retry(self, error: ServiceUnavailable) -> None:
+        """Leave the last quarter of the trust window to the workers for their drain."""
+        if not self._trusted_until_s:
+            return
+        oldest_s = min(self._trusted_until_s.values())
+        if self.clock() + self._retry_s > oldest_s - self.window_s * DRAIN_SHARE:
+            raise OwnershipLost(
+                "The leases could not be renewed", str(error), "Check the control store; nothing is lost."
+            ) from error
+
+    # --- giving back --------------------------------------------------------------------------------------------------
+
+    def withdraw(self) -> None:
+        """Claim no more, and say so with a capacity of 0: others then count what is released here as theirs."""
+        self.is_claiming = False
+        self.me = replace(self.me, capacity=0)
+        try:
+            self._store.heartbeat(self.me)
+        except EvsupError as error:  # the next round says it again
+            log.warning("heartbeat_failed", reason=str(error))
+
+    def release(self, terms: Sequence[Term]) -> None:
+        """Give partitions back whose workers have exited."""
+        for term in terms:
+            self._forget(term)
+        try:
+            self._store.release_all(terms)
+        except EvsupError as error:  # they expire by themselves; the next owner only waits longer
+            log.warning("release_failed", partitions=[term.partition_id for term in terms], reason=str(error))
+
+    def retire(self) -> None:
+        """Leave the group. Never raises: what cannot be taken back expires.
+
+        The heartbeat ends first, so that others count what is released as theirs.
+        """
+        try:
+            self._store.retire(self.me.owner_id)
+        except Exception as error:  # noqa: BLE001 (what is held is released whatever this met)
+            log.warning("retire_failed", reason=str(translate(error)))
+        try:
+            self.release(self.held)
+        except Exception as error:  # noqa: BLE001 (it would end the thread that closes the store)
+            log.warning("release_failed", reason=str(translate(error)))
+
+    def _forget(self, term: Term) -> None:
+        if self._trusted_until_s.pop(term, None) is not None:
+            self._leaving.discard(term.partition_id)
+
+
+def _pays_in_s(assignment: Assignment) -> float:
+    """Soon while others hand over what belongs to this share; else when the first lease of another ends unrenewed.
+
+    A live member renews long before that. So what a killed one left is found when its lease ends, not a round later.
+    """
+    if assignment.is_waiting:
+        return jittered(WAITING_S)
+    return min((lease.ends_in_s for lease in assignment.elsewhere), default=NEVER_S) + jittered(AFTER_END_S)
+
+
+def _warn_of_the_future(rows: Iterable[Ownership]) -> None:
+    for row in rows:
+        if row.owner_id and row.is_from_the_future:
+            log.warning("lease_from_the_future", partition=row.partition_id, owner=row.owner_id, ahead_s=-row.age_s)
+
+
+def translate(error: Exception) -> EvsupError:
+    """Any error of keeping leases as one of ours."""
+    if isinstance(error, EvsupError):
+        return error
+    if limit := reached(error, "The leases cannot be kept"):
+        return limit
+    return Bug("The leases cannot be kept", " ".join(mask(f"{type(error).__name__}: {error}").split()))

@@ -1,0 +1,48 @@
+"""Why a worker exited that reported nothing: a pure decision over its exit code."""
+
+import signal
+
+from shared.errors import EvsupError, ExitCode, OwnershipLost, WorkerCrashed, WorkerKilled
+
+
+def unreported_exit(code: int, pid: int, epoch: int, *, is_out_of_memory: bool) -> EvsupError:
+    """The failure of a worker that exited with `code`, a negative one for a signal.
+
+    `is_out_of_memory` says whether the kernel has killed a process of this cgroup for want of memory meanwhile.
+    """
+    if code == ExitCode.TEMPORARY:  # of worker.guard, which ends the process before it can report anything
+        return OwnershipLost(
+            "The worker ended itself at once",
+            f"its lease had run out (epoch {epoch}), and it was stuck or had been stopped",
+            "Nothing is lost. Start again; another supervisor may hold the partition.",
+        )
+    if code >= 0:
+        return WorkerCrashed(
+            "The worker exited without reporting an error", f"exit code {code}", "See its last lines above."
+        )
+    return _killed(-code, pid, is_out_of_memory=is_out_of_memory)
+
+
+def _killed(number: int, pid: int, *, is_out_of_memory: bool) -> EvsupError:
+    if number == signal.SIGKILL and is_out_of_memory:
+        return WorkerKilled(
+            f"The worker (pid {pid}) was killed by the kernel",
+            "memory ran out in its cgroup",
+            "Nothing is lost. Give it more memory (MemoryMax=, the container's limit), or lower EVENTHUB_PREFETCH,"
+            " EVSUP_MAX_PARTITIONS and SNOWFLAKE_MAX_INFLIGHT_BYTES.",
+        )
+    if number in (signal.SIGKILL, signal.SIGTERM):
+        return WorkerKilled(
+            f"The worker (pid {pid}) was killed by {_name(number)}",
+            "an operator did it, or the kernel because memory ran out",
+            "Start again: it resumes after the last committed row. `dmesg` shows what the kernel did.",
+        )
+    return WorkerCrashed(f"The worker (pid {pid}) died of {_name(number)}", "a fault in native code", "")
+
+
+def _name(number: int) -> str:
+    """SIGKILL, for example; the real-time signals have no such names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number} ({signal.strsignal(number)})"

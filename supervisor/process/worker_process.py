@@ -1,0 +1,82 @@
+"""The Unix process of a worker, as it is started: with a pipe for messages and a pipe for its stderr."""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from typing import TYPE_CHECKING, TypeAlias
+
+import worker.main
+from shared import limits
+from shared.eventhubs.identity import Identity
+from shared.ipc import spawn
+from shared.ipc.messages import Lease, Report
+from shared.ipc.pipe import MessagePipe
+from shared.model import Term
+from supervisor.process.signals import HANDLED
+from supervisor.process.stderr_relay import StderrRelay
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """A process that was started, and the supervisor's ends of its pipes."""
+
+    process: "BaseProcess"
+    pipe: MessagePipe[Report]
+    stderr: StderrRelay
+
+    @property
+    def pid(self) -> int:
+        """Its process id, also after its end."""
+        return self.process.pid or 0
+
+    @property
+    def has_exited(self) -> bool:
+        """Whether it has ended."""
+        return not self.process.is_alive()
+
+    def kill(self) -> None:
+        """Send SIGKILL, unless it has exited: its pid may belong to another process by then."""
+        if not self.has_exited:
+            self.process.kill()
+
+    def show_stacks(self) -> None:
+        """Have it write the stacks of its threads to its stderr, which also works while it is stuck in native code."""
+        if not self.has_exited:
+            os.kill(self.pid, signal.SIGUSR1)
+
+    def reap(self) -> int:
+        """The exit code of a process that has exited; negative: the signal that ended it."""
+        self.process.join()
+        return self.process.exitcode or 0
+
+
+Start: TypeAlias = Callable[[Term, float], WorkerProcess]
+
+
+def start(term: Term, trusted_until_s: float) -> WorkerProcess:
+    """Start the worker of a term. Only from the main thread: the kernel ends a worker with the thread that started it.
+
+    Raises LimitReached or ConfigurationError when the kernel does not give what a process takes.
+    """
+    try:
+        return _started(term, trusted_until_s)
+    except OSError as error:
+        raise limits.reached_by_start(error, f"No worker can be started for partition {term.partition_id}") from None
+
+
+def _started(term: Term, trusted_until_s: float) -> WorkerProcess:
+    lease = Lease(trusted_until_s=trusted_until_s)
+    boot = worker.main.Boot(term, lease, os.getpid(), Identity.has_signed_in)
+    name = f"evsup-worker-{term.partition_id}"
+    stderr, their_stderr = Pipe(duplex=False)
+    with ExitStack() as after_failure, their_stderr:
+        after_failure.callback(stderr.close)
+        process, ours = spawn.start(worker.main.run, boot, their_stderr, name=name, held_back=HANDLED)
+        after_failure.pop_all()
+    return WorkerProcess(process, MessagePipe(ours, Report), StderrRelay(stderr))

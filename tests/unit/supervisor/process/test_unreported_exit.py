@@ -1,0 +1,29 @@
+"""An exit code says why a worker exited that reported nothing."""
+
+import signal
+
+import pytest
+
+from shared.errors import EvsupError, ExitCode, OwnershipLost, WorkerCrashed, WorkerKilled
+from supervisor.process.unreported_exit import unreported_exit
+
+
+@pytest.mark.parametrize(
+    ("code", "is_out_of_memory", "kind", "text"),
+    [
+        (ExitCode.TEMPORARY, False, OwnershipLost, "its lease had run out (epoch 3)"),
+        (1, False, WorkerCrashed, "exited without reporting an error: exit code 1"),
+        (0, False, WorkerCrashed, "exit code 0"),
+        (-signal.SIGKILL, False, WorkerKilled, "(pid 7) was killed by SIGKILL: an operator did it"),
+        (-signal.SIGTERM, True, WorkerKilled, "was killed by SIGTERM"),
+        (-signal.SIGKILL, True, WorkerKilled, "was killed by the kernel: memory ran out"),
+        (-signal.SIGSEGV, False, WorkerCrashed, "died of SIGSEGV: a fault in native code"),
+        (-36, False, WorkerCrashed, "died of signal 36 (Real-time signal 2)"),
+    ],
+)
+def test_the_failure_names_what_ended_the_worker(
+    code: int, is_out_of_memory: bool, kind: type[EvsupError], text: str
+) -> None:
+    failure = unreported_exit(code, 7, 3, is_out_of_memory=is_out_of_memory)
+    assert type(failure) is kind
+    assert text in str(failure)
