@@ -1,7 +1,7 @@
-"""What supervisor and worker say to each other: one tagged union per direction.
+"""The messages between supervisor and worker, and between evsup and its tasks: one tagged union for each direction.
 
-A union is decoded in one place with `match`; a message that is not in it is a `ProtocolError`. Times are moments on
-the clock that both ends share (shared.clock).
+A union is decoded in one place with `match`. A message that is not in it is a `ProtocolError`. Times are in seconds on
+the monotonic clock that both ends share (shared.clock).
 """
 
 from typing import Literal, TypeAlias
@@ -21,19 +21,19 @@ class Message(Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields
 
 
 class Lease(Message, frozen=True):
-    """The term was renewed: the worker may trust its ownership until then, and must stop itself after."""
+    """The term was renewed: the worker may act on its ownership until then, and stops itself after that."""
 
     trusted_until_s: float
 
 
 class Drain(Message, frozen=True):
-    """Stop receiving, flush, wait for the commit, checkpoint, leave; what is not durable by then is given up."""
+    """Stop receiving, wait until all rows are durable, checkpoint, exit. What is not durable by then is given up."""
 
     deadline_s: float
 
 
 class Abort(Message, frozen=True):
-    """Leave at once, without a flush: the term is lost, or nobody waits any longer."""
+    """Exit at once, without a flush: the term is lost, or the drain took too long."""
 
     reason: str
 
@@ -46,7 +46,7 @@ WorkerState = Literal["opening", "running", "draining"]
 
 
 class Opened(Message, frozen=True):
-    """Channel and receiver are open; the worker resumes after `resumed_after` for the reason given."""
+    """Channel and receiver are open. The worker resumes after `resumed_after` (None: from the oldest event)."""
 
     channel: str
     resumed_after: int | None
@@ -101,13 +101,13 @@ class Status(Message, frozen=True):
 
 
 class Drained(Message, frozen=True):
-    """The last word of a worker that drained: everything appended is durable and checkpointed."""
+    """The worker has drained and exits: everything appended is durable and checkpointed."""
 
     checkpointed: int | None
 
 
 class Failed(Message, frozen=True):
-    """The last word of a worker that failed."""
+    """Why the worker exits: the failure message."""
 
     error: str
     """Class name in shared.errors."""
@@ -119,7 +119,7 @@ class Failed(Message, frozen=True):
 
 Report: TypeAlias = Opened | Status | Drained | Failed
 
-# --- a process with one errand, to who sent it ------------------------------------------------------------------------
+# --- a task, to the process that started it ------------------------------------------------------------------------
 
 
 class ChannelStatus(Struct, frozen=True):
@@ -143,7 +143,7 @@ class ChannelStatus(Struct, frozen=True):
 
 
 class ChannelStatuses(Message, frozen=True):
-    """By channel, each of those that were asked for."""
+    """The status of each channel that was asked for, by its name."""
 
     channels: dict[str, ChannelStatus]
 
@@ -152,30 +152,30 @@ class Replayed(Message, frozen=True):
     """Everything up to the last event of the range is durable in the side table."""
 
     rows: int
-    """Appended in this run; an earlier one may have come some of the way."""
+    """Rows appended in this run; an earlier run may have appended a part of the range."""
 
 
 class Quarantined(Message, frozen=True):
-    """Every rejected row of the range is in the quarantine, and every other one in the target table."""
+    """Every rejected row of the range is in the quarantine table, and every other row in the target table."""
 
     rows: int
 
 
 class Ready(Message, frozen=True):
-    """What was asked about can be used."""
+    """The quarantine table can be used."""
 
 
 TaskResult: TypeAlias = ChannelStatuses | Replayed | Quarantined | Ready | Failed
 
-# --- the process that looks at the target table, and its supervisor ---------------------------------------------------
+# --- the process that checks the target table, and its supervisor ---------------------------------------------------
 
 
 class CheckTable(Message, frozen=True):
-    """Look at the table's columns and at the pipe, now."""
+    """Check the table's columns and the pipe's definition now."""
 
 
 class TableFits(Message, frozen=True):
-    """Rows fit. `doubts` are what may go well and is not known to, a sentence each."""
+    """Rows fit. `doubts` name what cannot be known to be right, a sentence each."""
 
     doubts: tuple[str, ...]
 

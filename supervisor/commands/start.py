@@ -106,7 +106,7 @@ def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | 
         if settings.snowflake.quarantines:
             store.check_audit()
             task.send(worker.tasks.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
-        for doubt in monitor.first() if monitor else ():
+        for doubt in monitor.first_result() if monitor else ():
             log.warning("target_suspicious", detail=doubt)
         record_initial_positions(store, settings.eventhub, facts)
         run_tree(settings, directory, facts, store, monitor)

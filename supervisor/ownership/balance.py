@@ -1,13 +1,13 @@
 """Which partitions to claim and which to hand over: a pure decision over what the control store shows.
 
-Every member of the group has a share: as many partitions as any other, within its capacity. All members compute the
-same shares from the same rows, so nobody has to be asked: one that holds less claims what is free or waits for it, one
-that holds more drains its surplus and gives it back. A live lease is never taken.
+Every member of the group has a share: as many partitions as any other member, within its capacity. All members compute
+the same shares from the same rows, so none has to be asked. A member that holds less claims what is free, or waits for
+it. A member that holds more drains its surplus and releases it. A live lease is never taken.
 
-A hub may get more partitions while members run, and a member may not know of them yet: its own question to the hub
-failed, or it is of an older version, which asks once at its start. Two rules keep every partition read all the same.
-Shares are counted over all partitions that the hub has or that anybody holds, known here or not. And what a member
-leaves lying is taken by another one (`passive_members`).
+A hub may get more partitions while members run, and a member may not know of them yet: the hub did not answer it, or it
+is of an older version, which asks once at its start. Two rules have every partition read all the same. Shares are
+counted over all partitions that the hub has or that anybody holds. And a partition that its member does not claim is
+claimed by another one (`passive_members`).
 """
 
 from collections import Counter
@@ -26,15 +26,16 @@ class GroupView:
     """What the control store shows of a consumer group, and what this supervisor holds of it."""
 
     partition_ids: Collection[str]
+    """Those of the hub, as far as this supervisor knows."""
     ownerships: Collection[Ownership]
     supervisors: Collection[SupervisorRow]
     held: Collection[str] = ()
     leaving: Collection[str] = ()
-    """Those of `held` whose workers drain already, to hand them over."""
+    """Those of `held` that are being handed over: their workers drain already."""
     spare: Mapping[str, int] = field(default_factory=dict)
-    """How many partitions more than it holds a member is counted on for, where that is in doubt."""
+    """By owner id, for passive members: how many partitions more than it holds the member is counted on for."""
     overdue: Collection[str] = ()
-    """Free partitions that were left to others for too long: whoever can takes them."""
+    """Free partitions that another member has not claimed for too long: anybody with room claims them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +50,28 @@ class HeldElsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What one balancing round is to do."""
+    """What one balancing round decided."""
 
     claim: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
     """Held beyond the share: to be drained and released."""
     unowned: tuple[str, ...] = ()
-    """Nobody holds them, and nobody has room."""
+    """Partitions that nobody holds and no member has capacity for."""
     elsewhere: tuple[HeldElsewhere, ...] = ()
+    """The live leases of other members."""
     is_waiting: bool = False
-    """Others are about to release, or to expire, what belongs to this share: look again soon."""
+    """Whether this member holds less than its share, and the rest is about to be released or to expire."""
     left: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Free partitions that other members are to claim, by owner id."""
+    """By owner id: the free partitions that other members are to claim."""
 
 
 def assign(view: GroupView, me: SupervisorRow, strategy: Strategy = "greedy") -> Assignment:
     """Claim up to the share of `me` from what is free, hand over what is held beyond it.
 
-    Free is what was never claimed, was released, or was not renewed for as long as its owner was promised; also a row
-    of `me` that is not in `held`: a claim whose reply was lost is asked for again. `greedy` moves everything at once,
-    `balanced` one partition a round, as the Azure SDK's strategies of these names do.
+    A partition is free if it was never claimed, was released, or was not renewed for as long as its owner was promised.
+    Also free is one that the store shows as owned by `me` and that is not in `held`: the reply to its claim was lost,
+    so it is claimed again. `greedy` moves everything at once, `balanced` one partition a round, as the Azure SDK's
+    strategies of these names do.
     """
     elsewhere = _live_elsewhere(view, me)
     taken = {lease.partition for lease in elsewhere}.union(view.held)
@@ -77,10 +80,10 @@ def assign(view: GroupView, me: SupervisorRow, strategy: Strategy = "greedy") ->
     total = len(taken) + len(free)
     share = shares(_capacities(view, me, holding, total), holding, total)
     room = {owner: max(0, share[owner] - holding[owner]) for owner in sorted(share)}
-    meant = _allotted(free, room)
-    mine = list(meant[me.owner_id])
+    allotted = _allotted(free, room)
+    mine = list(allotted[me.owner_id])
     staying = [partition for partition in view.held if partition not in view.leaving]
-    # The lowest ids go first: a hub adds partitions at the end, and whoever knows some of them knows those.
+    # The lowest ids are handed over first: a hub adds partitions at the end, so every member knows the first ones.
     surplus = sorted(staying, key=_by_number)[: max(0, len(staying) - share[me.owner_id])]
     is_waiting = room[me.owner_id] > len(mine)
     others = [partition for partition in free if partition in view.overdue and partition not in mine]
@@ -94,7 +97,7 @@ def assign(view: GroupView, me: SupervisorRow, strategy: Strategy = "greedy") ->
         unowned=tuple(free[sum(room.values()) :]),
         elsewhere=elsewhere,
         is_waiting=is_waiting,
-        left={owner: partitions for owner, partitions in meant.items() if partitions and owner != me.owner_id},
+        left={owner: partitions for owner, partitions in allotted.items() if partitions and owner != me.owner_id},
     )
 
 
@@ -103,12 +106,12 @@ def _by_number(partition_id: str) -> tuple[int, str]:
 
 
 def held_by(leases: Collection[HeldElsewhere]) -> Counter[str]:
-    """How many of the leases each owner has."""
+    """How many of these leases each owner has."""
     return Counter(lease.owner_id for lease in leases)
 
 
 def by_owner(leases: Collection[HeldElsewhere]) -> dict[str, list[str]]:
-    """The partitions of each owner."""
+    """The partitions of these leases, by owner id."""
     owners: dict[str, list[str]] = {}
     for lease in leases:
         owners.setdefault(lease.owner_id, []).append(lease.partition)
@@ -118,20 +121,20 @@ def by_owner(leases: Collection[HeldElsewhere]) -> dict[str, list[str]]:
 def shares(capacity: Mapping[str, int], holding: Mapping[str, int], total: int) -> dict[str, int]:
     """How many of `total` partitions each member is to hold: equal numbers, as far as its capacity goes.
 
-    What cannot be divided goes to those who hold most, so that nothing moves without need.
+    What cannot be divided evenly goes to the members that hold most, so that no partition moves without need.
     """
     share = dict.fromkeys(capacity, 0)
     for _ in range(min(total, sum(capacity.values()))):
-        poorest = min(
+        smallest = min(
             (owner for owner in share if share[owner] < capacity[owner]),
             key=lambda owner: (share[owner], -holding.get(owner, 0), owner),
         )
-        share[poorest] += 1
+        share[smallest] += 1
     return share
 
 
 def _allotted(free: Sequence[str], room: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
-    """Who is to claim what: in the order of `room`, so that no two members reach for the same."""
+    """Which free partitions each member is to claim: in one order for all, so that no two claim the same."""
     rest = iter(free)
     return {owner: tuple(islice(rest, count)) for owner, count in room.items()}
 
@@ -145,8 +148,8 @@ def _live_elsewhere(view: GroupView, me: SupervisorRow) -> tuple[HeldElsewhere, 
 
 
 def _capacities(view: GroupView, me: SupervisorRow, holding: Mapping[str, int], total: int) -> dict[str, int]:
-    """The members of the group. An owner without a heartbeat keeps what it holds; nobody may count on it for more."""
+    """How many partitions each member may hold. One without a heartbeat keeps what it holds, and gets no more."""
     alive = [row for row in view.supervisors if row.is_live]
-    counted = {row.owner_id: total if row.capacity is None else row.capacity for row in (*alive, me)}
-    doubtful = {owner: holding.get(owner, 0) + spare for owner, spare in view.spare.items()}
-    return {**holding, **{owner: min(most, doubtful.get(owner, total)) for owner, most in counted.items()}}
+    most = {row.owner_id: total if row.capacity is None else row.capacity for row in (*alive, me)}
+    passive = {owner: holding.get(owner, 0) + spare for owner, spare in view.spare.items()}
+    return {**holding, **{owner: min(capacity, passive.get(owner, total)) for owner, capacity in most.items()}}

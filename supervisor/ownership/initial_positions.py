@@ -1,10 +1,10 @@
-"""Where a consumer group begins: the partitions that the hub has at the group's first start.
+"""The initial positions of a consumer group: a checkpoint row for every partition that the hub has at its first start.
 
-They get their rows before the first claim, so that it can be told later which partitions were there at the beginning:
-EVENTHUB_STARTING_POSITION is for those. One without a row was added since, and is read from its oldest event.
+The rows are written before the first claim. EVENTHUB_STARTING_POSITION is for the partitions that have one. A partition
+without a row was added to the hub later, and is read from its oldest event.
 
-`@latest` becomes a number at this moment, also for partitions that nobody has room for yet. What comes from now on is
-not skipped, whenever the partition is claimed.
+`@latest` becomes a sequence number in these rows, also for partitions that no member has capacity for yet. So events
+that arrive from now on are not skipped, whenever the partition is claimed (docs/decisions/starting-position.md).
 """
 
 from collections.abc import Collection
@@ -20,25 +20,28 @@ log = get_logger()
 
 
 def record_initial_positions(store: ControlStore, settings: EventHubSettings, hub: HubFacts) -> None:
-    """Let the group begin, unless it has begun. Blocks and raises as the store and `EventHubClient.partitions` do."""
+    """Write the initial positions of a group that has none.
+
+    Blocks and raises as the store and `EventHubClient.partitions`.
+    """
     position = settings.starting_position
     if position == OLDEST:
         return
     rows = store.checkpoints()
     if rows or store.ownerships():
-        _warn_of_later_ones(position, set(hub.partition_ids) - {row.partition_id for row in rows})
+        _warn_of_later_partitions(position, set(hub.partition_ids) - {row.partition_id for row in rows})
         return
     try:
-        is_ours = store.enrol(_first_rows(settings, hub))
-    except (OwnershipLost, StoreUnavailable):  # another first start came in between, or the answer was lost
+        is_first = store.enrol(_first_rows(settings, hub))
+    except (OwnershipLost, StoreUnavailable):  # another first start was faster, or the reply was lost
         if not store.checkpoints():
             raise
-        is_ours = False
-    if is_ours:
+        is_first = False
+    if is_first:
         log.info("group_began", partitions_total=len(hub.partition_ids), starting_position=position)
 
 
-def _warn_of_later_ones(position: str, partition_ids: Collection[str]) -> None:
+def _warn_of_later_partitions(position: str, partition_ids: Collection[str]) -> None:
     if partition_ids:
         log.warning(
             "starting_position_not_used",
@@ -56,7 +59,7 @@ def _first_rows(settings: EventHubSettings, hub: HubFacts) -> list[Checkpoint]:
 
 
 def _at_end(partition_id: str, facts: PartitionFacts) -> Checkpoint:
-    """The end of a partition that never had an event is its beginning."""
+    """A row that skips what the partition has now. One that never had an event is read from its oldest."""
     if facts.last < 0:
         return Checkpoint(partition_id, None, OLDEST, 0, hub_created_at_s=facts.hub_created_at_s)
     return Checkpoint(partition_id, None, None, 0, hub_created_at_s=facts.hub_created_at_s, begins_after=facts.last)

@@ -1,8 +1,8 @@
-"""Which partitions the hub has: asked again and again, on a thread of its own.
+"""Which partitions the hub has: read again and again, on a thread of its own.
 
-Premium and Dedicated hubs are scaled out while they run, and never tell: a client has to ask. An answer may take half a
-minute, so nobody else waits for it. A question that fails stops nothing: what was known stays true, for a hub keeps the
-partitions it has. https://learn.microsoft.com/azure/event-hubs/dynamically-add-partitions
+Partitions are added to Premium and Dedicated hubs while these run, and no client is notified: it has to ask. An answer
+may take half a minute, so nothing else waits for it. A query that fails stops nothing, because a hub keeps the
+partitions that it has. https://learn.microsoft.com/azure/event-hubs/dynamically-add-partitions
 """
 
 import threading
@@ -16,22 +16,22 @@ from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
 from shared.model import HubFacts
 
-# A consumer group may ask 50 times a second, all its clients together: the supervisors of a group ask 10 times at most.
+# A consumer group may make 50 queries a second, all its clients together: its supervisors make 10 at most.
 # https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
 LEAST_PAUSE_S = 0.1
-MOST_PAUSE_S = 60.0  # between questions that get no answer
+MOST_PAUSE_S = 60.0  # between queries that get no answer
 log = get_logger()
 
 
 class HubQuery:
-    """Asks over a client that is kept: it has the credential, and that keeps its token. A failure ends the client."""
+    """Asks over a client that is kept, for its credential keeps its token. A failure closes the client."""
 
     def __init__(self, settings: EventHubSettings) -> None:
         self._settings = settings
         self._client: EventHubClient | None = None
 
     def __call__(self) -> HubFacts:
-        """Blocks and raises as `EventHubClient.hub`."""
+        """The hub's runtime information. Blocks and raises as `EventHubClient.hub`."""
         self._client = self._client or EventHubClient(self._settings)
         try:
             return self._client.hub()
@@ -42,10 +42,10 @@ class HubQuery:
 
 
 class PartitionDiscovery:
-    """Knows the partitions of the hub. `run` on a thread, `step` in tests; everything else may be read by any thread.
+    """Knows the partitions of the hub. Its attributes may be read by any thread.
 
-    `learn` is called with the partition ids whenever they are others than before; `group_size` says how many
-    supervisors ask.
+    `learn` is called with the partition ids whenever they have changed. `group_size` says how many supervisors query
+    the hub: the more there are, the less often each of them does.
     """
 
     def __init__(
@@ -63,17 +63,17 @@ class PartitionDiscovery:
         self.answered_s = clock()
         """When the hub last answered, on the host's monotonic clock."""
         self.trouble: str | None = None
-        """Why it has not since."""
+        """Why the last query failed; None when it did not."""
         self._closing = threading.Event()
-        self._pauses = self._new_pauses()
+        self._backoff_s = self._new_backoff()
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Ask no more. A question that is under way is left to itself."""
+        """Ask no more. A query that is under way is not waited for."""
         self._closing.set()
 
     def _run(self) -> None:
@@ -82,35 +82,35 @@ class PartitionDiscovery:
             pause_s = self.step()
 
     def step(self) -> float:
-        """Ask once; returns the seconds until the next time."""
+        """Query the hub once; returns the seconds until the next query. The thread's body, and what tests call."""
         try:
             facts = self._ask()
         except Exception as error:  # noqa: BLE001 (without this thread a hub that grows would not be noticed)
             return self._failed(error if isinstance(error, EvsupError) else Bug("The hub cannot be asked", repr(error)))
         if self.trouble:
             log.info("hub_answers_again", after_s=round(self._clock() - self.answered_s))
-        self._pauses = self._new_pauses()
+        self._backoff_s = self._new_backoff()
         self.answered_s, self.trouble = self._clock(), None
-        self._compare(facts.partition_ids)
+        self._note_partitions(facts.partition_ids)
         return jittered(max(self._interval_s, self._group_size() * LEAST_PAUSE_S))
 
     def _failed(self, error: EvsupError) -> float:
         if self.trouble is None:
             log.warning("hub_not_answering", reason=str(error))
         self.trouble = complete(str(error))
-        return next(self._pauses)
+        return next(self._backoff_s)
 
-    def _new_pauses(self) -> Iterator[float]:
+    def _new_backoff(self) -> Iterator[float]:
         return backoff_s(self._interval_s, max(self._interval_s, MOST_PAUSE_S))
 
-    def _compare(self, partition_ids: tuple[str, ...]) -> None:
+    def _note_partitions(self, partition_ids: tuple[str, ...]) -> None:
         if partition_ids == self.partition_ids:
             return
         added = [each for each in partition_ids if each not in self.partition_ids]
-        gone = [each for each in self.partition_ids if each not in partition_ids]
+        removed = [each for each in self.partition_ids if each not in partition_ids]
         if added:
             log.info("partitions_added", partitions=added, partitions_total=len(partition_ids))
-        if gone:
-            log.warning("partitions_gone", partitions=gone, partitions_total=len(partition_ids))
+        if removed:
+            log.warning("partitions_gone", partitions=removed, partitions_total=len(partition_ids))
         self.partition_ids = partition_ids
         self._learn(partition_ids)

@@ -1,4 +1,6 @@
-"""Orphans that the kernel gave to this process, as PID 1 of a container: reaped, or they would stay zombies for ever.
+"""Orphans that the kernel makes children of this process, as PID 1 of a container: they are reaped.
+
+Otherwise they would stay zombies as long as the container runs.
 
 https://man7.org/linux/man-pages/man7/pid_namespaces.7.html
 """
@@ -16,10 +18,10 @@ EVERY_S = 5.0
 
 
 class OrphanReaper:
-    """Children that nobody here has started.
+    """Reaps child processes that evsup has not started.
 
-    One is reaped when it was a zombie at two looks: the exit code of a process that a library of ours has started
-    (`az`, for a credential) belongs to who waits for it, and is fetched at once.
+    A child is reaped after it was a zombie at two looks. A process that a library has started (`az`, for a credential)
+    is not one for so long: the library waits for its exit code, and reads it at once.
     """
 
     def __init__(self) -> None:
@@ -28,7 +30,7 @@ class OrphanReaper:
         self._due_s = 0.0
 
     def reap(self, own: Collection[int], now_s: float) -> None:
-        """Take a look when it is time; `own` are the workers, whose exit codes are the tree's."""
+        """Look for zombies when it is time. `own` are the pids of the workers, whose exit codes the tree reads."""
         if not self._gets_orphans or now_s < self._due_s:
             return
         self._due_s = now_s + EVERY_S

@@ -1,4 +1,4 @@
-"""Rows a second, from counts that come in now and then."""
+"""Rows per second, computed from a counter that is read at irregular times."""
 
 from collections import deque
 
@@ -9,19 +9,20 @@ class Rate:
     """The mean over the last five seconds of samples."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, int]] = deque()
+        self.samples: deque[tuple[float, int]] = deque()
+        """Times in seconds and counts, those of the last five seconds and one before."""
 
     def add(self, count: int, now_s: float) -> None:
-        """A counter's value at a moment."""
-        if self._samples and count < self._samples[-1][1]:
-            self._samples.clear()  # the counter began anew
-        self._samples.append((now_s, count))
-        while len(self._samples) > 2 and now_s - self._samples[0][0] > SPAN_S:
-            self._samples.popleft()
+        """Add the counter's value at this time."""
+        if self.samples and count < self.samples[-1][1]:
+            self.samples.clear()  # the counter was reset
+        self.samples.append((now_s, count))
+        while len(self.samples) > 2 and now_s - self.samples[0][0] > SPAN_S:
+            self.samples.popleft()
 
     def per_s(self) -> float:
-        """Counts a second; 0 before the second sample."""
-        if len(self._samples) < 2:
+        """The rate per second; 0 before the second sample."""
+        if len(self.samples) < 2:
             return 0.0
-        (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
+        (first_s, first), (last_s, last) = self.samples[0], self.samples[-1]
         return (last - first) / (last_s - first_s) if last_s > first_s else 0.0

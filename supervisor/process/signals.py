@@ -1,4 +1,4 @@
-"""Signals as something to wait for: handlers only enqueue, a pipe wakes the loop."""
+"""Signals as something that a loop can wait for: handlers only put them into a queue, and a pipe wakes the loop."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ HANDLED = (*STOPPING, signal.SIGUSR1)
 
 
 def exit_on_stop_signal() -> None:
-    """Until there is an inbox a stop ends the process at once, with 0: nothing was claimed yet."""
+    """Until there is an inbox, SIGTERM and SIGINT end the process at once, with 0: nothing has been claimed yet."""
     for number in STOPPING:
         signal.signal(number, lambda *_: os._exit(ExitCode.OK))
     for number in (signal.SIGHUP, signal.SIGUSR1):
@@ -20,10 +20,10 @@ def exit_on_stop_signal() -> None:
 
 
 def ignore_signals() -> None:
-    """From here on a signal changes nothing: all is released, and what is left is the last line and the exit code.
+    """From here on a signal changes nothing: everything is released, and only last line and exit code are left.
 
-    While it shuts down, the interpreter puts back the default of every signal that is handled, but not of one that is
-    ignored: a late SIGTERM would take the place of the exit code.
+    While it shuts down, the interpreter restores the default action of every signal that has a handler, but not of one
+    that is ignored: without this, a late SIGTERM would replace the exit code.
     https://github.com/python/cpython/blob/3.11/Modules/signalmodule.c (`_PySignal_Fini`)
     """
     for number in HANDLED:
@@ -31,14 +31,14 @@ def ignore_signals() -> None:
 
 
 class SignalInbox:
-    """Receives the daemon's signals in the main thread.
+    """Receives the signals of the supervisor in its main thread.
 
     Without `set_wakeup_fd` a signal waits for the end of the loop's timeout: the interpreter runs handlers between
     bytecodes, and `connection.wait` is one (https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd).
     """
 
-    def __init__(self) -> None:
-        self._received: deque[int] = deque()
+    def __init__(self, queue: deque[int] | None = None) -> None:
+        self._received = deque[int]() if queue is None else queue
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in HANDLED:
@@ -50,7 +50,7 @@ class SignalInbox:
         return self._reader
 
     def receive(self) -> list[int]:
-        """The signals that came since the last call, in order."""
+        """The signals that have arrived since the last call, in order."""
         try:
             while os.read(self._reader, 512):
                 continue

@@ -1,17 +1,16 @@
-"""What a supervisor knows of the target table: that rows fit it, or why nobody can see, and what to read again.
+"""Watches the target table while a tree runs: whether rows still fit it, and which events to read again if not.
 
-A column that is dropped under a running tree takes the values of the events that are loaded from then on with it, and
-Snowflake says nothing. So the table is looked at all the time, by a process of its own (`table_probe`), and the
-tree stops at the first look that finds it changed. A look that fails stops nothing: the events move without SQL.
+When a column is dropped under a running tree, Snowflake loads later events without its values and reports nothing. So
+a process of its own (`table_probe`) checks the table every 30 s, and the tree stops at the first check that finds rows
+that do not fit. A check that cannot be made stops nothing, because events are loaded without SQL
+(docs/decisions/table-watch.md).
 """
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from shared import limits
 from shared.clock import Clock, Deadline, jittered, monotonic
 from shared.command_line import complete
 from shared.errors import (
@@ -22,7 +21,6 @@ from shared.errors import (
     WorkerCrashed,
 )
 from shared.fixes import REACH_SNOWFLAKE
-from shared.ipc import spawn
 from shared.ipc.failure import error_of
 from shared.ipc.messages import CheckTable, Failed, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
@@ -30,123 +28,133 @@ from shared.log.logger import get_logger
 from shared.model import Term
 from supervisor.process import table_probe
 from supervisor.process.child import Child
-from supervisor.process.signals import HANDLED
 from supervisor.target.target_check import with_opt_out
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-LOOK_EVERY_S = 30.0  # so that a change is noticed within a minute, the look itself included
-LOOK_S = 50.0  # for an answer: a boot, a login (20 s) and three statements
-NAMED = 3  # ranges of events that a message names; the log has all
+CHECK_EVERY_S = 30.0  # so that a change is noticed within a minute, the check itself included
+CHECK_S = 50.0  # for an answer: a boot, a login (20 s) and three statements
+NAMED = 3  # ranges of events that a message names; the log has all of them
+
+StartProbe: TypeAlias = "Callable[[], tuple[BaseProcess, MessagePipe[TableReport]]]"
 
 log = get_logger()
 
 
 @dataclass(slots=True)
-class _Reach:
-    """Of one term: the last event that was committed before a look that was well, and the last one appended."""
+class _Range:
+    """The events of one term whose rows are in doubt: those after `checked`, up to `appended`."""
 
     term: Term
-    sound: int
+    checked: int
+    """The last event that was durable before a check that found the table right."""
     durable: int
     appended: int
 
 
 class TableMonitor:
-    """Asks, and keeps what was answered. `first` blocks; every other method returns at once and raises nothing."""
+    """Has the table checked, and keeps the result. Only `first_result` blocks; it and `ask` may raise."""
 
-    def __init__(self, clock: Clock = monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock = monotonic, start: StartProbe = table_probe.start) -> None:
+        self._clock, self._start = clock, start
         self._process: BaseProcess | None = None
         self._killed: BaseProcess | None = None
         self._pipe: MessagePipe[TableReport] | None = None
         self._answer_by: Deadline | None = None
         self._due = Deadline(clock())
-        self._reached: dict[str, _Reach] = {}
-        self._ended: list[tuple[str, _Reach]] = []
-        """Of earlier terms that appended events since the last look that was well."""
-        self._asked_at: Sequence[tuple[_Reach, int]] = ()
+        self._ranges: dict[str, _Range] = {}
+        """Of the present term of each partition."""
+        self._earlier: list[tuple[str, _Range]] = []
+        """Of earlier terms, by partition, until a check covers them."""
+        self._durable_when_asked: Sequence[tuple[_Range, int]] = ()
         self.unseen: str | None = None
-        """Why the last look failed; None when it did not."""
+        """Why the last check could not be made; None when it could."""
 
     def ask(self) -> None:
-        """Have the table looked at. Only from the main thread: the process dies with the thread that started it."""
-        pipe = self._pipe or self._start()
-        self._answer_by = Deadline.after(LOOK_S, self._clock())
-        self._asked_at = [(reach, reach.durable) for _, reach in self._reaches()]
-        pipe.send(CheckTable(), topic="look")
+        """Request a check. Only from the main thread: the kernel ends the probe with the thread that started it."""
+        pipe = self._pipe or self._started()
+        self._answer_by = Deadline.after(CHECK_S, self._clock())
+        self._durable_when_asked = [(one, one.durable) for _, one in self._all_ranges()]
+        pipe.send(CheckTable(), topic="check")
 
-    def first(self) -> tuple[str, ...]:
-        """Wait for the answer to `ask`: the doubts about a table that takes rows. Raises what a start ends with."""
-        while (sight := self._taken()) is None:
+    def first_result(self) -> tuple[str, ...]:
+        """Wait for the result of the first check: doubts about a table that takes rows, a sentence each.
+
+        Raises what ends a start: RowsDoNotFit, or why the check could not be made.
+        """
+        while (report := self._receive()) is None:
             if self._answer_by is None:
-                raise with_opt_out(WorkerCrashed("The process that looks at the target table ended without an answer"))
+                raise with_opt_out(
+                    WorkerCrashed("The process that checks the target table exited without reporting an error")
+                )
             connection.wait(self.sources, self._answer_by.remaining_s(self._clock()))
             if self._answer_by.passed(self._clock()):
                 self.close()
-                raise with_opt_out(_silent())
-        if isinstance(sight, Failed):
-            raise with_opt_out(error_of(sight))
-        return sight.doubts
+                raise with_opt_out(_no_answer())
+        if isinstance(report, Failed):
+            raise with_opt_out(error_of(report))
+        return report.doubts
 
     @property
     def sources(self) -> list[int]:
-        """What to wait for."""
+        """The descriptors to wait for."""
         return [] if self._pipe is None else [self._pipe.fileno()]
 
     def follow(self, children: Mapping[str, Child]) -> None:
-        """Take note of how far each partition is."""
+        """Note how far each partition is."""
         for partition, child in children.items():
-            if (reach := _reach(child)) is not None:
-                known = self._reached.get(partition)
-                if known is None or known.term is not reach.term:
-                    self._begin(partition, reach)
+            if (seen := _range_of(child)) is not None:
+                known = self._ranges.get(partition)
+                if known is None or known.term is not seen.term:
+                    self._begin(partition, seen)
                 else:
-                    known.durable = max(known.durable, reach.durable)
-                    known.appended = max(known.appended, reach.appended)
+                    known.durable = max(known.durable, seen.durable)
+                    known.appended = max(known.appended, seen.appended)
 
-    def _begin(self, partition: str, reach: _Reach) -> None:
-        """A term may begin lower than the last one: `evsup checkpoints` sends a partition back, perhaps its epochs too.
+    def _begin(self, partition: str, first: _Range) -> None:
+        """Keep the former term's range apart: `evsup checkpoints` may have moved the partition, and its epochs, back.
 
-        What the last term appended is committed or lost for good once the next one has opened the channel, so a good
-        look that is asked for from now on settles it.
+        What the former term appended is committed or lost for good once the next one has opened the channel. So a
+        check that is requested from now on covers it.
         """
-        if (before := self._reached.get(partition)) and before.appended > before.sound:
+        if (before := self._ranges.get(partition)) and before.appended > before.checked:
             before.durable = before.appended
-            self._ended.append((partition, before))
-        self._reached[partition] = reach
+            self._earlier.append((partition, before))
+        self._ranges[partition] = first
 
-    def _reaches(self) -> list[tuple[str, _Reach]]:
-        return [*self._ended, *self._reached.items()]
+    def _all_ranges(self) -> list[tuple[str, _Range]]:
+        return [*self._earlier, *self._ranges.items()]
 
-    def _settle(self) -> None:
-        """A look was well: what was committed when it was asked for lacks nothing."""
-        for reach, durable in self._asked_at:
-            reach.sound = max(reach.sound, durable)
-        self._ended = [(name, reach) for name, reach in self._ended if reach.appended > reach.sound]
+    def _mark_checked(self) -> None:
+        """The table was right: rows that were durable when the check was requested lack nothing."""
+        for one, durable in self._durable_when_asked:
+            one.checked = max(one.checked, durable)
+        self._earlier = [(name, one) for name, one in self._earlier if one.appended > one.checked]
 
     def turn(self, now_s: float) -> RowsDoNotFit | None:
-        """Take an answer, ask when it is time; the error when rows do not fit any more."""
-        sight = self._taken()
-        if isinstance(sight, Failed):
-            error = error_of(sight)
+        """One turn of the loop: read a result, request the next check when due; the error when rows do not fit."""
+        report = self._receive()
+        if isinstance(report, Failed):
+            error = error_of(report)
             if isinstance(error, RowsDoNotFit):
                 return error
             self._note(error)
-        elif isinstance(sight, TableFits):
+        elif isinstance(report, TableFits):
             self._note(None)
-            self._settle()
+            self._mark_checked()
         elif self._answer_by and self._answer_by.passed(now_s):
             self.close()
-            self._note(_silent())
-        if self._killed_is_gone() and self._answer_by is None and self._due.passed(now_s):
+            self._note(_no_answer())
+        if self._killed_has_exited() and self._answer_by is None and self._due.passed(now_s):
             self._ask_again()
         return None
 
     def located(self, error: RowsDoNotFit) -> RowsDoNotFit:
-        """The error with the events that may lack something: those committed since the last look that was well."""
-        ranges = [(name, one.sound + 1, one.appended) for name, one in self._reaches() if one.appended > one.sound]
+        """The error with the events whose rows may lack a value: those loaded since the last check that found none."""
+        ranges = [
+            (name, one.checked + 1, one.appended) for name, one in self._all_ranges() if one.appended > one.checked
+        ]
         log.error("rows_do_not_fit", reason=error.why, fix=error.fix, ranges=ranges)
         if not ranges:
             return RowsDoNotFit(error.what, f"{error.why}; no event was loaded since it was right", error.fix)
@@ -160,62 +168,55 @@ class TableMonitor:
         )
 
     def close(self) -> None:
-        """Kill the process. Whether it has gone is looked at later: in kernel state D it may take minutes."""
+        """Kill the process, and do not wait for its exit: in kernel state D it may take minutes."""
         process, self._process, pipe, self._pipe = self._process, None, self._pipe, None
-        self._answer_by, self._due = None, Deadline.after(jittered(LOOK_EVERY_S), self._clock())
+        self._answer_by, self._due = None, Deadline.after(jittered(CHECK_EVERY_S), self._clock())
         if process:
             process.kill()
             self._killed = process
         if pipe is not None:
             pipe.close()
 
-    def _killed_is_gone(self) -> bool:
-        """Until it is, there is no other one: a disk that is stuck would keep them all."""
+    def _killed_has_exited(self) -> bool:
+        """No other process is started until then: a stuck disk would keep them all."""
         if self._killed and not self._killed.is_alive():  # which also reaps it
             self._killed = None
         return self._killed is None
 
     def _ask_again(self) -> None:
-        """A host at its limits looks later: the events move."""
+        """Request the next check. On a host at its limits it is made later, and events are loaded meanwhile."""
         try:
             self.ask()
         except EvsupError as error:
-            self._due = Deadline.after(jittered(LOOK_EVERY_S), self._clock())
+            self._due = Deadline.after(jittered(CHECK_EVERY_S), self._clock())
             self._note(error)
 
-    def _start(self) -> "MessagePipe[TableReport]":
-        """Start the process. Raises what `shared.limits` makes of a kernel that does not give what it takes."""
-        try:
-            self._process, ours = spawn.start(
-                table_probe.run, os.getpid(), name="evsup-table-watch", held_back=HANDLED, daemon=True
-            )
-        except OSError as error:
-            raise limits.reached_by_start(error, "No process can be started to look at the target table") from None
-        self._pipe = MessagePipe(ours, TableReport)
+    def _started(self) -> MessagePipe[TableReport]:
+        self._process, self._pipe = self._start()
         return self._pipe
 
-    def _taken(self) -> TableReport | None:
-        """The answer, if one has come. A process that has ended, or that cannot be understood, is let go."""
+    def _receive(self) -> TableReport | None:
+        """The result, if one has arrived. A process that has exited, or that cannot be understood, is given up."""
         pipe = self._pipe
         if pipe is None:
             return None
         pipe.flush()
         try:
-            answers = pipe.receive()
+            reports = pipe.receive()
         except ProtocolError as error:
-            answers = []
+            reports = []
             self._note(error)
             self.close()
-        if answers:
-            self._answer_by, self._due = None, Deadline.after(jittered(LOOK_EVERY_S), self._clock())
-            return answers[-1]
+        if reports:
+            self._answer_by, self._due = None, Deadline.after(jittered(CHECK_EVERY_S), self._clock())
+            return reports[-1]
         if pipe.ended and self._pipe is pipe:
             self.close()
-            self._note(WorkerCrashed("The process that looks at the target table has ended"))
+            self._note(WorkerCrashed("The process that checks the target table has exited"))
         return None
 
     def _note(self, error: EvsupError | None) -> None:
-        """Say once what cannot be seen and why, and once that it can be again."""
+        """Log once that and why the table cannot be checked, and once that it can be again."""
         unseen = complete(str(error)) if error else None
         if unseen and unseen != self.unseen:
             log.warning("table_not_seen", reason=unseen, consequence="a column that is dropped is not noticed now")
@@ -224,24 +225,24 @@ class TableMonitor:
         self.unseen = unseen
 
 
-def _reach(child: Child) -> _Reach | None:
-    """How far a worker is; None before it has begun anywhere."""
+def _range_of(child: Child) -> _Range | None:
+    """How far a worker is; None before it has appended anything, or is known to resume anywhere."""
     counters, opened = child.status.counters, child.opened
     if opened is None or counters.appended is None:
         return None
     begun = counters.appended - counters.rows_total if opened.resumed_after is None else opened.resumed_after
     drained = child.drained.checkpointed if child.drained else None
     last = max(counters.appended, -1 if drained is None else drained)
-    return _Reach(child.term, begun, begun if counters.durable is None else counters.durable, last)
+    return _Range(child.term, begun, begun if counters.durable is None else counters.durable, last)
 
 
 def _few(ranges: Sequence[tuple[str, int, int]]) -> Sequence[tuple[str, int, int]]:
     return sorted(ranges, key=lambda one: (len(one[0]), one))[:NAMED]
 
 
-def _silent() -> SnowflakeUnavailable:
+def _no_answer() -> SnowflakeUnavailable:
     return SnowflakeUnavailable(
         "Snowflake does not say which columns the target table has",
-        f"no answer for {LOOK_S:.0f} s",
+        f"no answer for {CHECK_S:.0f} s",
         REACH_SNOWFLAKE,
     )

@@ -1,8 +1,8 @@
-"""The process that looks at the target table for a supervisor, for as long as that runs.
+"""The process that checks the target table for a supervisor, for as long as that runs.
 
-Measured: SQL adds 42 MB, wherever it is imported. A process for each look would need half a second of CPU and a login
-every 30 s, and at its peak the same memory, which a container's limit has to hold as well. So this one stays, with its
-session, and costs next to no CPU after its start.
+Measured: SQL adds 42 MB wherever it is imported. A process for each check would take half a second of CPU and a login
+every 30 s, and the same memory at its peak, which a container's limit has to allow for as well. So this process stays,
+keeps its session, and takes next to no CPU after its start.
 """
 
 import os
@@ -11,9 +11,11 @@ from contextlib import suppress
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
+from shared import limits
 from shared.clock import Deadline
 from shared.config import environment
 from shared.config.settings import SnowflakeSettings
+from shared.ipc import spawn
 from shared.ipc.failure import last_word
 from shared.ipc.messages import CheckTable, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
@@ -24,19 +26,32 @@ from worker import guard, memory
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
-ANSWER_S = 2.0  # for the supervisor to take an answer
+ANSWER_S = 2.0  # for the supervisor to read an answer
+
+
+def start() -> "tuple[BaseProcess, MessagePipe[TableReport]]":
+    """Start the process. Only from the main thread: the kernel ends it with the thread that started it.
+
+    Raises LimitReached or ConfigurationError when the kernel does not give what a process takes.
+    """
+    try:
+        process, pipe = spawn.start(run, os.getpid(), name="evsup-table-probe", held_back=HANDLED, daemon=True)
+    except OSError as error:
+        raise limits.reached_by_start(error, "No process can be started to check the target table") from None
+    return process, MessagePipe(pipe, TableReport)
 
 
 def run(asked_by: int, pipe: "Connection[bytes, bytes]") -> None:
-    """Answer each `CheckTable` with `TableFits` or `Failed`, until the supervisor is gone. Never returns."""
+    """Answer each `CheckTable` with `TableFits` or `Failed`, until the supervisor has exited. Never returns."""
     guard.die_with(asked_by)
-    for number in (*HANDLED, signal.SIGHUP):  # one to the group is for the supervisor
+    for number in (*HANDLED, signal.SIGHUP):  # a signal to the process group is for the supervisor
         signal.signal(number, signal.SIG_IGN)
     messages: MessagePipe[CheckTable] = MessagePipe(pipe, CheckTable)
     with suppress(BrokenPipeError):
         _answer(messages, environment.load_worker().snowflake)
-    os._exit(0)  # no finalizers: the session's would say goodbye to a Snowflake that may be silent
+    os._exit(0)  # no finalizers: the session's would log out of a Snowflake that may not answer
 
 
 def _answer(messages: MessagePipe[CheckTable], settings: SnowflakeSettings) -> None:
@@ -44,12 +59,12 @@ def _answer(messages: MessagePipe[CheckTable], settings: SnowflakeSettings) -> N
     while not messages.ended:
         connection.wait([messages.fileno()])
         for _ in messages.receive():
-            messages.send(_sight(session, settings))
+            messages.send(_checked(session, settings))
             messages.flush_until(Deadline.after(ANSWER_S))
             memory.tune_collector()
 
 
-def _sight(session: SqlSession, settings: SnowflakeSettings) -> TableReport:
+def _checked(session: SqlSession, settings: SnowflakeSettings) -> TableReport:
     try:
         check = check_target(session, settings)
         check.refuse()

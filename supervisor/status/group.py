@@ -1,4 +1,4 @@
-"""The whole consumer group as the control store shows it: every supervisor and partition, on this host or another."""
+"""The consumer group as the control store shows it: every supervisor and partition, on this host and others."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ class GroupSupervisor(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     version: str
     capacity: int | None
-    """Most partitions it takes; None: no limit. 0 while it drains."""
+    """The most partitions it may hold; None: no limit. 0 while it drains."""
     partitions: int
     age_s: float
     """Seconds since its last heartbeat."""
@@ -36,7 +36,7 @@ class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
 
     partition: str
     lease: Lease
-    """`gone`: the hub has no such partition any more, and nobody holds it."""
+    """`gone`: the hub no longer has the partition, and nobody holds it."""
     owner_id: str | None
     host: str | None
     epoch: int
@@ -44,16 +44,16 @@ class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the lease was renewed."""
     checkpointed: int | None
     begins_after: int | None = None
-    """The event behind which the partition begins, where nothing is checkpointed yet."""
+    """The event after which the partition begins, where nothing is checkpointed yet."""
     lag: int | None
     """Events in the partition beyond the checkpoint; None when the hub was not asked or did not answer."""
     time_to_loss_s: float | None = None
-    """Of a partition that nobody holds: seconds until the event behind the checkpoint may leave the hub, 0 when events
-    are lost already. None: none waits, it is not known, or somebody holds it, whose own status and metrics say it."""
+    """Of a partition that nobody holds: seconds until the event after the checkpoint may leave the hub, 0 when events
+    are lost already. None: no event waits, or the time is not known, or somebody holds the partition and shows it."""
 
 
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The consumer group. Healthy: every partition of the hub is held by a live lease."""
+    """The consumer group. It is healthy when every partition of the hub has a live lease."""
 
     healthy: bool
     source: str
@@ -64,7 +64,7 @@ class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> GroupStatus:
-    """Three reads of the store; blocks and raises as they do.
+    """The group, by three reads of the store; blocks and raises as they do.
 
     `last` is the last sequence number of each of the hub's partitions; when it is empty, only the rows are known.
     """
@@ -85,8 +85,9 @@ def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> Gro
 
 
 def with_losses(group: GroupStatus, loss_s: Callable[[str, int | None], float | None]) -> GroupStatus:
-    """The same, with the time to loss of what waits in partitions that nobody holds. `loss_s` is asked for each, by
-    partition and checkpoint.
+    """The same group, with the time to loss of the partitions that nobody holds and in which events wait.
+
+    `loss_s` is called for each of them, with the partition and its checkpoint.
     """
     partitions = (
         replace(row, time_to_loss_s=loss_s(row.partition, _reached(row))) if row.lag and row.lease != "held" else row
@@ -119,7 +120,7 @@ def _partition(
     position = checkpoint.reached if checkpoint else None
     return GroupPartition(
         partition=partition_id,
-        lease=_lease(owned, is_gone=bool(last) and partition_id not in last),
+        lease=_lease(owned, is_removed=bool(last) and partition_id not in last),
         owner_id=owner_id or None,
         host=hosts[owner_id].host if owner_id in hosts else None,
         epoch=owned.epoch if owned else 0,
@@ -134,9 +135,9 @@ def _reached(row: GroupPartition) -> int | None:
     return row.begins_after if row.checkpointed is None else row.checkpointed
 
 
-def _lease(owned: Ownership | None, *, is_gone: bool) -> Lease:
+def _lease(owned: Ownership | None, *, is_removed: bool) -> Lease:
     if owned and owned.is_live:
         return "held"
-    if is_gone:
+    if is_removed:
         return "gone"
     return "expired" if owned and owned.owner_id else "free"

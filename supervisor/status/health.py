@@ -1,26 +1,26 @@
-"""Whether a tree does its work, and what is in the way: a pure decision over its status.
+"""Whether a tree is alive and healthy: pure decisions over its status.
 
-Alive is one whose loop turns: a restart helps one that does not. Healthy is one whose partitions are all read or in
-other hands: what a restart would only interrupt.
+A tree is alive while its loop turns; one that is not needs a restart. It is healthy while every partition is read, here
+or by another supervisor; a restart would only interrupt that.
 """
 
 from collections.abc import Iterator
 
 from supervisor.status.model import TreeStatus
 
-# The loop turns every second; ten of them are no pause for a loaded host or a burst of workers to start.
+# The loop turns every second. On a loaded host, or while many workers start, a turn may take a few.
 STUCK_AFTER_S = 10.0
-WORKING = ("running", "draining")  # the second: one that is handed over
+WORKING = ("running", "draining")  # a worker that drains is being handed over
 
 
 def stuck(tree: TreeStatus, now_s: float) -> str | None:
-    """Why the loop counts as stuck; None while it turns."""
+    """Why the loop counts as stuck; None while it turns. `now_s` is on the monotonic clock."""
     silent_s = now_s - tree.described_at_s
     return f"the loop has not turned for {silent_s:.0f} s" if silent_s > STUCK_AFTER_S else None
 
 
 def complaints(tree: TreeStatus) -> Iterator[str]:
-    """What keeps the tree from being healthy, one clause each."""
+    """Why the tree is not healthy, one clause each; none while it is."""
     if tree.cause:
         yield f"stopping: {tree.cause}"
     elif tree.state in ("starting", "draining"):

@@ -1,12 +1,12 @@
-"""What the HTTP endpoint says to a request line: a pure decision over the tree's status.
+"""The responses of the HTTP endpoint: a pure function of the request line and the tree's status.
 
-Nothing of a request comes back in an answer.
+A response never repeats any part of the request.
 """
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import NamedTuple
 
 import msgspec
 
@@ -21,15 +21,16 @@ METHODS = ("GET", "HEAD")
 _REQUEST_LINE = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.[01]")
 
 
-class Response(NamedTuple):
-    """A status, and a page."""
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A status and a page."""
 
     status: HTTPStatus
     page: bytes
     content_type: str = TEXT
 
     def encode(self, *, with_page: bool = True) -> bytes:
-        """As it goes over the wire; `HEAD` is answered without the page. One answer a connection."""
+        """The bytes to send; a response to `HEAD` has no page. The connection closes after it."""
         head = (
             f"HTTP/1.1 {self.status.value} {self.status.phrase}",
             f"Content-Type: {self.content_type}",
@@ -42,8 +43,8 @@ class Response(NamedTuple):
         return "\r\n".join((*head, "", "")).encode() + (self.page if with_page else b"")
 
 
-def answer(request_line: bytes, tree: TreeStatus, now_s: float) -> bytes:
-    """The whole answer to a request whose first line this is."""
+def respond(request_line: bytes, tree: TreeStatus, now_s: float) -> bytes:
+    """The whole response to a request with this first line."""
     parts = _REQUEST_LINE.fullmatch(request_line)
     if parts is None:
         return refusal(HTTPStatus.BAD_REQUEST)
@@ -56,7 +57,7 @@ def answer(request_line: bytes, tree: TreeStatus, now_s: float) -> bytes:
 
 
 def refusal(status: HTTPStatus) -> bytes:
-    """The answer to what is no request for a page."""
+    """The response to what is no request for a page."""
     return Response(status, f"{status.phrase}\n".encode()).encode()
 
 

@@ -1,8 +1,9 @@
 """The HTTP endpoint: `/metrics`, `/healthz`, `/readyz` and `/status`, served beside the loop.
 
-One thread with an event loop of its own, and one deadline a client: any number of them that send nothing, or do not
-read, cost a socket each and stop nobody. The servers at hand do not give that: http.server and wsgiref, and
-prometheus-client's on top of them, hold a thread a client without an end, and quote a bad request in their answer.
+It is one thread with an event loop, and each client has one deadline. So clients that send nothing, or do not read,
+take a socket each and delay nobody. The servers of the standard library do not give that: http.server and wsgiref, and
+that of prometheus-client on top of them, hold a thread for each client without a limit, and repeat a bad request in
+their response.
 """
 
 import asyncio
@@ -16,12 +17,12 @@ from shared.clock import Clock, monotonic
 from shared.config.formats.endpoint import parse_listening
 from shared.errors import ConfigurationError
 from shared.log.logger import get_logger
-from supervisor.status.http_responses import answer, refusal
+from supervisor.status.http_responses import refusal, respond
 from supervisor.status.model import TreeStatus
 
-CLIENT_S = 5.0  # for a client to send its request and to read the answer
-MOST_CLIENTS = 32  # a descriptor each, and the tree needs descriptors too
-LINE = 128  # who waits in the kernel to be taken in; beyond it a client tries again after a second
+CLIENT_S = 5.0  # for a client to send its request and to read the response
+MOST_CLIENTS = 32  # each takes a descriptor, which the workers need as well
+BACKLOG = 128  # clients that wait in the kernel to be accepted; one more tries again after a second
 MOST_HEAD_BYTES = 8 * 1024
 log = get_logger()
 
@@ -40,7 +41,7 @@ class HttpServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening and let all clients go."""
+        """Stop listening and close all connections."""
         self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join()
 
@@ -49,17 +50,19 @@ class HttpServer:
             self._runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._attend, sock=self._socket, limit=MOST_HEAD_BYTES, backlog=LINE)
+        server = await asyncio.start_server(
+            self._serve_client, sock=self._socket, limit=MOST_HEAD_BYTES, backlog=BACKLOG
+        )
         await self._closing.wait()
-        server.close()  # without a wait for clients: the runner cancels what attends them
+        server.close()  # it does not wait for clients: the runner cancels their tasks
 
-    async def _attend(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _serve_client(self, reader: StreamReader, writer: StreamWriter) -> None:
         """One client, from its first byte to its last."""
         self._make_room()
         self._clients[writer] = None
         try:
             async with asyncio.timeout(CLIENT_S):
-                writer.write(await self._answer(reader))
+                writer.write(await self._respond(reader))
                 writer.close()
                 await writer.wait_closed()
         except (OSError, asyncio.IncompleteReadError) as error:
@@ -69,26 +72,26 @@ class HttpServer:
             self._clients.pop(writer, None)
 
     def _make_room(self) -> None:
-        """Let the oldest go: one that asks is answered at once, so that is one that only holds its place."""
+        """Close the oldest connection. A request is answered at once, so the oldest client has not sent one."""
         while len(self._clients) >= MOST_CLIENTS:
             oldest = next(iter(self._clients))
             del self._clients[oldest]
             oldest.transport.abort()
 
-    async def _answer(self, reader: StreamReader) -> bytes:
+    async def _respond(self, reader: StreamReader) -> bytes:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:
             return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        return answer(head.partition(b"\r\n")[0], self._read(), self._clock())
+        return respond(head.partition(b"\r\n")[0], self._read(), self._clock())
 
 
 def _bound(address: str) -> socket.socket:
-    """Exactly there: an IPv6 address does not stand for IPv4 ones."""
+    """On exactly this address: `::` does not include the IPv4 addresses."""
     where = parse_listening(address)
     family = socket.AF_INET6 if where.ip.version == 6 else socket.AF_INET
     try:
-        return socket.create_server((str(where.ip), where.port), family=family, backlog=LINE)
+        return socket.create_server((str(where.ip), where.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigurationError(
             f"EVSUP_HTTP_ADDRESS={address} cannot be listened on",

@@ -24,8 +24,8 @@ class PartitionStatus(Counters, frozen=True):
     lag: int | None
     """Events in the partition that are not durable yet, as of the last event received."""
     time_to_loss_s: float | None
-    """Seconds until the oldest event received and not durable may leave the hub, 0 when it may be gone already; None:
-    there is none, or EVENTHUB_RETENTION_HOURS is not set."""
+    """Seconds until the oldest event received and not durable may leave the hub; 0 when it may have left it already.
+    None: there is no such event, or EVENTHUB_RETENTION_HOURS is not set."""
     rows_per_s: float
     rss_bytes: int
     age_s: float
@@ -42,9 +42,9 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: TreeState = "starting"
     healthy: bool = False
     cause: str | None = None
-    """Why the tree stops, if it does."""
+    """Why the tree stops; None while it runs, or when only a signal stops it."""
     exit_code: int = 0
-    """What the process is going to end with, as far as is known."""
+    """The exit code of the process, as far as it is known yet."""
     host: str
     pid: int
     owner_id: str
@@ -57,16 +57,16 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     partitions_total: int
     """Partitions of the hub, as far as this supervisor knows."""
     hub_age_s: float = 0.0
-    """Seconds since the hub last said which partitions it has."""
+    """Seconds since the hub last reported its partitions."""
     hub_trouble: str | None = None
-    """Why it did not answer the last question."""
+    """Why the last query of the hub failed; None when it did not."""
     table_unseen: str | None = None
-    """Why nobody can see whether rows still fit the target table; None: they do, or nobody is to look."""
+    """Why it cannot be checked whether rows still fit the target table; None: they do, or checks are turned off."""
     unowned: tuple[str, ...] = ()
-    """Partitions that nobody holds and no supervisor has room for."""
+    """Partitions that nobody holds and no supervisor has capacity for."""
     elsewhere: tuple[HeldElsewhere, ...] = ()
-    """Partitions of other supervisors. A tree that holds none beside them is a standby, and healthy."""
+    """Partitions that other supervisors hold. A tree that holds none itself is then a standby, and healthy."""
     partitions: tuple[PartitionStatus, ...] = ()
     rss_bytes: int = 0
     described_at_s: float = 0.0
-    """The loop's last turn, on the host's monotonic clock: one that is stuck describes nothing any more."""
+    """When the loop last turned, on the host's monotonic clock. It stays behind while the loop is stuck."""

@@ -1,7 +1,8 @@
-"""What `evsup status` shows a person: a head of a few lines, and tables."""
+"""What `evsup status`, `checkpoints list` and `verify` print for people: a head of a few lines, and tables."""
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Literal, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 from rich.console import Group
 from rich.table import Table
@@ -14,32 +15,33 @@ from supervisor.ownership.balance import by_owner
 from supervisor.status.group import GroupPartition, GroupStatus, GroupSupervisor
 from supervisor.status.model import PartitionStatus, TreeStatus
 
-WIDE = 100  # columns of a terminal, and of everything that is none
+WIDE = 100  # characters a line; also where the output is no terminal
 
-Row = TypeVar("Row")
+Shown = TypeVar("Shown")
 
 
-class Column(NamedTuple, Generic[Row]):
-    """A column of a table: its head, its side, and the text of a cell."""
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Shown]):
+    """A column of a table: its heading, its alignment, and the text of a cell."""
 
     name: str
     justify: Literal["left", "right"]
-    cell: Callable[[Row], str]
+    cell: Callable[[Shown], str]
 
 
 def tree_screen(tree: TreeStatus, width: int = WIDE) -> Group:
-    """One tree: who, from where to where, and a line a partition; memory only where there is room for it."""
+    """One tree: what it reads and writes, and a line for each partition; memory only on a wide screen."""
     columns = PARTITIONS if width >= WIDE else PARTITIONS[:-1]
     return Group(_tree_head(tree), _table(columns, tree.partitions))
 
 
 def group_screen(group: GroupStatus) -> Group:
-    """The consumer group: a line a supervisor, and a line a partition."""
+    """The consumer group: a line for each supervisor, and one for each partition."""
     live = sum(row.is_live for row in group.supervisors)
     held = sum(row.lease == "held" for row in group.partitions)
     total = sum(row.lease != "gone" for row in group.partitions)
     head = Text.assemble(
-        _light(healthy=group.healthy),
+        _dot(healthy=group.healthy),
         (f"{group.source} ({group.consumer_group}) ", "bold"),
         f"{'healthy' if group.healthy else 'degraded'}\n",
         f"  {held} of {total} partitions held, {live} supervisors, store {group.store}\n",
@@ -49,15 +51,15 @@ def group_screen(group: GroupStatus) -> Group:
 
 
 def checkpoint_table(rows: Sequence[ListedCheckpoint]) -> Table:
-    """A line a partition: how far it has come, and who holds it."""
+    """A line for each partition: its checkpoint, and who holds it."""
     return _table(CHECKPOINTS, rows)
 
 
 def proof_screen(source: str, table: str, pipe: str, proofs: Sequence[Proof]) -> Group:
-    """A line a partition: hub, checkpoint, token and table side by side; then what speaks against the proof."""
+    """A line for each partition: hub, checkpoint, token and table side by side; then what refutes the proof."""
     refuted = [one for one in proofs if one.verdict == "refuted"]
     head = Text.assemble(
-        _light(healthy=not refuted),
+        _dot(healthy=not refuted),
         (f"{source} in {table} ", "bold"),
         f"{len(refuted)} of {len(proofs)} partitions refuted\n" if refuted else "every event is there once\n",
         printable(f"  through {pipe}\n"),
@@ -69,7 +71,7 @@ def proof_screen(source: str, table: str, pipe: str, proofs: Sequence[Proof]) ->
 
 def _tree_head(tree: TreeStatus) -> Text:
     head = Text.assemble(
-        _light(healthy=tree.healthy),
+        _dot(healthy=tree.healthy),
         (f"evsup {tree.version} ", "bold"),
         f"{tree.state}, {'healthy' if tree.healthy else 'degraded'}\n",
         f"  from   {tree.source} ({tree.consumer_group})\n",
@@ -95,11 +97,11 @@ def _tree_head(tree: TreeStatus) -> Text:
     return head
 
 
-def _light(*, healthy: bool) -> tuple[str, str]:
+def _dot(*, healthy: bool) -> tuple[str, str]:
     return "● ", "green" if healthy else "yellow"
 
 
-def _table(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> Table:
+def _table(columns: Sequence[Column[Shown]], rows: Sequence[Shown]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column.name, justify=column.justify, no_wrap=True)
@@ -154,7 +156,7 @@ GROUP_SUPERVISORS: tuple[Column[GroupSupervisor], ...] = (
     Column("PARTS", "right", lambda row: str(row.partitions)),
     Column("MOST", "right", lambda row: "all" if row.capacity is None else str(row.capacity)),
     Column("SEEN", "right", lambda row: f"{_age(row.age_s)} ago"),
-    Column("", "left", lambda row: "" if row.is_live else "gone"),
+    Column("", "left", lambda row: "" if row.is_live else "expired"),
     Column("VERSION", "left", lambda row: row.version),
 )
 GROUP_PARTITIONS: tuple[Column[GroupPartition], ...] = (

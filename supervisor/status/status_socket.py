@@ -29,14 +29,15 @@ log = get_logger()
 class StatusServer:
     """Answers every connection to the socket with the newest status as one JSON document.
 
-    A thread of its own, so that a reader that does not read stops nobody; the loop only replaces the value.
+    It has a thread of its own, so that a client that does not read delays nothing else. `read` returns the newest
+    status. Raises ConfigurationError when the socket cannot be made.
     """
 
     def __init__(self, directory: Path, read: Callable[[], TreeStatus]) -> None:
         self._path = directory / SOCKET_NAME
         self._read, self._closing = read, False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        mask = os.umask(0o177)  # 0600 from its first moment on
+        mask = os.umask(0o177)  # so that it is never readable by others
         try:
             self._path.unlink(missing_ok=True)
             self._socket.bind(str(self._path))
@@ -62,7 +63,7 @@ class StatusServer:
             except OSError as error:
                 if self._closing:
                     return
-                log.warning("status_not_answered", reason=str(error))  # no descriptor is left, say, for now
+                log.warning("status_not_answered", reason=str(error))  # no descriptor is left, for example
                 time.sleep(RETRY_S)
                 continue
             with client:
@@ -77,12 +78,12 @@ class StatusServer:
 
 
 def read_status(directory: Path) -> TreeStatus | None:
-    """The status of the tree that runs with this state directory; None when none runs.
+    """The status of the tree that runs with this state directory; None when none runs. Blocks for 5 s at most.
 
-    Raises when a supervisor is there and does not answer.
+    Raises ServiceUnavailable when a supervisor runs and does not answer.
     """
     try:
-        return msgspec.json.decode(_answer_of(directory / SOCKET_NAME), type=TreeStatus)
+        return msgspec.json.decode(_read(directory / SOCKET_NAME), type=TreeStatus)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
     except (OSError, msgspec.DecodeError) as error:
@@ -93,10 +94,10 @@ def read_status(directory: Path) -> TreeStatus | None:
         ) from error
 
 
-def _answer_of(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         deadline = Deadline.after(READ_LIMIT_S)
-        # To wait in a full line: with a timeout of Python's own, connect would say EAGAIN at once (unix(7)).
+        # So that connect waits in a full queue: with a timeout of Python's own it fails with EAGAIN at once (unix(7)).
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(READ_LIMIT_S), 0))
         client.connect(str(path))
         client.settimeout(READ_LIMIT_S)

@@ -211,7 +211,7 @@ GUARDS = (
     ),
     Guard("the end of a worker with its trust", distrust, "I5", faults=(fade_away, freeze_supervisor)),
     Guard("a clock that never jumps", replaced(Clock, "__call__", lambda _: time.time()), "I", faults=FREEZES),
-    Guard("a release when the worker has gone", replaced(LeaseKeeper, "receive", released_at_once), "I5"),
+    Guard("a release after the worker has exited", replaced(LeaseKeeper, "receive", released_at_once), "I5"),
     Guard(
         "owner and epoch of a release",
         without(

@@ -37,7 +37,7 @@ class Invariants:
         return (worker for worker in self.workers if worker.lives and worker.term.partition_id == partition)
 
     def owner_changed(self, partition: str, before: int, epoch: int, owner_id: str) -> None:
-        """I5: epochs rise, and no lease ends before its owner's trust in it, nor before its worker has gone."""
+        """I5: epochs rise, and no lease ends before its owner's trust in it, nor before its worker has exited."""
         self._epochs[partition] = epoch
         now_s = self._world.now_s
         self.longest_free_s = max(self.longest_free_s, now_s - self._free_since_s.pop(partition, now_s))

@@ -131,12 +131,12 @@ class Handle:
         token, rejections = self._channel.token, self._channel.rejections
         return rejections.cached(token) if rejections else ChannelStatus(token, 0)
 
-    def await_status(self, is_told: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:
+    def await_status(self, is_found: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:
         """Ask once a second."""
         until_s = self._world.now_s + limit_s
         while self._world.now_s < until_s:
-            if is_told(told := self.status()):
-                return told
+            if is_found(status := self.status()):
+                return status
             self._process.wait(PATIENCE_S)
         return None
 

@@ -19,7 +19,7 @@ from worker.tasks import quarantine
 
 
 class Log:
-    """Stands for the log of every module: the history tells in the product's own words."""
+    """Stands for the log of every module: the history has the product's own events."""
 
     def __init__(self, world: World) -> None:
         self.debug = self.info = self.warning = self.error = world.note

@@ -98,9 +98,9 @@ class Supervisor(Process):
             lambda: leases.group_size,
             site.clock,
         )
-        told = _told(me, partition_ids)
+        identity = _identity(me, partition_ids)
         self.tree = Tree(
-            told,
+            identity,
             self.signals,
             self.keeper,
             self.hub,
@@ -218,7 +218,7 @@ class Silent(StderrRelay):
     def close(self) -> None: ...
 
 
-def _told(me: SupervisorRow, partition_ids: tuple[str, ...]) -> TreeStatus:
+def _identity(me: SupervisorRow, partition_ids: tuple[str, ...]) -> TreeStatus:
     return TreeStatus(
         host=me.host,
         pid=me.pid,

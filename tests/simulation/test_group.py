@@ -66,5 +66,5 @@ def test_whatever_happens_in_whatever_order_every_invariant_holds() -> None:
 def test_a_failure_shrinks_to_a_short_history() -> None:
     with replaced(LeaseKeeper, "receive", released_at_once)(), pytest.raises(Violation, match="I5") as raised:
         run_state_machine_as_test(Group, settings=SOON)
-    told = "\n".join(raised.value.__notes__)
-    assert told.count("state.") <= 6, told
+    history = "\n".join(raised.value.__notes__)
+    assert history.count("state.") <= 6, history

@@ -24,7 +24,7 @@ def test_no_rejected_row_is_ever_silent_however_late_it_is_counted(seed: int) ->
 
 
 @pytest.mark.parametrize("seed", FEWER_SEEDS)
-def test_the_fences_alone_keep_every_event_once_when_nobody_minds_its_lease(seed: int) -> None:
+def test_the_fences_alone_keep_every_event_once_when_leases_are_ignored(seed: int) -> None:
     with distrust():
         run(seed, trusting=False)
 
@@ -55,7 +55,7 @@ def test_in_a_rolling_restart_after_the_hub_grew_no_partition_is_free_for_longer
 
 
 @pytest.mark.parametrize("seed", FEWER_SEEDS)
-def test_partitions_that_a_hub_gets_are_claimed_within_two_balancing_rounds(seed: int) -> None:
+def test_partitions_that_are_added_to_a_hub_are_claimed_within_two_balancing_rounds(seed: int) -> None:
     world = World(seed)
     with staged(world):
         try:
@@ -73,14 +73,14 @@ def test_one_seed_gives_one_history() -> None:
 
 
 def test_every_fault_strikes_within_a_few_seeds() -> None:
-    told = [line for seed in range(20) for line in run(seed).history]
-    assert {fields["name"] for _, _, event, fields in told if event == "fault"} == {fault.__name__ for fault in FAULTS}
+    lines = [line for seed in range(20) for line in run(seed).history]
+    assert {fields["name"] for _, _, event, fields in lines if event == "fault"} == {fault.__name__ for fault in FAULTS}
     assert {"worker_failed", "tree_failed", "checkpoint_retrying", "lease_retrying", "worker_drained"} <= {
-        event for _, _, event, _ in told
+        event for _, _, event, _ in lines
     }
 
 
-def test_the_first_violation_ends_the_run_and_tells_what_came_before() -> None:
+def test_the_first_violation_ends_the_run_and_shows_what_came_before() -> None:
     world = World(0)
     world.after(1.0, lambda: world.note("first", p="0"))
     world.after(2.0, lambda: world.violated("I0: a test"))

@@ -64,8 +64,8 @@ class World:
         left_out = max(0, len(self.history) - SHOWN)
         lines = [f"({left_out} lines before these)"] if left_out else []
         for at_s, who, event, fields in self.history[left_out:]:
-            told = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
-            lines.append(f"{at_s:9.3f}  {who:10}  {event}  {told}".rstrip())
+            shown = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
+            lines.append(f"{at_s:9.3f}  {who:10}  {event}  {shown}".rstrip())
         return "\n".join(lines)
 
     def new_pid(self) -> int:

@@ -55,11 +55,11 @@ def planned(
         ([row("0", ME)], IDS),  # a claim whose reply was lost
     ],
 )
-def test_what_nobody_holds_is_claimed(rows: list[Ownership], claimed: tuple[str, ...]) -> None:
+def test_partitions_that_nobody_holds_are_claimed(rows: list[Ownership], claimed: tuple[str, ...]) -> None:
     assert planned(*rows).claim == claimed
 
 
-def test_what_is_held_is_not_claimed_again_even_when_its_row_looks_expired() -> None:
+def test_a_partition_that_is_held_is_not_claimed_again_even_when_its_row_looks_expired() -> None:
     assert planned(row("0", ME, 1000.0), held=("0",)).claim == ("1", "2", "3")
 
 
@@ -74,13 +74,13 @@ def test_what_is_held_is_not_claimed_again_even_when_its_row_looks_expired() -> 
         ((), 9, IDS, ()),
     ],
 )
-def test_capacity_caps_and_the_rest_is_named(
+def test_no_more_is_claimed_than_the_capacity_and_the_rest_is_unowned(
     held: tuple[str, ...], capacity: int, claimed: tuple[str, ...], unowned: tuple[str, ...]
 ) -> None:
     assert planned(held=held, capacity=capacity) == Assignment(claimed, (), unowned)
 
 
-def test_balanced_claims_one_a_round_and_calls_nothing_unowned_that_it_has_room_for() -> None:
+def test_balanced_claims_one_partition_a_round_and_reports_only_those_beyond_its_capacity_as_unowned() -> None:
     assert planned(strategy="balanced") == Assignment(("0",))
     assert planned(held=("0",), capacity=2, strategy="balanced") == Assignment(("1",), (), ("2", "3"))
     assert planned(held=("0", "1"), capacity=2, strategy="balanced") == Assignment((), (), ("2", "3"))
@@ -89,7 +89,7 @@ def test_balanced_claims_one_a_round_and_calls_nothing_unowned_that_it_has_room_
 # --- with others ------------------------------------------------------------------------------------------------------
 
 
-def test_live_leases_of_others_are_named_with_what_is_left_of_them() -> None:
+def test_live_leases_of_other_members_are_reported_with_the_time_until_they_end() -> None:
     made = planned(row("0", OTHER, 12.0), row("1", OTHER, 61.0), row("2", RELEASED))
     assert made.elsewhere == (HeldElsewhere("0", OTHER, 48.0),)
 
@@ -99,20 +99,20 @@ def test_surplus_over_the_share_is_handed_over_once_and_all_at_once() -> None:
     assert planned(held=IDS, leaving=("0", "1"), others=[supervisor(OTHER)]).surplus == ()
 
 
-def test_the_lowest_numbers_are_handed_over_for_everybody_knows_them() -> None:
+def test_the_lowest_partition_ids_are_handed_over_because_every_member_knows_them() -> None:
     held = ("9", "10", "2", "1")
     view = GroupView(("1", "2", "9", "10"), [], [supervisor(OTHER)], held)
     assert assign(view, supervisor(ME)).surplus == ("1", "2")
 
 
-def test_partitions_of_others_count_also_when_they_are_not_known_here() -> None:
+def test_shares_also_count_partitions_that_another_member_holds_and_this_one_does_not_know() -> None:
     unknown = [row(partition, OTHER) for partition in ("4", "5", "6")]
     made = planned(*unknown, held=IDS, others=[supervisor(OTHER)])
     assert (made.claim, made.surplus) == ((), ())
     assert {lease.partition for lease in made.elsewhere} == {"4", "5", "6"}
 
 
-def test_what_is_left_to_others_is_named_and_taken_once_it_is_overdue_as_far_as_capacity_goes() -> None:
+def test_a_partition_left_to_another_member_is_claimed_within_the_capacity_once_it_is_overdue() -> None:
     view = GroupView(IDS, [], [supervisor("another")])
     assert assign(view, supervisor(ME)).left == {"another": ("0", "1")}
     overdue = replace(view, overdue=("0", "1"))
@@ -122,36 +122,36 @@ def test_what_is_left_to_others_is_named_and_taken_once_it_is_overdue_as_far_as_
 
 
 @pytest.mark.parametrize(("spare", "surplus"), [({}, ("0", "1")), ({OTHER: 0}, ()), ({OTHER: 1}, ("0",))])
-def test_a_member_in_doubt_is_given_no_more_than_it_is_counted_on_for(
+def test_a_passive_member_gets_no_larger_share_than_it_is_counted_on_for(
     spare: dict[str, int], surplus: tuple[str, ...]
 ) -> None:
     view = GroupView(IDS, [], [supervisor(OTHER)], IDS, spare=spare)
     assert assign(view, supervisor(ME)).surplus == surplus
 
 
-def test_balanced_hands_over_one_at_a_time() -> None:
+def test_balanced_hands_over_one_partition_at_a_time() -> None:
     assert planned(held=IDS, others=[supervisor(OTHER)], strategy="balanced").surplus == ("0",)
     assert planned(held=IDS, leaving=("0",), others=[supervisor(OTHER)], strategy="balanced").surplus == ()
 
 
 @pytest.mark.parametrize("other", [supervisor(OTHER, 0), supervisor(OTHER, age_s=EXPIRATION_S)])
-def test_nothing_is_handed_over_to_a_supervisor_that_has_no_room_or_is_gone(other: SupervisorRow) -> None:
+def test_nothing_is_handed_over_to_a_member_without_capacity_or_without_a_heartbeat(other: SupervisorRow) -> None:
     assert planned(held=IDS, others=[other]) == Assignment()
 
 
-def test_what_belongs_to_the_share_is_waited_for() -> None:
+def test_a_member_waits_for_the_rest_of_its_share() -> None:
     made = planned(*(row(partition, OTHER) for partition in IDS), others=[supervisor(OTHER)])
     assert (made.claim, made.is_waiting) == ((), True)
     assert not planned(row("2", OTHER), row("3", OTHER), held=("0", "1"), others=[supervisor(OTHER)]).is_waiting
 
 
-def test_two_that_see_the_same_do_not_reach_for_the_same() -> None:
+def test_two_members_that_see_the_same_rows_claim_different_partitions() -> None:
     first = assign(GroupView(IDS, (), [supervisor("b")]), supervisor("a"))
     second = assign(GroupView(IDS, (), [supervisor("a")]), supervisor("b"))
     assert (first.claim, second.claim) == (("0", "1"), ("2", "3"))
 
 
-def test_an_owner_without_a_heartbeat_keeps_what_it_has_and_is_not_counted_on() -> None:
+def test_an_owner_without_a_heartbeat_keeps_what_it_holds_and_gets_no_more() -> None:
     made = planned(row("0", "an-sdk-client"))
     assert (made.claim, made.unowned, made.surplus) == (("1", "2", "3"), (), ())
 
@@ -163,7 +163,7 @@ def test_an_owner_without_a_heartbeat_keeps_what_it_has_and_is_not_counted_on() 
     st.lists(st.builds(supervisor, st.just(OTHER), st.none() | st.integers(0, 5), st.floats(0, 120)), max_size=1),
     st.sampled_from(STRATEGIES),
 )
-def test_no_plan_takes_a_live_lease_or_more_than_its_capacity(
+def test_no_assignment_claims_a_live_lease_or_more_than_the_capacity(
     rows: list[Ownership],
     held: frozenset[str],
     capacity: int | None,
@@ -228,7 +228,7 @@ members = st.dictionaries(st.sampled_from("abcdef"), st.none() | st.integers(1, 
 
 
 @given(members, st.integers(1, 16), st.sampled_from(STRATEGIES), st.none() | st.integers(1, 6))
-def test_any_group_reaches_fair_shares_rests_there_and_makes_room_for_one_that_joins(
+def test_any_group_reaches_fair_shares_keeps_them_and_makes_room_for_a_new_member(
     capacities: dict[str, int | None], total: int, strategy: Strategy, joining: int | None
 ) -> None:
     group = Group(capacities, total, strategy)

@@ -28,7 +28,7 @@ class Member:
     is_older: bool = False
     """Of a version that never learns of more."""
     strategy: Strategy = "greedy"
-    patience: PassiveMembers = NEW
+    passive: PassiveMembers = NEW
     looks_s: float = 0.0
     """When it looks at the group next."""
 
@@ -48,15 +48,15 @@ class Member:
             [member.row for member in members],
             held,
             (),
-            self.patience.spare(now_s),
-            self.patience.overdue(now_s),
+            self.passive.spare(now_s),
+            self.passive.overdue(now_s),
         )
         self.looks_s = now_s + INTERVAL_S
         if self.is_older:
             return older_assignment(view, self.row)
         made = assign(view, self.row, self.strategy)
-        self.patience = self.patience.after(made, now_s)
-        self.looks_s = min(self.looks_s, now_s + self.patience.ends_in_s(now_s))
+        self.passive = self.passive.after(made, now_s)
+        self.looks_s = min(self.looks_s, now_s + self.passive.ends_in_s(now_s))
         return made
 
 
@@ -105,7 +105,7 @@ class Group:
 
 @pytest.mark.parametrize(("before", "after"), GROWTHS)
 @pytest.mark.parametrize("newer", ["a", "z"])
-def test_an_older_version_beside_a_newer_one_leaves_no_partition_without_an_owner(
+def test_beside_a_member_of_an_older_version_no_partition_stays_without_an_owner(
     before: int, after: int, newer: str
 ) -> None:
     older = Member("m", before, is_older=True)
@@ -120,7 +120,7 @@ def test_an_older_version_beside_a_newer_one_leaves_no_partition_without_an_owne
 
 
 @pytest.mark.parametrize(("before", "after"), GROWTHS)
-def test_after_the_last_older_one_was_restarted_shares_are_fair_and_nothing_moves(before: int, after: int) -> None:
+def test_once_the_last_older_member_was_restarted_shares_are_fair_and_nothing_moves(before: int, after: int) -> None:
     group = Group([Member("a", before, is_older=True), Member("b", before, is_older=True)]).rounds(3)
     for name in ("a", "b"):
         group.members = [member for member in group.members if member.name != name]
@@ -133,12 +133,12 @@ def test_after_the_last_older_one_was_restarted_shares_are_fair_and_nothing_move
     assert group.rounds(20).owners == settled
 
 
-def test_one_that_does_not_claim_is_counted_on_again_later_and_gets_its_share_when_it_can() -> None:
+def test_a_passive_member_is_tried_again_later_and_gets_its_share_once_it_claims() -> None:
     blind, seeing = Member("a", 2), Member("b", 8)
     group = Group([blind, seeing]).rounds(20)
     assert group.held == {"a": 1, "b": 7} or group.held == {"a": 2, "b": 6}
     blind.knows = 8
-    group.rounds(round((NEW.limit_s + NEW.tried_after_s) / INTERVAL_S) + 3)
+    group.rounds(round((NEW.limit_s + NEW.first_trial_s) / INTERVAL_S) + 3)
     assert group.held == {"a": 4, "b": 4}
     assert group.longest_free_s <= EXPIRATION_S
 
@@ -149,7 +149,7 @@ def test_one_that_does_not_claim_is_counted_on_again_later_and_gets_its_share_wh
     [(4, 2), (2, 4), (8, 4), (4, 4, 8), (4, 8, 4), (8, 4, 4), (8, 2, 2), (2, 4, 8), (4, 8, 8, 4), (8, 4, 4, 8),
      (8, 4, 4, 4), (4, 4, 4, 8)],
 )  # fmt: skip
-def test_members_that_never_learn_of_all_partitions_cost_none_of_them_a_twentieth_of_an_hour(
+def test_members_that_never_learn_of_all_partitions_keep_each_of_them_unread_for_less_than_three_minutes_an_hour(
     views: tuple[int, ...], strategy: Strategy
 ) -> None:
     members = [Member(name, knows, strategy=strategy) for name, knows in zip("abcd", views, strict=False)]
@@ -172,7 +172,7 @@ members = st.lists(
 
 @settings(max_examples=50)
 @given(members, st.integers(1, 12), st.permutations("abcdef"), st.integers(0, 8))
-def test_whatever_members_know_what_was_read_is_never_free_for_longer_than_a_lease(
+def test_whatever_members_know_no_partition_is_free_for_longer_than_a_lease_once_it_was_read(
     drawn: list[tuple[int, bool, Strategy]], total: int, names: list[str], before: int
 ) -> None:
     """One member knows all, which is what asking the hub gives; the others know less, and some never learn."""
@@ -191,13 +191,13 @@ def test_whatever_members_know_what_was_read_is_never_free_for_longer_than_a_lea
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=4), st.integers(1, 12))
-def test_a_bigger_hub_is_shared_fairly_two_rounds_after_the_last_member_has_heard_of_it(
-    heard: list[int], added: int
+def test_added_partitions_are_shared_fairly_two_rounds_after_the_last_member_knows_them(
+    learned: list[int], added: int
 ) -> None:
-    """`heard` is when each member hears of it, in tenths of a round after the first question."""
-    group = Group([Member(name, 4) for name, _ in zip("abcd", heard, strict=False)]).rounds(4)
+    """`learned` is when each member learns of the added partitions, in tenths of a round after the first query."""
+    group = Group([Member(name, 4) for name, _ in zip("abcd", learned, strict=False)]).rounds(4)
     for tenth in range(10):
-        for member, at in zip(group.members, heard, strict=True):
+        for member, at in zip(group.members, learned, strict=True):
             member.knows = 4 + added if tenth >= at else 4
         group.rounds(0.1)
     group.rounds(2)

@@ -54,13 +54,13 @@ def facts_of(row: Checkpoint) -> tuple[Any, ...]:
     return row.partition_id, row.epoch, row.offset, row.begins_after, row.hub_created_at_s
 
 
-def test_latest_is_a_number_for_every_partition_that_had_an_event(stores: Stores) -> None:
+def test_latest_becomes_a_sequence_number_for_every_partition_that_had_an_event(stores: Stores) -> None:
     store, _ = stores.open()
     expected = [("0", 0, None, 100, BORN_S), ("1", 0, "-1", None, BORN_S), ("2", 0, None, 7, BORN_S)]
     assert begun(store, LATEST) == expected
 
 
-def test_a_time_is_for_the_partitions_that_are_there_now(stores: Stores) -> None:
+def test_a_starting_time_is_recorded_for_the_partitions_that_the_hub_has_now(stores: Stores) -> None:
     store, _ = stores.open()
     assert begun(store, TIME) == [(each, 0, None, None, BORN_S) for each in HUB.partition_ids]
 
@@ -71,40 +71,40 @@ def test_a_group_that_begins_with_the_oldest_events_needs_no_rows(stores: Stores
 
 
 @pytest.mark.parametrize("position", [LATEST, TIME])
-def test_a_group_begins_once(stores: Stores, position: str) -> None:
+def test_initial_positions_are_recorded_once(stores: Stores, position: str) -> None:
     store, _ = stores.open()
     before = begun(store, position, HubFacts(("0", "1"), BORN_S))
     assert begun(store, position) == before, "partition 2 was added since, and has no row"
 
 
 @pytest.mark.parametrize("position", [LATEST, TIME])
-def test_a_group_that_has_a_claim_or_a_position_has_begun(stores: Stores, position: str) -> None:
+def test_a_group_that_has_a_claim_or_a_checkpoint_has_begun(stores: Stores, position: str) -> None:
     store, _ = stores.open()
     assert store.claim("0", "somebody", EXPIRATION_S)
     assert [row[0] for row in begun(store, position)] == ["0"]
 
 
 @pytest.mark.parametrize(("position", "warnings"), [(LATEST, 1), (TIME, 1), ("-1", 0)])
-def test_a_position_that_does_not_count_for_a_partition_is_told(
+def test_a_starting_position_that_is_not_used_for_a_partition_is_logged(
     stores: Stores, position: str, warnings: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[dict[str, Any]] = []
+    warnings_logged: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        initial_positions.log, "warning", lambda event, **fields: told.append({"event": event} | fields)
+        initial_positions.log, "warning", lambda event, **fields: warnings_logged.append({"event": event} | fields)
     )
     store, _ = stores.open()
     assert store.claim("0", "somebody", EXPIRATION_S)
     record_initial_positions(store, eventhub(starting_position=position), HUB)
-    assert [(each["event"], each["partitions"]) for each in told] == [
+    assert [(each["event"], each["partitions"]) for each in warnings_logged] == [
         ("starting_position_not_used", ["1", "2"])
     ] * warnings
     for partition in HUB.partition_ids:
         store.claim(partition, "somebody", EXPIRATION_S)
     record_initial_positions(store, eventhub(starting_position=position), HUB)
-    assert len(told) == warnings, "every partition has its row now"
+    assert len(warnings_logged) == warnings, "every partition has its row now"
 
 
-def test_two_first_starts_at_once_begin_the_group_once(stores: Stores) -> None:
+def test_of_two_first_starts_at_once_one_records_the_initial_positions(stores: Stores) -> None:
     one, _ = stores.open()
     other, _ = stores.open()
     assert one.enrol([Checkpoint("0", None, None, 0, begins_after=100)])
@@ -112,7 +112,7 @@ def test_two_first_starts_at_once_begin_the_group_once(stores: Stores) -> None:
     assert [row.begins_after for row in other.checkpoints()] == [100]
 
 
-def test_a_first_start_whose_answer_was_lost_goes_on(stores: Stores) -> None:
+def test_a_first_start_whose_reply_from_the_store_was_lost_goes_on(stores: Stores) -> None:
     store, wire = stores.open()
     watcher, _ = stores.open()
 
@@ -140,7 +140,7 @@ def test_a_first_start_without_a_store_fails(stores: Stores) -> None:
     assert not watcher.checkpoints()
 
 
-def test_a_claim_keeps_where_its_partition_begins(stores: Stores) -> None:
+def test_a_claim_keeps_the_initial_position_of_its_partition(stores: Stores) -> None:
     store, _ = stores.open()
     begun(store, LATEST)
     term = store.claim("0", "somebody", EXPIRATION_S)

@@ -79,7 +79,9 @@ def test_the_thread_outlives_any_error_and_reports_it(
     assert not threads()
 
 
-def test_a_release_that_fails_ends_nothing(make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_that_fails_does_not_end_the_thread(
+    make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     leases, store, _ = make("a", capacity=1)
     keeper = LeaseKeeper(leases, clock)
     keeper.start()

@@ -1,5 +1,6 @@
 """A hub that is asked again and again which partitions it has, and may not answer."""
 
+import threading
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class Hub:
             raise self.error
         return HubFacts(self.has, 0.0)
 
-    def watch(self, interval_s: float = INTERVAL_S) -> PartitionDiscovery:
+    def discovery(self, interval_s: float = INTERVAL_S) -> PartitionDiscovery:
         """That knows two partitions."""
         known = HubFacts(TWO, 0.0)
         return PartitionDiscovery(self, known, interval_s, self.learnt.append, lambda: self.group_size, self.clock)
@@ -46,73 +47,75 @@ def hub() -> Hub:
     return Hub()
 
 
-def told(logs: list[Any], event: str) -> list[Any]:
+def logged(logs: list[Any], event: str) -> list[Any]:
     """The log lines of an event."""
     return [line for line in logs if line["event"] == event]
 
 
-def test_what_is_new_is_told_once_and_logged(hub: Hub) -> None:
-    watch = hub.watch()
-    watch.step()
+def test_added_partitions_are_passed_on_once_and_logged(hub: Hub) -> None:
+    discovery = hub.discovery()
+    discovery.step()
     assert hub.learnt == []
     hub.has = ("0", "1", "2", "3")
     with capture_logs() as logs:
-        watch.step()
-        watch.step()
+        discovery.step()
+        discovery.step()
     assert hub.learnt == [hub.has]
-    assert watch.partition_ids == hub.has
+    assert discovery.partition_ids == hub.has
     [line] = logs
     assert (line["event"], line["partitions"], line["partitions_total"]) == ("partitions_added", ["2", "3"], 4)
 
 
-def test_what_is_gone_is_told_and_logged(hub: Hub) -> None:
+def test_removed_partitions_are_passed_on_and_logged(hub: Hub) -> None:
     hub.has = ("0",)
     with capture_logs() as logs:
-        hub.watch().step()
+        hub.discovery().step()
     assert hub.learnt == [("0",)]
-    assert [line["partitions"] for line in told(logs, "partitions_gone")] == [["1"]]
+    assert [line["partitions"] for line in logged(logs, "partitions_gone")] == [["1"]]
 
 
 @pytest.mark.parametrize("error", [SourceUnavailable("No answer", "timed out"), RuntimeError("a bug of a client")])
-def test_an_error_ends_nothing_is_logged_once_and_shows_until_the_hub_answers(hub: Hub, error: Exception) -> None:
-    watch, hub.error = hub.watch(), error
+def test_a_failed_query_ends_nothing_is_logged_once_and_shows_until_the_hub_answers(hub: Hub, error: Exception) -> None:
+    discovery, hub.error = hub.discovery(), error
     with capture_logs() as logs:
         for _ in range(5):
-            watch.step()
+            discovery.step()
             hub.clock.move(INTERVAL_S)
-        assert watch.partition_ids == TWO
-        assert str(error) in str(watch.trouble)
-        assert hub.clock.now_s - watch.answered_s == 5 * INTERVAL_S
+        assert discovery.partition_ids == TWO
+        assert str(error) in str(discovery.trouble)
+        assert hub.clock.now_s - discovery.answered_s == 5 * INTERVAL_S
         hub.error = None
-        watch.step()
-    assert (watch.trouble, watch.answered_s) == (None, hub.clock.now_s)
-    assert len(told(logs, "hub_not_answering")) == len(told(logs, "hub_answers_again")) == 1
+        discovery.step()
+    assert (discovery.trouble, discovery.answered_s) == (None, hub.clock.now_s)
+    assert len(logged(logs, "hub_not_answering")) == len(logged(logs, "hub_answers_again")) == 1
 
 
-def test_a_hub_that_does_not_answer_is_asked_less_and_less_often_and_never_given_up(hub: Hub) -> None:
-    watch, hub.error = hub.watch(), SourceUnavailable("No answer")
-    pauses = [watch.step() for _ in range(8)]
+def test_a_hub_that_does_not_answer_is_queried_less_and_less_often_and_never_given_up(hub: Hub) -> None:
+    discovery, hub.error = hub.discovery(), SourceUnavailable("No answer")
+    pauses = [discovery.step() for _ in range(8)]
     assert pauses[0] <= 1.25 * INTERVAL_S
     assert 0.75 * MOST_PAUSE_S <= pauses[-1] <= 1.25 * MOST_PAUSE_S
 
 
-def test_a_big_group_stays_far_below_what_event_hubs_lets_a_consumer_group_ask(hub: Hub) -> None:
-    watch = hub.watch()
-    assert watch.step() <= 1.1 * INTERVAL_S
+def test_a_large_group_stays_far_below_the_limit_of_queries_of_event_hubs(hub: Hub) -> None:
+    discovery = hub.discovery()
+    assert discovery.step() <= 1.1 * INTERVAL_S
     hub.group_size = 1000
-    assert 1000 / watch.step() < 50 / 4
+    assert 1000 / discovery.step() < 50 / 4
 
 
-def test_it_asks_on_a_thread_of_its_own_until_it_is_closed(hub: Hub) -> None:
-    watch = hub.watch(interval_s=0.001)
-    watch.start()
+def test_the_thread_queries_the_hub_until_it_is_closed(hub: Hub) -> None:
+    discovery = hub.discovery(interval_s=0.001)
+    discovery.start()
     assert hub.asked.wait(5.0)
-    watch.close()
-    watch._thread.join(5.0)
-    assert not watch._thread.is_alive()
+    discovery.close()
+    for thread in threading.enumerate():
+        if thread.name == "hub":
+            thread.join(5.0)
+    assert "hub" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_an_error_of_ours_is_told_in_its_own_words(hub: Hub) -> None:
-    watch, hub.error = hub.watch(), EvsupError("Event hub 'flights' cannot be read", "it is away", "Look.")
-    watch.step()
-    assert watch.trouble == str(hub.error)
+def test_an_error_of_ours_is_shown_as_it_is(hub: Hub) -> None:
+    discovery, hub.error = hub.discovery(), EvsupError("Event hub 'flights' cannot be read", "it is away", "Look.")
+    discovery.step()
+    assert discovery.trouble == str(hub.error)

@@ -1,10 +1,8 @@
 """A worker as the supervisor sees it: its reports become a status, and its end becomes an error."""
 
-import os
 from collections.abc import Iterator
 from functools import partial
 from multiprocessing import Pipe, get_context
-from multiprocessing.process import BaseProcess
 
 import msgspec
 import pytest
@@ -28,9 +26,9 @@ from supervisor.process.child import Child
 from supervisor.process.hang_detector import ASK_S, BOOT_S, HUNG_AFTER_S
 from supervisor.process.stderr_relay import StderrRelay
 from supervisor.process.worker_process import WorkerProcess
+from tests.unit.supervisor.process.stand_in_process import StandInProcess
 
 NOW_S, TRUST_S = 1000.0, 60.0
-NO_PID = 2**22 + 1  # more than the kernel gives (https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html, pid_max)
 
 
 def every(base: type[EvsupError]) -> list[type[EvsupError]]:
@@ -55,39 +53,6 @@ def test_a_name_that_is_no_error_is_a_crash(name: str) -> None:
 
 def test_every_error_has_an_exit_code_of_its_own_kind() -> None:
     assert {kind.exit_code for kind in every(EvsupError)} == set(errors.ExitCode) - {errors.ExitCode.OK}
-
-
-class StandInProcess(BaseProcess):
-    """A process that ends when a test says so, or when it is killed."""
-
-    def __init__(self) -> None:
-        self.code: int | None = None
-        self.reader, self._writer = os.pipe()
-
-    @property
-    def pid(self) -> int:
-        return NO_PID
-
-    @property
-    def exitcode(self) -> int | None:
-        return self.code
-
-    @property
-    def sentinel(self) -> int:
-        return self.reader
-
-    def is_alive(self) -> bool:
-        return self.code is None
-
-    def kill(self) -> None:
-        self.code = -9
-
-    def join(self, timeout: float | None = None) -> None:
-        assert self.code is not None
-
-    def close(self) -> None:
-        os.close(self.reader)
-        os.close(self._writer)
 
 
 class StandInWorker(WorkerProcess):
@@ -149,7 +114,7 @@ def test_every_counter_that_a_worker_reports_is_shown_under_its_own_name(rig: Ri
     assert shown["lag"] == 5000 - values["durable"]
 
 
-def test_the_status_begins_with_who_it_is_about(rig: Rig) -> None:
+def test_the_json_of_a_worker_begins_with_its_partition(rig: Rig) -> None:
     assert list(msgspec.to_builtins(rig.child.describe(NOW_S)))[:5] == ["partition", "state", "pid", "epoch", "channel"]
 
 
@@ -213,7 +178,9 @@ def test_a_worker_that_boots_for_longer_than_a_minute_hangs_and_is_killed(rig: R
     assert rig.child.has_exited
 
 
-def test_what_a_silent_worker_writes_when_asked_are_its_stacks(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_silent_worker_writes_once_it_was_asked_is_kept_as_its_stacks(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rig.child, "show_stacks", partial(rig.write, b"Thread 1\n"))
     rig.report(Status(state="running"))
     rig.write(b"a line\n")

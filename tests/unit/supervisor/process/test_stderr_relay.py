@@ -61,7 +61,7 @@ def test_secrets_of_a_native_library_are_masked(stderr: Written, passed_on: list
     assert passed_on == ["password=***"]
 
 
-def test_without_anything_to_read_it_returns_at_once(stderr: Written) -> None:
+def test_a_read_with_nothing_to_read_returns_at_once(stderr: Written) -> None:
     assert stderr.read() == []
     assert not stderr.relay.closed
 

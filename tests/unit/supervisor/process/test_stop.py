@@ -122,7 +122,7 @@ def test_nobody_is_killed_before_the_grace_of_an_abort_is_over(history: list[tup
 
 
 @given(HISTORIES)
-def test_the_first_cause_is_the_last(history: list[tuple[Event, float]]) -> None:
+def test_the_cause_of_a_stop_never_changes(history: list[tuple[Event, float]]) -> None:
     causes = [stop.cause for _, stop in steps(history) if stop.cause]
     assert all(cause is causes[0] for cause in causes)
 

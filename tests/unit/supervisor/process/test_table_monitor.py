@@ -1,9 +1,8 @@
-"""A changed table ends the tree with the events that may lack something; a look that fails is said and ends nothing."""
+"""A table that rows no longer fit ends the tree and names the events to read again; a failed check ends nothing."""
 
 import errno
 from collections.abc import Iterator
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from msgspec import Struct
@@ -14,48 +13,50 @@ from shared.ipc.failure import last_word
 from shared.ipc.messages import CheckTable, Counters, Drained, Opened, Status, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
-from supervisor.process.table_monitor import LOOK_EVERY_S, LOOK_S, TableMonitor
+from supervisor.process.child import Child
+from supervisor.process.table_monitor import CHECK_EVERY_S, CHECK_S, TableMonitor
 from tests.unit.shared.control.stores import Clock
-
-if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
-
-    from supervisor.process.child import Child
+from tests.unit.supervisor.process.stand_in_process import StandInProcess
 
 GONE = RowsDoNotFit("T does not take evsup's rows", "there is no column PAYLOAD", "ALTER TABLE …;")
 TERM = Term("0", "owner", 1)
 NEXT_TERM = Term("0", "owner", 1)  # epochs begin again when a partition was forgotten between both
 
 
-class Watched(TableMonitor):
-    """With a pipe for a process: what a test answers is what it says."""
+class Probes:
+    """Starts stand-ins of the process that checks the table; the newest one answers what a test says."""
 
-    def __init__(self, now: Clock) -> None:
-        super().__init__(now)
-        self.started = 0
+    def __init__(self) -> None:
+        self.started: list[StandInProcess] = []
 
-    def _start(self) -> MessagePipe[Any]:
-        self.started += 1
+    def start(self) -> tuple[StandInProcess, MessagePipe[TableReport]]:
+        """In place of `table_probe.start`."""
+        self.started.append(StandInProcess())
         ours, theirs = get_context("spawn").Pipe(duplex=True)
-        self.peer: MessagePipe[CheckTable] = MessagePipe(theirs, CheckTable)
-        self._pipe = MessagePipe(ours, TableReport)
-        return self._pipe
+        self.newest: MessagePipe[CheckTable] = MessagePipe(theirs, CheckTable)
+        return self.started[-1], MessagePipe(ours, TableReport)
 
     def answer(self, message: Struct) -> None:
-        assert self.peer.receive(), "it was asked"
-        self.peer.send(message)
+        assert self.newest.receive(), "a check was requested"
+        self.newest.send(message)
 
 
-class Worker:
+class Worker(Child):
     """How far a worker is, as the supervisor knows it."""
 
     def __init__(
-        self, durable: int | None, appended: int, after: int | None = 9, rows: int = 0, term: Term = TERM
+        self,
+        durable: int | None,
+        appended: int,
+        after: int | None = 9,
+        rows: int = 0,
+        term: Term = TERM,
+        drained: int | None = None,
     ) -> None:
         self.term = term
         self.status = Status(state="running", counters=Counters(durable=durable, appended=appended, rows_total=rows))
         self.opened = Opened(channel="C", resumed_after=after, reason="")
-        self.drained: Drained | None = None
+        self.drained = None if drained is None else Drained(checkpointed=drained)
 
 
 @pytest.fixture
@@ -64,178 +65,164 @@ def now() -> Clock:
 
 
 @pytest.fixture
-def watch(now: Clock) -> Iterator[Watched]:
-    """Asked once, and told that all is well."""
-    made = Watched(now)
+def probes() -> Iterator[Probes]:
+    made = Probes()
+    yield made
+    for process in made.started:
+        process.close()
+
+
+@pytest.fixture
+def monitor(now: Clock, probes: Probes) -> Iterator[TableMonitor]:
+    """One whose first check found the table right."""
+    made = TableMonitor(now, probes.start)
     made.ask()
-    made.answer(TableFits(doubts=("narrow",)))
-    assert made.first() == ("narrow",)
+    probes.answer(TableFits(doubts=("narrow",)))
+    assert made.first_result() == ("narrow",)
     yield made
     made.close()
 
 
-def follow(watch: TableMonitor, **workers: Worker) -> None:
-    watch.follow({name.removeprefix("p"): cast("Child", worker) for name, worker in workers.items()})
+def follow(monitor: TableMonitor, **workers: Worker) -> None:
+    monitor.follow({name.removeprefix("p"): worker for name, worker in workers.items()})
 
 
-def looked_well(watch: Watched, now: Clock) -> None:
-    """Let it ask once more and find nothing."""
-    now.move(LOOK_EVERY_S * 1.1)
-    watch.turn(now())
-    watch.answer(TableFits(doubts=()))
-    assert watch.turn(now()) is None
+def check(monitor: TableMonitor, probes: Probes, now: Clock, answer: Struct | None = None) -> RowsDoNotFit | None:
+    """Let the next check be made, with this answer or a table that is right."""
+    now.move(CHECK_EVERY_S * 1.1)
+    monitor.turn(now())
+    probes.answer(answer or TableFits(doubts=()))
+    return monitor.turn(now())
 
 
-def test_it_is_asked_again_within_half_a_minute_and_not_before_an_answer(watch: Watched, now: Clock) -> None:
-    watch.turn(now())
-    assert not watch.peer.receive()
-    now.move(LOOK_EVERY_S * 1.1)
-    watch.turn(now())
-    assert len(watch.peer.receive()) == 1
-    now.move(LOOK_EVERY_S)
-    watch.turn(now())
-    assert not watch.peer.receive()
+def test_the_next_check_is_requested_within_half_a_minute_and_not_before_an_answer(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    monitor.turn(now())
+    assert not probes.newest.receive()
+    now.move(CHECK_EVERY_S * 1.1)
+    monitor.turn(now())
+    assert len(probes.newest.receive()) == 1
+    now.move(CHECK_EVERY_S)
+    monitor.turn(now())
+    assert not probes.newest.receive()
 
 
-def test_the_events_since_the_last_good_look_are_named_with_their_replay(watch: Watched, now: Clock) -> None:
-    follow(watch, p0=Worker(19, 25), p1=Worker(None, 12))
-    now.move(LOOK_EVERY_S * 1.1)
-    watch.turn(now())
-    watch.answer(TableFits(doubts=()))
-    assert watch.turn(now()) is None
-    follow(watch, p0=Worker(40, 45), p1=Worker(11, 12))
-    now.move(LOOK_EVERY_S * 1.1)
-    watch.turn(now())
-    watch.answer(last_word(GONE)[1])
-    found = watch.turn(now())
+def test_the_events_since_the_last_good_check_are_named_with_their_replay(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    follow(monitor, p0=Worker(19, 25), p1=Worker(None, 12))
+    assert check(monitor, probes, now) is None
+    follow(monitor, p0=Worker(40, 45), p1=Worker(11, 12))
+    found = check(monitor, probes, now, last_word(GONE)[1])
     assert isinstance(found, RowsDoNotFit)
-    last = Worker(45, 45)
-    last.drained = Drained(checkpointed=50)  # appended between its last report and the drain
-    follow(watch, p0=last)
-    error = watch.located(found)
+    follow(monitor, p0=Worker(45, 45, drained=50))  # five were appended between its last report and the drain
+    error = monitor.located(found)
     assert "events 20 to 50 of partition 0; events 10 to 12 of partition 1" in error.why
     assert "`evsup replay --partition 0 --from 20 --to 50`" in error.fix
     assert error.exit_code == 78
 
 
-def test_a_partition_that_began_after_the_look_counts_from_its_first_row(watch: Watched) -> None:
-    follow(watch, p0=Worker(None, 104, after=None, rows=5))
-    assert "events 100 to 104 of partition 0" in watch.located(GONE).why
+def test_a_partition_that_began_after_the_check_counts_from_its_first_row(monitor: TableMonitor) -> None:
+    follow(monitor, p0=Worker(None, 104, after=None, rows=5))
+    assert "events 100 to 104 of partition 0" in monitor.located(GONE).why
 
 
-def test_a_term_that_begins_lower_than_the_last_one_ended_is_counted_from_its_own_begin(
-    watch: Watched, now: Clock
+def test_a_term_that_begins_below_the_end_of_the_last_one_counts_from_its_own_beginning(
+    monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
-    follow(watch, p0=Worker(900, 900))
-    looked_well(watch, now)
-    follow(watch, p0=Worker(20, 25, after=9, term=NEXT_TERM))
-    assert "events 10 to 25 of partition 0" in watch.located(GONE).why
+    follow(monitor, p0=Worker(900, 900))
+    check(monitor, probes, now)
+    follow(monitor, p0=Worker(20, 25, after=9, term=NEXT_TERM))
+    assert "events 10 to 25 of partition 0" in monitor.located(GONE).why
 
 
-def test_what_an_earlier_term_appended_is_named_until_a_look_is_well(watch: Watched, now: Clock) -> None:
-    follow(watch, p0=Worker(19, 25))
-    follow(watch, p0=Worker(None, 25, after=25, term=NEXT_TERM))
-    assert "events 10 to 25 of partition 0" in watch.located(GONE).why
-    looked_well(watch, now)
-    assert "no event was loaded since" in watch.located(GONE).why
+def test_what_an_earlier_term_appended_is_named_until_a_check_covers_it(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    follow(monitor, p0=Worker(19, 25))
+    follow(monitor, p0=Worker(None, 25, after=25, term=NEXT_TERM))
+    assert "events 10 to 25 of partition 0" in monitor.located(GONE).why
+    check(monitor, probes, now)
+    assert "no event was loaded since" in monitor.located(GONE).why
 
 
-def test_without_an_event_since_then_there_is_nothing_to_read_again(watch: Watched) -> None:
-    follow(watch, p0=Worker(9, 9))
-    error = watch.located(GONE)
+def test_without_an_event_since_the_last_check_there_is_nothing_to_read_again(monitor: TableMonitor) -> None:
+    follow(monitor, p0=Worker(9, 9))
+    error = monitor.located(GONE)
     assert "no event was loaded since" in error.why
     assert "replay" not in error.fix
 
 
-def test_many_partitions_are_named_in_part(watch: Watched) -> None:
-    follow(watch, **{f"p{number}": Worker(9, 30) for number in range(32)})
-    error = watch.located(GONE)
+def test_many_partitions_are_named_in_part(monitor: TableMonitor) -> None:
+    follow(monitor, **{f"p{number}": Worker(9, 30) for number in range(32)})
+    error = monitor.located(GONE)
     assert (error.fix.count("evsup replay"), "32 in all" in error.fix) == (3, True)
 
 
 @pytest.mark.parametrize("error", [SnowflakeUnavailable("No answer"), NotPermitted("No grant")])
-def test_a_look_that_fails_ends_nothing_and_is_said_until_one_succeeds(
-    watch: Watched, now: Clock, error: Exception
+def test_a_check_that_fails_ends_nothing_and_is_reported_until_one_succeeds(
+    monitor: TableMonitor, probes: Probes, now: Clock, error: Exception
 ) -> None:
     for answer, unseen in ((last_word(error)[1], str(error)), (TableFits(doubts=()), None)):
-        now.move(LOOK_EVERY_S * 1.1)
-        watch.turn(now())
-        watch.answer(answer)
-        assert watch.turn(now()) is None
-        assert watch.unseen == unseen
+        assert check(monitor, probes, now, answer) is None
+        assert monitor.unseen == unseen
 
 
-def test_a_process_that_is_silent_or_gone_is_replaced_at_the_next_look(watch: Watched, now: Clock) -> None:
-    now.move(LOOK_EVERY_S * 1.1)
-    watch.turn(now())
-    now.move(LOOK_S)
-    assert watch.turn(now()) is None
-    assert "does not say" in (watch.unseen or "")
-    now.move(LOOK_EVERY_S * 1.1)
-    watch.turn(now())
-    assert watch.started == 2
-    watch.peer.close()
-    assert watch.turn(now()) is None
-    assert "has ended" in (watch.unseen or "")
-    now.move(LOOK_EVERY_S * 1.1)
-    watch.turn(now())
-    assert watch.started == 3
-
-
-class Stuck:
-    """A process that waits in the kernel, and dies when that lets it."""
-
-    alive, kills = True, 0
-
-    def kill(self) -> None:
-        self.kills += 1
-
-    def is_alive(self) -> bool:
-        return self.alive
-
-    def join(self, timeout_s: float | None = None) -> None:
-        assert timeout_s is not None, "the loop would wait as long as the kernel does"
+def test_a_process_that_does_not_answer_or_has_exited_is_replaced_at_the_next_check(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    now.move(CHECK_EVERY_S * 1.1)
+    monitor.turn(now())
+    now.move(CHECK_S)
+    assert monitor.turn(now()) is None
+    assert "does not say" in (monitor.unseen or "")
+    now.move(CHECK_EVERY_S * 1.1)
+    monitor.turn(now())
+    assert len(probes.started) == 2
+    probes.newest.close()
+    assert monitor.turn(now()) is None
+    assert "has exited" in (monitor.unseen or "")
+    now.move(CHECK_EVERY_S * 1.1)
+    monitor.turn(now())
+    assert len(probes.started) == 3
 
 
 def test_a_process_that_cannot_be_killed_yet_is_not_waited_for_and_gets_no_successor(
-    watch: Watched, now: Clock
+    monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
-    stuck = Stuck()
-    watch._process = cast("BaseProcess", stuck)
-    now.move(LOOK_EVERY_S * 1.1)
-    watch.turn(now())
-    now.move(LOOK_S)
-    watch.turn(now())
+    (stuck,) = probes.started
+    stuck.is_stuck = True
+    now.move(CHECK_EVERY_S * 1.1)
+    monitor.turn(now())
+    now.move(CHECK_S)
+    monitor.turn(now())
     for _ in range(3):
-        now.move(LOOK_EVERY_S * 1.1)
-        watch.turn(now())
-    assert (stuck.kills, watch.started) == (1, 1)
-    stuck.alive = False
-    watch.turn(now())
-    assert watch.started == 2
+        now.move(CHECK_EVERY_S * 1.1)
+        monitor.turn(now())
+    assert (stuck.kills, len(probes.started)) == (1, 1)
+    stuck.code = -9
+    monitor.turn(now())
+    assert len(probes.started) == 2
 
 
-def test_a_host_at_its_limits_looks_later_and_loses_no_tree(
-    watch: Watched, now: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_at_its_limits_checks_later_and_loses_no_tree(now: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    watch.close()
-    monkeypatch.setattr(watch, "_start", lambda: TableMonitor._start(watch))
     monkeypatch.setattr(spawn, "start", full)
-    now.move(LOOK_EVERY_S * 1.1)
-    assert watch.turn(now()) is None
-    assert "No process can be started" in (watch.unseen or "")
+    monitor = TableMonitor(now)
+    assert monitor.turn(now()) is None
+    assert "No process can be started" in (monitor.unseen or "")
 
 
-def test_at_a_start_everything_else_than_a_good_look_is_raised(now: Clock) -> None:
-    watch = Watched(now)
-    watch.ask()
-    watch.answer(last_word(GONE)[1])
+def test_at_a_start_anything_but_a_good_check_is_raised(now: Clock, probes: Probes) -> None:
+    monitor = TableMonitor(now, probes.start)
+    monitor.ask()
+    probes.answer(last_word(GONE)[1])
     with pytest.raises(RowsDoNotFit):
-        watch.first()
-    watch.ask()
-    watch.peer.close()
+        monitor.first_result()
+    monitor.ask()
+    probes.newest.close()
     with pytest.raises(WorkerCrashed, match="SNOWFLAKE_CHECK_COLUMNS=false"):
-        watch.first()
+        monitor.first_result()

@@ -9,7 +9,7 @@ from supervisor.status.health import STUCK_AFTER_S, complaints, stuck
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 
-def test_a_loop_is_stuck_once_it_has_not_turned_for_long() -> None:
+def test_a_loop_that_has_not_turned_for_more_than_ten_seconds_is_stuck() -> None:
     tree = a_tree()
     assert stuck(tree, NOW_S + STUCK_AFTER_S) is None
     assert stuck(tree, NOW_S + STUCK_AFTER_S + 1) == "the loop has not turned for 11 s"
@@ -39,5 +39,5 @@ def test_a_tree_that_works_has_no_complaint(facts: dict[str, Any]) -> None:
         ({"partitions": (a_partition("2", state="failed"),)}, "partition 2 is failed"),
     ],
 )
-def test_each_complaint_says_what_is_in_the_way(facts: dict[str, Any], said: str) -> None:
+def test_each_complaint_names_what_is_wrong(facts: dict[str, Any], said: str) -> None:
     assert list(complaints(a_tree(**facts))) == [said]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from supervisor.status.health import STUCK_AFTER_S
-from supervisor.status.http_responses import PAGES, answer
+from supervisor.status.http_responses import PAGES, respond
 from supervisor.status.model import TreeStatus
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
@@ -15,7 +15,7 @@ STUCK_S = NOW_S + STUCK_AFTER_S + 1
 
 def asked(line: str, tree: TreeStatus = HEALTHY, now_s: float = NOW_S) -> tuple[int, str]:
     """Status and page."""
-    head, _, page = answer(line.encode(), tree, now_s).decode().partition("\r\n\r\n")
+    head, _, page = respond(line.encode(), tree, now_s).decode().partition("\r\n\r\n")
     return int(head.split()[1]), page
 
 
@@ -24,12 +24,12 @@ def test_a_healthy_tree_is_alive_and_ready() -> None:
     assert asked("GET /readyz HTTP/1.0") == (200, "ok\n")
 
 
-def test_a_stuck_loop_is_neither() -> None:
+def test_a_tree_with_a_stuck_loop_is_neither_alive_nor_ready() -> None:
     for page in ("/healthz", "/readyz"):
         assert asked(f"GET {page} HTTP/1.1", now_s=STUCK_S) == (503, "the loop has not turned for 11 s\n")
 
 
-def test_an_unhealthy_tree_is_alive_and_says_what_is_in_the_way() -> None:
+def test_an_unhealthy_tree_is_alive_and_says_why_it_is_not_ready() -> None:
     tree = a_tree(a_partition("0", state="opening"), unowned=("1",))
     assert asked("GET /healthz HTTP/1.1", tree) == (200, "ok\n")
     code, page = asked("GET /readyz HTTP/1.1", tree)
@@ -40,21 +40,21 @@ def test_an_unhealthy_tree_is_alive_and_says_what_is_in_the_way() -> None:
     ]
 
 
-def test_status_is_what_evsup_status_shows_as_json() -> None:
+def test_status_returns_what_evsup_status_prints_as_json() -> None:
     code, page = asked("GET /status HTTP/1.1")
     assert code == 200
     assert json.loads(page)["partitions"][0]["durable"] == 20
 
 
 def test_metrics_are_in_the_text_format() -> None:
-    whole = answer(b"GET /metrics?name[]=x HTTP/1.1", HEALTHY, NOW_S)
+    whole = respond(b"GET /metrics?name[]=x HTTP/1.1", HEALTHY, NOW_S)
     assert b"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n" in whole
     assert b'evsup_durable_sequence_number{partition="0"} 20.0\n' in whole
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_head_is_the_answer_without_the_page(page: str) -> None:
-    got, head = (answer(f"{method} {page} HTTP/1.1".encode(), HEALTHY, NOW_S) for method in ("GET", "HEAD"))
+def test_a_head_request_is_answered_without_the_page(page: str) -> None:
+    got, head = (respond(f"{method} {page} HTTP/1.1".encode(), HEALTHY, NOW_S) for method in ("GET", "HEAD"))
     assert head == got[: got.index(b"\r\n\r\n") + 4]
 
 
@@ -74,12 +74,12 @@ def test_a_head_is_the_answer_without_the_page(page: str) -> None:
         ("", 400),
     ],
 )
-def test_anything_else_is_refused_without_quoting_it(line: str, code: int) -> None:
+def test_any_other_request_is_refused_and_not_repeated(line: str, code: int) -> None:
     said, page = asked(line)
     assert said == code
     assert "canary" not in page.lower()
 
 
-def test_who_asks_wrongly_is_told_what_there_is() -> None:
+def test_a_request_for_an_unknown_page_is_answered_with_the_known_ones() -> None:
     assert asked("GET / HTTP/1.1")[1] == "There is /metrics, /healthz, /readyz, /status\n"
-    assert b"Allow: GET, HEAD\r\n" in answer(b"POST / HTTP/1.1", HEALTHY, NOW_S)
+    assert b"Allow: GET, HEAD\r\n" in respond(b"POST / HTTP/1.1", HEALTHY, NOW_S)

@@ -52,13 +52,15 @@ def test_a_page_is_served(port: int) -> None:
     assert b"evsup_partitions_owned 1.0" in get(port, "/metrics")[1]
 
 
-def test_ipv6_is_served() -> None:
+def test_a_page_is_served_on_an_ipv6_address() -> None:
     number = free_port("::1")
     with closing(HttpServer(f"[::1]:{number}", a_tree, clock=lambda: NOW_S)):
         assert get(number, host="::1") == (200, b"ok\n")
 
 
-def test_more_silent_clients_than_there_is_room_for_keep_nobody_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_silent_clients_than_may_connect_do_not_keep_others_out(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(http, "CLIENT_S", 10 * TIMEOUT_S)
     with ExitStack() as clients:
         silent = [clients.enter_context(connect(port)) for _ in range(2 * MOST_CLIENTS)]
@@ -66,21 +68,21 @@ def test_more_silent_clients_than_there_is_room_for_keep_nobody_out(port: int, m
         assert all_of(silent[0]) == b"", "the oldest made room"
 
 
-def test_a_silent_client_is_let_go_at_its_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_of_a_silent_client_closes_at_its_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "CLIENT_S", 0.1)
     with connect(port) as client:
         client.sendall(b"GET /metrics HTTP/1.1\r\n")
         assert all_of(client) == b""
 
 
-def test_a_head_without_an_end_is_refused(port: int) -> None:
+def test_a_request_head_without_an_end_is_refused(port: int) -> None:
     with connect(port) as client:
         client.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * MOST_HEAD_BYTES)
         assert all_of(client).startswith(b"HTTP/1.1 431 ")
     assert get(port) == (200, b"ok\n")
 
 
-def test_a_head_of_a_megabyte_is_refused_and_nothing_of_it_comes_back(port: int) -> None:
+def test_a_request_head_of_a_megabyte_is_refused_and_not_repeated(port: int) -> None:
     with connect(port) as client, suppress(ConnectionError):
         client.sendall(b"GET /Xq7canary HTTP/1.1\r\nX-Xq7canary: " + b"Xq7canary" * 120_000 + b"\r\n\r\n")
         assert b"Xq7canary" not in all_of(client)
@@ -106,7 +108,7 @@ def test_any_bytes_are_answered_or_dropped(port: int, noise: bytes) -> None:
     assert not reply or reply.startswith(b"HTTP/1.1 ")
 
 
-def test_a_client_that_leaves_is_forgotten(port: int) -> None:
+def test_a_client_that_disconnects_is_forgotten(port: int) -> None:
     for _ in range(2 * MOST_CLIENTS):
         connect(port).close()
     assert get(port) == (200, b"ok\n")
@@ -129,7 +131,7 @@ def test_a_port_in_use_is_a_fault_of_the_setting(port: int) -> None:
     assert raised.value.exit_code == ExitCode.CONFIGURATION
 
 
-def test_an_address_of_another_host_is_one_too() -> None:
+def test_an_address_of_another_host_is_a_fault_of_the_setting() -> None:
     """192.0.2.0/24 belongs to nobody: https://www.rfc-editor.org/rfc/rfc5737."""
     with pytest.raises(ConfigurationError, match=r"EVSUP_HTTP_ADDRESS=192\.0\.2\.1"):
         HttpServer(f"192.0.2.1:{free_port()}", a_tree)

@@ -21,17 +21,17 @@ def samples(tree: TreeStatus, now_s: float = NOW_S) -> dict[tuple[str, ...], flo
     return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
 
 
-def test_marks_counters_and_windows_of_each_partition_are_told() -> None:
-    told = samples(a_tree(a_partition("0"), a_partition("12", durable=21)))
-    assert told["evsup_received_sequence_number", "0"] == 40
-    assert told["evsup_appended_sequence_number", "0"] == 30
-    assert told["evsup_durable_sequence_number", "0"] == 20
-    assert told["evsup_durable_sequence_number", "12"] == 21
-    assert told["evsup_checkpointed_sequence_number", "0"] == 10
-    assert told["evsup_lag_events", "0"] == 25
-    assert told["evsup_appended_rows_total", "0"] == 31
-    assert told["evsup_inflight_bytes", "0"] == 1000
-    assert told["evsup_lease_remaining_seconds", "0"] == 45
+def test_sequence_numbers_and_counters_of_each_partition_are_exposed() -> None:
+    page = samples(a_tree(a_partition("0"), a_partition("12", durable=21)))
+    assert page["evsup_received_sequence_number", "0"] == 40
+    assert page["evsup_appended_sequence_number", "0"] == 30
+    assert page["evsup_durable_sequence_number", "0"] == 20
+    assert page["evsup_durable_sequence_number", "12"] == 21
+    assert page["evsup_checkpointed_sequence_number", "0"] == 10
+    assert page["evsup_lag_events", "0"] == 25
+    assert page["evsup_appended_rows_total", "0"] == 31
+    assert page["evsup_inflight_bytes", "0"] == 1000
+    assert page["evsup_lease_remaining_seconds", "0"] == 45
 
 
 def test_every_counter_of_a_worker_has_its_own_metric() -> None:
@@ -43,27 +43,27 @@ def test_every_counter_of_a_worker_has_its_own_metric() -> None:
 
 
 def test_partitions_are_counted_by_who_holds_them() -> None:
-    told = samples(a_tree(a_partition(), partitions_total=4, unowned=("1", "2"), healthy=False))
-    assert told["evsup_partitions",] == 4
-    assert told["evsup_partitions_owned",] == 1
-    assert told["evsup_partitions_unowned",] == 2
-    assert told["evsup_partitions_elsewhere",] == 0
-    assert told["evsup_healthy",] == 0
+    page = samples(a_tree(a_partition(), partitions_total=4, unowned=("1", "2"), healthy=False))
+    assert page["evsup_partitions",] == 4
+    assert page["evsup_partitions_owned",] == 1
+    assert page["evsup_partitions_unowned",] == 2
+    assert page["evsup_partitions_elsewhere",] == 0
+    assert page["evsup_healthy",] == 0
 
 
-def test_a_mark_that_is_not_there_yet_has_no_sample() -> None:
-    told = samples(a_tree(a_partition(durable=None, lag=None)))
-    assert ("evsup_durable_sequence_number", "0") not in told
-    assert ("evsup_lag_events", "0") not in told
-    assert told["evsup_received_sequence_number", "0"] == 40
+def test_a_sequence_number_that_is_not_known_yet_has_no_sample() -> None:
+    page = samples(a_tree(a_partition(durable=None, lag=None)))
+    assert ("evsup_durable_sequence_number", "0") not in page
+    assert ("evsup_lag_events", "0") not in page
+    assert page["evsup_received_sequence_number", "0"] == 40
 
 
-def test_one_state_is_1_and_the_others_are_0() -> None:
-    told = samples(a_tree(a_partition("5", state="failed"), state="draining"))
-    assert {state: told["evsup_state", state] for state in TREE_STATES} == {
+def test_the_current_state_is_1_and_each_other_state_is_0() -> None:
+    page = samples(a_tree(a_partition("5", state="failed"), state="draining"))
+    assert {state: page["evsup_state", state] for state in TREE_STATES} == {
         "starting": 0, "standby": 0, "running": 0, "draining": 1,
     }  # fmt: skip
-    assert {state: told["evsup_worker_state", "5", state] for state in WORKER_STATES} == {
+    assert {state: page["evsup_worker_state", "5", state] for state in WORKER_STATES} == {
         "opening": 0, "running": 0, "draining": 0, "failed": 1,
     }  # fmt: skip
 
@@ -72,12 +72,12 @@ def test_a_stuck_loop_shows_in_the_age_of_the_status() -> None:
     assert samples(a_tree(), NOW_S + 30)["evsup_status_age_seconds",] == 30
 
 
-def test_the_failure_that_stops_a_tree_shows_by_its_exit_code() -> None:
+def test_the_failure_that_stops_a_tree_is_exposed_by_its_exit_code() -> None:
     assert samples(a_tree())["evsup_failure_exit_code",] == 0
     assert samples(a_tree(exit_code=65, cause="refused"))["evsup_failure_exit_code",] == 65
 
 
-def test_the_tree_names_itself_once() -> None:
+def test_evsup_info_has_one_sample_with_all_labels() -> None:
     (labels,) = (key[1:] for key in samples(a_tree()) if key[0] == "evsup_info")
     assert set(labels) == {
         "1.2.3",
@@ -89,18 +89,18 @@ def test_the_tree_names_itself_once() -> None:
     }
 
 
-def test_nothing_of_the_process_s_default_metrics_is_shown() -> None:
+def test_the_default_metrics_of_the_process_are_not_exposed() -> None:
     assert all(name.startswith("evsup_") for name, *_ in samples(a_tree(a_partition())))
 
 
-def test_a_whole_hub_is_bounded() -> None:
+def test_a_page_of_32_partitions_is_bounded() -> None:
     """32 partitions are the most of a namespace's standard tier."""
     tree = a_tree(*(a_partition(str(number)) for number in range(32)))
     assert len(samples(tree)) < 32 * len(METRICS)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_a_name_says_its_unit_and_kind(metric: Metric) -> None:
+def test_a_metric_name_says_its_unit_and_kind(metric: Metric) -> None:
     assert re.fullmatch(r"evsup(_[a-z]+)+", metric.name)
     assert (metric.kind == "counter") == metric.name.endswith("_total")
     if metric.unit in ("seconds", "bytes"):
@@ -109,7 +109,7 @@ def test_a_name_says_its_unit_and_kind(metric: Metric) -> None:
     assert set(metric.labels) <= {"partition", "state"} or metric.name == "evsup_info"
 
 
-def test_names_are_there_once() -> None:
+def test_no_metric_name_is_used_twice() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS)
 
 
@@ -117,13 +117,13 @@ def test_names_are_there_once() -> None:
     *((TreeStatus, field.name) for field in msgspec.structs.fields(TreeStatus)),
     *((PartitionStatus, field.name) for field in msgspec.structs.fields(PartitionStatus)),
 ])  # fmt: skip
-def test_no_number_of_the_status_is_forgotten(kind: type, field: str) -> None:
+def test_every_number_of_the_status_is_exposed(kind: type, field: str) -> None:
     """Each field that is not for people only changes the page when it changes."""
     if field in NOT_SHOWN:
         return
     before = a_tree(a_partition(), unowned=("3",))
-    told = before if kind is TreeStatus else before.partitions[0]
-    changed = msgspec.structs.replace(told, **{field: _another(getattr(told, field))})
+    status = before if kind is TreeStatus else before.partitions[0]
+    changed = msgspec.structs.replace(status, **{field: _another(getattr(status, field))})
     after = changed if isinstance(changed, TreeStatus) else a_tree(changed, unowned=("3",))
     assert samples(after, NOW_S + 5) != samples(before, NOW_S + 5)
 

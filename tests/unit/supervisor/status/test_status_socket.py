@@ -39,7 +39,7 @@ def connect(directory: Path) -> socket.socket:
 
 
 @pytest.mark.parametrize("noise", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x00\xff" * 500_000])
-def test_whatever_a_client_says_the_next_one_is_answered(
+def test_whatever_bytes_a_client_sends_the_next_client_is_answered(
     directory: Path, monkeypatch: pytest.MonkeyPatch, noise: bytes
 ) -> None:
     monkeypatch.setattr(status_socket, "CLIENT_S", 0.1)
@@ -48,7 +48,7 @@ def test_whatever_a_client_says_the_next_one_is_answered(
     assert read_status(directory) == many_partitions()
 
 
-def test_a_client_that_does_not_read_keeps_the_next_one_for_a_moment_only(
+def test_a_client_that_does_not_read_delays_the_next_one_until_its_deadline_only(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status_socket, "CLIENT_S", 0.1)
@@ -62,7 +62,7 @@ def test_a_thousand_clients_keep_nobody_out(directory: Path) -> None:
     assert read_status(directory) == many_partitions()
 
 
-def test_a_moment_without_descriptors_is_not_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_socket_answers_again_after_descriptors_ran_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said by hand: the kernel takes the descriptor before it waits for a client, so that a test would have to race."""
     refusals, accept = iter([OSError(errno.EMFILE, "Too many open files")]), socket.socket.accept
 
@@ -77,7 +77,7 @@ def test_a_moment_without_descriptors_is_not_the_end(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(("piece", "why"), [(b"{", ""), (b"{" * status_socket.READ_BYTES, ": its answer does not end")])
-def test_a_supervisor_whose_answer_does_not_end_is_given_up(
+def test_an_answer_without_an_end_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: bytes, why: str
 ) -> None:
     monkeypatch.setattr(status_socket, "READ_LIMIT_S", 1)
