@@ -1,8 +1,6 @@
 """The thread that keeps the leases: it reports what happens, outlives any error, and releases what it holds."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,21 +9,10 @@ from shared.errors import Bug, EvsupError, NotPermitted, OwnershipLost, StoreUna
 from shared.model import SupervisorRow, Term
 from supervisor.ownership.lease_events import Balanced, Claimed, LeaseEvent, LeasesFailed
 from supervisor.ownership.lease_keeper import LeaseKeeper
+from supervisor.ownership.leases import Leases
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.shared.control.stores import Clock
-from tests.unit.supervisor.ownership.rig import Make, supervisors
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The monotonic clock of the supervisor, and the database's."""
-    return Clock()
-
-
-@pytest.fixture
-def make(tmp_path: Path, clock: Clock) -> Iterator[Make]:
-    with supervisors(tmp_path / "control.db", clock) as made:
-        yield made
+from tests.unit.supervisor.ownership.rig import Make
 
 
 def threads() -> list[str]:
@@ -44,12 +31,18 @@ def until(keeper: LeaseKeeper, kind: type[LeaseEvent]) -> LeaseEvent:
                 return event
 
 
-def test_the_thread_reports_what_happened_and_releases_what_is_held(make: Make, clock: Clock) -> None:
-    leases, store, _ = make("a", capacity=2)
+def started(leases: Leases, clock: Clock) -> tuple[LeaseKeeper, Claimed]:
+    """A keeper whose thread runs, and the first partition that it claimed."""
     keeper = LeaseKeeper(leases, clock)
     keeper.start()
-    first = until(keeper, Claimed)
-    assert isinstance(first, Claimed)
+    claimed = until(keeper, Claimed)
+    assert isinstance(claimed, Claimed)
+    return keeper, claimed
+
+
+def test_the_thread_reports_what_happened_and_releases_what_is_held(make: Make, clock: Clock) -> None:
+    leases, store, _ = make("a", capacity=2)
+    keeper, first = started(leases, clock)
     keeper.release(first.term)
     keeper.close(Deadline.after(DEADLINE_S))
     assert [row.owner_id for row in store.ownerships()] == ["", ""]
@@ -83,10 +76,7 @@ def test_a_release_that_fails_does_not_end_the_thread(
     make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leases, store, _ = make("a", capacity=1)
-    keeper = LeaseKeeper(leases, clock)
-    keeper.start()
-    claimed = until(keeper, Claimed)
-    assert isinstance(claimed, Claimed)
+    keeper, claimed = started(leases, clock)
 
     def fail(_: Term) -> bool:
         raise StoreUnavailable("away")
@@ -101,10 +91,7 @@ def test_a_release_that_fails_for_an_unknown_reason_is_reported_and_the_leases_a
     make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leases, store, _ = make("a", capacity=1)
-    keeper = LeaseKeeper(leases, clock)
-    keeper.start()
-    claimed = until(keeper, Claimed)
-    assert isinstance(claimed, Claimed)
+    keeper, claimed = started(leases, clock)
 
     def fail(_: object) -> int:
         raise RuntimeError("can't start new thread")

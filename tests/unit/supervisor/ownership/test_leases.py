@@ -1,31 +1,14 @@
 """Leases are claimed, handed over, lost and released, on a real store and a clock that stands still."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from shared.model import SupervisorRow, Term
 from supervisor.ownership.balance import Assignment
 from supervisor.ownership.lease_events import Balanced, Claimed, LeaseEvent, Lost, Renewed
 from supervisor.ownership.leases import WAITING_S
 from supervisor.ownership.trust import RETRY_S
 from tests.unit.shared.control.stores import EXPIRATION_S, Clock
-from tests.unit.supervisor.ownership.rig import IDS, ROUND_S, WINDOW_S, Make, partitions, stepped, supervisors, terms
+from tests.unit.supervisor.ownership.rig import IDS, ROUND_S, WINDOW_S, Make, partitions, stepped, terms
 
 INTERVAL_S = 10.0
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The monotonic clock of every supervisor, and the database's."""
-    return Clock()
-
-
-@pytest.fixture
-def make(tmp_path: Path, clock: Clock) -> Iterator[Make]:
-    with supervisors(tmp_path / "control.db", clock) as made:
-        yield made
 
 
 def surplus(events: list[LeaseEvent]) -> list[tuple[str, ...]]:

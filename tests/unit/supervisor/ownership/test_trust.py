@@ -1,8 +1,5 @@
 """Trust in a lease begins with the renewal, ends before the lease does, and outlasts a store that is away."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from shared.errors import NotPermitted, OwnershipLost
@@ -10,19 +7,7 @@ from shared.model import SupervisorRow, Term
 from supervisor.ownership.lease_events import Claimed, Lost, Renewed
 from supervisor.ownership.trust import RETRY_S, trust_window_s
 from tests.unit.shared.control.stores import EXPIRATION_S, Clock
-from tests.unit.supervisor.ownership.rig import IDS, ROUND_S, WINDOW_S, Make, stepped, supervisors, terms
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The monotonic clock of every supervisor, and the database's."""
-    return Clock()
-
-
-@pytest.fixture
-def make(tmp_path: Path, clock: Clock) -> Iterator[Make]:
-    with supervisors(tmp_path / "control.db", clock) as made:
-        yield made
+from tests.unit.supervisor.ownership.rig import IDS, ROUND_S, WINDOW_S, Make, stepped, terms
 
 
 @pytest.mark.parametrize(
