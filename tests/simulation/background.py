@@ -1,4 +1,4 @@
-"""Stand for `worker.pipeline.background.Background`: a blocking call whose result comes when the world says so."""
+"""Stand for `worker.pipeline.background.Background`: a blocking call whose result arrives when the world lets it."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -47,7 +47,7 @@ class WorldClock(HostClock):
 
 
 class Memory(MemoryDatabase):
-    """One connection for everybody: a transaction happens at one instant of the world."""
+    """One connection for all processes: a transaction takes no time of the world."""
 
     def __init__(self, world: World, invariants: Invariants) -> None:
         self.clock = WorldClock(world)
@@ -79,7 +79,7 @@ class Wire(Database):
     def transaction(self, mode: Mode = "write") -> Iterator[Run]:
         self._process.wait(self._network.delay_s())
         arrives = self._network.carries_requests
-        if mode != "read":  # what is read late tells the same as what is asked late
+        if mode != "read":  # a late reply to a read is the same as a late request
             self._process.travel(self._network.delay_s())
         if not arrives:
             self._fail()

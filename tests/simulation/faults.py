@@ -1,4 +1,4 @@
-"""What goes wrong: each fault strikes somewhere, and most of them pass."""
+"""The faults that a simulation injects: each strikes one place, and most of them end by themselves."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,7 +24,7 @@ def freeze_tree(at: "Simulation") -> None:
 
 
 def freeze_tree_in_the_middle(at: "Simulation") -> None:
-    """The same, when one of its workers has just begun something, and for longer than a lease."""
+    """SIGSTOP to a whole process group in the middle of a worker's turn, for longer than a lease."""
     if worker := _worker(at):
         owner = next(each for each in at.supervisors.values() if worker in each.workers)
         lasts_s = at.world.rng.uniform(LASTS_S / 2, 1.5 * LASTS_S)
@@ -77,7 +77,7 @@ def lose_requests(at: "Simulation") -> None:
 
 
 def lose_answers(at: "Simulation") -> None:
-    """The control store obeys one host, and its answers are lost after COMMIT."""
+    """The control store executes the requests of one host, and its replies are lost after COMMIT."""
     site, until_s = _site(at), at.world.now_s + _lasts_s(at)
     at.world.note("store_forgetful", until_s=until_s)
     site.network.forgetful_until_s = until_s
@@ -99,7 +99,7 @@ def fade_away(at: "Simulation") -> None:
 
 
 def answer_late_and_leave(at: "Simulation") -> None:
-    """The control store answers one host once more, late, and then cannot be reached."""
+    """The control store replies to one host once more, late, and then cannot be reached."""
     site = _site(at)
     at.world.note("store_parting")
     site.network.parting_s = at.world.rng.uniform(1.0, SLOW_S)
@@ -112,17 +112,17 @@ def stall_commits(at: "Simulation") -> None:
 
 
 def break_link(at: "Simulation") -> None:
-    """The connection of one reader ends, and it reads some events again."""
+    """The connection of one receiver ends, and it receives some events again."""
     at.world.rng.choice(list(at.partitions.values())).break_link()
 
 
 def grow(at: "Simulation") -> None:
-    """The hub gets more partitions."""
+    """Partitions are added to the hub."""
     at.grow(at.world.rng.randint(1, GROWTH))
 
 
 def lose_hub(at: "Simulation") -> None:
-    """One host cannot ask the hub which partitions it has; receivers go on."""
+    """One host cannot query the hub for its partitions; receivers go on."""
     site, until_s = _site(at), at.world.now_s + LASTS_S + _lasts_s(at)
     at.world.note("hub_away", until_s=until_s)
     site.network.hub_away_until_s = until_s

@@ -1,4 +1,4 @@
-"""Calls that wait in the middle of product code, and go on when the world says so."""
+"""Calls that wait in the middle of product code until the world resumes them."""
 
 import os
 import threading

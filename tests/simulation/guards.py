@@ -30,7 +30,7 @@ from tests.simulation.faults import (
     slow_down,
     stick_worker,
 )
-from tests.simulation.hub import Reader
+from tests.simulation.hub import SimulatedReceiver
 from tests.simulation.process import Clock
 from tests.simulation.snowpipe import Channel, Handle
 from tests.simulation.worker import WorkerProcess
@@ -100,7 +100,7 @@ def released_at_once(
 
 @contextmanager
 def measured_by_the_claimer() -> Iterator[None]:
-    """End a lease by the expiration of whoever looks at it."""
+    """End a lease by the expiration of the member that looks at it."""
 
     def changed(name: str, dialect: str) -> str:
         return re.sub(
@@ -140,9 +140,9 @@ def earlier_token(
 
 def level_zero(
     process: WorkerProcess, partition_id: str, level: int, position: Position, source: Any = WorkerProcess.source
-) -> Reader:
+) -> SimulatedReceiver:
     """Receive without the epoch as owner level."""
-    reader: Reader = source(process, partition_id, 0, position)
+    reader: SimulatedReceiver = source(process, partition_id, 0, position)
     return reader
 
 

@@ -1,4 +1,4 @@
-"""Event Hubs, as far as a lease is concerned: numbered events, and one reader a partition by owner level.
+"""Event Hubs, as far as a lease is concerned: numbered events, and one receiver for each partition by owner level.
 
 A reader with a higher or equal level disconnects the one before it, one with a lower level is refused.
 https://learn.microsoft.com/azure/event-hubs/event-processor-balance-partition-load
@@ -24,9 +24,9 @@ from worker.source.envelope import Row, enqueued_time
 from worker.source.receiver import Position
 
 BATCH = 5
-BUFFERED = 8  # events that a reader has already and still gives after it was disconnected
-NOTICE_S = 0.5  # until a reader hears that it was disconnected
-BORN_S = 1_700_000_000.0
+BUFFERED = 8  # events that a receiver has already and still gives after it was disconnected
+NOTICE_S = 0.5  # until a receiver learns that it was disconnected
+CREATED_S = 1_700_000_000.0
 
 
 class Partition:
@@ -36,14 +36,14 @@ class Partition:
         self.world, self.partition_id = world, partition_id
         self._invariants = invariants
         self.last = -1
-        self.reader: Reader | None = None
+        self.reader: SimulatedReceiver | None = None
 
     def facts(self) -> PartitionFacts:
-        """As Event Hubs tells them."""
-        return PartitionFacts(0, self.last, self.last < 0, BORN_S, str(self.last) if self.last >= 0 else None)
+        """As Event Hubs reports them."""
+        return PartitionFacts(0, self.last, self.last < 0, CREATED_S, str(self.last) if self.last >= 0 else None)
 
-    def attach(self, reader: "Reader") -> bool:
-        """Whether the reader is let in; the one before it is disconnected then."""
+    def attach(self, reader: "SimulatedReceiver") -> bool:
+        """Whether the receiver may read; the one before it is disconnected then."""
         before, self.reader = self.reader, reader
         if before is None or before is reader or not before.process.lives:
             return True
@@ -55,12 +55,12 @@ class Partition:
         return True
 
     def break_link(self) -> None:
-        """The connection of the present reader ends; it comes again."""
+        """The connection of the present receiver ends; it connects again."""
         if self.reader:
             self.reader.reconnect()
 
 
-class Reader:
+class SimulatedReceiver:
     """Stands for `worker.source.source.Source`: what it gives, and when."""
 
     def __init__(
@@ -109,12 +109,12 @@ class Reader:
         """Its thread has ended."""
 
     def lose(self) -> None:
-        """Another reader was let in."""
+        """Another receiver may read now."""
         self._seen_to = self._next + self._world.rng.randrange(BUFFERED)
         self.process.after(skewed(self._world.rng, NOTICE_S), self._hear_of_it)
 
     def reconnect(self) -> None:
-        """Come again after the last event; the SDK then gives what it had buffered once more."""
+        """Connect again after the last event; the SDK then delivers what it had buffered once more."""
         self._is_attached, self._again = False, True
         self.process.after(0.5 + skewed(self._world.rng, 2.0), self._knock)
 
@@ -175,9 +175,9 @@ class HubClient:
         return {partition_id: self.partition(partition_id) for partition_id in partition_ids}
 
     def at_or_after(self, partition_id: str, number: int, owner_level: int) -> EventData:
-        """By a reader of its own, which takes the partition as any other does."""
+        """By a receiver of its own, which disconnects the former one as any other does."""
         partition = self._partition_of(partition_id)
-        reader = Reader(partition, self._process, owner_level, owner_level, Position(number))
+        reader = SimulatedReceiver(partition, self._process, owner_level, owner_level, Position(number))
         self._ask()
         if not partition.attach(reader):
             raise OwnershipLost("The link was refused", "a higher owner level has the partition")

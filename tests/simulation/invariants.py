@@ -1,4 +1,4 @@
-"""What has to hold after every step: I1 to I5, each looked at in the moment in which it could break."""
+"""The invariants I1 to I5, each checked when something happens that could break it."""
 
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ class Invariants:
                 self._world.violated(f"I5: {worker.name} runs, and its partition has a new owner")
 
     def turned(self, worker: "WorkerProcess", counters: "Counters | None") -> None:
-        """I5: whoever trusts its lease has the newest epoch. I3: no mark passes the one before."""
+        """I5: whoever trusts its lease has the newest epoch. I3: received ≥ appended ≥ durable ≥ checkpointed."""
         partition = worker.term.partition_id
         if self._trusting and worker.term.epoch < self.epoch(partition) and worker.trusts_until_s > self._world.now_s:
             self._world.violated(f"I5: {worker.name} trusts a lease that has a new owner")

@@ -12,7 +12,7 @@ TIMEOUT_S = 4.0  # a call that is not answered fails after this
 
 @dataclass(slots=True)
 class Network:
-    """The way from one host to the control store, and to what the hub says of its partitions.
+    """The way from one host to the control store, and to queries of the hub for its partitions.
 
     The moments say until when it is bad, and how.
     """
@@ -21,18 +21,18 @@ class Network:
     away_until_s: float = 0.0
     """Requests do not arrive."""
     forgetful_until_s: float = 0.0
-    """Requests arrive and are obeyed; their answers are lost."""
+    """Requests arrive and are executed; their replies are lost."""
     slow_until_s: float = 0.0
     slow_s: float = 0.0
     parting_s: float = 0.0
     """When not 0: the next answer to a supervisor takes so long, and none comes after it."""
 
     hub_away_until_s: float = 0.0
-    """The hub does not say which partitions it has."""
+    """The hub does not answer queries for its partitions."""
 
     @property
     def reaches_hub(self) -> bool:
-        """Whether the hub answers a question that is asked now."""
+        """Whether the hub answers a query that is sent now."""
         return self.world.now_s >= self.hub_away_until_s
 
     @property
@@ -46,7 +46,7 @@ class Network:
         return self.world.now_s >= self.forgetful_until_s
 
     def heal(self) -> None:
-        """It is good from now on."""
+        """It is undisturbed from now on."""
         self.away_until_s = self.forgetful_until_s = self.slow_until_s = self.parting_s = 0.0
         self.hub_away_until_s = 0.0
 

@@ -18,9 +18,9 @@ class Clock:
     def __call__(self) -> float:
         return self._origin_s + self._world.now_s * self._rate
 
-    def in_world_s(self, moment_s: float) -> float:
-        """When the world's time is, or was, that moment."""
-        return (moment_s - self._origin_s) / self._rate
+    def in_world_s(self, clock_s: float) -> float:
+        """The world's time at that time of this clock."""
+        return (clock_s - self._origin_s) / self._rate
 
 
 class Process:

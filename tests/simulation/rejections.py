@@ -24,7 +24,7 @@ STATEMENT_S = 1.0
 
 
 class Rejections:
-    """What became of the rows of one channel, and what its status says of that."""
+    """Which rows of one channel were rejected, and what its status says of them."""
 
     def __init__(self, world: "World") -> None:
         self._world = world

@@ -22,7 +22,7 @@ from supervisor.process.tree import RELEASE_S, Tree
 from supervisor.process.worker_process import WorkerProcess as StartedWorker
 from supervisor.status.model import TreeStatus
 from tests.harness.older import OlderLeases
-from tests.simulation.hub import BORN_S, HubClient
+from tests.simulation.hub import CREATED_S, HubClient
 from tests.simulation.pipe import pipe
 from tests.simulation.process import Process, Sleep
 from tests.simulation.site import Site
@@ -86,7 +86,7 @@ class Supervisor(Process):
         self.started: list[WorkerProcess] = []
         self.store = store = ControlStore(site.wire(self), GROUP, settings.eventhub.ownership_expiration)
         partition_ids = tuple(site.partitions)
-        self._known = HubFacts(partition_ids, BORN_S)
+        self._known = HubFacts(partition_ids, CREATED_S)
         leases = (OlderLeases if is_older else Leases)(store, me, partition_ids, settings.eventhub, site.clock)
         self._jobs = FiberJobs(self)
         self.keeper = LeaseKeeper(leases, site.clock, self._jobs)
@@ -168,7 +168,7 @@ class Supervisor(Process):
     def _ask(self) -> HubFacts:
         if not self.site.network.reaches_hub:
             raise SourceUnavailable("The event hub cannot be read", "no answer")
-        return HubFacts(tuple(self.site.partitions), BORN_S)
+        return HubFacts(tuple(self.site.partitions), CREATED_S)
 
     def _turn(self) -> None:
         if self.tree.step():

@@ -19,7 +19,7 @@ def test_every_invariant_holds_after_every_step_and_everything_recovers(seed: in
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_rejected_row_is_ever_silent_however_late_it_is_counted(seed: int) -> None:
-    """In kills, handovers and outages, too: each is in the quarantine, once, and nobody is asked for help."""
+    """Also during kills, handovers and outages: each is in the quarantine once, and no person is needed."""
     run(seed, rejecting=True)
 
 

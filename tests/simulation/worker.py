@@ -10,7 +10,7 @@ from shared.errors import EvsupError, ExitCode, WorkerCrashed
 from shared.ipc.messages import Failed, Lease
 from shared.model import Term
 from tests.simulation.background import Background, Exchange
-from tests.simulation.hub import HubClient, Reader
+from tests.simulation.hub import HubClient, SimulatedReceiver
 from tests.simulation.network import skewed
 from tests.simulation.pipe import End
 from tests.simulation.process import WOKEN_S, Process
@@ -87,9 +87,9 @@ class WorkerProcess(Process):
             case _:
                 return Background(self, self.wake)
 
-    def source(self, partition_id: str, level: int, position: Position) -> Reader:
+    def source(self, partition_id: str, level: int, position: Position) -> SimulatedReceiver:
         """In place of a `worker.source.source.Source`."""
-        return Reader(self.site.partition(partition_id), self, self.term.epoch, level, position)
+        return SimulatedReceiver(self.site.partition(partition_id), self, self.term.epoch, level, position)
 
     def hub(self) -> HubClient:
         """In place of a `shared.eventhubs.client.EventHubClient`."""
@@ -113,7 +113,7 @@ class WorkerProcess(Process):
     def _run(self, call: Callable[[], None]) -> None:
         try:
             call()
-        except Exception as error:  # noqa: BLE001 (the last word of this process)
+        except Exception as error:  # noqa: BLE001 (the failure message of this process)
             self._fail(error)
 
     def _turn_in(self, delay_s: float) -> None:
@@ -142,7 +142,7 @@ class WorkerProcess(Process):
             self._turn_in(REPORT_S * self.world.rng.uniform(0.9, 1.0))
 
     def _fail(self, error: Exception) -> None:
-        """As `worker.main` does: say why, and leave within the time for a last word."""
+        """As `worker.main` does: send the failure message, and exit within the time for it."""
         if not isinstance(error, EvsupError):
             self.world.violated("".join(traceback.format_exception(error)))
         known = error if isinstance(error, EvsupError) else WorkerCrashed(str(error))
@@ -151,7 +151,7 @@ class WorkerProcess(Process):
         self._leave(skewed(self.world.rng, LAST_WORD_S), known.exit_code)
 
     def _watch(self) -> None:
-        """The guard's thread, at the moments at which it could find something."""
+        """The guard's thread, at the times at which it could find something."""
         if guard.is_overdue(self.site.clock(), self._trusted_until_s):
             self._guarded()
         else:
@@ -182,6 +182,6 @@ class SimulatedPartition(OwnedPartition):
         store = ControlStore(process.site.wire(process), GROUP, process.settings.eventhub.ownership_expiration)
         super().__init__(process.settings, process.term, channel, store)
 
-    def source(self, position: Position) -> Reader:
+    def source(self, position: Position) -> SimulatedReceiver:
         """A receiver in the world."""
         return self._process.source(self.term.partition_id, self.term.epoch, position)

@@ -15,7 +15,7 @@ SHOWN = 60  # last lines of a history that a person reads
 
 
 class Violation(AssertionError):
-    """An invariant does not hold; says which, and how it came to that."""
+    """An invariant does not hold. The message says which, and shows the history."""
 
 
 class World:
@@ -35,7 +35,7 @@ class World:
         self._order = itertools.count()
 
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Have something happen later; what is due at one moment happens in the order of the calls."""
+        """Have something happen later; what is due at the same time happens in the order of the calls."""
         heapq.heappush(self._agenda, (self.now_s + delay_s, next(self._order), action))
 
     def run(self, seconds: float) -> None:
