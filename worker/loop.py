@@ -1,7 +1,7 @@
 """The worker's loop: it handles commands of the supervisor, holds the lease, turns its state, and reports.
 
 There is one blocking call a turn, on everything that may want attention at once. Whatever else could block runs on a
-thread of its own (worker.pipeline.background, worker.source.source). So heartbeats, lease and drain work on an idle
+thread of its own (worker.pipeline.background, worker.source.receiver). So heartbeats, lease and drain work on an idle
 hub, with `max_wait_time=0`, and while a vendor's call hangs.
 """
 

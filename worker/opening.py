@@ -16,8 +16,8 @@ from shared.model import LATEST, OLDEST, Checkpoint, PartitionFacts, Term
 from shared.resume import Resume, counted_back
 from worker.sink.channel_status import COUNT_LIMIT_S, unsettled_events
 from worker.sink.rejection import Rejection
-from worker.source.continuity import Landmark
-from worker.source.receiver import Position
+from worker.source.continuity import Landmark, found
+from worker.source.link import Position
 
 log = get_logger()
 
@@ -173,7 +173,7 @@ def _landmark(
     if not partition.is_empty and landmark.number >= partition.first:
         with EventHubClient(settings) as own:  # finding the event ends the client
             event = own.at_or_after(term.partition_id, landmark.number, term.epoch)
-        landmark.recognises(term.partition_id, event)
+        landmark.recognises(term.partition_id, found(event))
     return None
 
 

@@ -11,9 +11,9 @@ from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import EventSource, Ports
 from worker.sink.channel import Channel
 from worker.sink.rejection import Rejection
-from worker.source.envelope import envelope
-from worker.source.receiver import Position
-from worker.source.source import Source
+from worker.source.envelope import Envelope
+from worker.source.link import Position
+from worker.source.receiver import Receiver
 from worker.tasks import quarantine
 
 
@@ -79,5 +79,5 @@ class OwnedPartition:
     def source(self, position: Position) -> EventSource:
         """The receiver, with the term's epoch as its owner level."""
         partition_id = self.term.partition_id
-        row_of = envelope(partition_id, self.settings.snowflake.on_decode_error)
-        return Source(self.settings.eventhub, partition_id, self.term.epoch, position, row_of)
+        event_of = Envelope(partition_id, self.settings.snowflake.on_decode_error).event_of
+        return Receiver(self.settings.eventhub, partition_id, self.term.epoch, position, event_of)

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
+from msgspec import structs
+
 from scripts.bench.measure import Run, Sample, steady
 from scripts.harness.evsup import Evsup
 from scripts.harness.failure import NotAsPromised
@@ -37,20 +40,28 @@ def move(environment: Mapping[str, str], directory: Path, total: int) -> EvsupRu
     """Start evsup with one partition, wait until `total` events are durable, drain it."""
     with running(environment, directory, 1) as evsup:
         looks = _watch(evsup, total)
-    workers = [look.partitions[0] for look in looks]
-    samples = [Sample(row.reported_at_s, row.rows_total) for row in workers]
+    workers = [look.partitions[0] for look, _ in looks]
+    samples = [Sample(look.partitions[0].reported_at_s, look.partitions[0].rows_total, cpu_s) for look, cpu_s in looks]
     run = steady(samples, total, max(row.rss_bytes for row in workers))
-    supervisor = max(look.rss_bytes for look in looks)
-    return EvsupRun(events=run.events, seconds=run.seconds, rss_bytes=run.rss_bytes, supervisor_rss_bytes=supervisor)
+    supervisor = max(look.rss_bytes for look, _ in looks)
+    return EvsupRun(**structs.asdict(run), supervisor_rss_bytes=supervisor)
 
 
-def _watch(evsup: Evsup, total: int) -> list[TreeStatus]:
-    looks: list[TreeStatus] = []
+def _watch(evsup: Evsup, total: int) -> list[tuple[TreeStatus, float]]:
+    """What the tree said of itself, again and again, and the processor time that its worker had taken by then."""
+    looks: list[tuple[TreeStatus, float]] = []
     deadline = Deadline.after(LIMIT_S)
-    while not looks or (looks[-1].partitions[0].durable or 0) < total - 1:
+    while not looks or (looks[-1][0].partitions[0].durable or 0) < total - 1:
         if not evsup.is_running or deadline.passed():
             break
         if (status := evsup.status()) and status.partitions:
-            looks.append(status)
+            looks.append((status, _cpu_s(status.partitions[0].pid)))
         time.sleep(LOOK_S)
     return looks
+
+
+def _cpu_s(pid: int | None) -> float:
+    if pid is None:
+        return 0.0
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from typing import Any
 
 import msgspec
@@ -17,13 +18,14 @@ from shared.ipc.memory import rss_bytes
 def receive(partition_id: str, total: int) -> Run:
     """Receive `total` events from the beginning with evsup's own settings of the SDK."""
     settings = environment.load().settings.eventhub
-    counted, first, first_s, last_s = 0, 0, 0.0, 0.0
+    counted, first, first_s, last_s, first_cpu_s, last_cpu_s = 0, 0, 0.0, 0.0, 0.0, 0.0
 
     def count(_: Any, events: list[Any]) -> None:
-        nonlocal counted, first, first_s, last_s
+        nonlocal counted, first, first_s, last_s, first_cpu_s, last_cpu_s
         counted, last_s = counted + len(events), monotonic()  # not after the close, which takes up to a second
+        last_cpu_s = time.process_time()
         if not first and events:
-            first, first_s = counted, last_s
+            first, first_s, first_cpu_s = counted, last_s, last_cpu_s
         if counted >= total:
             client.close()
 
@@ -44,7 +46,7 @@ def receive(partition_id: str, total: int) -> Run:
             starting_position="-1",
             track_last_enqueued_event_properties=settings.track_last_enqueued,
         )
-    return Run(events=counted - first, seconds=last_s - first_s, rss_bytes=rss_bytes())
+    return Run(events=counted - first, seconds=last_s - first_s, rss_bytes=rss_bytes(), cpu_s=last_cpu_s - first_cpu_s)
 
 
 if __name__ == "__main__":

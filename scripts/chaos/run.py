@@ -16,7 +16,7 @@ from scripts.chaos.storm import MISSED_S, Storm
 from scripts.chaos.unit import STOP_GRACE_S
 from scripts.harness.table import PartitionCount
 from shared.clock import monotonic
-from worker.source.source import REOPEN_MOST_S
+from worker.source.receiver import REOPEN_MOST_S
 
 FAULTS = (*PROCESS_FAULTS, *SOURCE_FAULTS, *SINK_FAULTS, *STAGE_FAULTS, *STORE_FAULTS)
 TURN_S = 0.05

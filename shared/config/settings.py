@@ -74,14 +74,14 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
     ] = 1000
     max_batch_size: Annotated[
         int,
-        Meta(ge=1, le=100_000, description="How many events the SDK may hand over in one batch.", examples=["1000"]),
+        Meta(ge=1, le=100_000, description="How many events one batch may have.", examples=["1000"]),
     ] = 1000
     max_wait_time: Annotated[
         float,
         Meta(
             ge=0,
             le=60,
-            description="Seconds that the SDK may wait to fill a batch. With `0` it never calls back without events.",
+            description="Seconds that a batch may wait to be full. With `0` it is handed over at once.",
             examples=["0.5"],
         ),
     ] = 0.5

@@ -16,7 +16,7 @@ from shared.errors import DataRefused
 from shared.eventhubs.amqp_types import teach_the_sdk
 from shared.eventhubs.errors import Access, translate
 from shared.eventhubs.identity import Identity
-from shared.eventhubs.sdk_patches import Consumer
+from shared.eventhubs.sdk_internals import Consumer
 from shared.model import ConsumerGroup, HubFacts, PartitionFacts
 from shared.timeout import within
 
@@ -27,15 +27,9 @@ QUESTIONS_AT_ONCE = 8  # 32 partitions in 1.5 s instead of 12
 ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is wrong
 AUTH_TIMEOUT_S = 20  # the SDK's 60 would use up the whole minute in which a start with a wrong key has to say so
 
-# An idle hub sends empty frames. One that sends nothing at all for so long is gone, and the SDK would not notice: it
-# goes on to call back with empty batches. https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-protocol-guide
+# An idle hub sends empty frames, and one that sends nothing at all for so long is away.
+# https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-protocol-guide
 SILENCE_LIMIT_S = 30
-
-# The pure-Python AMQP receiver reads until it has `prefetch` frames or the socket is silent for this long, and hands
-# nothing over before. With the SDK's own 0.2 s a trickle of 20 events/s waits for a whole prefetch: 12 s measured with
-# 300, against 0.5 s with 10 ms.
-# https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_consumer.py
-SOCKET_SILENCE_S = 0.01
 
 # Azure counts them; they become parts of names of files and channels, and of titles of processes.
 _PARTITION_ID = re.compile(r"[A-Za-z0-9-]{1,50}")
@@ -248,7 +242,6 @@ def sdk_options(settings: EventHubSettings) -> dict[str, Any]:
         "load_balancing_interval": settings.load_balancing_interval,
         "partition_ownership_expiration_interval": settings.ownership_expiration,
         "load_balancing_strategy": settings.load_balancing_strategy,
-        "socket_timeout": SOCKET_SILENCE_S,
         # Said always: a custom endpoint alone would switch the SDK to websockets.
         "transport_type": _transport(settings),
         "user_agent": "evsup",

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.clock import Deadline
-from worker.source.source import Source
+from worker.source.receiver import Receiver
 
 STOP_S = 20.0
 
 
 @contextmanager
-def running(source: Source) -> Iterator[Source]:
+def running(source: Receiver) -> Iterator[Receiver]:
     """Start it, and stop it whatever happens."""
     source.start()
     try:

@@ -24,9 +24,10 @@ from shared.eventhubs.identity import Identity
 from shared.log.secret import Secret
 from tests.harness import sdk_sockets
 from tests.harness.sources import running
-from worker.source.envelope import envelope
-from worker.source.receiver import Position
-from worker.source.source import Source
+from worker.source.envelope import Envelope
+from worker.source.event import Event
+from worker.source.link import Position
+from worker.source.receiver import Receiver
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")  # the SDK's, of refused connections
 
@@ -95,13 +96,13 @@ def refused(settings: EventHubSettings) -> EvsupError:
 
 
 @contextmanager
-def received(settings: EventHubSettings, partition: str = "0") -> Iterator[Source]:
-    source = Source(settings, partition, 1, Position(None), envelope(partition, "keep"))
+def received(settings: EventHubSettings, partition: str = "0") -> Iterator[Receiver]:
+    source = Receiver(settings, partition, 1, Position(None), Envelope(partition, "keep").event_of)
     with running(source):
         yield source
 
 
-def end_of(source: Source) -> EvsupError:
+def end_of(source: Receiver) -> EvsupError:
     """The error that ends a source, waited for."""
     source.join(Deadline.after(PATIENCE_S))
     with pytest.raises(EvsupError) as failed:
@@ -282,11 +283,11 @@ def test_delivery_annotations_of_a_publisher_reach_readers_beside_those_of_the_h
     settings = EventHubSettings(connection_string=Secret(hub.connection_string), track_last_enqueued=track)
     found: list[Any] = []
 
-    def keep(event: EventData) -> dict[str, Any]:
-        found.append(event.raw_amqp_message.delivery_annotations)
-        return envelope("0", "keep")(event)
+    def keep(message: bytes) -> Event:
+        found.append(EventData.from_bytes(message).raw_amqp_message.delivery_annotations)
+        return Envelope("0", "keep").event_of(message)
 
-    source = Source(settings, "0", 1, Position(None), keep)
+    source = Receiver(settings, "0", 1, Position(None), keep)
     with running(source):
         taken = eventually(source.take, "the event comes", PATIENCE_S)
     assert found[0][b"theirs"] == b"kept"
@@ -303,9 +304,9 @@ def test_events_in_small_frames_over_a_long_line_arrive_whole(hub: HubProcess) -
 
         def all_there() -> bool:
             if batch := source.take():
-                rows.extend(batch.rows)
+                rows.extend(batch.events)
             return len(rows) == 20
 
         eventually(all_there, "20 events come", PATIENCE_S)
-    assert [row["SEQUENCE_NUMBER"] for row in rows] == list(range(20))
+    assert [row.sequence_number for row in rows] == list(range(20))
     assert hub.admin.fired("latency")

@@ -27,9 +27,9 @@ from shared.eventhubs.identity import Identity
 from shared.log.secret import Secret
 from tests.harness import sdk_sockets
 from tests.harness.sources import running
-from worker.source.envelope import envelope
-from worker.source.receiver import Position
-from worker.source.source import Source
+from worker.source.envelope import Envelope
+from worker.source.link import Position
+from worker.source.receiver import Receiver
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")  # the SDK's, of refused connections
 
@@ -58,10 +58,10 @@ def front(hub: HubProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @contextmanager
-def source_of(hub: HubProcess, epoch: int, **changes: Any) -> Iterator[Source]:
+def source_of(hub: HubProcess, epoch: int, **changes: Any) -> Iterator[Receiver]:
     """A source that runs inside the block."""
     settings = EventHubSettings(**{"connection_string": Secret(hub.connection_string), **changes})
-    source = Source(settings, "0", epoch, Position(None), envelope("0", "keep"))
+    source = Receiver(settings, "0", epoch, Position(None), Envelope("0", "keep").event_of)
     with running(source):
         yield source
 
@@ -203,7 +203,7 @@ def test_a_credential_that_gives_no_good_token_is_not_permitted_and_closed(
 def test_a_receiver_closes_its_credential_when_it_is_refused(front: TlsFront, monkeypatch: pytest.MonkeyPatch) -> None:
     credential = Credential()
     monkeypatch.setattr(azure.identity, "DefaultAzureCredential", lambda **_: credential)
-    source = Source(behind(front), "0", 12, Position(None), envelope("0", "keep"))
+    source = Receiver(behind(front), "0", 12, Position(None), Envelope("0", "keep").event_of)
     source.start()
     source.join(Deadline.after(PATIENCE_S))
     with pytest.raises(NotPermitted):

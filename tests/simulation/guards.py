@@ -40,7 +40,7 @@ from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.sequence import Admission
 from worker.sink.channel_status import verify
 from worker.sink.unsettled import Unsettled
-from worker.source.receiver import Position
+from worker.source.link import Position
 
 Removal = Callable[[], AbstractContextManager[object]]
 

@@ -20,8 +20,9 @@ from tests.simulation.process import MOMENT_S, Process
 from tests.simulation.world import World
 from tests.unit.worker.source.events import long, message
 from worker.source.batch_queue import Batch
-from worker.source.envelope import Row, enqueued_time
-from worker.source.receiver import Position
+from worker.source.envelope import Envelope
+from worker.source.event import Event
+from worker.source.link import Position
 
 BATCH = 5
 BUFFERED = 8  # events that a receiver has already and still gives after it was disconnected
@@ -61,7 +62,7 @@ class Partition:
 
 
 class SimulatedReceiver:
-    """Stands for `worker.source.source.Source`: what it gives, and when."""
+    """Stands for `worker.source.receiver.Receiver`: what it gives, and when."""
 
     def __init__(
         self,
@@ -138,18 +139,17 @@ class SimulatedReceiver:
             self._again = False
             numbers = [*range(max(self._first, self._next - 3), self._next), *numbers, *numbers]
         self._next = end + 1
-        return Batch([row(number) for number in numbers], self._partition.last)
+        return Batch([event(number) for number in numbers], self._partition.last)
 
 
 @cache
-def row(number: int) -> Row:
-    """What the pipeline looks at in a row."""
-    known = {"SEQUENCE_NUMBER": number, "OFFSET": str(number), "ENQUEUED_TIME": enqueued_time(event(number))}
-    return {**known, "PAYLOAD": b""}
+def event(number: int) -> Event:
+    """What is received: the hub took one each millisecond."""
+    return Envelope("0", "keep").event_of(encoded(number))
 
 
-def event(number: int) -> EventData:
-    """The event as it is read again: the hub took one each millisecond."""
+def encoded(number: int) -> bytes:
+    """The message of an event."""
     return message(number, annotations={b"x-opt-offset": str(number).encode(), b"x-opt-enqueued-time": long(number)})
 
 
@@ -183,7 +183,7 @@ class HubClient:
             raise OwnershipLost("The link was refused", "a higher owner level has the partition")
         reader.stop()
         self._answered()
-        return event(number)
+        return EventData.from_bytes(encoded(number))
 
     def _ask(self) -> None:
         self._process.travel(skewed(self._process.world.rng, 0.5))

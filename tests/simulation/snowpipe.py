@@ -17,7 +17,7 @@ from tests.simulation.process import Process
 from tests.simulation.rejections import Rejections
 from tests.simulation.world import World
 from worker.sink.sdk_log import Uploads
-from worker.source.envelope import Row, sequence_numbers
+from worker.source.event import Event
 
 COMMIT_S = 6.0
 SEND_S = 0.3  # until the SDK's threads send what they were given
@@ -120,9 +120,9 @@ class Handle:
         self._process.wait(skewed(self._world.rng, 1.0))
         return opened
 
-    def append(self, rows: Sequence[Row], start: int, end: int) -> None:
+    def append(self, events: Sequence[Event], start: int, end: int) -> None:
         self._require_channel()
-        numbers = [number for number in sequence_numbers(rows) if number is not None]
+        numbers = [event.sequence_number for event in events if event.sequence_number is not None]
         self._unsent.append(Sent(numbers, end, self._sequencer, self._epoch))
         self._process.after(skewed(self._world.rng, SEND_S), self._send)
 

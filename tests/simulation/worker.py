@@ -21,7 +21,7 @@ from tests.unit.shared.control.stores import GROUP
 from worker import guard
 from worker.loop import REPORT_S, Worker
 from worker.partition import OwnedPartition
-from worker.source.receiver import Position
+from worker.source.link import Position
 
 BOOT_S = 3.0
 LAST_WORD_S = 2.0
@@ -88,7 +88,7 @@ class WorkerProcess(Process):
                 return Background(self, self.wake)
 
     def source(self, partition_id: str, level: int, position: Position) -> SimulatedReceiver:
-        """In place of a `worker.source.source.Source`."""
+        """In place of a `worker.source.receiver.Receiver`."""
         return SimulatedReceiver(self.site.partition(partition_id), self, self.term.epoch, level, position)
 
     def hub(self) -> HubClient:

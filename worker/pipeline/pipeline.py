@@ -32,7 +32,7 @@ from worker.sink.channel import Saturated
 from worker.sink.channel_status import verify
 from worker.sink.unsettled import Unsettled
 from worker.source.batch_queue import Batch
-from worker.source.envelope import Row, sequence_numbers
+from worker.source.event import Event
 
 WAIT_S = 1.0  # a turn comes at least so often
 SATURATED_FIRST_S, SATURATED_MOST_S = 0.05, 2.0
@@ -160,18 +160,18 @@ class Pipeline:
         if batch is not None:
             self._waiting.extend(chunked(self._admitted(batch)))
 
-    def _admitted(self, batch: Batch) -> Sequence[Row]:
+    def _admitted(self, batch: Batch) -> Sequence[Event]:
         """The rows of a batch that are new, in order."""
-        numbers, received = sequence_numbers(batch.rows), self._counters.received
+        numbers, received = [event.sequence_number for event in batch.events], self._counters.received
         admission = admit(received, numbers)
         if received is None and admission.fresh:  # retention may have deleted the one that the opening found
             self._unsettled.begin_at(numbers[admission.fresh[0]])
         for gap in admission.gaps:
             self._skip(gap)
-        duplicates = len(batch.rows) - len(admission.fresh)
+        duplicates = len(batch.events) - len(admission.fresh)
         self._count(received=admission.high, duplicates_total=self._counters.duplicates_total + duplicates)
         self.last_enqueued = batch.last_enqueued
-        return [batch.rows[index] for index in admission.fresh]
+        return [batch.events[index] for index in admission.fresh]
 
     def _skip(self, gap: Gap) -> None:
         if self._settings.eventhub.on_gap == "fail":
@@ -190,7 +190,7 @@ class Pipeline:
         while self._waiting and self._has_room() and now_s >= self._saturated.until_s:
             chunk = self._waiting[0]
             try:
-                self._sink.append(chunk.rows, chunk.start, chunk.end)
+                self._sink.append(chunk.events, chunk.start, chunk.end)
             except Saturated as error:
                 self._saturated.again(now_s)
                 if self._saturated.lasted_s(now_s) > self._settings.snowflake.commit_timeout:
@@ -206,16 +206,18 @@ class Pipeline:
             self._record_append(chunk, now_s)
 
     def _record_append(self, chunk: Chunk, now_s: float) -> None:
-        append = Append(chunk.end, len(chunk.rows), chunk.size_bytes, chunk.offset, chunk.enqueued, chunk.end_enqueued)
+        append = Append(
+            chunk.end, len(chunk.events), chunk.size_bytes, chunk.offset, chunk.enqueued, chunk.end_enqueued
+        )
         self._window.add(append, now_s)
         self._count(
             appended=chunk.end,
-            rows_total=self._counters.rows_total + len(chunk.rows),
+            rows_total=self._counters.rows_total + len(chunk.events),
             bytes_total=self._counters.bytes_total + chunk.size_bytes,
         )
 
     def _has_room(self) -> bool:
-        return self._window.has_room(len(self._waiting[0].rows), self._waiting[0].size_bytes)
+        return self._window.has_room(len(self._waiting[0].events), self._waiting[0].size_bytes)
 
     # --- appended ▶ durable -------------------------------------------------------------------------------------------
 

@@ -8,14 +8,14 @@ from shared.clock import Deadline
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
 from worker.source.batch_queue import Batch
-from worker.source.envelope import Row
+from worker.source.event import Event
 
 SaveCheckpoint: TypeAlias = Callable[[Checkpoint], None]
 """Writes a checkpoint to the control store. May block. Raises `StoreUnavailable` when it may be tried again."""
 
 
 class EventSource(Protocol):
-    """Gives the events of one partition, as rows, in batches."""
+    """Gives the events of one partition in batches, each with its row."""
 
     def start(self) -> None:
         """Begin to receive."""
@@ -41,9 +41,9 @@ class RowSink(Protocol):
 
     name: str
 
-    def append(self, rows: Sequence[Row], start: int, end: int) -> None:
-        """Take rows; `start` and `end` are the first and the last sequence number. Never blocks. Raises `Saturated`
-        when the same rows have to come again.
+    def append(self, events: Sequence[Event], start: int, end: int) -> None:
+        """Take the rows of events; `start` and `end` are the first and the last sequence number. Never blocks. Raises
+        `Saturated` when the same rows have to come again.
         """
 
     def status(self) -> ChannelStatus | None:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from shared.clock import Deadline
 from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, EvsupError
@@ -17,13 +19,13 @@ from worker.sink.channel_status import SUCCESS, read_status
 from worker.sink.large_rows import LargeRows
 from worker.sink.sdk_errors import PASSING, SATURATED, code_of, invalid_channel, translate
 from worker.sink.sdk_log import Uploads
-from worker.source.envelope import Row, event_address
+from worker.source.event import Event
 
 REFRESH_S = 1.0  # the SDK refreshes its cache of statuses so often
 
 # The pipe says in which form it takes the bytes of a BINARY column, and the SDK writes them so: BASE64, HEX or UTF8.
 # https://docs.snowflake.com/en/sql-reference/binary-input-output
-RAW_BODY, UTF8 = "RAW_BODY", "UTF8"
+RAW_BODY, BASE64, UTF8 = "RAW_BODY", "BASE64", "UTF8"
 TAKES_UTF8_ALONE = "the pipe takes BINARY as UTF-8 text"
 OTHER_FORMAT = (
     "Leave SNOWFLAKE_PIPE unset, for the default pipe takes BASE64; or give the pipe the binary format BASE64 or HEX."
@@ -31,6 +33,7 @@ OTHER_FORMAT = (
 
 NewClient = Callable[[SnowflakeSettings, str], Any]
 
+_columns = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 log = get_logger()
 
 
@@ -55,7 +58,8 @@ class Channel:
         self._uploads = uploads or Uploads()
         self._client: Any = None
         self._channel: Any = None
-        self._takes_utf8_alone = False
+        self._binary_format: str | None = None
+        """In which the pipe takes bytes; None: in BASE64, as they are in a row."""
         self._large = LargeRows()
         self._taken = 0
         """Rows that `append_row` took of an append before the SDK was saturated."""
@@ -89,17 +93,15 @@ class Channel:
         name = of_generation(self._first_name, generation)
         return read_statuses(self._settings, [name], self._new_client)[name].exists
 
-    def append(self, rows: Sequence[Row], start: int, end: int) -> None:
-        """Hand rows to the SDK, which sends them on its own threads. Returns at once.
+    def append(self, events: Sequence[Event], start: int, end: int) -> None:
+        """Hand the rows of events to the SDK, which sends them on its own threads. Returns at once.
 
         Raises `Saturated` when the SDK did not take them: the next append has to be of the same rows. Raises
         `DataRefused` for bytes that the pipe has no form for, and a sink error when the channel is not valid any more.
         """
-        if self._takes_utf8_alone:
-            _refuse_bytes(rows)
-        self._large.append(rows, start)
+        self._large.append(events, start)
         try:
-            self._append(rows, str(start), str(end))
+            self._append(events, str(start), str(end))
         except Exception as error:
             if code_of(error) in SATURATED:
                 raise Saturated(mask(str(error))) from error
@@ -156,18 +158,21 @@ class Channel:
 
     def _open(self) -> ChannelStatus:
         self._client = self._new_client(self._settings, f"{self.name}_{os.getpid()}")
-        self._takes_utf8_alone = str(getattr(self._client, "_binary_input_format", "")).endswith(UTF8)
-        if self._takes_utf8_alone and self._settings.on_decode_error == "keep":
+        form = str(getattr(self._client, "_binary_input_format", BASE64)).rsplit(".", 1)[-1]
+        self._binary_format = None if form == BASE64 else form
+        if form == UTF8 and self._settings.on_decode_error == "keep":
             log.warning("raw_body_limited", pipe=self._settings.pipe_name, reason=TAKES_UTF8_ALONE, fix=OTHER_FORMAT)
         self._channel, status = self._client.open_channel(self.name)
         return read_status(status)
 
-    def _append(self, rows: Sequence[Row], start: str, end: str) -> None:
+    def _append(self, events: Sequence[Event], start: str, end: str) -> None:
         if hasattr(self._channel, "append_rows"):
-            self._channel.append_rows(list(rows), start, end)
+            rows = _columns_of(events, self._binary_format) if self._binary_format else [each.row for each in events]
+            self._channel.append_rows(rows, start, end)
             return
-        for row in rows[self._taken :]:  # a preview SDK without append_rows: the row's own number is its token
-            self._channel.append_row(row, str(row["SEQUENCE_NUMBER"]))
+        for event in events[self._taken :]:  # a preview SDK without append_rows: the row's own number is its token
+            [row] = _columns_of([event], self._binary_format)
+            self._channel.append_row(row, str(event.sequence_number))
             self._taken += 1
         self._taken = 0
 
@@ -193,15 +198,21 @@ def read_statuses(
     return statuses
 
 
-def _refuse_bytes(rows: Sequence[Row]) -> None:
-    """Raise when the pipe has no form for the bytes of a row."""
-    for row in rows:
-        if RAW_BODY in row and not _is_utf8(row[RAW_BODY]):
-            raise DataRefused(
-                f"{event_address(row)}: its RAW_BODY cannot be sent",
-                f"{TAKES_UTF8_ALONE}, and the body is not UTF-8: {row['DECODE_ERROR']}",
-                OTHER_FORMAT,
-            )
+def _columns_of(events: Sequence[Event], form: str | None) -> list[dict[str, Any]]:
+    """Rows whose bytes the SDK writes in the pipe's form. Raises when the pipe has no form for them."""
+    rows: list[dict[str, Any]] = []
+    for event in events:
+        row: dict[str, Any] = _columns(event.row)
+        if RAW_BODY in row:
+            row[RAW_BODY] = msgspec.json.decode(row[RAW_BODY], type=bytes)
+            if form == UTF8 and not _is_utf8(row[RAW_BODY]):
+                raise DataRefused(
+                    f"{event.address}: its RAW_BODY cannot be sent",
+                    f"{TAKES_UTF8_ALONE}, and the body is not UTF-8: {msgspec.json.decode(row['DECODE_ERROR'])}",
+                    OTHER_FORMAT,
+                )
+        rows.append(row)
+    return rows
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from shared.errors import DataRefused
 from shared.log.secret import mask
-from worker.source.envelope import Row, event_address, size_bytes
+from worker.source.event import Event
 
 REQUEST_BYTES, TOO_LARGE = 4 * 1024 * 1024, "HTTP 413"
 TOKENS = re.compile(r"startOffsetToken=(\d+)&endOffsetToken=(\d+)")  # the SDK's error shows the URL of its request
@@ -25,10 +25,10 @@ class LargeRows:
         self._addresses: dict[int, str] = {}
         self._committed = -1
 
-    def append(self, rows: Sequence[Row], start: int) -> None:
+    def append(self, events: Sequence[Event], start: int) -> None:
         """Note an append if it is of a large row, which is always alone in its append."""
-        if len(rows) == 1 and size_bytes(rows[0]) > REQUEST_BYTES:
-            self._addresses = self._in_flight() | {start: event_address(rows[0])}
+        if len(events) == 1 and events[0].size_bytes > REQUEST_BYTES:
+            self._addresses = self._in_flight() | {start: events[0].address}
 
     def commit(self, token: int | None) -> None:
         """Forget the rows up to the committed token."""

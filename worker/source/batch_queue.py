@@ -1,4 +1,4 @@
-"""What the receiver thread has handed over and the loop has not taken, bounded in batches and in bytes."""
+"""What the receiver's thread has handed over and the loop has not taken, bounded in batches and in bytes."""
 
 import threading
 from collections import deque
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from shared.ipc.wakeup import Wakeup
-from worker.source.envelope import Row, size_bytes
+from worker.source.event import Event
 
 QUEUED_BATCHES = 4  # enough that neither thread waits for the other in a steady stream
 QUEUED_BYTES = 8 * 1024 * 1024
@@ -15,29 +15,31 @@ QUEUED_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows as their events came, and the last sequence number in the partition as far as it is known."""
+    """Events as they came, perhaps none, and the last sequence number in the partition as far as it is known."""
 
-    rows: Sequence[Row]
+    events: Sequence[Event]
     last_enqueued: int | None
 
     @cached_property
     def size_bytes(self) -> int:
-        """About how many bytes of JSON they are."""
-        return sum(map(size_bytes, self.rows))
+        """How many bytes of JSON their rows are."""
+        return sum(event.size_bytes for event in self.events)
 
 
 class Backlog:
-    """A queue between two threads: `put` waits for room, `take` never waits, `fileno` is readable when it may give."""
+    """A queue between two threads, neither of which ever waits in it: each has a wakeup to wait for."""
 
     def __init__(self) -> None:
         self._batches: deque[Batch] = deque()
         self._size_bytes = 0
-        self._closed = False
-        self._changed = threading.Condition()
+        self._closed = self._is_wanted = False
+        self._lock = threading.Lock()
         self._wakeup = Wakeup()
+        self.room = Wakeup()
+        """Readable when there is room again after an offer that found none, and when it is closed."""
 
     def fileno(self) -> int:
-        """For `multiprocessing.connection.wait`."""
+        """Readable when there may be something to take."""
         return self._wakeup.fileno()
 
     @property
@@ -45,11 +47,13 @@ class Backlog:
         """Whether nothing waits to be taken."""
         return not self._batches
 
-    def put(self, batch: Batch) -> bool:
-        """Add a batch as soon as there is room; an empty queue takes any. False: it was closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._has_room(batch))
+    def offer(self, batch: Batch) -> bool:
+        """Add a batch if there is room; an empty queue takes any. A closed one drops it."""
+        with self._lock:
             if self._closed:
+                return True
+            if not self._has_room(batch):
+                self._is_wanted = True
                 return False
             self._batches.append(batch)
             self._size_bytes += batch.size_bytes
@@ -58,13 +62,15 @@ class Backlog:
 
     def take(self) -> Batch | None:
         """The oldest batch; None when there is none, and then `fileno` sleeps until there is."""
-        with self._changed:
+        with self._lock:
             if not self._batches:
                 self._wakeup.clear()
                 return None
             batch = self._batches.popleft()
             self._size_bytes -= batch.size_bytes
-            self._changed.notify()
+            if self._is_wanted:
+                self._is_wanted = False
+                self.room.set()
             return batch
 
     def wake(self) -> None:
@@ -73,10 +79,10 @@ class Backlog:
 
     def close(self) -> None:
         """Drop what waits, and take no more."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._batches.clear()
-            self._changed.notify_all()
+        self.room.set()
 
     def _has_room(self, batch: Batch) -> bool:
         fits = len(self._batches) < QUEUED_BATCHES and self._size_bytes + batch.size_bytes <= QUEUED_BYTES

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
 from shared.errors import ResumeRefused
 from shared.model import Checkpoint
 from shared.resume import reset_command
-from worker.source.envelope import Row, enqueued_time
+from worker.source.envelope import ENQUEUED_TIME, time_of
+from worker.source.event import Event
 
 if TYPE_CHECKING:
     from azure.eventhub import EventData
@@ -47,18 +50,17 @@ class Landmark:
         return cls(stored.sequence_number, stored.offset, datetime.fromtimestamp(at_s, UTC), is_exact)
 
     @classmethod
-    def of_row(cls, row: Row) -> Self | None:
-        """An event that has become a row."""
-        number, enqueued = row.get("SEQUENCE_NUMBER"), row.get("ENQUEUED_TIME")
-        return None if number is None or enqueued is None else cls(number, row.get("OFFSET"), enqueued)
+    def of_event(cls, event: Event) -> Self | None:
+        """An event that was received."""
+        number, enqueued = event.sequence_number, event.enqueued
+        return None if number is None or enqueued is None else cls(number, event.offset, enqueued)
 
-    def recognises(self, partition_id: str, event: "EventData") -> bool:
+    def recognises(self, partition_id: str, event: Event) -> bool:
         """Whether the first event of a link is this one. Raises `ResumeRefused` when another has its number."""
         if event.sequence_number != self.number:
             return False  # it has left retention, or older ones are delivered again
-        enqueued = enqueued_time(event)
-        if enqueued is not None and self._is_another(event.offset, enqueued):
-            raise self._replaced(partition_id, enqueued)
+        if event.enqueued is not None and self._is_another(event.offset, event.enqueued):
+            raise self._replaced(partition_id, event.enqueued)
         return True
 
     def _is_another(self, offset: str | None, enqueued: datetime) -> bool:
@@ -75,3 +77,10 @@ class Landmark:
             " newest events, and gives their numbers to others",
             f"Run `{reset_command(partition_id, self.enqueued)}`: it begins with the first of these others.",
         )
+
+
+def found(event: "EventData") -> Event:
+    """An event that the SDK was asked for, as far as it can be known by; one whose time is none has none."""
+    annotations = event.raw_amqp_message.annotations or {}
+    time = time_of(annotations.get(ENQUEUED_TIME))
+    return Event(event.sequence_number, event.offset, time and time[0], 0, msgspec.Raw(b""))

@@ -27,9 +27,9 @@ from worker.pipeline.ports import Ports
 from worker.sink.channel import Channel
 from worker.sink.sdk import prepare
 from worker.source.batch_queue import Batch
-from worker.source.envelope import Mapper, envelope
-from worker.source.receiver import Position
-from worker.source.source import Source
+from worker.source.envelope import Envelope
+from worker.source.link import Mapper, Position
+from worker.source.receiver import Receiver
 from worker.tasks import serve
 
 if TYPE_CHECKING:
@@ -61,22 +61,22 @@ class Order:
         )
 
 
-class UpTo(Source):
+class UpTo(Receiver):
     """A receiver without an owner level, which stops giving events after `last`."""
 
     def __init__(
-        self, settings: EventHubSettings, partition_id: str, position: Position, last: int, row_of: Mapper
+        self, settings: EventHubSettings, partition_id: str, position: Position, last: int, event_of: Mapper
     ) -> None:
-        super().__init__(settings, partition_id, None, position, row_of)
+        super().__init__(settings, partition_id, None, position, event_of)
         self._last = last
 
     def take(self) -> Batch | None:
-        """As `Source`, without what comes after the last event."""
+        """As `Receiver`, without what comes after the last event."""
         batch = super().take()
         if batch is None:
             return None
-        rows = [row for row in batch.rows if row.get("SEQUENCE_NUMBER", 0) <= self._last]
-        return Batch(rows, batch.last_enqueued)
+        events = [event for event in batch.events if (event.sequence_number or 0) <= self._last]
+        return Batch(events, batch.last_enqueued)
 
 
 def run(order: Order, pipe: "Connection[bytes, bytes]") -> None:
@@ -100,8 +100,8 @@ def replay(order: Order, settings: Settings) -> int:
     status = channel.open(0)
     after = order.first - 1 if status.token is None else status.token
     position = Position(after if after >= 0 else None)
-    row_of = envelope(order.partition_id, settings.snowflake.on_decode_error)
-    source = UpTo(settings.eventhub, order.partition_id, position, order.last, row_of)
+    event_of = Envelope(order.partition_id, settings.snowflake.on_decode_error).event_of
+    source = UpTo(settings.eventhub, order.partition_id, position, order.last, event_of)
     start = StartingPoint(Resume(after, "a replay"), status, Checkpoint(order.partition_id, after, None, 0))
     pipeline = Pipeline(settings, start, Ports(source, channel, _save_nothing))
     pipeline.start()

@@ -4,92 +4,97 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 from multiprocessing import connection
 
-from azure.eventhub import EventData
-from msgspec import structs
+import msgspec
 
 from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
 from shared.model import Checkpoint
 from shared.snowflake.quarantine_table import Event, Rejected
 from worker.pipeline.chunks import chunked
-from worker.source.envelope import Mapper, Row, as_json, body_of, enqueued_time, envelope
-from worker.source.receiver import Position
-from worker.source.source import Source
+from worker.source.envelope import Envelope, body_of
+from worker.source.event import Event as ReceivedEvent
+from worker.source.link import Mapper, Position
+from worker.source.receiver import Receiver
 
 LOOK_S = 1.0
-# Credit for the largest events: most rows here are not made, so nothing is known of the size of their events.
-PREFETCH = 64
 PORTION = 20_000  # events that one statement takes: 1.4 MB of JSON
-BODY = "BODY"
+
+
+class ChosenEvent(ReceivedEvent, frozen=True, gc=False):
+    """An event with its body as it came; None when AMQP gave a value instead of bytes."""
+
+    body: bytes | None
 
 
 def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence[int]) -> Iterator[Sequence[Rejected]]:
     """The events with these numbers (in order) that the hub still has, once each, in portions of bounded size.
 
     The owner level is the epoch of `checkpoint`. Another hub than the one of `checkpoint` is refused. Blocks until the
-    last of the events came, or one after it. Raises what `Source` does.
+    last of the events came, or one after it. Raises what `Receiver` does.
     """
     chosen, span = frozenset(numbers), range(numbers[0], numbers[-1] + 1)
-    row_of = _only(chosen, checkpoint.partition_id)
-    return ([_as_rejected(row) for row in rows] for rows in _read(settings, checkpoint, span, chosen, row_of))
+    event_of = _only(chosen, checkpoint.partition_id)
+    return ([_as_rejected(each) for each in found] for found in _read(settings, checkpoint, span, chosen, event_of))
 
 
 def identified(settings: EventHubSettings, checkpoint: Checkpoint, numbers: range) -> Iterator[Sequence[Event]]:
     """Number and enqueued time of each of these events, in portions of `PORTION`; otherwise as `reread`."""
-    events = (_as_event(row) for rows in _read(settings, checkpoint, numbers, numbers, _identity) for row in rows)
+    portions = _read(settings, checkpoint, numbers, numbers, _only((), checkpoint.partition_id))
+    events = (_as_event(each) for found in portions for each in found)
     while portion := list(islice(events, PORTION)):
         yield portion
 
 
 def _read(
-    settings: EventHubSettings, checkpoint: Checkpoint, span: range, chosen: Container[int], row_of: Mapper
-) -> Iterator[Sequence[Row]]:
-    """The rows of the chosen events in a span. An event with a number that is not the highest so far came before."""
+    settings: EventHubSettings, checkpoint: Checkpoint, span: range, chosen: Container[int], event_of: Mapper
+) -> Iterator[Sequence[ReceivedEvent]]:
+    """The chosen events in a span. An event with a number that is not the highest so far came before."""
     position = Position(span.start - 1 if span.start else None, hub_created_at_s=checkpoint.hub_created_at_s)
-    settings = structs.replace(settings, prefetch=min(PREFETCH, settings.prefetch))
-    source = Source(settings, checkpoint.partition_id, checkpoint.epoch, position, row_of)
+    source = Receiver(settings, checkpoint.partition_id, checkpoint.epoch, position, event_of)
     source.start()
     reached = -1
     while reached < span[-1]:
         connection.wait([source.fileno()], LOOK_S)
         source.check_alive(monotonic())
         if batch := source.take():
-            new = {row["SEQUENCE_NUMBER"]: row for row in batch.rows if row["SEQUENCE_NUMBER"] > reached}
+            numbered = ((event.sequence_number, event) for event in batch.events)
+            new = {number: event for number, event in numbered if number is not None and number > reached}
             reached = max((reached, *new))
-            yield from (chunk.rows for chunk in chunked([row for number, row in new.items() if number in chosen]))
+            yield from (chunk.events for chunk in chunked([new[number] for number in new if number in chosen]))
     source.stop()
 
 
 def _only(numbers: Container[int], partition_id: str) -> Mapper:
-    """Makes rows of these events, with their bodies as they came; of any other event a row with just the number."""
-    row_of = envelope(partition_id, "keep")
+    """Makes these events, with their bodies as they came; any other event without its row."""
+    event_of = Envelope(partition_id, "keep").event_of
 
-    def some_row_of(event: EventData) -> Row:
+    def some_event_of(message: bytes) -> ReceivedEvent:
+        event = event_of(message)
         if event.sequence_number not in numbers:
-            return {"SEQUENCE_NUMBER": event.sequence_number}
-        return {**row_of(event), BODY: body_of(event)}
+            return msgspec.structs.replace(event, size_bytes=0, row=msgspec.Raw(b""))
+        return ChosenEvent(
+            event.sequence_number, event.offset, event.enqueued, event.size_bytes, event.row, body_of(message)
+        )
 
-    return some_row_of
-
-
-def _identity(event: EventData) -> Row:
-    return {"SEQUENCE_NUMBER": event.sequence_number, "OFFSET": event.offset, "ENQUEUED_TIME": enqueued_time(event)}
+    return some_event_of
 
 
-def _as_event(row: Row) -> Event:
-    return Event(sequence_number=row["SEQUENCE_NUMBER"], enqueued_time=_enqueued_time(row))
+def _as_event(event: ReceivedEvent) -> Event:
+    assert event.sequence_number is not None, "chosen by its number"  # noqa: S101 (a bug of ours, not an input)
+    return Event(sequence_number=event.sequence_number, enqueued_time=_enqueued_time(event))
 
 
-def _as_rejected(row: Row) -> Rejected:
-    body = row.pop(BODY)
+def _as_rejected(event: ReceivedEvent) -> Rejected:
+    assert isinstance(event, ChosenEvent), "chosen with its body"  # noqa: S101 (a bug of ours, not an input)
+    assert event.sequence_number is not None, "chosen by its number"  # noqa: S101
     return Rejected(
-        sequence_number=row["SEQUENCE_NUMBER"],
-        offset=row.get("OFFSET"),
-        enqueued_time=_enqueued_time(row),
-        body=None if body is None else body.hex(),
-        row_json=as_json(row),
+        sequence_number=event.sequence_number,
+        offset=event.offset,
+        enqueued_time=_enqueued_time(event),
+        body=None if event.body is None else event.body.hex(),
+        row_json=bytes(event.row).decode(),
     )
 
 
-def _enqueued_time(row: Row) -> str | None:
-    return row["ENQUEUED_TIME"].isoformat() if row.get("ENQUEUED_TIME") else None
+def _enqueued_time(event: ReceivedEvent) -> str | None:
+    return event.enqueued.isoformat() if event.enqueued else None

@@ -67,7 +67,7 @@ class World:
 
     def at_or_after(self, partition_id: str, number: int, owner_level: int) -> EventData:
         self.asked.append(f"event {number} of {partition_id} by {owner_level}")
-        return event(b"{}", number)
+        return EventData.from_bytes(event(b"{}", number))
 
     def await_status(self, is_expected: Callable[[ChannelStatus], bool], _: float) -> ChannelStatus | None:
         self.asked.append("await")

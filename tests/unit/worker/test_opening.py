@@ -10,7 +10,7 @@ from shared.errors import OwnershipLost, ResumeRefused
 from shared.model import Checkpoint
 from tests.unit.plain_settings import eventhub, plain, snowflake
 from tests.unit.worker.opening_world import BORN_S, ENQUEUED_S, ENROLLED, POSITIONS, TERM, World, found, opened, stored
-from worker.source.receiver import Position
+from worker.source.link import Position
 
 
 def test_the_partition_is_read_after_the_channel_that_may_take_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from tests.unit.plain_settings import eventhub, plain
 from tests.unit.worker.opening_world import BORN_S, ENROLLED, POSITIONS, TERM, World, moved, opened, stored
 from worker import opening
 from worker.opening import StartingPoint, open_partition
-from worker.source.receiver import Position
+from worker.source.link import Position
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ Blocking calls have to end at once (`tests.unit.worker.calls`), so that one turn
 from collections import deque
 from collections.abc import Sequence
 
-from azure.eventhub import EventData
 from msgspec import structs
 
 from shared.clock import Deadline
@@ -21,10 +20,11 @@ from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import Ports
 from worker.sink.sdk_log import Uploads
 from worker.source.batch_queue import Batch
-from worker.source.envelope import Row, envelope
+from worker.source.envelope import Envelope
+from worker.source.event import Event
 
 NOBODY_READS = 0
-row_of = envelope("3", "keep")
+event_of = Envelope("3", "keep").event_of
 
 
 class StandInSource:
@@ -63,9 +63,9 @@ class StandInSource:
         """A batch of these events."""
         self.deliver_events(events(*numbers), last)
 
-    def deliver_events(self, batch: list[EventData], last: int | None = None) -> None:
+    def deliver_events(self, batch: list[bytes], last: int | None = None) -> None:
         """A batch."""
-        self.batches.append(Batch([row_of(event) for event in batch], last))
+        self.batches.append(Batch([event_of(message) for message in batch], last))
 
 
 class StandInChannel:
@@ -83,11 +83,11 @@ class StandInChannel:
         self.flushed = 0
         self.flush_failure: Exception | None = None
 
-    def append(self, rows: Sequence[Row], start: int, end: int) -> None:
+    def append(self, events: Sequence[Event], start: int, end: int) -> None:
         if self.refusals and (refusal := self.refusals.popleft()):
             raise refusal
         self.appended.append((start, end))
-        self.numbers += [row["SEQUENCE_NUMBER"] for row in rows]
+        self.numbers += [event.sequence_number for event in events if event.sequence_number is not None]
 
     def status(self) -> ChannelStatus:
         self.asked += 1

@@ -6,12 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.worker.source.events import event, events
+from tests.unit.worker.source.events import event, event_of, events
 from worker.pipeline import chunks
 from worker.pipeline.chunks import MAX_CHUNK_BYTES, chunked
-from worker.source.envelope import ROW_OVERHEAD_BYTES, envelope, size_bytes
-
-row_of = envelope("3", "keep")
 
 
 def test_no_rows_are_no_chunks() -> None:
@@ -19,32 +16,32 @@ def test_no_rows_are_no_chunks() -> None:
 
 
 def test_a_chunk_is_named_by_its_first_and_last_event() -> None:
-    (chunk,) = chunked([row_of(source) for source in events(7, 8, 9)])
+    (chunk,) = chunked([event_of(encoded) for encoded in events(7, 8, 9)])
     assert (chunk.start, chunk.end, chunk.offset) == (7, 9, "123")
-    assert chunk.size_bytes == sum(map(size_bytes, chunk.rows))
+    assert chunk.size_bytes == sum(each.size_bytes for each in chunk.events)
 
 
 def test_a_row_beyond_the_limit_is_a_chunk_of_its_own() -> None:
     bodies = [b"{}", b'"' + b"x" * MAX_CHUNK_BYTES + b'"', b"{}"]
-    rows = [row_of(event(body, number)) for number, body in enumerate(bodies)]
+    rows = [event_of(event(body, number)) for number, body in enumerate(bodies)]
     assert [(chunk.start, chunk.end) for chunk in chunked(rows)] == [(0, 0), (1, 1), (2, 2)]
 
 
 def test_the_limit_is_inclusive(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [row_of(source) for source in events(1, 2, 3)]
-    monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 2 * size_bytes(rows[0]))
+    rows = [event_of(encoded) for encoded in events(1, 2, 3)]
+    monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 2 * rows[0].size_bytes)
     assert [(chunk.start, chunk.end) for chunk in chunked(rows)] == [(1, 2), (3, 3)]
 
 
 @given(st.lists(st.integers(0, 3000), max_size=20))
 def test_chunks_keep_order_and_limit(sizes: list[int]) -> None:
-    limit = 2 * (ROW_OVERHEAD_BYTES + 1000)
-    rows = [row_of(event(b'"' + b"x" * size + b'"', number)) for number, size in enumerate(sizes)]
+    limit = 2 * 1300
+    rows = [event_of(event(b'"' + b"x" * size + b'"', number)) for number, size in enumerate(sizes)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks, "MAX_CHUNK_BYTES", limit)
         made = chunked(rows)
-    assert [row for chunk in made for row in chunk.rows] == rows
-    assert all(chunk.size_bytes <= limit or len(chunk.rows) == 1 for chunk in made)
+    assert [each for chunk in made for each in chunk.events] == rows
+    assert all(chunk.size_bytes <= limit or len(chunk.events) == 1 for chunk in made)
     for one, next_one in pairwise(made):
-        assert one.size_bytes + size_bytes(next_one.rows[0]) > limit
+        assert one.size_bytes + next_one.events[0].size_bytes > limit
         assert one.end + 1 == next_one.start

@@ -14,7 +14,7 @@ from shared.errors import (
 )
 from tests.unit.plain_settings import eventhub, snowflake
 from tests.unit.worker.pipeline.rig import Rig
-from tests.unit.worker.source.events import ENQUEUED_MS, event, long
+from tests.unit.worker.source.events import ENQUEUED_MS, event, event_of, long
 from worker.pipeline.checkpointer import SAVE_MOST_S
 from worker.sink.channel import Saturated
 
@@ -46,7 +46,10 @@ def test_a_batch_is_appended_in_the_turn_that_takes_it() -> None:
     assert rig.counters.bytes_total == rig.counters.bytes_inflight > 0
 
 
-@pytest.mark.parametrize("bound", [{"max_inflight_rows": 10}, {"max_inflight_bytes": 10 * 309}])
+EVENT_BYTES = event_of(event(b'{"n": 10}', 10)).size_bytes
+
+
+@pytest.mark.parametrize("bound", [{"max_inflight_rows": 10}, {"max_inflight_bytes": 12 * EVENT_BYTES}])
 def test_a_full_window_stops_receiving_until_a_commit_makes_room(bound: dict[str, int]) -> None:
     rig = Rig(snowflake=snowflake(**bound))
     for first in (5, 10, 15, 20):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+
 from tests.unit.plain_settings import snowflake
 from worker.sink.channel import Channel
 
@@ -58,11 +60,11 @@ class PreviewChannel:
         self.taken: list[tuple[int, str]] = []
         self._errors = list(errors)
 
-    def append_row(self, row: dict[str, int], token: str) -> None:
+    def append_row(self, row: dict[str, Any], token: str) -> None:
         error = self._errors.pop(0) if self._errors else None
         if error:
             raise error
-        self.taken.append((row["SEQUENCE_NUMBER"], token))
+        self.taken.append((msgspec.json.decode(row["SEQUENCE_NUMBER"]), token))
 
 
 class SdkClient:

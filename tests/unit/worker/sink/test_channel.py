@@ -1,24 +1,26 @@
 """The channel's adapter: how rows go in, what its status says, and how a channel is left."""
 
+import msgspec
 import pytest
 
 from shared.errors import DataRefused, SinkUnavailable
 from shared.ipc.messages import ChannelStatus
 from tests.unit.plain_settings import snowflake
 from tests.unit.worker.sink.stand_ins import PreviewChannel, SdkChannel, SdkClient, SdkError, opened
+from tests.unit.worker.source.events import event, event_of
 from worker.sink.channel import Channel, Saturated
 from worker.sink.sdk_errors import PASSING, SATURATED
 
-ROWS = [{"SEQUENCE_NUMBER": number} for number in (5, 6, 7)]
+EVENTS = [event_of(event(b"{}", number)) for number in (5, 6, 7)]
 PAYLOAD_TOO_LARGE = "Error: HTTP request failed for API insert_rows. HTTP 413, error_code=PAYLOAD_TOO_LARGE, message=no"
 
 
 def test_a_row_that_no_request_takes_is_refused_with_its_address_and_what_to_change() -> None:
     channel = opened(SdkChannel(None, SdkError("InvalidChannelError", PAYLOAD_TOO_LARGE)))
-    channel.append([{"SEQUENCE_NUMBER": 5, "OFFSET": "77", "RAW_BODY": b"\xff" * 5_000_000}], 5, 5)
+    channel.append([event_of(event(b"\xff" * 5_000_000, 5))], 5, 5)
     with pytest.raises(DataRefused, match="SNOWFLAKE_STREAMING_PROPERTIES") as refused:
         channel.status()
-    assert refused.value.what == "Event 5, offset 77: its row is larger than a request to Snowflake may be"
+    assert refused.value.what == "Event 5, offset 123: its row is larger than a request to Snowflake may be"
 
 
 REQUEST = "url=https://a/rows?startOffsetToken={}&endOffsetToken={}&continuationToken=1_1"
@@ -27,12 +29,12 @@ REQUEST = "url=https://a/rows?startOffsetToken={}&endOffsetToken={}&continuation
 @pytest.mark.parametrize(
     ("committed", "request_of", "said"),
     [
-        ("4", REQUEST.format(6, 6), "Event 6, offset 60: its row is"),
-        ("4", REQUEST.format(3, 5), "Event 5, offset 50: its row is"),
+        ("4", REQUEST.format(6, 6), "Event 6, offset 123: its row is"),
+        ("4", REQUEST.format(3, 5), "Event 5, offset 123: its row is"),
         ("4", REQUEST.format(8, 8), "Event 8: its row is"),
         ("4", REQUEST.format(8, 9), "Events 8 to 9: their rows together are"),
-        ("4", "", "Event 5, offset 50; Event 6, offset 60; Event 7, offset 70: the row of one of them is"),
-        ("6", "", "Event 7, offset 70: its row is"),
+        ("4", "", "Event 5, offset 123; Event 6, offset 123; Event 7, offset 123: the row of one of them is"),
+        ("6", "", "Event 7, offset 123: its row is"),
     ],
 )
 def test_of_the_rows_in_flight_those_in_the_request_that_was_too_large_are_named(
@@ -43,8 +45,7 @@ def test_of_the_rows_in_flight_those_in_the_request_that_was_too_large_are_named
     sdk.token = committed
     channel = opened(sdk)
     for number in (5, 6, 7):
-        row = {"SEQUENCE_NUMBER": number, "OFFSET": f"{number}0", "RAW_BODY": b"\xff" * 5_000_000}
-        channel.append([row], number, number)
+        channel.append([event_of(event(b"\xff" * 5_000_000, number))], number, number)
     channel.status()
     with pytest.raises(DataRefused) as refused:
         channel.status()
@@ -53,7 +54,7 @@ def test_of_the_rows_in_flight_those_in_the_request_that_was_too_large_are_named
 
 def test_without_such_a_row_and_its_request_one_that_is_too_large_is_a_failed_sink() -> None:
     channel = opened(SdkChannel(None, SdkError("InvalidChannelError", PAYLOAD_TOO_LARGE)))
-    channel.append(ROWS, 5, 7)
+    channel.append(EVENTS, 5, 7)
     with pytest.raises(SinkUnavailable):
         channel.status()
 
@@ -69,26 +70,28 @@ def test_a_wait_for_a_status_reads_at_least_one() -> None:
 def test_bytes_that_are_no_text_are_refused_by_a_pipe_that_takes_text_alone() -> None:
     sdk = SdkChannel()
     channel = opened(sdk, SdkClient(sdk, binary="BinaryInputFormat.UTF8"))
-    channel.append([{"SEQUENCE_NUMBER": 5, "RAW_BODY": "é".encode(), "DECODE_ERROR": "no"}, *ROWS[1:]], 5, 7)
-    assert len(sdk.calls) == 1
+    channel.append([event_of(event("é".encode(), 5)), *EVENTS[1:]], 5, 7)
+    [(_, rows, _, _)] = sdk.calls
+    assert rows[0]["RAW_BODY"] == "é".encode(), "the SDK writes it in the form of the pipe"
+    assert msgspec.json.encode(rows[1]) == bytes(EVENTS[1].row)
     with pytest.raises(DataRefused, match=r"the pipe takes BINARY as UTF-8 text.*SNOWFLAKE_PIPE") as refused:
-        channel.append([{"SEQUENCE_NUMBER": 8, "OFFSET": "9", "RAW_BODY": b"\xff", "DECODE_ERROR": "no"}], 8, 8)
-    assert refused.value.what.startswith("Event 8, offset 9:")
+        channel.append([event_of(event(b"\xff", 8))], 8, 8)
+    assert refused.value.what.startswith("Event 8, offset 123:")
     assert len(sdk.calls) == 1
 
 
 def test_an_append_carries_its_tokens_as_text() -> None:
     sdk = SdkChannel()
-    opened(sdk).append(tuple(ROWS), 5, 7)
-    assert sdk.calls == [("append_rows", ROWS, "5", "7")]
+    opened(sdk).append(tuple(EVENTS), 5, 7)
+    assert sdk.calls == [("append_rows", [each.row for each in EVENTS], "5", "7")]
 
 
 @pytest.mark.parametrize("code", sorted(SATURATED))
 def test_a_saturated_sdk_is_no_failure(code: str) -> None:
     channel = opened(SdkChannel(SdkError(code)))
     with pytest.raises(Saturated, match="it failed"):
-        channel.append(ROWS, 5, 7)
-    channel.append(ROWS, 5, 7)
+        channel.append(EVENTS, 5, 7)
+    channel.append(EVENTS, 5, 7)
 
 
 @pytest.mark.parametrize("code", sorted(PASSING))
@@ -105,8 +108,8 @@ def test_a_flush_that_fails_is_a_failed_sink(code: str) -> None:
 def test_without_append_rows_each_row_carries_its_own_number() -> None:
     sdk = PreviewChannel()
     channel = opened(sdk)
-    channel.append(ROWS, 5, 7)
-    channel.append(ROWS[:1], 5, 5)
+    channel.append(EVENTS, 5, 7)
+    channel.append(EVENTS[:1], 5, 5)
     assert sdk.taken == [(5, "5"), (6, "6"), (7, "7"), (5, "5")]
 
 
@@ -115,8 +118,8 @@ def test_without_append_rows_a_retry_repeats_no_row_that_was_taken() -> None:
     channel = opened(sdk)
     for _ in range(2):
         with pytest.raises(Saturated):
-            channel.append(ROWS, 5, 7)
-    channel.append(ROWS, 5, 7)
+            channel.append(EVENTS, 5, 7)
+    channel.append(EVENTS, 5, 7)
     assert [number for number, _ in sdk.taken] == [5, 6, 7]
 
 

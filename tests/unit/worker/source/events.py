@@ -1,49 +1,71 @@
-"""Events as the SDK hands them over: decoded from AMQP bytes, not made by hand."""
+"""Events as the hub sends them: encoded by the SDK's own encoder, or by hand where that lacks a type."""
 
 import json
+import struct
 from typing import Any
 
 import msgspec
-from azure.eventhub import EventData
 from azure.eventhub._pyamqp._encode import encode_payload
 from azure.eventhub._pyamqp.message import Message, Properties
 from azure.eventhub._pyamqp.types import TYPE, VALUE, AMQPTypes
 
-from worker.source.envelope import Row
+from tests.unit.worker.source import wire
+from worker.source.envelope import Envelope
+from worker.source.event import Event
 
 ENQUEUED_MS = 1_700_000_000_123
 
 
-def message(sequence_number: int | None = 5, **sections: Any) -> EventData:
-    """An event with the given AMQP sections (`data`, `value`, `sequence`, `properties`, `application_properties`)."""
-    known = {b"x-opt-offset": b"123", b"x-opt-enqueued-time": long(ENQUEUED_MS)}
-    if sequence_number is not None:
-        known[b"x-opt-sequence-number"] = long(sequence_number)
-    annotations = known | sections.pop("annotations", {})
-    return EventData.from_bytes(
-        bytes(encode_payload(bytearray(), Message(message_annotations=annotations, **sections)))
-    )
+def message(sequence_number: int | None = 5, **sections: Any) -> bytes:
+    """An encoded message with these AMQP sections (`data`, `value`, `sequence`, `properties`, …)."""
+    number = {} if sequence_number is None else {b"x-opt-sequence-number": long(sequence_number)}
+    known = number | {b"x-opt-offset": b"123", b"x-opt-enqueued-time": long(ENQUEUED_MS)}
+    odd = sections.pop("annotations", {})
+    if odd or sequence_number is None:
+        return bytes(encode_payload(bytearray(), Message(message_annotations=known | odd, **sections)))
+    return usual_annotations(sequence_number) + bytes(encode_payload(bytearray(), Message(**sections)))
 
 
-def event(body: bytes, sequence_number: int | None = 5, **sections: Any) -> EventData:
-    """An event with one data section."""
+def usual_annotations(sequence_number: int) -> bytes:
+    """The section of annotations as Event Hubs encodes it."""
+    pairs = [
+        (wire.SEQUENCE_KEY, b"\x81" + struct.pack(">q", sequence_number)),
+        (wire.OFFSET_KEY, wire.sized(0xA1, b"123")),
+        (wire.TIME_KEY, b"\x83" + struct.pack(">q", ENQUEUED_MS)),
+    ]
+    return wire.section(0x72, wire.mapping(pairs))
+
+
+def event(body: bytes, sequence_number: int | None = 5, **sections: Any) -> bytes:
+    """An encoded message with one data section."""
     return message(sequence_number, data=[body], **sections)
 
 
-IN_A_LIST, IN_A_MAP = b"\xc0\xff\x01", b"\xc1\xff\x02\xa3\x01k"
+IN_A_LIST, IN_A_MAP = (0xD0, b""), (0xD1, b"\xa3\x01k")  # list32, map32 under one key
 
 
-def nested_event(depth: int, container: bytes = IN_A_LIST) -> EventData:
-    """An event whose body and whose annotation `deep` are containers in containers around the number 1.
+def nested(depth: int, container: tuple[int, bytes] = IN_A_LIST) -> bytes:
+    """Containers in containers around the number 1.
 
-    Written by hand: the SDK's encoder uses more of Python's stack for a level than its decoder, which reads no sizes.
+    Written by hand: the SDK's encoder uses more of Python's stack for a level than its decoder.
     """
-    value = container * depth + b"\x54\x01"
-    return EventData.from_bytes(b"\x00\x53\x72\xc1\xff\x02\xa3\x04deep" + value + b"\x00\x53\x77" + value)
+    code, key = container
+    value = b"\x54\x01"
+    for _ in range(depth):
+        items = key + value
+        value = struct.pack(">BII", code, len(items) + 4, 2 if key else 1) + items
+    return value
 
 
-def events(*numbers: int) -> list[EventData]:
-    """Events with these sequence numbers."""
+def nested_event(depth: int, container: tuple[int, bytes] = IN_A_LIST) -> bytes:
+    """A message whose body and whose annotation `deep` are `nested`."""
+    value = nested(depth, container)
+    pairs = b"\xa3\x04deep" + value
+    return b"\x00\x53\x72" + struct.pack(">BII", 0xD1, len(pairs) + 4, 2) + pairs + b"\x00\x53\x77" + value
+
+
+def events(*numbers: int) -> list[bytes]:
+    """Messages with these sequence numbers."""
     return [event(b'{"n": %d}' % number, number) for number in numbers]
 
 
@@ -57,9 +79,14 @@ def properties(**fields: Any) -> Properties:
     return Properties(**fields)
 
 
-def line_of(row: Row) -> dict[str, Any]:
+def event_of(encoded: bytes) -> Event:
+    """The event of a message of partition 3."""
+    return Envelope("3", "keep").event_of(encoded)
+
+
+def line_of(event: Event) -> dict[str, Any]:
     """The row as the SDK sends it (its encoder, its framing), proved to be one line, and read again."""
-    line = msgspec.json.Encoder().encode_lines([row])
+    line = msgspec.json.Encoder().encode_lines([event.row])
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert b"\r" not in line

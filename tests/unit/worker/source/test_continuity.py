@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from azure.eventhub import EventData
+from msgspec import structs
 
 from shared.errors import ResumeRefused
 from shared.model import Checkpoint
-from tests.unit.worker.source.events import ENQUEUED_MS, event, message
-from worker.source.continuity import CLOCKS_APART, Landmark
-from worker.source.envelope import envelope
+from tests.unit.worker.source.events import ENQUEUED_MS, event, event_of, long, message
+from worker.source.continuity import CLOCKS_APART, Landmark, found
 
 ENQUEUED = datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC)
 KNOWN = Landmark(5, "123", ENQUEUED)  # as tests.unit.worker.source.events makes event 5
@@ -33,7 +34,7 @@ A_MOMENT = timedelta(milliseconds=1)  # the hub counts no less
     ],
 )
 def test_the_event_that_was_read_is_known_by_its_time_or_by_its_offset(landmark: Landmark) -> None:
-    assert landmark.recognises("3", event(b"{}", 5))
+    assert landmark.recognises("3", event_of(event(b"{}", 5)))
 
 
 @pytest.mark.parametrize(
@@ -47,24 +48,24 @@ def test_the_event_that_was_read_is_known_by_its_time_or_by_its_offset(landmark:
 )
 def test_another_event_under_its_number_is_refused(landmark: Landmark) -> None:
     with pytest.raises(ResumeRefused, match="Partition 3: event 5 of the hub is not the one"):
-        landmark.recognises("3", event(b"{}", 5))
+        landmark.recognises("3", event_of(event(b"{}", 5)))
 
 
 def test_an_event_without_a_time_says_nothing_of_another_one() -> None:
-    assert KNOWN.recognises("3", message(5, annotations={b"x-opt-enqueued-time": None}))
+    assert KNOWN.recognises("3", event_of(message(5, annotations={b"x-opt-enqueued-time": None})))
 
 
 @pytest.mark.parametrize("landmark", [KNOWN, replace(BY_THEN, offset="99")])
 def test_the_refusal_names_the_first_moment_after_it(landmark: Landmark) -> None:
     before = replace(landmark, enqueued=datetime(2023, 11, 14, 12, 0, 0, 999_700, UTC))
     with pytest.raises(ResumeRefused) as refused:
-        before.recognises("3", event(b"{}", 5))
+        before.recognises("3", event_of(event(b"{}", 5)))
     assert "`evsup checkpoints reset --partition 3 --to 2023-11-14T12:00:01.000+00:00`" in refused.value.fix
 
 
 @pytest.mark.parametrize("number", [4, 6, None])
 def test_an_event_of_another_number_says_nothing(number: int | None) -> None:
-    assert not KNOWN.recognises("3", message(number))
+    assert not KNOWN.recognises("3", event_of(message(number)))
 
 
 def test_a_checkpoint_knows_when_its_event_was_or_else_when_itself_was_written() -> None:
@@ -75,7 +76,15 @@ def test_a_checkpoint_knows_when_its_event_was_or_else_when_itself_was_written()
     assert Landmark.of_checkpoint(replace(stored, updated_at_s=None)) is None
 
 
-def test_a_row_is_what_its_event_was() -> None:
-    row = envelope("3", "keep")(event(b"{}", 5))
-    assert Landmark.of_row(row) == KNOWN
-    assert Landmark.of_row(row | {"SEQUENCE_NUMBER": None}) is None
+def test_an_event_that_was_received_is_known_by_its_number_and_its_time() -> None:
+    received = event_of(event(b"{}", 5))
+    assert Landmark.of_event(received) == KNOWN
+    assert Landmark.of_event(structs.replace(received, sequence_number=None)) is None
+    assert Landmark.of_event(structs.replace(received, enqueued=None)) is None
+
+
+@pytest.mark.parametrize("time", [long(ENQUEUED_MS), None, b"no time"])
+def test_an_event_that_the_sdk_was_asked_for_is_known_as_one_that_was_received(time: object) -> None:
+    encoded = message(5, data=[b"{}"], annotations={b"x-opt-enqueued-time": time})
+    asked, received = found(EventData.from_bytes(encoded)), event_of(encoded)
+    assert (asked.sequence_number, asked.offset, asked.enqueued) == (5, "123", received.enqueued)

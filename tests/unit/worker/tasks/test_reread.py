@@ -7,17 +7,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from azure.eventhub import EventData
 
 from shared.errors import SourceUnavailable
 from shared.model import Checkpoint
 from tests.unit.plain_settings import eventhub
-from tests.unit.worker.source.events import events
+from tests.unit.worker.source.events import event, event_of, events
 from worker.pipeline import chunks
 from worker.source.batch_queue import Batch
 from worker.source.continuity import Landmark
-from worker.source.envelope import Row
-from worker.source.receiver import Position
+from worker.source.event import Event
+from worker.source.link import Position
 from worker.tasks import reread as rereading
 from worker.tasks.reread import identified, reread
 
@@ -27,17 +26,15 @@ CHECKPOINT = Checkpoint("3", 99, None, 7, hub_created_at_s=1.5)
 class StandInSource:
     """Delivers these batches, mapped as a link maps them."""
 
-    batches: deque[list[EventData]]
+    batches: deque[list[bytes]]
 
-    def __init__(self, settings: Any, partition_id: str, epoch: int, position: Position, row_of: Any) -> None:
+    def __init__(self, settings: Any, partition_id: str, epoch: int, position: Position, event_of: Any) -> None:
         StandInSource.made_with = (partition_id, epoch, position)
-        StandInSource.prefetch = settings.prefetch
-        StandInSource.row_of = row_of
+        StandInSource.event_of = event_of
         StandInSource.stopped = False
 
     made_with: tuple[Any, ...]
-    prefetch: int
-    row_of: Callable[[EventData], Row]
+    event_of: Callable[[bytes], Event]
     stopped: bool
 
     def start(self) -> None: ...
@@ -50,7 +47,7 @@ class StandInSource:
             raise SourceUnavailable("The receiver hangs")
 
     def take(self) -> Batch:
-        return Batch([StandInSource.row_of(event) for event in self.batches.popleft()], None)
+        return Batch([StandInSource.event_of(encoded) for encoded in self.batches.popleft()], None)
 
     def stop(self) -> None:
         StandInSource.stopped = True
@@ -58,11 +55,11 @@ class StandInSource:
 
 @pytest.fixture(autouse=True)
 def source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rereading, "Source", StandInSource)
+    monkeypatch.setattr(rereading, "Receiver", StandInSource)
     monkeypatch.setattr(connection, "wait", lambda *_: [])
 
 
-def read(numbers: list[int], *batches: list[EventData]) -> list[list[int]]:
+def read(numbers: list[int], *batches: list[bytes]) -> list[list[int]]:
     StandInSource.batches = deque(batches)
     found = reread(eventhub(), CHECKPOINT, numbers)
     return [[event.sequence_number for event in portion] for portion in found]
@@ -84,16 +81,15 @@ def test_it_ends_after_an_event_that_has_left_the_hub() -> None:
     assert StandInSource.stopped
 
 
-def test_an_event_between_the_chosen_ones_is_not_what_the_next_receiver_checks() -> None:
+def test_an_event_between_the_chosen_ones_says_where_the_next_link_begins_and_has_no_row() -> None:
     read([5, 7], events(5, 6, 7))
-    between = StandInSource.row_of(events(6)[0])
-    assert (between["SEQUENCE_NUMBER"], Landmark.of_row(between)) == (6, None)
+    between = StandInSource.event_of(events(6)[0])
+    assert (between.sequence_number, between.size_bytes, bytes(between.row)) == (6, 0, b"")
+    assert Landmark.of_event(between)
 
 
 def test_an_event_without_an_enqueued_time_is_quarantined_too() -> None:
-    [event] = events(5)
-    (event.raw_amqp_message.annotations or {})[b"x-opt-enqueued-time"] = None
-    StandInSource.batches = deque([[event]])
+    StandInSource.batches = deque([[event(b"{}", 5, annotations={b"x-opt-enqueued-time": None})]])
     [[found]] = reread(eventhub(), CHECKPOINT, [5])
     assert found.enqueued_time is None
 
@@ -101,11 +97,6 @@ def test_an_event_without_an_enqueued_time_is_quarantined_too() -> None:
 def test_portions_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 1)
     assert read([5, 6], events(5, 6)) == [[5], [6]]
-
-
-def test_little_credit_is_given_because_the_size_of_the_events_is_not_known() -> None:
-    read([5, 7], events(5, 6, 7))
-    assert StandInSource.prefetch == 64
 
 
 def test_what_is_looked_for_in_one_statement_is_gathered_from_many_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,29 +111,23 @@ def test_a_receiver_that_hangs_is_reported() -> None:
         read([5, 6], events(5))
 
 
-def test_an_event_comes_with_its_body_as_it_was_and_its_row_as_it_is_sent() -> None:
-    [event] = events(5)
-    StandInSource.batches = deque([[event]])
+@pytest.mark.parametrize("body", [b' {"a": 1}\n', b"no json", b""])
+def test_an_event_comes_with_its_body_as_it_was_and_its_row_as_it_is_sent(body: bytes) -> None:
+    StandInSource.batches = deque([[event(body, 5)]])
     [[found]] = reread(eventhub(), CHECKPOINT, [5])
     assert found.body is not None
-    assert bytes.fromhex(found.body) == b"".join(event.raw_amqp_message.body)
-    row = msgspec.json.decode(found.row_json)
-    assert (row["PARTITION_ID"], row["SEQUENCE_NUMBER"], row["OFFSET"]) == ("3", 5, found.offset)
-    assert "BODY" not in row
+    assert bytes.fromhex(found.body) == body
+    assert found.row_json.encode() == bytes(event_of(event(body, 5)).row)
     assert msgspec.json.encode(found).startswith(b'{"SEQUENCE_NUMBER":5,"ENQUEUED_TIME":')
 
 
 def test_of_a_range_number_and_enqueued_time_of_each_event_come() -> None:
-    [first, second, *rest] = events(5, 6, 7)
-    (second.raw_amqp_message.annotations or {})[b"x-opt-enqueued-time"] = None
-    StandInSource.batches = deque([[first, second], [first, *rest]])
-    found = [event for portion in identified(eventhub(), CHECKPOINT, range(5, 8)) for event in portion]
-    enqueued = f"{first.enqueued_time:%Y-%m-%dT%H:%M:%S}.123000+00:00"
-    assert [(event.sequence_number, event.enqueued_time) for event in found] == [
-        (5, enqueued),
-        (6, None),
-        (7, enqueued),
-    ]
-    landmark = Landmark.of_row(StandInSource.row_of(first))
+    [first, *rest] = events(5, 7)
+    undated = event(b"{}", 6, annotations={b"x-opt-enqueued-time": None})
+    StandInSource.batches = deque([[first, undated], [first, *rest]])
+    found = [one for portion in identified(eventhub(), CHECKPOINT, range(5, 8)) for one in portion]
+    enqueued = "2023-11-14T22:13:20.123000+00:00"
+    assert [(one.sequence_number, one.enqueued_time) for one in found] == [(5, enqueued), (6, None), (7, enqueued)]
+    landmark = Landmark.of_event(StandInSource.event_of(first))
     assert landmark is not None
-    assert (landmark.number, landmark.offset) == (5, first.offset), "the next link knows where it begins"
+    assert (landmark.number, landmark.offset) == (5, "123"), "the next link knows where it begins"

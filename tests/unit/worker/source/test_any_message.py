@@ -1,0 +1,164 @@
+"""Any message of AMQP: the same row as by the SDK's own decoder, and where that gives up, all of it in RAW_BODY."""
+
+import base64
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import UndecodableEvent
+from tests.unit.worker.source import wire
+from tests.unit.worker.source.by_the_sdk import line_by_the_sdk
+from tests.unit.worker.source.events import event, event_of, line_of, nested
+from tests.unit.worker.source.wire import held, mapping, section, sized
+from worker.source.envelope import Envelope, body_of, last_enqueued
+
+NUMBER = (wire.SEQUENCE_KEY, b"\x55\x07")
+KNOWN = section(0x72, mapping([NUMBER, (wire.OFFSET_KEY, sized(0xA1, b"123"))]))
+BODY = section(0x75, sized(0xA0, b"{}"))
+
+
+def row_of(encoded: bytes) -> dict[str, Any]:
+    return line_of(event_of(encoded))
+
+
+@given(wire.MESSAGES)
+def test_any_message_has_the_row_that_the_sdk_makes_of_it(encoded: bytes) -> None:
+    found = event_of(encoded)
+    try:
+        expected = line_by_the_sdk("3", encoded)
+    except Exception:  # noqa: BLE001 (what it cannot decode is told apart below)
+        line_of(found)
+        return
+    line = bytes(found.row)
+    if line != expected:
+        assert "AMQP message cannot be decoded" in line_of(found)["DECODE_ERROR"], (line, expected)
+
+
+@given(wire.VALUES)
+def test_a_value_of_any_type_has_a_place_everywhere(value: bytes) -> None:
+    pair = (sized(0xA1, b"p"), value)
+    encoded = KNOWN + section(0x74, mapping([pair])) + section(0x77, value)
+    row = row_of(encoded)
+    assert "PAYLOAD" in row or "RAW_BODY" in row
+    assert row["SEQUENCE_NUMBER"] == 7
+
+
+@pytest.mark.parametrize("code", [code for codes in wire.OF_WIDTH.values() for code in codes])
+def test_each_type_of_a_fixed_width_is_as_by_the_sdk(code: int) -> None:
+    width = next(width for width, codes in wire.OF_WIDTH.items() if code in codes)
+    for filling in (b"\x00", b"\x01", b"\x41", b"\x7f", b"\x80", b"\xff"):
+        encoded = KNOWN + section(0x77, bytes([code]) + filling * width)
+        assert bytes(event_of(encoded).row) == line_by_the_sdk("3", encoded)
+
+
+# --- what the SDK cannot decode ---------------------------------------------------------------------------------------
+
+EMPTY_ARRAY = b"\xe0\x02\x00\xa1"  # with its constructor, as proton-j writes it
+UNDECODABLE = {
+    "an empty array": section(0x77, EMPTY_ARRAY),
+    "an empty array in a list, behind which the SDK reads on at the wrong place": section(
+        0x77, held(0xC0, 2, EMPTY_ARRAY + sized(0xA1, b"after"))
+    ),
+    "1,500 lists in each other": section(0x77, nested(1500)),
+    "a list as a key": section(0x77, mapping([(held(0xC0, 1, b"\x41"), sized(0xA1, b"x"))])),
+    "a map as a key": section(0x77, mapping([(mapping([]), sized(0xA1, b"x"))])),
+    "an array of described values": section(0x77, b"\xe0\x06\x01\x00\xa3\x01x\x41"),
+    "a type that AMQP does not have": section(0x77, b"\x5f\x00"),
+    "a property that cannot be decoded": section(0x74, mapping([(sized(0xA1, b"p"), EMPTY_ARRAY)])) + BODY,
+    "a section that is none": section(0x6F, b"\x40"),
+    "a body that is longer than the message": section(0x75, b"\xa0\x09{}"),
+    "a list of fewer items than it says": section(0x77, b"\xc0\x03\x02\x41"),
+    "a list of more bytes than its items": section(0x77, b"\xc0\x04\x01\x41\x41\x41"),
+    "something behind the message": BODY + b"\x01",
+    "text in place of bytes": section(0x75, b"\x54\x05"),
+}
+
+
+@pytest.mark.parametrize("name", UNDECODABLE)
+def test_a_message_that_cannot_be_decoded_is_kept_as_it_came_under_its_number(name: str) -> None:
+    encoded = KNOWN + UNDECODABLE[name]
+    found, row = event_of(encoded), row_of(encoded)
+    assert (found.sequence_number, row["SEQUENCE_NUMBER"], row["OFFSET"]) == (7, 7, "123")
+    assert base64.b64decode(row["RAW_BODY"]) == encoded
+    assert "the AMQP message cannot be decoded: " in row["DECODE_ERROR"]
+    assert "PAYLOAD" not in row
+
+
+@pytest.mark.parametrize("name", UNDECODABLE)
+def test_where_bodies_may_not_be_kept_it_ends_the_tree_with_its_address(name: str) -> None:
+    with pytest.raises(UndecodableEvent, match="Partition 3, event 7, offset 123"):
+        Envelope("3", "fail").event_of(KNOWN + UNDECODABLE[name])
+
+
+def test_its_number_is_found_beside_an_annotation_that_cannot_be_decoded() -> None:
+    annotations = mapping([(sized(0xA3, b"odd"), EMPTY_ARRAY), NUMBER])
+    assert event_of(section(0x72, annotations) + BODY).sequence_number == 7
+
+
+@pytest.mark.parametrize("annotations", [b"\x40", b"\x45", sized(0xA1, b"text"), mapping([(wire.OFFSET_KEY, b"\x40")])])
+def test_a_message_without_a_number_has_a_row_and_no_number(annotations: bytes) -> None:
+    assert event_of(section(0x72, annotations) + BODY).sequence_number is None
+
+
+# --- what the SDK cannot decode, and AMQP allows ----------------------------------------------------------------------
+
+
+def descriptors(code: int, name: bytes) -> tuple[bytes, ...]:
+    return (b"\x53" + bytes([code]), b"\x80" + bytes(7) + bytes([code]), sized(0xA3, name))
+
+
+@pytest.mark.parametrize("number", descriptors(0x72, b"amqp:message-annotations:map"))
+@pytest.mark.parametrize("body", descriptors(0x75, b"amqp:data:binary"))
+def test_a_section_may_be_named_in_any_way(number: bytes, body: bytes) -> None:
+    encoded = b"\x00" + number + mapping([NUMBER]) + b"\x00" + body + sized(0xA0, b"{}")
+    assert row_of(encoded) == {"PAYLOAD": {}, "PARTITION_ID": "3", "SEQUENCE_NUMBER": 7}
+
+
+def test_sections_that_are_null_are_as_none() -> None:
+    encoded = section(0x70, b"\x40") + KNOWN + section(0x73, b"\x40") + section(0x74, b"\x40") + BODY
+    assert row_of(encoded) == row_of(KNOWN + BODY)
+
+
+def test_what_no_row_is_made_of_may_be_anything() -> None:
+    odd = section(0x70, EMPTY_ARRAY) + section(0x71, EMPTY_ARRAY) + KNOWN + BODY + section(0x78, EMPTY_ARRAY)
+    assert row_of(odd) == row_of(KNOWN + BODY)
+
+
+# --- counted, and asked of a message beside its row -------------------------------------------------------------------
+
+
+def test_what_only_the_sdk_can_decode_is_counted() -> None:
+    envelope = Envelope("3", "keep")
+    envelope.event_of(event(b"{}"))
+    assert (envelope.unusual, envelope.decoded_by_sdk) == (0, 0)
+    envelope.event_of(event(b"{}", application_properties={b"p": 1}))
+    assert (envelope.unusual, envelope.decoded_by_sdk) == (1, 0)
+    envelope.event_of(KNOWN + section(0x77, b"\x98" + bytes(16)))
+    assert (envelope.unusual, envelope.decoded_by_sdk) == (2, 1)
+
+
+def test_the_last_number_of_the_partition_is_among_the_delivery_annotations() -> None:
+    delivery = section(0x71, mapping([(sized(0xA3, b"last_enqueued_sequence_number"), b"\x55\x09")]))
+    assert last_enqueued(section(0x70, b"\x45") + delivery + KNOWN + BODY) == 9
+    assert last_enqueued(KNOWN + BODY) is None
+    assert last_enqueued(section(0x71, EMPTY_ARRAY) + KNOWN) is None
+    assert last_enqueued(b"\x01") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"), [(BODY + BODY, b"{}{}"), (section(0x77, b"\x41"), None), (b"\x01", None)]
+)
+def test_a_body_is_what_came_in_sections_of_data(body: bytes, expected: bytes | None) -> None:
+    assert body_of(KNOWN + body) == expected
+
+
+@given(wire.MESSAGES, st.data())
+def test_a_damaged_message_gives_a_row_or_is_refused_and_never_hangs(encoded: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(encoded) - 1))
+    damaged = encoded[:at] + bytes([data.draw(st.integers(0, 255))]) + encoded[at + 1 :]
+    for one in (damaged, encoded[:at], encoded[at:]):
+        found = event_of(one)
+        row = line_of(found)
+        assert ("PAYLOAD" in row) != ("RAW_BODY" in row)

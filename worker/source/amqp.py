@@ -1,0 +1,307 @@
+"""AMQP values in an encoded message: where each of them ends, and the common ones decoded.
+
+The SDK's decoder copies a view of the rest of the message for every value, and trusts no size. Here a value is read in
+place, and a section ends where its size says. Types that are rare in events are left to the SDK's own functions.
+https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-types-v1.0-os.html
+"""
+
+from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
+from struct import Struct
+from struct import error as struct_error
+from typing import Any, TypeAlias
+
+from shared.eventhubs.sdk_internals import decode_value
+
+Reader: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
+Unfinished: TypeAlias = tuple[int, int, int | None]
+"""A container: where it ends, how many values are still to come, and their constructor when they share one."""
+
+DESCRIBED = 0x00
+_MAP_HEADS = {0xC1: 3, 0xD1: 9}  # bytes of a map in front of its first key
+HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA, SEQUENCE, VALUE, FOOTER = range(
+    0x70, 0x79
+)
+SECTIONS = {
+    HEADER: b"amqp:header:list",
+    DELIVERY_ANNOTATIONS: b"amqp:delivery-annotations:map",
+    ANNOTATIONS: b"amqp:message-annotations:map",
+    PROPERTIES: b"amqp:properties:list",
+    APPLICATION_PROPERTIES: b"amqp:application-properties:map",
+    DATA: b"amqp:data:binary",
+    SEQUENCE: b"amqp:amqp-sequence:list",
+    VALUE: b"amqp:amqp-value:*",
+    FOOTER: b"amqp:footer:map",
+}
+TEXT8 = b"\xa1\xa3"  # str8, sym8
+_BY_NAME = {name: code for code, name in SECTIONS.items()}
+# Bytes of a value by the upper half of its constructor; from 0xA on that many hold its size.
+LISTS, ARRAYS = 0xC, 0xE
+_FIXED = {0x4: 0, 0x5: 1, 0x6: 2, 0x7: 4, 0x8: 8, 0x9: 16}
+_SIZED = {0xA: 1, 0xB: 4, 0xC: 1, 0xD: 4, 0xE: 1, 0xF: 4}
+
+
+class Malformed(Exception):
+    """An encoded message does not hold what its own sizes say; the text says where, and nothing of what is in it."""
+
+
+def end_of(data: bytes, at: int) -> int:
+    """Where the value ends whose constructor is at `at`. Raises `Malformed` when that is behind the data."""
+    end = at
+    values = 1  # a described value is two: the descriptor, and what it describes
+    while values:
+        if end >= len(data):
+            raise Malformed(f"the message ends in the middle of a value (byte {at})")
+        code, end, values = data[end], end + 1, values - 1
+        if code == DESCRIBED:
+            values += 2
+        elif (width := _FIXED.get(code >> 4)) is not None:
+            end += width
+        elif width := _SIZED.get(code >> 4):
+            end += width + int.from_bytes(data[end : end + width], "big")
+        else:
+            raise Malformed(f"no AMQP type has the code 0x{code:02x} (byte {end - 1})")
+    if end > len(data):
+        raise Malformed(f"a value is longer than the message (byte {at})")
+    return end
+
+
+def sections(message: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each section of a message: its code, and where its value begins and ends. Raises `Malformed`."""
+    at = 0
+    while at < len(message):
+        if message[at] != DESCRIBED:
+            raise Malformed(f"there is no section of a message (byte {at})")
+        inner = end_of(message, at + 1)
+        end = end_of(message, inner)
+        yield _section(message, at + 1, inner), inner, end
+        at = end
+
+
+def _section(message: bytes, at: int, end: int) -> int:
+    """The code of a section, which its descriptor gives as a number or as a name."""
+    match message[at]:
+        case 0x53 | 0x80:  # smallulong, ulong
+            code = int.from_bytes(message[at + 1 : end], "big")
+        case 0xA3:  # sym8
+            code = _BY_NAME.get(message[at + 2 : end], 0)
+        case _:
+            code = 0
+    if code not in SECTIONS:
+        raise Malformed(f"a section is none of a message (byte {at - 1})")
+    return code
+
+
+class Rare(Exception):
+    """A value holds a type that is rare in events: it is left to the SDK."""
+
+
+def value(message: bytes, at: int, end: int) -> Any:
+    """The value that fills these bytes. Raises `Rare` for a type that it does not know, and `Malformed`."""
+    try:
+        found, stop = READERS[message[at]](message, at + 1)
+    except (LookupError, TypeError, RecursionError) as error:
+        raise Rare from error
+    return _filling(found, stop, end)
+
+
+def value_by_sdk(message: bytes, at: int, end: int) -> Any:
+    """The same by the SDK's functions; raises whatever they raise for what they cannot decode.
+
+    They look at no size: what is longer than its container would be cut short, or read on in the next value.
+    """
+    _require_whole(message, at, end)
+    found, stop = decode_value(message, at, end)
+    return _filling(found, stop, end)
+
+
+def _require_whole(data: bytes, at: int, end: int) -> None:
+    """Raise `Malformed` unless each container in a value holds just the values that it says. Calls itself nowhere: a
+    value may be deeper than Python's stack.
+    """
+    unfinished: list[Unfinished] = [(end, 1, None)]
+    while unfinished:
+        stop, left, code = unfinished.pop()
+        if not left:
+            _require_end(at, stop)
+            continue
+        if at >= stop:
+            raise Malformed(f"a container holds fewer values than it says (byte {at})")
+        if code is None:
+            code, at = data[at], at + 1
+            if code == DESCRIBED:  # in its place come two: the descriptor, and what it describes
+                unfinished.append((stop, left + 1, None))
+                continue
+            unfinished.append((stop, left - 1, None))
+        else:
+            unfinished.append((stop, left - 1, code))
+        at, inside = _inside(data, at, code)
+        if inside:
+            unfinished.append(inside)
+
+
+def _inside(data: bytes, at: int, code: int) -> tuple[int, Unfinished | None]:
+    """Where a value goes on, behind its constructor `code`: at its end, or where the first value in it begins."""
+    kind = code >> 4
+    if (width := _FIXED.get(kind)) is not None:
+        return at + width, None
+    if (width := _SIZED.get(kind)) is None:
+        raise Malformed(f"no AMQP type has the code 0x{code:02x} (byte {at - 1})")
+    head = at + width
+    stop = head + int.from_bytes(data[at:head], "big")
+    if kind < LISTS:
+        return stop, None
+    count, first = int.from_bytes(data[head : head + width], "big"), head + width
+    if kind < ARRAYS:
+        return first, (stop, count, None)
+    if not count:
+        return first, (stop, 0, None)  # the SDK does not know that an empty one may have a constructor
+    if stop <= first:
+        raise Malformed(f"an array has no constructor (byte {at - 1})")
+    each = data[first]
+    if (width := _FIXED.get(each >> 4)) is not None:
+        if not each or count > len(data):
+            raise Malformed(f"an array is of values without bytes, or described (byte {at - 1})")
+        return first + 1 + count * width, (stop, 0, None)
+    return first + 1, (stop, count, each)
+
+
+def _filling(found: Any, stop: int, end: int) -> Any:
+    if stop != end:
+        raise Malformed(f"a value does not fill its section, which ends with byte {end - 1}")
+    return found
+
+
+def shown(message: bytes, names: Container[bytes]) -> dict[bytes, Any]:
+    """Those message annotations of these names that can be read, whatever else cannot."""
+    found: dict[bytes, Any] = {}
+    with suppress(Malformed):
+        for code, at, end in sections(message):
+            if code == ANNOTATIONS and message[at] in _MAP_HEADS:
+                found |= _readable(message, at + _MAP_HEADS[message[at]], end, names)
+    return found
+
+
+def _readable(message: bytes, at: int, end: int, names: Container[bytes]) -> dict[bytes, Any]:
+    found: dict[bytes, Any] = {}
+    while at < end:
+        inner = end_of(message, at)
+        stop = end_of(message, inner)
+        with suppress(Rare, Malformed, struct_error):
+            name = value(message, at, inner)
+            if name.__class__ is bytes and name in names:
+                found[name] = value(message, inner, stop)
+        at = stop
+    return found
+
+
+# --- values that are common in events ---------------------------------------------------------------------------------
+
+
+def _constant(found: object) -> Reader:
+    return lambda _, at: (found, at)
+
+
+def _number(layout: str) -> Reader:
+    struct = Struct(f">{layout}")
+    unpack, width = struct.unpack_from, struct.size
+
+    def read(data: bytes, at: int) -> tuple[Any, int]:
+        return unpack(data, at)[0], at + width
+
+    return read
+
+
+def _bytes8(data: bytes, at: int) -> tuple[Any, int]:
+    end = at + 1 + data[at]
+    return data[at + 1 : end], end
+
+
+def _bytes32(data: bytes, at: int) -> tuple[Any, int]:
+    end = at + 4 + int.from_bytes(data[at : at + 4], "big")
+    return data[at + 4 : end], end
+
+
+def _boolean(data: bytes, at: int) -> tuple[Any, int]:
+    return data[at] == 1, at + 1
+
+
+def _list8(data: bytes, at: int) -> tuple[Any, int]:
+    return _items(data, at + 2, data[at + 1], at + 1 + data[at])
+
+
+def _list32(data: bytes, at: int) -> tuple[Any, int]:
+    size, count = _SIZE_AND_COUNT(data, at)
+    return _items(data, at + 8, count, at + 4 + size)
+
+
+def _map8(data: bytes, at: int) -> tuple[Any, int]:
+    return _pairs(data, at + 2, data[at + 1], at + 1 + data[at])
+
+
+def _map32(data: bytes, at: int) -> tuple[Any, int]:
+    size, count = _SIZE_AND_COUNT(data, at)
+    return _pairs(data, at + 8, count, at + 4 + size)
+
+
+def _items(data: bytes, at: int, count: int, end: int) -> tuple[Any, int]:
+    items: list[Any] = []
+    for _ in range(count):
+        item, at = READERS[data[at]](data, at + 1)
+        items.append(item)
+    _require_end(at, end)
+    return items, end
+
+
+def _pairs(data: bytes, at: int, count: int, end: int) -> tuple[Any, int]:
+    pairs: dict[Any, Any] = {}
+    for _ in range(count // 2):
+        if data[at] in TEXT8:  # as nearly every key is: without a call
+            stop = at + 2 + data[at + 1]
+            key, at = data[at + 2 : stop], stop
+        else:
+            key, at = READERS[data[at]](data, at + 1)
+        pairs[key], at = READERS[data[at]](data, at + 1)
+    _require_end(at, end)
+    return pairs, end
+
+
+def _require_end(at: int, end: int) -> None:
+    if at != end:
+        raise Malformed(f"a container does not hold as many values as it says (byte {end})")
+
+
+_SIZE_AND_COUNT = Struct(">II").unpack_from
+READERS: dict[int, Reader] = {
+    0x40: _constant(None),
+    0x41: _constant(True),
+    0x42: _constant(False),
+    0x43: _constant(0),
+    0x44: _constant(0),
+    0x50: _number("B"),
+    0x51: _number("b"),
+    0x52: _number("B"),
+    0x53: _number("B"),
+    0x54: _number("b"),
+    0x55: _number("b"),
+    0x56: _boolean,
+    0x60: _number("H"),
+    0x61: _number("h"),
+    0x70: _number("I"),
+    0x71: _number("i"),
+    0x72: _number("f"),
+    0x80: _number("Q"),
+    0x81: _number("q"),
+    0x82: _number("d"),
+    0x83: _number("q"),
+    0xA0: _bytes8,
+    0xA1: _bytes8,
+    0xA3: _bytes8,
+    0xB0: _bytes32,
+    0xB1: _bytes32,
+    0xB3: _bytes32,
+    0xC0: _list8,
+    0xC1: _map8,
+    0xD0: _list32,
+    0xD1: _map32,
+}

@@ -1,0 +1,266 @@
+"""One link of a receiver, from its opening to its end, on the receiver's thread.
+
+The SDK signs in and opens. Then the socket is read here, in large reads, and what comes becomes events at once
+(`worker/source/stream.py`). Nothing waits for room: events that nobody takes count against the credit, so the hub sends
+no more than that, while heartbeats, the token and a link that somebody steals are seen as ever.
+"""
+
+import select
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeAlias
+
+from shared.clock import LoopClock, monotonic
+from shared.config.settings import EventHubSettings
+from shared.errors import SourceUnavailable
+from shared.eventhubs import client as eventhubs
+from shared.eventhubs.client import EventHubClient, access
+from shared.eventhubs.errors import translate
+from shared.eventhubs.sdk_internals import SdkLink
+from shared.model import HubFacts
+from shared.resume import refuse_another_hub
+from worker.source.batch_queue import Backlog, Batch
+from worker.source.continuity import Landmark
+from worker.source.credit import Credit
+from worker.source.envelope import last_enqueued
+from worker.source.event import Event
+from worker.source.partition_end import PartitionEnd
+from worker.source.stream import BrokenStream, Received, Stream
+
+# With any retry of its own the SDK would ask again for minutes; the pauses between links are the receiver's.
+SDK_RETRIES = 0
+OLDEST = "-1"
+NO_HUB = HubFacts((), 0.0)  # nothing is asked of it
+TURN_S = 1.0  # a link turns as often at least: for the token, heartbeats, and to be seen alive
+
+Mapper: TypeAlias = Callable[[bytes], Event]
+"""Makes an event of an encoded message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where to begin: after a sequence number, or on a fresh partition at its beginning (`-1`) or an ISO 8601 time."""
+
+    after: int | None
+    fresh: str = OLDEST
+    hub_created_at_s: float | None = None
+    """Creation time of the hub that the number is one of; None: not known."""
+    landmark: Landmark | None = None
+    """The event `after` as it was read; None: nothing is known of it."""
+
+    def for_sdk(self) -> int | str | datetime:
+        """As the SDK takes it: an int is a sequence number, a str an offset.
+
+        https://learn.microsoft.com/python/api/azure-eventhub/azure.eventhub.eventhubconsumerclient#method-receive-batch
+        """
+        if self.after is not None:
+            return self.after
+        return self.fresh if self.fresh == OLDEST else datetime.fromisoformat(self.fresh)
+
+    @property
+    def is_inclusive(self) -> bool:
+        """Whether the link begins with the event at the position: one that is known is looked at, and a time is the
+        first that is read.
+        """
+        return self.landmark is not None or isinstance(self.for_sdk(), datetime)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What all links of a term have in common."""
+
+    settings: EventHubSettings
+    partition_id: str
+    epoch: int | None
+    """Owner level of the receiver; None: it takes the partition from nobody, and is refused beside one that has."""
+    event_of: Mapper
+
+
+class Link:
+    """A link that begins at `position` and puts what it receives into `backlog`.
+
+    `turned` is called whenever it has got a step further; `is_stopped` says whether it should end.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        position: Position,
+        credit: Credit,
+        backlog: Backlog,
+        turned: Callable[[], None],
+        is_stopped: Callable[[], bool],
+    ) -> None:
+        self._reader, self._credit, self._backlog = reader, credit, backlog
+        self._turned, self._is_stopped = turned, is_stopped
+        self.position = position
+        """Where a next link has to begin."""
+        self._landmark = position.landmark
+        self.events = 0
+        """How many were handed over."""
+        self.opened_s: float | None = None
+        """When it was open; None: it never was."""
+        self._clock = LoopClock(monotonic())
+        self._heard = False
+        """Whether an event came since that was looked at last."""
+        self._due_s = 0.0
+        """When a batch is handed over that is not full."""
+
+    def run(self) -> None:
+        """Receive until told to stop. Raises one of our errors when it cannot go on."""
+        try:
+            with EventHubClient(self._reader.settings, retry_total=SDK_RETRIES) as client:
+                self._require_same_hub(client)
+                self._live(client)
+        except BrokenStream as error:
+            raise SourceUnavailable(
+                f"The receiver of partition {self._reader.partition_id} cannot read what it was sent",
+                str(error),
+                "Nothing is lost; it is read again.",
+            ) from error
+        except Exception as error:
+            what = f"The receiver of partition {self._reader.partition_id} failed"
+            raise translate(error, what, access(self._reader.settings)) from error
+
+    def _require_same_hub(self, client: EventHubClient) -> None:
+        """A hub that was recreated while no link was open numbers its events anew: after our position there may be some
+        by now, and those before it would be skipped without a gap.
+        """
+        known_s = self.position.hub_created_at_s
+        if known_s is not None and not self._is_stopped():
+            refuse_another_hub(self._reader.partition_id, known_s, client.hub().created_at_s)
+
+    def _live(self, client: EventHubClient) -> None:
+        link = client.sdk.link(
+            self._reader.partition_id,
+            self.position.for_sdk(),
+            inclusive=self.position.is_inclusive,
+            owner_level=self._reader.epoch,
+            track=self._reader.settings.track_last_enqueued,
+        )
+        try:
+            while not self._is_stopped():
+                if link.open():
+                    self.opened_s = monotonic()
+                    self._read(link, PartitionEnd(self._reader.partition_id, partial(self._end_of_partition, client)))
+                    break
+        finally:
+            link.close()
+
+    def _end_of_partition(self, client: EventHubClient) -> int:
+        return client.partition(self._reader.partition_id, NO_HUB).last
+
+    # --- open ---------------------------------------------------------------------------------------------------------
+
+    def _read(self, link: SdkLink, end: PartitionEnd) -> None:
+        """Read until told to stop: take what came, pass it on, say how much more may come."""
+
+        def on_frame(channel: int, frame: tuple[int, Any]) -> None:
+            self._account(link, stream)
+            link.take(channel, frame)
+
+        stream = Stream(link.channel, link.handle, link.largest_frame, self._reader.event_of, on_frame)
+        poll = select.poll()
+        poll.register(link, select.POLLIN)
+        poll.register(self._backlog.room, select.POLLIN)
+        heard_s = kept_s = self._now_s()
+        data = link.take_over()
+        try:
+            while not self._is_stopped():
+                now_s = self._now_s()
+                self._turned()
+                if data:
+                    heard_s = now_s
+                    stream.feed(data)
+                    self._account(link, stream)
+                elif now_s - heard_s > eventhubs.SILENCE_LIMIT_S:
+                    raise self._silent()
+                is_full = not self._hand_over(stream, now_s)
+                self._grant(link, stream)
+                if now_s - kept_s >= TURN_S:
+                    kept_s = now_s
+                    link.keep()
+                    self._look_at(end, now_s, is_quiet=bool(link.credit) and not stream.events)
+                if not link.has_more:
+                    until_due_s = max(0.0, self._due_s - now_s) if stream.events and not is_full else TURN_S
+                    poll.poll(1000 * min(TURN_S, until_due_s))
+                    self._backlog.room.clear()
+                data = link.read()
+        finally:
+            self._hand_over(stream, float("inf"))
+
+    def _now_s(self) -> float:
+        """On a clock that stands still while this process does: then nobody was silent."""
+        return self._clock.turned(monotonic())
+
+    def _account(self, link: SdkLink, stream: Stream) -> None:
+        """Enter what came into the books, before anybody else reads or writes them."""
+        received = stream.received
+        if received.transfers:
+            link.count(received.transfers, received.deliveries)
+        if received.deliveries:
+            self._heard = True
+            self._credit.see(received.deliveries, received.size_bytes)
+        stream.received = Received()
+
+    def _grant(self, link: SdkLink, stream: Stream) -> None:
+        """Let more come when half is used up: with none left the hub would send nothing for a round trip. Let fewer
+        come when twice as many may as there is room for, as when events turn large.
+        """
+        room = max(0, self._credit.events - len(stream.events))
+        is_half_used = room > link.credit and link.credit <= self._credit.events // 2
+        if is_half_used or link.credit > 2 * max(1, room):
+            link.grant(room)
+
+    def _hand_over(self, stream: Stream, now_s: float) -> bool:
+        """Pass on full batches, and one that is not full when it is due. False: there is no room for more.
+
+        What is held counts against the credit, so half of that is a full batch.
+        """
+        settings, events = self._reader.settings, self._behind_landmark(stream.events)
+        full = min(settings.max_batch_size, max(1, self._credit.events // 2))
+        while len(events) >= full or (events and now_s >= self._due_s):
+            fresh = events[: settings.max_batch_size]
+            last = last_enqueued(stream.last_message) if settings.track_last_enqueued else None
+            if not self._backlog.offer(Batch(fresh, last)):
+                return False
+            del events[: len(fresh)]
+            self._due_s = self._now_s() + settings.max_wait_time
+            self._advance(fresh)
+        return True
+
+    def _behind_landmark(self, events: list[Event]) -> list[Event]:
+        """The list without the event that the link begins with, once that is known to be the one read before."""
+        if self._landmark and events:
+            if self._landmark.recognises(self._reader.partition_id, events[0]):
+                del events[0]
+            self._landmark = None
+        return events
+
+    def _advance(self, events: Sequence[Event]) -> None:
+        self.events += len(events)
+        number = events[-1].sequence_number
+        if number is not None and number > (self.position.after if self.position.after is not None else -1):
+            self.position = replace(self.position, after=number, landmark=Landmark.of_event(events[-1]))
+
+    def _look_at(self, end: PartitionEnd, now_s: float, *, is_quiet: bool) -> None:
+        """Ask where the partition ends when nothing came for long; what is said is the lag of an idle partition."""
+        if self._heard or not is_quiet:
+            self._heard = False
+            end.heard(now_s)
+            return
+        position = self.position
+        begins_at_a_time = position.after is None and position.fresh != OLDEST
+        received = None if begins_at_a_time else -1 if position.after is None else position.after
+        last = end.look(now_s, received)
+        if last is not None and last >= 0 and self._reader.settings.track_last_enqueued:
+            self._backlog.offer(Batch((), last))
+
+    def _silent(self) -> SourceUnavailable:
+        return SourceUnavailable(
+            f"The receiver of partition {self._reader.partition_id} hears nothing",
+            f"not even a heartbeat came for {eventhubs.SILENCE_LIMIT_S} s",
+            "Nothing is lost; it is opened again.",
+        )

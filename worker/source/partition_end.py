@@ -1,0 +1,63 @@
+"""Where a partition ends, asked of the hub when a link has been silent: a link may live and deliver nothing, for ever.
+
+Heartbeats come on such a link, and nothing looks wrong; the SDKs of other languages have had it, too.
+https://github.com/Azure/azure-sdk-for-python/issues/42332
+https://github.com/Azure/azure-sdk-for-python/issues/35948
+"""
+
+import threading
+from collections.abc import Callable
+
+from shared.errors import SourceUnavailable
+from shared.log.logger import get_logger
+
+QUIET_S = 60.0
+PATIENCE_S = 5.0  # for what was enqueued just before the hub answered
+
+log = get_logger()
+
+
+class PartitionEnd:
+    """Asks once a minute for as long as nothing comes. `ask` may block; it runs on a thread of its own."""
+
+    def __init__(self, partition_id: str, ask: Callable[[], int]) -> None:
+        self._partition_id, self._ask = partition_id, ask
+        self._quiet_s: float | None = None
+        self._asked_s: float | None = None
+        self._ahead_s: float | None = None
+        """Since when it is known that there is more than was received."""
+        self._answer: int | None = None
+
+    def heard(self, now_s: float) -> None:
+        """Events came, or none could come."""
+        self._quiet_s = self._asked_s = now_s
+        self._ahead_s = self._answer = None
+
+    def look(self, now_s: float, received: int | None) -> int | None:
+        """The last sequence number of the partition, when the hub has just said it.
+
+        `received` is the last one that came; None: what comes next cannot be known. Raises `SourceUnavailable` when the
+        partition goes on behind it and still nothing comes.
+        """
+        if self._quiet_s is None or self._asked_s is None:
+            self.heard(now_s)
+            return None
+        if self._ahead_s is not None and now_s - self._ahead_s > PATIENCE_S:
+            raise SourceUnavailable(
+                f"The receiver of partition {self._partition_id} is stuck",
+                f"nothing came for {now_s - self._quiet_s:.0f} s, although the partition has more events",
+                "Nothing is lost; it is opened again.",
+            )
+        if now_s - self._asked_s > QUIET_S:
+            self._asked_s = now_s
+            threading.Thread(target=self._find, name=f"end-of-{self._partition_id}", daemon=True).start()
+        answer, self._answer = self._answer, None
+        if answer is not None and received is not None and answer > received and self._ahead_s is None:
+            self._ahead_s = now_s
+        return answer
+
+    def _find(self) -> None:
+        try:
+            self._answer = self._ask()
+        except Exception as error:  # noqa: BLE001 (it is asked again in a minute, and a hub that is away ends the link)
+            log.debug("partition_end_unknown", reason=str(error))
