@@ -53,13 +53,13 @@ class Opened:
         handler = SimpleNamespace(
             _connection=self.connection, _session=self.session, _link=self.link, _cbs_authenticator=self.cbs
         )
-        consumer = SimpleNamespace(
+        self.consumer = SimpleNamespace(
             _handler=handler,
             _open=lambda: True,
             close=lambda: self._write("close"),
             _handle_exception=lambda error, **_: EventHubError(str(error), error),
         )
-        self.sdk_link = SdkLink(consumer)
+        self.sdk_link = SdkLink(self.consumer)
         assert self.sdk_link.open()
         assert self.sdk_link.take_over() == b"begun"
 
@@ -177,6 +177,6 @@ def test_a_frame_is_given_to_the_sdk_and_may_end_the_link(opened: Opened) -> Non
 
 
 def test_closing_has_a_limit_and_raises_nothing(opened: Opened) -> None:
-    opened.sdk_link._consumer.close = refuse
+    opened.consumer.close = refuse
     opened.sdk_link.close()
     assert opened.ours.gettimeout() == 0

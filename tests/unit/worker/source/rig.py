@@ -43,6 +43,10 @@ class HubSide:
         """Send bytes as they are."""
         self._hub.sendall(data)
 
+    def drop(self) -> None:
+        """End the connection."""
+        self._hub.close()
+
     def fail(self, error: Exception) -> None:
         """End the link with an error, as the SDK tells it when a frame comes."""
         self.link.error = error

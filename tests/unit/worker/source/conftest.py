@@ -1,0 +1,46 @@
+"""Receivers of a scripted hub."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from shared.clock import Deadline
+from tests.unit.plain_settings import eventhub
+from tests.unit.readable import DEADLINE_S
+from tests.unit.worker.source.receiving import AFTER_4, Start
+from tests.unit.worker.source.rig import Hub, Script
+from worker.source import link as link_module
+from worker.source import receiver as receiver_module
+from worker.source.envelope import Envelope
+from worker.source.link import Position
+from worker.source.receiver import Receiver
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """The SDK, and no pauses between links."""
+    made = Hub()
+    monkeypatch.setattr(link_module, "EventHubClient", made.client)
+    monkeypatch.setattr(receiver_module, "REOPEN_FIRST_S", 0.0)
+    monkeypatch.setattr(receiver_module, "REOPEN_MOST_S", 0.0)
+    return made
+
+
+@pytest.fixture
+def start(hub: Hub) -> Iterator[Start]:
+    """Starts a receiver that plays these links."""
+    started: list[Receiver] = []
+
+    def receiver(*scripts: Script, position: Position = AFTER_4, **settings: Any) -> Receiver:
+        hub.scripts = list(scripts)
+        event_of = Envelope("3", "fail").event_of
+        started.append(Receiver(eventhub(**{"max_wait_time": 0.0, **settings}), "3", 7, position, event_of))
+        started[-1].start()
+        return started[-1]
+
+    yield receiver
+    for each in started:
+        each.stop()
+        each.join(Deadline.after(DEADLINE_S))
+        assert each.has_ended

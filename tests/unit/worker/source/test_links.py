@@ -1,0 +1,230 @@
+"""The links of a receiver: where a next one begins, what ends them, and what is noticed of those that live."""
+
+import pytest
+from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError
+
+from shared.clock import Deadline, monotonic
+from shared.errors import (
+    Bug,
+    ConfigurationError,
+    EvsupError,
+    NotPermitted,
+    OwnershipLost,
+    ResumeRefused,
+    SourceUnavailable,
+)
+from shared.eventhubs import client
+from tests.unit.plain_settings import eventhub
+from tests.unit.readable import DEADLINE_S, readable
+from tests.unit.worker.source.events import ENQUEUED_MS, event, long
+from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
+from tests.unit.worker.source.rig import Hub, HubSide, Script, delivering
+from worker.source import partition_end
+from worker.source import receiver as receiver_module
+from worker.source.envelope import Envelope
+from worker.source.link import Position
+from worker.source.receiver import HUNG_AFTER_S, Receiver
+
+# --- links that end ---------------------------------------------------------------------------------------------------
+
+
+def broken_after(*numbers: int, error: Exception | None = None) -> Script:
+    """A link that delivers these events and then breaks."""
+
+    def link(hub: HubSide) -> None:
+        hub.deliver(*numbers)
+        hub.fail(error or ConnectionLostError("Connection closed"))
+
+    return link
+
+
+def test_a_broken_link_is_opened_again_after_the_last_event_handed_over(start: Start, hub: Hub) -> None:
+    receiver = start(broken_after(5, 6), delivering(7))
+    assert taken_numbers(receiver, 3) == [5, 6, 7]
+    assert hub.starts == [4, 6]
+
+
+def test_a_connection_that_ends_is_opened_again(start: Start, hub: Hub) -> None:
+    def link(hub_side: HubSide) -> None:
+        hub_side.deliver(5)
+        hub_side.drop()
+
+    assert taken_numbers(start(link, delivering(6)), 2) == [5, 6]
+
+
+def test_a_connection_that_sends_no_amqp_is_opened_again(start: Start, hub: Hub) -> None:
+    def link(hub_side: HubSide) -> None:
+        hub_side.deliver(5)
+        hub_side.send(b"\x48TTP/1.1 400 Bad Request\r\n\r\n" * 100)
+
+    assert taken_numbers(start(link, delivering(6)), 2) == [5, 6]
+    assert hub.starts == [4, 5]
+
+
+def test_a_hub_that_was_recreated_between_two_links_is_not_read(start: Start, hub: Hub) -> None:
+    hub.created_at_s = [1000.0, 5000.0]
+    receiver = start(broken_after(5, 6), position=Position(4, hub_created_at_s=1000.0))
+    assert taken_numbers(receiver, 2) == [5, 6]
+    assert isinstance(raised(receiver), ResumeRefused)
+    assert len(hub.links) == 1
+
+
+def test_a_link_begins_with_the_last_event_known_and_goes_on_behind_it(start: Start, hub: Hub) -> None:
+    receiver = start(broken_after(5, 6), delivering(6, 7))
+    assert taken_numbers(receiver, 3) == [5, 6, 7]
+    assert [link.options["inclusive"] for link in hub.links] == [False, True]
+
+
+def test_numbers_that_the_hub_gives_to_other_events_end_the_receiver(start: Start) -> None:
+    def failed_over(hub: HubSide) -> None:
+        later = {b"x-opt-offset": b"99", b"x-opt-enqueued-time": long(ENQUEUED_MS + 1000)}
+        hub.deliver_messages([event(b"{}", 6, annotations=later), event(b"{}", 7, annotations=later)])
+
+    receiver = start(broken_after(5, 6), failed_over)
+    assert taken_numbers(receiver, 2) == [5, 6]
+    assert isinstance(raised(receiver), ResumeRefused)
+
+
+def test_what_is_delivered_again_does_not_move_the_position_back(start: Start, hub: Hub) -> None:
+    receiver = start(broken_after(5, 6, 7, 5))
+    assert taken_numbers(receiver, 4) == [5, 6, 7, 5]
+    assert hub.opened_again.wait(DEADLINE_S)
+    assert hub.starts == [4, 7]
+
+
+def test_a_fresh_start_becomes_a_sequence_number_with_the_first_event(start: Start, hub: Hub) -> None:
+    receiver = start(broken_after(0), position=Position(None))
+    assert taken_numbers(receiver, 1) == [0]
+    assert hub.opened_again.wait(DEADLINE_S)
+    assert hub.starts == ["-1", 0]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionLostError("amqp:link:stolen: New receiver with higher epoch"), OwnershipLost),
+        (AuthenticationError("CBS Token authentication failed"), NotPermitted),
+        (ConnectError("amqp:not-found: The messaging entity could not be found"), ConfigurationError),
+        (ZeroDivisionError("in the SDK"), Bug),
+    ],
+)
+def test_what_does_not_pass_ends_the_receiver_after_what_was_received(
+    start: Start, hub: Hub, error: Exception, expected: type[EvsupError]
+) -> None:
+    receiver = start(broken_after(5, error=error))
+    assert taken_numbers(receiver, 1) == [5]
+    assert type(raised(receiver)) is expected
+    with pytest.raises(expected):
+        receiver.take()
+    assert len(hub.links) == 1
+
+
+def test_an_error_of_opening_ends_the_receiver(start: Start, hub: Hub) -> None:
+    hub.refusal = AuthenticationError("at the first connection")
+    assert type(raised(start())) is NotPermitted
+
+
+def test_failures_in_a_row_end_in_time(start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver_module, "REOPEN_LIMIT_S", 0.0)
+    hub.refusal = ConnectError("refused")
+    error = raised(start())
+    assert type(error) is SourceUnavailable
+    assert "refused" in error.why
+
+
+def test_a_link_that_was_open_for_a_while_was_no_failure_although_no_event_came(
+    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway may cut every connection after half a minute, also on an idle partition."""
+    monkeypatch.setattr(receiver_module, "REOPEN_LIMIT_S", 1e-9)
+    monkeypatch.setattr(receiver_module, "LIVED_S", -1.0)
+    receiver = start(broken_after(), broken_after(), broken_after(), delivering(5))
+    assert taken_numbers(receiver, 1) == [5]
+    assert len(hub.links) == 4
+
+
+def test_an_error_while_stopping_is_no_error(start: Start) -> None:
+    def link(hub: HubSide) -> None:
+        hub.deliver(5)
+        hub.stay()
+
+    receiver = start(link)
+    taken(receiver)
+    receiver.stop()
+    receiver.join(Deadline.after(DEADLINE_S))
+    assert receiver.take() is None
+
+
+# --- links that live --------------------------------------------------------------------------------------------------
+
+
+def test_token_and_heartbeats_are_looked_after_while_nobody_takes_anything(start: Start, hub: Hub) -> None:
+    start(delivering(*range(5, 2005)), prefetch=4, max_batch_size=1)
+    until(lambda: hub.links and hub.links[0].kept.is_set())
+
+
+def test_a_hub_that_says_nothing_at_all_is_left(start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "SILENCE_LIMIT_S", 0.2)
+    receiver = start(delivering(5), delivering(6))
+    assert taken_numbers(receiver, 2) == [5, 6]
+    assert hub.starts == [4, 5]
+
+
+def test_a_link_that_delivers_nothing_while_the_partition_goes_on_is_opened_again(
+    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_end, "QUIET_S", 0.0)
+    monkeypatch.setattr(partition_end, "PATIENCE_S", 0.0)
+    hub.last = 9
+    receiver = start(delivering(5), delivering(*range(6, 10)))
+    assert taken_numbers(receiver, 5) == [5, 6, 7, 8, 9]
+    assert hub.starts == [4, 5]
+
+
+def test_an_idle_partition_says_where_it_ends_and_keeps_its_link(
+    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_end, "QUIET_S", 0.0)
+    monkeypatch.setattr(partition_end, "PATIENCE_S", 0.0)
+    hub.last = 4
+    receiver = start(HubSide.stay)
+    first, second = taken(receiver), taken(receiver)
+    assert (numbers(first), first.last_enqueued) == (numbers(second), second.last_enqueued) == ([], 4)
+    assert len(hub.links) == 1
+
+
+# --- a receiver that hangs --------------------------------------------------------------------------------------------
+
+LOOP_S = 5.0  # of the clock of the loop that asks: threads know another
+
+
+@pytest.mark.parametrize("max_wait_time", [0.0, 0.5, 60.0])
+def test_a_receiver_that_does_not_open_is_reported_whatever_the_wait_time(max_wait_time: float) -> None:
+    silent = Receiver(eventhub(max_wait_time=max_wait_time), "3", 7, AFTER_4, Envelope("3", "keep").event_of)
+    silent.check_alive(LOOP_S)
+    silent.check_alive(LOOP_S + HUNG_AFTER_S)
+    with pytest.raises(SourceUnavailable, match="hangs: it did not open"):
+        silent.check_alive(LOOP_S + HUNG_AFTER_S + 0.1)
+
+
+@pytest.mark.parametrize("max_wait_time", [0.0, 60.0])
+def test_a_receiver_that_waits_for_events_does_not_hang_whatever_the_wait_time(
+    start: Start, hub: Hub, max_wait_time: float
+) -> None:
+    receiver = start(HubSide.stay, max_wait_time=max_wait_time)
+    receiver.check_alive(LOOP_S)
+    until(lambda: hub.links and hub.links[0].kept.is_set())
+    receiver.check_alive(LOOP_S + 10 * HUNG_AFTER_S)
+
+
+def test_a_receiver_that_waits_for_room_does_not_hang(start: Start, hub: Hub) -> None:
+    receiver = start(delivering(*range(5, 2005)), prefetch=4, max_batch_size=1)
+    assert readable(receiver)
+    receiver.check_alive(monotonic())
+    until(lambda: hub.links[0].kept.is_set())
+    receiver.check_alive(monotonic() + 10 * HUNG_AFTER_S)
+
+
+def test_a_trickle_is_handed_over_after_the_wait_time_at_the_latest(start: Start) -> None:
+    receiver = start(delivering(*range(5, 25)), max_wait_time=0.05)
+    assert taken_numbers(receiver, 20) == list(range(5, 25))
