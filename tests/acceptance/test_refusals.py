@@ -184,7 +184,9 @@ def ends() -> Iterator[Mapping[str, tuple[Refusal, "Future[Ended]"]]]:
 
 @pytest.mark.timeout(LIMIT_S * len(CASES) / AT_ONCE)
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_refused_in_time_with_a_reason(name: str, ends: Mapping[str, tuple[Refusal, "Future[Ended]"]]) -> None:
+def test_a_start_that_cannot_work_is_refused_in_time_with_a_reason(
+    name: str, ends: Mapping[str, tuple[Refusal, "Future[Ended]"]]
+) -> None:
     case, future = ends[name]
     end = future.result()
     reason = end.stderr.rpartition("evsup: ")[2] if case.code != 64 else end.stderr

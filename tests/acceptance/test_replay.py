@@ -63,7 +63,7 @@ def test_a_range_is_in_the_side_table_once_and_the_live_position_stays(
 
 
 @pytest.mark.usefixtures("held")
-def test_a_replay_goes_into_the_live_table_only_when_told_and_says_that_rows_are_there_twice(
+def test_a_replay_goes_into_the_live_table_only_on_request_and_says_that_rows_are_there_twice(
     pipeline: Pipeline,
 ) -> None:
     command = ("replay", "--partition", "0", "--from", "3", "--to", "4", "--into", EVENTS.rpartition(".")[2])

@@ -91,7 +91,7 @@ def one_row_off(query: Query, rows: int) -> Query:
     ("found", "holds"),
     [(Found(3, 3, 3), True), (Found(3, 2, 2), False), (Found(3, 4, 3), False), (Found(3, 3, 2), False)],
 )
-def test_only_each_marker_once_will_do(found: Found, holds: bool) -> None:
+def test_only_each_marker_once_passes(found: Found, holds: bool) -> None:
     assert found.holds is holds
 
 

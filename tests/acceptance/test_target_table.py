@@ -76,7 +76,7 @@ def test_a_pipe_that_is_not_one_row_an_event_is_refused_and_one_that_is_can_be_t
     assert "THEIRS: its definition makes one row of each event" in checked(shared, SNOWFLAKE_PIPE="THEIRS")
 
 
-def test_a_role_that_may_not_see_columns_or_pipe_is_told_the_grant(shared: Pipeline) -> None:
+def test_a_role_that_may_not_see_columns_or_pipe_is_refused_with_the_missing_grant(shared: Pipeline) -> None:
     for privilege in ("SELECT", "REFERENCES"):
         shared.snow.revoke(privilege, HERE, ROLE)
     grant = 'GRANT REFERENCES ON TABLE "EVSUP"."PUBLIC"."EVENTS" TO ROLE "EVSUP_LOADER"; SNOWFLAKE_CHECK_COLUMNS=false'

@@ -88,7 +88,7 @@ def test_what_was_loaded_is_proven_and_what_is_missing_or_there_twice_is_named(p
     assert {(one["rows"], one["first"]) for one in since.values()} == {(50, 300)}
 
 
-def test_it_holds_while_the_tree_runs_and_takes_nothing_from_it(shared: Pipeline) -> None:
+def test_verify_proves_beside_a_running_tree_and_takes_nothing_from_it(shared: Pipeline) -> None:
     evsup = shared.start()
     evsup.await_running(1)
     assert verified(shared, code=0)["0"]["verdict"] == "nothing"

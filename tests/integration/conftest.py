@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
@@ -81,7 +81,7 @@ class Site:
             with closing(sqlite3.connect(self.settings.sqlite_path, isolation_level=None)) as connection:
                 return connection.execute(statement).fetchall()
         with psycopg.connect(self.settings.postgres_dsn.reveal(), autocommit=True) as session:
-            cursor = session.execute(cast("Any", statement))
+            cursor = session.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
     def age(self, seconds: float, partition_id: str = "0") -> None:

@@ -91,7 +91,7 @@ def test_a_container_that_is_not_there_is_named(with_key: Blobs) -> None:
         read(with_key.url.replace(CONTAINER, "nowhere"))
 
 
-def test_nobody_there_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_service_that_does_not_answer_is_reported_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(blob.LIMITS, "retry_total", 0)
     with local_blobs() as gone:
         url = gone.url

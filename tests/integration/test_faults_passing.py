@@ -105,7 +105,7 @@ def test_an_append_whose_connection_breaks_is_in_the_table_once(pipeline: Pipeli
     pipeline.await_all()
 
 
-def test_an_expired_snowflake_token_is_renewed_without_a_word(pipeline: Pipeline, evsup: Evsup) -> None:
+def test_an_expired_snowflake_token_is_renewed_silently(pipeline: Pipeline, evsup: Evsup) -> None:
     before = pipeline.snow.answers()["token 200"]
     pipeline.snow.expire_tokens()
     pipeline.publish(MORE)
@@ -114,7 +114,7 @@ def test_an_expired_snowflake_token_is_renewed_without_a_word(pipeline: Pipeline
     assert "NotPermitted" not in evsup.stderr
 
 
-def test_status_calls_that_fail_for_a_moment_are_asked_again(pipeline: Pipeline, evsup: Evsup) -> None:
+def test_status_calls_that_fail_for_a_while_are_repeated(pipeline: Pipeline, evsup: Evsup) -> None:
     before = pipeline.snow.fired().get("http", 0)
     pipeline.snow.fail("status", 503, times=2)
     pipeline.publish(MORE)

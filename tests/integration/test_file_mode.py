@@ -67,7 +67,7 @@ PASSING: dict[str, Callable[[SnowAdmin], None]] = {
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_a_fault_of_the_stage_that_passes_is_waited_out(pipeline: Pipeline, evsup: Evsup, fault: str) -> None:
+def test_a_passing_fault_of_the_stage_costs_no_event(pipeline: Pipeline, evsup: Evsup, fault: str) -> None:
     fired = sum(pipeline.snow.fired().values())
     PASSING[fault](pipeline.snow)
     burst(pipeline)

@@ -99,7 +99,7 @@ def test_a_rolling_restart_from_a_version_that_does_not_notice_leaves_no_partiti
     assert newer.stop() == third.stop() == 0
 
 
-def test_a_hub_that_cannot_be_asked_stops_nothing_and_is_told(pipeline2: Pipeline) -> None:
+def test_a_hub_that_cannot_be_asked_stops_nothing_and_is_reported(pipeline2: Pipeline) -> None:
     evsup = pipeline2.start(EVENTHUB_RETRY_TOTAL="0", EVENTHUB_OWNERSHIP_EXPIRATION="60")
     evsup.await_running(2)
     pipeline2.hub.begin_outage()

@@ -29,7 +29,7 @@ def test_more_partitions_than_descriptors_are_refused_before_anything_is_claimed
     assert "tree_failed" not in evsup.stderr
 
 
-def test_descriptors_that_are_just_enough_are(pipeline2: Pipeline) -> None:
+def test_a_tree_with_just_enough_descriptors_runs(pipeline2: Pipeline) -> None:
     evsup = pipeline2.start(command=("sh", "-c", 'ulimit -n 34; exec "$0" "$@"', EVSUP))
     evsup.await_running(2)
     assert evsup.stop() == 0

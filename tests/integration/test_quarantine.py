@@ -125,7 +125,7 @@ def test_rows_rejected_in_the_stream_are_quarantined_with_the_reason_and_the_tre
     assert "to       event 550 done" in behind, "the last event is quarantined, and not to be read again"
 
 
-def test_rejections_that_are_no_exception_any_more_end_the_tree_with_65(pipeline: Pipeline) -> None:
+def test_rejections_of_more_than_half_the_stream_end_the_tree_with_65(pipeline: Pipeline) -> None:
     evsup = pipeline.started[-1]
     pipeline.snow.stall_commits()
     pipeline.publish(300)

@@ -1,4 +1,4 @@
-"""The quarantine by real SQL: what is found missing, what is set aside once, and what a role needs for it."""
+"""The quarantine by real SQL: what is found missing, what is quarantined once, and what a role needs for it."""
 
 import re
 from collections.abc import Iterator
@@ -51,12 +51,12 @@ def tables(settings: SnowflakeSettings, group: ConsumerGroup) -> Iterator[Quaran
         yield made
 
 
-def moment(second: int) -> str:
+def enqueued_at(second: int) -> str:
     """So many seconds after the hub was created, and a little."""
     return (datetime.fromtimestamp(BORN_S, UTC) + timedelta(seconds=second, milliseconds=123)).isoformat()
 
 
-def take(settings: SnowflakeSettings, *numbers: int, enqueued: str | None = moment(0)) -> None:
+def take(settings: SnowflakeSettings, *numbers: int, enqueued: str | None = enqueued_at(0)) -> None:
     """Events come into the target table."""
     table, time = table_name(settings), "NULL" if enqueued is None else f"'{enqueued}'"
     rows = ", ".join(f"('{P}', {number}, {time})" for number in numbers)
@@ -68,7 +68,7 @@ def event(number: int, second: int | None = 0, body: bytes | None = b"{}") -> Re
     return Rejected(
         sequence_number=number,
         offset=f"offset-{number}",
-        enqueued_time=None if second is None else moment(second),
+        enqueued_time=None if second is None else enqueued_at(second),
         body=None if body is None else body.hex(),
         row_json='{"PAYLOAD": "a\\u0000 \'b\' $1 ü"}',
     )
@@ -96,18 +96,18 @@ def test_more_than_snowflake_counted_are_refused_with_65_and_both_numbers(tables
     assert refused.value.exit_code == ExitCode.DATA
 
 
-def test_a_row_of_an_event_is_the_one_with_its_number_and_its_moment(
+def test_a_row_of_an_event_is_the_one_with_its_number_and_its_enqueued_time(
     tables: Quarantine, settings: SnowflakeSettings
 ) -> None:
     take(settings, 13, enqueued=None)
     events = [event(10), event(11, second=1), event(12), event(13, second=None), event(14, second=None)]
-    assert tables.without_row(P, events) == [11, 12, 13, 14], "none of those without a moment"
+    assert tables.without_row(P, events) == [11, 12, 13, 14], "none of those without an enqueued time"
 
 
 def test_what_an_earlier_hub_of_that_name_left_is_not_counted(
     tables: Quarantine, settings: SnowflakeSettings, group: ConsumerGroup
 ) -> None:
-    take(settings, 12, 13, 500, enqueued=moment(-60))
+    take(settings, 12, 13, 500, enqueued=enqueued_at(-60))
     take(settings, 19, enqueued=None)
     put(tables, event(9, second=-60), event(501, second=-60), event(13))
     assert tables.missing(P, NUMBERS) == [12, 13], "a row without a time may be of this hub"
@@ -119,7 +119,7 @@ def test_what_an_earlier_hub_of_that_name_left_is_not_counted(
         assert any_hub.set_aside_lately(P, 10, near=4) == (1, 1)
 
 
-def test_an_event_is_set_aside_once_however_often_that_is_done(tables: Quarantine) -> None:
+def test_an_event_is_quarantined_once_however_often_that_is_tried(tables: Quarantine) -> None:
     put(tables, event(12), partition_id="4")
     put(tables, event(12), event(13))
     put(tables, event(12), event(13), event(19))
@@ -130,15 +130,15 @@ def test_an_event_is_set_aside_once_however_often_that_is_done(tables: Quarantin
     assert tables.missing(P, NUMBERS) == [12, 13, 19], "the table lacks what it lacked"
     put(tables, event(13), event(12, second=1))
     again = tables.landed(P, None)[P]
-    assert (again.rows, again.repeated) == (15, 1), "an event 12 of another moment is another event"
+    assert (again.rows, again.repeated) == (15, 1), "an event 12 with another enqueued time is another event"
     put(tables, event(12), event(7, second=None), channel="CHANNEL_3_G1")
     again = tables.landed(P, None)[P]
     assert (again.rows, again.repeated) == (16, 2), (
-        "an event 7 of another channel, both without a moment, may be another"
+        "an event 7 of another channel, both without an enqueued time, may be another"
     )
 
 
-def test_each_event_is_in_one_of_the_tables_when_what_was_set_aside_has_no_second_row(
+def test_each_event_is_in_one_of_the_tables_when_no_quarantined_event_has_a_second_row(
     tables: Quarantine, settings: SnowflakeSettings
 ) -> None:
     put(tables, event(12), event(13))
