@@ -8,7 +8,7 @@ from scripts.harness.failure import NotAsPromised
 from shared.clock import Deadline
 
 POLL_S = 0.05
-PATIENCE_S = 60.0  # far more than anything takes: the machine may be busy
+PATIENCE_S = 120.0  # far more than anything takes: beside twenty busy processes a command took a minute
 
 Truth = TypeVar("Truth")
 
