@@ -76,7 +76,6 @@ def row_of(flight: Flight) -> tuple[str | None, str | None]:
     return flight.body.decode(), flight.route
 
 
-@pytest.mark.timeout(150)
 def test_the_demo_proves_that_each_event_is_there_once_and_leaves_nothing_behind(directory: Path) -> None:
     with running_demo(directory) as demo:
         said, _ = demo.communicate()
@@ -89,7 +88,6 @@ def test_the_demo_proves_that_each_event_is_there_once_and_leaves_nothing_behind
     assert processes_with(directory) == []
 
 
-@pytest.mark.timeout(150)
 @pytest.mark.parametrize("moment", ["evsup start", "workers run after", "Kill a worker"])
 def test_ctrl_c_ends_the_demo_and_everything_it_started(directory: Path, moment: str) -> None:
     with running_demo(directory) as demo:
@@ -104,7 +102,6 @@ def test_ctrl_c_ends_the_demo_and_everything_it_started(directory: Path, moment:
     assert processes_with(directory) == []
 
 
-@pytest.mark.timeout(150)
 def test_kill_9_of_the_demo_ends_everything_it_started(directory: Path) -> None:
     with running_demo(directory) as demo:
         listen_until(demo, "workers run after")

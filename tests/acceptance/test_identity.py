@@ -47,7 +47,6 @@ def receivers(pipeline: Pipeline) -> set[str]:
     return {one.name for facts in pipeline.hub.facts().partitions.values() for one in facts.receivers}
 
 
-@pytest.mark.timeout(240)
 def test_events_move_over_renewed_tokens_each_once_until_the_identity_is_taken_away(site: Site) -> None:
     pipeline, sign_in = site
     sign_in.lifetime_s = LIFETIME_S

@@ -3,8 +3,6 @@
 import json
 import random
 
-import pytest
-
 from scripts.harness.table import EVENTS
 from scripts.localcloud.cloud import INLINE_PROPERTIES
 from tests.harness.pipeline import pipeline_of
@@ -13,7 +11,6 @@ from tests.harness.pipeline import pipeline_of
 DEDICATED_BYTES = 20 * 1024 * 1024 - 4096
 
 
-@pytest.mark.timeout(180)
 def test_events_of_any_size_that_event_hubs_has_are_moved() -> None:
     """Of random text, which hardly compresses: more than one request to Snowflake takes. The SDK uploads it."""
     dice = random.Random(20)  # noqa: S311 (a seed, no secret)

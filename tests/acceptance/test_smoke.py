@@ -32,7 +32,6 @@ def place() -> Iterator[Place]:
         yield made
 
 
-@pytest.mark.timeout(240)
 def test_every_step_passes_on_local_services_and_the_cloud_is_left_out_when_told() -> None:
     environment = os.environ | {"EVENTHUB_NAMESPACE": "ns.servicebus.windows.net", "SNOWFLAKE_ACCOUNT": "myorg-acc"}
     done = subprocess.run(

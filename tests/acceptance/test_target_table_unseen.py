@@ -16,7 +16,6 @@ def pipeline() -> Iterator[Pipeline]:
         yield made
 
 
-@pytest.mark.timeout(240)
 def test_a_running_tree_goes_on_without_sql_and_says_that_it_cannot_see(pipeline: Pipeline) -> None:
     evsup = pipeline.start()
     evsup.await_running(1)

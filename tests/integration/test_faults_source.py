@@ -1,7 +1,5 @@
 """Faults of the source that end the tree."""
 
-import pytest
-
 from scripts.harness.evsup import Evsup
 from scripts.harness.table import PartitionCount
 from scripts.harness.waiting import eventually
@@ -85,7 +83,6 @@ def test_a_hub_recreated_while_nobody_could_see_it_ends_the_tree_with_65(pipelin
     assert "every event is there once" in pipeline.output("verify"), "the other hub's rows are not asked for"
 
 
-@pytest.mark.timeout(180)
 def test_events_trimmed_before_they_were_read_are_refused_with_65_or_with_warn_passed(pipeline: Pipeline) -> None:
     pipeline.publish(300)
     evsup = pipeline.start()

@@ -120,7 +120,6 @@ def race(site: Site, me: str) -> tuple[int, list[Term]]:
     return os.getpid(), won
 
 
-@pytest.mark.timeout(300)
 def test_twenty_processes_racing_for_every_partition_yield_one_winner_each(site: Site) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # else each imports the connector: a second of CPU time
