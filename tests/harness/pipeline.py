@@ -42,9 +42,9 @@ class Fix:
 
 
 def fix_of(reason: str) -> Fix:
-    """What is between the backticks of a reason, word for word; fails unless that is one command."""
-    [command] = re.findall(r"`([^`]*)`", reason)
-    words = shlex.split(command)
+    """The command between the backticks of a reason, word for word; fails unless there is one."""
+    quoted = [shlex.split(text) for text in re.findall(r"`([^`]*)`", reason)]
+    [words] = [words for words in quoted if "evsup" in words]
     at = words.index("evsup")
     return Fix(dict(word.split("=", 1) for word in words[:at]), words[at + 1 :])
 
