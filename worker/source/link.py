@@ -19,7 +19,7 @@ from shared.eventhubs import client as eventhubs
 from shared.eventhubs.client import EventHubClient, access
 from shared.eventhubs.errors import translate
 from shared.eventhubs.sdk_internals import SdkLink
-from shared.model import HubFacts
+from shared.model import HubFacts, PartitionFacts
 from shared.resume import refuse_another_hub
 from worker.source.batch_queue import Backlog, Batch
 from worker.source.continuity import Landmark
@@ -149,8 +149,8 @@ class Link:
         finally:
             link.close()
 
-    def _end_of_partition(self, client: EventHubClient) -> int:
-        return client.partition(self._reader.partition_id, NO_HUB).last
+    def _end_of_partition(self, client: EventHubClient) -> PartitionFacts:
+        return client.partition(self._reader.partition_id, NO_HUB)
 
     # --- open ---------------------------------------------------------------------------------------------------------
 

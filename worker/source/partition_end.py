@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from shared.errors import SourceUnavailable
 from shared.log.logger import get_logger
+from shared.model import PartitionFacts
 
 QUIET_S = 60.0
 PATIENCE_S = 5.0  # for what was enqueued just before the hub answered
@@ -20,13 +21,13 @@ log = get_logger()
 class PartitionEnd:
     """Asks once a minute for as long as nothing comes. `ask` may block; it runs on a thread of its own."""
 
-    def __init__(self, partition_id: str, ask: Callable[[], int]) -> None:
+    def __init__(self, partition_id: str, ask: Callable[[], PartitionFacts]) -> None:
         self._partition_id, self._ask = partition_id, ask
         self._quiet_s: float | None = None
         self._asked_s: float | None = None
         self._ahead_s: float | None = None
         """Since when it is known that there is more than was received."""
-        self._answer: int | None = None
+        self._answer: PartitionFacts | None = None
 
     def heard(self, now_s: float) -> None:
         """Events came, or none could come."""
@@ -34,7 +35,7 @@ class PartitionEnd:
         self._ahead_s = self._answer = None
 
     def look(self, now_s: float, received: int | None) -> int | None:
-        """The last sequence number of the partition, when the hub has just said it.
+        """The last sequence number of the partition, when the hub has just said it and there is an event.
 
         `received` is the last one that came; None: what comes next cannot be known. Raises `SourceUnavailable` when the
         partition goes on behind it and still nothing comes.
@@ -52,9 +53,12 @@ class PartitionEnd:
             self._asked_s = now_s
             threading.Thread(target=self._find, name=f"end-of-{self._partition_id}", daemon=True).start()
         answer, self._answer = self._answer, None
-        if answer is not None and received is not None and answer > received and self._ahead_s is None:
+        # From an empty partition nothing can come, however far its numbers go: its events have left retention.
+        if answer is None or answer.is_empty:
+            return None
+        if received is not None and answer.last > received and self._ahead_s is None:
             self._ahead_s = now_s
-        return answer
+        return answer.last
 
     def _find(self) -> None:
         try:

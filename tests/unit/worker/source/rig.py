@@ -161,7 +161,9 @@ class Hub:
         self.retry_totals: list[int] = []
         self.refusal: Exception | None = None
         """With which no link opens."""
-        self.last = -1
+        self.last, self.is_empty = -1, False
+        self.questions = 0
+        """How often it was asked where the partition ends."""
 
     @property
     def starts(self) -> list[int | str | datetime]:
@@ -191,7 +193,8 @@ class Client:
 
     def partition(self, _: str, hub: HubFacts) -> PartitionFacts:
         assert hub is not None
-        return PartitionFacts(0, self._hub.last, False, 0.0, None)
+        self._hub.questions += 1
+        return PartitionFacts(0, self._hub.last, self._hub.is_empty, 0.0, None)
 
     def link(self, partition_id: str, start: int | str | datetime, **options: Any) -> StandInLink:
         script = self._hub.scripts.pop(0) if self._hub.scripts else HubSide.stay

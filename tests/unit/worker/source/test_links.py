@@ -19,6 +19,7 @@ from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.worker.source.events import ENQUEUED_MS, event, long
 from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
 from tests.unit.worker.source.rig import Hub, HubSide, Script, delivering
+from worker.source import link as link_module
 from worker.source import partition_end
 from worker.source import receiver as receiver_module
 from worker.source.envelope import Envelope
@@ -170,27 +171,37 @@ def test_a_hub_that_says_nothing_at_all_is_left(start: Start, hub: Hub, monkeypa
     assert hub.starts == [4, 5]
 
 
-def test_a_link_that_delivers_nothing_while_the_partition_goes_on_is_opened_again(
-    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a partition is asked for at once, and what is behind it has to come at once."""
     monkeypatch.setattr(partition_end, "QUIET_S", 0.0)
     monkeypatch.setattr(partition_end, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(link_module, "TURN_S", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_link_that_delivers_nothing_while_the_partition_goes_on_is_opened_again(start: Start, hub: Hub) -> None:
     hub.last = 9
     receiver = start(delivering(5), delivering(*range(6, 10)))
     assert taken_numbers(receiver, 5) == [5, 6, 7, 8, 9]
     assert hub.starts == [4, 5]
 
 
-def test_an_idle_partition_says_where_it_ends_and_keeps_its_link(
-    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(partition_end, "QUIET_S", 0.0)
-    monkeypatch.setattr(partition_end, "PATIENCE_S", 0.0)
+@pytest.mark.usefixtures("impatient")
+def test_an_idle_partition_says_where_it_ends_and_keeps_its_link(start: Start, hub: Hub) -> None:
     hub.last = 4
     receiver = start(HubSide.stay)
     first, second = taken(receiver), taken(receiver)
     assert (numbers(first), first.last_enqueued) == (numbers(second), second.last_enqueued) == ([], 4)
     assert len(hub.links) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_partition_whose_events_have_left_retention_keeps_its_link(start: Start, hub: Hub) -> None:
+    hub.last, hub.is_empty = 999, True
+    receiver = start(HubSide.stay)
+    until(lambda: hub.questions >= 4)
+    assert (receiver.take(), len(hub.links)) == (None, 1)
 
 
 # --- a receiver that hangs --------------------------------------------------------------------------------------------
