@@ -3,7 +3,7 @@
 from multiprocessing.connection import wait
 from typing import Protocol
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class HasFileno(Protocol):
