@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 NO_CHANNEL = (
     "this pipe has no such channel: it expired, was dropped, or SNOWFLAKE_PIPE, SNOWFLAKE_TABLE,"
-    " SNOWFLAKE_CHANNEL_PREFIX or a `:5671` after the namespace changed"
+    " SNOWFLAKE_CHANNEL_PREFIX or the port :5671 after the namespace changed"
 )
 GO_ON_WITHOUT = "Run `EVENTHUB_ON_GAP=warn evsup start` once to go on without them."
 # A status is read once a second and a commit takes some seconds: a count of rejected rows that comes later than this is

@@ -11,14 +11,14 @@ from tests.unit.worker.rig import START, TERM
 from worker import partition
 from worker.partition import OwnedPartition
 from worker.sink.channel import Channel
-from worker.source.receiver import Position
+from worker.source.link import Position
 
 
 def test_the_receiver_begins_at_the_starting_point_with_the_epoch_as_its_owner_level(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(partition, "Source", lambda *arguments: made.append(arguments))
+    monkeypatch.setattr(partition, "Receiver", lambda *arguments: made.append(arguments))
     stores = Stores(tmp_path / "control.db", Clock())
     store, _ = stores.open()
     owned = OwnedPartition(plain(), TERM, Channel(snowflake(), "CHANNEL_3"), store)
