@@ -14,9 +14,9 @@ _bundles: dict[str, frozenset[str]] = {}
 def trust(ca_file: str) -> None:
     """Trust `ca_file` beside what this process trusts already.
 
-    The connector takes no bundle as an argument: only the variable, which its copy of requests and everybody else's
-    read, and which replaces the public authorities. So the whole bundle is written into memory, and is gone with the
-    process; its path names the process, for workers inherit the variable.
+    Libraries that use requests, Snowflake's connector 4.x among them, take no bundle as an argument. They read only the
+    variable, which replaces the public authorities. So the whole bundle is written into memory and ends with the
+    process. Its path names the process, because workers inherit the variable.
     """
     present = os.environ.get(VARIABLE) or certifi.where()
     files = _bundles.get(present, frozenset())

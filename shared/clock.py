@@ -1,8 +1,8 @@
 """Deadlines on a clock that only goes forward.
 
-`CLOCK_BOOTTIME` counts for the whole host, so that a deadline made by the supervisor means the same moment in its
-workers, and, unlike `CLOCK_MONOTONIC`, also while the host is suspended: a lease runs out in the database then, too
-(https://man7.org/linux/man-pages/man2/clock_gettime.2.html). Wall clocks jump; no decision hangs on one.
+`CLOCK_BOOTTIME` counts for the whole host, so a deadline that the supervisor makes means the same in its workers.
+Unlike `CLOCK_MONOTONIC` it also counts while the host is suspended, because a lease runs out in the database then, too
+(https://man7.org/linux/man-pages/man2/clock_gettime.2.html). Wall clocks jump, so no decision depends on one.
 """
 
 import random
@@ -15,7 +15,7 @@ Clock = Callable[[], float]
 
 
 def monotonic() -> float:
-    """Seconds since the host was booted."""
+    """Seconds since the host was booted, also while it was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -42,13 +42,15 @@ class HostClock:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on the monotonic clock, in seconds: one is made per duty and passed down, no fresh timeout a call."""
+    """A point on the monotonic clock, in seconds. It is made once for what has to be done and passed down, so that no
+    call has a timeout of its own.
+    """
 
     at_s: float
 
     @classmethod
     def after(cls, seconds: float, now: float | None = None) -> "Deadline":
-        """`seconds` from `now` (default: the monotonic clock's now)."""
+        """`seconds` after `now` (default: what the monotonic clock says)."""
         return cls((monotonic() if now is None else now) + seconds)
 
     def remaining_s(self, now: float | None = None) -> float:
@@ -56,7 +58,7 @@ class Deadline:
         return max(0.0, self.at_s - (monotonic() if now is None else now))
 
     def passed(self, now: float | None = None) -> bool:
-        """Whether the moment is over."""
+        """Whether the deadline has passed."""
         return self.remaining_s(now) <= 0.0
 
 
@@ -65,10 +67,10 @@ STANDSTILL_S = 0.5  # what a longer turn counts for: not nothing, or a loop that
 
 
 class LoopClock:
-    """A clock of which a loop reads how long others had a chance: it stands still while the loop does not turn.
+    """A clock that counts only while a loop turns, for how long others were silent.
 
-    A host that is migrated, a disk that stalls, a process that is stopped, all of them stop the loop and whatever it
-    watches alike, and silence of that time says nothing. Not for leases: they run out in the database meanwhile.
+    A host that is migrated, a disk that stalls or a stopped process halts the loop and whatever it watches alike, so
+    silence during that time means nothing. Not for leases: they run out in the database meanwhile.
     """
 
     def __init__(self, now_s: float) -> None:
@@ -84,12 +86,12 @@ class LoopClock:
 
 
 def jittered(seconds: float, spread: float = 0.1) -> float:
-    """`seconds` ± `spread`, so that many processes do not knock at the same moment."""
+    """`seconds` ± `spread` (a fraction), so that many processes do not call a service at the same time."""
     return seconds * (1 + spread * (2 * random.random() - 1))  # noqa: S311 (no secret hangs on it)
 
 
 def backoff_s(first: float, most: float) -> Iterator[float]:
-    """Pauses that double from `first` to `most` seconds, each with jitter, without end."""
+    """Waiting times that double from `first` to `most` seconds, each with jitter, without end."""
     pause = first
     while True:
         yield jittered(pause, 0.25)

@@ -1,4 +1,4 @@
-"""No core file: the memory of these processes holds keys, and a core would put them on a disk, or into a collector."""
+"""No core files: the memory of these processes holds keys, which a core file would write to a disk or a collector."""
 
 import resource
 
@@ -9,7 +9,7 @@ NEITHER = 1
 
 
 def forbid() -> None:
-    """For this process and all that it starts; it cannot be undone."""
+    """Forbid core files for this process and all that it starts. This cannot be undone."""
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     limit = NEITHER if hard == resource.RLIM_INFINITY else min(NEITHER, hard)
     resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))

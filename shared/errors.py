@@ -40,7 +40,7 @@ class EvsupError(Exception):
 
 
 class UsageError(EvsupError):
-    """The command line cannot be obeyed as it is."""
+    """The command line has a mistake."""
 
     exit_code = ExitCode.USAGE
 
@@ -75,7 +75,7 @@ class CountsUnsettled(RowsRejected):
 
 
 class ResumeRefused(DataRefused):
-    """Channel token, checkpoint and partition tell different stories; any start would be a guess."""
+    """Channel token, checkpoint and partition contradict each other; any start would be a guess."""
 
 
 # --- 69: a service did not answer after all retries -------------------------------------------------------------------
@@ -96,7 +96,7 @@ class SinkUnavailable(ServiceUnavailable):
 
 
 class ChannelGone(SinkUnavailable):
-    """There is no such channel any more: it expired after 30 idle days, or somebody dropped it."""
+    """The channel does not exist any more: it expired after 30 idle days, or somebody dropped it."""
 
 
 class CommitStalled(ServiceUnavailable):
@@ -131,15 +131,15 @@ class CheckpointMovedBack(Bug):
 
 
 class DuplicateKey(Bug):
-    """A row with this primary key is there already, which nobody expected; the statement changed nothing."""
+    """A row with this primary key exists already, which nobody expected; the statement changed nothing."""
 
 
 class AlreadyExists(Bug):
-    """What was to be created is there already."""
+    """What was to be created exists already."""
 
 
 class WorkerCrashed(Bug):
-    """A worker ended without saying why: an unhandled exception, or a fault in native code."""
+    """A worker ended without reporting an error: an unhandled exception, or a crash in native code."""
 
 
 # --- 75: temporary; start again ---------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ class NoControlTables(ConfigurationError):
 
 
 class DoesNotExist(ConfigurationError):
-    """An object that a statement names is not there, or the role may not see it: Snowflake does not say which."""
+    """An object that a statement names does not exist, or the role may not see it: Snowflake does not say which."""
 
 
 class Unsupported(ConfigurationError):

@@ -1,4 +1,4 @@
-"""Limits of the host that were reached: descriptors, processes, memory. What the kernel says, in our words."""
+"""Limits of the host that were reached: descriptors, processes, memory. Errors of the kernel, translated into ours."""
 
 import errno
 import resource
@@ -10,13 +10,13 @@ from shared.errors import ConfigurationError, EvsupError, LimitReached
 # the hub meanwhile.
 DESCRIPTORS_A_WORKER, DESCRIPTORS_BESIDE = 3, 28
 THREADS_A_WORKER = 25
-MOST_DESCRIPTORS = 65_536  # enough for 20,000 partitions; some hosts say a billion, and every table would be as long
+MOST_DESCRIPTORS = 65_536  # enough for 20,000 partitions; some hosts allow a billion, and tables would be as long
 
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
 def raise_descriptors(workers: int) -> None:
-    """Have as many descriptors as so many workers take. Raises ConfigurationError when the hard limit is below.
+    """Raise the soft limit to what so many workers take. Raises ConfigurationError when the hard limit is below that.
 
     The soft limit is 1,024 for the sake of programs that call select(2): https://0pointer.net/blog/file-descriptor-limits.html
     """
@@ -35,8 +35,8 @@ def raise_descriptors(workers: int) -> None:
         )
 
 
-def reached(error: BaseException, what: str) -> EvsupError | None:
-    """The limit that an error is about, which kept `what` from happening; None when it is about something else."""
+def limit_error(error: BaseException, what: str) -> EvsupError | None:
+    """The error as one of ours when it is about a limit of the host, because of which `what`; None for any other."""
     if isinstance(error, MemoryError):
         return _memory(what, "Python got no memory")
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
@@ -52,11 +52,11 @@ def reached(error: BaseException, what: str) -> EvsupError | None:
     return None
 
 
-def reached_by_start(error: OSError, what: str) -> EvsupError:
-    """The reason why the kernel starts no further process: fork(2) has an EAGAIN of its own."""
+def start_limit_error(error: OSError, what: str) -> EvsupError:
+    """Why the kernel starts no further process: fork(2) also gives EAGAIN."""
     if error.errno == errno.EAGAIN:
         return _processes(what, "the kernel starts no further process")
-    return reached(error, what) or LimitReached(what, str(error), "Start again.")
+    return limit_error(error, what) or LimitReached(what, str(error), "Start again.")
 
 
 def _memory(what: str, why: str) -> EvsupError:

@@ -1,6 +1,6 @@
 """The values that the control store gives and takes.
 
-Their bounds are asked of rows that come from a database (`shared.control.rows`).
+Rows that come from a database are checked against these bounds (`shared.control.rows`).
 """
 
 import re
@@ -122,7 +122,7 @@ class Checkpoint:
     """Unix time of the write by the database's clock; None in a checkpoint that is still to be written."""
     channel_generation: Count = 0
     """Which of the partition's channels is written to; the next one is begun by a person who moves the checkpoint, or a
-    worker whose channel is gone."""
+    worker whose channel is lost."""
     opened_generation: Count = 0
     """The one that a worker opened last: behind `channel_generation` until a worker has begun that."""
     begins_after: Count | None = None
@@ -139,7 +139,7 @@ class Checkpoint:
     """Seconds since the row was written, counted by the database when it was read; None in one still to be written."""
 
     @property
-    def reached(self) -> int | None:
+    def durable_up_to(self) -> int | None:
         """Everything up to this number is durable, or came before the channel's first row; None: nothing did."""
         return self.begins_after if self.sequence_number is None else self.sequence_number
 

@@ -1,4 +1,4 @@
-"""Named queries: `sql/<name>.sql` in the package whose tables they are about, one statement a file.
+"""Named queries: `sql/<name>.sql` in the package that uses them, one statement a file.
 
 Where databases must differ, `sql/<dialect>/<name>.sql` is found first. Parameters are written as `:name`.
 """
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[a-z_]+")
 def source(package: str, name: str, *dialects: str) -> str:
     """The text of a query as it stands in its file, with its comments; of the first dialect that has one of its own."""
     if not _NAME.fullmatch(name):
-        raise Bug(f"{name!r} is no name of a query")
+        raise Bug(f"{name!r} cannot be the name of a query")
     folder = files(package) / "sql"
     for place in (*dialects, "."):
         candidate = folder.joinpath(place, f"{name}.sql")

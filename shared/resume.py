@@ -1,4 +1,4 @@
-"""Where a worker starts to read: one pure decision over three witnesses.
+"""Where a worker starts to read: one pure decision over three sources.
 
 The channel's committed token C says what is in the table, the checkpoint K what was confirmed to us, and the partition
 what can still be read. Where the three do not fit together every start would be a guess, and a guess loses or repeats
@@ -16,7 +16,7 @@ events: it is refused, with what a person can do.
 | none | K, where the channel begins | go from K + 1: nothing is committed in it yet |
 | none: no such channel, although it was opened | none, or K where it begins | refuse, if events came since |
 | C | the channel was never opened | refuse: it is not new |
-| beyond the partition's last event, or another birth of the hub | | refuse: the hub was recreated or failed over |
+| beyond the partition's last event, or another hub creation time | | refuse: the hub was recreated or failed over |
 | another event under K's number (`worker/source/continuity`) | K | refuse: the hub failed over and gave it again |
 | older than the oldest retained event | | refuse or warn (`EVENTHUB_ON_GAP`): events are lost already |
 
@@ -58,7 +58,7 @@ GO_ON_WITHOUT = "Run `EVENTHUB_ON_GAP=warn evsup start` once to go on without th
 # A status is read once a second and a commit takes some seconds: a count of rejected rows that comes later than this is
 # refused, because the row is not found then.
 SETTLED_AFTER_S = 60.0
-BIRTH_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp
+CREATION_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Resume:
     lost: int = 0
     """Events that left retention unread; above zero only with `EVENTHUB_ON_GAP=warn`."""
     begins_next: bool = False
-    """Whether the channel is gone and the partition's next one begins behind `after`."""
+    """Whether the channel is lost and the partition's next one begins after `after`."""
 
 
 def decide(
@@ -150,7 +150,7 @@ def _ends_at_checkpoint(checkpoint: Checkpoint, partition: "PartitionFacts", wri
 
 
 def _refuse_unsettled(checkpoint: Checkpoint) -> None:
-    """Raise when rows of the lost channel may have been rejected that nobody has counted: its count is gone with it."""
+    """Raise when rows of the lost channel may have been rejected that nobody has counted: its count is lost with it."""
     k, first, age_s = checkpoint.sequence_number, checkpoint.unsettled_from, checkpoint.age_s
     is_settled = k is not None and first == k + 1
     is_old = age_s is not None and age_s >= SETTLED_AFTER_S
@@ -165,9 +165,9 @@ def _refuse_unsettled(checkpoint: Checkpoint) -> None:
 
 
 def _is_its_last(checkpoint: Checkpoint, partition: "PartitionFacts") -> bool:
-    """Whether the hub's last event is the checkpoint's, and not another one under its number: a hub that was made anew,
-    or failed over to a replica, gives numbers again. Where no offset tells, the first link looks at the event's time
-    (`worker/source/continuity`).
+    """Whether the hub's last event is the checkpoint's, and not another one under its number: a hub that was recreated,
+    or failed over to a replica, gives numbers again. Where no offset decides, the first receiver looks at the event's
+    time (`worker/source/continuity`).
     """
     if checkpoint.hub_created_at_s is None:
         return False
@@ -228,7 +228,7 @@ def _move_command(checkpoint: Checkpoint) -> str:
 
 def refuse_another_hub(partition_id: str, known_s: float | None, created_at_s: float) -> None:
     """Raise `ResumeRefused` unless a hub is the one that was created at `known_s` (None: nobody knows)."""
-    if known_s is not None and abs(known_s - created_at_s) > BIRTH_TOLERANCE_S:
+    if known_s is not None and abs(known_s - created_at_s) > CREATION_TOLERANCE_S:
         raise ResumeRefused(
             f"Partition {partition_id}: the event hub is not the one of the checkpoint",
             f"it was created at {created_at_s:.0f} (Unix time), the checkpoint's at {known_s:.0f}",
@@ -248,7 +248,7 @@ def counted_back(partition_id: str, counted: int, known: int) -> ResumeRefused:
 
 
 def reset_command(partition_id: str, behind: datetime | None) -> str:
-    """The command that begins a partition with the first event enqueued later than a moment; None: with its oldest."""
+    """The command that begins a partition with the first event enqueued later than `behind`; None: with its oldest."""
     to = "-1" if behind is None else (behind + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
     return f"evsup checkpoints reset --partition {partition_id} --to {to}"
 

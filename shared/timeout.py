@@ -1,20 +1,23 @@
-"""A call that may block without end, and whoever cannot wait so long."""
+"""A time limit for calls that may block forever."""
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def within(limit_s: float, ask: Callable[[], Answer]) -> Answer:
-    """What `ask` gives, or `TimeoutError`: for a service that accepts and is silent most clients wait without end."""
-    answer: Future[Answer] = Future()
+def within(limit_s: float, call: Callable[[], Result]) -> Result:
+    """What `call` returns. Raises `TimeoutError` after `limit_s` seconds; the call then goes on in its thread.
+
+    Most clients wait forever for a service that accepts a connection and never answers.
+    """
+    answer: Future[Result] = Future()
 
     def run() -> None:
         try:
-            answer.set_result(ask())
+            answer.set_result(call())
         except Exception as error:  # noqa: BLE001 (raised again by whoever waits)
             answer.set_exception(error)
 

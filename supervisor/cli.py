@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from shared.errors import EvsupError, ExitCode
-from shared.limits import reached
+from shared.limits import limit_error
 from shared.log import logger
 from shared.log.secret import mask
 from supervisor import standard_streams
@@ -73,15 +73,15 @@ def _exit_code() -> int:
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.TEMPORARY
     except EvsupError as error:
-        logger.last_word(f"evsup: {error}")
+        logger.final_line(f"evsup: {error}")
         return error.exit_code
     except BaseException as error:  # noqa: BLE001 (nobody above reports it; a panic in Rust is not an Exception)
         logger.get_logger().error("supervisor_crashed", exc_info=error)
-        if limit := reached(error, "evsup cannot go on"):
-            logger.last_word(f"evsup: {limit}")
+        if limit := limit_error(error, "evsup cannot go on"):
+            logger.final_line(f"evsup: {limit}")
             return limit.exit_code
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        logger.last_word(f"evsup: this is a bug of evsup: {reason}. Please report the log above.")
+        logger.final_line(f"evsup: this is a bug of evsup: {reason}. Please report the log above.")
         return ExitCode.BUG
     return code
 

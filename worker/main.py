@@ -13,7 +13,7 @@ from shared.control.open import store_of
 from shared.errors import ExitCode
 from shared.eventhubs.client import consumer_group
 from shared.eventhubs.identity import Identity
-from shared.ipc.failure import last_word
+from shared.ipc.failure import failure_message
 from shared.ipc.messages import Command, Lease
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import begin, configure, flush, get_logger
@@ -98,7 +98,7 @@ def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
 
 
 def _report_failure(error: Exception, messages: MessagePipe[Command]) -> ExitCode:
-    known, failed = last_word(error)
+    known, failed = failure_message(error)
     log.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
     messages.send(failed)
     return known.exit_code

@@ -13,8 +13,8 @@ from shared.eventhubs.client import EventHubClient
 from shared.ipc.messages import ChannelStatus
 from shared.log.logger import get_logger
 from shared.model import LATEST, OLDEST, Checkpoint, PartitionFacts, Term
-from shared.resume import Resume, counted_back
-from worker.sink.channel_status import COUNT_LIMIT_S, unsettled_events
+from shared.resume import SETTLED_AFTER_S, Resume, counted_back
+from worker.sink.channel_status import unsettled_events
 from worker.sink.rejection import Rejection
 from worker.source.continuity import Landmark, found
 from worker.source.link import Position
@@ -153,7 +153,7 @@ def _await_count(channel: OpenableChannel, status: ChannelStatus, stored: Checkp
     """
     if status.rows_error_count >= stored.rows_error_count:
         return status
-    later = channel.await_status(lambda each: each.rows_error_count >= stored.rows_error_count, COUNT_LIMIT_S)
+    later = channel.await_status(lambda each: each.rows_error_count >= stored.rows_error_count, SETTLED_AFTER_S)
     if later is None:
         raise counted_back(stored.partition_id, status.rows_error_count, stored.rows_error_count)
     return structs.replace(later, token=status.token)
@@ -181,7 +181,7 @@ def _rejection(status: ChannelStatus, stored: Checkpoint, checkpoint: Checkpoint
     """What was rejected: rows of events that were not settled yet (`worker.sink.unsettled`)."""
     numbers = unsettled_events(checkpoint.unsettled_from, status.token)
     behind = replace(checkpoint, sequence_number=status.token, unsettled_from=numbers.stop)
-    return Rejection(status, stored.rows_error_count, numbers, channel, behind, stored.reached)
+    return Rejection(status, stored.rows_error_count, numbers, channel, behind, stored.durable_up_to)
 
 
 def _first_checkpoint(term: Term, stored: Checkpoint, status: ChannelStatus, partition: PartitionFacts) -> Checkpoint:
@@ -215,7 +215,7 @@ def _unsettled_from(
     Of a channel without a row it is its first event, which has to be found now: retention may delete it later. Of a
     checkpoint that does not say, it is the event after the checkpoint's.
     """
-    position, status = start.checkpoint.reached, start.status
+    position, status = start.checkpoint.durable_up_to, start.status
     if start.resume.lost and status.rows_error_count == stored.rows_error_count:
         return (start.resume.after or 0) + 1  # events that never came have no row to look for
     if status.token is not None and stored.unsettled_from is not None:

@@ -1,1 +1,1 @@
-"""The control store: who owns a partition, and how far it has come. One contract, one test suite, many databases."""
+"""The control store: who owns each partition, and how far it is. One contract and one test suite for all databases."""

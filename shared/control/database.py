@@ -1,4 +1,4 @@
-"""A database, as the control store sees it: transactions that run named queries, and errors in our words."""
+"""A database, as the control store sees it: transactions that run named queries, and errors of ours."""
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
@@ -11,7 +11,7 @@ CALL_S = 10.0  # a call answers or fails within this time and a little more; thr
 
 
 def begin(mode: Mode) -> str:
-    """The query that begins such a transaction where every one is whole."""
+    """The query that begins such a transaction in PostgreSQL and SQLite, where every transaction is whole."""
     return "begin_write" if mode == "atomic" else f"begin_{mode}"
 
 
@@ -19,7 +19,7 @@ class Run(Protocol):
     """Runs a named query of `sql/` inside a transaction and gives the rows it returns."""
 
     def __call__(self, name: str, /, **values: object) -> list[Row]:
-        """Raises what the driver raises; the transaction around it translates."""
+        """Raises what the driver raises; the transaction around it translates that."""
 
 
 class Database(ABC):
@@ -28,12 +28,14 @@ class Database(ABC):
     dialect: str
     """Folder under `sql/` for what only this database understands."""
     address: str
-    """Where it is, to be shown."""
+    """Where it is, as it is shown to people."""
 
     @abstractmethod
     def transaction(self, mode: Mode = "write") -> AbstractContextManager[Run]:
-        """One transaction: committed at the end of the block, rolled back when the block raises. A "write" may be
-        committed statement by statement where its callers have made that safe, an "atomic" is whole everywhere.
+        """One transaction: committed at the end of the block, rolled back when the block raises.
+
+        In Snowflake each statement of a "write" is committed by itself, and its callers have made that safe. An
+        "atomic" one is a transaction everywhere.
 
         Blocks for about `CALL_S` at most. Raises StoreUnavailable, NotPermitted or ConfigurationError for what the
         database says; other errors of the block pass. After StoreUnavailable it is unknown whether it was committed.
@@ -41,4 +43,4 @@ class Database(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give all connections back. Further transactions raise StoreUnavailable."""
+        """Close all connections. Further transactions raise StoreUnavailable."""

@@ -39,9 +39,8 @@ def open_database(settings: ControlSettings, snowflake: SnowflakeSettings | None
     if settings.postgres_dsn is None:
         what = "CONTROL_STORE=postgres needs CONTROL_POSTGRES_DSN"
         raise ConfigurationError(what, fix="Set it to postgresql://user:password@host:5432/database.")
-    from shared.control.postgres.database import (
-        PostgresDatabase,
-    )  # half a second of imports that SQLite has no use for
+    # Half a second of imports, which SQLite does not need.
+    from shared.control.postgres.database import PostgresDatabase
 
     return PostgresDatabase(settings.postgres_dsn)
 

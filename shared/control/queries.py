@@ -8,14 +8,14 @@ from functools import cache
 
 from shared import queries
 
-_BASES = {"smoke": ("snowflake",)}  # dialects that differ from another one in a few statements, and in a word
-_WORDS = {"smoke": ("CREATE HYBRID TABLE", "CREATE TABLE")}
+_BASES = {"smoke": ("snowflake",)}  # dialects that differ from another one in a few statements and a keyword
+_KEYWORDS = {"smoke": ("CREATE HYBRID TABLE", "CREATE TABLE")}
 
 
 def source(name: str, dialect: str) -> str:
     """The text of a query as it stands in its file, with its comments."""
     text = queries.source("shared.control", name, dialect, *_BASES.get(dialect, ()))
-    return text.replace(*_WORDS.get(dialect, ("", "")))
+    return text.replace(*_KEYWORDS.get(dialect, ("", "")))
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Rows of the control tables as anybody may have left them: what evsup writes, or refused.
+"""Rows of the control tables, read strictly: anybody may have changed them.
 
-SQLite stores what it is given, and every database what a person types into an UPDATE. A row with one damaged column is
-refused whole: a position beside a broken epoch is nobody's.
+SQLite stores whatever it is given, and every database what a person types into an UPDATE. A row with one damaged
+column is refused as a whole: a position beside a broken epoch belongs to nobody.
 """
 
 import re
@@ -21,18 +21,18 @@ _TABLES: dict[type, str] = {
     Term: "evsup_ownership",
     SupervisorRow: "evsup_supervisor",
 }
-SHOWN = 60  # characters of what stands in a row
+SHOWN = 60  # characters of a value that a message shows
 
-_FIX = "Somebody else wrote it: stop all supervisors of the group, and put back what stood there."
+_FIX = "Something other than evsup wrote it: stop all supervisors of the group, and restore the value."
 _FIXES: dict[type, str] = {
-    SupervisorRow: "Somebody else wrote it: delete it; a supervisor that lives writes its own again."
+    SupervisorRow: "Something other than evsup wrote it: delete it. A running supervisor writes its own again."
 }
 _COLUMN = re.compile(r" - at `\$\.(\w+)`$")
-_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "null": "nothing", "|": "or"}
+_NAMES = {"int": "a whole number", "float": "a number", "str": "text", "null": "nothing", "|": "or"}
 
 
 def read_row(kind: type[Stored], row: Row) -> Stored:
-    """The row as a value. Raises DataRefused, which names table, row and column, when it is none."""
+    """The row as a value. Raises DataRefused, with table, row and column, when it cannot be read."""
     try:
         return msgspec.convert(row, kind)
     except (msgspec.ValidationError, ValueError) as error:  # a decimal that signals is no ValidationError
@@ -46,10 +46,10 @@ def _name(row: Row) -> str:
 
 
 def _reason(text: str, row: Row) -> str:
-    """Plain words: `epoch is 'abc': expected a whole number, got text`."""
+    """In plain English: `epoch is 'abc': expected a whole number, got text`."""
     column = _COLUMN.search(text)
     if column is None:
         return text
     reason = text[: column.start()].replace("`", "").replace("Expected", "expected")
-    reason = re.sub(r"\b(int|float|str|null)\b|\|", lambda word: _WORDS[word[0]], reason)
+    reason = re.sub(r"\b(int|float|str|null)\b|\|", lambda word: _NAMES[word[0]], reason)
     return f"{column[1]} is {row[column[1]]!r:.{SHOWN}}: {reason}"

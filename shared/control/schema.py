@@ -1,8 +1,8 @@
-"""The control tables: creating them, moving older ones forward, and finding out whether they can be used."""
+"""The control tables: creates them, moves older ones forward, and checks whether they can be used."""
 
 from collections.abc import Sequence
 
-from shared.control import spelling
+from shared.control import group_keys
 from shared.control.database import Database, Row, Run
 from shared.control.queries import source
 from shared.errors import ConfigurationError, NoControlTables
@@ -25,7 +25,7 @@ def create(database: Database, group: ConsumerGroup | None = None) -> int:
     """Create the tables where they are missing and move older ones forward, in one transaction; rows stay.
 
     Rows of `group` under another spelling of its names are moved as well. Returns the version found, `NO_TABLES` when
-    there was none. Refuses tables of a newer evsup, and raises what `spelling.fold` raises.
+    there was none. Refuses tables of a newer evsup, and raises what `group_keys.fold` raises.
     """
     with database.transaction("schema") as run:
         run("create_schema")
@@ -34,7 +34,7 @@ def create(database: Database, group: ConsumerGroup | None = None) -> int:
             run(statement)
         run("probe_tables")
         if group is not None:
-            spelling.fold(run, group)
+            group_keys.fold(run, group)
         for statement in _recorded(found):  # last: in Snowflake each is committed as it runs, and `fold` may refuse
             run(statement)
     return found

@@ -1,9 +1,9 @@
 # ruff: noqa: D102 (each method is described where it is declared)
-"""A diagnostic: ownership in the memory of one consumer, checkpoints in standard tables of Snowflake.
+"""A diagnostic store: ownership in the memory of one consumer, checkpoints in standard tables of Snowflake.
 
-It shows that events flow in an account that has no Hybrid Tables, and is no way to run evsup: nothing keeps a second
-consumer away but that its start fences the first, whose next checkpoint is then refused. Standard tables have no
-enforced key, so a partition that two consumers made a row for at once is refused as well.
+It shows that events flow in an account that has no Hybrid Tables. It is no way to run evsup: only the start of a second
+consumer fences the first, whose next checkpoint is then refused. Standard tables do not enforce keys, so a partition
+for which two consumers made a row at once is refused as well.
 """
 
 from collections import Counter
@@ -31,11 +31,12 @@ _IN_MEMORY = _CLAIMS | {
     "retire",
     "supervisors",
 }
-_NOT_THERE = frozenset(("add_lease_expiration", "add_heartbeat_expiration"))  # tables that memory has in newest form
+# Of tables that the memory creates in their newest form.
+_NOT_THERE = frozenset(("add_lease_expiration", "add_heartbeat_expiration"))
 
 
 class SmokeDatabase(SnowflakeDatabase):
-    """Two databases that answer as one. The one in memory is of this object alone: a worker needs nothing of it."""
+    """Two databases that answer as one. The one in memory belongs to this object; a worker needs nothing of it."""
 
     dialect = "smoke"
     kind = "standard"

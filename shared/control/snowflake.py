@@ -7,9 +7,10 @@ https://docs.snowflake.com/en/user-guide/tables-hybrid
 Statements commit one by one: that is the fast path of Hybrid Tables, Snowflake advises against MERGE there, and there
 is no RETURNING (https://docs.snowflake.com/en/sql-reference/transactions, "Best practices"). So an upsert is an UPDATE
 whose count of rows decides, an INSERT when there was no row, and the UPDATE again when somebody else inserted first;
-what the winner needs to know is read back by the etag it wrote. Only an act (what a person does to a checkpoint, rows
-set aside) is a transaction, with its audit row. The count of rows decides there, too: isolation is READ COMMITTED, and
-the row stays locked. A statement that waited for a lock in vain leaves the transaction open, and is tried again in it.
+what the winner needs to know is read back by the etag it wrote. Only an "atomic" write (what a person does to a
+checkpoint, quarantined rows) is a transaction, with its audit row. The count of rows decides there, too: isolation is
+READ COMMITTED, and the row stays locked. A statement that could not get a lock in time leaves the transaction open, and
+is tried again in it.
 
 A claim and its fence are two commits then, and this is why it is safe. A term is given out only after the fence has
 raised the checkpoint row to the term's epoch.
@@ -50,7 +51,7 @@ from shared.errors import (
 )
 from shared.snowflake.session import SqlSession
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 LOCK_S = 2  # the default is an hour
 # Reads in a session see its own writes at once and those of others up to 100 ms late, unless it says otherwise:
@@ -68,7 +69,7 @@ _READ_BACK = {"claim": "taken", "compare_and_set": "taken", "renew": "renewed"}
 
 
 class SnowflakeDatabase(Database):
-    """One session, which all threads take turns in: each call is a few statements of some 100 ms."""
+    """One session, shared by all threads in turn: each call is a few statements of about 100 ms."""
 
     dialect = "snowflake"
     kind = "hybrid"
@@ -82,12 +83,12 @@ class SnowflakeDatabase(Database):
         database, schema_name = control.snowflake_database, control.snowflake_schema
         self._session = SqlSession(snowflake, database=database, schema=schema_name, parameters=_SESSION)
         self._role = snowflake.role
-        self._is_looked_at = False
+        self._has_right_tables = False
         self.address = self._session.address
 
     @contextmanager
     def transaction(self, mode: Mode = "write") -> Iterator[Run]:
-        """Every statement is committed as it is run (see above), but for an act."""
+        """Every statement is committed as it is run (see above), unless the mode is "atomic"."""
         with self._translated():
             run = _Statements(self._session, self.dialect, Deadline.after(CALL_S))
             self._refuse_other_tables(run)
@@ -98,15 +99,15 @@ class SnowflakeDatabase(Database):
         self._session.close()
 
     def _refuse_other_tables(self, run: Run) -> None:
-        """Once a session, before anything is trusted to the tables."""
-        if self._is_looked_at:
+        """Check once that the tables are of the right kind, before anything is written to them."""
+        if self._has_right_tables:
             return
         kinds = {row["name"].lower(): "hybrid" if row["is_hybrid"] == "Y" else "standard" for row in run("show_tables")}
         ours = sorted(schema.TABLES & kinds.keys())
         if other := [f"{name} is a {kinds[name]} table" for name in ours if kinds[name] != self.kind]:
             what = f"The control tables in {self.address} cannot be used"
             raise ConfigurationError(what, f"{', '.join(other)}; {self.reason}", self.instead)
-        self._is_looked_at = True
+        self._has_right_tables = True
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -136,7 +137,7 @@ _NO_HYBRID = (
 
 
 class _Statements:
-    """Runs a named query: one statement, or the statements that make an upsert with RETURNING."""
+    """Runs a named query: one statement, or those that together do what an upsert with RETURNING does."""
 
     def __init__(self, session: SqlSession, dialect: str, deadline: Deadline) -> None:
         self._session, self._dialect, self._deadline = session, dialect, deadline
@@ -150,13 +151,13 @@ class _Statements:
         return rows
 
     def _run(self, name: str, values: dict[str, object]) -> list[Row]:
-        """The rows of a query, or an empty one for each row that was changed; none for a key that is there already."""
+        """The rows of a query, or an empty one for each changed row; none for a key that exists already."""
         statement, names = qmark(name, self._dialect)
         bound = [values[each] for each in names]
         if statement.startswith(("SELECT", "SHOW")):
-            return self._patiently(lambda: self._session.query(statement, *bound))
+            return self._with_retries(lambda: self._session.query(statement, *bound))
         try:
-            return [{}] * self._patiently(lambda: self._session.change(statement, *bound))
+            return [{}] * self._with_retries(lambda: self._session.change(statement, *bound))
         except DuplicateKey:
             return []
         except AlreadyExists:  # definitions commit one by one, so an `evsup init` that was cut off left this column
@@ -164,7 +165,7 @@ class _Statements:
                 return []
             raise
 
-    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+    def _with_retries(self, call: Callable[[], Result]) -> Result:
         """Try again while somebody else holds the row's lock, until the deadline.
 
         Statements of different sessions can lock each other out even when each commits by itself; Snowflake rolls one

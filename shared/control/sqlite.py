@@ -24,7 +24,9 @@ STEP_S = 0.5  # less is a clock that was read twice, or slewed
 
 
 def _seconds(_field: str, at_s: object) -> float | None:
-    """What is no time, for SQLite stores anything, is never: no lease ends by it, and who reads the row refuses it."""
+    """A time in seconds. SQLite stores anything: what is no time counts as never, so that no lease ends by it. Whoever
+    reads such a row refuses it.
+    """
     return float(at_s) if isinstance(at_s, int | float) else None if at_s is None else NEVER_S
 
 
@@ -119,7 +121,7 @@ class SqliteDatabase(Database):
         return self._connection
 
     def _prepare_file(self) -> None:
-        """Nobody else may read who owns what: the file is private before SQLite opens it, its -wal and -shm follow."""
+        """Create the file, private before SQLite opens it: its -wal and -shm files get the same mode."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import NoReturn
 
-from shared.control import schema, spelling
+from shared.control import group_keys, schema
 from shared.control.database import Database, Mode, Row, Run
 from shared.control.rows import read_row
 from shared.errors import Bug, CheckpointMovedBack, NotPermitted, OwnershipLost, StoreUnavailable, Unsupported
@@ -50,7 +50,7 @@ class ControlStore:
         when there are rows of the group under another spelling of its names.
         """
         schema.check(self._database)
-        spelling.check(self._database, self.group)
+        group_keys.check(self._database, self.group)
 
     def close(self) -> None:
         """Close all connections. Further calls raise `StoreUnavailable`."""

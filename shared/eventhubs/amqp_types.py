@@ -1,7 +1,7 @@
-"""AMQP types that the SDK's decoder lacks or spoils, and that senders in other languages use.
+"""Decoders of AMQP types that senders in other languages use, and that the SDK lacks or decodes wrongly.
 
-A `char` property of .NET, a decimal of Java: one such event would end every receiver of its partition, for ever, since
-the decoder calls what is not there. And of a `decimal` of .NET it gives another number, beyond 32 bits.
+A `char` property of .NET, a decimal of Java: one such event would end every receiver of its partition for good, because
+the SDK has no decoder for it. Of a `decimal` of .NET beyond 32 bits the SDK gives another number.
 https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp/_decode.py
 """
 
@@ -18,8 +18,8 @@ NO_NUMBER = 0b11  # the two bits behind the sign: infinity, not a number, and di
 DOTNET_HALF, HALF = 12, 48
 
 
-def teach_the_sdk() -> None:
-    """Put these into its table of decoders."""
+def install_decoders() -> None:
+    """Put these into the SDK's table of decoders."""
     for constructor, decode in _DECODERS.items():
         _decode._DECODE_BY_CONSTRUCTOR[constructor] = decode
 

@@ -13,7 +13,7 @@ from azure.eventhub import TransportType, parse_connection_string
 from shared.config.formats import endpoint
 from shared.config.settings import EventHubSettings
 from shared.errors import DataRefused
-from shared.eventhubs.amqp_types import teach_the_sdk
+from shared.eventhubs.amqp_types import install_decoders
 from shared.eventhubs.errors import Access, translate
 from shared.eventhubs.identity import Identity
 from shared.eventhubs.sdk_internals import Consumer
@@ -54,7 +54,7 @@ def consumer_group(settings: EventHubSettings) -> ConsumerGroup:
 
 
 def access(settings: EventHubSettings) -> Access:
-    """How the hub is reached and signed in to, for the words of an error."""
+    """How the hub is reached and signed in to, for the text of an error."""
     group = consumer_group(settings)
     if not settings.connection_string:
         return Access(group, "identity")
@@ -75,7 +75,7 @@ class EventHubClient:
     """
 
     def __init__(self, settings: EventHubSettings, **overrides: Any) -> None:
-        teach_the_sdk()
+        install_decoders()
         self.group, self.access = consumer_group(settings), access(settings)
         self._credential = None if settings.connection_string else Identity(settings)
         try:
@@ -98,7 +98,7 @@ class EventHubClient:
             self._close_credential()
 
     def hub(self) -> HubFacts:
-        """Partition ids and birth of the hub; blocks for the SDK's retries, raises what `translate` makes of them."""
+        """Partition ids and creation time of the hub. Blocks for the SDK's retries; raises what `translate` returns."""
         what = f"Event hub {self.group.eventhub_name!r} cannot be read"
         try:
             properties = within(ANSWER_LIMIT_S, self.sdk.get_eventhub_properties)
@@ -109,7 +109,8 @@ class EventHubClient:
     def partition(self, partition_id: str, hub: HubFacts | None = None) -> PartitionFacts:
         """Retained range of one partition, on a connection of its own; blocks and raises as `hub`.
 
-        `hub` is what was just said of it, when many partitions are asked for: each question takes near half a second.
+        `hub` is what was just read of the hub, where many partitions are asked for: a question takes
+        almost half a second.
         """
         created_at_s = (hub or self.hub()).created_at_s
         try:
@@ -131,15 +132,15 @@ class EventHubClient:
             return dict(zip(partition_ids, found, strict=True))
 
     def last_before(
-        self, partition_id: str, moment: str, partition: PartitionFacts, owner_level: int | None = None
+        self, partition_id: str, time: str, partition: PartitionFacts, owner_level: int | None = None
     ) -> int | None:
         """Sequence number of the last event enqueued before an ISO 8601 time; None when the oldest one is younger.
 
         Asks for the first event that is not: a hub that has one and does not deliver it raises `SourceUnavailable`.
         `owner_level` is needed while a receiver that has one may be there.
         """
-        at = datetime.fromisoformat(moment)
-        what = f"The events of partition {partition_id} at {moment} cannot be found"
+        at = datetime.fromisoformat(time)
+        what = f"The events of partition {partition_id} at {time} cannot be found"
         try:
             properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
             if partition.is_empty or properties["last_enqueued_time_utc"] < at:

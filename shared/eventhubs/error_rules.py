@@ -135,7 +135,7 @@ _HIGHER_EPOCH = "link:stolen|higher epoch|non-epoch receiver is not allowed"
 RULES: tuple[Rule, ...] = (
     Rule(when("partition"), ConfigurationError, "the hub has no such partition", _PARTITIONS),
     Rule(when("identity"), NotPermitted, "no token could be had", _SIGN_IN),
-    # Before the service has said anything.
+    # Before the service has answered.
     Rule(
         when("certificate", numbers=_OUT_OF_DATE),
         ConfigurationError,

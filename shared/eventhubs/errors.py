@@ -47,10 +47,10 @@ def translate(error: Exception, what: str, access: Access) -> EvsupError:
     for each in chain_of(error):
         if isinstance(each, EvsupError):
             return type(each)(what, f"{each.what}: {each.why}" if each.why else each.what, each.fix)
-    said = read_error(error)
-    if said.cause == "network" and access.without_tls and speaks_tls(*access.without_tls):
-        said = replace(said, cause="plain")
-    return decide(said, what, access, time.time())
+    found = read_error(error)
+    if found.cause == "network" and access.without_tls and speaks_tls(*access.without_tls):
+        found = replace(found, cause="plain")
+    return decide(found, what, access, time.time())
 
 
 def decide(error: SdkError, what: str, access: Access, now_s: float) -> EvsupError:

@@ -1,4 +1,4 @@
-"""The identity that signs in to Event Hubs: azure-identity's, with its failures in our words.
+"""The identity that signs in to Event Hubs: azure-identity's, with its failures translated into ours.
 
 DefaultAzureCredential tries one way after the other and keeps of each failure no more than a line of text, so that here
 a text has to decide. https://learn.microsoft.com/python/api/overview/azure/identity-readme#defaultazurecredential
@@ -32,7 +32,7 @@ AUTHORITY = "AZURE_AUTHORITY_HOST"
 
 
 class SignInFailed(EventHubError):
-    """No token; its cause is the reason in our words. What is an `EventHubError` the SDK does not try again."""
+    """No token; its cause is an error of ours. The SDK does not retry an `EventHubError`."""
 
 
 class Identity:
@@ -75,7 +75,7 @@ class Identity:
         try:
             token: AccessToken = self._credential.get_token(*scopes, **options)
         except Exception as error:  # noqa: BLE001 (any is a reason not to be signed in)
-            reason = refusal(
+            reason = translate(
                 str(error), cli=self._cli, is_managed=self._is_managed, has_signed_in=Identity.has_signed_in
             )
             reason.__cause__ = error
@@ -111,7 +111,7 @@ class _Refusal:
 
     text: str
     error: type[EvsupError]
-    words: str
+    why: str
     fix: str
 
 
@@ -200,7 +200,7 @@ _SHORT = slice(300)
 _ATTEMPT = re.compile(r"^\t(\w+): (.*)$", re.MULTILINE)
 
 
-def refusal(text: str, *, cli: bool = False, is_managed: bool = False, has_signed_in: bool = False) -> EvsupError:
+def translate(text: str, *, cli: bool = False, is_managed: bool = False, has_signed_in: bool = False) -> EvsupError:
     """What azure-identity says when there is no token, as one of our errors.
 
     `is_managed`: the settings name a managed identity. `has_signed_in`: an identity of this tree had a token before.
@@ -212,7 +212,7 @@ def refusal(text: str, *, cli: bool = False, is_managed: bool = False, has_signe
     ]
     rows += [_AWAY] if has_signed_in else [_NO_AUTHORITY, _NONE]
     row = next(row for row in rows if re.search(row.text, text, re.MULTILINE))
-    return row.error(FAILED, f"{row.words}: {_in_short(text, row)}", row.fix)
+    return row.error(FAILED, f"{row.why}: {_in_short(text, row)}", row.fix)
 
 
 def _in_short(text: str, row: _Refusal) -> str:

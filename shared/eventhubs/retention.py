@@ -1,8 +1,8 @@
 """How long an event that is not in the table yet stays in the hub.
 
-Who may only receive cannot ask Event Hubs for its retention: the management node tells numbers, offsets and times of
-events, and a second receiver in the group, to see how old the oldest one is, would be refused beside a worker. So it is
-a setting; an event may be gone as soon as its retention is over.
+A receiver cannot ask Event Hubs for its retention: the management node has numbers, offsets and times of events only. A
+second receiver in the group, to see how old the oldest event is, would be refused beside a worker. So retention is a
+setting. An event may leave the hub as soon as its retention has passed.
 https://learn.microsoft.com/azure/event-hubs/event-hubs-features#event-retention
 """
 

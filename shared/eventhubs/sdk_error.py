@@ -1,7 +1,7 @@
 """What an exception of the Azure SDK says, read from its class, its AMQP condition and its status.
 
 The SDK makes one error of another, and what the service said is in the chain of their causes. An error without such a
-chain still has a condition and the SDK's own words of the status.
+chain still has a condition and the SDK's own text of the status.
 """
 
 import re

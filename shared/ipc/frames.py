@@ -1,4 +1,4 @@
-"""Length-framed msgpack over a stream that may give half a frame, or nothing, or garbage.
+"""Frames of msgpack with their length first, over a stream that may give half a frame, nothing, or garbage.
 
 A frame is four bytes of length, big-endian, then one message. `multiprocessing`'s own framing blocks in the middle of a
 frame (`poll()` is true on the first byte of it) and on a full pipe, and so a frozen peer would freeze this process;

@@ -40,7 +40,7 @@ class Vitals:
 
 
 def vitals(pid: int) -> Vitals | None:
-    """A look at it; None when it has gone."""
+    """What the kernel says of the process; None when it has ended."""
     try:
         state, *fields = _stat(Path(f"/proc/{pid}/stat"))
         threads = [_stat(task / "stat")[0] for task in Path(f"/proc/{pid}/task").iterdir()]
@@ -50,7 +50,7 @@ def vitals(pid: int) -> Vitals | None:
 
 
 def parent_and_state(pid: int) -> tuple[int, str] | None:
-    """Its parent, and its state: Z is a zombie. None when it has gone."""
+    """Its parent, and its state: Z is a zombie. None when it has ended."""
     try:
         state, parent, *_ = _stat(Path(f"/proc/{pid}/stat"))
     except (FileNotFoundError, ProcessLookupError):

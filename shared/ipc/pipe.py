@@ -44,7 +44,7 @@ class MessagePipe(Generic[In]):
         self.flush()
 
     def flush(self) -> bool:
-        """Send what is waiting, as far as the pipe takes it; False when the peer is gone."""
+        """Send what is waiting, as far as the pipe takes it; False when the peer has ended."""
         while self._partial or self._unsent:
             if not self._partial:
                 self._partial = self._unsent.pop(next(iter(self._unsent)))
@@ -58,7 +58,7 @@ class MessagePipe(Generic[In]):
         return True
 
     def flush_until(self, deadline: Deadline) -> bool:
-        """Send what is waiting, and wait for room until the deadline; for a last word before leaving."""
+        """Send what is waiting, and wait for room until the deadline: for the last message before a process ends."""
         while self.flush() and self.has_unsent and not deadline.passed():
             room = select.poll()  # unlike select(2) it knows descriptors above 1023
             room.register(self.fileno(), select.POLLOUT)

@@ -26,9 +26,10 @@ def start(
     held_back: Collection[int],
     daemon: bool = False,
 ) -> "tuple[BaseProcess, Connection[bytes, bytes]]":
-    """Run `target(order, pipe, *streams)` in a process that is born with these signals blocked; our end of the pipe.
+    """Run `target(order, pipe, *streams)` in a process that starts with these signals blocked. Returns it and our end
+    of the pipe.
 
-    Raises the kernel's OSError (see `limits.reached_by_start`), and then leaves no descriptor open and no signal
+    Raises the kernel's OSError (see `limits.start_limit_error`), and then leaves no descriptor open and no signal
     blocked.
     """
     ours, theirs = _spawn.Pipe(duplex=True)
@@ -43,7 +44,7 @@ def start(
 
 @contextmanager
 def _blocked(signals: Collection[int]) -> Iterator[None]:
-    """A process that is started meanwhile is born so: a signal to the group must not end it before it ignores it."""
+    """A process started meanwhile inherits the mask: a signal to the group must not end it before it ignores that."""
     resource_tracker.ensure_running()  # the first start would do it, and unblock signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:

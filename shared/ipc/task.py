@@ -1,4 +1,4 @@
-"""A process that is sent to do one thing and say how it went: what it imports weighs on nobody after its end."""
+"""A task: a process that does one thing, reports the result and ends, and with it what it has imported."""
 
 import signal
 from collections.abc import Callable
@@ -13,24 +13,24 @@ from shared.ipc.failure import error_of
 from shared.ipc.messages import Failed, TaskResult
 from shared.ipc.pipe import MessagePipe
 
-SILENT = "The process does not say how it went"
+SILENT = "The process does not report a result"
 BOOT_S = 20.0  # a cold start of Python and the SDK on a slow disk
 
 
 def send(target: Callable[..., None], order: object, limit_s: float | None, silence: str = SILENT) -> TaskResult:
     """Run `target(order, pipe)` in a process of its own, for `limit_s` and a boot at most, and end it.
 
-    The environment has to be a worker's. Raises what the process failed with; when it does not answer in time,
-    `silence` says what that means. When the kernel starts no process: what `shared.limits` makes of it.
+    The environment has to be a worker's. Raises what the process failed with, `SinkUnavailable` with the text
+    `silence` when it does not answer in time, and what `shared.limits` makes of a kernel that starts no process.
     """
     try:
         # A signal to the group asks for stacks, which a worker gives; it must not end what a worker has sent.
-        process, ours = spawn.start(target, order, name="evsup-errand", held_back=[signal.SIGUSR1])
+        process, ours = spawn.start(target, order, name="evsup-task", held_back=[signal.SIGUSR1])
     except OSError as error:
-        raise limits.reached_by_start(error, "No process can be started for this") from None
+        raise limits.start_limit_error(error, "No process can be started for this") from None
     pipe: MessagePipe[TaskResult] = MessagePipe(ours, TaskResult)
     try:
-        answer = _heard(pipe, None if limit_s is None else Deadline.after(BOOT_S + limit_s), silence)
+        answer = _await_result(pipe, None if limit_s is None else Deadline.after(BOOT_S + limit_s), silence)
     finally:
         process.kill()
         process.join()
@@ -42,8 +42,8 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
     return answer
 
 
-def _heard(pipe: MessagePipe[TaskResult], deadline: Deadline | None, silence: str) -> TaskResult | None:
-    """The answer; None when the process ended without one."""
+def _await_result(pipe: MessagePipe[TaskResult], deadline: Deadline | None, silence: str) -> TaskResult | None:
+    """The result; None when the process ended without one."""
     while not pipe.ended:
         if not connection.wait([pipe.fileno()], deadline.remaining_s() if deadline else None):
             raise SinkUnavailable(

@@ -14,11 +14,11 @@ class Wakeup:
         return self._fd
 
     def set(self) -> None:
-        """Wake whoever waits; again and again is once."""
+        """Wake whoever waits. Setting it several times wakes once."""
         os.eventfd_write(self._fd, 1)
 
     def clear(self) -> bool:
-        """Sleep again; whether it was set."""
+        """Reset it; returns whether it was set."""
         try:
             return os.eventfd_read(self._fd) > 0
         except BlockingIOError:

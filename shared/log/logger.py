@@ -100,10 +100,10 @@ def relay(line: str) -> None:
     _opened(None).write(printable(line))
 
 
-def last_word(line: str) -> None:
-    """Say why the process ends, behind all that was logged and with nothing after it; waits as `flush` does.
+def final_line(line: str) -> None:
+    """Write why the process ends, as the last line of the log; waits as `flush` does.
 
-    Masked: an error may carry the words of whoever raised it.
+    Masked, because an error may contain the text of whoever raised it.
     """
     _opened(None).end(printable(complete(mask(line))), LAST_FLUSH_S)
 

@@ -1,4 +1,4 @@
-"""Words of others for a terminal: a message of a service can carry what a sender put into an event."""
+"""Texts of others, made safe for a terminal: a message of a service can contain what a sender put into an event."""
 
 import re
 
@@ -7,5 +7,5 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
-    """`text` with its control characters shown, as Python writes them, so that no terminal obeys them."""
+    """`text` with its control characters shown, as Python writes them, so that no terminal acts on them."""
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -1,4 +1,4 @@
-"""A text that cannot be printed by accident, and a last net for secrets inside other texts."""
+"""Secrets that cannot be printed by accident, and a mask for secrets inside other texts."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ MASK = "***"
 class Secret:
     """Holds a credential. `str`, `repr`, `format`, logging, JSON and pickling show or carry nothing of it.
 
-    `reveal()` is the only way out, so that every place where a secret leaves can be found by searching for that word.
+    `reveal()` is the only way out, so that every place where a secret leaves can be found by searching for that name.
     """
 
     __slots__ = ("_text",)
@@ -152,8 +152,8 @@ def mask(text: str) -> str:
     """`text` without what looks like a credential: keys, signatures, tokens, passwords of URLs and of DSNs.
 
     For texts that others wrote (SDK and driver errors, tracebacks, settings typed into the wrong variable): what this
-    process was told to `remember`, and what looks like a credential. It is a net, not a licence: what is known to be a
-    credential is kept in a `Secret`.
+    process was told to `remember`, and what looks like a credential. It is the last resort: what is known to be
+    a credential is kept in a `Secret`.
     """
     for credential in _known:
         text = text.replace(credential, MASK)

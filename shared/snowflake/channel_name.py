@@ -21,5 +21,5 @@ def channel_name(prefix: str, group: ConsumerGroup, partition_id: str) -> str:
 
 
 def of_generation(name: str, generation: int) -> str:
-    """The name of a later channel of the same partition, begun when its checkpoint is moved or the former is gone."""
+    """The name of a later channel of the same partition, begun when its checkpoint is moved or the former is lost."""
     return f"{name}_G{generation}" if generation else name

@@ -36,7 +36,7 @@ _GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
 _NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
 _WAREHOUSE = "Set SNOWFLAKE_WAREHOUSE to a warehouse that the role may use."
 
-# The session, its master token or its access token is over; the statement was refused before it was executed.
+# The session, its master token or its access token has ended; the statement was refused before it was executed.
 SESSION_LOST = frozenset((390104, 390111, 390112, 390114, 390195, 390318))
 DUPLICATE_KEY = 200001
 _AUTHENTICATION = range(390100, 390500)

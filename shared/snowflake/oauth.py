@@ -37,7 +37,7 @@ _REACH = "Check SNOWFLAKE_OAUTH_TOKEN_ENDPOINT, and the network between."
 
 
 def client_secret(settings: SnowflakeSettings) -> str:
-    """The secret itself, or what its file holds now. Raises ConfigurationError when it is gone since the start."""
+    """The secret itself, or what its file holds now. Raises ConfigurationError when the file cannot be read."""
     if settings.oauth_client_secret:
         return settings.oauth_client_secret.reveal()
     try:
@@ -49,12 +49,12 @@ def client_secret(settings: SnowflakeSettings) -> str:
 
 
 def scope(settings: SnowflakeSettings) -> str | None:
-    """What is asked for: the role, unless it is said otherwise. As the streaming SDK does."""
+    """The scope that is asked for: the role, unless the settings name another. As the streaming SDK does."""
     return settings.oauth_scope or (f"session:role:{settings.role}" if settings.role else None)
 
 
 def access_token(settings: SnowflakeSettings) -> str:
-    """A new one. Blocks for some `ANSWER_S` at most.
+    """A new access token. Blocks for about `ANSWER_S` at most.
 
     Raises NotSignedIn when the authorization server refuses, SnowflakeUnavailable when it does not answer, and
     ConfigurationError when the address is none of a token endpoint.
@@ -112,8 +112,8 @@ def _translate_refusal(what: str, error: HTTPError) -> EvsupError:
 
 def _reason(error: HTTPError) -> str:
     try:
-        told: dict[str, Any] = json.loads(error.read(MOST_BYTES))
-        return mask(" ".join(str(told[name]) for name in ("error", "error_description") if name in told))
+        answer: dict[str, Any] = json.loads(error.read(MOST_BYTES))
+        return mask(" ".join(str(answer[name]) for name in ("error", "error_description") if name in answer))
     except (ValueError, TypeError, OSError, HTTPException):
         return error.reason
 

@@ -1,15 +1,13 @@
-"""The table of events whose rows Snowflake rejected, beside the target table: written by a worker's errand, counted by
-whoever proves.
+"""The quarantine: the table beside the target table that takes events whose rows Snowflake rejected.
 
-It is a standard table, so nothing but the statement itself keeps an event from being there twice, and two of them at
-once do not see each other. An errand lives no longer than its worker, and a worker no longer than its lease; where a
-statement outlives both in the queue of a warehouse, both tables are counted before anything is recorded, and a second
-row is found there.
+A worker's task writes it, and `evsup verify` counts it. It is a standard table, so nothing but the INSERT itself keeps
+an event from being there twice, and two INSERTs at once do not see each other. A task lives no longer than its worker,
+and a worker no longer than its lease. A statement may outlive both in the queue of a warehouse: so both tables are
+counted before anything is recorded, and a second row is found then.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
 
 import msgspec
 
@@ -21,33 +19,35 @@ from shared.snowflake.tables import create_quarantine_sql, quarantine_name
 from shared.snowflake.target_table import Target, runs
 
 
-class Lately(NamedTuple):
-    """How many events of a partition were set aside in the last hour."""
+@dataclass(frozen=True, slots=True)
+class RecentQuarantine:
+    """How many events of a partition were quarantined in the last hour."""
 
     events: int
     near: int
-    """Of these, how many closely before the one that was asked about."""
+    """Of these, how many shortly before the one that was asked about."""
 
 
-class Placed(NamedTuple):
-    """Where a run of sequence numbers is, in both tables together."""
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which events of a run of sequence numbers have a row, in both tables together."""
 
     numbers: int
-    """How many of them have a row."""
-    again: int | None
-    """The first event that was set aside and has another row."""
+    """How many sequence numbers have a row."""
+    duplicated: int | None
+    """The first event that was quarantined and has another row."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
-    """What an event is known by: its number and its moment, for a hub that fails over gives numbers again."""
+    """What identifies an event: its number and its enqueued time, for a hub that fails over gives numbers again."""
 
     sequence_number: int
     enqueued_time: str | None
-    """ISO 8601; None for what is no time."""
+    """ISO 8601; None for a time that no database has."""
 
 
 class Rejected(Event, frozen=True, kw_only=True, rename=str.upper):
-    """One event as it is set aside."""
+    """One event as it is quarantined."""
 
     offset: str | None
     body: str | None
@@ -56,7 +56,7 @@ class Rejected(Event, frozen=True, kw_only=True, rename=str.upper):
 
 
 class Quarantine(Target):
-    """Both tables; what `Target` counts as landed is in either of them. Blocks and raises as `Target` does."""
+    """Both tables; what `Target` counts is in either of them. Blocks and raises as `Target` does."""
 
     rows_are = "in_both"
 
@@ -73,19 +73,19 @@ class Quarantine(Target):
         self._session.change(self._create_quarantine)
 
     def check(self) -> None:
-        """Raise unless both can be read and rows be set aside; nothing is changed."""
+        """Raise unless both tables can be read and events be quarantined; nothing is changed."""
         try:
             self._query("probe_rows")
             self._query("probe_quarantine")
-            self._query("explain_set_aside")
+            self._query("explain_insert")
         except DoesNotExist as error:
             raise ConfigurationError(
-                f"Rejected rows cannot be set aside in {self.name}",
+                f"Rejected rows cannot be quarantined in {self.name}",
                 error.why,
                 "Run `evsup init --target` with SNOWFLAKE_ON_REJECT=quarantine, or grant SNOWFLAKE_ROLE SELECT on the"
                 " target table and SELECT and INSERT on this one.",
             ) from error
-        except Unsupported:  # an account without EXPLAIN: the first INSERT will tell
+        except Unsupported:  # an account without EXPLAIN: the first INSERT will show it
             return
 
     def leave_out_if_missing(self) -> None:
@@ -103,28 +103,29 @@ class Quarantine(Target):
         return [number for run in runs(found) for number in run]
 
     def without_row(self, partition_id: str, events: Sequence[Event]) -> list[int]:
-        """The numbers of those of `events` (in order) without a row in the target table; another event's is none."""
+        """The numbers of those of `events` (in order) without a row in the target table. A row of another event with
+        that number does not count.
+        """
         first, last = events[0].sequence_number, events[-1].sequence_number
         found = self._query("without_row", partition_id=partition_id, first=first, last=last, events=_as_json(events))
         return [int(row["sequence_number"]) for row in found]
 
-    def placed(self, partition_id: str, numbers: range) -> Placed:
-        """Where `numbers` are, when all is written."""
-        [row] = self._query("placed", partition_id=partition_id, first=numbers[0], last=numbers[-1])
-        return Placed(int(row["number_count"]), None if row["again_number"] is None else int(row["again_number"]))
+    def coverage(self, partition_id: str, numbers: range) -> Coverage:
+        """Which of `numbers` have a row, once everything is written."""
+        [row] = self._query("coverage", partition_id=partition_id, first=numbers[0], last=numbers[-1])
+        duplicated = row["duplicated_number"]
+        return Coverage(int(row["number_count"]), None if duplicated is None else int(duplicated))
 
-    def set_aside_lately(self, partition_id: str, before: int, near: int) -> Lately:
-        """Of the partition's events before one; `near` are so many directly before it."""
+    def recent(self, partition_id: str, before: int, near: int) -> RecentQuarantine:
+        """Of the partition's events before the number `before`; `near` are so many directly before it."""
         from_on = before - near
-        [row] = self._query("set_aside_lately", "in_quarantine", partition_id=partition_id, first=before, near=from_on)
-        return Lately(int(row["event_count"]), int(row["near_count"]))
+        [row] = self._query("recent", "in_quarantine", partition_id=partition_id, first=before, near=from_on)
+        return RecentQuarantine(int(row["event_count"]), int(row["near_count"]))
 
-    def set_aside(
-        self, partition_id: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int
-    ) -> None:
-        """Write events that are not there yet, in one statement."""
+    def insert(self, partition_id: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:
+        """Write the events that are not in the quarantine yet, in one statement."""
         self._query(
-            "set_aside",
+            "insert_rejected",
             partition_id=partition_id,
             events=_as_json(events),
             reason=reason,

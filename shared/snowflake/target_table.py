@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError
-from shared.resume import BIRTH_TOLERANCE_S
+from shared.resume import CREATION_TOLERANCE_S
 from shared.snowflake.queries import counting
 from shared.snowflake.session import Row, SqlSession
 from shared.snowflake.tables import create_table_sql, table_name
@@ -21,7 +21,7 @@ COUNT_S = 1800  # a small warehouse counts billions of distinct numbers in minut
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class PartitionRows:
     """The rows of one partition, by their sequence numbers."""
 
     rows: int
@@ -69,19 +69,19 @@ class Target:
 
     def __init__(self, settings: SnowflakeSettings, hub_created_at_s: float | None) -> None:
         self._session = SqlSession(settings, call_s=COUNT_S)
-        self._created_at = None if hub_created_at_s is None else _moment(hub_created_at_s - BIRTH_TOLERANCE_S)
+        self._created_at = None if hub_created_at_s is None else _iso(hub_created_at_s - CREATION_TOLERANCE_S)
         self._tables, self._create = {"table": table_name(settings)}, create_table_sql(settings)
 
     def close(self) -> None:
         """End the session."""
         self._session.close()
 
-    def landed(self, partition_id: str | None, since: str | None) -> dict[str, Landed]:
+    def count(self, partition_id: str | None, since: str | None) -> dict[str, PartitionRows]:
         """By partition; those without a row are left out. `since` is an ISO 8601 time: events enqueued from then on."""
-        rows = self._query("landed", partition_id=partition_id, since=since)
-        return {row["partition_id"]: _as_landed(row) for row in rows}
+        rows = self._query("count", partition_id=partition_id, since=since)
+        return {row["partition_id"]: _as_partition_rows(row) for row in rows}
 
-    def located(self, partition_id: str, since: str | None, landed: Landed) -> Landed:
+    def locate(self, partition_id: str, since: str | None, landed: PartitionRows) -> PartitionRows:
         """The same, with the first places where a number is missing or has two rows."""
         where: dict[str, str | None] = {"partition_id": partition_id, "since": since}
         gaps = self._query("gaps", **where) if landed.missing else []
@@ -107,10 +107,10 @@ class Target:
             for row in rows
         }
 
-    def landed_range(self, partition_id: str, first: int, last: int) -> Landed | None:
+    def count_range(self, partition_id: str, first: int, last: int) -> PartitionRows | None:
         """Of the sequence numbers `first` to `last` alone; None without a row."""
-        rows = self._query("landed_range", partition_id=partition_id, first=first, last=last)
-        return _as_landed(rows[0]) if rows else None
+        rows = self._query("count_range", partition_id=partition_id, first=first, last=last)
+        return _as_partition_rows(rows[0]) if rows else None
 
     def create(self) -> None:
         """Create the table where it is missing."""
@@ -122,7 +122,7 @@ class Target:
         return self._session.query(statement.format(**self._tables), *(values[each] for each in names))
 
 
-def _moment(unix_s: float) -> str:
+def _iso(unix_s: float) -> str:
     return datetime.fromtimestamp(unix_s, UTC).isoformat()
 
 
@@ -131,12 +131,12 @@ def runs(rows: Sequence[Row]) -> Iterator[range]:
     return (range(int(row["first_number"]), int(row["last_number"]) + 1) for row in rows)
 
 
-def _as_landed(row: Row) -> Landed:
+def _as_partition_rows(row: Row) -> PartitionRows:
     """A row of a query that counts."""
-    return Landed(
+    return PartitionRows(
         rows=int(row["row_count"]),
         numbers=int(row["number_count"]),
         first=int(row["first_number"]),
         last=int(row["last_number"]),
-        quarantined=int(row["set_aside_count"]),
+        quarantined=int(row["quarantined_count"]),
     )

@@ -12,7 +12,7 @@ from functools import partial
 
 from shared.errors import SinkUnavailable
 from shared.fixes import TRUST_SNOWFLAKE
-from shared.snowflake.handshake import is_behind_proxy, shake_hands
+from shared.snowflake.tls_probe import is_behind_proxy, probe_tls
 from supervisor.check.runner import Outcome
 
 _LET_THROUGH = "Let evsup reach it on this port (firewall, proxy, private endpoint): under load rows go there as files."
@@ -61,7 +61,7 @@ def storage_outcome(hosts: Sequence[Host], ca_file: str | None) -> Outcome:
 
 def _problem(host: Host, ca_file: str | None) -> OSError | None:
     try:
-        shake_hands(host.name, host.port, ca_file)
+        probe_tls(host.name, host.port, ca_file)
     except OSError as error:
         return error
     return None

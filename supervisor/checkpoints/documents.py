@@ -42,7 +42,7 @@ class ImportedCheckpoints:
 
 def list_row(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float) -> ListedCheckpoint:
     """A row of the list. `last` is the partition's last sequence number, `now_s` Unix time."""
-    reached, written_s = checkpoint.reached, checkpoint.updated_at_s
+    reached, written_s = checkpoint.durable_up_to, checkpoint.updated_at_s
     return ListedCheckpoint(
         partition=checkpoint.partition_id,
         sequence_number=checkpoint.sequence_number,
@@ -59,12 +59,12 @@ def encode(group: ConsumerGroup, checkpoints: Sequence[Checkpoint]) -> str:
     """The JSON document. Partitions that begin with their oldest event are left out."""
     positions = {
         row.partition_id: {
-            "sequence_number": row.reached,
+            "sequence_number": row.durable_up_to,
             "offset": row.offset,
             "enqueued_at_s": row.enqueued_at_s,
         }
         for row in checkpoints
-        if row.reached is not None
+        if row.durable_up_to is not None
     }
     document = {"version": VERSION, **asdict(group), "checkpoints": positions}
     return msgspec.json.format(msgspec.json.encode(document)).decode()

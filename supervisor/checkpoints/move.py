@@ -73,7 +73,7 @@ def plan_move(before: Checkpoint, to: Destination, partition: "PartitionFacts") 
     oldest = partition.oldest
     following = oldest if to.sequence_number is None else to.sequence_number + 1
     done = before.sequence_number
-    unread = oldest if before.reached is None else before.reached + 1
+    unread = oldest if before.durable_up_to is None else before.durable_up_to + 1
     return Move(
         before,
         to,
@@ -89,7 +89,7 @@ def describe(move: Move, owner: str | None) -> Iterator[str]:
     before, partition = move.before, move.partition
     retained = "no event" if partition.is_empty else f"events {partition.first} to {partition.last}"
     yield f"Partition {before.partition_id}: the hub has {retained}"
-    yield f"  from     {_position(before.reached)}, channel generation {before.channel_generation}"
+    yield f"  from     {_position(before.durable_up_to)}, channel generation {before.channel_generation}"
     yield f"  to       {_position(move.to.sequence_number)}, channel generation {move.generation}"
     yield f"  repeats  {_events(move.repeated, 'their rows are written again')}"
     yield f"  skips    {_events(move.skipped, 'are never read')}"

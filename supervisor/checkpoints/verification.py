@@ -38,7 +38,7 @@ from shared.resume import decide
 
 if TYPE_CHECKING:
     from shared.model import PartitionFacts
-    from shared.snowflake.target_table import Bodiless, Landed
+    from shared.snowflake.target_table import Bodiless, PartitionRows
 
 Verdict = Literal["proven", "nothing", "refuted"]
 
@@ -88,7 +88,7 @@ class Evidence:
 
     checkpoint: Checkpoint
     channel: ChannelStatus
-    landed: "Landed | None"
+    landed: "PartitionRows | None"
     partition: "PartitionFacts"
     bodiless: "Bodiless | None" = None
 
@@ -127,7 +127,7 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
         *_repeated(landed),
         *_bodiless(evidence.bodiless),
     )
-    reached = checkpoint.reached if channel.token is None else channel.token
+    reached = checkpoint.durable_up_to if channel.token is None else channel.token
     return Proof(
         partition=checkpoint.partition_id,
         verdict="refuted" if findings else "proven" if landed else "nothing",
@@ -188,7 +188,7 @@ def _missing(evidence: Evidence, begins: Beginning) -> Iterator[Finding]:
         yield Finding(kind="missing", text=f"{unnamed} {more}events are missing between the rows", count=unnamed)
 
 
-def _before(landed: "Landed | None", begins: Beginning) -> list[range]:
+def _before(landed: "PartitionRows | None", begins: Beginning) -> list[range]:
     """Missing events before the first row."""
     if landed is None or begins.first is None or begins.first >= landed.first:
         return []
@@ -207,7 +207,7 @@ def _behind(evidence: Evidence, begins: Beginning) -> list[range]:
     return [range(begins.first, committed + 1)]
 
 
-def _repeated(landed: "Landed | None") -> Iterator[Finding]:
+def _repeated(landed: "PartitionRows | None") -> Iterator[Finding]:
     if landed is None or not landed.repeated:
         return
     where = f", the first of event {landed.repeats[0]}" if landed.repeats else ""

@@ -47,7 +47,7 @@ def replay(
             table.create()
             _refuse_misfits(target)
             _replay(worker.tasks.replay.Order(partition, first, last, target.table, group, os.getpid()))
-            landed = table.landed_range(partition, first, last)
+            landed = table.count_range(partition, first, last)
     expected = last - first + 1
     rows, events = (landed.rows, landed.numbers) if landed else (0, 0)
     if (rows, events) != (expected, expected):

@@ -10,7 +10,7 @@ import msgspec
 from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, UsageError
 from shared.snowflake.session import SqlSession
-from shared.snowflake.target_table import Landed, Target
+from shared.snowflake.target_table import PartitionRows, Target
 from supervisor.checkpoints.admin_session import AdminSession, open_session
 from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.checkpoints.verification import Evidence, Proof, beginning, prove
@@ -90,11 +90,11 @@ def _pipe_summary(target: SnowflakeSettings) -> str:
         return check_target(session, target).pipe_summary
 
 
-def _located(target: Target, partition: str | None, since: str | None) -> dict[str, Landed]:
+def _located(target: Target, partition: str | None, since: str | None) -> dict[str, PartitionRows]:
     """One statement for all partitions, and two more for each with missing or repeated events, to locate these."""
     return {
-        partition_id: target.located(partition_id, since, landed) if landed.missing or landed.repeated else landed
-        for partition_id, landed in target.landed(partition, since).items()
+        partition_id: target.locate(partition_id, since, landed) if landed.missing or landed.repeated else landed
+        for partition_id, landed in target.count(partition, since).items()
     }
 
 

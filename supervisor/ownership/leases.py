@@ -10,7 +10,7 @@ from shared.clock import Clock, jittered, monotonic
 from shared.config.settings import EventHubSettings
 from shared.control.store import ControlStore
 from shared.errors import Bug, EvsupError, OwnershipLost, ServiceUnavailable
-from shared.limits import reached
+from shared.limits import limit_error
 from shared.log.logger import get_logger
 from shared.log.secret import mask
 from shared.model import Ownership, SupervisorRow, Term
@@ -206,6 +206,6 @@ def translate(error: Exception) -> EvsupError:
     """Any error of keeping leases as one of ours."""
     if isinstance(error, EvsupError):
         return error
-    if limit := reached(error, "The leases cannot be kept"):
+    if limit := limit_error(error, "The leases cannot be kept"):
         return limit
     return Bug("The leases cannot be kept", " ".join(mask(f"{type(error).__name__}: {error}").split()))

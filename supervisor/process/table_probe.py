@@ -16,7 +16,7 @@ from shared.clock import Deadline
 from shared.config import environment
 from shared.config.settings import SnowflakeSettings
 from shared.ipc import spawn
-from shared.ipc.failure import last_word
+from shared.ipc.failure import failure_message
 from shared.ipc.messages import CheckTable, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
 from shared.snowflake.session import SqlSession
@@ -39,7 +39,7 @@ def start() -> "tuple[BaseProcess, MessagePipe[TableReport]]":
     try:
         process, pipe = spawn.start(run, os.getpid(), name="evsup-table-probe", held_back=HANDLED, daemon=True)
     except OSError as error:
-        raise limits.reached_by_start(error, "No process can be started to check the target table") from None
+        raise limits.start_limit_error(error, "No process can be started to check the target table") from None
     return process, MessagePipe(pipe, TableReport)
 
 
@@ -69,5 +69,5 @@ def _checked(session: SqlSession, settings: SnowflakeSettings) -> TableReport:
         check = check_target(session, settings)
         check.refuse()
     except Exception as error:  # noqa: BLE001 (the supervisor judges it)
-        return last_word(error)[1]
+        return failure_message(error)[1]
     return TableFits(doubts=tuple(check.doubts))

@@ -67,7 +67,7 @@ def start(term: Term, trusted_until_s: float) -> WorkerProcess:
     try:
         return _started(term, trusted_until_s)
     except OSError as error:
-        raise limits.reached_by_start(error, f"No worker can be started for partition {term.partition_id}") from None
+        raise limits.start_limit_error(error, f"No worker can be started for partition {term.partition_id}") from None
 
 
 def _started(term: Term, trusted_until_s: float) -> WorkerProcess:

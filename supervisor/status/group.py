@@ -117,7 +117,7 @@ def _partition(
     last: Mapping[str, int],
 ) -> GroupPartition:
     owner_id = owned.owner_id if owned else ""
-    position = checkpoint.reached if checkpoint else None
+    position = checkpoint.durable_up_to if checkpoint else None
     return GroupPartition(
         partition=partition_id,
         lease=_lease(owned, is_removed=bool(last) and partition_id not in last),

@@ -111,7 +111,7 @@ def test_what_an_earlier_hub_of_that_name_left_is_not_counted(
     take(settings, 19, enqueued=None)
     put(tables, event(9, second=-60), event(501, second=-60), event(13))
     assert tables.missing(P, NUMBERS) == [12, 13], "a row without a time may be of this hub"
-    both = tables.landed(P, None)[P]
+    both = tables.count(P, None)[P]
     assert (both.first, both.last, both.rows, both.quarantined) == (9, 20, 11, 1)
     assert tables.set_aside_lately(P, 10, near=4) == (0, 0)
     with closing(Quarantine(settings, group, None)) as any_hub:
@@ -125,14 +125,14 @@ def test_an_event_is_quarantined_once_however_often_that_is_tried(tables: Quaran
     put(tables, event(12), event(13), event(19))
     put(tables, event(7, second=None))
     put(tables, event(7, second=None), event(8, second=None))
-    both = tables.landed(P, None)[P]
+    both = tables.count(P, None)[P]
     assert (both.rows, both.numbers, both.quarantined) == (14, 14, 5)
     assert tables.missing(P, NUMBERS) == [12, 13, 19], "the table lacks what it lacked"
     put(tables, event(13), event(12, second=1))
-    again = tables.landed(P, None)[P]
+    again = tables.count(P, None)[P]
     assert (again.rows, again.repeated) == (15, 1), "an event 12 with another enqueued time is another event"
     put(tables, event(12), event(7, second=None), channel="CHANNEL_3_G1")
-    again = tables.landed(P, None)[P]
+    again = tables.count(P, None)[P]
     assert (again.rows, again.repeated) == (16, 2), (
         "an event 7 of another channel, both without an enqueued time, may be another"
     )

@@ -396,8 +396,8 @@ def test_the_first_rows_of_a_group_are_written_once_and_a_claim_keeps_them(site:
     assert not site.open().enrol([at(None, 0, begins_after=9)])
     assert not store.ownerships()
     assert won(store) == Term("0", "a", 1)
-    assert (stored(store).epoch, stored(store).begins_after, stored(store).reached) == (1, 7, 7)
-    assert (stored(store, "1").offset, stored(store, "1").reached) == ("-1", None)
+    assert (stored(store).epoch, stored(store).begins_after, stored(store).durable_up_to) == (1, 7, 7)
+    assert (stored(store, "1").offset, stored(store, "1").durable_up_to) == ("-1", None)
 
 
 def test_of_two_first_starts_at_once_one_says_where_the_whole_group_begins(site: Site, store: ControlStore) -> None:
@@ -436,7 +436,7 @@ def test_an_epoch_that_cannot_rise_any_more_is_refused(site: Site, store: Contro
         site.settings.store == "snowflake"
     )  # the local one counts in 64 bits and calls it an error of its own
     damage(site, f"epoch = {2**62 if is_snowflake else 2**63 - 1}")
-    with pytest.raises(DataRefused, match="put back what stood there"):
+    with pytest.raises(DataRefused, match="restore the value"):
         won(store)
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from shared.ipc.messages import ChannelStatus, Quarantined
-from shared.snowflake.quarantine_table import Event, Lately, Placed, Rejected
+from shared.snowflake.quarantine_table import Coverage, Event, RecentQuarantine, Rejected
 from tests.simulation.network import skewed
 from worker.tasks import quarantine
 from worker.tasks.quarantine import Order
@@ -91,19 +91,19 @@ class Tables:
         self._run()
         return [event.sequence_number for event in events if event.sequence_number not in self._rejections.table]
 
-    def set_aside_lately(self, *_: object) -> Lately:
-        return Lately(0, 0)
+    def recent(self, *_: object) -> RecentQuarantine:
+        return RecentQuarantine(0, 0)
 
-    def set_aside(self, _: str, events: Sequence[Rejected], **__: object) -> None:
+    def insert(self, _: str, events: Sequence[Rejected], **__: object) -> None:
         self._run()
         known = self._rejections.quarantine
         known += [event.sequence_number for event in events if event.sequence_number not in known]
 
-    def placed(self, _: str, numbers: range) -> Placed:
+    def coverage(self, _: str, numbers: range) -> Coverage:
         self._run()
         both = [*self._rejections.table, *self._rejections.quarantine]
         twice = [number for number in numbers if number in self._rejections.quarantine and both.count(number) > 1]
-        return Placed(len(set(both) & set(numbers)), min(twice, default=None))
+        return Coverage(len(set(both) & set(numbers)), min(twice, default=None))
 
     def _run(self) -> None:
         self._process.wait(skewed(self._process.world.rng, STATEMENT_S))

@@ -1,6 +1,6 @@
 """The checkpoint of one partition: the newest one to write, and the one that is stored."""
 
-from shared.backoff import Pauses
+from shared.backoff import Backoff
 from shared.errors import StoreUnavailable
 from shared.log.logger import get_logger
 from shared.model import Checkpoint
@@ -19,7 +19,7 @@ class Checkpointer:
     def __init__(self, save: SaveCheckpoint, stored: Checkpoint, newest: Checkpoint) -> None:
         self._save = save
         self._saving: Background[Checkpoint] = Background("checkpoint")
-        self._backoff = Pauses(SAVE_FIRST_S, SAVE_MOST_S)
+        self._backoff = Backoff(SAVE_FIRST_S, SAVE_MOST_S)
         self._stored, self.newest = stored, newest
 
     def fileno(self) -> int:
@@ -50,13 +50,13 @@ class Checkpointer:
         try:
             stored = self._saving.take()
         except StoreUnavailable as error:
-            self._backoff.again(now_s)
+            self._backoff.record_failure(now_s)
             if self._backoff.lasted_s(now_s) > SAVE_LIMIT_S:
                 raise
             log.warning("checkpoint_retrying", reason=str(error))
             return None
         if stored is not None:
-            self._backoff.over()
+            self._backoff.reset()
             self._stored = stored
         return stored
 

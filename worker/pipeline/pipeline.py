@@ -13,7 +13,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from shared.backoff import Pauses
+from shared.backoff import Backoff
 from shared.clock import Deadline
 from shared.config.settings import Settings
 from shared.errors import CommitStalled, EvsupError, SequenceGap, SinkUnavailable
@@ -64,7 +64,7 @@ class Pipeline:
         self._window = Window(settings.snowflake.max_inflight_rows, settings.snowflake.max_inflight_bytes)
         self._waiting: deque[Chunk] = deque()
         self._poll = StatusPoll(ports.sink.status)
-        self._saturated = Pauses(SATURATED_FIRST_S, SATURATED_MOST_S)
+        self._saturated = Backoff(SATURATED_FIRST_S, SATURATED_MOST_S)
         self._unsettled = Unsettled(stored.unsettled_from)
         self._is_draining = False
         self.has_seen_token = False
@@ -192,7 +192,7 @@ class Pipeline:
             try:
                 self._sink.append(chunk.events, chunk.start, chunk.end)
             except Saturated as error:
-                self._saturated.again(now_s)
+                self._saturated.record_failure(now_s)
                 if self._saturated.lasted_s(now_s) > self._settings.snowflake.commit_timeout:
                     raise SinkUnavailable(
                         f"The streaming SDK takes no more rows of partition {self._partition_id}",
@@ -201,7 +201,7 @@ class Pipeline:
                         " network.",
                     ) from error
                 return
-            self._saturated.over()
+            self._saturated.reset()
             self._waiting.popleft()
             self._record_append(chunk, now_s)
 

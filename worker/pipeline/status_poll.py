@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from shared.backoff import Pauses
+from shared.backoff import Backoff
 from shared.ipc.messages import ChannelStatus
 from shared.log.logger import get_logger
 from worker.pipeline.background import Background
@@ -22,7 +22,7 @@ class StatusPoll:
         self._read = read
         self._reading: Background[ChannelStatus | None] = Background("status")
         self._due_s = 0.0
-        self._older = Pauses(POLL_S, POLL_S)
+        self._older = Backoff(POLL_S, POLL_S)
 
     def fileno(self) -> int:
         """Readable when a status has been read."""
@@ -51,10 +51,10 @@ class StatusPoll:
         if status is None:
             return None
         if not is_older(status, durable, errors_before):
-            self._older.over()
+            self._older.reset()
             return status
         if not self._older.lasted_s(now_s):
             log.warning("status_older", token=status.token, durable=durable, rows=status.rows_error_count)
-        self._older.again(now_s)
+        self._older.record_failure(now_s)
         self._due_s = min(self._due_s, now_s + POLL_S)
         return None if self._older.lasted_s(now_s) < OLDER_LIMIT_S else status

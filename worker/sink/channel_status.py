@@ -9,7 +9,6 @@ from worker.sink.sdk_errors import invalid_channel
 
 SUCCESS = "SUCCESS"
 OLDER_LIMIT_S = 10.0  # how long a status may be older than one before: it may come from a cache, and is asked again
-COUNT_LIMIT_S = 60.0  # how long a count of rejected rows that does not fit what else is known is waited for
 # In every version of the SDK each attribute has one of these names. When it has none, nothing may be assumed.
 TOKEN_NAMES = ("latest_committed_offset_token", "latest_offset_token")
 COUNT_NAMES = ("rows_error_count", "rows_error")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from shared.errors import CountsUnsettled, RowsRejected
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
-from shared.snowflake.quarantine_table import Event, Lately, Placed
+from shared.snowflake.quarantine_table import Coverage, Event, RecentQuarantine
 from worker.sink.channel_status import is_before, rejected
 
 # Rows of one partition that are quarantined within an hour. A person is to look at each of them, and nobody looks at
@@ -103,7 +103,7 @@ def refuse_nothing_committed(rejection: Rejection) -> None:
         raise rejection.error("every committed event is settled, so none of them can be one")
 
 
-def refuse_flood(rejection: Rejection, lately: Lately, missing: Sequence[int] = ()) -> None:
+def refuse_flood(rejection: Rejection, lately: RecentQuarantine, missing: Sequence[int] = ()) -> None:
     """Raise when so many rows are rejected that this is no exception any more. `lately`: those quarantined before.
 
     The share is that of the events since the checkpoint, or since the first `missing` one where that is older.
@@ -161,17 +161,17 @@ def refuse_undated(rejection: Rejection, events: Sequence[Event]) -> None:
         raise rejection.error(f"event {undated[0]} has no enqueued time: a row under its number may be another event's")
 
 
-def refuse_unproven(rejection: Rejection, placed: Placed, quarantine: str) -> None:
+def refuse_unproven(rejection: Rejection, coverage: Coverage, quarantine: str) -> None:
     """Raise unless each event is now in one of the two tables, and in `quarantine` at most once.
 
     In the target table it may have several rows: those of a range that a person had read again.
     """
     wanted = len(rejection.numbers)
-    if placed.numbers != wanted:
-        raise rejection.error(f"both tables together have {placed.numbers} of {wanted} events")
-    if placed.again is not None:
+    if coverage.numbers != wanted:
+        raise rejection.error(f"both tables together have {coverage.numbers} of {wanted} events")
+    if coverage.duplicated is not None:
         raise RowsRejected(
-            f"Event {placed.again} of partition {rejection.partition_id} was quarantined and has a second row",
+            f"Event {coverage.duplicated} of partition {rejection.partition_id} was quarantined and has a second row",
             f"rows of events {rejection.numbers[0]} to {rejection.numbers[-1]} were rejected, and each event has to be"
             " in one of the two tables",
             f"Delete its row in {quarantine} if the target table has one, else all but one there, then start again.",

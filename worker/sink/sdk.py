@@ -16,9 +16,9 @@ from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, SinkUnavailable
 from shared.fixes import REACH_SNOWFLAKE, TRUST_SNOWFLAKE
 from shared.snowflake import oauth
-from shared.snowflake.handshake import is_behind_proxy, shake_hands
 from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
+from shared.snowflake.tls_probe import is_behind_proxy, probe_tls
 
 SYSTEM_CA_DIR = "/etc/ssl/certs"
 CA_FILE_SINCE = (1, 7)  # before, the SDK trusted the authorities that it was built with, and no others (measured)
@@ -96,7 +96,7 @@ def probe(settings: SnowflakeSettings) -> None:
     if is_behind_proxy():
         return
     try:
-        shake_hands(host, port, settings.ca_file)
+        probe_tls(host, port, settings.ca_file)
     except ssl.SSLCertVerificationError as error:
         raise ConfigurationError(
             f"The certificate of {host}:{port} is not trusted", error.verify_message, TRUST_SNOWFLAKE

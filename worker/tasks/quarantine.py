@@ -23,8 +23,8 @@ from shared.ipc.messages import ChannelStatus, Quarantined, Ready
 from shared.ipc.task import send
 from shared.log import logger
 from shared.model import Checkpoint
+from shared.resume import SETTLED_AFTER_S
 from shared.snowflake.quarantine_table import Quarantine
-from worker.sink.channel_status import COUNT_LIMIT_S
 from worker.sink.rejection import (
     NEAR,
     Rejection,
@@ -86,7 +86,7 @@ def quarantine_rows(rejection: Rejection, store: QuarantineRecord, channel: Coun
         try:
             return _recorded(rejection, store)
         except CountsUnsettled:
-            count_by = count_by or Deadline.after(COUNT_LIMIT_S)  # from now on: the task may have taken minutes
+            count_by = count_by or Deadline.after(SETTLED_AFTER_S)  # from now on: the task may have taken minutes
             later = channel.await_status(rejection.is_counted_anew, count_by.remaining_s())
             if later is None:
                 raise
@@ -128,7 +128,7 @@ def carry_out(rejection: Rejection) -> Quarantined:
     with tables_of(settings, rejection.checkpoint.hub_created_at_s) as tables:
         if rejected := rejected_events(rejection, settings.eventhub, tables):
             _write(rejection, settings.eventhub, tables, rejected)
-        refuse_unproven(rejection, tables.placed(rejection.partition_id, rejection.numbers), tables.name)
+        refuse_unproven(rejection, tables.coverage(rejection.partition_id, rejection.numbers), tables.name)
     return Quarantined(rows=len(rejected))
 
 
@@ -141,7 +141,7 @@ def rejected_events(rejection: Rejection, settings: EventHubSettings, tables: Qu
     """The events that the target table lacks, when they are as many as Snowflake counted, and not too many."""
     partition_id, numbers = rejection.partition_id, rejection.numbers
     missing: Sequence[int] = tables.missing(partition_id, numbers)
-    refuse_flood(rejection, tables.set_aside_lately(partition_id, numbers[0], NEAR), missing)
+    refuse_flood(rejection, tables.recent(partition_id, numbers[0], NEAR), missing)
     if len(missing) < rejection.rows:  # some of these numbers had a row before; its enqueued time says whose
         missing = _without_row(rejection, settings, tables)
     refuse_contradiction(rejection, missing)
@@ -173,7 +173,7 @@ def _write(rejection: Rejection, settings: EventHubSettings, tables: Quarantine,
     _require_readable(settings, rejection, rejected)
     missing = set(rejected)
     for events in reread(settings, rejection.checkpoint, rejected):
-        tables.set_aside(
+        tables.insert(
             rejection.partition_id,
             events,
             reason=rejection.reason,

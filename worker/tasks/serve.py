@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from shared.clock import Deadline
-from shared.ipc.failure import last_word
+from shared.ipc.failure import failure_message
 from shared.ipc.messages import Command, TaskResult
 from shared.ipc.pipe import MessagePipe
 from shared.log import logger
@@ -25,7 +25,7 @@ def answer(asked_by: int, pipe: "Connection[bytes, bytes]", work: Callable[[], T
     try:
         result = work()
     except Exception as error:  # noqa: BLE001 (it is the answer)
-        result = last_word(error)[1]
+        result = failure_message(error)[1]
     messages.send(result)
     messages.flush_until(Deadline.after(FLUSH_S))
     os._exit(0)  # no finalizers: a channel's would flush, and an SDK's threads wait for their service

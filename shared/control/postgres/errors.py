@@ -24,7 +24,7 @@ _HOST = "Correct the host in CONTROL_POSTGRES_DSN: the parts between its dots ha
 _NAME = "Correct CONTROL_POSTGRES_DSN, or create the database."
 _POOL = "Leave `options` out of CONTROL_POSTGRES_DSN, or name the server itself instead of the pool."
 _PRIMARY = "Name the primary in CONTROL_POSTGRES_DSN (target_session_attrs=read-write finds it)."
-_RANGE = "Somebody wrote a number into a row that cannot grow: put back what stood there."
+_RANGE = "Something other than evsup wrote a number that cannot grow: restore the value."
 _FULL = (
     "Raise the limit, end other clients, or put PgBouncer in between: evsup takes a session for each partition and one"
     " for each supervisor (`evsup check` counts them)."

@@ -1,4 +1,4 @@
--- The events whose rows were rejected and set aside. An older evsup wrote the names as they were typed, and Azure
+-- The events whose rows were rejected, in the quarantine. An older evsup wrote the names as they were typed, and Azure
 -- ignores their case.
 SELECT PARTITION_ID, SEQUENCE_NUMBER, ENQUEUED_TIME, QUARANTINED_AT
 FROM {quarantine}

@@ -1,6 +1,6 @@
 -- Which of the events, numbered from :first to :last, have no row in the target table; :events is a JSON array of them.
--- The moment counts: a number may have been given twice, and the row be the other event's. So an event without a moment
--- has none.
+-- The enqueued time counts: a hub may have given a number twice, and then the row is the other event's. So an event
+-- without a time counts as without a row.
 SELECT EVENT.SEQUENCE_NUMBER
 FROM (
     SELECT

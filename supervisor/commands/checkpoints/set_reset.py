@@ -79,7 +79,7 @@ def reset(
 
 def _table_end(session: AdminSession, partition_id: str, hub_created_at_s: float) -> int:
     with session.tables(hub_created_at_s) as tables:
-        landed = tables.landed(partition_id, since=None).get(partition_id)
+        landed = tables.count(partition_id, since=None).get(partition_id)
     if landed is None:
         raise DataRefused(
             f"The table has no row of partition {partition_id}",

@@ -99,7 +99,7 @@ def raise_in(place: str) -> None:
     setattr(owner, name, fail)
 
 
-SET_ASIDE = ("shared.snowflake.quarantine_table:Quarantine", "set_aside")
+SET_ASIDE = ("shared.snowflake.quarantine_table:Quarantine", "insert")
 RECORD = ("shared.control.store:ControlStore", "record_quarantine")
 DEEDS = {
     "die when rejected rows are read": kill(os.getppid, SET_ASIDE, done=False),

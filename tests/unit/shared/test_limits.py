@@ -1,4 +1,4 @@
-"""A limit of the host is named where it is reached, with what to change, and is no bug of evsup."""
+"""A limit of the host is named where it is limit_error, with what to change, and is no bug of evsup."""
 
 import errno
 import resource
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ConfigurationError, EvsupError, LimitReached
-from shared.ipc.failure import last_word
-from shared.limits import MOST_DESCRIPTORS, oom_kills, raise_descriptors, reached, reached_by_start
+from shared.ipc.failure import failure_message
+from shared.limits import MOST_DESCRIPTORS, limit_error, oom_kills, raise_descriptors, start_limit_error
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_hard_limit_that_is_too_low_is_refused_with_the_number_of_partitions_t
 def test_a_worker_that_cannot_be_started_says_which_limit_was_reached(
     error: OSError, kind: type[EvsupError], says: str
 ) -> None:
-    made = reached_by_start(error, "No worker can be started for partition 3")
+    made = start_limit_error(error, "No worker can be started for partition 3")
     assert type(made) is kind
     assert says in str(made)
     assert str(made).startswith("No worker can be started for partition 3: ")
@@ -73,14 +73,14 @@ def test_a_worker_that_cannot_be_started_says_which_limit_was_reached(
     "error", [MemoryError(), RuntimeError("can't start new thread"), OSError(errno.ENOMEM, "Cannot allocate memory")]
 )
 def test_a_worker_that_runs_out_of_something_is_no_bug(error: Exception) -> None:
-    known, failed = last_word(error)
+    known, failed = failure_message(error)
     assert type(known) is LimitReached
     assert failed.traceback
 
 
 @pytest.mark.parametrize("error", [ValueError("7"), OSError(errno.EAGAIN, "a socket says so"), RuntimeError("another")])
 def test_what_is_about_something_else_is_left_to_others(error: Exception) -> None:
-    assert reached(error, "what") is None
+    assert limit_error(error, "what") is None
 
 
 def test_kills_for_memory_are_read_from_either_kind_of_cgroup(tmp_path: Path) -> None:

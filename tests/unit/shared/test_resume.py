@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import ResumeRefused
 from shared.model import Checkpoint, PartitionFacts
-from shared.resume import BIRTH_TOLERANCE_S, SETTLED_AFTER_S, Resume, decide
+from shared.resume import CREATION_TOLERANCE_S, SETTLED_AFTER_S, Resume, decide
 
 OnGap = Literal["fail", "warn"]
 BORN_S = 1_700_000_000.123
@@ -203,14 +203,14 @@ def test_what_came_after_the_last_event_read_is_known_by_that_events_time(token:
     assert f"--to 2023-11-14T{moment}+00:00`" in refused.value.fix
 
 
-@pytest.mark.parametrize("later_s", [BIRTH_TOLERANCE_S + 0.1, -BIRTH_TOLERANCE_S - 0.1, 86400.0])
+@pytest.mark.parametrize("later_s", [CREATION_TOLERANCE_S + 0.1, -CREATION_TOLERANCE_S - 0.1, 86400.0])
 @pytest.mark.parametrize(("token", "position"), [(50, 50), (None, None), (50, 40), (None, 50)])
 def test_another_hub_behind_the_same_name_is_refused(token: int | None, position: int | None, later_s: float) -> None:
     with pytest.raises(ResumeRefused, match="the event hub is not the one of the checkpoint"):
         decide(token, checkpoint(position, BORN_S + later_s), partition(), "warn")
 
 
-@pytest.mark.parametrize("born_s", [None, BORN_S, round(BORN_S), BORN_S + BIRTH_TOLERANCE_S / 2])
+@pytest.mark.parametrize("born_s", [None, BORN_S, round(BORN_S), BORN_S + CREATION_TOLERANCE_S / 2])
 def test_a_birth_that_is_unknown_or_rounded_is_no_other_hub(born_s: float | None) -> None:
     assert decide(50, checkpoint(50, born_s), partition(), "fail").after == 50
 
@@ -336,8 +336,8 @@ def test_one_who_only_looks_sees_that_a_channel_was_lost_before_its_first_checkp
     begun: Checkpoint, exists: bool
 ) -> None:
     if exists:
-        assert decide(None, begun, partition(), "fail", channel_exists=True).after == begun.reached
+        assert decide(None, begun, partition(), "fail", channel_exists=True).after == begun.durable_up_to
         return
     with pytest.raises(ResumeRefused, match="rows of events up to 100 may be in the table already") as refused:
         decide(None, begun, partition(), "fail", channel_exists=False)
-    assert ("--sequence-number 50" in refused.value.fix) is (begun.reached == 50)
+    assert ("--sequence-number 50" in refused.value.fix) is (begun.durable_up_to == 50)

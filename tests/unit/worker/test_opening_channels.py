@@ -116,7 +116,7 @@ def test_a_channel_lost_before_any_event_came_begins_again(
 ) -> None:
     world = World(None, checkpoint, last=(checkpoint.unsettled_from or 0) - 1)
     world.channel_exists = False
-    assert opened(world, monkeypatch).resume.after == checkpoint.reached
+    assert opened(world, monkeypatch).resume.after == checkpoint.durable_up_to
 
 
 @pytest.mark.parametrize(
@@ -136,5 +136,5 @@ def test_a_channel_that_exists_and_has_no_token_has_no_row(
     monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint
 ) -> None:
     world = World(None, checkpoint, errors=checkpoint.rows_error_count)
-    assert opened(world, monkeypatch).resume.after == checkpoint.reached
+    assert opened(world, monkeypatch).resume.after == checkpoint.durable_up_to
     assert f"exists {checkpoint.channel_generation}" in world.asked

@@ -1,5 +1,5 @@
 -- Write a position under the epoch of an operator's term, wherever it is, and begin the next channel with it: the token
--- of the present one tells another story. Changes no row when a newer epoch is stored.
+-- of the present one contradicts the new position. Changes no row when a newer epoch is stored.
 UPDATE evsup_checkpoint SET
     sequence_number = :sequence_number,
     "OFFSET" = :offset,

@@ -1,4 +1,4 @@
-"""Where settings come from, and how faults are told."""
+"""Where settings come from, and how their faults are reported."""
 
 from pathlib import Path
 

@@ -87,7 +87,7 @@ def test_what_is_no_count_is_refused_with_table_row_and_column(
     damaged.put(table, column, value)
     with pytest.raises(
         DataRefused,
-        match=f"'(0|a)' in {table} cannot be read: {column} is .*: expected a whole number.*(put back|delete it)",
+        match=f"'(0|a)' in {table} cannot be read: {column} is .*: expected a whole number.*(restore the|delete it)",
     ):
         TABLES[table](damaged.store)
 

@@ -1,4 +1,4 @@
-"""A transaction that has waited: `now()` is when it began, and others have gone on since."""
+"""A transaction that has waited: `now()` is when it began, and others have worked since."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The Azure SDK's client as the settings make it, and its errors in our words."""
+"""The Azure SDK's client as the settings make it, and its errors translated into ours."""
 
 import threading
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Every way in which Event Hubs or the way to it says no has its own words and its exit code.
+"""Every refusal of Event Hubs, and every failure on the way to it, has its own message and exit code.
 
 The sentences are those of the real services, as people reported them; each case names where. Ids are shortened.
 """
@@ -420,8 +420,8 @@ def test_no_credential_is_in_what_is_said() -> None:
     assert "hush" not in str(decide(read_error(error), "It failed", access("signature"), NOW_S))
 
 
-@pytest.mark.parametrize("moment", ["2022-13-45T19:01:58", "0000-00-00T00:00:00", "2022-03-19T25:61:61"])
-def test_a_time_that_cannot_be_hides_no_error(moment: str) -> None:
-    for said in (f"Timestamp:{moment}", f"Expiration time: '{moment}Z'"):
+@pytest.mark.parametrize("time", ["2022-13-45T19:01:58", "0000-00-00T00:00:00", "2022-03-19T25:61:61"])
+def test_a_time_that_cannot_be_hides_no_error(time: str) -> None:
+    for said in (f"Timestamp:{time}", f"Expiration time: '{time}Z'"):
         error = read_error(put_token(401, f"ExpiredToken: The token is expired. {said}"))
         assert type(decide(error, "what", access(), NOW_S)) is NotPermitted

@@ -17,7 +17,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub.exceptions import EventHubError
 
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
-from shared.eventhubs.identity import Identity, SignInFailed, clock_is_ahead, refusal
+from shared.eventhubs.identity import Identity, SignInFailed, clock_is_ahead, translate
 from shared.log.secret import mask
 from tests.unit.plain_settings import eventhub
 
@@ -250,12 +250,12 @@ CASES = [
     ],
 )
 def test_a_sign_in_that_may_succeed_later_is_worth_waiting_for(said: str) -> None:
-    assert type(refusal(tried(Environment=f"Authentication failed: {said}"))) is SourceUnavailable
+    assert type(translate(tried(Environment=f"Authentication failed: {said}"))) is SourceUnavailable
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_sentence_of_the_sign_in_says_what_to_do(case: Case) -> None:
-    made = refusal(case.text, cli=case.cli, is_managed=case.is_managed, has_signed_in=case.has_signed_in)
+    made = translate(case.text, cli=case.cli, is_managed=case.is_managed, has_signed_in=case.has_signed_in)
     assert type(made) is case.becomes
     assert case.why in made.why
     assert case.fix in made.fix

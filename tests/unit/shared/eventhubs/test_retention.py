@@ -1,4 +1,4 @@
-"""How long the oldest event that is not loaded stays in the hub, and who is told."""
+"""How long the oldest event that is not loaded stays in the hub, and where that is shown."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

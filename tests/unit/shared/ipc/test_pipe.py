@@ -182,7 +182,7 @@ def test_garbage_is_a_protocol_error(raw: Ends) -> None:
         ours.receive()
 
 
-def test_a_last_word_waits_for_room_until_the_deadline(raw: Ends) -> None:
+def test_the_last_message_waits_for_room_until_the_deadline(raw: Ends) -> None:
     theirs = worker(raw)
     failed = Failed(error="Bug", what="x", why="", fix="", traceback="t" * 200_000)
     theirs.send(big(0))

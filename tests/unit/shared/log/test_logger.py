@@ -175,7 +175,7 @@ def test_a_reader_that_stopped_reading_does_not_stop_the_daemon(pipe: tuple[int,
     assert read.endswith(b"the last one\n")
 
 
-def test_nothing_comes_after_the_last_word(pipe: tuple[int, int]) -> None:
+def test_nothing_comes_after_the_final_line(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     stderr = Stderr(writer)
     stderr.write("before")

@@ -1,4 +1,4 @@
-"""What others wrote is shown on a terminal, and obeyed by none."""
+"""Texts of others are shown on a terminal, which acts on none of them."""
 
 import os
 from io import StringIO
@@ -32,7 +32,7 @@ def test_nothing_that_moves_a_cursor_is_left(text: str) -> None:
     assert set(left) <= {"\t", "\n", "\xa0", "\xad"}
 
 
-@pytest.mark.parametrize("say", [logger.relay, logger.last_word])
+@pytest.mark.parametrize("say", [logger.relay, logger.final_line])
 def test_no_line_on_stderr_carries_them(monkeypatch: pytest.MonkeyPatch, say: object) -> None:
     reader, writer = os.pipe()
     monkeypatch.setattr(logger, "_stderr", Stderr(writer))

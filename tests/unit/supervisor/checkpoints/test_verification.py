@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, PartitionFacts
-from shared.snowflake.target_table import Bodiless, Landed
+from shared.snowflake.target_table import Bodiless, PartitionRows
 from supervisor.checkpoints.verification import Beginning, Evidence, Proof, beginning, prove
 
 HUB_CREATED_AT_S = 1_700_000_000.0
 FIRST = Beginning(0, "with the oldest event in the hub, 0")
 
 
-def table(numbers: Sequence[int]) -> Landed | None:
+def table(numbers: Sequence[int]) -> PartitionRows | None:
     """What the target table counts and locates for rows with these numbers."""
     if not numbers:
         return None
@@ -27,7 +27,7 @@ def table(numbers: Sequence[int]) -> Landed | None:
     ordered = sorted(counts)
     gaps = [range(a + 1, b) for a, b in pairwise(ordered) if b > a + 1]
     repeats = [number for number in ordered if counts[number] > 1]
-    return Landed(len(numbers), len(counts), ordered[0], ordered[-1], gaps[:5], repeats[:5])
+    return PartitionRows(len(numbers), len(counts), ordered[0], ordered[-1], gaps[:5], repeats[:5])
 
 
 def evidence(

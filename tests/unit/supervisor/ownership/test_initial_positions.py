@@ -147,4 +147,4 @@ def test_a_claim_keeps_the_initial_position_of_its_partition(stores: Stores) -> 
     row = store.load_checkpoint("0")
     assert term
     assert row
-    assert (term.epoch, row.epoch, row.begins_after, row.reached) == (1, 1, 100, 100)
+    assert (term.epoch, row.epoch, row.begins_after, row.durable_up_to) == (1, 1, 100, 100)

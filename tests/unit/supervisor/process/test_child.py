@@ -18,7 +18,7 @@ from shared.errors import (
     WorkerCrashed,
     WorkerHung,
 )
-from shared.ipc.failure import error_of, last_word
+from shared.ipc.failure import error_of, failure_message
 from shared.ipc.messages import Abort, Command, Counters, Drain, Drained, Failed, Lease, Opened, Report, Status
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
@@ -37,13 +37,13 @@ def every(base: type[EvsupError]) -> list[type[EvsupError]]:
 
 @pytest.mark.parametrize("kind", every(EvsupError))
 def test_an_error_arrives_as_what_it_was(kind: type[EvsupError]) -> None:
-    error = error_of(last_word(kind("what", "why", "fix"))[1])
+    error = error_of(failure_message(kind("what", "why", "fix"))[1])
     assert type(error) is kind
     assert (error.what, error.why, error.fix) == ("what", "why", "fix")
 
 
 def test_an_error_that_is_none_of_ours_is_a_crash() -> None:
-    assert type(error_of(last_word(ValueError("7"))[1])) is WorkerCrashed
+    assert type(error_of(failure_message(ValueError("7"))[1])) is WorkerCrashed
 
 
 @pytest.mark.parametrize("name", ["", "Exception", "ExitCode", "IntEnum", "ClassVar", "__name__", "print"])
@@ -141,13 +141,13 @@ def test_a_worker_that_drained_although_nobody_asked_it_to_is_a_bug(rig: Rig) ->
 
 
 def test_the_first_failure_that_a_worker_reports_counts_and_not_its_exit_code(rig: Rig) -> None:
-    child = rig.report(last_word(SourceUnavailable("away"))[1], last_word(WorkerCrashed("later"))[1])
+    child = rig.report(failure_message(SourceUnavailable("away"))[1], failure_message(WorkerCrashed("later"))[1])
     assert child.describe(NOW_S).state == "failed"
     assert isinstance(rig.exit(69).failure, SourceUnavailable)
 
 
 def test_a_report_that_is_left_in_the_pipe_is_read_after_the_exit(rig: Rig) -> None:
-    rig.worker.send(last_word(SourceUnavailable("away"))[1])
+    rig.worker.send(failure_message(SourceUnavailable("away"))[1])
     assert isinstance(rig.exit(69).failure, SourceUnavailable)
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed
 from shared.ipc import spawn
-from shared.ipc.failure import last_word
+from shared.ipc.failure import failure_message
 from shared.ipc.messages import CheckTable, Counters, Drained, Opened, Status, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
@@ -114,7 +114,7 @@ def test_the_events_since_the_last_good_check_are_named_with_their_replay(
     follow(monitor, p0=Worker(19, 25), p1=Worker(None, 12))
     assert check(monitor, probes, now) is None
     follow(monitor, p0=Worker(40, 45), p1=Worker(11, 12))
-    found = check(monitor, probes, now, last_word(GONE)[1])
+    found = check(monitor, probes, now, failure_message(GONE)[1])
     assert isinstance(found, RowsDoNotFit)
     follow(monitor, p0=Worker(45, 45, drained=50))  # five were appended between its last report and the drain
     error = monitor.located(found)
@@ -164,7 +164,7 @@ def test_many_partitions_are_named_in_part(monitor: TableMonitor) -> None:
 def test_a_check_that_fails_ends_nothing_and_is_reported_until_one_succeeds(
     monitor: TableMonitor, probes: Probes, now: Clock, error: Exception
 ) -> None:
-    for answer, unseen in ((last_word(error)[1], str(error)), (TableFits(doubts=()), None)):
+    for answer, unseen in ((failure_message(error)[1], str(error)), (TableFits(doubts=()), None)):
         assert check(monitor, probes, now, answer) is None
         assert monitor.unseen == unseen
 
@@ -219,7 +219,7 @@ def test_a_host_at_its_limits_checks_later_and_loses_no_tree(now: Clock, monkeyp
 def test_at_a_start_anything_but_a_good_check_is_raised(now: Clock, probes: Probes) -> None:
     monitor = TableMonitor(now, probes.start)
     monitor.ask()
-    probes.answer(last_word(GONE)[1])
+    probes.answer(failure_message(GONE)[1])
     with pytest.raises(RowsDoNotFit):
         monitor.first_result()
     monitor.ask()

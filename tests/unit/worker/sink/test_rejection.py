@@ -8,7 +8,7 @@ from msgspec import structs
 from shared.errors import CountsUnsettled, RowsRejected
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
-from shared.snowflake.quarantine_table import Lately, Placed
+from shared.snowflake.quarantine_table import Coverage, RecentQuarantine
 from worker.sink.rejection import (
     MOST_AN_HOUR,
     MOST_READ_AGAIN,
@@ -23,7 +23,7 @@ from worker.sink.rejection import (
     refuse_vast,
 )
 
-NOTHING = Lately(0, 0)
+NOTHING = RecentQuarantine(0, 0)
 
 
 def rejection(rows: int, committed: int) -> Rejection:
@@ -50,14 +50,14 @@ def test_a_refusal_says_why_not_and_among_which_events_they_are_beside_what_it_a
     ("rows", "committed", "lately"),
     [
         (MOST_AN_HOUR, 10 * MOST_AN_HOUR, NOTHING),
-        (1, 10, Lately(MOST_AN_HOUR - 1, 0)),
+        (1, 10, RecentQuarantine(MOST_AN_HOUR - 1, 0)),
         (SHARE_FROM, 2 * SHARE_FROM, NOTHING),
         (SHARE_FROM - 1, SHARE_FROM - 1, NOTHING),  # too few rows to speak of a share
-        (4, 4, Lately(18, 18)),
-        (1, 1, Lately(900, 0)),
+        (4, 4, RecentQuarantine(18, 18)),
+        (1, 1, RecentQuarantine(900, 0)),
     ],
 )
-def test_a_few_rejected_rows_may_be_quarantined(rows: int, committed: int, lately: Lately) -> None:
+def test_a_few_rejected_rows_may_be_quarantined(rows: int, committed: int, lately: RecentQuarantine) -> None:
     refuse_flood(rejection(rows, committed), lately)
 
 
@@ -65,13 +65,13 @@ def test_a_few_rejected_rows_may_be_quarantined(rows: int, committed: int, latel
     ("rows", "committed", "lately", "why_not"),
     [
         (MOST_AN_HOUR + 1, 10 * MOST_AN_HOUR, NOTHING, "quarantined: they are more than 1000"),
-        (1, 10, Lately(MOST_AN_HOUR, 0), "with 1000 in the last hour they are more than 1000"),
+        (1, 10, RecentQuarantine(MOST_AN_HOUR, 0), "with 1000 in the last hour they are more than 1000"),
         (SHARE_FROM, 2 * SHARE_FROM - 1, NOTHING, "quarantined: they are more than half of the stream"),
-        (4, 4, Lately(500, 19), "with 19 closely before they are more than half of the stream"),
+        (4, 4, RecentQuarantine(500, 19), "with 19 closely before they are more than half of the stream"),
     ],
 )
 def test_a_stream_that_is_rejected_as_a_whole_is_refused(
-    rows: int, committed: int, lately: Lately, why_not: str
+    rows: int, committed: int, lately: RecentQuarantine, why_not: str
 ) -> None:
     with pytest.raises(RowsRejected, match=why_not):
         refuse_flood(rejection(rows, committed), lately)
@@ -166,13 +166,13 @@ def test_a_range_is_complete_when_the_hub_delivered_all_of_it() -> None:
 
 
 def test_each_event_has_to_be_in_one_of_the_tables() -> None:
-    refuse_unproven(rejection(2, 10), Placed(10, None), "Q")
+    refuse_unproven(rejection(2, 10), Coverage(10, None), "Q")
     for numbers in (0, 9):
         with pytest.raises(RowsRejected, match=f"together have {numbers} of 10 events"):
-            refuse_unproven(rejection(2, 10), Placed(numbers, None), "Q")
+            refuse_unproven(rejection(2, 10), Coverage(numbers, None), "Q")
 
 
 def test_an_event_that_was_quarantined_and_has_a_second_row_is_named_with_what_to_do() -> None:
     with pytest.raises(RowsRejected, match="Event 104 of partition 3 was quarantined and has a second row") as refused:
-        refuse_unproven(rejection(2, 10), Placed(10, 104), '"A"."B"."C_QUARANTINE"')
+        refuse_unproven(rejection(2, 10), Coverage(10, 104), '"A"."B"."C_QUARANTINE"')
     assert refused.value.fix.startswith('Delete its row in "A"."B"."C_QUARANTINE" if the target table has one')

@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import ConfigurationError, SinkUnavailable
 from shared.log.secret import Secret
-from shared.snowflake import handshake
+from shared.snowflake import tls_probe
 from shared.snowflake.tables import address
 from tests.unit.plain_settings import snowflake
 from tests.unit.shared.config.configurations import PASSPHRASE, key
@@ -110,7 +110,7 @@ def test_the_address_is_the_accounts_or_the_one_that_is_set(url: str | None, exp
 def test_a_port_where_nobody_answers_is_an_unavailable_sink(monkeypatch: pytest.MonkeyPatch, listens: bool) -> None:
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
     monkeypatch.delenv("https_proxy", raising=False)
-    monkeypatch.setattr(handshake, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(tls_probe, "TIMEOUT_S", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         port = silent.getsockname()[1]

@@ -6,12 +6,12 @@ import msgspec
 from azure.eventhub._pyamqp._decode import decode_payload
 from azure.eventhub.amqp import AmqpAnnotatedMessage, AmqpMessageBodyType
 
-from shared.eventhubs.amqp_types import teach_the_sdk
+from shared.eventhubs.amqp_types import install_decoders
 from worker.source.envelope import COLUMN_ANNOTATIONS, SYSTEM_FIELDS, time_of
 from worker.source.payload import NotPayload, payload
 from worker.source.variant import object_of, text, variant
 
-teach_the_sdk()
+install_decoders()
 
 
 def line_by_the_sdk(partition_id: str, encoded: bytes) -> bytes:

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import UndecodableEvent
-from shared.eventhubs.amqp_types import teach_the_sdk
+from shared.eventhubs.amqp_types import install_decoders
 from tests.unit.worker.source import wire
 from tests.unit.worker.source.events import (
     ENQUEUED_MS,
@@ -409,7 +409,7 @@ def test_annotations_of_the_service_of_any_type_lose_no_event(time: bytes, numbe
 )
 def test_any_amqp_type_on_the_wire_has_a_place(value: bytes, expected: object) -> None:
     """Written by hand: the SDK's encoder knows fewer types than its decoder, and that one fewer than AMQP."""
-    teach_the_sdk()
+    install_decoders()
     encoded = b"\x00\x53\x74\xc1" + bytes([len(value) + 4]) + b"\x02\xa1\x01p" + value + b"\x00\x53\x77" + value
     line = row_of(encoded)
     assert line["PROPERTIES"] == {"p": expected}
@@ -418,7 +418,7 @@ def test_any_amqp_type_on_the_wire_has_a_place(value: bytes, expected: object) -
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**20), max_value=10**20))
 def test_decimals_of_the_sdk_s_own_encoder_come_back(value: Decimal) -> None:
-    teach_the_sdk()
+    install_decoders()
     line = row_of(event(b"{}", application_properties={b"p": value}))
     assert Decimal(line["PROPERTIES"]["p"]) == value
 

@@ -14,9 +14,9 @@ from shared.errors import CountsUnsettled, NotPermitted, ProtocolError, RowsReje
 from shared.ipc.messages import ChannelStatus, Quarantined, Ready, TaskResult
 from shared.log import logger
 from shared.model import Checkpoint, PartitionFacts
-from shared.snowflake.quarantine_table import Event, Lately, Placed, Rejected
+from shared.resume import SETTLED_AFTER_S
+from shared.snowflake.quarantine_table import Coverage, Event, RecentQuarantine, Rejected
 from tests.unit.plain_settings import plain
-from worker.sink.channel_status import COUNT_LIMIT_S
 from worker.sink.rejection import Rejection
 from worker.tasks import quarantine
 
@@ -36,7 +36,7 @@ class World:
         self.lacks = [6, 8]
         self.row_of_another: list[int] = []
         self.enqueued_time: str | None = "2026-01-31T00:00:00+00:00"
-        self.both = Placed(5, None)
+        self.both = Coverage(5, None)
         monkeypatch.setattr(environment, "load_worker", plain)
         monkeypatch.setattr(logger, "configure", lambda *_, **__: None)
         monkeypatch.setattr(quarantine, "tables_of", self._tables)
@@ -56,8 +56,8 @@ class World:
     def partition(self, _: str) -> PartitionFacts:
         return self.facts
 
-    def set_aside_lately(self, *_: object) -> Lately:
-        return Lately(0, 0)
+    def recent(self, *_: object) -> RecentQuarantine:
+        return RecentQuarantine(0, 0)
 
     name = "FLIGHTS_QUARANTINE"
 
@@ -68,10 +68,10 @@ class World:
         lacking = {*self.lacks, *self.row_of_another}
         return [event.sequence_number for event in events if event.sequence_number in lacking]
 
-    def set_aside(self, _: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:
+    def insert(self, _: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:
         self.did.append(f"write {[event.sequence_number for event in events]}: {reason[:8]}, {channel}, {epoch}")
 
-    def placed(self, *_: object) -> Placed:
+    def coverage(self, *_: object) -> Coverage:
         self.did.append("count")
         return self.both
 
@@ -178,7 +178,7 @@ def test_an_event_that_the_hub_passes_over_is_named(world: World) -> None:
 
 
 def test_tables_that_together_lack_an_event_are_refused(world: World) -> None:
-    world.both = Placed(4, None)
+    world.both = Coverage(4, None)
     with pytest.raises(RowsRejected, match="together have 4 of 5 events"):
         carry_out()
 
@@ -204,7 +204,7 @@ class Channel:
         self.later = list(later)
 
     def await_status(self, is_expected: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:
-        assert limit_s <= COUNT_LIMIT_S
+        assert limit_s <= SETTLED_AFTER_S
         return next((self.later.pop(0) for _ in self.later[:] if is_expected(self.later[0])), None)
 
 
@@ -274,7 +274,7 @@ def test_the_wait_for_a_count_begins_when_the_first_task_has_ended(monkeypatch: 
     now_s, waits_s = [0.0], list[float]()
 
     def send(*_: object) -> TaskResult:
-        now_s[0] += 5 * COUNT_LIMIT_S
+        now_s[0] += 5 * SETTLED_AFTER_S
         raise REJECTION.unsettled("the table lacks 4 of the events")
 
     class Patient(Channel):
@@ -286,4 +286,4 @@ def test_the_wait_for_a_count_begins_when_the_first_task_has_ended(monkeypatch: 
     monkeypatch.setattr(quarantine, "send", send)
     with pytest.raises(CountsUnsettled):
         quarantine.quarantine_rows(REJECTION, Store(), Patient(structs.replace(STATUS, rows_error_count=3)))
-    assert waits_s == [COUNT_LIMIT_S, 0.0]
+    assert waits_s == [SETTLED_AFTER_S, 0.0]

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.control.database import Row
-from shared.control.spelling import _Partition
+from shared.control.group_keys import _Partition
 
 
 def row(sequence_number: int | None, begins_after: int | None) -> Row:

@@ -1,4 +1,4 @@
-"""Rows that an older evsup wrote under the names of their group as somebody had typed them.
+"""Rows that an older evsup wrote under the names of a group as somebody had typed them.
 
 Azure ignores the case of these names, so two spellings would be two owners of each partition. Rows are kept under
 `ConsumerGroup.key`; nothing starts beside rows of the group in another spelling, and `evsup init` moves them.
@@ -24,7 +24,7 @@ class _Partition:
 
     def is_folded(self) -> bool:
         """Whether every row has the key of its group already."""
-        return not any(map(_is_odd, (*self.checkpoints, *self.ownerships)))
+        return not any(map(_is_under_other_names, (*self.checkpoints, *self.ownerships)))
 
     def epoch(self) -> int:
         """The newest, which the next claim has to exceed."""
@@ -43,7 +43,7 @@ def check(database: Database, group: ConsumerGroup) -> None:
     """Raise ConfigurationError when there are rows of the group in another spelling: they may have an owner."""
     with database.transaction("read") as run:
         rows = (*_rows(run, "all_ownerships", group), *_rows(run, "all_checkpoints", group))
-    odd = {_shown(row) for row in rows if _is_odd(row)}
+    odd = {_shown(row) for row in rows if _is_under_other_names(row)}
     if odd:
         raise ConfigurationError(
             "The control tables hold this consumer group in another spelling",
@@ -71,7 +71,7 @@ def fold(run: Run, group: ConsumerGroup) -> None:
     kept = {partition_id: rows.furthest() for partition_id, rows in partitions.items() if not rows.is_folded()}
     for partition_id, checkpoint in kept.items():
         _fold(run, group.key, partition_id, partitions[partition_id], checkpoint)
-    for row in filter(_is_odd, supervisors):
+    for row in filter(_is_under_other_names, supervisors):
         run("retire", **asdict(_spelled(row)), owner_id=row["owner_id"])
 
 
@@ -83,18 +83,18 @@ def _rows(run: Run, query: str, group: ConsumerGroup) -> list[Row]:
 def _fold(run: Run, key: ConsumerGroup, partition_id: str, rows: _Partition, kept: Row | None) -> None:
     """The ownership rows only go: the next claim makes one, with an epoch above the checkpoint's."""
     names = {"key_namespace": key.fully_qualified_namespace, "key_eventhub": key.eventhub_name}
-    if kept is not None and _is_odd(kept):
+    if kept is not None and _is_under_other_names(kept):
         run("drop_checkpoint", **asdict(key), partition_id=partition_id)
         run("copy_checkpoint", **_place(kept), **names, key_group=key.consumer_group)
     run("fence", **asdict(key), partition_id=partition_id, epoch=rows.epoch())
-    for row in filter(_is_odd, rows.checkpoints):
+    for row in filter(_is_under_other_names, rows.checkpoints):
         run("drop_checkpoint", **_place(row))
-    for row in filter(_is_odd, rows.ownerships):
+    for row in filter(_is_under_other_names, rows.ownerships):
         run("drop_ownership", **_place(row))
 
 
 def _refuse_live(rows: Iterable[Row]) -> None:
-    for row in filter(_is_odd, rows):
+    for row in filter(_is_under_other_names, rows):
         if row["owner_id"] and abs(row["age_s"]) < (row["expiration_s"] or OLDER_EXPIRATION_S):
             raise PartitionHeld(
                 f"The rows of {_shown(row)} cannot be moved to {_spelled(row).key}",
@@ -104,13 +104,13 @@ def _refuse_live(rows: Iterable[Row]) -> None:
 
 
 def _two_channels(rows: Sequence[Row]) -> ConfigurationError:
-    told = [
+    rows_shown = [
         f"{_shown(row)} is at {row['sequence_number']} in channel generation {row['channel_generation']}"
         for row in rows
     ]
     return ConfigurationError(
         f"The checkpoint of partition {rows[0]['partition_id']} is there in two spellings that contradict each other",
-        "; ".join(told),
+        "; ".join(rows_shown),
         "Delete the row in evsup_checkpoint that is not meant, then run `evsup init` again.",
     )
 
@@ -125,7 +125,7 @@ def _spelled(row: Row) -> ConsumerGroup:
     return ConsumerGroup(row["fully_qualified_namespace"], row["eventhub_name"], row["consumer_group"])
 
 
-def _is_odd(row: Row) -> bool:
+def _is_under_other_names(row: Row) -> bool:
     return _spelled(row) != _spelled(row).key
 
 

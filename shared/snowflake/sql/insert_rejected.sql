@@ -1,6 +1,6 @@
--- Set rejected events aside; :events is a JSON array of them. One that is there already is left as it is, so that the
--- statement may be given again. An event is known by its moment too, for another hub counts from 0 again; one without a
--- moment by its channel, for that hub has another one.
+-- Quarantine rejected events; :events is a JSON array of them. One that is there already stays as it is, so that the
+-- statement may be repeated. An event is identified by its enqueued time, too, because another hub counts from 0 again.
+-- One without a time is identified by its channel, because another hub has another one.
 -- A join, because Snowflake evaluates only some subqueries that look at the query around them:
 -- https://docs.snowflake.com/en/user-guide/querying-subqueries
 INSERT INTO {quarantine} (

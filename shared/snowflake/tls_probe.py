@@ -1,0 +1,26 @@
+"""Whether a host answers TLS, before an SDK that would try for minutes is asked to connect."""
+
+import os
+import socket
+import ssl
+
+TIMEOUT_S = 5.0
+
+
+def probe_tls(host: str, port: int, ca_file: str | None) -> None:
+    """Connect and shake hands; nothing is sent. Raises `OSError` within seconds when nobody answers, and
+    `ssl.SSLCertVerificationError` for a certificate that is not trusted.
+    """
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    with (
+        socket.create_connection((host, port), TIMEOUT_S) as plain,
+        context.wrap_socket(plain, server_hostname=host),
+    ):
+        return
+
+
+def is_behind_proxy() -> bool:
+    """Whether clients go through a proxy, so that the host itself cannot be probed from here."""
+    return bool(os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"))
