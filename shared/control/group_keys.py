@@ -16,8 +16,8 @@ OLDER_EXPIRATION_S = 60.0  # the default; rows of an older evsup do not say how 
 
 
 @dataclass(frozen=True, slots=True)
-class _Partition:
-    """All rows of one partition, whatever the spelling."""
+class StoredPartition:
+    """All rows of one partition, under whatever spelling of its group."""
 
     checkpoints: list[Row] = field(default_factory=list)
     ownerships: list[Row] = field(default_factory=list)
@@ -63,7 +63,7 @@ def fold(run: Run, group: ConsumerGroup) -> None:
     """
     ownerships, supervisors = _rows(run, "all_ownerships", group), _rows(run, "all_supervisors", group)
     _refuse_live((*ownerships, *supervisors))
-    partitions: dict[str, _Partition] = defaultdict(_Partition)
+    partitions: dict[str, StoredPartition] = defaultdict(StoredPartition)
     for row in _rows(run, "all_checkpoints", group):
         partitions[row["partition_id"]].checkpoints.append(row)
     for row in ownerships:
@@ -80,7 +80,7 @@ def _rows(run: Run, query: str, group: ConsumerGroup) -> list[Row]:
     return [row for row in run(query) if _spelled(row).key == group.key]
 
 
-def _fold(run: Run, key: ConsumerGroup, partition_id: str, rows: _Partition, kept: Row | None) -> None:
+def _fold(run: Run, key: ConsumerGroup, partition_id: str, rows: StoredPartition, kept: Row | None) -> None:
     """The ownership rows only go: the next claim makes one, with an epoch above the checkpoint's."""
     names = {"key_namespace": key.fully_qualified_namespace, "key_eventhub": key.eventhub_name}
     if kept is not None and _is_under_other_names(kept):

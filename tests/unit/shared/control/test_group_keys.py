@@ -1,9 +1,9 @@
-"""Which checkpoint is kept of a partition whose group was spelled in two ways."""
+"""Which checkpoint row is kept of a partition whose group has rows under two spellings."""
 
 import pytest
 
 from shared.control.database import Row
-from shared.control.group_keys import _Partition
+from shared.control.group_keys import StoredPartition
 
 
 def row(sequence_number: int | None, begins_after: int | None) -> Row:
@@ -26,6 +26,6 @@ def row(sequence_number: int | None, begins_after: int | None) -> Row:
         (row(5, 3), row(None, 100)),
     ],
 )
-def test_the_row_that_says_most_is_kept(kept: Row, other: Row) -> None:
+def test_the_furthest_row_is_kept(kept: Row, other: Row) -> None:
     for rows in ([kept, other], [other, kept]):
-        assert _Partition(checkpoints=rows).furthest() == kept
+        assert StoredPartition(checkpoints=rows).furthest() == kept

@@ -166,12 +166,12 @@ def test_a_credential_that_begins_or_stands_in_another_uncovers_nothing_of_it() 
     assert mask("canary22x canary22x-prod-tail head-canary22x-tail") == "*** *** ***"
 
 
-def test_what_is_too_short_to_be_told_from_a_word_is_not_remembered_and_there_is_an_end_to_it() -> None:
+def test_a_credential_too_short_to_differ_from_a_word_is_not_remembered_and_the_oldest_are_forgotten() -> None:
     for number in range(3 * secret.MOST_KNOWN):
         remember(f"short{number % 10}")
         remember(f"credential-{number}-{CANARY}")
-    assert mask("short1") == "short1"
-    assert len(secret._known) == secret.MOST_KNOWN
+    first, last = (f"credential-{number}-{CANARY}" for number in (0, 3 * secret.MOST_KNOWN - 1))
+    assert [mask("short1"), mask(first), mask(last)] == ["short1", first, "***"]
 
 
 # Each was a text on which a pattern looked at the same stretch again and again.
