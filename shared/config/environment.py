@@ -25,7 +25,7 @@ COMMAND_LINE, ENVIRONMENT, DEFAULT = "command line", "environment", "default"
 
 # How alike two names must be, behind their prefix, before one is taken for a misspelt other.
 LIKE_A_TYPING_ERROR = 0.75
-OWN_PREFIX = "EVSUP_"  # nobody else's: an unknown name with it is a typing error even when it resembles nothing
+OWN_PREFIX = "EVSUP_"  # ours alone: an unknown name with it is a typing error even when it resembles no setting
 
 
 @dataclass(frozen=True, slots=True)

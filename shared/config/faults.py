@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, for a person to mend in one go."""
+"""The faults of a configuration, reported all together so that a person can correct them at once."""
 
 import re
 from collections.abc import Iterable, Mapping

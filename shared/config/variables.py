@@ -53,7 +53,7 @@ class Variable:
 
     @property
     def expected(self) -> str:
-        """What may stand here, in plain words: `a whole number from 1 to 60`."""
+        """What may stand here, in plain English: `a whole number from 1 to 60`."""
         return _expected(self.kind)
 
     def clean(self, text: str) -> str:
@@ -65,7 +65,7 @@ class Variable:
         return text.strip("\r\n")
 
     def parse(self, text: str) -> Any:
-        """The typed value of a clean text. Raises ValueError with the reason in plain words, never with the text."""
+        """The typed value of a clean text. Raises ValueError with the reason in plain English, never with the text."""
         _refuse_unprintable(text, lines=self.secret)
         if not self.secret and self._is_in_quotes(text):
             raise ValueError("stands in quotes, which are part of the value here (a Docker --env-file keeps them)")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def signing_key(settings: SnowflakeSettings) -> "RSAPrivateKey":
-    """The key that the settings name; a file is read anew. Raises ValueError with the reason in plain words."""
+    """The key that the settings name; a file is read anew. Raises ValueError with the reason in plain English."""
     key, passphrase = settings.private_key, settings.private_key_passphrase
     material = key.reveal() if key else bytes_of(settings.private_key_file or "", private_key.MOST_BYTES)
     return private_key.open_key(material, passphrase.reveal() if passphrase else None)

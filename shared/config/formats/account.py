@@ -32,7 +32,7 @@ class Account:
 def parse(text: str) -> Account:
     """Read an account identifier, the account's address, or the address of its page in Snowsight.
 
-    Raises ValueError with the reason in plain words.
+    Raises ValueError with the reason in plain English.
     """
     if found := _SNOWSIGHT.fullmatch(text):
         top, before, account = found.groups()

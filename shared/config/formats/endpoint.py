@@ -30,7 +30,7 @@ class Endpoint:
 def parse(text: str) -> Endpoint:
     """Take `scheme://user:password@host:port/path` or `host:port` apart.
 
-    Raises ValueError whose text is a reason in plain words and holds nothing of `text`.
+    Raises ValueError whose text is a reason in plain English and holds nothing of `text`.
     """
     parts = _split(text if "://" in text else f"//{text}")
     try:

@@ -8,7 +8,7 @@ PEM_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 
 def text_of(path: str, most_bytes: int) -> str:
-    """The file's text. Raises ValueError with the reason in plain words."""
+    """The file's text. Raises ValueError with the reason in plain English."""
     try:
         return bytes_of(path, most_bytes).decode()
     except UnicodeDecodeError:
@@ -16,7 +16,7 @@ def text_of(path: str, most_bytes: int) -> str:
 
 
 def bytes_of(path: str, most_bytes: int) -> bytes:
-    """The first bytes of a regular file. Raises ValueError with the reason in plain words.
+    """The first bytes of a regular file. Raises ValueError with the reason in plain English.
 
     A pipe would give its content to the first process that reads it, and nothing to the workers after it.
     """
@@ -41,7 +41,7 @@ def is_open_to_others(path: str) -> bool:
 
 
 def certificate_problem(path: str | None) -> str | None:
-    """Why `path` is no bundle of certificates, in plain words; None when it is one, or not set."""
+    """Why `path` is no bundle of certificates, in plain English; None when it is one, or not set."""
     if path is None:
         return None
     try:

@@ -10,7 +10,7 @@ _QUOTED = re.compile(r'"(?:[^"\x00-\x1f\x7f]|"")+"')
 
 
 def problem(text: str) -> str | None:
-    """Why `text` cannot stand as one identifier in SQL, in plain words; None when it can."""
+    """Why `text` cannot stand as one identifier in SQL, in plain English; None when it can."""
     quoted = bool(_QUOTED.fullmatch(text))
     if not quoted and not _UNQUOTED.fullmatch(text):
         return _advice(text)

@@ -51,7 +51,7 @@ def open_key(material: str | bytes, passphrase: str | None) -> "RSAPrivateKey":
     """Open a private key: PEM (PKCS#8 or PKCS#1), the bare base64 of one, DER, or the base64 of any of these.
 
     Quotes, spaces, line breaks in words and lines before the key do no harm. Raises ValueError (or PassphraseProblem)
-    with the reason in plain words when it does not open or Snowflake would refuse it. The reason holds nothing of it.
+    with the reason in plain English when it does not open or Snowflake would refuse it. The reason holds nothing of it.
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 

@@ -1,4 +1,4 @@
-"""What one setting's type cannot say: rules over several settings, over files, and over the shape of a text.
+"""Rules that the type of one setting cannot express: about several settings, about files, about the form of a text.
 
 A rule is a pure function (it may read the files that settings name) from `Settings` to faults. It stands in a table
 beside the variables it reads: when one of them is already at fault, or is missing, the rule is not asked. A caution is
@@ -24,6 +24,6 @@ def faults(settings: Settings, faulty: Iterable[str] = ()) -> Iterator[Fault]:
 
 
 def cautions(settings: Settings) -> Iterator[str]:
-    """What is allowed and probably not meant, one sentence each."""
+    """Warnings: what is allowed and probably not meant, one sentence each."""
     for caution in CAUTIONS:
         yield from caution(settings)

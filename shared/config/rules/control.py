@@ -9,14 +9,14 @@ from shared.errors import ConfigurationError
 
 
 def postgres_has_a_dsn(settings: Settings) -> Iterator[Fault]:
-    """Nothing is guessed: libpq would take an absent DSN for the local server."""
+    """CONTROL_POSTGRES_DSN is set: without one, libpq would connect to a local server."""
     control = settings.control
     if control.store == "postgres" and control.postgres_dsn is None:
         yield Fault("CONTROL_POSTGRES_DSN", "is required with CONTROL_STORE=postgres")
 
 
 def postgres_dsn_parses(settings: Settings) -> Iterator[Fault]:
-    """As the store itself reads it. It is not shown: the DSN holds a password."""
+    """The DSN can be parsed, as the store itself parses it. It is not shown, because it holds a password."""
     control = settings.control
     if control.store != "postgres" or control.postgres_dsn is None:
         return
@@ -33,7 +33,7 @@ def postgres_dsn_parses(settings: Settings) -> Iterator[Fault]:
 
 
 def sqlite_path_is_a_file(settings: Settings) -> Iterator[Fault]:
-    """The file is made when it is not there."""
+    """The path names a file, or nothing yet: `evsup init` creates it."""
     control = settings.control
     path = control.sqlite_path  # `os.path`, for pathlib raises for a name that is too long
     if control.store == "sqlite" and os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
@@ -42,26 +42,26 @@ def sqlite_path_is_a_file(settings: Settings) -> Iterator[Fault]:
 
 
 def snowflake_has_a_warehouse(settings: Settings) -> Iterator[Fault]:
-    """Hybrid Tables are read and written by a warehouse: https://docs.snowflake.com/en/user-guide/tables-hybrid-create."""
+    """There is a warehouse: Hybrid Tables need one (https://docs.snowflake.com/en/user-guide/tables-hybrid-create)."""
     if settings.control.store == "snowflake" and settings.snowflake.warehouse is None:
         yield Fault("SNOWFLAKE_WAREHOUSE", "is required with CONTROL_STORE=snowflake")
 
 
 def smoke_is_of_snowflake(settings: Settings) -> Iterator[Fault]:
-    """The diagnostic is about Snowflake; the other stores have ownership that lasts."""
+    """The diagnostic mode goes with Snowflake only: in the other stores ownership is always durable."""
     if settings.control.ownership_mode != "durable" and settings.control.store != "snowflake":
         yield Fault("CONTROL_OWNERSHIP_MODE", "is a diagnostic of CONTROL_STORE=snowflake alone", "durable")
 
 
 def dsn_is_used(settings: Settings) -> Iterator[str]:
-    """A DSN without the store: two hosts would each keep their own ownership and never know."""
+    """Warn of a DSN that another store ignores: two hosts would each keep an ownership of their own."""
     control = settings.control
     if control.store != "postgres" and control.postgres_dsn is not None:
         yield f"CONTROL_POSTGRES_DSN is not used: CONTROL_STORE={control.store}"
 
 
 def ownership_is_durable(settings: Settings) -> Iterator[str]:
-    """Said at every start, so that nobody keeps it running."""
+    """Warn of the diagnostic mode at every start, so that nobody keeps it running."""
     if settings.control.ownership_mode != "durable":
         yield (
             "CONTROL_OWNERSHIP_MODE=local_single_consumer_smoke is a diagnostic: ownership is in memory, so run one"

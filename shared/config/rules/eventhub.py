@@ -32,7 +32,7 @@ LONGEST_LEASE_S = 3600
 
 
 def one_source(settings: Settings) -> Iterator[Fault]:
-    """A connection string, or what identity needs: the namespace and the event hub."""
+    """There is a connection string, or what an identity needs: the namespace and the event hub."""
     hub = settings.eventhub
     if hub.connection_string or hub.namespace:
         return
@@ -40,7 +40,7 @@ def one_source(settings: Settings) -> Iterator[Fault]:
 
 
 def connection_string_parses(settings: Settings) -> Iterator[Fault]:
-    """Said here, because the SDK's own message is `blank or malformed`."""
+    """The connection string can be parsed. The SDK's own message would be `blank or malformed`."""
     text = settings.eventhub.connection_string
     if text is None:
         return
@@ -51,7 +51,7 @@ def connection_string_parses(settings: Settings) -> Iterator[Fault]:
 
 
 def connection_string_names_a_namespace(settings: Settings) -> Iterator[Fault]:
-    """A host of Azure has one name before the cloud's domain; an emulator's may be any."""
+    """The Endpoint of a cloud has one name before the cloud's domain. An emulator's may be any host."""
     parsed = _parsed(settings.eventhub)
     if parsed is None or parsed.emulator:
         return
@@ -66,7 +66,7 @@ def connection_string_names_a_namespace(settings: Settings) -> Iterator[Fault]:
 
 
 def one_event_hub(settings: Settings) -> Iterator[Fault]:
-    """`EntityPath` or EVENTHUB_NAME; when both are there they must agree, or one of them is somebody's mistake."""
+    """The event hub is named by `EntityPath` or EVENTHUB_NAME. If by both, they must agree."""
     hub = settings.eventhub
     parsed = _parsed(hub)
     if hub.connection_string and parsed is None:
@@ -81,7 +81,7 @@ def one_event_hub(settings: Settings) -> Iterator[Fault]:
 
 
 def names_are_azure_s(settings: Settings) -> Iterator[Fault]:
-    """Event hub and consumer group are part of the channel's name, so a typing error is not only a 404."""
+    """Event hub and consumer group have names that Azure allows. They are part of the channel's name, too."""
     hub = settings.eventhub
     if hub.name and not _HUB.fullmatch(hub.name):
         yield Fault("EVENTHUB_NAME", "must be up to 256 letters, digits, dots, hyphens and underscores")
@@ -100,7 +100,7 @@ def names_are_azure_s(settings: Settings) -> Iterator[Fault]:
 
 
 def namespace_is_a_host_name(settings: Settings) -> Iterator[Fault]:
-    """The fully qualified name, without `sb://` and without a port."""
+    """The namespace is a fully qualified host name, without `sb://` and without a port."""
     text = settings.eventhub.namespace
     if text is None:
         return
@@ -129,9 +129,9 @@ def starting_position_says_where(settings: Settings) -> Iterator[Fault]:
         )
         return
     try:
-        moment = datetime.fromisoformat(text)
-        moment.astimezone(UTC)  # the SDK counts in it
-        if moment.tzinfo is None:
+        time = datetime.fromisoformat(text)
+        time.astimezone(UTC)  # the SDK counts in it
+        if time.tzinfo is None:
             yield Fault("EVENTHUB_STARTING_POSITION", "is a time without a time zone", "2026-01-31T00:00:00Z")
     except OverflowError:
         yield Fault("EVENTHUB_STARTING_POSITION", "is a time before the year 1 or after 9999 in UTC")
@@ -140,7 +140,7 @@ def starting_position_says_where(settings: Settings) -> Iterator[Fault]:
 
 
 def lease_outlives_the_interval(settings: Settings) -> Iterator[Fault]:
-    """A lease is renewed once an interval; it has to outlive two renewals that failed."""
+    """A lease outlives two failed renewals; it is renewed once an interval."""
     hub = settings.eventhub
     fewest = INTERVALS_IN_A_LEASE * hub.load_balancing_interval
     if hub.ownership_expiration <= fewest:
@@ -152,14 +152,14 @@ def lease_outlives_the_interval(settings: Settings) -> Iterator[Fault]:
 
 
 def backoff_has_room(settings: Settings) -> Iterator[Fault]:
-    """The first back-off cannot be longer than the longest."""
+    """The SDK's first delay is not longer than its longest."""
     hub = settings.eventhub
     if hub.retry_backoff_factor > hub.retry_backoff_max:
         yield Fault("EVENTHUB_RETRY_BACKOFF_FACTOR", "is more than EVENTHUB_RETRY_BACKOFF_MAX")
 
 
 def proxy_is_an_http_url(settings: Settings) -> Iterator[Fault]:
-    """The SDK takes host, port, user and password of a plain HTTP proxy."""
+    """The proxy is an `http://` URL: the SDK uses host, port, user and password of one."""
     if settings.eventhub.proxy is None:
         return
     try:
@@ -174,7 +174,7 @@ def proxy_is_an_http_url(settings: Settings) -> Iterator[Fault]:
 
 
 def custom_endpoint_is_an_address(settings: Settings) -> Iterator[Fault]:
-    """Host, and a port where it is not the transport's own."""
+    """The endpoint is a host, with a port if it is not the transport's own."""
     text = settings.eventhub.custom_endpoint
     if text is None:
         return
@@ -188,13 +188,13 @@ def custom_endpoint_is_an_address(settings: Settings) -> Iterator[Fault]:
 
 
 def ca_file_is_a_bundle(settings: Settings) -> Iterator[Fault]:
-    """The SDK opens it at the first connection only."""
+    """The CA file can be read. The SDK would open it at its first connection only."""
     if reason := certificate_problem(settings.eventhub.ca_file):
         yield Fault("EVENTHUB_CA_FILE", reason)
 
 
 def managed_identity_fits(settings: Settings) -> Iterator[Fault]:
-    """A client id is for DefaultAzureCredential; the Azure CLI signs in as the person."""
+    """A managed identity goes with DefaultAzureCredential only: the Azure CLI signs in as a person."""
     hub = settings.eventhub
     if hub.managed_identity_client_id is None:
         return
@@ -207,7 +207,7 @@ def managed_identity_fits(settings: Settings) -> Iterator[Fault]:
 
 
 def identity_is_overridden(settings: Settings) -> Iterator[str]:
-    """A connection string wins over everything that identity reads."""
+    """Warn of settings of an identity beside a connection string, which overrides them."""
     hub = settings.eventhub
     parsed = _parsed(hub)
     if parsed and hub.namespace and hub.namespace.lower() != parsed.host.lower():
@@ -217,7 +217,7 @@ def identity_is_overridden(settings: Settings) -> Iterator[str]:
 
 
 def cloud_is_known(settings: Settings) -> Iterator[str]:
-    """Private clouds (Azure Stack Hub) have domains of their own, so that this is no fault."""
+    """Warn of an unknown cloud. It is no fault: private clouds (Azure Stack Hub) have domains of their own."""
     parsed = _parsed(settings.eventhub)
     if parsed and not parsed.emulator and not _cloud_of(parsed.host):
         yield (
@@ -227,7 +227,7 @@ def cloud_is_known(settings: Settings) -> Iterator[str]:
 
 
 def transport_is_a_setting(settings: Settings) -> Iterator[str]:
-    """The SDK for Python takes it from nowhere else."""
+    """Warn of a TransportType in the connection string, which the SDK for Python ignores."""
     parsed = _parsed(settings.eventhub)
     if parsed and parsed.wants_websockets and settings.eventhub.transport == "amqp" and not settings.eventhub.proxy:
         yield "TransportType in EVENTHUB_CONNECTION_STRING is not used: set EVENTHUB_TRANSPORT=amqp_websocket"

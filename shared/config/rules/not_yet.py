@@ -16,7 +16,7 @@ class NotYet:
     variable: str
     refuses: Callable[[Any], bool]
     what: str
-    """The refused values, in words that stand in a fault and in `.env.example`."""
+    """The refused values, as text for a fault and for `.env.example`."""
     instead: str
     """What to type."""
 
@@ -28,7 +28,7 @@ NOT_YET = (
 
 
 def everything_is_built(settings: Settings) -> Iterator[Fault]:
-    """A setting that does nothing would be a promise not kept."""
+    """No setting names what this version cannot do: it would be ignored silently."""
     for row in NOT_YET:
         if row.refuses(VARIABLES[row.variable].of(settings)):
             yield Fault(row.variable, f"{row.what} is not available in this version", row.instead)

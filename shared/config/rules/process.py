@@ -13,7 +13,7 @@ LONGEST_STATE_DIR = 80
 
 
 def state_dir_holds_a_socket(settings: Settings) -> Iterator[Fault]:
-    """A directory (it is made when it is not there) whose path leaves room for the socket's name."""
+    """The path is a directory, or nothing yet (it is created), and leaves room for the socket's name."""
     path = settings.process.state_dir
     if path is None:
         return
@@ -24,7 +24,7 @@ def state_dir_holds_a_socket(settings: Settings) -> Iterator[Fault]:
 
 
 def http_address_can_be_listened_on(settings: Settings) -> Iterator[Fault]:
-    """In form: whether the port is free shows when it is bound."""
+    """The address is well-formed. Whether the port is free shows when it is bound."""
     if settings.process.http_address is None:
         return
     try:
@@ -34,7 +34,7 @@ def http_address_can_be_listened_on(settings: Settings) -> Iterator[Fault]:
 
 
 def http_stays_on_this_host(settings: Settings) -> Iterator[str]:
-    """Who can connect can read: it asks nobody for a name."""
+    """Warn of an address that other hosts can reach: the server has no authentication."""
     text = settings.process.http_address
     if text and not endpoint.parse_listening(text).ip.is_loopback:
         yield f"EVSUP_HTTP_ADDRESS={text} lets other hosts in, without authentication: a firewall should say which"

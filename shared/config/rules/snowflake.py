@@ -55,7 +55,7 @@ LONGEST_NAME_SHOWN = 40  # a key or a token, in the wrong place, is longer
 
 
 def account_is_an_identifier(settings: Settings) -> Iterator[Fault]:
-    """In any form that leaves no doubt which account is meant."""
+    """The account is named in one of the forms that people paste."""
     try:
         account.parse(settings.snowflake.account)
     except ValueError as error:
@@ -63,7 +63,7 @@ def account_is_an_identifier(settings: Settings) -> Iterator[Fault]:
 
 
 def names_are_identifiers(settings: Settings) -> Iterator[Fault]:
-    """Each name goes into SQL, so anything but an identifier would be somebody else's statement."""
+    """Every name is an identifier: names go into SQL, and anything else could be another statement."""
     for name in IDENTIFIERS:
         text = typed = VARIABLES[name].of(settings)
         if name == "SNOWFLAKE_PIPE" and text and text.upper().endswith(DEFAULT_PIPE):
@@ -73,13 +73,13 @@ def names_are_identifiers(settings: Settings) -> Iterator[Fault]:
 
 
 def _in_quotes(text: str) -> str:
-    """The name that was typed as it may stand in a shell, unless it could be a secret or ends the quotes."""
+    """The typed name in quotes for a shell, unless it could be a secret or holds a quote."""
     can_be_shown = len(text) < LONGEST_NAME_SHOWN and text.isprintable() and mask(text) == text and "'" not in text
     return f"'\"{text}\"'" if can_be_shown else "'\"My Table\"'"
 
 
 def one_way_to_sign_in(settings: Settings) -> Iterator[Fault]:
-    """By key pair or by OAuth, and of either exactly one credential: with two, nobody knows which one was rotated."""
+    """Sign in by key pair or by OAuth, each with exactly one credential: of two, nobody knows which one was rotated."""
     by_key, by_oauth = _set(settings, KEY_PAIR), _set(settings, OAUTH)
     if by_key and by_oauth:
         yield Fault(by_oauth[0], f"is set and so is {by_key[0]}: sign in by OAuth or by key pair, and drop the other")
@@ -109,7 +109,7 @@ def _one_of(found: list[str], credential: str, or_else: str = "") -> Iterator[Fa
 
 
 def private_key_opens(settings: Settings) -> Iterator[Fault]:
-    """The SDK reports a missing or wrong key as `Fatal` (500), so it is opened here first."""
+    """The private key can be opened. The SDK would report a wrong one as `Fatal` (500)."""
     target = settings.snowflake
     passphrase = target.private_key_passphrase.reveal() if target.private_key_passphrase else None
     if target.private_key:
@@ -125,7 +125,7 @@ def private_key_opens(settings: Settings) -> Iterator[Fault]:
 
 
 def client_secret_is_there(settings: Settings) -> Iterator[Fault]:
-    """The file can be read, and holds something."""
+    """The file of the client secret can be read and is not empty."""
     if path := settings.snowflake.oauth_client_secret_file:
         try:
             if not text_of(path, SECRET_BYTES).strip():
@@ -144,7 +144,7 @@ def _key_faults(variable: str, material: str | bytes, passphrase: str | None) ->
 
 
 def url_is_https(settings: Settings) -> Iterator[Fault]:
-    """The streaming SDK speaks HTTPS only since 1.5.0."""
+    """The URL is https: the streaming SDK accepts nothing else since 1.5.0."""
     if settings.snowflake.url is None:
         return
     try:
@@ -157,7 +157,7 @@ def url_is_https(settings: Settings) -> Iterator[Fault]:
 
 
 def token_endpoint_is_https(settings: Settings) -> Iterator[Fault]:
-    """The secret goes there."""
+    """The token endpoint is https: the client secret is sent there."""
     if settings.snowflake.oauth_token_endpoint is None:
         return
     try:
@@ -170,26 +170,26 @@ def token_endpoint_is_https(settings: Settings) -> Iterator[Fault]:
 
 
 def ca_file_is_a_bundle(settings: Settings) -> Iterator[Fault]:
-    """The SDK says nothing of a bundle it cannot read: it only fails to connect."""
+    """The CA file can be read. With one that cannot, the SDK only fails to connect."""
     if reason := certificate_problem(settings.snowflake.ca_file):
         yield Fault("SNOWFLAKE_CA_FILE", reason)
 
 
 def properties_contradict_nothing(settings: Settings) -> Iterator[Fault]:
-    """What has a variable of its own is set there, where it is checked and masked."""
+    """SNOWFLAKE_STREAMING_PROPERTIES sets nothing that has a variable of its own, where it is checked and masked."""
     for key in settings.snowflake.streaming_properties:
         if key in OWN_PROPERTIES:
             yield Fault("SNOWFLAKE_STREAMING_PROPERTIES", f"holds {key}, which is set by {OWN_PROPERTIES[key]}")
 
 
 def quarantine_has_a_warehouse(settings: Settings) -> Iterator[Fault]:
-    """Rejected rows are found and set aside by SQL."""
+    """There is a warehouse: rejected rows are found and quarantined by SQL."""
     if settings.snowflake.quarantines and settings.snowflake.warehouse is None:
         yield Fault("SNOWFLAKE_WAREHOUSE", "is required with SNOWFLAKE_ON_REJECT=quarantine")
 
 
 def quarantine_has_a_name(settings: Settings) -> Iterator[Fault]:
-    """The table's own with an ending; Snowflake takes none that is longer."""
+    """The quarantine's name, the table's with an ending, is not longer than Snowflake allows."""
     length, longest = (
         len(identifier.stored_name(settings.snowflake.table)),
         identifier.MOST_CHARACTERS - len(identifier.QUARANTINE),
@@ -201,7 +201,9 @@ def quarantine_has_a_name(settings: Settings) -> Iterator[Fault]:
 
 
 def credential_file_is_private(settings: Settings) -> Iterator[str]:
-    """A caution, not a fault: files of a Kubernetes secret are readable by all unless `defaultMode` says otherwise."""
+    """Warn of a credential file that others can read. It is no fault: files of a Kubernetes secret are readable by all
+    unless `defaultMode` says otherwise.
+    """
     for name in _set(settings, ("SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE")):
         path = VARIABLES[name].of(settings)
         if is_open_to_others(path):
