@@ -6,7 +6,7 @@ could be read by the loop itself, but then the loop would have to wait for these
 
 import threading
 
-from shared.backoff import Pauses
+from shared.backoff import Backoff
 from shared.clock import Deadline, monotonic
 from shared.config.settings import EventHubSettings
 from shared.errors import EvsupError, SourceUnavailable
@@ -93,7 +93,7 @@ class Receiver:
     # --- its thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        trouble = Pauses(REOPEN_FIRST_S, REOPEN_MOST_S)
+        trouble = Backoff(REOPEN_FIRST_S, REOPEN_MOST_S)
         while not self._stopping.is_set():
             link = Link(self._reader, self._position, self._credit, self._backlog, self._turned, self._stopping.is_set)
             self._is_opening = True
@@ -105,8 +105,8 @@ class Receiver:
                 continue
             now_s = monotonic()
             if link.events or (link.opened_s is not None and now_s - link.opened_s > LIVED_S):
-                trouble.over()
-            trouble.again(now_s)
+                trouble.reset()
+            trouble.record_failure(now_s)
             if not is_passing(error) or trouble.lasted_s(now_s) >= REOPEN_LIMIT_S:
                 self._error = error
                 self._backlog.wake()
