@@ -113,10 +113,10 @@ def test_what_an_earlier_hub_of_that_name_left_is_not_counted(
     assert tables.missing(P, NUMBERS) == [12, 13], "a row without a time may be of this hub"
     both = tables.count(P, None)[P]
     assert (both.first, both.last, both.rows, both.quarantined) == (9, 20, 11, 1)
-    assert tables.set_aside_lately(P, 10, near=4) == (0, 0)
+    assert tables.recent(P, 10, near=4) == (0, 0)
     with closing(Quarantine(settings, group, None)) as any_hub:
         assert any_hub.landed(P, None)[P].last == 501
-        assert any_hub.set_aside_lately(P, 10, near=4) == (1, 1)
+        assert any_hub.recent(P, 10, near=4) == (1, 1)
 
 
 def test_an_event_is_quarantined_once_however_often_that_is_tried(tables: Quarantine) -> None:
@@ -214,8 +214,8 @@ def test_what_was_set_aside_in_the_last_hour_is_counted_without_the_range_that_i
     with closing(SqlSession(settings)) as session:
         session.change(f"UPDATE {tables.name} SET QUARANTINED_AT = DATEADD(HOUR, -2, CURRENT_TIMESTAMP())")  # noqa: S608
     put(tables, event(5), event(6), event(12))
-    assert tables.set_aside_lately(P, 10, near=4) == (2, 1)
-    assert tables.set_aside_lately("4", 10, near=4) == (0, 0)
+    assert tables.recent(P, 10, near=4) == (2, 1)
+    assert tables.recent("4", 10, near=4) == (0, 0)
 
 
 def test_another_group_has_a_quarantine_of_its_own(

@@ -125,7 +125,12 @@ def test_a_missing_channel_names_every_setting_that_is_in_its_name() -> None:
     """Names of the same group in another case give the same channel: `test_channel_name`."""
     with pytest.raises(ResumeRefused) as refused:
         start(None, 50)
-    for setting in ("SNOWFLAKE_PIPE", "SNOWFLAKE_TABLE", "SNOWFLAKE_CHANNEL_PREFIX", "the port :5671 after the namespace"):
+    for setting in (
+        "SNOWFLAKE_PIPE",
+        "SNOWFLAKE_TABLE",
+        "SNOWFLAKE_CHANNEL_PREFIX",
+        "the port :5671 after the namespace",
+    ):
         assert setting in refused.value.why
 
 
