@@ -15,7 +15,7 @@ from shared.control.open import open_store
 from shared.errors import ConfigurationError, ExitCode, NotPermitted, RowsRejected
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, ConsumerGroup
-from shared.snowflake.quarantine_table import Quarantine, Rejected
+from shared.snowflake.quarantine_table import Coverage, Quarantine, RecentQuarantine, Rejected
 from shared.snowflake.session import SqlSession
 from shared.snowflake.tables import table_name
 from supervisor.check import snowflake as check
@@ -75,7 +75,7 @@ def event(number: int, second: int | None = 0, body: bytes | None = b"{}") -> Re
 
 
 def put(tables: Quarantine, *events: Rejected, partition_id: str = P, channel: str = "CHANNEL_3") -> None:
-    tables.set_aside(partition_id, events, reason="too long", channel=channel, epoch=7)
+    tables.insert(partition_id, events, reason="too long", channel=channel, epoch=7)
 
 
 def rejection(rows: int) -> Rejection:
@@ -113,13 +113,13 @@ def test_what_an_earlier_hub_of_that_name_left_is_not_counted(
     assert tables.missing(P, NUMBERS) == [12, 13], "a row without a time may be of this hub"
     both = tables.count(P, None)[P]
     assert (both.first, both.last, both.rows, both.quarantined) == (9, 20, 11, 1)
-    assert tables.recent(P, 10, near=4) == (0, 0)
+    assert tables.recent(P, 10, near=4) == RecentQuarantine(0, 0)
     with closing(Quarantine(settings, group, None)) as any_hub:
-        assert any_hub.landed(P, None)[P].last == 501
-        assert any_hub.recent(P, 10, near=4) == (1, 1)
+        assert any_hub.count(P, None)[P].last == 501
+        assert any_hub.recent(P, 10, near=4) == RecentQuarantine(1, 1)
 
 
-def test_an_event_is_quarantined_once_however_often_that_is_tried(tables: Quarantine) -> None:
+def test_an_event_is_quarantined_once_however_often_that_is_done(tables: Quarantine) -> None:
     put(tables, event(12), partition_id="4")
     put(tables, event(12), event(13))
     put(tables, event(12), event(13), event(19))
@@ -130,7 +130,7 @@ def test_an_event_is_quarantined_once_however_often_that_is_tried(tables: Quaran
     assert tables.missing(P, NUMBERS) == [12, 13, 19], "the table lacks what it lacked"
     put(tables, event(13), event(12, second=1))
     again = tables.count(P, None)[P]
-    assert (again.rows, again.repeated) == (15, 1), "an event 12 with another enqueued time is another event"
+    assert (again.rows, again.repeated) == (15, 1), "an event 12 enqueued at another time is another event"
     put(tables, event(12), event(7, second=None), channel="CHANNEL_3_G1")
     again = tables.count(P, None)[P]
     assert (again.rows, again.repeated) == (16, 2), (
@@ -138,39 +138,39 @@ def test_an_event_is_quarantined_once_however_often_that_is_tried(tables: Quaran
     )
 
 
-def test_each_event_is_in_one_of_the_tables_when_no_quarantined_event_has_a_second_row(
+def test_each_event_is_in_one_of_the_tables_when_what_was_quarantined_has_no_second_row(
     tables: Quarantine, settings: SnowflakeSettings
 ) -> None:
     put(tables, event(12), event(13))
-    assert tables.placed(P, NUMBERS) == (9, None)
+    assert tables.coverage(P, NUMBERS) == Coverage(9, None)
     put(tables, event(19))
     take(settings, 10, 10, 14)  # a range that is read again
     put(tables, event(14, second=1))  # its number was given twice
-    assert tables.placed(P, NUMBERS) == (10, None)
+    assert tables.coverage(P, NUMBERS) == Coverage(10, None)
     take(settings, 19)
-    assert tables.placed(P, NUMBERS) == (10, 19)
+    assert tables.coverage(P, NUMBERS) == Coverage(10, 19)
     with closing(SqlSession(settings)) as session:
         session.change(f"INSERT INTO {tables.name} SELECT * FROM {tables.name} WHERE SEQUENCE_NUMBER = 13")  # noqa: S608
-    assert tables.placed(P, NUMBERS) == (10, 13)
+    assert tables.coverage(P, NUMBERS) == Coverage(10, 13)
 
 
-def test_without_a_moment_an_event_of_another_channel_is_another(
+def test_without_an_enqueued_time_an_event_of_another_channel_is_another(
     tables: Quarantine, settings: SnowflakeSettings
 ) -> None:
     for channel in ("CHANNEL_3", "CHANNEL_3_G1"):
         put(tables, event(12, second=None), event(13, second=None), channel=channel)
-    assert tables.placed(P, NUMBERS) == (9, None)
+    assert tables.coverage(P, NUMBERS) == Coverage(9, None)
     with closing(SqlSession(settings)) as session:
         session.change(
             f"INSERT INTO {tables.name} SELECT * FROM {tables.name}"  # noqa: S608
             " WHERE SEQUENCE_NUMBER = 13 AND CHANNEL = 'CHANNEL_3'"
         )
-    assert tables.placed(P, NUMBERS) == (9, 13), "twice in one channel"
+    assert tables.coverage(P, NUMBERS) == Coverage(9, 13), "twice in one channel"
     take(settings, 12, enqueued=None)
-    assert tables.placed(P, NUMBERS) == (9, 12), "in the table too"
+    assert tables.coverage(P, NUMBERS) == Coverage(9, 12), "in the table too"
 
 
-def test_what_is_set_aside_can_be_read_as_it_came(
+def test_what_is_quarantined_can_be_read_as_it_came(
     tables: Quarantine, settings: SnowflakeSettings, group: ConsumerGroup
 ) -> None:
     put(tables, event(12, body=b"\x00'\xff$1\\"), event(13, body=None))
@@ -207,15 +207,15 @@ def test_what_the_page_says_moves_rows_into_the_table(tables: Quarantine, settin
     assert moved[0]["enqueued_time"].isoformat() == event(12).enqueued_time
 
 
-def test_what_was_set_aside_in_the_last_hour_is_counted_without_the_range_that_is_tried_again(
+def test_what_was_quarantined_in_the_last_hour_is_counted_without_the_range_that_is_tried_again(
     tables: Quarantine, settings: SnowflakeSettings
 ) -> None:
     put(tables, event(4))
     with closing(SqlSession(settings)) as session:
         session.change(f"UPDATE {tables.name} SET QUARANTINED_AT = DATEADD(HOUR, -2, CURRENT_TIMESTAMP())")  # noqa: S608
     put(tables, event(5), event(6), event(12))
-    assert tables.recent(P, 10, near=4) == (2, 1)
-    assert tables.recent("4", 10, near=4) == (0, 0)
+    assert tables.recent(P, 10, near=4) == RecentQuarantine(2, 1)
+    assert tables.recent("4", 10, near=4) == RecentQuarantine(0, 0)
 
 
 def test_another_group_has_a_quarantine_of_its_own(
@@ -223,7 +223,7 @@ def test_another_group_has_a_quarantine_of_its_own(
 ) -> None:
     put(tables, event(12))
     with closing(Quarantine(settings, replace(group, consumer_group="other"), BORN_S)) as other:
-        assert other.landed(P, None)[P].quarantined == 0
+        assert other.count(P, None)[P].quarantined == 0
 
 
 def test_a_quarantine_that_is_not_there_or_not_to_be_used_is_named(
