@@ -138,7 +138,7 @@ def test_an_event_is_quarantined_once_however_often_that_is_done(tables: Quarant
     )
 
 
-def test_each_event_is_in_one_of_the_tables_when_what_was_quarantined_has_no_second_row(
+def test_each_event_is_in_one_of_the_tables_when_no_quarantined_event_has_a_second_row(
     tables: Quarantine, settings: SnowflakeSettings
 ) -> None:
     put(tables, event(12), event(13))
