@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml uv.lock
 demo: $(STAMP) ## Move 27,004 real events through local services and prove that each is there once
 	@$(BIN)/python -m scripts.demo
 
-test: $(STAMP) ## Run all tests: unit, integration, acceptance
+test: $(STAMP) ## Run all tests: unit, simulation, integration, acceptance, chaos
 	@$(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 
 unit: $(STAMP) ## Run the unit tests and the simulation only

@@ -38,7 +38,7 @@ def raise_descriptors(workers: int) -> None:
 def limit_error(error: BaseException, what: str) -> EvsupError | None:
     """The error as one of ours when it is about a limit of the host, because of which `what`; None for any other."""
     if isinstance(error, MemoryError):
-        return _memory(what, "Python got no memory")
+        return _memory(what, "Python is out of memory")
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return _processes(what, str(error))
     match error.errno if isinstance(error, OSError) else None:
@@ -55,7 +55,7 @@ def limit_error(error: BaseException, what: str) -> EvsupError | None:
 def start_limit_error(error: OSError, what: str) -> EvsupError:
     """Why the kernel starts no further process: fork(2) also gives EAGAIN."""
     if error.errno == errno.EAGAIN:
-        return _processes(what, "the kernel starts no further process")
+        return _processes(what, "the kernel refuses to start another process")
     return limit_error(error, what) or LimitReached(what, str(error), "Start again.")
 
 

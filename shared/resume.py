@@ -1,4 +1,4 @@
-"""Where a worker starts to read: one pure decision over three sources.
+"""Where a worker starts to read: decided from channel token, checkpoint and partition facts.
 
 The channel's committed token C says what is in the table, the checkpoint K what was confirmed to us, and the partition
 what can still be read. Where the three do not fit together every start would be a guess, and a guess loses or repeats
@@ -192,7 +192,7 @@ def _position(token: int | None, checkpoint: Checkpoint, *, begins_next: bool) -
         case None, int(k):
             raise ResumeRefused(
                 f"Partition {partition_id}: the checkpoint is at {k}, but the channel has no token",
-                f"{NO_CHANNEL}; events behind the checkpoint may be in the table",
+                f"{NO_CHANNEL}; events after the checkpoint may be in the table",
                 f"{_set_back(partition_id)}.",
             )
         case int(c), None:
@@ -262,7 +262,7 @@ def _refuse_beyond_end(checkpoint: Checkpoint, position: int, partition: "Partit
     raise ResumeRefused(
         f"Partition {checkpoint.partition_id}: position {position} is beyond the last event {partition.last}",
         "the hub was recreated, or failed over to a replica that had not received everything",
-        f"Run `{reset_command(checkpoint.partition_id, behind)}`: it begins with the first event that came since.",
+        f"Run `{reset_command(checkpoint.partition_id, behind)}`: it begins with the first event received after that.",
     )
 
 
@@ -286,5 +286,5 @@ def _set_back(partition_id: str) -> str:
 
 def _table_end(partition_id: str) -> str:
     return (
-        f"run `evsup checkpoints set --partition {partition_id} --table-end` to go on behind the last row in the table"
+        f"run `evsup checkpoints set --partition {partition_id} --table-end` to go on after the last row in the table"
     )

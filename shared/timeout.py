@@ -1,4 +1,4 @@
-"""A time limit for calls that may block forever."""
+"""A time limit for a call that may block without end."""
 
 import threading
 from collections.abc import Callable

@@ -56,7 +56,7 @@ def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes,
     messages: MessagePipe[Command] = MessagePipe(pipe, Command)
     code = ExitCode.OK
     try:
-        _work(boot, messages)
+        work(boot, messages)
     except Exception as error:  # noqa: BLE001 (it is reported)
         code = _report_failure(error, messages)
     messages.flush_until(Deadline.after(FLUSH_S))
@@ -77,7 +77,8 @@ def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [STACKS])  # the supervisor starts workers with it blocked
 
 
-def _work(boot: Boot, messages: MessagePipe[Command]) -> None:
+def work(boot: Boot, messages: MessagePipe[Command]) -> None:
+    """Read the partition until the work ends. Raises what ended it."""
     Identity.has_signed_in = boot.has_signed_in
     settings = environment.load_worker()
     term = boot.term

@@ -1,4 +1,4 @@
-"""What happens once, before the first event: the channel is taken over and the starting position decided."""
+"""What happens once, before the first event: the channel is taken over, and `shared.resume` decides the position."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The publisher: a steady stream of events into every partition, numbered so that each can be told from the others."""
+"""The publisher: a steady stream of events into every partition, each with a number of its own."""
 
 from scripts.localcloud.hub.admin import HubAdmin
 

@@ -106,7 +106,7 @@ class Unit:
         elif self.evsup.exit_code is not None:
             self._judge(self.evsup.exit_code, now_s)
         elif self._stop_by and self._stop_by.passed(now_s) and not self.is_frozen:
-            raise InvariantBroken("I7", f"{self.name} has not stopped {self._stop_limit_s:.0f} s after it was told to")
+            raise InvariantBroken("I7", f"{self.name} has not stopped {self._stop_limit_s:.0f} s after it was asked to")
 
     def close(self) -> None:
         """End it and its workers, whatever became of them."""

@@ -19,7 +19,7 @@ from supervisor.status.status_socket import read_status
 
 EVSUP = str(Path(sys.executable).parent / "evsup")
 GRACE_S = 10.0  # no orphan lives longer (contract, promise 6)
-ABORT_S = 5.0  # for a tree that is told twice to stop
+ABORT_S = 5.0  # for a tree that is asked twice to stop
 SHOWN_LINES = 12
 
 Truth = TypeVar("Truth")

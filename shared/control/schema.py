@@ -13,7 +13,7 @@ NO_TABLES = 0
 
 _TABLES = ("create_schema", "create_ownership", "create_checkpoint", "create_supervisor", "create_audit")
 TABLES = frozenset(statement.replace("create_", "evsup_") for statement in _TABLES)
-_MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
+MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
     2: ("add_channel_generation", "add_opened_generation", "add_begins_after"),
     3: ("add_enqueued_at",),
     4: ("add_lease_expiration", "add_heartbeat_expiration", "add_unsettled_from", "add_repeats_up_to"),
@@ -61,10 +61,11 @@ def version(database: Database) -> int:
 
 def as_sql(dialect: str, found: int = NO_TABLES) -> str:
     """The statements that `create` runs on tables of the version `found`, to be run by hand."""
-    return "\n\n".join(f"{source(statement, dialect)};" for statement in _statements(found))
+    return "\n\n".join(f"{source(statement, dialect)};" for statement in statements(found))
 
 
-def _statements(found: int) -> Sequence[str]:
+def statements(found: int) -> Sequence[str]:
+    """The names of the statements that `create` runs on tables of the version `found`, in order."""
     return *_changes(found), *_recorded(found)
 
 
@@ -72,7 +73,7 @@ def _changes(found: int) -> Sequence[str]:
     """New tables come in their newest form; older ones get what each version since has added."""
     if found == NO_TABLES:
         return _TABLES
-    return *_TABLES, *(statement for version in range(found + 1, VERSION + 1) for statement in _MIGRATIONS[version])
+    return *_TABLES, *(statement for version in range(found + 1, VERSION + 1) for statement in MIGRATIONS[version])
 
 
 def _recorded(found: int) -> Sequence[str]:

@@ -27,7 +27,7 @@ QUESTIONS_AT_ONCE = 8  # 32 partitions in 1.5 s instead of 12
 ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is wrong
 AUTH_TIMEOUT_S = 20  # the SDK's 60 would use up the whole minute in which a start with a wrong key has to say so
 
-# An idle hub sends empty frames, and one that sends nothing at all for so long is away.
+# An idle hub sends empty frames, and one that sends nothing at all for so long is not reachable.
 # https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-protocol-guide
 SILENCE_LIMIT_S = 30
 

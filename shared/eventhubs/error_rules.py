@@ -95,8 +95,10 @@ _KEY = (
 _NAMES = "Check EVENTHUB_NAME={hub} and EVENTHUB_CONSUMER_GROUP={group} on {namespace}."
 _NEW_SIGNATURE = "Put a new signature or a key into EVENTHUB_CONNECTION_STRING, or leave it empty and use an identity."
 _NO_EMULATOR = "Leave UseDevelopmentEmulator=true out, or give the emulator's port without TLS."
-_OTHER_READER = "Another reader with a higher owner level took the partition."
-_OWN_GROUP = "Give evsup a consumer group of its own (now EVENTHUB_CONSUMER_GROUP={group}), or stop the other readers."
+_OTHER_RECEIVER = "Another receiver with a higher owner level took the partition."
+_OWN_GROUP = (
+    "Give evsup a consumer group of its own (now EVENTHUB_CONSUMER_GROUP={group}), or stop the other receivers."
+)
 _PARTITIONS = "`evsup check` lists the partitions. A hub that was created again with fewer has no place for the others."
 _QUOTA = "Stop clients that are not needed, or raise the quota: https://aka.ms/event-hubs-quotas."
 _REACH = "Check that {namespace} can be reached from this host."
@@ -134,18 +136,18 @@ _HIGHER_EPOCH = "link:stolen|higher epoch|non-epoch receiver is not allowed"
 
 RULES: tuple[Rule, ...] = (
     Rule(when("partition"), ConfigurationError, "the hub has no such partition", _PARTITIONS),
-    Rule(when("identity"), NotPermitted, "no token could be had", _SIGN_IN),
+    Rule(when("identity"), NotPermitted, "no token was issued", _SIGN_IN),
     # Before the service has answered.
     Rule(
         when("certificate", numbers=_OUT_OF_DATE),
         ConfigurationError,
-        "the certificate does not hold now, which is {now} by the clock of this host",
+        "the certificate is expired or not valid yet; the clock of this host says {now}",
         _CLOCK_OR_CERTIFICATE,
     ),
     Rule(
         when("certificate", numbers=_OTHER_NAME),
         ConfigurationError,
-        "the certificate is one of another name",
+        "the certificate is for another host name",
         _CERTIFICATE_NAME,
     ),
     Rule(
@@ -162,12 +164,12 @@ RULES: tuple[Rule, ...] = (
         "the port speaks TLS, which UseDevelopmentEmulator=true in EVENTHUB_CONNECTION_STRING turns off",
         _NO_EMULATOR,
     ),
-    Rule(when("name"), SourceUnavailable, "the name of the host is not known here", _SPELLING),
-    Rule(when("host"), ConfigurationError, "the name of the host cannot be one", _HOST),
+    Rule(when("name"), SourceUnavailable, "this host cannot resolve the name", _SPELLING),
+    Rule(when("host"), ConfigurationError, "the host name is not valid", _HOST),
     Rule(when("sdk", text="'idna' codec"), ConfigurationError, "", _HOST),
     Rule(when("network", "tls"), SourceUnavailable, "", _REACH),
     # The AMQP condition.
-    Rule(when(conditions=("link:stolen",)), OwnershipLost, "", _OTHER_READER),
+    Rule(when(conditions=("link:stolen",)), OwnershipLost, "", _OTHER_RECEIVER),
     Rule(when(conditions=("argument-out-of-range",)), ConfigurationError, "the hub has no such partition", _PARTITIONS),
     Rule(when(conditions=("entity-disabled",)), ConfigurationError, "the event hub is disabled", _ACTIVATE),
     Rule(when(conditions=("resource-deleted",)), ConfigurationError, "", _NAMES),
@@ -260,7 +262,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # The text, where there is nothing else.
     Rule(when(*_BROKER, text="supplied sequence number|supplied offset"), ResumeRefused, "", _RECREATED),
-    Rule(when(*_BROKER, text=_HIGHER_EPOCH), OwnershipLost, "", _OTHER_READER),
+    Rule(when(*_BROKER, text=_HIGHER_EPOCH), OwnershipLost, "", _OTHER_RECEIVER),
     Rule(when(*_BROKER, text=_NO_ENTITY), ConfigurationError, "", _NAMES),
     Rule(when("sdk", text="unauthorized-access"), NotPermitted, "", _ROLE),
     Rule(when(*_BROKER, "token"), SourceUnavailable, "", _REACH),

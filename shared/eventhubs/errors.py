@@ -94,7 +94,7 @@ def facts_of(error: SdkError, access: Access, now_s: float) -> dict[str, str]:
     """What the rows of the table may name in braces."""
     server_s = _time_in(_SERVER_TIME, error.text)
     end_s = access.expires_s or _time_in(_TOKEN_END, error.text)
-    server = f"and that of Event Hubs {utc(server_s)}" if server_s else "and Event Hubs counts a token of now as over"
+    server = f"and that of Event Hubs {utc(server_s)}" if server_s else "and Event Hubs calls a new token expired"
     return {
         "namespace": access.group.fully_qualified_namespace,
         "hub": access.group.eventhub_name,

@@ -193,8 +193,8 @@ _NO_ENDPOINT = _Refusal(
 )
 # MSAL says the same for a tenant that is none and for too many questions: it passes for one that was known before.
 _NO_AUTHORITY = _Refusal("Unable to get authority configuration", NotPermitted, _NO_TENANT, _TENANT)
-_AWAY = _Refusal("", SourceUnavailable, "the identity that signed in before has no token now", _TRY_AGAIN)
-_NONE = _Refusal("", NotPermitted, "no identity here signs in", _NOBODY)
+_AWAY = _Refusal("", SourceUnavailable, "the identity signed in earlier, but gets no token now", _TRY_AGAIN)
+_NONE = _Refusal("", NotPermitted, "no identity of this host can sign in", _NOBODY)
 _SHORT = slice(300)
 # `DefaultAzureCredential failed … Attempted credentials:` and a line for each, up to the one that failed.
 _ATTEMPT = re.compile(r"^\t(\w+): (.*)$", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The error that ends a process, as a message to whoever started it."""
+"""The error that ends a process, and the message that carries it."""
 
 import traceback
 

@@ -1,4 +1,4 @@
-"""A task: a process that does one thing, reports the result and ends, and with it what it has imported."""
+"""Runs one task in a process of its own and returns its result. Its imports end with it."""
 
 import signal
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from shared.ipc.failure import error_of
 from shared.ipc.messages import Failed, TaskResult
 from shared.ipc.pipe import MessagePipe
 
-SILENT = "The process does not report a result"
+SILENT = "The task did not report its result"
 BOOT_S = 20.0  # a cold start of Python and the SDK on a slow disk
 
 
@@ -27,7 +27,7 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
         # A signal to the group asks for stacks, which a worker gives; it must not end what a worker has sent.
         process, ours = spawn.start(target, order, name="evsup-task", held_back=[signal.SIGUSR1])
     except OSError as error:
-        raise limits.start_limit_error(error, "No process can be started for this") from None
+        raise limits.start_limit_error(error, "No process can be started for the task") from None
     pipe: MessagePipe[TaskResult] = MessagePipe(ours, TaskResult)
     try:
         answer = _await_result(pipe, None if limit_s is None else Deadline.after(BOOT_S + limit_s), silence)

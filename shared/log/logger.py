@@ -90,6 +90,13 @@ def default_format() -> Format:
     return "text" if os.isatty(FILE_DESCRIPTOR) else "json"
 
 
+def write_to(stderr: Stderr | None) -> Stderr | None:
+    """Relay lines, and end the log, there from now on; None: on this process's own. Returns where they went before."""
+    global _stderr
+    before, _stderr = _stderr, stderr
+    return before
+
+
 def flush(timeout_s: float = LAST_FLUSH_S) -> bool:
     """Wait until what was logged is written, for `timeout_s` at most; whether it is. To be called before `os._exit`."""
     return _stderr is None or _stderr.flush(timeout_s)

@@ -57,11 +57,11 @@ def quarantine_columns() -> tuple[Column, ...]:
         Column("SEQUENCE_NUMBER", "NUMBER(38,0)", is_required=True),
         Column("OFFSET", "VARCHAR"),
         Column("ENQUEUED_TIME", "TIMESTAMP_TZ"),
-        Column("BODY", "BINARY", comment="As it came; null when AMQP gave a value instead of bytes"),
-        Column("ROW_JSON", "VARCHAR", comment="The row that was refused, binary as base64"),
+        Column("BODY", "BINARY", comment="The body as it came; NULL if the event has an AMQP value"),
+        Column("ROW_JSON", "VARCHAR", comment="The rejected row, binary values as base64"),
         Column("REASON", "VARCHAR", comment="The last message of the whole range: Snowflake gives none for each row"),
         Column("CHANNEL", "VARCHAR"),
-        Column("EPOCH", "NUMBER(38,0)", comment="Of the owner who set it aside"),
+        Column("EPOCH", "NUMBER(38,0)", comment="Epoch of the worker that quarantined it"),
         Column("QUARANTINED_AT", "TIMESTAMP_TZ", is_required=True),
     )
 

@@ -129,7 +129,7 @@ class StartChecks:
     def _not_visible(self, error: NotPermitted) -> Outcome:
         if self._settings.snowflake.check_columns:
             raise with_opt_out(error) from error
-        return Outcome(f"{error.what}: SNOWFLAKE_CHECK_COLUMNS=false starts all the same", "warn", error.fix)
+        return Outcome(f"{error.what}: SNOWFLAKE_CHECK_COLUMNS=false lets a start go on", "warn", error.fix)
 
     def _pipe_definition(self) -> Outcome:
         """Whether the named pipe makes one row of each event."""

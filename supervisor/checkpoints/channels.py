@@ -29,9 +29,7 @@ def statuses(channels: Sequence[str], limit_s: float) -> Mapping[str, ChannelSta
     A process of its own asks for them, because the streaming SDK starts threads. Blocks and raises as `send`.
     """
     question = worker.tasks.channel_statuses.Question(tuple(channels), limit_s, os.getpid())
-    answer = send(
-        worker.tasks.channel_statuses.run, question, limit_s, "Snowflake does not say how far the channels are"
-    )
+    answer = send(worker.tasks.channel_statuses.run, question, limit_s, "Snowflake did not report the channel statuses")
     if not isinstance(answer, ChannelStatuses):
-        raise ProtocolError("Channels were asked for", f"the answer is {type(answer).__name__}")
+        raise ProtocolError("The task for channel statuses sent another message", type(answer).__name__)
     return answer.channels

@@ -81,7 +81,7 @@ def _replay(order: worker.tasks.replay.Order) -> None:
 
 def _refuse_range(partition: str, first: int, last: int, facts: PartitionFacts) -> None:
     if first > last:
-        raise UsageError(f"--from {first} is behind --to {last}", fix="Give the first event, then the last.")
+        raise UsageError(f"--from {first} is greater than --to {last}", fix="Give the first event, then the last.")
     if facts.is_empty or first < facts.first or last > facts.last:
         retained = "no event of it" if facts.is_empty else f"events {facts.first} to {facts.last}"
         raise DataRefused(

@@ -26,7 +26,7 @@ class OrphanReaper:
 
     def __init__(self) -> None:
         self._gets_orphans = os.getpid() == 1 or _is_subreaper()
-        self._dead: set[int] = set()
+        self._zombies: set[int] = set()
         self._due_s = 0.0
 
     def reap(self, own: Collection[int], now_s: float) -> None:
@@ -34,11 +34,11 @@ class OrphanReaper:
         if not self._gets_orphans or now_s < self._due_s:
             return
         self._due_s = now_s + EVERY_S
-        dead = {pid for pid in _zombies() if pid not in own}
-        for pid in dead & self._dead:
+        zombies = {pid for pid in _zombies() if pid not in own}
+        for pid in zombies & self._zombies:
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
-        self._dead = dead
+        self._zombies = zombies
 
 
 def _zombies() -> list[int]:

@@ -8,6 +8,8 @@ systemd and Kubernetes send it to the whole group, and a drain has to survive it
 
 The first failure is the cause of the stop and stays it, whatever fails later. A stop that an operator's signal began
 has no cause until something fails.
+
+`tree.py` acts on it; in a worker `worker.states.Draining` does.
 """
 
 from dataclasses import dataclass, replace

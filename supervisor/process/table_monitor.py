@@ -157,13 +157,15 @@ class TableMonitor:
         ]
         log.error("rows_do_not_fit", reason=error.why, fix=error.fix, ranges=ranges)
         if not ranges:
-            return RowsDoNotFit(error.what, f"{error.why}; no event was loaded since it was right", error.fix)
+            return RowsDoNotFit(
+                error.what, f"{error.why}; no event was loaded since the last check that passed", error.fix
+            )
         since = "; ".join(f"events {first} to {last} of partition {name}" for name, first, last in _few(ranges))
         again = ", ".join(f"`evsup replay --partition {name} --from {a} --to {b}`" for name, a, b in _few(ranges))
         more = f", and more ranges ({len(ranges)} in all; the log has them)" if len(ranges) > NAMED else ""
         return RowsDoNotFit(
             error.what,
-            f"{error.why}; rows loaded since the last look may lack it: {since}{more}",
+            f"{error.why}; rows loaded since the last check may lack it: {since}{more}",
             f"{error.fix} Then {again}{more}: docs/target-table.md#rows-that-lack-a-column says how to go on.",
         )
 

@@ -12,8 +12,8 @@ def unreported_exit(code: int, pid: int, epoch: int, *, is_out_of_memory: bool) 
     """
     if code == ExitCode.TEMPORARY:  # of worker.guard, which ends the process before it can report anything
         return OwnershipLost(
-            "The worker ended itself at once",
-            f"its lease had run out (epoch {epoch}), and it was stuck or had been stopped",
+            "The worker exited at the end of its lease",
+            f"its loop was stuck or stopped (epoch {epoch})",
             "Nothing is lost. Start again; another supervisor may hold the partition.",
         )
     if code >= 0:

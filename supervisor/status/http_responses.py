@@ -1,6 +1,6 @@
 """The responses of the HTTP endpoint: a pure function of the request line and the tree's status.
 
-A response never repeats any part of the request.
+A response never repeats any part of the request. `/healthz` and `/readyz` are decided in `health.py`.
 """
 
 import re
@@ -62,7 +62,7 @@ def refusal(status: HTTPStatus) -> bytes:
 
 
 def _not_found() -> Response:
-    return Response(HTTPStatus.NOT_FOUND, f"There is {', '.join(PAGES)}\n".encode())
+    return Response(HTTPStatus.NOT_FOUND, f"Not found. Pages: {', '.join(PAGES)}\n".encode())
 
 
 def _metrics(tree: TreeStatus, now_s: float) -> Response:

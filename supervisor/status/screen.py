@@ -82,7 +82,7 @@ def _tree_head(tree: TreeStatus) -> Text:
     for owner_id, partitions in by_owner(tree.elsewhere).items():
         head.append(printable(f"  others {owner_id} holds {', '.join(partitions)}\n"))
     if tree.hub_trouble:
-        line = f"  hub    has not said for {_age(tree.hub_age_s)} which partitions it has: {tree.hub_trouble}\n"
+        line = f"  hub    last listed its partitions {_age(tree.hub_age_s)} ago: {tree.hub_trouble}\n"
         head.append(printable(line), "yellow")
     losses = [(row.time_to_loss_s, row.partition) for row in tree.partitions if row.time_to_loss_s is not None]
     for seconds, partition in sorted(losses)[:1]:

@@ -109,11 +109,9 @@ def _in_other_column(other: StoredColumn, alter: str, filled: Collection[str] | 
 
 
 def _default_in_doubt(other: StoredColumn) -> str:
-    counts = "counts by itself" if (other.default or "").upper().startswith("IDENTITY") else "has a DEFAULT"
+    kind = "is an IDENTITY column" if (other.default or "").upper().startswith("IDENTITY") else "has a DEFAULT"
     then = "it stays NULL" if other.is_nullable else "every row is rejected, because it is NOT NULL"
-    text = (
-        f"{other.name} {counts}: newer accounts are said to use it, older ones to write NULL over it, and then {then}"
-    )
+    text = f"{other.name} {kind}: some accounts use it, others write NULL instead; with NULL, {then}"
     if _CURRENT_TIME.search(other.default or ""):
         text += "; where it is used, the time is the one at which Snowflake compiled the pipe, not that of the row"
     return text

@@ -85,6 +85,6 @@ def test_without_any_identity_a_start_and_a_check_end_with_77_and_say_what_to_se
         done = site.pipeline.run(command)
         assert done.returncode == 77, done.stderr
         said = " ".join((done.stderr + done.stdout).split())
-        assert "no identity here signs in: tried Environment" in said
+        assert "no identity of this host can sign in: tried Environment" in said
         assert "AZURE_CLIENT_ID" in said
         assert "EVENTHUB_CONSUMER_GROUP=" not in said, "nothing is wrong with the names"

@@ -24,7 +24,7 @@ def test_a_column_dropped_under_load_stops_the_tree_within_a_minute_and_its_even
         eventually(lambda: pipeline.rows() == pipeline.in_hub()["0"].rows or not evsup.is_running, "they are loaded")
     assert evsup.wait() == 78
     reason = evsup.last_line
-    assert "there is no column PAYLOAD; rows loaded since the last look may lack it: events 0 to " in reason
+    assert "there is no column PAYLOAD; rows loaded since the last check may lack it: events 0 to " in reason
     last = pipeline.position("0")
     assert f"`evsup replay --partition 0 --from 0 --to {last}`" in reason
     pipeline.change(f"ALTER TABLE {EVENTS} RENAME COLUMN BODY TO PAYLOAD")

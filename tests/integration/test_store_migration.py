@@ -225,7 +225,7 @@ def test_init_moves_tables_in_snowflake_forward_also_when_it_was_ended_in_the_mi
             session.change(statement)
         with pytest.raises(ConfigurationError, match=rf"version {version}, this evsup needs version 4.*evsup init"):
             schema.check(database)
-        added = [name for name in schema._statements(version) if name.startswith("add_")]
+        added = [name for name in schema.statements(version) if name.startswith("add_")]
         for name in added[:cut]:
             session.change(query(name, "snowflake"))
         assert schema.create(database) == version
@@ -237,7 +237,7 @@ def test_init_moves_tables_in_snowflake_forward_also_when_it_was_ended_in_the_mi
 def test_a_migration_that_fails_changes_nothing(
     older: ControlSettings, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(schema._MIGRATIONS, 4, ("add_lease_expiration", "add_lease_expiration"))
+    monkeypatch.setitem(schema.MIGRATIONS, 4, ("add_lease_expiration", "add_lease_expiration"))
     with closing(open_database(older)) as database:
         with pytest.raises(Exception, match="expiration_s"):
             schema.create(database)

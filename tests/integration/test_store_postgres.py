@@ -243,7 +243,7 @@ def test_nothing_is_left_in_a_session_that_pgbouncer_would_hand_on(site: Site, p
     store = ControlStore(database, site.group, EXPIRATION_S)
     for position in range(12):  # psycopg prepares a statement when it has seen it five times
         store.save_checkpoint(Checkpoint("0", position, None, 1))
-    with database._open_pool().connection() as session:
+    with database.open_pool().connection() as session:
         left = [
             session.execute("SELECT count(*) AS n FROM pg_prepared_statements").fetchone(),
             session.execute("SELECT current_setting('statement_timeout') AS n").fetchone(),

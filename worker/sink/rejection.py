@@ -112,13 +112,9 @@ def refuse_flood(rejection: Rejection, lately: RecentQuarantine, missing: Sequen
     first = missing[0] if missing else numbers.start
     events = numbers.stop - (first if rejection.position is None else min(first, rejection.position + 1))
     if rows + lately.events > MOST_AN_HOUR:
-        raise rejection.error(f"{_together(lately.events, 'in the last hour')} more than {MOST_AN_HOUR}")
+        raise rejection.error(f"{rows + lately.events} rows were rejected in an hour, the limit is {MOST_AN_HOUR}")
     if _is_stream(rows, events) or _is_stream(rows + lately.near, events + NEAR):
-        raise rejection.error(f"{_together(lately.near, 'closely before')} more than half of the stream")
-
-
-def _together(before: int, where: str) -> str:
-    return f"with {before} {where} they are" if before else "they are"
+        raise rejection.error("more than half of the recent events were rejected")
 
 
 def _is_stream(rows: int, events: int) -> bool:

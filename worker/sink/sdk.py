@@ -103,7 +103,7 @@ def probe(settings: SnowflakeSettings) -> None:
         ) from error
     except UnicodeError as error:
         raise ConfigurationError(
-            f"Snowflake cannot be at {host}:{port}",
+            f"{host}:{port} is not a valid address",
             str(error),
             "Correct SNOWFLAKE_ACCOUNT or SNOWFLAKE_URL: the parts between a host's dots have 1 to 63 characters each.",
         ) from error

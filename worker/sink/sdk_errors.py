@@ -89,4 +89,4 @@ def invalid_channel(what: str, why: str) -> EvsupError:
 
 
 def _channel_gone(what: str, why: str) -> ChannelGone:
-    return ChannelGone(what, why, "Start again: the start says what can be done.")
+    return ChannelGone(what, why, "Start again: if that is refused, the message names the command.")

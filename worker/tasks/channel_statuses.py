@@ -47,7 +47,7 @@ def _read(settings: SnowflakeSettings, question: Question) -> dict[str, ChannelS
         return within(question.limit_s, lambda: read_statuses(settings, question.channels))
     except TimeoutError as error:
         raise SinkUnavailable(
-            "Snowflake does not say how far the channels are",
+            "Snowflake did not report the channel statuses",
             str(error),
             REACH_SNOWFLAKE,
         ) from error

@@ -1,4 +1,7 @@
-"""The faults that are injected into the hub now, and how often each one acted."""
+"""State and counts of the faults that are active.
+
+Inject one with `HubAdmin` (`admin.py`); `operator.py` carries it out.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -76,12 +76,13 @@ class PostgresDatabase(Database):
         """
         with ExitStack() as stack:
             try:
-                connection = stack.enter_context(self._open_pool().connection(POOL_S))
+                connection = stack.enter_context(self.open_pool().connection(POOL_S))
             except PoolTimeout:
                 connection = stack.enter_context(self._connect())
             yield connection
 
-    def _open_pool(self) -> "ConnectionPool[_Bounded]":
+    def open_pool(self) -> "ConnectionPool[_Bounded]":
+        """The pool of this process; opened by the first call. Raises StoreUnavailable when there is no server."""
         with self._opening:
             if self._closed:
                 raise StoreUnavailable(f"The control store {self.address} was closed")

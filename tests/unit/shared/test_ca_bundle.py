@@ -4,13 +4,11 @@ from pathlib import Path
 import certifi
 import pytest
 
-from shared import ca_bundle
 from shared.ca_bundle import VARIABLE, trust
 
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ca_bundle, "_bundles", {})
     monkeypatch.setenv(VARIABLE, "")
 
 

@@ -216,7 +216,7 @@ def test_another_hub_behind_the_same_name_is_refused(token: int | None, position
 
 
 @pytest.mark.parametrize("born_s", [None, BORN_S, round(BORN_S), BORN_S + CREATION_TOLERANCE_S / 2])
-def test_a_birth_that_is_unknown_or_rounded_is_no_other_hub(born_s: float | None) -> None:
+def test_a_creation_time_that_is_unknown_or_rounded_is_no_other_hub(born_s: float | None) -> None:
     assert decide(50, checkpoint(50, born_s), partition(), "fail").after == 50
 
 

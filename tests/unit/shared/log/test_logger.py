@@ -23,10 +23,11 @@ Lines = Callable[[], list[str]]
 @pytest.fixture(autouse=True)
 def _undo() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level, output = root.handlers[:], root.level, logger._stderr
+    handlers, level, output = root.handlers[:], root.level, logger.write_to(None)
     yield
     logging.captureWarnings(capture=False)
-    root.handlers[:], root.level, logger._stderr = handlers, level, output
+    root.handlers[:], root.level = handlers, level
+    logger.write_to(output)
     structlog.reset_defaults()
 
 

@@ -11,7 +11,7 @@ from supervisor.process.unreported_exit import unreported_exit
 @pytest.mark.parametrize(
     ("code", "is_out_of_memory", "kind", "text"),
     [
-        (ExitCode.TEMPORARY, False, OwnershipLost, "its lease had run out (epoch 3)"),
+        (ExitCode.TEMPORARY, False, OwnershipLost, "at the end of its lease: its loop was stuck or stopped (epoch 3)"),
         (1, False, WorkerCrashed, "exited without reporting an error: exit code 1"),
         (0, False, WorkerCrashed, "exit code 0"),
         (-signal.SIGKILL, False, WorkerKilled, "(pid 7) was killed by SIGKILL: an operator did it"),

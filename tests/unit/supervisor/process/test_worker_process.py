@@ -36,7 +36,7 @@ def test_a_worker_knows_whether_its_supervisor_signed_in(monkeypatch: pytest.Mon
     _, boot, _ = given[0]
     Identity.has_signed_in = not signed_in  # another process
     with pytest.raises(NotStartedError):
-        worker.main._work(boot, boot)
+        worker.main.work(boot, boot)
     assert Identity.has_signed_in is signed_in
 
 

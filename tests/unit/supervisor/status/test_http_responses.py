@@ -81,5 +81,5 @@ def test_any_other_request_is_refused_and_not_repeated(line: str, code: int) -> 
 
 
 def test_a_request_for_an_unknown_page_is_answered_with_the_known_ones() -> None:
-    assert asked("GET / HTTP/1.1")[1] == "There is /metrics, /healthz, /readyz, /status\n"
+    assert asked("GET / HTTP/1.1")[1] == "Not found. Pages: /metrics, /healthz, /readyz, /status\n"
     assert b"Allow: GET, HEAD\r\n" in respond(b"POST / HTTP/1.1", HEALTHY, NOW_S)

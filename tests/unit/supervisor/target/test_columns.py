@@ -150,7 +150,7 @@ def test_what_the_vendors_pages_disagree_on_is_a_doubt_that_says_both_and_how_to
 ) -> None:
     (misfit,) = found(THEIRS=change)
     assert misfit.is_doubtful
-    assert "newer accounts are said to use it, older ones to write NULL over it" in misfit.problem
+    assert "some accounts use it, others write NULL instead" in misfit.problem
     assert then in misfit.problem
     assert misfit.fix == "docs/target-table.md#columns-with-a-default says how to try it."
 

@@ -64,10 +64,10 @@ def test_a_few_rejected_rows_may_be_quarantined(rows: int, committed: int, latel
 @pytest.mark.parametrize(
     ("rows", "committed", "lately", "why_not"),
     [
-        (MOST_AN_HOUR + 1, 10 * MOST_AN_HOUR, NOTHING, "quarantined: they are more than 1000"),
-        (1, 10, RecentQuarantine(MOST_AN_HOUR, 0), "with 1000 in the last hour they are more than 1000"),
-        (SHARE_FROM, 2 * SHARE_FROM - 1, NOTHING, "quarantined: they are more than half of the stream"),
-        (4, 4, RecentQuarantine(500, 19), "with 19 closely before they are more than half of the stream"),
+        (MOST_AN_HOUR + 1, 10 * MOST_AN_HOUR, NOTHING, "1001 rows were rejected in an hour, the limit is 1000"),
+        (1, 10, RecentQuarantine(MOST_AN_HOUR, 0), "1001 rows were rejected in an hour, the limit is 1000"),
+        (SHARE_FROM, 2 * SHARE_FROM - 1, NOTHING, "quarantined: more than half of the recent events were rejected"),
+        (4, 4, RecentQuarantine(500, 19), "quarantined: more than half of the recent events were rejected"),
     ],
 )
 def test_a_stream_that_is_rejected_as_a_whole_is_refused(
@@ -131,7 +131,7 @@ def test_a_later_status_counts_when_it_shows_other_rejected_rows() -> None:
 def test_the_share_of_a_stream_is_that_since_the_checkpoint_or_the_first_that_is_missing() -> None:
     made = replace(rejection(SHARE_FROM, 1000), position=1099 - 30)
     missing = [*range(1080, 1100)]
-    with pytest.raises(RowsRejected, match="more than half of the stream"):
+    with pytest.raises(RowsRejected, match="more than half of the recent events"):
         refuse_flood(made, NOTHING, missing)
     refuse_flood(replace(made, position=1099 - 40), NOTHING, missing)
     refuse_flood(made, NOTHING, [1000, *missing[1:]])

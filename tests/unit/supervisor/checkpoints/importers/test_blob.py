@@ -54,5 +54,5 @@ def test_an_identity_without_a_token_names_the_container_and_what_to_do(
     with pytest.raises(NotPermitted) as refused:
         read("https://mine.blob.core.windows.net/checkpoints", GROUP, eventhub())
     assert refused.value.what == "The blob container https://mine.blob.core.windows.net/checkpoints cannot be read"
-    assert "no identity here signs in" in refused.value.why
+    assert "no identity of this host can sign in" in refused.value.why
     assert "managed identity" in refused.value.fix
