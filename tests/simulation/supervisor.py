@@ -21,7 +21,7 @@ from supervisor.process.stderr_relay import StderrRelay
 from supervisor.process.tree import RELEASE_S, Tree
 from supervisor.process.worker_process import WorkerProcess as StartedWorker
 from supervisor.status.model import TreeStatus
-from tests.harness.older import OlderLeases
+from tests.harness.older_supervisor import OlderLeases
 from tests.simulation.hub import CREATED_S, HubClient
 from tests.simulation.pipe import pipe
 from tests.simulation.process import Process, Sleep

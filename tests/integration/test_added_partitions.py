@@ -12,7 +12,7 @@ from scripts.harness.waiting import eventually
 from tests.harness.pipeline import BRISK, Pipeline, pipeline_of
 
 LEASE_S = float(BRISK["EVENTHUB_OWNERSHIP_EXPIRATION"])
-OLDER = (sys.executable, "-m", "tests.harness.older_evsup")
+OLDER = (sys.executable, "-m", "tests.harness.run_older_supervisor")
 
 
 @pytest.fixture

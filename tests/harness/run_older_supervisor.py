@@ -1,4 +1,4 @@
-"""`python -m tests.harness.older_evsup start`: evsup with a supervisor that asks for the partitions of the hub once."""
+"""`python -m tests.harness.run_older_supervisor start`: a supervisor that asks for the hub's partitions only once."""
 
 
 def main() -> None:
@@ -6,7 +6,7 @@ def main() -> None:
     from supervisor import __main__
     from supervisor.commands import start
     from supervisor.ownership.partition_discovery import PartitionDiscovery
-    from tests.harness.older import OlderLeases
+    from tests.harness.older_supervisor import OlderLeases
 
     setattr(start, "Leases", OlderLeases)  # noqa: B010
     setattr(PartitionDiscovery, "start", lambda _: None)  # noqa: B010

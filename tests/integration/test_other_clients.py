@@ -17,9 +17,9 @@ import pytest
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.tls import TlsFront
 from tests.harness.environments import environment
-from tests.integration import witnesses
+from tests.integration import other_clients
 
-PROGRAMS = Path(witnesses.__file__).parent
+PROGRAMS = Path(other_clients.__file__).parent
 PATIENCE_S = 60
 LOOPBACK, AMQPS = IPv4Address("127.0.0.2"), 5671
 SIZES = (0, 1, 1_000, 70_000, 900_000)
@@ -47,7 +47,7 @@ def hub(shared_hub: HubProcess) -> HubProcess:
 
 @pytest.fixture
 def proton(hub: HubProcess) -> Ask:
-    """Runs a scenario of `witnesses/qpid_proton.py` and gives what it saw."""
+    """Runs a scenario of `other_clients/qpid_proton.py` and gives what it saw."""
     try:
         place = environment("proton", PROTON)
     except subprocess.CalledProcessError as error:
