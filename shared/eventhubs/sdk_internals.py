@@ -119,7 +119,10 @@ class SdkLink:
     def open(self) -> bool:
         """Go on opening; whether it is open now. Blocks for a read or two; handshakes have no limit in the SDK."""
         with self._raising_as_the_sdk():
-            return bool(self._consumer._open())
+            if not self._consumer._open():
+                return False
+            self._require_open()  # the SDK calls a link ready, too, when it cannot decode a frame
+            return True
 
     def take_over(self) -> bytes:
         """Begin to read in the SDK's place: what it has read already. From now on it judges silence no longer."""
@@ -163,10 +166,11 @@ class SdkLink:
         sock = self._transport.sock
         if isinstance(sock, socket.socket):
             data = sock.recv(TLS_RECORD_BYTES if isinstance(sock, ssl.SSLSocket) else READ_BYTES)
+            has_ended = not data
         else:  # of the package websocket-client
             code, data = sock.recv_data()
-            data = b"" if code == WEBSOCKET_CLOSE else data
-        if not data:
+            has_ended = code == WEBSOCKET_CLOSE  # a message may be empty
+        if has_ended:
             raise ConnectionError("the hub closed the connection")
         return data
 

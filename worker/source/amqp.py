@@ -136,6 +136,8 @@ def _require_whole(data: bytes, at: int, end: int) -> None:
         else:
             unfinished.append((stop, left - 1, code))
         at, inside = _inside(data, at, code)
+        if at > stop or (inside and inside[0] > stop):  # behind the message each value is empty, and takes no end
+            raise Malformed(f"a value is longer than its container (byte {at})")
         if inside:
             unfinished.append(inside)
 

@@ -116,9 +116,9 @@ class Message:
 class Envelope:
     """Makes events of the encoded messages of one partition.
 
-    It raises `UndecodableEvent` with `on_decode_error="fail"` for a body that is not JSON, and nothing else: values of
-    any AMQP type, bytes in keys and invalid UTF-8 all have a place in the row, and a message that nobody can decode is
-    in `RAW_BODY` as a whole.
+    Values of any AMQP type, bytes in keys and invalid UTF-8 all have a place in the row, and a message that nobody can
+    decode is in `RAW_BODY` as a whole. With `on_decode_error="fail"` an event whose body is not JSON has a `refusal`:
+    it is raised when the event is handed over, because an event that was processed already may be received again.
     """
 
     def __init__(self, partition_id: str, on_decode_error: Literal["keep", "fail"]) -> None:
@@ -140,7 +140,7 @@ class Envelope:
         self.unusual += 1
         try:
             return self._event(self._decoded(message, at))
-        except UndecodableEvent:
+        except MemoryError:  # says nothing of the message
             raise
         except Exception as error:  # noqa: BLE001 (whatever the SDK's decoder raises, or Python for a deep value)
             return self._undecoded(message, error)
@@ -206,9 +206,10 @@ class Envelope:
             ]
         if system_properties := _system_properties(message.annotations, message.properties):
             columns.append(_column("SYSTEM_PROPERTIES", system_properties))
-        return self._line(self._body(message), message.annotations, columns)
+        body, reason = _body(message)
+        return self._line(body, reason, message.annotations, columns)
 
-    def _line(self, body: bytes, annotations: dict[Any, Any], columns: Iterable[bytes]) -> Event:
+    def _line(self, body: bytes, reason: str | None, annotations: dict[Any, Any], columns: Iterable[bytes]) -> Event:
         number, offset, key = annotations.get(SEQUENCE_NUMBER), annotations.get(OFFSET), annotations.get(PARTITION_KEY)
         time = time_of(annotations.get(ENQUEUED_TIME))
         known = [body, self._partition]
@@ -223,38 +224,42 @@ class Envelope:
             known.append(_column("PARTITION_KEY", text(key)))
         line = b"{%b}" % b"".join((*known, *columns))
         enqueued = time[0] if time else None
-        return Event(number if type(number) is int else None, offset, enqueued, len(line), msgspec.Raw(line))
-
-    def _body(self, message: Message) -> bytes:
-        """The columns of the body. AMQP value and sequence bodies are typed already: their JSON is built here. AMQP's
-        null is JSON's. So each row has a body, and one without is seen to have lost it: Snowflake drops a field that
-        has no column.
-        """
-        if not message.data:
-            return b'"PAYLOAD":' + encode(variant(message.sequences or message.value))
-        body = b"".join(message.data)
-        try:
-            return b'"PAYLOAD":%b' % payload(body)
-        except NotPayload as why:
-            return self._raw_body(body, str(why), message.annotations)
+        number = number if type(number) is int else None
+        return Event(number, offset, enqueued, len(line), msgspec.Raw(line), None if self._keeps else reason)
 
     def _undecoded(self, message: bytes, error: Exception) -> Event:
         """The event of a message that cannot be decoded: as it came, under the numbers that it shows."""
         annotations = amqp.shown(message, COLUMN_ANNOTATIONS)
         known = str(error) if isinstance(error, amqp.Malformed) else f"the Azure SDK raises {type(error).__name__}"
-        body = self._raw_body(message, f"the AMQP message cannot be decoded: {known}", annotations)
-        return self._line(body, annotations, ())
+        reason = f"the AMQP message cannot be decoded: {known}"
+        return self._line(_raw_body(message, reason), reason, annotations, ())
 
-    def _raw_body(self, body: bytes, reason: str, annotations: dict[Any, Any]) -> bytes:
-        if self._keeps:
-            return b'"RAW_BODY":"%b"%b' % (base64.b64encode(body), _column("DECODE_ERROR", reason))
-        event = self._line(b"", annotations, ())
-        raise UndecodableEvent(
-            f"Partition {self._partition_id}, event {event.sequence_number}, offset {event.offset}: the body cannot be"
-            " PAYLOAD",
-            reason,
-            "Set SNOWFLAKE_ON_DECODE_ERROR=keep to store such bodies in RAW_BODY, or correct the sender.",
-        )
+
+def _body(message: Message) -> tuple[bytes, str | None]:
+    """The columns of the body, and why it cannot be PAYLOAD. AMQP value and sequence bodies are typed already: their
+    JSON is built here. AMQP's null is JSON's. So each row has a body, and one without is seen to have lost it:
+    Snowflake drops a field that has no column.
+    """
+    if not message.data:
+        return b'"PAYLOAD":' + encode(variant(message.sequences or message.value)), None
+    body = b"".join(message.data)
+    try:
+        return b'"PAYLOAD":%b' % payload(body), None
+    except NotPayload as why:
+        return _raw_body(body, str(why)), str(why)
+
+
+def _raw_body(body: bytes, reason: str) -> bytes:
+    return b'"RAW_BODY":"%b"%b' % (base64.b64encode(body), _column("DECODE_ERROR", reason))
+
+
+def undecodable(partition_id: str, event: Event, reason: str) -> UndecodableEvent:
+    """The error of an event that may not be stored."""
+    return UndecodableEvent(
+        f"Partition {partition_id}, event {event.sequence_number}, offset {event.offset}: the body cannot be PAYLOAD",
+        reason,
+        "Set SNOWFLAKE_ON_DECODE_ERROR=keep to store such bodies in RAW_BODY, or correct the sender.",
+    )
 
 
 def last_enqueued(message: bytes) -> int | None:
@@ -262,6 +267,8 @@ def last_enqueued(message: bytes) -> int | None:
     try:
         at, end = next((at, end) for code, at, end in amqp.sections(message) if code == DELIVERY_ANNOTATIONS)
         number = amqp.value(message, at, end)[LAST_ENQUEUED]
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 (nothing hangs on it)
         return None
     return number if type(number) is int else None
@@ -271,9 +278,11 @@ def body_of(message: bytes) -> bytes | None:
     """The body as it came; None when AMQP gave a value or a sequence instead of bytes, or cannot be decoded."""
     try:
         data = [amqp.value(message, at, end) for code, at, end in amqp.sections(message) if code == DATA]
+        return b"".join(data) if data else None
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 (then all of it is in the row)
         return None
-    return b"".join(data) if data else None
 
 
 def _column(name: str, value: Any) -> bytes:

@@ -16,6 +16,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """Length of `row`."""
     row: msgspec.Raw
     """One line of JSON."""
+    refusal: str | None = None
+    """Why the row may not be stored, with `SNOWFLAKE_ON_DECODE_ERROR=fail`; None: it may."""
 
     @property
     def address(self) -> str:

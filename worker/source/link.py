@@ -24,7 +24,7 @@ from shared.resume import refuse_another_hub
 from worker.source.batch_queue import Backlog, Batch
 from worker.source.continuity import Landmark
 from worker.source.credit import Credit
-from worker.source.envelope import last_enqueued
+from worker.source.envelope import last_enqueued, undecodable
 from worker.source.event import Event
 from worker.source.partition_end import PartitionEnd
 from worker.source.stream import BrokenStream, Received, Stream
@@ -102,6 +102,8 @@ class Link:
         """How many were handed over."""
         self.opened_s: float | None = None
         """When it was open; None: it never was."""
+        self.is_dead = False
+        """Whether it was given up because nothing came on it."""
         self._clock = LoopClock(monotonic())
         self._heard = False
         """Whether an event came since that was looked at last."""
@@ -114,6 +116,9 @@ class Link:
             with EventHubClient(self._reader.settings, retry_total=SDK_RETRIES) as client:
                 self._require_same_hub(client)
                 self._live(client)
+        except SourceUnavailable:
+            self.is_dead = True
+            raise
         except BrokenStream as error:
             raise SourceUnavailable(
                 f"The receiver of partition {self._reader.partition_id} cannot read what it was sent",
@@ -198,10 +203,10 @@ class Link:
     def _account(self, link: SdkLink, stream: Stream) -> None:
         """Enter what came into the books, before anybody else reads or writes them."""
         received = stream.received
+        self._heard |= stream.is_within_frame or received.transfers > 0  # a large delivery takes its time
         if received.transfers:
             link.count(received.transfers, received.deliveries)
         if received.deliveries:
-            self._heard = True
             self._credit.see(received.deliveries, received.size_bytes)
         stream.received = Received()
 
@@ -222,7 +227,7 @@ class Link:
         settings, events = self._reader.settings, self._behind_landmark(stream.events)
         full = min(settings.max_batch_size, max(1, self._credit.events // 2))
         while len(events) >= full or (events and now_s >= self._due_s):
-            fresh = events[: settings.max_batch_size]
+            fresh = self._storable(events[: settings.max_batch_size])
             last = last_enqueued(stream.last_message) if settings.track_last_enqueued else None
             if not self._backlog.offer(Batch(fresh, last)):
                 return False
@@ -230,6 +235,20 @@ class Link:
             self._due_s = self._now_s() + settings.max_wait_time
             self._advance(fresh)
         return True
+
+    def _storable(self, events: list[Event]) -> list[Event]:
+        """The events in front of the first one that may not be stored. Raises `UndecodableEvent` when that is the
+        first of all.
+        """
+        refused = next((at for at, event in enumerate(events) if event.refusal and self._is_new(event)), len(events))
+        if refused == 0 and (reason := events[0].refusal):
+            raise undecodable(self._reader.partition_id, events[0], reason)
+        return events[:refused]
+
+    def _is_new(self, event: Event) -> bool:
+        """Whether it lies behind the position. The pipeline drops one that does not."""
+        number, after = event.sequence_number, self.position.after
+        return number is None or after is None or number > after
 
     def _behind_landmark(self, events: list[Event]) -> list[Event]:
         """The list without the event that the link begins with, once that is known to be the one read before."""

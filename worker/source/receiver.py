@@ -19,7 +19,7 @@ from worker.source.link import Link, Mapper, Position, Reader
 
 REOPEN_FIRST_S, REOPEN_MOST_S = 0.5, 8.0
 REOPEN_LIMIT_S = 60.0  # of failures in a row
-LIVED_S = 10.0  # a link that was open for so long was no failure, although no event came
+LIVED_S = 10.0  # a link that was open for so long and then broke was no failure, although no event came
 # The reads of a TLS or SASL handshake have no timeout in the SDK.
 # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp/_transport.py
 HUNG_AFTER_S = 60.0
@@ -58,10 +58,12 @@ class Receiver:
         return self._backlog.fileno()
 
     def take(self) -> Batch | None:
-        """The next batch, or None: none yet. Raises the error that ended the receiver, once the backlog is empty."""
+        """The next batch, or None: none yet. Raises the error that ended the receiver, once the backlog is empty. One
+        that was stopped gives nothing and raises nothing.
+        """
         if batch := self._backlog.take():
             return batch
-        if self._error and self._backlog.is_empty:
+        if self._error and self._backlog.is_empty and not self._stopping.is_set():
             raise self._error
         return None
 
@@ -69,7 +71,7 @@ class Receiver:
         """Raise `SourceUnavailable` when its thread gets no further, on the clock of the loop that asks."""
         if self._noticed[0] != self._turns:
             self._noticed = self._turns, now_s
-        if self._error is None and now_s - self._noticed[1] > HUNG_AFTER_S:
+        if self._error is None and not self._stopping.is_set() and now_s - self._noticed[1] > HUNG_AFTER_S:
             raise SourceUnavailable(
                 f"The receiver of partition {self._reader.partition_id} hangs",
                 f"{'it did not open' if self._is_opening else 'it did not turn'} for {HUNG_AFTER_S:.0f} s",
@@ -104,7 +106,7 @@ class Receiver:
             if error is None:
                 continue
             now_s = monotonic()
-            if link.events or (link.opened_s is not None and now_s - link.opened_s > LIVED_S):
+            if link.events or _lived(link, now_s):
                 trouble.reset()
             trouble.record_failure(now_s)
             if not is_passing(error) or trouble.lasted_s(now_s) >= REOPEN_LIMIT_S:
@@ -125,3 +127,7 @@ class Receiver:
     def _turned(self) -> None:
         self._is_opening = False
         self._turns += 1
+
+
+def _lived(link: Link, now_s: float) -> bool:
+    return link.opened_s is not None and now_s - link.opened_s > LIVED_S and not link.is_dead

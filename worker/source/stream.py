@@ -61,8 +61,10 @@ class Stream:
         self._event_of, self._on_frame = event_of, on_frame
         self._whole = _whole_delivery(channel, handle)
         self._rest = b""
-        self._pieces: list[bytes] = []
+        self._begun = bytearray()
+        """What came of a delivery that is not whole yet."""
         self._delivery_id: int | None = None
+        """Which one that is; None: no delivery has begun."""
         self.events: list[Event] = []
         """Those that nobody has taken yet, in order."""
         self.received = Received()
@@ -84,7 +86,12 @@ class Stream:
                     break
                 found = whole(data, at)
                 # The list of fields ends where its size says; 13 bytes are the header, the descriptor and that size.
-                if found and not self._pieces and (start := found.end()) == at + 13 + data[at + 12] and start <= end:
+                if (
+                    found
+                    and self._delivery_id is None
+                    and (start := found.end()) == at + 13 + data[at + 12]
+                    and start <= end
+                ):
                     message = data[start:end]
                     add(event_of(message))
                     transfers += 1
@@ -103,6 +110,11 @@ class Stream:
         self._rest = data[at:]
         if len(self._rest) >= HEADER_BYTES:
             self._require_possible(_size_at(self._rest, 0)[0])
+
+    @property
+    def is_within_frame(self) -> bool:
+        """Whether the last read ended within a frame."""
+        return bool(self._rest)
 
     def _count(self, transfers: int, deliveries: int, size_bytes: int) -> None:
         self.received.transfers += transfers
@@ -138,18 +150,20 @@ class Stream:
         """One transfer of the link, of any form."""
         *known, payload = fields
         known += [None] * (TRANSFER_FIELDS - len(known))
-        if self._pieces and known[DELIVERY_ID] not in (None, self._delivery_id):
+        if self._delivery_id is None:
+            self._delivery_id = known[DELIVERY_ID]
+        if self._delivery_id is None:
+            raise BrokenStream("a delivery begins without its delivery-id")
+        if known[DELIVERY_ID] not in (None, self._delivery_id):
             raise BrokenStream("a delivery begins in the middle of another")
-        self._delivery_id = known[DELIVERY_ID]
-        self._pieces.append(bytes(payload))
-        size_bytes = sum(map(len, self._pieces))
+        self._begun += payload
+        size_bytes = len(self._begun)
         if size_bytes > LARGEST_DELIVERY_BYTES:
             raise BrokenStream(f"a delivery of more than {LARGEST_DELIVERY_BYTES} bytes")
         if known[MORE] and not known[ABORTED]:
             self._count(1, 0, 0)
             return
-        message = b"".join(self._pieces)
-        self._pieces.clear()
+        message, self._begun, self._delivery_id = bytes(self._begun), bytearray(), None
         self._count(1, 1, size_bytes)
         if not known[ABORTED]:  # what came of one that is says nothing; the whole of it comes again
             self.last_message = message
@@ -177,9 +191,7 @@ def _whole_delivery(channel: int, handle: int) -> Callable[[bytes, int], "re.Mat
         + rb"(?:"
         + rb"|".join(handles)
         + rb")"
-        + rb"(?:"
         + number
-        + rb"|\x40)"
         + tag
         + rb"(?:"
         + number

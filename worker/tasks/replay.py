@@ -62,7 +62,9 @@ class Order:
 
 
 class UpTo(Receiver):
-    """A receiver without an owner level, which stops giving events after `last`."""
+    """A receiver without an owner level, which stops once it has given the event `last`: what comes after it is not
+    part of the replay, whether it can be decoded or not.
+    """
 
     def __init__(
         self, settings: EventHubSettings, partition_id: str, position: Position, last: int, event_of: Mapper
@@ -75,6 +77,8 @@ class UpTo(Receiver):
         batch = super().take()
         if batch is None:
             return None
+        if any((event.sequence_number or 0) >= self._last for event in batch.events):
+            self.stop()
         events = [event for event in batch.events if (event.sequence_number or 0) <= self._last]
         return Batch(events, batch.last_enqueued)
 

@@ -20,7 +20,7 @@ LOOK_S = 1.0
 PORTION = 20_000  # events that one statement takes: 1.4 MB of JSON
 
 
-class ChosenEvent(ReceivedEvent, frozen=True, gc=False):
+class ChosenEvent(ReceivedEvent, frozen=True, gc=False, kw_only=True):
     """An event with its body as it came; None when AMQP gave a value instead of bytes."""
 
     body: bytes | None
@@ -73,7 +73,7 @@ def _only(numbers: Container[int], partition_id: str) -> Mapper:
         if event.sequence_number not in numbers:
             return msgspec.structs.replace(event, size_bytes=0, row=msgspec.Raw(b""))
         return ChosenEvent(
-            event.sequence_number, event.offset, event.enqueued, event.size_bytes, event.row, body_of(message)
+            event.sequence_number, event.offset, event.enqueued, event.size_bytes, event.row, body=body_of(message)
         )
 
     return some_event_of

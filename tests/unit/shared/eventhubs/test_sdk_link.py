@@ -95,6 +95,40 @@ def test_what_came_before_the_end_is_read_before_the_end_is_told(opened: Opened)
         opened.sdk_link.read()
 
 
+class WebSocket:
+    """Stands for a connection of the package websocket-client."""
+
+    def __init__(self, *messages: tuple[int, bytes]) -> None:
+        self._messages = list(messages)
+
+    def recv_data(self) -> tuple[int, bytes]:
+        if not self._messages:
+            raise BlockingIOError
+        return self._messages.pop(0)
+
+    def settimeout(self, _: float) -> None: ...
+
+
+def test_a_message_of_a_websocket_may_be_empty(opened: Opened) -> None:
+    opened.connection._transport.sock = WebSocket((2, b"one"), (2, b""), (0, b""), (2, b"two"))
+    assert opened.sdk_link.read() == b"onetwo"
+    assert opened.sdk_link.read() == b""
+
+
+@pytest.mark.parametrize("reason", [b"", b"\x03\xe8"])
+def test_a_websocket_ends_when_the_hub_closes_it(opened: Opened, reason: bytes) -> None:
+    opened.connection._transport.sock = WebSocket((8, reason))
+    with pytest.raises(EventHubError, match="the hub closed the connection"):
+        opened.sdk_link.read()
+
+
+def test_a_link_that_only_the_sdk_calls_ready_is_not_open(opened: Opened) -> None:
+    """It does so when it cannot decode a frame, while the hub has not answered yet."""
+    opened.link.state = LinkState.ATTACH_SENT
+    with pytest.raises(EventHubError):
+        opened.sdk_link.open()
+
+
 def test_it_says_where_its_deliveries_come(opened: Opened) -> None:
     link = opened.sdk_link
     assert (link.channel, link.handle, link.largest_frame, link.credit) == (7, 3, 1024, 50)

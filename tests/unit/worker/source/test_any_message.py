@@ -1,17 +1,18 @@
 """Any message of AMQP: the same row as by the SDK's own decoder, and where that gives up, all of it in RAW_BODY."""
 
 import base64
+import struct
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import UndecodableEvent
 from tests.unit.worker.source import wire
 from tests.unit.worker.source.by_the_sdk import line_by_the_sdk
 from tests.unit.worker.source.events import event, event_of, line_of, nested
 from tests.unit.worker.source.wire import held, mapping, section, sized
+from worker.source import amqp, envelope
 from worker.source.envelope import Envelope, body_of, last_enqueued
 
 NUMBER = (wire.SEQUENCE_KEY, b"\x55\x07")
@@ -87,9 +88,32 @@ def test_a_message_that_cannot_be_decoded_is_kept_as_it_came_under_its_number(na
 
 
 @pytest.mark.parametrize("name", UNDECODABLE)
-def test_where_bodies_may_not_be_kept_it_ends_the_tree_with_its_address(name: str) -> None:
-    with pytest.raises(UndecodableEvent, match="Partition 3, event 7, offset 123"):
-        Envelope("3", "fail").event_of(KNOWN + UNDECODABLE[name])
+def test_where_bodies_may_not_be_kept_it_is_refused_under_its_number(name: str) -> None:
+    found = Envelope("3", "fail").event_of(KNOWN + UNDECODABLE[name])
+    assert (found.sequence_number, found.offset) == (7, "123")
+    assert found.refusal
+    assert event_of(KNOWN + UNDECODABLE[name]).refusal is None
+
+
+@pytest.mark.parametrize("size", [0x70, 0xFFFFFF00])
+@pytest.mark.parametrize("item", [b"\xa0", b"\xb0", b"\xc0", b"\xe0", b"\x54"])
+def test_an_array_that_ends_behind_the_message_takes_no_time(size: int, item: bytes) -> None:
+    array = b"\xf0" + struct.pack(">II", size, 0xFFFFFFFF) + item + bytes(4)
+    found = event_of(KNOWN + section(0x74, mapping([(sized(0xA1, b"k"), array)])) + BODY)
+    assert "RAW_BODY" in line_of(found)
+
+
+def no_memory(*_: object) -> None:
+    raise MemoryError
+
+
+def test_a_process_without_memory_says_nothing_of_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = event(b"{}", application_properties={b"p": 1})
+    monkeypatch.setattr(envelope, "variant", no_memory)
+    monkeypatch.setattr(amqp, "value", no_memory)
+    for read in (event_of, body_of, last_enqueued):
+        with pytest.raises(MemoryError):
+            read(section(0x71, mapping([])) + encoded)
 
 
 def test_its_number_is_found_beside_an_annotation_that_cannot_be_decoded() -> None:
@@ -130,13 +154,13 @@ def test_what_no_row_is_made_of_may_be_anything() -> None:
 
 
 def test_what_only_the_sdk_can_decode_is_counted() -> None:
-    envelope = Envelope("3", "keep")
-    envelope.event_of(event(b"{}"))
-    assert (envelope.unusual, envelope.decoded_by_sdk) == (0, 0)
-    envelope.event_of(event(b"{}", application_properties={b"p": 1}))
-    assert (envelope.unusual, envelope.decoded_by_sdk) == (1, 0)
-    envelope.event_of(KNOWN + section(0x77, b"\x98" + bytes(16)))
-    assert (envelope.unusual, envelope.decoded_by_sdk) == (2, 1)
+    counting = Envelope("3", "keep")
+    counting.event_of(event(b"{}"))
+    assert (counting.unusual, counting.decoded_by_sdk) == (0, 0)
+    counting.event_of(event(b"{}", application_properties={b"p": 1}))
+    assert (counting.unusual, counting.decoded_by_sdk) == (1, 0)
+    counting.event_of(KNOWN + section(0x77, b"\x98" + bytes(16)))
+    assert (counting.unusual, counting.decoded_by_sdk) == (2, 1)
 
 
 def test_the_last_number_of_the_partition_is_among_the_delivery_annotations() -> None:
@@ -148,7 +172,14 @@ def test_the_last_number_of_the_partition_is_among_the_delivery_annotations() ->
 
 
 @pytest.mark.parametrize(
-    ("body", "expected"), [(BODY + BODY, b"{}{}"), (section(0x77, b"\x41"), None), (b"\x01", None)]
+    ("body", "expected"),
+    [
+        (BODY + BODY, b"{}{}"),
+        (section(0x77, b"\x41"), None),
+        (b"\x01", None),
+        (section(0x75, b"\x40"), None),
+        (section(0x75, b"\x54\x05") + BODY, None),
+    ],
 )
 def test_a_body_is_what_came_in_sections_of_data(body: bytes, expected: bytes | None) -> None:
     assert body_of(KNOWN + body) == expected

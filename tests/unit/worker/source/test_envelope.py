@@ -13,7 +13,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.errors import UndecodableEvent
 from shared.eventhubs.amqp_types import install_decoders
 from tests.unit.worker.source import wire
 from tests.unit.worker.source.events import (
@@ -27,7 +26,7 @@ from tests.unit.worker.source.events import (
     properties,
 )
 from tests.unit.worker.source.wire import held, mapping, sized
-from worker.source.envelope import Envelope
+from worker.source.envelope import Envelope, undecodable
 from worker.source.variant import DEEPEST, encode, variant
 
 COLUMNS = [
@@ -178,14 +177,16 @@ def test_what_is_not_json_is_kept_byte_by_byte_with_the_reason(body: bytes, reas
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"\xff"])
 def test_what_is_not_json_is_refused_with_its_address(body: bytes) -> None:
-    with pytest.raises(UndecodableEvent) as refused:
-        Envelope("3", "fail").event_of(event(body, 77))
-    assert refused.value.what.startswith("Partition 3, event 77, offset 123:")
-    assert refused.value.why
+    found = Envelope("3", "fail").event_of(event(body, 77))
+    assert found.refusal
+    error = undecodable("3", found, found.refusal)
+    assert error.what.startswith("Partition 3, event 77, offset 123:")
+    assert error.why == line_of(found)["DECODE_ERROR"]
 
 
 def test_json_is_not_refused() -> None:
-    assert line_of(Envelope("3", "fail").event_of(event(b"1")))["PAYLOAD"] == 1
+    found = Envelope("3", "fail").event_of(event(b"1"))
+    assert (line_of(found)["PAYLOAD"], found.refusal) == (1, None)
 
 
 @pytest.mark.parametrize(

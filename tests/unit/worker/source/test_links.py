@@ -19,6 +19,7 @@ from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.worker.source.events import ENQUEUED_MS, event, long
 from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
 from tests.unit.worker.source.rig import Hub, HubSide, Script, delivering
+from tests.unit.worker.source.test_stream import split
 from worker.source import link as link_module
 from worker.source import partition_end
 from worker.source import receiver as receiver_module
@@ -144,6 +145,29 @@ def test_a_link_that_was_open_for_a_while_was_no_failure_although_no_event_came(
     assert len(hub.links) == 4
 
 
+def test_links_on_which_nothing_comes_at_all_are_failures_however_long_they_lived(
+    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "SILENCE_LIMIT_S", 0.05)
+    monkeypatch.setattr(link_module, "TURN_S", 0.01)
+    monkeypatch.setattr(receiver_module, "REOPEN_LIMIT_S", 0.1)
+    monkeypatch.setattr(receiver_module, "LIVED_S", -1.0)
+    assert type(raised(start())) is SourceUnavailable
+    assert len(hub.links) > 1
+
+
+def test_links_that_deliver_nothing_while_the_partition_goes_on_are_failures_however_long_they_lived(
+    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_end, "QUIET_S", 0.0)
+    monkeypatch.setattr(partition_end, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(link_module, "TURN_S", 0.01)
+    monkeypatch.setattr(receiver_module, "REOPEN_LIMIT_S", 1e-9)
+    monkeypatch.setattr(receiver_module, "LIVED_S", -1.0)
+    hub.last = 9
+    assert "stuck" in str(raised(start()))
+
+
 def test_an_error_while_stopping_is_no_error(start: Start) -> None:
     def link(hub: HubSide) -> None:
         hub.deliver(5)
@@ -185,6 +209,27 @@ def test_a_link_that_delivers_nothing_while_the_partition_goes_on_is_opened_agai
     receiver = start(delivering(5), delivering(*range(6, 10)))
     assert taken_numbers(receiver, 5) == [5, 6, 7, 8, 9]
     assert hub.starts == [4, 5]
+
+
+@pytest.mark.parametrize("sizes", [[100] * 30, []], ids=["many frames", "one frame"])
+def test_a_large_event_on_a_slow_line_is_waited_for(
+    start: Start, hub: Hub, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(partition_end, "QUIET_S", 0.4)
+    monkeypatch.setattr(partition_end, "PATIENCE_S", 0.4)
+    monkeypatch.setattr(link_module, "TURN_S", 0.02)
+    hub.last = 5
+    data = b"".join(split(event(b'"' + b"x" * 3000 + b'"', 5), 1, sizes))
+
+    def slowly(hub_side: HubSide) -> None:
+        hub_side.link.await_credit(1)
+        for at in range(0, len(data), 100):
+            hub_side.send(data[at : at + 100])
+            hub_side.link.closed.wait(0.06)
+        hub_side.stay()
+
+    assert taken_numbers(start(slowly), 1) == [5]
+    assert len(hub.links) == 1
 
 
 @pytest.mark.usefixtures("impatient")

@@ -6,16 +6,21 @@ from typing import Any
 import pytest
 from azure.eventhub.exceptions import ConnectError
 
-from shared.clock import Deadline
+from shared.clock import Deadline, monotonic
 from shared.errors import (
     UndecodableEvent,
 )
+from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
-from tests.unit.worker.source.events import event
-from tests.unit.worker.source.receiving import Start, numbers, raised, taken, taken_numbers, until
+from tests.unit.worker.source.events import ENQUEUED_MS, event
+from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
 from tests.unit.worker.source.rig import Hub, HubSide, delivering
+from worker.source.continuity import Landmark
 from worker.source.credit import HELD_BYTES
+from worker.source.envelope import Envelope
 from worker.source.link import Position
+from worker.source.receiver import HUNG_AFTER_S
+from worker.tasks.replay import UpTo
 
 # --- opening ----------------------------------------------------------------------------------------------------------
 
@@ -109,6 +114,29 @@ def test_a_body_that_may_not_be_kept_ends_the_receiver_with_its_address(start: S
     error = raised(receiver)
     assert isinstance(error, UndecodableEvent)
     assert "event 6" in str(error)
+
+
+@pytest.mark.parametrize(("again", "expected"), [([4], [5]), ([3, 4], [3, 4, 5])])
+def test_a_body_that_may_not_be_kept_is_no_error_where_it_was_processed_already(
+    start: Start, again: list[int], expected: list[int]
+) -> None:
+    """As with another setting, or after `evsup checkpoints set` behind it."""
+    last = Landmark(4, "123", datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC))
+    messages = [*(event(b"not json", number) for number in again), event(b"{}", 5)]
+    receiver = start(lambda link: link.deliver_messages(messages), position=Position(4, landmark=last))
+    assert taken_numbers(receiver, len(expected)) == expected
+
+
+def test_a_body_that_may_not_be_kept_is_no_error_behind_the_last_event_of_a_replay(hub: Hub) -> None:
+    hub.scripts = [lambda link: link.deliver_messages([event(b"{}", 5), event(b"{}", 6), event(b"not json", 7)])]
+    receiver = UpTo(eventhub(max_wait_time=0.0), "3", AFTER_4, 6, Envelope("3", "fail").event_of)
+    receiver.start()
+    assert taken_numbers(receiver, 2) == [5, 6]
+    receiver.join(Deadline.after(DEADLINE_S))
+    assert receiver.has_ended
+    assert receiver.take() is None
+    receiver.check_alive(monotonic())
+    receiver.check_alive(monotonic() + 10 * HUNG_AFTER_S)
 
 
 def test_stop_drops_what_is_queued_and_closes_the_link(start: Start, hub: Hub) -> None:

@@ -140,6 +140,25 @@ def test_a_delivery_in_several_transfers_is_one_event_whatever_comes_between_the
     assert made.stream.received.deliveries == 1
 
 
+@pytest.mark.parametrize("second", [None, 7])
+@pytest.mark.parametrize("third", [None, 7])
+@pytest.mark.parametrize("sizes", [(0, 20), (10, 0), (10, 20)])
+def test_the_transfers_of_a_delivery_may_repeat_its_id_or_leave_it_out(
+    sizes: tuple[int, int], second: int | None, third: int | None
+) -> None:
+    message, (one, two) = event(b'{"a": 1}', 1), sizes
+    pieces = [message[:one], message[one : one + two], message[one + two :]]
+    first = transfer(pieces[0], 7, more=TRUE)
+    made = fed(first, transfer(pieces[1], second, more=TRUE), transfer(pieces[2], third))
+    assert made.numbers == [1]
+    assert (made.stream.received.transfers, made.stream.received.deliveries) == (3, 1)
+
+
+def test_the_next_delivery_may_have_the_same_id_as_one_that_is_whole() -> None:
+    message = event(b"{}", 1)
+    assert fed((transfer(message[:9], 7, more=TRUE) + transfer(message[9:], 7)) * 2).numbers == [1, 1]
+
+
 @pytest.mark.parametrize("yes", [b"\x41", b"\x56\x01"])
 @pytest.mark.parametrize("rest", [b"", b"some more"])
 def test_a_delivery_that_its_sender_aborts_is_no_event_and_comes_again_whole(yes: bytes, rest: bytes) -> None:
@@ -238,6 +257,9 @@ def test_a_read_may_be_one_byte() -> None:
         (framed(b"\x00\x53\x14\xc0\x05\x02\x5f"), "cannot decode"),
         (framed(b"\x00"), "cannot decode"),
         (transfer(b"some", 1, more=TRUE) + transfer(b"other", 2, more=TRUE), "in the middle of another"),
+        (transfer(b"", 1, more=TRUE) + transfer(event(b"{}", 2), 2), "in the middle of another"),
+        (transfer(event(b"{}", 2), None), "begins without its delivery-id"),
+        (transfer(b"some", None, more=TRUE), "begins without its delivery-id"),
     ],
 )
 def test_what_is_no_amqp_is_said_to_be_none(damaged: bytes, reason: str) -> None:
@@ -252,6 +274,15 @@ def test_a_delivery_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -
     piece = transfer(b"x" * 400, 1, more=TRUE)
     with pytest.raises(BrokenStream, match="a delivery of more than 1000 bytes"):
         fed(piece + transfer(b"x" * 400, None, more=TRUE) * 2)
+
+
+def test_a_delivery_in_a_great_many_pieces_takes_no_time_of_its_own() -> None:
+    """A piece costs what it has, not what came before it: with a sum over all pieces this takes minutes."""
+    body = b'"' + b"x" * 50_000 + b'"'
+    message = event(body, 1)
+    pieces = split(message, 7, [1] * 50_000)
+    empty = transfer(b"", None, more=TRUE) * 50_000
+    assert fed(pieces[0] + empty, b"".join(pieces[1:])).numbers == [1]
 
 
 @given(traffic(), st.data())
