@@ -16,7 +16,7 @@ Seconds: TypeAlias = Annotated[float, Meta(ge=-86_400, le=1e11)]  # since the Un
 Age: TypeAlias = Annotated[float, Meta(ge=-1e11, le=1e11)]
 Expiration: TypeAlias = Annotated[float, Meta(gt=0, le=1e11)]
 
-OLDEST, LATEST = "-1", "@latest"  # Event Hubs' names for the positions before its oldest and behind its last event
+OLDEST, LATEST = "-1", "@latest"  # Event Hubs' names for the positions before its oldest and after its last event
 
 LONG_DEAD = 10  # expirations without a heartbeat
 
@@ -221,5 +221,5 @@ class PartitionFacts:
 
 
 def lag(last: int, reached: int | None) -> int:
-    """Events of a partition behind the one reached; `reached` None: all up to `last`, its last sequence number."""
+    """Events of a partition after the one reached; `reached` None: all up to `last`, its last sequence number."""
     return max(0, last - (-1 if reached is None else reached))

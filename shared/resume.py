@@ -14,7 +14,7 @@ events: it is refused, with what a person can do.
 | none | K, and nothing was written after it, and no rejection is still to be counted | begin the next channel after K |
 | none | none | a fresh partition (below); after a reset, from the oldest retained event |
 | none | K, where the channel begins | go from K + 1: nothing is committed in it yet |
-| none: no such channel, although it was opened | none, or K where it begins | refuse, if events came since |
+| none: no such channel, although it was opened | none, or K where it begins | refuse, if events were received since |
 | C | the channel was never opened | refuse: it is not new |
 | beyond the partition's last event, or another hub creation time | | refuse: the hub was recreated or failed over |
 | another event under K's number (`worker/source/continuity`) | K | refuse: the hub failed over and gave it again |
@@ -29,7 +29,7 @@ A channel begins at K when `@latest` was K at the first start, or when a person 
 `evsup checkpoints`; that takes the next channel of the partition, for the token of the present one would contradict it.
 
 Nothing was written after K when K is the partition's last event, or when the worker that lost its channel wrote no
-further. Whatever is in the hub behind K then comes into the next channel, and nothing twice. Rows that were rejected in
+further. Whatever is in the hub after K then comes into the next channel, and nothing twice. Rows that were rejected in
 the lost channel stay counted where they were: the next one counts from 0. So one that was not counted yet would never
 be, and a channel that is lost within a minute of its last commit is for a person to judge. One that expired was idle
 for much longer.
@@ -139,7 +139,7 @@ def _or_where_it_began(first: int | None) -> str:
 
 
 def _ends_at_checkpoint(checkpoint: Checkpoint, partition: "PartitionFacts", written: int | None) -> bool:
-    """Whether the lost channel has no row behind the checkpoint's event, for sure.
+    """Whether the lost channel has no row after the checkpoint's event, for sure.
 
     Either the worker itself knows, or that event is the last one of the hub.
     """

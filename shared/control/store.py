@@ -168,7 +168,7 @@ class ControlStore:
         self._write_audited("accept_rejected", checkpoint, actor, action)
 
     def record_quarantine(self, checkpoint: Checkpoint, actor: str, action: str) -> None:
-        """Save a checkpoint behind quarantined rows, with their count; the same transaction writes an audit row."""
+        """Save a checkpoint after quarantined rows, with their count; the same transaction writes an audit row."""
         self._write_audited("save_checkpoint", checkpoint, actor, action)
 
     def check_audit(self) -> None:

@@ -152,7 +152,7 @@ class EventHubClient:
         return None if first <= partition.first else first - 1
 
     def at_or_after(self, partition_id: str, number: int, owner_level: int) -> "EventData":
-        """The event of a number or, when that has left retention, the one behind it. There has to be one."""
+        """The event of a number or, when that has left retention, the one after it. There has to be one."""
         first_from = partial(self._first_from, partition_id, number, inclusive=True, owner_level=owner_level)
         try:
             event: EventData = within(ANSWER_LIMIT_S, first_from)
@@ -161,7 +161,7 @@ class EventHubClient:
         return event
 
     def next_after(self, partition_id: str, number: int | None) -> tuple[int, datetime]:
-        """Number and time of the first event behind a number, None: of the oldest. There has to be one.
+        """Number and time of the first event after a number, None: of the oldest. There has to be one.
 
         Raises `OwnershipLost` when somebody reads the partition with an owner level: he is left alone.
         """

@@ -29,7 +29,7 @@ class ListedCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     age_s: float | None
     """Seconds since it was written."""
     lag: int
-    """Events in the partition behind the checkpoint."""
+    """Events in the partition after the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ runs:
 
 - T is at least K. The table has at least the rows up to T, because committed rows stay. It may have more rows by then,
   but without gaps: Snowflake commits the rows of a channel in order. So a gap or a second row is never due to timing.
-- The hub's last event is at or behind all of these. Its first event may leave retention meanwhile. Then fewer rows are
+- The hub's last event is at or after all of these. Its first event may leave retention meanwhile. Then fewer rows are
   required, never more.
 
 | Events | Required |
@@ -78,7 +78,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     missing: int
     repeated: int
     lag: int
-    """Events in the hub behind the token."""
+    """Events in the hub after the token."""
     findings: tuple[Finding, ...]
 
 
@@ -196,7 +196,7 @@ def _before(landed: "PartitionRows | None", begins: Beginning) -> list[range]:
 
 
 def _behind(evidence: Evidence, begins: Beginning) -> list[range]:
-    """Committed events behind the last row."""
+    """Committed events after the last row."""
     committed, landed = _committed(evidence), evidence.landed
     if committed is None:
         return []

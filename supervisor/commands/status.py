@@ -85,7 +85,7 @@ def _facts(settings: EventHubSettings) -> "Mapping[str, PartitionFacts]":
 def _time_to_loss_s(
     settings: EventHubSettings, facts: "Mapping[str, PartitionFacts]", partition_id: str, checkpoint: int | None
 ) -> float | None:
-    """Time to loss of the event behind the checkpoint. When that cannot be read: None, and a message on stderr."""
+    """Time to loss of the event after the checkpoint. When that cannot be read: None, and a message on stderr."""
     from shared.eventhubs.client import EventHubClient
 
     if settings.retention_hours is None:

@@ -27,7 +27,7 @@ class StoredColumn:
     type: str
     is_nullable: bool = True
     default: str | None = None
-    """Also `IDENTITY START …` of a column that counts by itself."""
+    """Also `IDENTITY START …` of an IDENTITY column."""
     is_computed: bool = False
 
 

@@ -181,7 +181,7 @@ class Pipeline:
                 f"Retention deleted them, or the hub failed over. {GO_ON_WITHOUT}",
             )
         log.warning("sequence_gap", first=gap.first, last=gap.last, count=gap.count)
-        # Stored before the first row behind the gap is committed: rejected rows are never looked for in a gap.
+        # Stored before the first row after the gap is committed: rejected rows are never looked for in a gap.
         self._unsettled.begin_at(gap.last + 1)
         self._checkpoints.newest = replace(self._checkpoints.newest, unsettled_from=self._unsettled.first)
 

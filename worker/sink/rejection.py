@@ -43,7 +43,7 @@ class Rejection:
     """Sequence numbers of the events among which they are: committed, and not settled."""
     channel: str
     checkpoint: Checkpoint
-    """What is stored when they are quarantined: behind `numbers`, with the new count."""
+    """What is stored when they are quarantined: after `numbers`, with the new count."""
     position: int | None = None
     """How far the stored checkpoint reaches; None: there is none."""
 

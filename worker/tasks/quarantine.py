@@ -74,7 +74,7 @@ class QuarantineRecord(Protocol):
 
 
 def quarantine_rows(rejection: Rejection, store: QuarantineRecord, channel: CountedChannel) -> int:
-    """Quarantine rejected rows by the task, then move the checkpoint behind them; how many rows. Raises why not.
+    """Quarantine rejected rows by the task, then move the checkpoint after them; how many rows. Raises why not.
 
     While the count does not fit what the table lacks, a later status is waited for: nothing is appended meanwhile, so
     the count comes to rest.

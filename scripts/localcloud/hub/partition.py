@@ -118,15 +118,15 @@ class Partition:
         self._next_offset += FIRST_OFFSET
 
     def after_sequence_number(self, value: int, *, inclusive: bool) -> int:
-        """Return the cursor behind (or at) a sequence number."""
+        """Return the cursor after (or at) a sequence number."""
         return self._trimmed + _place(self._sequence_numbers, value, inclusive=inclusive)
 
     def after_offset(self, value: int, *, inclusive: bool) -> int:
-        """Return the cursor behind (or at) an offset."""
+        """Return the cursor after (or at) an offset."""
         return self._trimmed + _place(self._offsets, value, inclusive=inclusive)
 
     def after_time(self, value_ms: int, *, inclusive: bool) -> int:
-        """Return the cursor behind (or at) an enqueued time."""
+        """Return the cursor after (or at) an enqueued time."""
         return self._trimmed + _place(self._times, value_ms, inclusive=inclusive)
 
 
