@@ -88,7 +88,7 @@ def _section(message: bytes, at: int, end: int) -> int:
         case _:
             code = 0
     if code not in SECTIONS:
-        raise Malformed(f"a section is none of a message (byte {at - 1})")
+        raise Malformed(f"the message has an unknown section (byte {at - 1})")
     return code
 
 

@@ -110,7 +110,7 @@ class Message:
         elif code == VALUE:
             self.value = value
         elif code not in UNUSED:
-            raise amqp.Malformed("a section is none of a message")
+            raise amqp.Malformed("the message has an unknown section")
 
 
 class Envelope:

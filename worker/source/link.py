@@ -106,7 +106,7 @@ class Link:
         """Whether it was given up because nothing came on it."""
         self._clock = LoopClock(monotonic())
         self._heard = False
-        """Whether an event came since that was looked at last."""
+        """Whether an event, or a part of one, came since that was looked at last."""
         self._due_s = 0.0
         """When a batch is handed over that is not full."""
 
@@ -121,7 +121,7 @@ class Link:
             raise
         except BrokenStream as error:
             raise SourceUnavailable(
-                f"The receiver of partition {self._reader.partition_id} cannot read what it was sent",
+                f"The receiver of partition {self._reader.partition_id} received bytes that are not AMQP",
                 str(error),
                 "Nothing is lost; it is read again.",
             ) from error
@@ -279,7 +279,7 @@ class Link:
 
     def _silent(self) -> SourceUnavailable:
         return SourceUnavailable(
-            f"The receiver of partition {self._reader.partition_id} hears nothing",
-            f"not even a heartbeat came for {eventhubs.SILENCE_LIMIT_S} s",
+            f"The connection of partition {self._reader.partition_id} is silent",
+            f"no frame came for {eventhubs.SILENCE_LIMIT_S} s, not even a heartbeat",
             "Nothing is lost; it is opened again.",
         )

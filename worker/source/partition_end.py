@@ -45,8 +45,8 @@ class PartitionEnd:
             return None
         if self._ahead_s is not None and now_s - self._ahead_s > PATIENCE_S:
             raise SourceUnavailable(
-                f"The receiver of partition {self._partition_id} is stuck",
-                f"nothing came for {now_s - self._quiet_s:.0f} s, although the partition has more events",
+                f"The link of partition {self._partition_id} delivers nothing",
+                f"no event came for {now_s - self._quiet_s:.0f} s, although the partition has more events",
                 "Nothing is lost; it is opened again.",
             )
         if now_s - self._asked_s > QUIET_S:
