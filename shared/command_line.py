@@ -13,6 +13,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
+import msgspec
+
 VARIABLE = "_EVSUP_CALL"  # with EVSUP_ in front it would be taken for a setting
 STATE_DIR = "EVSUP_STATE_DIR"
 
@@ -70,5 +72,8 @@ def _missing(command: str, arguments: str, call: Call) -> Iterator[str]:
 
 
 def _call() -> Call:
-    text = os.environ.get(VARIABLE)
-    return Call(**json.loads(text)) if text else Call()
+    """The call that the environment holds. A value that cannot be read, as of another version of evsup, is no call."""
+    try:
+        return msgspec.convert(json.loads(os.environ.get(VARIABLE, "{}")), Call)
+    except (ValueError, RecursionError, msgspec.ValidationError):
+        return Call()

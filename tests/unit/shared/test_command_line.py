@@ -85,3 +85,16 @@ def test_the_next_call_repeats_nothing_of_the_one_before() -> None:
     remember("start", "--env-file", "a.env")
     remember("check", "--env-file", None)
     assert complete("`evsup init`") == "`evsup init`"
+
+
+@pytest.mark.parametrize("value", ["", "{bad", "7", "[]", '{"command": 1}', '{"options": {"--env-file": 1}}', "[" * 100_000])
+def test_a_value_of_the_environment_that_cannot_be_read_is_no_call(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv(command_line.VARIABLE, value)
+    assert complete("`evsup init`") == "`evsup init`"
+    remember("start", "--env-file", "a.env")
+    assert complete("`evsup init`") == "`evsup init --env-file a.env`"
+
+
+def test_a_supervisor_of_another_version_may_have_noted_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(command_line.VARIABLE, '{"command": "start", "options": {"--env-file": "a.env"}, "new": 1}')
+    assert complete("`evsup init`") == "`evsup init --env-file a.env`"
