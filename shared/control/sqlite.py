@@ -3,7 +3,7 @@
 
 Its clock is the host's. Somebody may set that clock while leases are held, and then a lease would look older or younger
 than it is. So the file remembers what the host's clock said when the host was booted (`evsup_clock`). When that has
-changed, the clock was set: leases and heartbeats are moved along with it, and keep their age.
+changed, the clock was set: leases, heartbeats and checkpoints are moved along with it, and keep their age.
 """
 
 import os
@@ -97,18 +97,19 @@ class SqliteDatabase(Database):
 
     def _set_clock(self, run: Run, *, is_written: bool) -> None:
         """Tell the time by the boot that the file remembers. A transaction that writes first moves that to what the
-        clock says now, and the leases with it.
+        clock says now, and what was written with it.
         """
         boot_id, booted_s = self._clock.boot_id(), self._clock.unix_s() - self._clock.since_boot_s()
-        known_s = _booted_s(run, boot_id)
+        # Where the system does not name its boots, the file's may be another one.
+        known_s = _booted_s(run, boot_id) if boot_id else None
         # No process of an earlier boot is alive, so its leases stay as they are and end.
         was_set = known_s is not None and abs(booted_s - known_s) >= STEP_S
         self._booted_s = booted_s if known_s is None or (was_set and is_written) else known_s
         self._began_s = self._now_s()
         if is_written and was_set:
-            for table in ("leases", "heartbeats"):
+            for table in ("leases", "heartbeats", "checkpoints"):
                 run(f"move_{table}", step_s=self._booted_s - (known_s or 0.0))
-        if is_written and self._booted_s != known_s:
+        if is_written and boot_id and self._booted_s != known_s:
             run("create_clock")
             run("set_clock", boot_id=boot_id, booted_at=self._booted_s)
 
