@@ -63,7 +63,7 @@ class State(Protocol):
         """One step; the state after it, None: the worker has drained. Never blocks. Raises what ends the worker."""
 
     def drain(self, deadline: Deadline) -> "Draining":
-        """Stop receiving; what is appended is to be checkpointed before the deadline."""
+        """Stop receiving; what is appended is to be checkpointed before the deadline. Raises what ended the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class ChannelHistory:
     """What a worker knows of its channel when it opens the partition."""
 
     written: int | None = None
-    """The last event that it has appended, if all that it appended is checkpointed; None: not so, or nothing was."""
+    """As `Pipeline.written`; None also where no pipeline ran."""
     was_lost: bool = False
     """Whether a channel did not exist any more, and no status since has had a token."""
 
@@ -119,7 +119,8 @@ class Opening:
         self._found.submit(lambda: self._partition.open(self._history.written))
 
     def drain(self, deadline: Deadline) -> "Draining":
-        """Nothing is left to do."""
+        """Nothing is left to do. Raises why the open failed, if that has just ended."""
+        self._found.take()  # a failure that came in the same turn is the worker's end, and not the drain
         # Nothing is appended, so there is nothing to wait for. The call that opens is left running: native code that
         # blocks cannot be ended, and the process exits around it.
         return Draining(self._partition, None, self.counters, deadline)
@@ -172,7 +173,8 @@ class Quarantining:
         return Opening(self._partition, counters, ChannelHistory(was_lost=self._was_lost))
 
     def drain(self, deadline: Deadline) -> "Draining":
-        """Nothing is left to do."""
+        """Nothing is left to do. Raises why the task failed, if that has just ended."""
+        self._quarantined.take()  # as in `Opening.drain`
         # The task ends with this process, and the next owner does the same again, to the same end.
         return Draining(self._partition, None, self.counters, deadline)
 

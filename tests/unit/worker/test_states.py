@@ -123,6 +123,29 @@ def test_the_limit_of_opening_counts_anew_behind_them(rig: WorkerRig, calls: Cal
     calls.release("opening")
 
 
+def failed_open() -> Rejection:
+    raise REJECTION.error()
+
+
+def test_a_drain_does_not_hide_an_open_that_failed_in_the_same_turn(rig: WorkerRig, calls: Calls) -> None:
+    rig.partition.found.append(failed_open)
+    rig.step(0.0)
+    calls.release("opening")
+    rig.send_drain()
+    with pytest.raises(RowsRejected, match="rejected 2 rows"):
+        rig.step()
+
+
+def test_a_drain_does_not_hide_a_quarantine_that_failed_in_the_same_turn(rig: WorkerRig, calls: Calls) -> None:
+    rig.partition.quarantine_failure = REJECTION.error("the table lacks 3 of the events")
+    calls.hold("quarantine")
+    rig.open(lambda: REJECTION)
+    calls.release("quarantine")
+    rig.send_drain()
+    with pytest.raises(RowsRejected, match="lacks 3 of the events"):
+        rig.step()
+
+
 # --- a channel that does not exist any more ---------------------------------------------------------------------------
 
 
