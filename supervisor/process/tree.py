@@ -262,7 +262,8 @@ class Tree:
                 for child in self._children.values():
                     child.drain(deadline)
             case Aborting(reason=reason):
-                self._stop = blame(stop, self._cut_short(reason))
+                if self._children:  # else there was no drain
+                    self._stop = blame(stop, self._cut_short(reason))
                 for child in self._children.values():
                     child.abort(reason)
             case Killing():

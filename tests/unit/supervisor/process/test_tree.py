@@ -205,6 +205,11 @@ def test_a_second_signal_aborts_at_once(two: TreeRig) -> None:
     assert two.tree.cause.what == "The drain was cut short (partitions 0, 1)"
 
 
+def test_a_second_signal_cuts_nothing_short_where_no_worker_runs(rig: TreeRig) -> None:
+    assert not rig.step(signals=(TERM, TERM))
+    assert rig.tree.cause is None
+
+
 def test_a_third_signal_changes_nothing_more(two: TreeRig) -> None:
     two.step(signals=(TERM, TERM, TERM))
     assert two.children["0"].asked == ["drain", "abort: a second signal came"]
