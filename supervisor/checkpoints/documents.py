@@ -27,7 +27,7 @@ class ListedCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     owner_id: str | None
     """The owner with a live lease."""
     age_s: float | None
-    """Seconds since it was written."""
+    """Seconds since it was written, by the clock of the control store."""
     lag: int
     """Events in the partition after the checkpoint."""
 
@@ -40,9 +40,9 @@ class ImportedCheckpoints:
     destinations: Mapping[str, Destination]
 
 
-def list_row(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: float) -> ListedCheckpoint:
-    """A row of the list. `last` is the partition's last sequence number, `now_s` Unix time."""
-    reached, written_s = checkpoint.durable_up_to, checkpoint.updated_at_s
+def list_row(checkpoint: Checkpoint, owner_id: str | None, last: int) -> ListedCheckpoint:
+    """A row of the list. `last` is the partition's last sequence number."""
+    age_s = checkpoint.age_s
     return ListedCheckpoint(
         partition=checkpoint.partition_id,
         sequence_number=checkpoint.sequence_number,
@@ -50,8 +50,8 @@ def list_row(checkpoint: Checkpoint, owner_id: str | None, last: int, now_s: flo
         epoch=checkpoint.epoch,
         generation=checkpoint.channel_generation,
         owner_id=owner_id,
-        age_s=None if written_s is None else round(max(0.0, now_s - written_s), 1),
-        lag=lag(last, reached),
+        age_s=None if age_s is None else round(max(0.0, age_s), 1),
+        lag=lag(last, checkpoint.durable_up_to),
     )
 
 

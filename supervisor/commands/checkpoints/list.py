@@ -1,6 +1,5 @@
 """`evsup checkpoints list`."""
 
-import time
 from pathlib import Path
 
 import click
@@ -20,7 +19,7 @@ def list_(*, as_json: bool, env_file: Path | None) -> None:
     with open_session(env_file) as session:
         owners = session.owners()
         rows = [
-            list_row(session.checkpoint(partition_id), owners.get(partition_id), facts.last, time.time())
+            list_row(session.checkpoint(partition_id), owners.get(partition_id), facts.last)
             for partition_id, facts in session.partitions().items()
         ]
     if as_json:
