@@ -40,7 +40,7 @@ says what was written to a channel that was opened before, it is asked whether t
 Channels expire: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-channels
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -58,6 +58,7 @@ GO_ON_WITHOUT = "Run `EVENTHUB_ON_GAP=warn evsup start` once to go on without th
 # A status is read once a second and a commit takes some seconds: a count of rejected rows that comes later than this is
 # refused, because the row is not found then.
 SETTLED_AFTER_S = 60.0
+NOTHING = -1  # no event has this number
 CREATION_TOLERANCE_S = 1.0  # created_at has milliseconds on the wire and passes through a database's timestamp
 
 
@@ -84,9 +85,9 @@ def decide(
 ) -> Resume:
     """Where to start, or `ResumeRefused`. `token` is the one that this open of the checkpoint's channel returned.
 
-    `written` is the last event that the worker who asks has written to the channel, when it was committed; None: it has
-    written nothing, and another one may have. `channel_exists` is for those who look at a channel
-    without opening it; who opens it calls `refuse_unseen_rows` before.
+    `written` is the last event that the worker who asks has written to the channel, when it was committed; `NOTHING`:
+    the channel had no row, and the worker has written none; None: nobody knows. `channel_exists` is for those
+    who look at a channel without opening it; who opens it calls `refuse_unseen_rows` before.
     """
     partition_id = checkpoint.partition_id
     refuse_another_hub(partition_id, checkpoint.hub_created_at_s, partition.hub_created_at_s)
@@ -127,15 +128,18 @@ def refuse_unseen_rows(checkpoint: Checkpoint, partition: "PartitionFacts") -> N
         f"Partition {partition_id}: its channel does not exist any more, and no checkpoint was written since a worker"
         " opened it",
         f"{NO_CHANNEL}; rows of events up to {partition.last} may be in the table already",
-        f"{_set_back(partition_id)}{_or_where_it_began(first)}.",
+        f"{_set_back(partition_id)}, or {_begin_again(checkpoint)}.",
     )
 
 
-def _or_where_it_began(first: int | None) -> str:
-    """What to type when the lost channel, which began with event `first`, has no row in the table."""
-    if not first:
-        return ""  # then the table has no end, and the command says what to type
-    return f" (with --sequence-number {first - 1} for --table-end when no later event is there)"
+def _begin_again(checkpoint: Checkpoint) -> str:
+    """What to type when the table has no row of the lost channel: begin where that one began."""
+    first = checkpoint.unsettled_from
+    before = checkpoint.durable_up_to if first is None else first - 1
+    if before is None or before < 0:
+        return f"`{reset_command(checkpoint.partition_id, None)}` if the table has no row of the partition"
+    command = _move_command(replace(checkpoint, sequence_number=before))
+    return f"`{command}` if the table has no row of a later event than {before}"
 
 
 def _ends_at_checkpoint(checkpoint: Checkpoint, partition: "PartitionFacts", written: int | None) -> bool:

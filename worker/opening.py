@@ -80,7 +80,7 @@ def open_partition(
 ) -> StartingPoint | Rejection:
     """Read the checkpoint, open its channel, read the partition, decide where to start.
 
-    `written` is the last event that this worker has appended before, if all that it appended is checkpointed.
+    `written` is what this worker knows of the channel, as `resume.decide` takes it.
 
     Blocks for as long as the services do (opening a channel: up to 120 s). Raises `ResumeRefused` when token,
     checkpoint and partition do not fit together. When rows were rejected that the checkpoint does not count, returns
@@ -91,8 +91,9 @@ def open_partition(
         before = _load_checkpoint(store, term)
         # Before the open, which creates a channel that does not exist: the next start could not tell it from one in
         # which nothing was ever committed.
-        if before.may_miss_rows and not channel.exists(before.channel_generation):
-            resume.refuse_unseen_rows(before, hub.partition(term.partition_id))
+        may_miss_rows = before.may_miss_rows and written != resume.NOTHING
+        if may_miss_rows and not channel.exists(before.channel_generation):
+            _refuse_lost_channel(before, hub.partition(term.partition_id))
         former, status = _open_channel(channel, before)
         # After the open: while that blocks, the partition moves on and a former owner writes its last checkpoint.
         partition = hub.partition(term.partition_id)
@@ -121,6 +122,12 @@ def open_partition(
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
     return StartingPoint(decided, status, checkpoint, landmark)
+
+
+def _refuse_lost_channel(stored: Checkpoint, partition: PartitionFacts) -> None:
+    # The hub first: numbers of another hub say nothing of the rows.
+    resume.refuse_another_hub(stored.partition_id, stored.hub_created_at_s, partition.hub_created_at_s)
+    resume.refuse_unseen_rows(stored, partition)
 
 
 def _load_checkpoint(store: CheckpointRow, term: Term) -> Checkpoint:

@@ -20,7 +20,7 @@ from shared.errors import CommitStalled, EvsupError, SequenceGap, SinkUnavailabl
 from shared.ipc.messages import Counters
 from shared.log.logger import get_logger
 from shared.model import Checkpoint
-from shared.resume import GO_ON_WITHOUT
+from shared.resume import GO_ON_WITHOUT, NOTHING
 from worker.opening import StartingPoint
 from worker.pipeline.checkpointer import Checkpointer
 from worker.pipeline.chunks import Chunk, chunked
@@ -66,6 +66,7 @@ class Pipeline:
         self._poll = StatusPoll(ports.sink.status)
         self._saturated = Backoff(SATURATED_FIRST_S, SATURATED_MOST_S)
         self._unsettled = Unsettled(stored.unsettled_from)
+        self._is_unwritten = token is None
         self._is_draining = False
         self.has_seen_token = False
         """Whether the channel's status was read since the opening, and had a token."""
@@ -139,7 +140,11 @@ class Pipeline:
 
     @property
     def written(self) -> int | None:
-        """The last event that was appended, if it is durable and checkpointed; None: others were appended after it."""
+        """The last event that was appended, if it is durable and checkpointed; None: others were appended after it.
+        `resume.NOTHING`: the channel had no row when it was opened, and nothing was appended.
+        """
+        if self._is_unwritten:
+            return NOTHING
         counters = self._counters
         return counters.checkpointed if counters.checkpointed == counters.durable == counters.appended else None
 
@@ -189,6 +194,7 @@ class Pipeline:
         """Append in order: a chunk that the SDK did not take stays first, and no other passes it."""
         while self._waiting and self._has_room() and now_s >= self._saturated.until_s:
             chunk = self._waiting[0]
+            self._is_unwritten = False  # before the append: one that fails may have taken some of the rows
             try:
                 self._sink.append(chunk.events, chunk.start, chunk.end)
             except Saturated as error:

@@ -87,7 +87,9 @@ def test_the_next_call_repeats_nothing_of_the_one_before() -> None:
     assert complete("`evsup init`") == "`evsup init`"
 
 
-@pytest.mark.parametrize("value", ["", "{bad", "7", "[]", '{"command": 1}', '{"options": {"--env-file": 1}}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "value", ["", "{bad", "7", "[]", '{"command": 1}', '{"options": {"--env-file": 1}}', "[" * 100_000]
+)
 def test_a_value_of_the_environment_that_cannot_be_read_is_no_call(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(command_line.VARIABLE, value)
     assert complete("`evsup init`") == "`evsup init`"

@@ -7,6 +7,7 @@ import pytest
 from shared.errors import ResumeRefused
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
+from shared.resume import NOTHING
 from tests.unit.plain_settings import eventhub, plain
 from tests.unit.worker.opening_world import BORN_S, ENROLLED, POSITIONS, TERM, World, moved, opened, stored
 from worker import opening
@@ -108,6 +109,49 @@ def test_a_channel_lost_before_its_first_checkpoint_is_refused_at_every_start_an
         with pytest.raises(ResumeRefused, match="its channel does not exist any more"):
             opened(world, monkeypatch)
     assert not [asked for asked in world.asked if asked.startswith(("open", "save"))]
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "command"),
+    [
+        (BEGUN[0], "reset --partition 3 --to -1` if the table has no row of the partition"),
+        (BEGUN[1], "set --partition 3 --sequence-number 32` if the table has no row of a later event than 32"),
+        (BEGUN[2], "set --partition 3 --sequence-number 40` if the table has no row of a later event than 40"),
+        (BEGUN[-1], "reset --partition 3 --to -1` if the table has no row of the partition"),
+    ],
+)
+def test_the_refusal_says_what_to_type_if_the_lost_channel_had_no_row(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint, command: str
+) -> None:
+    world = World(None, checkpoint)
+    world.channel_exists = False
+    with pytest.raises(ResumeRefused) as refused:
+        opened(world, monkeypatch)
+    assert "`evsup checkpoints set --partition 3 --table-end`" in refused.value.fix
+    assert f", or `evsup checkpoints {command}." in refused.value.fix
+
+
+@pytest.mark.parametrize("checkpoint", BEGUN)
+def test_a_channel_lost_in_another_hub_is_refused_for_the_hub(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint
+) -> None:
+    """As `evsup check` says it: the numbers of another hub tell nothing of the rows."""
+    world = World(None, replace(checkpoint, hub_created_at_s=BORN_S - 5))
+    world.channel_exists = False
+    with pytest.raises(ResumeRefused, match="the event hub is not the one of the checkpoint"):
+        opened(world, monkeypatch)
+
+
+@pytest.mark.parametrize("checkpoint", BEGUN[:-1])
+def test_a_worker_that_has_written_nothing_to_a_lost_channel_begins_it_again(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint
+) -> None:
+    world = World(None, checkpoint)
+    world.channel_exists = False
+    monkeypatch.setattr(opening, "EventHubClient", lambda _: world)
+    made = open_partition(plain(), TERM, world, world, written=NOTHING)
+    assert isinstance(made, StartingPoint)
+    assert made.resume.after == checkpoint.durable_up_to
 
 
 @pytest.mark.parametrize("checkpoint", [checkpoint for checkpoint in BEGUN if checkpoint.unsettled_from])

@@ -16,13 +16,14 @@ from shared.errors import (
 )
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
-from shared.resume import SETTLED_AFTER_S
+from shared.resume import NOTHING, SETTLED_AFTER_S
 from tests.unit.plain_settings import eventhub, snowflake
 from tests.unit.worker.calls import Calls
 from tests.unit.worker.pipeline.rig import Rig
 from tests.unit.worker.source.events import ENQUEUED_MS, event, events, long
 from worker.pipeline.checkpointer import SAVE_LIMIT_S, SAVE_MOST_S
 from worker.pipeline.status_poll import IDLE_POLL_S, POLL_S
+from worker.sink.channel import Saturated
 from worker.sink.channel_status import OLDER_LIMIT_S
 
 pytestmark = pytest.mark.usefixtures("calls")
@@ -229,6 +230,16 @@ def test_what_was_written_last_is_known_when_all_of_it_is_checkpointed() -> None
     rig.commit(5)
     rig.turns()
     assert [*written, rig.pipeline.written] == [4, None, 5]
+
+
+def test_a_pipeline_knows_that_nothing_was_written_to_a_channel_without_a_row() -> None:
+    rig = Rig(after=None, checkpoint=Checkpoint("3", None, None, 2, unsettled_from=3))
+    rig.turn()
+    assert rig.pipeline.written == NOTHING
+    rig.channel.refusals.append(Saturated("full"))  # an SDK without append_rows has taken a part of the rows
+    rig.deliver(5)
+    rig.turn()
+    assert rig.pipeline.written is None
 
 
 # --- durable to checkpointed ------------------------------------------------------------------------------------------
