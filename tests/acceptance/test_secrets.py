@@ -158,7 +158,7 @@ CRASHES = (
     ("supervisor.ownership.leases:Leases.step", "start"),
     ("supervisor.process.tree:Tree.step", "start"),
     ("supervisor.status.status_socket:StatusServer.__init__", "start"),
-    ("worker.main:_work", "start"),
+    ("worker.main:work", "start"),
 )
 
 

@@ -42,9 +42,9 @@ class Fix:
 
 
 def fix_of(reason: str) -> Fix:
-    """The command between the backticks of a reason, word for word; fails unless there is one."""
+    """The first command between the backticks of a reason, word for word; fails unless there is one."""
     quoted = [shlex.split(text) for text in re.findall(r"`([^`]*)`", reason)]
-    [words] = [words for words in quoted if "evsup" in words]
+    words = next(words for words in quoted if "evsup" in words)
     at = words.index("evsup")
     return Fix(dict(word.split("=", 1) for word in words[:at]), words[at + 1 :])
 

@@ -21,7 +21,7 @@ from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
 
 LEASE_S = 120.0  # outlasts every standstill here: what a freeze past the lease does is test_faults_processes'
 SUPERVISORS = 5
-BUSY = 20
+BUSY = 60
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ while not os.path.exists(end):
 
 
 def test_a_worker_that_gets_no_processor_is_waited_for(pipeline: Pipeline) -> None:
-    """Twenty others want it, and the kernel gives it what they leave.
+    """Sixty others want it, and the kernel gives it what they leave.
 
     They are of evsup's own session, for the kernel shares fairly between sessions first (sched(7), autogroup).
     """
