@@ -16,7 +16,7 @@ from shared.model import LATEST, OLDEST, Checkpoint, PartitionFacts, Term
 from shared.resume import SETTLED_AFTER_S, Resume, counted_back
 from worker.sink.channel_status import unsettled_events
 from worker.sink.rejection import Rejection
-from worker.source.continuity import Landmark, found
+from worker.source.continuity import LastEvent, found
 from worker.source.link import Position
 
 log = get_logger()
@@ -62,7 +62,7 @@ class StartingPoint:
     """As the open returned it."""
     checkpoint: Checkpoint
     """The stored one under this worker's epoch. The next one is made from it."""
-    landmark: Landmark | None = None
+    last_event: LastEvent | None = None
     """The event after which it resumes, as the stored checkpoint knows it."""
 
     def position(self, starting_position: str) -> Position:
@@ -72,7 +72,7 @@ class StartingPoint:
         is_reset = self.checkpoint.channel_generation > 0
         from_oldest = starting_position == LATEST or is_reset or self.checkpoint.offset == OLDEST
         fresh = "-1" if from_oldest else starting_position
-        return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s, self.landmark)
+        return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s, self.last_event)
 
 
 def open_partition(
@@ -100,7 +100,7 @@ def open_partition(
     stored = _load_checkpoint(store, term)
     decided = resume.decide(status.token, stored, partition, settings.eventhub.on_gap, written)
     # Before anything is written: the hub may have given the checkpoint's number to another event.
-    landmark = _landmark(settings.eventhub, term, stored, decided, partition)
+    last_event = _last_event(settings.eventhub, term, stored, decided, partition)
     if decided.begins_next:
         log.warning("channel_gone", channel=channel.name, checkpoint=stored.sequence_number, reason=decided.reason)
         store.begin_next_channel(replace(stored, epoch=term.epoch))
@@ -121,7 +121,7 @@ def open_partition(
         store.save_checkpoint(checkpoint)
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
-    return StartingPoint(decided, status, checkpoint, landmark)
+    return StartingPoint(decided, status, checkpoint, last_event)
 
 
 def _refuse_lost_channel(stored: Checkpoint, partition: PartitionFacts) -> None:
@@ -166,21 +166,21 @@ def _await_count(channel: OpenableChannel, status: ChannelStatus, stored: Checkp
     return structs.replace(later, token=status.token)
 
 
-def _landmark(
+def _last_event(
     settings: EventHubSettings, term: Term, stored: Checkpoint, decided: Resume, partition: PartitionFacts
-) -> Landmark | None:
+) -> LastEvent | None:
     """The event that the first receiver begins with: the checkpoint's, if the worker resumes after that one.
 
     When the token is ahead, as after a crash, nothing is known of the token's event. Then the checkpoint's is looked at
     here, once: if the hub has given its number to another event, it has done so with the token's, too.
     """
-    landmark = Landmark.of_checkpoint(stored)
-    if landmark is None or landmark.number == decided.after:
-        return landmark
-    if not partition.is_empty and landmark.number >= partition.first:
+    last_event = LastEvent.of_checkpoint(stored)
+    if last_event is None or last_event.number == decided.after:
+        return last_event
+    if not partition.is_empty and last_event.number >= partition.first:
         with EventHubClient(settings) as own:  # finding the event ends the client
-            event = own.at_or_after(term.partition_id, landmark.number, term.epoch)
-        landmark.recognises(term.partition_id, found(event))
+            event = own.at_or_after(term.partition_id, last_event.number, term.epoch)
+        last_event.recognises(term.partition_id, found(event))
     return None
 
 

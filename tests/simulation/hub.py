@@ -83,8 +83,8 @@ class SimulatedReceiver:
         self._error: OwnershipLost | None = None
 
     def start(self) -> None:
-        if self._position.landmark and self._position.after is not None:
-            self._position.landmark.recognises(self._partition.partition_id, event(self._position.after))
+        if self._position.last_event and self._position.after is not None:
+            self._position.last_event.recognises(self._partition.partition_id, event(self._position.after))
         self.process.after(skewed(self._world.rng, 1.0), self._knock)
 
     def fileno(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from shared.eventhubs.sdk_internals import decode_value
 
-Reader: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
+Decoder: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 Unfinished: TypeAlias = tuple[int, int, int | None]
 """A container: where it ends, how many values are still to come, and their constructor when they share one."""
 
@@ -99,7 +99,7 @@ class Rare(Exception):
 def value(message: bytes, at: int, end: int) -> Any:
     """The value that fills these bytes. Raises `Rare` for a type that it does not know, and `Malformed`."""
     try:
-        found, stop = READERS[message[at]](message, at + 1)
+        found, stop = DECODERS[message[at]](message, at + 1)
     except (LookupError, TypeError, RecursionError) as error:
         raise Rare from error
     return _filling(found, stop, end)
@@ -200,11 +200,11 @@ def _readable(message: bytes, at: int, end: int, names: Container[bytes]) -> dic
 # --- values that are common in events ---------------------------------------------------------------------------------
 
 
-def _constant(found: object) -> Reader:
+def _constant(found: object) -> Decoder:
     return lambda _, at: (found, at)
 
 
-def _number(layout: str) -> Reader:
+def _number(layout: str) -> Decoder:
     struct = Struct(f">{layout}")
     unpack, width = struct.unpack_from, struct.size
 
@@ -249,7 +249,7 @@ def _map32(data: bytes, at: int) -> tuple[Any, int]:
 def _items(data: bytes, at: int, count: int, end: int) -> tuple[Any, int]:
     items: list[Any] = []
     for _ in range(count):
-        item, at = READERS[data[at]](data, at + 1)
+        item, at = DECODERS[data[at]](data, at + 1)
         items.append(item)
     _require_end(at, end)
     return items, end
@@ -262,8 +262,8 @@ def _pairs(data: bytes, at: int, count: int, end: int) -> tuple[Any, int]:
             stop = at + 2 + data[at + 1]
             key, at = data[at + 2 : stop], stop
         else:
-            key, at = READERS[data[at]](data, at + 1)
-        pairs[key], at = READERS[data[at]](data, at + 1)
+            key, at = DECODERS[data[at]](data, at + 1)
+        pairs[key], at = DECODERS[data[at]](data, at + 1)
     _require_end(at, end)
     return pairs, end
 
@@ -274,7 +274,7 @@ def _require_end(at: int, end: int) -> None:
 
 
 _SIZE_AND_COUNT = Struct(">II").unpack_from
-READERS: dict[int, Reader] = {
+DECODERS: dict[int, Decoder] = {
     0x40: _constant(None),
     0x41: _constant(True),
     0x42: _constant(False),

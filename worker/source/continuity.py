@@ -1,10 +1,11 @@
-"""The event that a reader goes on behind: whether the hub still has that one under its number.
+"""Whether the hub still has the last event that was read, under its number.
 
 A hub that fails over to a replica which had not received everything gives the numbers of what it lost to other events.
 Once there are enough of them no number is beyond the end, nothing is missing, and those that took the place of events
-read before would never be read. So a link begins with the last event known, and looks at it before it drops it.
+read before would never be read. So each new link starts one event early, checks that this is the event already
+processed, and drops it.
 
-An event is known by the time it was enqueued. The offset does not tell: of one event it may be another after a
+An event is known by the time it was enqueued. The offset does not decide: of one event it may be another after a
 failover, while the time stays. Where a checkpoint does not know the time (an older evsup wrote it, a person moved it,
 or the token was within an append), an event with another offset is another one when it is younger than the checkpoint.
 https://learn.microsoft.com/azure/event-hubs/geo-replication
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from azure.eventhub import EventData
 
 CLOCKS_APART = timedelta(hours=2)  # of the control store (with SQLite the host) and Event Hubs, where no offset decides
-SAME_MOMENT = timedelta(microseconds=500)  # the hub counts milliseconds; a database's timestamp may round
+SAME_TIME = timedelta(microseconds=500)  # the hub counts milliseconds; a database's timestamp may round
 
 
 @dataclass(frozen=True, slots=True)
-class Landmark:
+class LastEvent:
     """An event that was read, and what is known of it."""
 
     number: int
@@ -65,7 +66,7 @@ class Landmark:
 
     def _is_another(self, offset: str | None, enqueued: datetime) -> bool:
         if self.is_exact:
-            return abs(enqueued - self.enqueued) > SAME_MOMENT
+            return abs(enqueued - self.enqueued) > SAME_TIME
         latest = self.enqueued if self.offset else self.enqueued + CLOCKS_APART
         return offset != self.offset and enqueued > latest
 

@@ -171,7 +171,7 @@ class Envelope:
         decoded = Message()
         try:
             while message[at : at + 2] == _SECTION:
-                value, end = amqp.READERS[message[at + 3]](message, at + 4)
+                value, end = amqp.DECODERS[message[at + 3]](message, at + 4)
                 decoded.add(message[at + 2], value)
                 at = end
         except (LookupError, TypeError, ValueError, RecursionError, amqp.Malformed, struct_error):

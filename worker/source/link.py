@@ -7,6 +7,7 @@ no more than that, while heartbeats, the token and a link that somebody steals a
 
 import select
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any, TypeAlias
 
 from shared.clock import LoopClock, monotonic
 from shared.config.settings import EventHubSettings
-from shared.errors import SourceUnavailable
+from shared.errors import ResumeRefused, SourceUnavailable, UndecodableEvent
 from shared.eventhubs import client as eventhubs
 from shared.eventhubs.client import EventHubClient, access
 from shared.eventhubs.errors import translate
@@ -22,7 +23,7 @@ from shared.eventhubs.sdk_internals import SdkLink
 from shared.model import HubFacts, PartitionFacts
 from shared.resume import refuse_another_hub
 from worker.source.batch_queue import Backlog, Batch
-from worker.source.continuity import Landmark
+from worker.source.continuity import LastEvent
 from worker.source.credit import Credit
 from worker.source.envelope import last_enqueued, undecodable
 from worker.source.event import Event
@@ -47,7 +48,7 @@ class Position:
     fresh: str = OLDEST
     hub_created_at_s: float | None = None
     """Creation time of the hub that the number is one of; None: not known."""
-    landmark: Landmark | None = None
+    last_event: LastEvent | None = None
     """The event `after` as it was read; None: nothing is known of it."""
 
     def for_sdk(self) -> int | str | datetime:
@@ -64,11 +65,11 @@ class Position:
         """Whether the link begins with the event at the position: one that is known is looked at, and a time is the
         first that is read.
         """
-        return self.landmark is not None or isinstance(self.for_sdk(), datetime)
+        return self.last_event is not None or isinstance(self.for_sdk(), datetime)
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class ReceiverSpec:
     """What all links of a term have in common."""
 
     settings: EventHubSettings
@@ -86,18 +87,18 @@ class Link:
 
     def __init__(
         self,
-        reader: Reader,
+        spec: ReceiverSpec,
         position: Position,
         credit: Credit,
         backlog: Backlog,
         turned: Callable[[], None],
         is_stopped: Callable[[], bool],
     ) -> None:
-        self._reader, self._credit, self._backlog = reader, credit, backlog
+        self._spec, self._credit, self._backlog = spec, credit, backlog
         self._turned, self._is_stopped = turned, is_stopped
         self.position = position
         """Where a next link has to begin."""
-        self._landmark = position.landmark
+        self._last_event = position.last_event
         self.events = 0
         """How many were handed over."""
         self.opened_s: float | None = None
@@ -105,15 +106,15 @@ class Link:
         self.is_dead = False
         """Whether it was given up because nothing came on it."""
         self._clock = LoopClock(monotonic())
-        self._heard = False
+        self._has_received = False
         """Whether an event, or a part of one, came since that was looked at last."""
         self._due_s = 0.0
         """When a batch is handed over that is not full."""
 
     def run(self) -> None:
-        """Receive until told to stop. Raises one of our errors when it cannot go on."""
+        """Receive until asked to stop. Raises one of our errors when it cannot go on."""
         try:
-            with EventHubClient(self._reader.settings, retry_total=SDK_RETRIES) as client:
+            with EventHubClient(self._spec.settings, retry_total=SDK_RETRIES) as client:
                 self._require_same_hub(client)
                 self._live(client)
         except SourceUnavailable:
@@ -121,13 +122,13 @@ class Link:
             raise
         except BrokenStream as error:
             raise SourceUnavailable(
-                f"The receiver of partition {self._reader.partition_id} received bytes that are not AMQP",
+                f"The receiver of partition {self._spec.partition_id} received bytes that are not AMQP",
                 str(error),
                 "Nothing is lost; it is read again.",
             ) from error
         except Exception as error:
-            what = f"The receiver of partition {self._reader.partition_id} failed"
-            raise translate(error, what, access(self._reader.settings)) from error
+            what = f"The receiver of partition {self._spec.partition_id} failed"
+            raise translate(error, what, access(self._spec.settings)) from error
 
     def _require_same_hub(self, client: EventHubClient) -> None:
         """A hub that was recreated while no link was open numbers its events anew: after our position there may be some
@@ -135,52 +136,52 @@ class Link:
         """
         known_s = self.position.hub_created_at_s
         if known_s is not None and not self._is_stopped():
-            refuse_another_hub(self._reader.partition_id, known_s, client.hub().created_at_s)
+            refuse_another_hub(self._spec.partition_id, known_s, client.hub().created_at_s)
 
     def _live(self, client: EventHubClient) -> None:
         link = client.sdk.link(
-            self._reader.partition_id,
+            self._spec.partition_id,
             self.position.for_sdk(),
             inclusive=self.position.is_inclusive,
-            owner_level=self._reader.epoch,
-            track=self._reader.settings.track_last_enqueued,
+            owner_level=self._spec.epoch,
+            track=self._spec.settings.track_last_enqueued,
         )
         try:
             while not self._is_stopped():
                 if link.open():
                     self.opened_s = monotonic()
-                    self._read(link, PartitionEnd(self._reader.partition_id, partial(self._end_of_partition, client)))
+                    self._read(link, PartitionEnd(self._spec.partition_id, partial(self._end_of_partition, client)))
                     break
         finally:
             link.close()
 
     def _end_of_partition(self, client: EventHubClient) -> PartitionFacts:
-        return client.partition(self._reader.partition_id, NO_HUB)
+        return client.partition(self._spec.partition_id, NO_HUB)
 
     # --- open ---------------------------------------------------------------------------------------------------------
 
     def _read(self, link: SdkLink, end: PartitionEnd) -> None:
-        """Read until told to stop: take what came, pass it on, say how much more may come."""
+        """Read until asked to stop: take what came, pass it on, say how much more may come."""
 
         def on_frame(channel: int, frame: tuple[int, Any]) -> None:
             self._account(link, stream)
             link.take(channel, frame)
 
-        stream = Stream(link.channel, link.handle, link.largest_frame, self._reader.event_of, on_frame)
+        stream = Stream(link.channel, link.handle, link.largest_frame, self._spec.event_of, on_frame)
         poll = select.poll()
         poll.register(link, select.POLLIN)
         poll.register(self._backlog.room, select.POLLIN)
-        heard_s = kept_s = self._now_s()
+        received_s = kept_s = self._now_s()
         data = link.take_over()
         try:
             while not self._is_stopped():
                 now_s = self._now_s()
                 self._turned()
                 if data:
-                    heard_s = now_s
+                    received_s = now_s
                     stream.feed(data)
                     self._account(link, stream)
-                elif now_s - heard_s > eventhubs.SILENCE_LIMIT_S:
+                elif now_s - received_s > eventhubs.SILENCE_LIMIT_S:
                     raise self._silent()
                 is_full = not self._hand_over(stream, now_s)
                 self._grant(link, stream)
@@ -194,7 +195,9 @@ class Link:
                     self._backlog.room.clear()
                 data = link.read()
         finally:
-            self._hand_over(stream, float("inf"))
+            # What ended the link is the reason, not an event that is refused: the next link begins with that one.
+            with suppress(UndecodableEvent, ResumeRefused):
+                self._hand_over(stream, float("inf"))
 
     def _now_s(self) -> float:
         """On a clock that stands still while this process does: then nobody was silent."""
@@ -203,7 +206,7 @@ class Link:
     def _account(self, link: SdkLink, stream: Stream) -> None:
         """Enter what came into the books, before anybody else reads or writes them."""
         received = stream.received
-        self._heard |= stream.is_within_frame or received.transfers > 0  # a large delivery takes its time
+        self._has_received |= stream.is_within_frame or received.transfers > 0  # a large delivery takes its time
         if received.transfers:
             link.count(received.transfers, received.deliveries)
         if received.deliveries:
@@ -224,7 +227,7 @@ class Link:
 
         What is held counts against the credit, so half of that is a full batch.
         """
-        settings, events = self._reader.settings, self._behind_landmark(stream.events)
+        settings, events = self._spec.settings, self._without_last_event(stream.events)
         full = min(settings.max_batch_size, max(1, self._credit.events // 2))
         while len(events) >= full or (events and now_s >= self._due_s):
             fresh = self._storable(events[: settings.max_batch_size])
@@ -242,7 +245,7 @@ class Link:
         """
         refused = next((at for at, event in enumerate(events) if event.refusal and self._is_new(event)), len(events))
         if refused == 0 and (reason := events[0].refusal):
-            raise undecodable(self._reader.partition_id, events[0], reason)
+            raise undecodable(self._spec.partition_id, events[0], reason)
         return events[:refused]
 
     def _is_new(self, event: Event) -> bool:
@@ -250,36 +253,36 @@ class Link:
         number, after = event.sequence_number, self.position.after
         return number is None or after is None or number > after
 
-    def _behind_landmark(self, events: list[Event]) -> list[Event]:
+    def _without_last_event(self, events: list[Event]) -> list[Event]:
         """The list without the event that the link begins with, once that is known to be the one read before."""
-        if self._landmark and events:
-            if self._landmark.recognises(self._reader.partition_id, events[0]):
+        if self._last_event and events:
+            if self._last_event.recognises(self._spec.partition_id, events[0]):
                 del events[0]
-            self._landmark = None
+            self._last_event = None
         return events
 
     def _advance(self, events: Sequence[Event]) -> None:
         self.events += len(events)
         number = events[-1].sequence_number
         if number is not None and number > (self.position.after if self.position.after is not None else -1):
-            self.position = replace(self.position, after=number, landmark=Landmark.of_event(events[-1]))
+            self.position = replace(self.position, after=number, last_event=LastEvent.of_event(events[-1]))
 
     def _look_at(self, end: PartitionEnd, now_s: float, *, is_quiet: bool) -> None:
         """Ask where the partition ends when nothing came for long; what is said is the lag of an idle partition."""
-        if self._heard or not is_quiet:
-            self._heard = False
-            end.heard(now_s)
+        if self._has_received or not is_quiet:
+            self._has_received = False
+            end.restart(now_s)
             return
         position = self.position
         begins_at_a_time = position.after is None and position.fresh != OLDEST
         received = None if begins_at_a_time else -1 if position.after is None else position.after
         last = end.look(now_s, received)
-        if last is not None and last >= 0 and self._reader.settings.track_last_enqueued:
+        if last is not None and last >= 0 and self._spec.settings.track_last_enqueued:
             self._backlog.offer(Batch((), last))
 
     def _silent(self) -> SourceUnavailable:
         return SourceUnavailable(
-            f"The connection of partition {self._reader.partition_id} is silent",
+            f"The connection of partition {self._spec.partition_id} is silent",
             f"no frame came for {eventhubs.SILENCE_LIMIT_S} s, not even a heartbeat",
             "Nothing is lost; it is opened again.",
         )

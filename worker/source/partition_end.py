@@ -29,8 +29,8 @@ class PartitionEnd:
         """Since when it is known that there is more than was received."""
         self._answer: PartitionFacts | None = None
 
-    def heard(self, now_s: float) -> None:
-        """Events came, or none could come."""
+    def restart(self, now_s: float) -> None:
+        """Begin to wait anew: events came, or none could come."""
         self._quiet_s = self._asked_s = now_s
         self._ahead_s = self._answer = None
 
@@ -41,7 +41,7 @@ class PartitionEnd:
         partition goes on behind it and still nothing comes.
         """
         if self._quiet_s is None or self._asked_s is None:
-            self.heard(now_s)
+            self.restart(now_s)
             return None
         if self._ahead_s is not None and now_s - self._ahead_s > PATIENCE_S:
             raise SourceUnavailable(

@@ -15,7 +15,7 @@ from shared.log.logger import get_logger
 from worker import memory
 from worker.source.batch_queue import Backlog, Batch
 from worker.source.credit import Credit
-from worker.source.link import Link, Mapper, Position, Reader
+from worker.source.link import Link, Mapper, Position, ReceiverSpec
 
 REOPEN_FIRST_S, REOPEN_MOST_S = 0.5, 8.0
 REOPEN_LIMIT_S = 60.0  # of failures in a row
@@ -37,7 +37,7 @@ class Receiver:
     def __init__(
         self, settings: EventHubSettings, partition_id: str, epoch: int | None, position: Position, event_of: Mapper
     ) -> None:
-        self._reader, self._position = Reader(settings, partition_id, epoch, event_of), position
+        self._spec, self._position = ReceiverSpec(settings, partition_id, epoch, event_of), position
         self._backlog, self._credit = Backlog(), Credit(settings.prefetch)
         self._error: EvsupError | None = None
         self._stopping = threading.Event()
@@ -73,7 +73,7 @@ class Receiver:
             self._noticed = self._turns, now_s
         if self._error is None and not self._stopping.is_set() and now_s - self._noticed[1] > HUNG_AFTER_S:
             raise SourceUnavailable(
-                f"The receiver of partition {self._reader.partition_id} hangs",
+                f"The receiver of partition {self._spec.partition_id} hangs",
                 f"{'it did not open' if self._is_opening else 'it did not turn'} for {HUNG_AFTER_S:.0f} s",
                 "Nothing is lost; it is read again after a restart.",
             )
@@ -97,7 +97,7 @@ class Receiver:
     def _run(self) -> None:
         trouble = Backoff(REOPEN_FIRST_S, REOPEN_MOST_S)
         while not self._stopping.is_set():
-            link = Link(self._reader, self._position, self._credit, self._backlog, self._turned, self._stopping.is_set)
+            link = Link(self._spec, self._position, self._credit, self._backlog, self._turned, self._stopping.is_set)
             self._is_opening = True
             self._turns += 1
             error = self._failure(link)

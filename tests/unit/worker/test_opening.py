@@ -55,9 +55,9 @@ def test_the_enqueued_time_of_the_checkpoints_event_is_not_taken_for_that_of_the
 
 def test_the_receiver_is_given_the_event_of_the_checkpoint_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
     written = replace(stored(50), updated_at_s=BORN_S)
-    landmark = opened(World(50, written), monkeypatch).position("-1").landmark
-    assert landmark is not None
-    assert (landmark.number, landmark.offset, landmark.enqueued.timestamp()) == (50, "offset-stored", BORN_S)
+    last_event = opened(World(50, written), monkeypatch).position("-1").last_event
+    assert last_event is not None
+    assert (last_event.number, last_event.offset, last_event.enqueued.timestamp()) == (50, "offset-stored", BORN_S)
 
 
 LOOK = "event 50 of 3 by 7"
@@ -68,7 +68,7 @@ def test_the_event_of_a_checkpoint_behind_the_token_is_read_once(monkeypatch: py
         world = World(60, known)
         made = opened(world, monkeypatch)
         assert world.asked.count(LOOK) == 1
-        assert (made.resume.after, made.position("-1").landmark) == (60, None)
+        assert (made.resume.after, made.position("-1").last_event) == (60, None)
 
 
 @pytest.mark.parametrize(

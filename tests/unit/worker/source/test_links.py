@@ -46,6 +46,14 @@ def test_a_broken_link_is_opened_again_after_the_last_event_handed_over(start: S
     assert hub.starts == [4, 6]
 
 
+def test_a_stolen_link_is_the_reason_and_not_an_event_that_is_refused(start: Start) -> None:
+    def link(hub: HubSide) -> None:
+        hub.deliver_messages([event(b"not json", 5)])
+        hub.fail(ConnectionLostError("amqp:link:stolen: New receiver with higher epoch"))
+
+    assert isinstance(raised(start(link, max_wait_time=60.0)), OwnershipLost)
+
+
 def test_a_connection_that_ends_is_opened_again(start: Start, hub: Hub) -> None:
     def link(hub_side: HubSide) -> None:
         hub_side.deliver(5)

@@ -15,7 +15,7 @@ from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.worker.source.events import ENQUEUED_MS, event
 from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
 from tests.unit.worker.source.rig import Hub, HubSide, delivering
-from worker.source.continuity import Landmark
+from worker.source.continuity import LastEvent
 from worker.source.credit import HELD_BYTES
 from worker.source.envelope import Envelope
 from worker.source.link import Position
@@ -121,9 +121,9 @@ def test_a_body_that_may_not_be_kept_is_no_error_where_it_was_processed_already(
     start: Start, again: list[int], expected: list[int]
 ) -> None:
     """As with another setting, or after `evsup checkpoints set` behind it."""
-    last = Landmark(4, "123", datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC))
+    last = LastEvent(4, "123", datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC))
     messages = [*(event(b"not json", number) for number in again), event(b"{}", 5)]
-    receiver = start(lambda link: link.deliver_messages(messages), position=Position(4, landmark=last))
+    receiver = start(lambda link: link.deliver_messages(messages), position=Position(4, last_event=last))
     assert taken_numbers(receiver, len(expected)) == expected
 
 

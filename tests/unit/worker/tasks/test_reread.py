@@ -14,7 +14,7 @@ from tests.unit.plain_settings import eventhub
 from tests.unit.worker.source.events import event, event_of, events
 from worker.pipeline import chunks
 from worker.source.batch_queue import Batch
-from worker.source.continuity import Landmark
+from worker.source.continuity import LastEvent
 from worker.source.event import Event
 from worker.source.link import Position
 from worker.tasks import reread as rereading
@@ -85,7 +85,7 @@ def test_an_event_between_the_chosen_ones_says_where_the_next_link_begins_and_ha
     read([5, 7], events(5, 6, 7))
     between = StandInSource.event_of(events(6)[0])
     assert (between.sequence_number, between.size_bytes, bytes(between.row)) == (6, 0, b"")
-    assert Landmark.of_event(between)
+    assert LastEvent.of_event(between)
 
 
 def test_an_event_without_an_enqueued_time_is_quarantined_too() -> None:
@@ -128,6 +128,6 @@ def test_of_a_range_number_and_enqueued_time_of_each_event_come() -> None:
     found = [one for portion in identified(eventhub(), CHECKPOINT, range(5, 8)) for one in portion]
     enqueued = "2023-11-14T22:13:20.123000+00:00"
     assert [(one.sequence_number, one.enqueued_time) for one in found] == [(5, enqueued), (6, None), (7, enqueued)]
-    landmark = Landmark.of_event(StandInSource.event_of(first))
-    assert landmark is not None
-    assert (landmark.number, landmark.offset) == (5, "123"), "the next link knows where it begins"
+    last_event = LastEvent.of_event(StandInSource.event_of(first))
+    assert last_event is not None
+    assert (last_event.number, last_event.offset) == (5, "123"), "the next link knows where it begins"
