@@ -110,12 +110,12 @@ def value_by_sdk(message: bytes, at: int, end: int) -> Any:
 
     They look at no size: what is longer than its container would be cut short, or read on in the next value.
     """
-    _require_whole(message, at, end)
+    require_whole(message, at, end)
     found, stop = decode_value(message, at, end)
     return _filling(found, stop, end)
 
 
-def _require_whole(data: bytes, at: int, end: int) -> None:
+def require_whole(data: bytes, at: int, end: int) -> None:
     """Raise `Malformed` unless each container in a value holds just the values that it says. Calls itself nowhere: a
     value may be deeper than Python's stack.
     """

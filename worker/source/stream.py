@@ -14,6 +14,7 @@ from struct import Struct
 from typing import Any
 
 from shared.eventhubs.sdk_internals import decode_frame
+from worker.source import amqp
 from worker.source.event import Event
 
 HEADER_BYTES, AMQP_FRAME, TRANSFER = 8, 0, 20
@@ -137,10 +138,12 @@ class Stream:
         if start == end:  # it says that the connection lives
             self._on_frame(channel, (1, b"EMPTY"))
             return
+        body = data[start:end]
         try:
-            performative, fields = decode_frame(data[start:end])
+            amqp.require_whole(body, 0, amqp.end_of(body, 0))  # the SDK believes each count, however large
+            performative, fields = decode_frame(body)
         except Exception as error:
-            raise BrokenStream(f"a frame that the Azure SDK cannot decode ({type(error).__name__})") from error
+            raise BrokenStream(f"a frame that cannot be decoded ({type(error).__name__})") from error
         if performative == TRANSFER and channel == self._channel and fields[HANDLE] == self._handle:
             self._transfer(fields)
         else:

@@ -254,8 +254,8 @@ def test_a_read_may_be_one_byte() -> None:
         (framed(b"\x00\x53\x14\x45", kind=1), "a frame of type 1"),
         (struct.pack(">IBBH", 8, 1, 0, 0), "begins with byte 4"),
         (struct.pack(">IBBH", 8, 9, 0, 0), "begins with byte 36"),
-        (framed(b"\x00\x53\x14\xc0\x05\x02\x5f"), "cannot decode"),
-        (framed(b"\x00"), "cannot decode"),
+        (framed(b"\x00\x53\x14\xc0\x05\x02\x5f"), "cannot be decoded"),
+        (framed(b"\x00"), "cannot be decoded"),
         (transfer(b"some", 1, more=TRUE) + transfer(b"other", 2, more=TRUE), "in the middle of another"),
         (transfer(b"", 1, more=TRUE) + transfer(event(b"{}", 2), 2), "in the middle of another"),
         (transfer(event(b"{}", 2), None), "begins without its delivery-id"),
@@ -267,6 +267,12 @@ def test_what_is_no_amqp_is_said_to_be_none(damaged: bytes, reason: str) -> None
     with pytest.raises(BrokenStream, match=reason):
         made.stream.feed(transfer(event(b"{}", 1)) + damaged)
     assert made.numbers == [1], "what came before it is whole"
+
+
+def test_a_frame_with_a_count_that_nothing_can_hold_is_refused_at_once() -> None:
+    array = b"\xf0\xff\xff\xff\x00\xff\xff\xff\xff\xa0"
+    with pytest.raises(BrokenStream, match="cannot be decoded"):
+        fed(framed(performative(0x13, [array])))
 
 
 def test_a_delivery_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
