@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from sqlglot import exp
 
 from scripts.localcloud.snow.catalog import Catalog
+from scripts.localcloud.snow.sql.connection import Dialect
 from scripts.localcloud.snow.sql.definition import SUCCESS, Definitions
 from scripts.localcloud.snow.sql.engine import Engine
 from scripts.localcloud.snow.sql.locks import Blocked
 from scripts.localcloud.snow.sql.refusal import canceled, role_not_assigned
 from scripts.localcloud.snow.sql.rowset import Rowset, single
 from scripts.localcloud.snow.sql.session import IDLE_TRANSACTION_S, Login, Session, Sessions
-from scripts.localcloud.snow.sql.speaker import Dialect
 from scripts.localcloud.snow.sql.statement import Statement, parse, settings
 from scripts.localcloud.snow.sql.waits import Waits, left_s
 from scripts.localcloud.snow.warehouse import Warehouse
@@ -42,15 +42,15 @@ class Database:
 
     async def login(self, login: Login) -> Session:
         """Open a session; a database or schema that does not exist is left unset, as the service does it."""
-        speaker = await self._writing(lambda: self._loaded().speaker(login.database, login.schema))
-        return self.sessions.open(login, speaker)
+        connection = await self._writing(lambda: self._loaded().connect(login.database, login.schema))
+        return self.sessions.open(login, connection)
 
     async def logout(self, session: Session) -> None:
         """End a session; what it has not committed is rolled back."""
         self.sessions.close(session)
         async with session.running:
             await self._ending(self.engine.rollback, session)
-            session.speaker.close()
+            session.connection.close()
 
     async def run(self, session: Session, request_id: str, executions: Sequence[str]) -> tuple[Statement, Rowset]:
         """Run one statement, written out once for each row that was bound to it."""
@@ -159,7 +159,7 @@ class Database:
         return single("status", SUCCESS)
 
     def _loaded(self) -> Dialect:
-        from scripts.localcloud.snow.sql.speaker import Dialect
+        from scripts.localcloud.snow.sql.connection import Dialect
 
         if self._dialect is None:
             self._dialect = Dialect(self._warehouse)

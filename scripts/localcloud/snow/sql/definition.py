@@ -28,7 +28,7 @@ class Definitions:
     def run(self, session: Session, statement: Statement) -> Rowset:
         """Run one definition."""
         if statement.target is None:
-            return session.speaker.run(statement.text)
+            return session.connection.run(statement.text)
         name = session.full_name(statement.target)
         if isinstance(statement.tree, exp.Create):
             return self._create(session, statement, statement.tree, name)
@@ -37,22 +37,22 @@ class Definitions:
             self.warehouse.alter(table, changed[0])
             self.catalog.alter(replace(table, columns=tuple(changed[1])))
             return single("status", SUCCESS)
-        result = session.speaker.run(statement.text)
+        result = session.connection.run(statement.text)
         if isinstance(statement.tree, exp.Drop):
             self.catalog.forget(name)
         return result
 
     def _create(self, session: Session, statement: Statement, tree: exp.Create, name: Name) -> Rowset:
         sql = self._declared(statement, tree)
-        if not session.speaker.has_schema(name):
+        if not session.connection.has_schema(name):
             raise unknown_object(".".join(name[:2]))
-        if session.speaker.columns(name) and not tree.args.get("replace"):
+        if session.connection.columns(name) and not tree.args.get("replace"):
             if tree.args.get("exists"):
                 return single("status", f"{name[-1]} already exists, statement succeeded.")
             raise already_exists(name[-1])
         streamed = None if statement.hybrid else _streamed(statement, name)
         if streamed is None:
-            return session.speaker.run(sql)
+            return session.connection.run(sql)
         self.warehouse.drop(streamed)
         self.warehouse.create(streamed)
         self.catalog.forget(name)

@@ -154,8 +154,8 @@ def _data(session: Session, query_id: str, statement: Statement, result: Rowset)
         "queryId": query_id,
         "statementTypeId": _TYPES.get(statement.tree.key, 0),
         "queryResultFormat": "json",
-        "finalDatabaseName": session.speaker.database,
-        "finalSchemaName": session.speaker.schema,
+        "finalDatabaseName": session.connection.database,
+        "finalSchemaName": session.connection.schema,
         "finalWarehouseName": session.warehouse,
         "finalRoleName": session.role,
     }
@@ -163,8 +163,8 @@ def _data(session: Session, query_id: str, statement: Statement, result: Rowset)
 
 def _names(session: Session) -> dict[str, str | None]:
     return {
-        "databaseName": session.speaker.database,
-        "schemaName": session.speaker.schema,
+        "databaseName": session.connection.database,
+        "schemaName": session.connection.schema,
         "warehouseName": session.warehouse,
         "roleName": session.role,
     }

@@ -36,14 +36,14 @@ class Engine:
         self.grants.admit(session, statement)
         sql = session.written(statement.tree)
         if session.transaction is None:
-            return self._shown(session, statement, session.speaker.run(sql))
-        with session.speaker.tentative():
+            return self._shown(session, statement, session.connection.run(sql))
+        with session.connection.tentative():
             self._again(session, session.transaction)
-            return self._shown(session, statement, session.speaker.run(sql))
+            return self._shown(session, statement, session.connection.run(sql))
 
     def explain(self, session: Session, statement: Statement) -> Rowset:
         """Compile a statement, which asks for every privilege and for no warehouse, and run nothing of it."""
-        if statement.target is not None and not session.speaker.columns(name := session.full_name(statement.target)):
+        if statement.target is not None and not session.connection.columns(name := session.full_name(statement.target)):
             raise unknown_object(name[-1])
         self.grants.permit(session, statement)
         return single("operation", "Result")
@@ -56,10 +56,10 @@ class Engine:
         for statement in statements:
             self.grants.admit(session, statement)
         if session.transaction is None and session.parameters.flag("AUTOCOMMIT"):
-            with session.speaker.lasting():
+            with session.connection.lasting():
                 return _total([self._written(session, one)[1] for one in statements])
         transaction = session.transaction = session.transaction or Transaction()
-        with session.speaker.tentative():
+        with session.connection.tentative():
             self._again(session, transaction)
             written = [self._written(session, one) for one in statements]
         transaction.done += [(sql, _count(result)) for sql, result in written]
@@ -83,7 +83,7 @@ class Engine:
     def commit(self, session: Session) -> Rowset:
         """Commit what the transaction wrote, and release its rows."""
         if session.transaction is not None:
-            with session.speaker.lasting():
+            with session.connection.lasting():
                 self._again(session, session.transaction)
         return self.rollback(session)
 
@@ -114,14 +114,14 @@ class Engine:
 
     def _again(self, session: Session, transaction: Transaction) -> None:
         for sql, count in transaction.done:
-            changed = _count(session.speaker.run(sql))
+            changed = _count(session.connection.run(sql))
             if changed != count:
                 raise internal(f"a locked row changed: {sql} wrote {count} rows, and {changed} when it was run again")
 
     def _written(self, session: Session, statement: Statement) -> tuple[str, Rowset]:
         self._lock(session, statement)
         sql = session.written(statement.tree)
-        return sql, session.speaker.run(sql)
+        return sql, session.connection.run(sql)
 
     def _lock(self, session: Session, statement: Statement) -> None:
         """Take the rows that the statement writes, or raise `Blocked`. Without a transaction nothing is held."""
@@ -129,7 +129,7 @@ class Engine:
         table = session.full_name(statement.target)
         if session.transaction is None and not self._locks.contended(table, session.number):
             return
-        key = session.speaker.key(table)
+        key = session.connection.key(table)
         if not key and isinstance(statement.tree, exp.Insert):
             return  # rows that are added to a standard table are in nobody's way
         wanted = self._wanted(session, statement, table, key)
@@ -140,10 +140,10 @@ class Engine:
             self._locks.take(table, wanted, session.number)
 
     def _wanted(self, session: Session, statement: Statement, table: Name, key: list[str]) -> list[Key]:
-        query = keys.written(statement.tree, key, session.speaker.columns(table)) if key else None
+        query = keys.written(statement.tree, key, session.connection.columns(table)) if key else None
         if query is None:
             return [WHOLE]
-        return [tuple(row) for row in session.speaker.run(session.written(query)).rows]
+        return [tuple(row) for row in session.connection.run(session.written(query)).rows]
 
 
 def _described(result: Rowset, table: Table) -> Rowset:

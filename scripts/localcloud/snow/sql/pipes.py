@@ -85,7 +85,7 @@ def _name(session: Session, text: str) -> Name:
     except SqlglotError as exc:
         raise syntax(f"{text} is no name") from exc
     assert isinstance(table, exp.Table)
-    return resolved(table, session.speaker.database, session.speaker.schema)
+    return resolved(table, session.connection.database, session.connection.schema)
 
 
 def _row(name: Name, made: Definition) -> list[object]:

@@ -16,8 +16,8 @@ from sqlglot import exp
 
 from scripts.localcloud.snow.identity import User
 from scripts.localcloud.snow.refusal import Refusal
+from scripts.localcloud.snow.sql.connection import Connection
 from scripts.localcloud.snow.sql.parameter import Parameters
-from scripts.localcloud.snow.sql.speaker import Speaker
 from scripts.localcloud.snow.sql.statement import Name, present, resolved
 from scripts.localcloud.snow.wire import Response
 
@@ -59,7 +59,7 @@ class Session:
     user: User
     role: str
     warehouse: str | None
-    speaker: Speaker
+    connection: Connection
     parameters: Parameters
     transaction: Transaction | None = None
     last_used: float = field(default_factory=time.monotonic)
@@ -69,7 +69,7 @@ class Session:
 
     def full_name(self, table: exp.Table) -> Name:
         """Give the three parts of a table's name."""
-        return resolved(table, self.speaker.database, self.speaker.schema)
+        return resolved(table, self.connection.database, self.connection.schema)
 
     def written(self, tree: exp.Expr) -> str:
         """Write a statement out with the current time and this session's names in it."""
@@ -79,8 +79,8 @@ class Session:
             exp.CurrentUser: user,
             exp.CurrentRole: self.role,
             exp.CurrentWarehouse: self.warehouse,
-            exp.CurrentDatabase: self.speaker.database,
-            exp.CurrentSchema: self.speaker.schema,
+            exp.CurrentDatabase: self.connection.database,
+            exp.CurrentSchema: self.connection.schema,
             exp.CurrentSession: str(self.number),
         }
         return present(tree, dt.datetime.now(dt.UTC), here).sql("snowflake")
@@ -114,9 +114,9 @@ class Sessions:
         self._open: dict[int, tuple[Session, Tokens]] = {}
         self.lifetime_s = SESSION_S
 
-    def open(self, login: Login, speaker: Speaker) -> Session:
+    def open(self, login: Login, connection: Connection) -> Session:
         """Begin a session."""
-        session = Session(next(self._numbers), login.user, login.role, login.warehouse, speaker, login.parameters)
+        session = Session(next(self._numbers), login.user, login.role, login.warehouse, connection, login.parameters)
         self._open[session.number] = (session, self._issued())
         return session
 

@@ -92,3 +92,8 @@ def line_of(event: Event) -> dict[str, Any]:
     assert b"\r" not in line
     decoded: dict[str, Any] = json.loads(line)
     return decoded
+
+
+def row_of(encoded: bytes) -> dict[str, Any]:
+    """The columns of a message's row."""
+    return line_of(event_of(encoded))

@@ -2,7 +2,6 @@
 
 import base64
 import struct
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.worker.source import wire
 from tests.unit.worker.source.by_the_sdk import line_by_the_sdk
-from tests.unit.worker.source.events import event, event_of, line_of, nested
+from tests.unit.worker.source.events import event, event_of, line_of, nested, row_of
 from tests.unit.worker.source.wire import held, mapping, section, sized
 from worker.source import amqp, envelope
 from worker.source.envelope import Envelope, body_of, last_enqueued
@@ -18,10 +17,6 @@ from worker.source.envelope import Envelope, body_of, last_enqueued
 NUMBER = (wire.SEQUENCE_KEY, b"\x55\x07")
 KNOWN = section(0x72, mapping([NUMBER, (wire.OFFSET_KEY, sized(0xA1, b"123"))]))
 BODY = section(0x75, sized(0xA0, b"{}"))
-
-
-def row_of(encoded: bytes) -> dict[str, Any]:
-    return line_of(event_of(encoded))
 
 
 @given(wire.MESSAGES)

@@ -48,7 +48,7 @@ warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", cat
 
 
 class Dialect:
-    """Makes a DuckDB ready for fakesnow, and the speakers of the sessions."""
+    """Makes a DuckDB ready for fakesnow, and opens a connection for each session."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
@@ -58,11 +58,11 @@ class Dialect:
             cursor.execute(info_schema.fs_global_creation_sql())
             cursor.execute(_with(show.fs_global_creation_sql(), _HYBRID_SHOWN))
 
-    def speaker(self, database: str | None, schema: str | None) -> "Speaker":
+    def connect(self, database: str | None, schema: str | None) -> "Connection":
         """Open a connection of its own; a database or schema that does not exist is left unset."""
         with self._warehouse.cursor() as cursor:
             self._prepare(cursor)
-        return Speaker(self._warehouse.cursor(), database, schema)
+        return Connection(self._warehouse.cursor(), database, schema)
 
     def _prepare(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Give every database the views and macros that translated statements call."""
@@ -74,7 +74,7 @@ class Dialect:
                 self._prepared.add(name)
 
 
-class Speaker:
+class Connection:
     """One session's connection. Errors are `SqlRefusal`, whatever raised them."""
 
     def __init__(self, duck: duckdb.DuckDBPyConnection, database: str | None, schema: str | None) -> None:
