@@ -117,14 +117,14 @@ class Checkpoint:
     rows_error_count: Count = 0
     """The channel's cumulative count of rejected rows when this checkpoint was written."""
     hub_created_at_s: Seconds | None = None
-    """Unix time the hub was created: another one means another hub behind the same name."""
+    """Unix time the hub was created: another one means another hub of the same name."""
     updated_at_s: Seconds | None = None
     """Unix time of the write by the database's clock; None in a checkpoint that is still to be written."""
     channel_generation: Count = 0
     """Which of the partition's channels is written to; the next one is begun by a person who moves the checkpoint, or a
     worker whose channel is lost."""
     opened_generation: Count = 0
-    """The one that a worker opened last: behind `channel_generation` until a worker has begun that."""
+    """The one that a worker opened last: lower than `channel_generation` until a worker has begun that."""
     begins_after: Count | None = None
     """Sequence number after which the channel's rows begin; None: at the oldest event there was."""
     enqueued_at_s: Seconds | None = None

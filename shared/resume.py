@@ -251,9 +251,9 @@ def counted_back(partition_id: str, counted: int, known: int) -> ResumeRefused:
     )
 
 
-def reset_command(partition_id: str, behind: datetime | None) -> str:
-    """The command that begins a partition with the first event enqueued later than `behind`; None: with its oldest."""
-    to = "-1" if behind is None else (behind + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
+def reset_command(partition_id: str, after: datetime | None) -> str:
+    """The command that begins a partition with the first event enqueued later than `after`; None: with its oldest."""
+    to = "-1" if after is None else (after + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
     return f"evsup checkpoints reset --partition {partition_id} --to {to}"
 
 
@@ -262,11 +262,11 @@ def _refuse_beyond_end(checkpoint: Checkpoint, position: int, partition: "Partit
     if position <= partition.last:
         return
     read_s = _read_s(checkpoint, position)
-    behind = None if read_s is None else datetime.fromtimestamp(read_s, UTC)
+    read = None if read_s is None else datetime.fromtimestamp(read_s, UTC)
     raise ResumeRefused(
         f"Partition {checkpoint.partition_id}: position {position} is beyond the last event {partition.last}",
         "the hub was recreated, or failed over to a replica that had not received everything",
-        f"Run `{reset_command(checkpoint.partition_id, behind)}`: it begins with the first event received after that.",
+        f"Run `{reset_command(checkpoint.partition_id, read)}`: it begins with the first event received after that.",
     )
 
 

@@ -5,6 +5,7 @@ thread of its own (worker.pipeline.background, worker.source.receiver). So heart
 hub, with `max_wait_time=0`, and while a vendor's call hangs.
 """
 
+import math
 from datetime import UTC, datetime
 from multiprocessing import connection
 
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, LoopClock, monotonic
-from shared.errors import OwnershipLost
+from shared.errors import DrainTimedOut, OwnershipLost
 from shared.eventhubs.retention import time_to_loss_s
 from shared.ipc.memory import rss_bytes
 from shared.ipc.messages import Abort, Command, Drain, Drained, Lease, Status
@@ -37,6 +38,7 @@ class Worker:
         self._partition, self._pipe, self._clock = partition, pipe, clock
         self.trusted_until_s = lease.trusted_until_s
         self.state: State = Opening(partition)
+        self._drain_by = Deadline(math.inf)
         self._report_due_s = 0.0
         self._retention_alarm = RetentionAlarm(partition.settings.eventhub.retention_hours)
         self._turns = LoopClock(clock())
@@ -50,22 +52,24 @@ class Worker:
     def step(self) -> bool:
         """One turn; True when the worker has drained. Blocks until something happens or a duty is due, at most 1 s.
 
-        Raises `OwnershipLost` when the lease has ended or the supervisor aborts, and whatever the state's turn raises.
+        Raises `OwnershipLost` when the lease has ended or the supervisor aborts, `DrainTimedOut` when a drain takes
+        longer than the supervisor allows, and whatever the state's turn raises.
         """
         self._wait()
         self._handle_commands()
         now_s = self._clock()
-        # The lease, a drain and the reports go by the host's clock, as everybody else does. What others owe this loop
-        # goes by the time in which it turned: after a standstill nobody has had a chance to answer.
-        own_s = self._turns.turned(now_s)
         # Before the state does anything: from the end of the lease on somebody else may own the partition. After the
         # commands: after a slow boot the lease that this process was started with has ended, and a renewal is among
         # them.
         self._require_supervisor()
         self._require_trust(now_s)
-        following = self.state.turn(now_s, own_s)
+        # Lease, drain and reports go by the host's clock, as they do for everybody else. What others owe this loop goes
+        # by the time in which it turned: after a standstill nobody has had a chance to answer.
+        following = self.state.turn(self._turns.turned(now_s))
         if following:
             self._enter(following)
+            # After the turn: a drain that ends in its last moment has ended.
+            self._refuse_slow_drain(now_s)
         # After the turn, so that the supervisor sees what it did.
         self._report(now_s)
         return following is None
@@ -99,7 +103,8 @@ class Worker:
             case Lease(trusted_until_s=until_s):
                 self.trusted_until_s = until_s
             case Drain(deadline_s=deadline_s):
-                self.state = self.state.drain(Deadline(deadline_s))
+                self._drain_by = Deadline(deadline_s)  # of several, the newest counts
+                self.state = self.state.drain()
             case Abort(reason=reason):
                 raise OwnershipLost(
                     f"The worker of partition {self._partition.term.partition_id} was aborted by the supervisor",
@@ -118,6 +123,15 @@ class Worker:
                 f"The lease of partition {term.partition_id} ran out",
                 f"it was not renewed for the whole trust window (epoch {term.epoch})",
                 "Check the control store; another supervisor takes the partition over.",
+            )
+
+    def _refuse_slow_drain(self, now_s: float) -> None:
+        if self._drain_by.passed(now_s):
+            how_far = self.state.counters
+            raise DrainTimedOut(
+                f"Partition {self._partition.term.partition_id} did not drain in time",
+                f"appended up to {how_far.appended}, durable {how_far.durable}, checkpointed {how_far.checkpointed}",
+                "Nothing is lost: the rest is read again. EVSUP_DRAIN_TIMEOUT sets how long a drain may take.",
             )
 
     # --- reports ------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ class CheckpointRow(Protocol):
         """Write it, unless the stored one has a newer epoch."""
 
     def begin_next_channel(self, checkpoint: Checkpoint) -> None:
-        """The same, and have the partition's next channel begin behind it."""
+        """The same, and have the partition's next channel begin after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +187,8 @@ def _last_event(
 def _rejection(status: ChannelStatus, stored: Checkpoint, checkpoint: Checkpoint, channel: str) -> Rejection:
     """What was rejected: rows of events that were not settled yet (`worker.sink.unsettled`)."""
     numbers = unsettled_events(checkpoint.unsettled_from, status.token)
-    behind = replace(checkpoint, sequence_number=status.token, unsettled_from=numbers.stop)
-    return Rejection(status, stored.rows_error_count, numbers, channel, behind, stored.durable_up_to)
+    after_them = replace(checkpoint, sequence_number=status.token, unsettled_from=numbers.stop)
+    return Rejection(status, stored.rows_error_count, numbers, channel, after_them, stored.durable_up_to)
 
 
 def _first_checkpoint(term: Term, stored: Checkpoint, status: ChannelStatus, partition: PartitionFacts) -> Checkpoint:

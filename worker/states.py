@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002 (all states have the same signatures, and not each needs both times)
+# ruff: noqa: ARG002 (all states have the same signatures, and not each needs the time)
 """What a worker does with its partition: it opens it, quarantines rejected rows, runs, or drains.
 
               ┌──── rejected rows, a lost channel ────┐
@@ -13,8 +13,8 @@
 Each state says what wakes it, and its turn gives the next state. So what a start does once also happens when a running
 worker finds rejected rows or has lost its channel: it opens the partition again.
 
-Two times are passed in. `now_s` is the host's clock, by which leases and drains end. `own_s` is the time in which the
-worker's loop turned (`shared.clock.LoopClock`): what others owe the loop is late by that time alone.
+A state knows one clock. `now_s` is the time in which the worker's loop turned (`shared.clock.LoopClock`): what others
+owe the loop is late by that time alone. Lease and drain end by the host's clock, and are the loop's (worker/loop.py).
 """
 
 import math
@@ -24,7 +24,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from shared.clock import Deadline
-from shared.errors import ChannelGone, DrainTimedOut, RowsRejected, SinkUnavailable
+from shared.errors import ChannelGone, RowsRejected, SinkUnavailable
 from shared.ipc.messages import Counters, Opened, WorkerState
 from shared.log.logger import get_logger
 from shared.snowflake.tables import quarantine_name
@@ -56,14 +56,14 @@ class State(Protocol):
     def fds(self) -> list[int]:
         """File descriptors that wake a turn."""
 
-    def due_s(self, own_s: float) -> float:
+    def due_s(self, now_s: float) -> float:
         """When a turn has something to do although nothing woke it."""
 
-    def turn(self, now_s: float, own_s: float) -> "State | None":
+    def turn(self, now_s: float) -> "State | None":
         """One step; the state after it, None: the worker has drained. Never blocks. Raises what ends the worker."""
 
-    def drain(self, deadline: Deadline) -> "Draining":
-        """Stop receiving; what is appended is to be checkpointed before the deadline. Raises what ended the state."""
+    def drain(self) -> "Draining":
+        """Stop receiving; what is appended is still to be checkpointed. Raises what ended the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +97,15 @@ class Opening:
         """The end of the call that opens."""
         return [self._found.fileno()]
 
-    def due_s(self, own_s: float) -> float:
+    def due_s(self, now_s: float) -> float:
         """At once until the call has begun; then its end wakes the loop."""
-        return math.inf if self._found.is_busy else own_s
+        return math.inf if self._found.is_busy else now_s
 
-    def turn(self, now_s: float, own_s: float) -> State:
+    def turn(self, now_s: float) -> State:
         """Begin to open; when that has ended, run, or quarantine the rows that were rejected."""
         if not self._found.is_busy:
-            self._begin(own_s)
-        self._refuse_slow_open(own_s)
+            self._begin(now_s)
+        self._refuse_slow_open(now_s)
         match self._found.take():
             case None:
                 return self
@@ -114,20 +114,20 @@ class Opening:
             case start:
                 return Running(self._partition, start, self.counters, was_lost=self._history.was_lost)
 
-    def _begin(self, own_s: float) -> None:
-        self._open_by = Deadline.after(OPEN_LIMIT_S, own_s)
+    def _begin(self, now_s: float) -> None:
+        self._open_by = Deadline.after(OPEN_LIMIT_S, now_s)
         self._found.submit(lambda: self._partition.open(self._history.written))
 
-    def drain(self, deadline: Deadline) -> "Draining":
+    def drain(self) -> "Draining":
         """Nothing is left to do. Raises why the open failed, if that has just ended."""
         self._found.take()  # a failure that came in the same turn is the worker's end, and not the drain
         # Nothing is appended, so there is nothing to wait for. The call that opens is left running: native code that
         # blocks cannot be ended, and the process exits around it.
-        return Draining(self._partition, None, self.counters, deadline)
+        return Draining(None, self.counters)
 
-    def _refuse_slow_open(self, own_s: float) -> None:
+    def _refuse_slow_open(self, now_s: float) -> None:
         """The SDK tries an open that is not answered, or answered with 503, again for longer than anybody waits."""
-        if self._open_by.passed(own_s):
+        if self._open_by.passed(now_s):
             raise SinkUnavailable(
                 f"The channel of partition {self._partition.term.partition_id} could not be opened",
                 f"no answer for {OPEN_LIMIT_S:.0f} s",
@@ -158,25 +158,25 @@ class Quarantining:
         """The end of the task."""
         return [self._quarantined.fileno()]
 
-    def due_s(self, own_s: float) -> float:
+    def due_s(self, now_s: float) -> float:
         """Never: the end of the task wakes the loop."""
         return math.inf
 
-    def turn(self, now_s: float, own_s: float) -> State:
+    def turn(self, now_s: float) -> State:
         """When the task has ended, open the partition again."""
         rows = self._quarantined.take()
         if rows is None:
             return self
         log.warning("rows_quarantined", rows=rows, table=quarantine_name(self._partition.settings.snowflake))
         counters = replace(self.counters, quarantined_total=self.counters.quarantined_total + rows)
-        # As at a start: the partition now begins behind the quarantined rows.
+        # As at a start: the partition now begins after the quarantined rows.
         return Opening(self._partition, counters, ChannelHistory(was_lost=self._was_lost))
 
-    def drain(self, deadline: Deadline) -> "Draining":
+    def drain(self) -> "Draining":
         """Nothing is left to do. Raises why the task failed, if that has just ended."""
         self._quarantined.take()  # as in `Opening.drain`
         # The task ends with this process, and the next owner does the same again, to the same end.
-        return Draining(self._partition, None, self.counters, deadline)
+        return Draining(None, self.counters)
 
 
 class Running:
@@ -202,21 +202,21 @@ class Running:
         """Those of the pipeline."""
         return self.pipeline.fds()
 
-    def due_s(self, own_s: float) -> float:
+    def due_s(self, now_s: float) -> float:
         """When the pipeline is due."""
-        return self.pipeline.due_s(own_s)
+        return self.pipeline.due_s(now_s)
 
-    def turn(self, now_s: float, own_s: float) -> State:
+    def turn(self, now_s: float) -> State:
         """One turn of the pipeline; if it stopped, open the partition again."""
-        history = self.move(own_s)
+        history = self.move(now_s)
         return self if history is None else Opening(self._partition, _totals(self.counters), history)
 
-    def move(self, own_s: float) -> ChannelHistory | None:
+    def move(self, now_s: float) -> ChannelHistory | None:
         """One turn of the pipeline; None: it goes on. Otherwise it has stopped, and the partition is to be opened with
         this knowledge: rejected rows are looked for, and a lost channel is judged, as at a start.
         """
         try:
-            self.pipeline.turn(own_s)
+            self.pipeline.turn(now_s)
         except RowsRejected:
             if not self._partition.settings.snowflake.quarantines:
                 raise
@@ -232,22 +232,22 @@ class Running:
         self.pipeline.stop()  # a partition has one receiver, and the next one is about to be made
         return history
 
-    def drain(self, deadline: Deadline) -> "Draining":
+    def drain(self) -> "Draining":
         """Receive no more."""
         self.pipeline.drain()
-        return Draining(self._partition, self, _totals(self.counters), deadline)
+        return Draining(self, _totals(self.counters))
 
 
 class Draining:
-    """What was appended becomes durable and checkpointed, or the deadline passes. No event is received any more.
+    """What was appended becomes durable and checkpointed. No event is received any more.
 
     `running` is what drains; None: nothing was appended.
     """
 
     name: WorkerState = "draining"
 
-    def __init__(self, partition: Partition, running: Running | None, totals: Counters, deadline: Deadline) -> None:
-        self._partition, self._running, self._totals, self._deadline = partition, running, totals, deadline
+    def __init__(self, running: Running | None, totals: Counters) -> None:
+        self._running, self._totals = running, totals
 
     @property
     def counters(self) -> Counters:
@@ -263,30 +263,20 @@ class Draining:
         """Those of the pipeline."""
         return self._running.fds() if self._running else []
 
-    def due_s(self, own_s: float) -> float:
+    def due_s(self, now_s: float) -> float:
         """When the pipeline is due; at once if nothing drains."""
-        return self._running.due_s(own_s) if self._running else own_s
+        return self._running.due_s(now_s) if self._running else now_s
 
-    def turn(self, now_s: float, own_s: float) -> State | None:
-        """One turn of the pipeline. Raises `DrainTimedOut` past the deadline."""
+    def turn(self, now_s: float) -> State | None:
+        """One turn of the pipeline."""
         # Rejected rows and a lost channel are left to the next owner: it opens the partition anyway.
-        if self._running is None or self._running.move(own_s) or self._running.pipeline.is_drained:
+        if self._running is None or self._running.move(now_s) or self._running.pipeline.is_drained:
             return None
-        if self._deadline.passed(now_s):
-            raise self._timed_out()
         return self
 
-    def drain(self, deadline: Deadline) -> "Draining":
-        """The newest deadline counts."""
-        return Draining(self._partition, self._running, self._totals, deadline)
-
-    def _timed_out(self) -> DrainTimedOut:
-        how_far = self.counters
-        return DrainTimedOut(
-            f"Partition {self._partition.term.partition_id} did not drain in time",
-            f"appended up to {how_far.appended}, durable {how_far.durable}, checkpointed {how_far.checkpointed}",
-            "Nothing is lost: the rest is read again. EVSUP_DRAIN_TIMEOUT sets how long a drain may take.",
-        )
+    def drain(self) -> "Draining":
+        """It does so already."""
+        return self
 
 
 def _totals(counters: Counters) -> Counters:

@@ -1,6 +1,6 @@
 """`make soak`: two partitions at full speed for half an hour; memory, descriptors and speed are to stay what they were.
 
-The services are kept small: rows are proven and deleted, events are trimmed behind them, and the hub is always ahead.
+The services are kept small: rows are proven and deleted, events are trimmed after them, and the hub is always ahead.
 Ends with 1 when a row is missing or twice, when a worker grew by more than 20 MB, or when descriptors or threads did.
 """
 

@@ -23,7 +23,7 @@ from shared.log.secret import Secret, remember_all
 DEFAULT_ENV_FILE = Path(".env")
 COMMAND_LINE, ENVIRONMENT, DEFAULT = "command line", "environment", "default"
 
-# How alike two names must be, behind their prefix, before one is taken for a misspelt other.
+# How alike two names must be, after their prefix, before one is taken for a misspelt other.
 LIKE_A_TYPING_ERROR = 0.75
 OWN_PREFIX = "EVSUP_"  # ours alone: an unknown name with it is a typing error even when it resembles no setting
 
@@ -162,7 +162,7 @@ def _unknown(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
 
 
 def _nearest(name: str, prefix: str) -> str | None:
-    """Compared behind the prefix, which would make any two names alike."""
+    """Compared after the prefix, which would make any two names alike."""
     known = [other.removeprefix(prefix) for other in VARIABLES if other.startswith(prefix)]
     found = get_close_matches(name.removeprefix(prefix), known, n=1, cutoff=LIKE_A_TYPING_ERROR)
     return prefix + found[0] if found else None

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from shared.config.formats.identifier import stored_name
 from shared.log.secret import Secret
 
-DEFAULT_PIPE = "-STREAMING"  # behind a table's name: the pipe that Snowflake makes for it
+DEFAULT_PIPE = "-STREAMING"  # after a table's name: the pipe that Snowflake makes for it
 
 # Every number has a largest value as well: one far beyond it is a mistake, and would hold up what it is to limit.
 BackOff = Annotated[float, Meta(gt=0, le=600)]

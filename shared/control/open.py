@@ -29,7 +29,7 @@ def open_store(
 
 
 def open_database(settings: ControlSettings, snowflake: SnowflakeSettings | None = None) -> Database:
-    """The database behind the store. Connects at the first transaction."""
+    """The database under the store. Connects at the first transaction."""
     if settings.store == "snowflake":
         if snowflake is None:
             raise Bug("The control store was opened without its account", "CONTROL_STORE=snowflake")

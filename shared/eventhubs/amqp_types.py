@@ -13,7 +13,7 @@ from azure.eventhub._pyamqp import _decode
 
 Decoder: TypeAlias = Callable[[memoryview], tuple[memoryview, object]]
 
-NO_NUMBER = 0b11  # the two bits behind the sign: infinity, not a number, and digits beyond the type's own
+NO_NUMBER = 0b11  # the two bits after the sign: infinity, not a number, and digits beyond the type's own
 # Microsoft.Azure.Amqp writes the exponent's upper half, which is 48 for every decimal of .NET, shifted by two bits.
 DOTNET_HALF, HALF = 12, 48
 

@@ -38,7 +38,7 @@ def decode_value(data: bytes, at: int, end: int) -> tuple[Any, int]:
 
 
 def decode_frame(body: bytes) -> tuple[int, list[Any]]:
-    """The performative of a frame, and its fields; of a transfer the payload behind them."""
+    """The performative of a frame, and its fields; of a transfer the payload after them."""
     return _decode.decode_frame(memoryview(body))
 
 

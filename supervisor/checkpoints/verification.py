@@ -178,7 +178,7 @@ def _contradictions(evidence: Evidence) -> Iterator[Finding]:
 def _missing(evidence: Evidence, begins: Beginning) -> Iterator[Finding]:
     """One finding for each known range of missing events, and one with the number of all others."""
     landed = evidence.landed
-    known = [*_before(landed, begins), *(landed.gaps if landed else ()), *_behind(evidence, begins)]
+    known = [*_before(landed, begins), *(landed.gaps if landed else ()), *_after(evidence, begins)]
     for numbers in known:
         text = f"{_events(numbers)} not in the table{_explained(numbers, evidence)}"
         yield Finding(kind="missing", text=text, count=len(numbers), first=numbers[0], last=numbers[-1])
@@ -195,7 +195,7 @@ def _before(landed: "PartitionRows | None", begins: Beginning) -> list[range]:
     return [range(begins.first, landed.first)]
 
 
-def _behind(evidence: Evidence, begins: Beginning) -> list[range]:
+def _after(evidence: Evidence, begins: Beginning) -> list[range]:
     """Committed events after the last row."""
     committed, landed = _committed(evidence), evidence.landed
     if committed is None:

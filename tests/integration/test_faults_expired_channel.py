@@ -103,7 +103,7 @@ def test_rows_that_the_next_channel_rejects_are_counted_from_0(pipeline: Pipelin
     pipeline.output(*fix_of(evsup.last_line).arguments, "--yes")
 
 
-def test_events_behind_the_checkpoint_may_have_been_written_so_a_start_ends_with_65_and_the_command(
+def test_events_after_the_checkpoint_may_have_been_written_so_a_start_ends_with_65_and_the_command(
     pipeline: Pipeline,
 ) -> None:
     pipeline.publish(MORE)

@@ -38,7 +38,7 @@ def landed(pipeline: Pipeline) -> list[int]:
 
 
 def await_all(pipeline: Pipeline, evsup: Evsup) -> None:
-    """Every event is in one of the tables, once, and the checkpoint is behind them all."""
+    """Every event is in one of the tables, once, and the checkpoint covers them all."""
     last = pipeline.in_hub()[P].last
 
     def checkpointed() -> bool:
@@ -121,8 +121,8 @@ def test_rows_rejected_in_the_stream_are_quarantined_with_the_reason_and_the_tre
     finding = verified(pipeline, 65)["findings"][0]
     assert finding["text"] == "1 row too many, the first of event 550, table and quarantine together"
     change(pipeline, "DELETE FROM {table} WHERE SEQUENCE_NUMBER = 550")
-    behind = pipeline.output("checkpoints", "set", "--partition", P, "--table-end")
-    assert "to       event 550 done" in behind, "the last event is quarantined, and not to be read again"
+    moved = pipeline.output("checkpoints", "set", "--partition", P, "--table-end")
+    assert "to       event 550 done" in moved, "the last event is quarantined, and not to be read again"
 
 
 def test_rejections_of_more_than_half_the_stream_end_the_tree_with_65(pipeline: Pipeline) -> None:

@@ -108,7 +108,7 @@ def test_rejected_rows_are_accepted_where_the_partition_stands(store: ControlSto
     assert accepted == at(10, epoch, rows_error_count=3, enqueued_at_s=1700000001.456)
 
 
-def test_a_worker_begins_the_next_channel_behind_its_checkpoint_with_nothing_rejected(store: ControlStore) -> None:
+def test_a_worker_begins_the_next_channel_after_its_checkpoint_with_nothing_rejected(store: ControlStore) -> None:
     epoch = won(store).epoch
     known = at(10, epoch, rows_error_count=3, hub_created_at_s=1700000000.0, enqueued_at_s=1700000001.456)
     store.save_checkpoint(replace(known, unsettled_from=3, repeats_up_to=2))

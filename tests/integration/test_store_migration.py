@@ -216,7 +216,7 @@ def test_init_moves_older_tables_forward_and_keeps_their_rows(
 def test_init_moves_tables_in_snowflake_forward_also_when_it_was_ended_in_the_middle(
     snow_sql: SnowSql, version: int, cut: int
 ) -> None:
-    """There definitions commit one by one: the first try ends behind `cut` of them."""
+    """There definitions commit one by one: the first try ends after `cut` of them."""
     account = snowflake_settings_of(snow_sql)
     tables = open_database(ControlSettings(store="snowflake"), account)
     with closing(tables) as database, closing(SqlSession(account)) as session:

@@ -46,7 +46,7 @@ class Malformed(Exception):
 
 
 def end_of(data: bytes, at: int) -> int:
-    """Where the value ends whose constructor is at `at`. Raises `Malformed` when that is behind the data."""
+    """Where the value ends whose constructor is at `at`. Raises `Malformed` when that is past the data."""
     end = at
     values = 1  # a described value is two: the descriptor, and what it describes
     while values:
@@ -136,14 +136,14 @@ def require_whole(data: bytes, at: int, end: int) -> None:
         else:
             unfinished.append((stop, left - 1, code))
         at, inside = _inside(data, at, code)
-        if at > stop or (inside and inside[0] > stop):  # behind the message each value is empty, and takes no end
+        if at > stop or (inside and inside[0] > stop):  # past the message each value is empty, and takes no end
             raise Malformed(f"a value is longer than its container (byte {at})")
         if inside:
             unfinished.append(inside)
 
 
 def _inside(data: bytes, at: int, code: int) -> tuple[int, Unfinished | None]:
-    """Where a value goes on, behind its constructor `code`: at its end, or where the first value in it begins."""
+    """Where a value goes on, after its constructor `code`: at its end, or where the first value in it begins."""
     kind = code >> 4
     if (width := _FIXED.get(kind)) is not None:
         return at + width, None

@@ -76,7 +76,7 @@ _find_usual = re.compile(
 ).match
 _SECTION = b"\x00\x53"
 UNUSED = frozenset((HEADER, DELIVERY_ANNOTATIONS, FOOTER))
-_DELIVERY = b"\x00\x53\x71\xc1"  # the section of delivery annotations, with a size of one byte behind it
+_DELIVERY = b"\x00\x53\x71\xc1"  # the section of delivery annotations, followed by a size of one byte
 _system_fields = itemgetter(*SYSTEM_FIELDS.values())
 NO_FIELDS = (None,) * len(SYSTEM_FIELDS)
 _long = Struct(">q").unpack

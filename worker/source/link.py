@@ -249,7 +249,7 @@ class Link:
         return events[:refused]
 
     def _is_new(self, event: Event) -> bool:
-        """Whether it lies behind the position. The pipeline drops one that does not."""
+        """Whether it comes after the position. The pipeline drops one that does not."""
         number, after = event.sequence_number, self.position.after
         return number is None or after is None or number > after
 

@@ -38,7 +38,7 @@ class PartitionEnd:
         """The last sequence number of the partition, when the hub has just said it and there is an event.
 
         `received` is the last one that came; None: what comes next cannot be known. Raises `SourceUnavailable` when the
-        partition goes on behind it and still nothing comes.
+        partition goes on after it and still nothing comes.
         """
         if self._quiet_s is None or self._asked_s is None:
             self.restart(now_s)

@@ -203,11 +203,11 @@ def _second_key(text: bytes, plain: bytes) -> int:
 def _keys(text: bytes, plain: bytes) -> Iterator[tuple[int, Key, set[Key]]]:
     """Each key: where it begins, which one it is, and a set for its object, empty at first."""
     has_escapes, count, objects = BACKSLASH in text, 0, list[tuple[int, set[Key]]]()
-    for at, string, behind in _strings(plain):
-        if behind[:1] == b":" or behind.lstrip(WHITESPACE)[:1] == b":":
+    for at, string, after in _strings(plain):
+        if after[:1] == b":" or after.lstrip(WHITESPACE)[:1] == b":":
             number, first = objects[-1]
             yield at, (number, _name(text[at : at + len(string) + 2]) if has_escapes else string), first
-        for brace in behind.translate(None, _NO_BRACE):
+        for brace in after.translate(None, _NO_BRACE):
             if brace == BEGIN:
                 objects.append((count := count + 1, set()))
             else:
@@ -222,7 +222,7 @@ def _name(string: bytes) -> bytes:
 def _strings(plain: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Each string: where it begins, what is in it, and what is between it and the next one.
 
-    An empty string comes before the first one, so that what is before that is behind something, and now and then.
+    An empty string comes before the first one, so that what is before that comes after something, and now and then.
     """
     stop = 0
     while stop < len(plain):
@@ -230,13 +230,13 @@ def _strings(plain: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         pieces = plain[at:stop].split(b'"')
         yield at, b"", pieces[0]
         at += len(pieces[0])
-        for string, behind in zip(pieces[1::2], pieces[2::2], strict=True):
-            yield at, string, behind
-            at += len(string) + len(behind) + 2
+        for string, after in zip(pieces[1::2], pieces[2::2], strict=True):
+            yield at, string, after
+            at += len(string) + len(after) + 2
 
 
 def _next_string(plain: bytes, at: int, outside: int) -> int:
-    """Where the next string behind `at` begins, else the end of the text; `outside`: an earlier place in no string."""
+    """Where the next string after `at` begins, else the end of the text; `outside`: an earlier place in no string."""
     if plain.count(b'"', outside, at) % 2:
         at = plain.index(b'"', at) + 1
     found = plain.find(b'"', at)

@@ -30,7 +30,7 @@ _header_at = Struct(">IBBH").unpack_from
 
 
 class BrokenStream(Exception):
-    """What came is no AMQP, so nothing behind it can be read either; the text says what is wrong."""
+    """What came is no AMQP, so nothing after it can be read either; the text says what is wrong."""
 
 
 @dataclass(slots=True)

@@ -39,7 +39,7 @@ def _deep_text(value: Any) -> str:
     of Python's stack.
     """
     containers = [value]
-    for each in containers:  # grows on the way: those inside come behind those around
+    for each in containers:  # grows on the way: those inside come after those around
         items = each.values() if isinstance(each, dict) else each
         containers += [item for item in items if isinstance(item, CONTAINERS)]
     texts: dict[int, msgspec.Raw] = {}

@@ -24,7 +24,7 @@ _BEGIN = "a connection string of Event Hubs begins with Endpoint=sb://"
 _SOMETHING_ELSE = {
     r"^([\"']).*\1$": "stands in quotes, which are part of the value here (a Docker --env-file keeps them); drop them",
     r"^EVENTHUB_CONNECTION_STRING\s*=": "begins with its own name; the value alone is needed",
-    r"PlainLoginModule": "is a Kafka client's JAAS configuration; what stands in quotes behind password= is needed",
+    r"PlainLoginModule": "is a Kafka client's JAAS configuration; what stands in quotes after password= is needed",
     r"^\{.*onnectionString": "is JSON as the Azure CLI prints it; the value of primaryConnectionString is needed",
     r"@Microsoft\.KeyVault\(|\$[({]|^secretref:": "is a reference to a secret, which nothing has resolved",
     r"DefaultEndpointsProtocol=|AccountName=|BlobEndpoint=": f"belongs to Azure Storage; {_BEGIN}",
@@ -84,7 +84,7 @@ def parse(text: str) -> ConnectionString:
 
 def _something_else(text: str) -> str | None:
     for form, reason in _SOMETHING_ELSE.items():
-        # A signature has a space of its own, behind its name.
+        # A signature has a space of its own, after its name.
         if re.search(form, text.replace("SharedAccessSignature ", "", 1) if form == r"\s" else text, re.IGNORECASE):
             return reason
     return None

@@ -3,7 +3,7 @@
 import re
 
 MOST_CHARACTERS = 255
-QUARANTINE = "_QUARANTINE"  # behind the target table's name
+QUARANTINE = "_QUARANTINE"  # after the target table's name
 
 _UNQUOTED = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _QUOTED = re.compile(r'"(?:[^"\x00-\x1f\x7f]|"")+"')

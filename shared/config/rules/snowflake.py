@@ -196,7 +196,7 @@ def quarantine_has_a_name(settings: Settings) -> Iterator[Fault]:
     )
     if settings.snowflake.quarantines and longest < length <= identifier.MOST_CHARACTERS:
         yield Fault(
-            "SNOWFLAKE_TABLE", f"is longer than {longest} characters, and {identifier.QUARANTINE} has to fit behind it"
+            "SNOWFLAKE_TABLE", f"is longer than {longest} characters, and {identifier.QUARANTINE} has to fit after it"
         )
 
 

@@ -1,7 +1,7 @@
 -- How far a partition has come: everything up to sequence_number is durable. It is null when the partition has been
 -- claimed and nothing was checkpointed yet. channel_generation says which channel of the partition is written to,
 -- opened_generation which one a worker has opened last (the older one, until a worker has begun the newer), and
--- begins_after behind which event the channel's rows begin; null: at the oldest event there was. enqueued_at is when the
+-- begins_after after which event the channel's rows begin; null: at the oldest event there was. enqueued_at is when the
 -- hub took the event of sequence_number, by its own clock; null: not known. unsettled_from is the first event whose row may
 -- have been rejected without being counted yet, repeats_up_to the last one that an earlier channel may have written.
 CREATE TABLE IF NOT EXISTS evsup_checkpoint (

@@ -120,7 +120,7 @@ def bodies_of_every_size() -> object:
 
 
 def positions() -> object:
-    """First sequence number behind each kind of position; the hub holds events 0 to 9."""
+    """First sequence number after each kind of position; the hub holds events 0 to 9."""
     selectors = {
         "after an offset": "amqp.annotation.x-opt-offset > '{offset}'",
         "from a number on": "amqp.annotation.x-opt-sequence-number >= '4'",

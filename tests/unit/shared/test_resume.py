@@ -25,9 +25,9 @@ ALL_EXPIRED = partition(101, 100, is_empty=True)
 
 
 def checkpoint(sequence_number: int | None, born_s: float | None = BORN_S) -> Checkpoint:
-    """One behind which nothing is unsettled."""
-    behind = None if sequence_number is None else sequence_number + 1
-    return Checkpoint("3", sequence_number, "offset", 1, hub_created_at_s=born_s, unsettled_from=behind)
+    """One after which nothing is unsettled."""
+    after = None if sequence_number is None else sequence_number + 1
+    return Checkpoint("3", sequence_number, "offset", 1, hub_created_at_s=born_s, unsettled_from=after)
 
 
 def moved(sequence_number: int | None, generation: int = 1, opened: int = 0) -> Checkpoint:
@@ -154,7 +154,7 @@ def test_who_lost_its_channel_knows_what_it_has_written() -> None:
 
 @pytest.mark.parametrize("written", [None, 100])
 def test_a_rejection_that_is_not_counted_yet_is_not_left_behind_in_a_lost_channel(written: int | None) -> None:
-    for first in (40, 100, None, 161):  # the last: behind a gap that was accepted, so the events before it are in doubt
+    for first in (40, 100, None, 161):  # the last: after a gap that was accepted, so the events before it are in doubt
         for age_s in (None, 0.0, SETTLED_AFTER_S - 1, -86400.0):
             known = replace(checkpoint(100), unsettled_from=first, age_s=age_s)
             with pytest.raises(ResumeRefused, match="may have been rejected without being counted") as refused:
@@ -210,7 +210,7 @@ def test_what_came_after_the_last_event_read_is_known_by_that_events_time(token:
 
 @pytest.mark.parametrize("later_s", [CREATION_TOLERANCE_S + 0.1, -CREATION_TOLERANCE_S - 0.1, 86400.0])
 @pytest.mark.parametrize(("token", "position"), [(50, 50), (None, None), (50, 40), (None, 50)])
-def test_another_hub_behind_the_same_name_is_refused(token: int | None, position: int | None, later_s: float) -> None:
+def test_another_hub_of_the_same_name_is_refused(token: int | None, position: int | None, later_s: float) -> None:
     with pytest.raises(ResumeRefused, match="the event hub is not the one of the checkpoint"):
         decide(token, checkpoint(position, BORN_S + later_s), partition(), "warn")
 

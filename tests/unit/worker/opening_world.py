@@ -74,7 +74,7 @@ class World:
         return self.later if self.later and is_expected(self.later) else None
 
     def begin_next_channel(self, checkpoint: Checkpoint) -> None:
-        self.asked.append(f"begin behind {checkpoint.sequence_number}")
+        self.asked.append(f"begin after {checkpoint.sequence_number}")
         generation = checkpoint.channel_generation + 1
         self._stored = replace(
             checkpoint,

@@ -72,14 +72,14 @@ def test_a_channel_that_is_lost_at_its_last_event_is_followed_by_the_next_one(mo
     known = replace(stored(100, errors=2), offset="offset-100", unsettled_from=101)
     world = World(None, known)
     made = opened(world, monkeypatch)
-    assert world.asked.count("begin behind 100") == 1
+    assert world.asked.count("begin after 100") == 1
     assert made.resume.after == 100
     assert (made.checkpoint.channel_generation, made.checkpoint.rows_error_count) == (1, 0)
     assert (made.checkpoint.opened_generation, made.checkpoint.unsettled_from) == (1, 101)
     assert world.name == "CHANNEL_G1"
 
 
-def test_a_worker_that_knows_what_it_wrote_goes_on_whatever_is_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_knows_what_it_wrote_goes_on_whatever_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(None, replace(stored(50), unsettled_from=51))
     monkeypatch.setattr(opening, "EventHubClient", lambda _: world)
     made = open_partition(plain(), TERM, world, world, written=50)

@@ -54,7 +54,7 @@ def test_rejected_rows_are_not_looked_for_among_events_that_are_lost(monkeypatch
     world = World(50, replace(stored(50), unsettled_from=31), first=61)
     made = opened(world, monkeypatch, settings)
     assert made.checkpoint.unsettled_from == 61
-    assert world.saved == [made.checkpoint], "before the first row behind them"
+    assert world.saved == [made.checkpoint], "before the first row after them"
     counted = found(World(50, replace(stored(50), unsettled_from=31), errors=1, first=61), monkeypatch, settings)
     assert isinstance(counted, Rejection)
     assert counted.numbers == range(31, 51)

@@ -111,7 +111,7 @@ def test_a_drain_in_which_they_appear_ends_and_leaves_them_to_the_next_owner(rig
     assert not rig.store.saved, "the checkpoint stays before them"
 
 
-def test_the_limit_of_opening_counts_anew_behind_them(rig: WorkerRig, calls: Calls) -> None:
+def test_the_limit_of_opening_counts_anew_after_them(rig: WorkerRig, calls: Calls) -> None:
     calls.hold("quarantine")
     rig.open(lambda: REJECTION)
     rig.turn_for(OPEN_LIMIT_S)

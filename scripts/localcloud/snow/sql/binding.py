@@ -59,7 +59,7 @@ def literal(kind: str, value: str | None) -> str:
 
 
 def _timestamp(value: str, *, zoned: bool) -> str:
-    """Read nanoseconds since 1970, and for a TIMESTAMP_TZ the offset behind them; DuckDB keeps microseconds."""
+    """Read nanoseconds since 1970, and for a TIMESTAMP_TZ the offset after them; DuckDB keeps microseconds."""
     nanoseconds, _, biased = value.partition(" ")
     offset = dt.timedelta(minutes=int(biased) - OFFSET_BIAS_MIN) if biased else dt.timedelta()
     time = _EPOCH + dt.timedelta(microseconds=int(nanoseconds) // 1000) + offset

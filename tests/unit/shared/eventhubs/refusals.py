@@ -229,7 +229,7 @@ CASES = [
     ),
     # https://github.com/nicolgit/azure-firewall-mon/issues/21
     Case(
-        "a number behind the end",
+        "a number past the end",
         link(
             "com.microsoft:argument-error",
             "The supplied sequence number '488' is invalid. The last sequence number in the system is '482'",
@@ -240,7 +240,7 @@ CASES = [
     ),
     # https://github.com/Azure/azure-event-hubs-python/issues/13
     Case(
-        "an offset behind the end",
+        "an offset past the end",
         link("com.microsoft:argument-error", "The supplied offset '515' is invalid. The last offset … is '129'"),
         ResumeRefused,
         "supplied offset",

@@ -218,7 +218,7 @@ def test_a_long_line_of_mixed_shapes_is_masked_in_no_time(shapes: list[str]) -> 
     assert seconds_to_mask("".join(shapes) + " ") < MASKS_S
 
 
-def test_a_token_behind_dashes_and_a_key_before_another_are_masked() -> None:
+def test_a_token_after_dashes_and_a_key_before_another_are_masked() -> None:
     assert mask("-x-eyJhbGciOiJSUzI1.abc.def") == "-x-***"
     assert mask("x-eyJhbGciOiJSUzI1-eyJhbGciOiJSUzI1.abc") == "x-***"
     assert mask("eyJhbGciOiJSUzI1.abc.def;eyJhbGciOiJSUzI1.abc") == "***;***"

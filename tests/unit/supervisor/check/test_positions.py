@@ -18,7 +18,7 @@ def at(sequence_number: int | None, rows_error_count: int = 0) -> Checkpoint:
     return Checkpoint("3", sequence_number, None, 1, rows_error_count)
 
 
-def test_it_says_behind_which_event_a_start_resumes() -> None:
+def test_it_says_after_which_event_a_start_resumes() -> None:
     resumed = start_outcome(at(4), channel(7), FACTS, "fail", quarantines=False)
     assert resumed.detail.startswith("resumes after event 7: ")
     fresh = start_outcome(at(None), channel(None), FACTS, "fail", quarantines=False)

@@ -12,7 +12,7 @@ from supervisor.checkpoints.move import Destination
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
 
 
-LATEST = Checkpoint("3", None, None, 0, begins_after=40)  # nothing is committed behind it yet
+LATEST = Checkpoint("3", None, None, 0, begins_after=40)  # nothing is committed after it yet
 
 
 def test_an_import_reads_what_an_export_wrote_without_partitions_that_have_no_position() -> None:

@@ -104,7 +104,7 @@ def test_a_gap_fails_before_anything_of_its_batch_is_appended() -> None:
     assert rig.channel.numbers == []
 
 
-def test_with_warn_it_goes_on_behind_a_gap() -> None:
+def test_with_warn_it_goes_on_after_a_gap() -> None:
     rig = Rig(eventhub=eventhub(on_gap="warn"))
     rig.deliver(5, 8, 9)
     rig.turn()

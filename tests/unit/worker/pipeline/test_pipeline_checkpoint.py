@@ -156,7 +156,7 @@ def test_on_an_idle_partition_it_is_stored_once_that_all_events_are_settled() ->
 
 
 @pytest.mark.parametrize("after", [4, None])
-def test_rows_that_were_rejected_behind_a_gap_are_not_looked_for_in_it(after: int | None) -> None:
+def test_rows_that_were_rejected_after_a_gap_are_not_looked_for_in_it(after: int | None) -> None:
     """It is stored while the first of them is on its way: the status that shows it committed may count it rejected."""
     known = Checkpoint("3", after, None, 2, unsettled_from=3)
     rig = Rig(after=after, checkpoint=known, eventhub=eventhub(on_gap="warn"))

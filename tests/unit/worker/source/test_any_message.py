@@ -54,7 +54,7 @@ def test_each_type_of_a_fixed_width_is_as_by_the_sdk(code: int) -> None:
 EMPTY_ARRAY = b"\xe0\x02\x00\xa1"  # with its constructor, as proton-j writes it
 UNDECODABLE = {
     "an empty array": section(0x77, EMPTY_ARRAY),
-    "an empty array in a list, behind which the SDK reads on at the wrong place": section(
+    "an empty array in a list, after which the SDK reads on at the wrong place": section(
         0x77, held(0xC0, 2, EMPTY_ARRAY + sized(0xA1, b"after"))
     ),
     "1,500 lists in each other": section(0x77, nested(1500)),
@@ -67,7 +67,7 @@ UNDECODABLE = {
     "a body that is longer than the message": section(0x75, b"\xa0\x09{}"),
     "a list of fewer items than it says": section(0x77, b"\xc0\x03\x02\x41"),
     "a list of more bytes than its items": section(0x77, b"\xc0\x04\x01\x41\x41\x41"),
-    "something behind the message": BODY + b"\x01",
+    "something after the message": BODY + b"\x01",
     "text in place of bytes": section(0x75, b"\x54\x05"),
 }
 
@@ -92,7 +92,7 @@ def test_where_bodies_may_not_be_kept_it_is_refused_under_its_number(name: str) 
 
 @pytest.mark.parametrize("size", [0x70, 0xFFFFFF00])
 @pytest.mark.parametrize("item", [b"\xa0", b"\xb0", b"\xc0", b"\xe0", b"\x54"])
-def test_an_array_that_ends_behind_the_message_takes_no_time(size: int, item: bytes) -> None:
+def test_an_array_that_ends_past_the_message_takes_no_time(size: int, item: bytes) -> None:
     array = b"\xf0" + struct.pack(">II", size, 0xFFFFFFFF) + item + bytes(4)
     found = event_of(KNOWN + section(0x74, mapping([(sized(0xA1, b"k"), array)])) + BODY)
     assert "RAW_BODY" in line_of(found)

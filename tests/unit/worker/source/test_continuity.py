@@ -1,4 +1,4 @@
-"""The event that a link goes on behind: whether the one that the hub has under its number is the one that was read."""
+"""The event that a link goes on after: whether the one that the hub has under its number is the one that was read."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

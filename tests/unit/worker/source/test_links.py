@@ -79,7 +79,7 @@ def test_a_hub_that_was_recreated_between_two_links_is_not_read(start: Start, hu
     assert len(hub.links) == 1
 
 
-def test_a_link_begins_with_the_last_event_known_and_goes_on_behind_it(start: Start, hub: Hub) -> None:
+def test_a_link_begins_with_the_last_event_known_and_goes_on_after_it(start: Start, hub: Hub) -> None:
     receiver = start(broken_after(5, 6), delivering(6, 7))
     assert taken_numbers(receiver, 3) == [5, 6, 7]
     assert [link.options["inclusive"] for link in hub.links] == [False, True]
@@ -205,7 +205,7 @@ def test_a_hub_that_says_nothing_at_all_is_left(start: Start, hub: Hub, monkeypa
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end of a partition is asked for at once, and what is behind it has to come at once."""
+    """The end of a partition is asked for at once, and what is after it has to come at once."""
     monkeypatch.setattr(partition_end, "QUIET_S", 0.0)
     monkeypatch.setattr(partition_end, "PATIENCE_S", 0.0)
     monkeypatch.setattr(link_module, "TURN_S", 0.05)

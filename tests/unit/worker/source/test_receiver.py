@@ -120,14 +120,14 @@ def test_a_body_that_may_not_be_kept_ends_the_receiver_with_its_address(start: S
 def test_a_body_that_may_not_be_kept_is_no_error_where_it_was_processed_already(
     start: Start, again: list[int], expected: list[int]
 ) -> None:
-    """As with another setting, or after `evsup checkpoints set` behind it."""
+    """As with another setting, or after `evsup checkpoints set` past it."""
     last = LastEvent(4, "123", datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC))
     messages = [*(event(b"not json", number) for number in again), event(b"{}", 5)]
     receiver = start(lambda link: link.deliver_messages(messages), position=Position(4, last_event=last))
     assert taken_numbers(receiver, len(expected)) == expected
 
 
-def test_a_body_that_may_not_be_kept_is_no_error_behind_the_last_event_of_a_replay(hub: Hub) -> None:
+def test_a_body_that_may_not_be_kept_is_no_error_after_the_last_event_of_a_replay(hub: Hub) -> None:
     hub.scripts = [lambda link: link.deliver_messages([event(b"{}", 5), event(b"{}", 6), event(b"not json", 7)])]
     receiver = UpTo(eventhub(max_wait_time=0.0), "3", AFTER_4, 6, Envelope("3", "fail").event_of)
     receiver.start()

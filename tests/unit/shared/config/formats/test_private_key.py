@@ -50,7 +50,7 @@ FORMS: dict[str, str | bytes] = {
     "bytes": key().encode(),
     "UTF-8 with its mark": key().encode("utf-8-sig"),
     "UTF-16": key().encode("utf-16"),
-    "behind the attributes of a PKCS#12 export": "Bag Attributes\n    localKeyID: 01\nKey Attributes: <No>\n" + key(),
+    "after the attributes of a PKCS#12 export": "Bag Attributes\n    localKeyID: 01\nKey Attributes: <No>\n" + key(),
     "beside its public key": key("public") + key(),
 }
 

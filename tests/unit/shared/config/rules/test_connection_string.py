@@ -50,7 +50,7 @@ def test_a_broken_connection_string_is_explained_without_quoting_it(text: str, r
     [
         (f'"{CONNECTION_STRING}"', "stands in quotes"),
         (f"EVENTHUB_CONNECTION_STRING={CONNECTION_STRING}", "begins with its own name"),
-        ('org.apache.kafka.common.security.plain.PlainLoginModule required password="canary";', "behind password="),
+        ('org.apache.kafka.common.security.plain.PlainLoginModule required password="canary";', "after password="),
         ('{"primaryConnectionString": "Endpoint=sb://ns/;SharedAccessKey=canary"}', "value of primaryConnectionString"),
         ("@Microsoft.KeyVault(SecretUri=https://canary)", "nothing has resolved"),
         ("${CANARY}", "nothing has resolved"),

@@ -85,7 +85,7 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         (
             QUARANTINE | WAREHOUSE | {"SNOWFLAKE_TABLE": "T" * 245},
             "SNOWFLAKE_TABLE",
-            "_QUARANTINE has to fit behind it",
+            "_QUARANTINE has to fit after it",
         ),
         (QUARANTINE | WAREHOUSE | {"SNOWFLAKE_TABLE": "T" * 256}, "SNOWFLAKE_TABLE", "longer than 255"),
         ({"CONTROL_OWNERSHIP_MODE": "local_single_consumer_smoke"}, "CONTROL_OWNERSHIP_MODE", "snowflake alone"),
