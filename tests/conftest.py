@@ -61,9 +61,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _credentials_of_no_other_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def _credentials_of_no_other_test() -> None:
     """What one test remembers to mask may be a plain word in the next."""
-    monkeypatch.setattr(secret, "_known", ())
+    secret.forget_all()
 
 
 @pytest.fixture(autouse=True)

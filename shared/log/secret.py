@@ -138,6 +138,14 @@ def remember_all(variables: Mapping[str, str]) -> None:
             remember(part)
 
 
+def forget_all() -> None:
+    """Have `mask` know no credential any more. For a process that plays several, as the tests do: what one of them had
+    to hide may be a plain word in the next.
+    """
+    global _remembered, _known  # noqa: PLW0603 (as `remember`)
+    _remembered = _known = ()
+
+
 def _passwords_in(text: str) -> list[str]:
     """Of a connection string, a DSN, a URL with a login."""
     return ["".join(groups).strip("'\"") for groups in _PASSWORDS.findall(text)]

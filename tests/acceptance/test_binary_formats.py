@@ -4,13 +4,14 @@ import pytest
 
 from scripts.harness.table import EVENTS
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
+from scripts.localcloud.snow.column import BinaryFormat
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 TEXT, BYTES = "kein JSON: é".encode(), bytes(range(256))
 
 
-def through_named_pipe(pipeline: Pipeline, binary: str) -> None:
-    pipeline.snow.set_binary_format(binary)  # type: ignore[arg-type]
+def through_named_pipe(pipeline: Pipeline, binary: BinaryFormat) -> None:
+    pipeline.snow.set_binary_format(binary)
     pipeline.snow.create_pipe((DATABASE, SCHEMA, "NAMED"), TABLE)
 
 
@@ -20,7 +21,7 @@ def raw_bodies(pipeline: Pipeline) -> list[bytes]:
 
 
 @pytest.mark.parametrize("binary", ["BASE64", "HEX"])
-def test_a_body_that_is_no_json_is_stored_to_the_byte(binary: str) -> None:
+def test_a_body_that_is_no_json_is_stored_to_the_byte(binary: BinaryFormat) -> None:
     with pipeline_of(SNOWFLAKE_PIPE="NAMED") as pipeline:
         through_named_pipe(pipeline, binary)
         for body in (TEXT, BYTES, b"", b"ABCD"):

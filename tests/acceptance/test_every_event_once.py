@@ -37,7 +37,7 @@ def test_every_event_is_in_the_table_once_over_start_drain_and_restart() -> None
         pipeline.prove()
         assert all(held.gaps == held.duplicates == 0 for held in drained.values())
         assert foreign_bodies(pipeline.snow) == 0
-        assert [pipeline.checkpoint(p).sequence_number for p in "01"] == [1699] * 2  # type: ignore[union-attr]
+        assert [pipeline.position(p) for p in "01"] == [1699] * 2
 
 
 def test_a_worker_killed_brings_the_tree_down_with_75_and_loses_nothing(pipeline2: Pipeline) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shared.control.store import ControlStore
 from shared.model import Checkpoint, Term
@@ -23,9 +23,9 @@ def won(store: ControlStore, owner_id: str = "a", partition_id: str = "0") -> Te
     return term
 
 
-def at(sequence_number: int | None, epoch: int, **more: object) -> Checkpoint:
+def at(sequence_number: int | None, epoch: int, **more: Any) -> Checkpoint:
     offset = None if sequence_number is None else f"o{sequence_number}"
-    return replace(Checkpoint("0", sequence_number, offset, epoch), **more)  # type: ignore[arg-type]
+    return replace(Checkpoint("0", sequence_number, offset, epoch), **more)
 
 
 def stored(store: ControlStore, partition_id: str = "0") -> Checkpoint:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-from unittest.mock import patch
 
+import pytest
 from msgspec import structs
 
 from shared.control import queries, sqlite
@@ -67,14 +67,19 @@ def without(name: str, text: str, instead: str = "") -> Removal:
     original = queries.query(name, "sqlite")
     assert text in original, f"{name}.sql reads differently now"
     changed = original.replace(text, instead)
-    return lambda: patch.object(
-        sqlite, "query", lambda asked, dialect: changed if asked == name else queries.query(asked, dialect)
-    )
+    return replaced(sqlite, "query", lambda asked, dialect: changed if asked == name else queries.query(asked, dialect))
 
 
 def replaced(owner: Any, name: str, function: Any) -> Removal:
     """A function of the product with another in its place."""
-    return lambda: patch.object(owner, name, function)
+
+    @contextmanager
+    def removed() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(owner, name, function)
+            yield
+
+    return removed
 
 
 # --- the lease --------------------------------------------------------------------------------------------------------
@@ -107,7 +112,7 @@ def measured_by_the_claimer() -> Iterator[None]:
             r"COALESCE\((held\.)?expiration_s, :expiration_s\)", ":expiration_s", queries.query(name, dialect)
         )
 
-    with patch.object(sqlite, "query", changed):
+    with replaced(sqlite, "query", changed)():
         yield
 
 
@@ -115,8 +120,8 @@ def measured_by_the_claimer() -> Iterator[None]:
 def distrust() -> Iterator[None]:
     """Workers know nothing of leases: neither loop nor guard ends them."""
     with (
-        patch.object(Worker, "_require_trust", lambda *_: None),
-        patch.object(WorkerProcess, "_guarded", lambda _: None),
+        replaced(Worker, "_require_trust", lambda *_: None)(),
+        replaced(WorkerProcess, "_guarded", lambda _: None)(),
     ):
         yield
 

@@ -1,12 +1,15 @@
 """The product's modules on the stage of a simulation: what would block or be another vendor's is replaced there."""
 
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from random import Random
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
+import pytest
+
+from shared import clock
 from supervisor.ownership import initial_positions, lease_keeper, leases, partition_discovery
 from supervisor.process import tree
 from tests.simulation.rejections import carried_out, identified, reread
@@ -45,7 +48,9 @@ def staged(world: World) -> Iterator[None]:
     nothing_to_wait_for = SimpleNamespace(wait=lambda *_: [])
     log = Log(world)
     replaced: dict[Any, dict[str, Any]] = {
-        loop: {"setproctitle": _ignore, "rss_bytes": _nothing},
+        clock: {"random": world.rng},
+        time: {"time": lambda: jumps.uniform(0, 1e9)},
+        loop: {"setproctitle": _ignore, "rss_bytes": _nothing, "connection": nothing_to_wait_for},
         states: {"Background": background},
         pipeline: {},
         checkpointer: {"Background": background},
@@ -60,20 +65,21 @@ def staged(world: World) -> Iterator[None]:
             "reread": reread,
             "identified": identified,
         },
-        tree: {"setproctitle": _ignore, "rss_bytes": _nothing},
+        tree: {
+            "setproctitle": _ignore,
+            "rss_bytes": _nothing,
+            "connection": nothing_to_wait_for,
+            "crash_report": SimpleNamespace(write=_ignore),
+        },
+        lease_keeper: {},
+        leases: {},
+        partition_discovery: {},
     }
-    with ExitStack() as stack:
+    with pytest.MonkeyPatch.context() as patch:
         for module, names in replaced.items():
-            logs: dict[str, Any] = {"log": log} if hasattr(module, "log") else {}
-            stack.enter_context(patch.multiple(module, **names, **logs))
-        stack.enter_context(patch.multiple(loop, connection=nothing_to_wait_for))
-        stack.enter_context(
-            patch.multiple(tree, connection=nothing_to_wait_for, crash_report=SimpleNamespace(write=_ignore))
-        )
-        for module in (lease_keeper, leases, partition_discovery):
-            stack.enter_context(patch.multiple(module, log=log))
-        stack.enter_context(patch("shared.clock.random", world.rng))
-        stack.enter_context(patch("time.time", lambda: jumps.uniform(0, 1e9)))
+            logs = {"log": log} if hasattr(module, "log") else {}
+            for name, value in (names | logs).items():
+                patch.setattr(module, name, value)
         yield
 
 

@@ -9,19 +9,19 @@ from azure.eventhub._transport._pyamqp_transport import PyamqpTransport
 def raised(cause: Exception, below: BaseException | None = None) -> Exception:
     """What the SDK raises for what its AMQP client raised, with the chain that it keeps."""
     cause.__cause__ = below
-    error: Exception = PyamqpTransport._create_eventhub_exception(cause)  # type: ignore[no-untyped-call]
+    error: Exception = PyamqpTransport._create_eventhub_exception(cause)
     error.__context__ = cause
     return error
 
 
 def put_token(status: int, description: str) -> Exception:
     """A token that was refused at `$cbs`."""
-    return raised(amqp.TokenAuthFailure(status, description.encode()))  # type: ignore[no-untyped-call]
+    return raised(amqp.TokenAuthFailure(status, description.encode()))
 
 
 def management(status: int) -> Exception:
     """A question that was refused at `$management`: the SDK loses what the service wrote."""
-    return raised(PyamqpTransport.get_error(status, None))  # type: ignore[no-untyped-call]
+    return raised(PyamqpTransport.get_error(status, None))
 
 
 def link(condition: str, description: str) -> Exception:

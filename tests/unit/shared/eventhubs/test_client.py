@@ -180,10 +180,12 @@ def test_the_group_is_named_by_the_settings() -> None:
     assert consumer_group(eventhub()) == GROUP
 
 
-def test_a_hub_without_a_partition_is_refused_and_one_named_twice_is_one(default: Credentials) -> None:
+def test_a_hub_without_a_partition_is_refused_and_one_named_twice_is_one(
+    default: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
     properties = {"partition_ids": [], "created_at": datetime(2026, 1, 1, tzinfo=UTC)}
     with EventHubClient(eventhub()) as client:
-        client.sdk.get_eventhub_properties = lambda: properties  # type: ignore[method-assign]
+        monkeypatch.setattr(client.sdk, "get_eventhub_properties", lambda: properties)
         with pytest.raises(DataRefused, match="names no partition"):
             client.hub()
         properties["partition_ids"] = ["0", "b", "0"]
@@ -191,10 +193,12 @@ def test_a_hub_without_a_partition_is_refused_and_one_named_twice_is_one(default
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/cron.d/x", "0\n", "0/1", "\x1b[2K", "p" * 51, "é"])
-def test_a_hub_whose_partition_could_not_be_part_of_a_file_s_name_is_refused(default: Credentials, name: str) -> None:
+def test_a_hub_whose_partition_could_not_be_part_of_a_file_s_name_is_refused(
+    default: Credentials, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     properties = {"partition_ids": ["0", name], "created_at": datetime(2026, 1, 1, tzinfo=UTC)}
     with EventHubClient(eventhub()) as client:
-        client.sdk.get_eventhub_properties = lambda: properties  # type: ignore[method-assign]
+        monkeypatch.setattr(client.sdk, "get_eventhub_properties", lambda: properties)
         with pytest.raises(DataRefused, match="names a partition"):
             client.hub()
         properties["partition_ids"] = ["0", "31"]

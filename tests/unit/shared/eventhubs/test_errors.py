@@ -5,10 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from azure.eventhub.exceptions import EventHubError
 
-from shared.errors import (
-    ConfigurationError,
-    NotPermitted,
-)
+from shared.errors import ConfigurationError, NotPermitted
+from shared.eventhubs.error_rules import Credential
 from shared.eventhubs.errors import Access, decide, translate
 from shared.eventhubs.sdk_error import read_error
 from shared.log.secret import mask
@@ -20,10 +18,15 @@ GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
 NOW_S = datetime(2022, 3, 19, 19, 2, 0, tzinfo=UTC).timestamp()
 
 
-def access(kind: str = "key") -> Access:
+def access(kind: Credential = "key") -> Access:
     """How it signs in; a signature ends a day from now, an expired one an hour ago."""
-    ends = {"signature": NOW_S + 86_400, "expired signature": NOW_S - 3_600}.get(kind)
-    return Access(GROUP, "signature" if ends else kind, ends)  # type: ignore[arg-type]
+    match kind:
+        case "signature":
+            return Access(GROUP, "signature", NOW_S + 86_400)
+        case "expired signature":
+            return Access(GROUP, "signature", NOW_S - 3_600)
+        case _:
+            return Access(GROUP, kind)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

@@ -2,6 +2,7 @@
 
 import os
 from io import StringIO
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -59,8 +60,8 @@ def test_no_screen_of_a_tree_carries_them() -> None:
 
 
 def test_no_screen_of_a_group_carries_them() -> None:
-    facts = {"pid": 1, "capacity": None, "partitions": 0, "age_s": 0.0, "is_live": True}
-    supervisor = GroupSupervisor(owner_id=HOSTILE, host=HOSTILE, version=HOSTILE, **facts)  # type: ignore[arg-type]
+    facts: dict[str, Any] = {"pid": 1, "capacity": None, "partitions": 0, "age_s": 0.0, "is_live": True}
+    supervisor = GroupSupervisor(owner_id=HOSTILE, host=HOSTILE, version=HOSTILE, **facts)
     group = GroupStatus(
         healthy=True, source="ns/hub", consumer_group="g", store="sqlite", supervisors=(supervisor,), partitions=()
     )
