@@ -6,11 +6,11 @@ All cases run side by side, some at a time, each with a control store of its own
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import certifi
 import pytest
@@ -26,7 +26,8 @@ AT_ONCE = 4
 LIMIT_S = 60.0
 
 
-class Refusal(NamedTuple):
+@dataclass(frozen=True)
+class Refusal:
     """A start that must not succeed."""
 
     environment: Mapping[str, str]
@@ -36,13 +37,39 @@ class Refusal(NamedTuple):
     arguments: tuple[str, ...] = ("start",)
 
 
-class Ended(NamedTuple):
+@dataclass(frozen=True)
+class Ended:
     """How it ended."""
 
     code: int
     stdout: str
     stderr: str
     took_s: float
+
+
+@dataclass(frozen=True)
+class Site:
+    """Services that work, a tree that runs, and two ports where evsup gets no answer."""
+
+    pipeline: Pipeline
+    silent: int
+    """Accepts connections, and never sends a byte."""
+    dead: int
+    """Nobody listens."""
+
+    @property
+    def directory(self) -> Path:
+        """Where the services keep their files."""
+        return self.pipeline.cloud.directory
+
+    @property
+    def hub(self) -> str:
+        """The connection string that works."""
+        return self.pipeline.cloud.connection_string
+
+    def hub_at(self, port: int) -> str:
+        """The same, with another port."""
+        return self.hub.replace(f":{self.pipeline.cloud.hub_service.ready['port']}", f":{port}")
 
 
 NOTHING_SET = dict.fromkeys(
@@ -58,91 +85,70 @@ NOTHING_SET = dict.fromkeys(
     ),
     "",
 )
-CASES = (
-    "nothing is set",
-    "a silent Event Hubs",
-    "a wrong Event Hubs key",
-    "an unknown event hub",
-    "an unknown consumer group",
-    "no Event Hubs there",
-    "no Snowflake there",
-    "a silent Snowflake",
-    "a Snowflake with another certificate",
-    "a wrong Snowflake key",
-    "no such table",
-    "no control tables",
-    "no Postgres there",
-    "a state directory in use",
-    "an unknown flag",
-)
-
-
-def refusals(pipeline: Pipeline, silent: int) -> dict[str, Refusal]:
-    """By the name of the case."""
-    cloud = pipeline.cloud
-    text, port = cloud.connection_string, cloud.hub_service.ready["port"]
-    dead = dead_port()
-    streaming = {"SNOWFLAKE_CHECK_COLUMNS": "false"}  # else the look at the table, by SQL, would refuse first
-    cases = (
-        Refusal(NOTHING_SET, 78, ("faults", "SNOWFLAKE_USER", "is required")),
-        Refusal(
-            {"EVENTHUB_CONNECTION_STRING": text.replace(f":{port}", f":{silent}")},
-            69,
-            ("cannot be read", "no answer for", "can be reached"),
-        ),
-        Refusal(
-            {"EVENTHUB_CONNECTION_STRING": re.sub("(SharedAccessKey)=[^;]+", r"\1=bm90IHRoZSBrZXk=", text)},
-            77,
-            ("cannot be read", "EVENTHUB_CONNECTION_STRING"),
-        ),
-        Refusal(
-            {"EVENTHUB_CONNECTION_STRING": text.replace("flights", "nowhere"), "EVENTHUB_NAME": "nowhere"},
-            78,
-            ("nowhere", "404", "EVENTHUB_NAME=nowhere"),
-        ),
-        Refusal(
-            {"EVENTHUB_CONSUMER_GROUP": "nobody"},
-            78,
-            ("partition 0", "could not be found", "EVENTHUB_CONSUMER_GROUP=nobody"),
-        ),
-        Refusal(
-            {"EVENTHUB_CONNECTION_STRING": text.replace(f":{port}", f":{dead}")},
-            69,
-            ("cannot be read", "refused", "can be reached"),
-        ),
-        Refusal(
-            {"SNOWFLAKE_URL": f"https://127.0.0.1:{dead}", **streaming},
-            69,
-            ("Partition 0", "Snowflake does not answer", "refused", "SNOWFLAKE_URL"),
-        ),
-        Refusal(
-            {"SNOWFLAKE_URL": f"https://127.0.0.1:{silent}", **streaming},
-            69,
-            ("Partition 0", "Snowflake does not answer", "timed out", "SNOWFLAKE_URL"),
-        ),
-        Refusal(
-            {"SNOWFLAKE_CA_FILE": certifi.where(), **streaming}, 78, ("Partition 0", "not trusted", "SNOWFLAKE_CA_FILE")
-        ),
-        Refusal(
-            {"SNOWFLAKE_PRIVATE_KEY_FILE": str(strange_key(cloud.directory)), **streaming},
-            77,
-            ("Partition 0", "key pair", "RSA_PUBLIC_KEY"),
-        ),
-        Refusal({"SNOWFLAKE_TABLE": "NOWHERE", **streaming}, 78, ("Partition 0", "NOWHERE", "evsup init")),
-        Refusal({"CONTROL_SQLITE_PATH": str(cloud.directory / "empty.db")}, 78, ("empty.db", "evsup init")),
-        Refusal(
-            {"CONTROL_STORE": "postgres", "CONTROL_POSTGRES_DSN": f"postgresql://u:p@127.0.0.1:{dead}/d"},
-            69,
-            ("control store", "refused", "Check that PostgreSQL is up"),
-        ),
-        Refusal(
-            {"EVSUP_STATE_DIR": pipeline.environment["EVSUP_STATE_DIR"]},
-            75,
-            (f"pid {pipeline.started[0].pid}", "supervisor.lock", "EVSUP_STATE_DIR"),
-        ),
-        Refusal({}, 64, ("--max-partition",), ("start", "--max-partition", "4")),
-    )
-    return dict(zip(CASES, cases, strict=True))
+STREAMING = {"SNOWFLAKE_CHECK_COLUMNS": "false"}  # else the look at the table, by SQL, would refuse first
+CASES: Mapping[str, Callable[[Site], Refusal]] = {
+    "nothing is set": lambda _: Refusal(NOTHING_SET, 78, ("faults", "SNOWFLAKE_USER", "is required")),
+    "a silent Event Hubs": lambda site: Refusal(
+        {"EVENTHUB_CONNECTION_STRING": site.hub_at(site.silent)},
+        69,
+        ("cannot be read", "no answer for", "can be reached"),
+    ),
+    "a wrong Event Hubs key": lambda site: Refusal(
+        {"EVENTHUB_CONNECTION_STRING": re.sub("(SharedAccessKey)=[^;]+", r"\1=bm90IHRoZSBrZXk=", site.hub)},
+        77,
+        ("cannot be read", "EVENTHUB_CONNECTION_STRING"),
+    ),
+    "an unknown event hub": lambda site: Refusal(
+        {"EVENTHUB_CONNECTION_STRING": site.hub.replace("flights", "nowhere"), "EVENTHUB_NAME": "nowhere"},
+        78,
+        ("nowhere", "404", "EVENTHUB_NAME=nowhere"),
+    ),
+    "an unknown consumer group": lambda _: Refusal(
+        {"EVENTHUB_CONSUMER_GROUP": "nobody"},
+        78,
+        ("partition 0", "could not be found", "EVENTHUB_CONSUMER_GROUP=nobody"),
+    ),
+    "no Event Hubs there": lambda site: Refusal(
+        {"EVENTHUB_CONNECTION_STRING": site.hub_at(site.dead)},
+        69,
+        ("cannot be read", "refused", "can be reached"),
+    ),
+    "no Snowflake there": lambda site: Refusal(
+        {"SNOWFLAKE_URL": f"https://127.0.0.1:{site.dead}", **STREAMING},
+        69,
+        ("Partition 0", "Snowflake does not answer", "refused", "SNOWFLAKE_URL"),
+    ),
+    "a silent Snowflake": lambda site: Refusal(
+        {"SNOWFLAKE_URL": f"https://127.0.0.1:{site.silent}", **STREAMING},
+        69,
+        ("Partition 0", "Snowflake does not answer", "timed out", "SNOWFLAKE_URL"),
+    ),
+    "a Snowflake with another certificate": lambda _: Refusal(
+        {"SNOWFLAKE_CA_FILE": certifi.where(), **STREAMING}, 78, ("Partition 0", "not trusted", "SNOWFLAKE_CA_FILE")
+    ),
+    "a wrong Snowflake key": lambda site: Refusal(
+        {"SNOWFLAKE_PRIVATE_KEY_FILE": str(strange_key(site.directory)), **STREAMING},
+        77,
+        ("Partition 0", "key pair", "RSA_PUBLIC_KEY"),
+    ),
+    "no such table": lambda _: Refusal(
+        {"SNOWFLAKE_TABLE": "NOWHERE", **STREAMING}, 78, ("Partition 0", "NOWHERE", "evsup init")
+    ),
+    "no control tables": lambda site: Refusal(
+        {"CONTROL_SQLITE_PATH": str(site.directory / "empty.db")}, 78, ("empty.db", "evsup init")
+    ),
+    "no Postgres there": lambda site: Refusal(
+        {"CONTROL_STORE": "postgres", "CONTROL_POSTGRES_DSN": f"postgresql://u:p@127.0.0.1:{site.dead}/d"},
+        69,
+        ("control store", "refused", "Check that PostgreSQL is up"),
+    ),
+    "a state directory in use": lambda site: Refusal(
+        {"EVSUP_STATE_DIR": site.pipeline.environment["EVSUP_STATE_DIR"]},
+        75,
+        (f"pid {site.pipeline.started[0].pid}", "supervisor.lock", "EVSUP_STATE_DIR"),
+    ),
+    "an unknown flag": lambda _: Refusal({}, 64, ("--max-partition",), ("start", "--max-partition", "4")),
+}
 
 
 def strange_key(directory: Path) -> Path:
@@ -173,12 +179,13 @@ def ended(pipeline: Pipeline, name: str, case: Refusal) -> Ended:
 @pytest.fixture(scope="module")
 def ends() -> Iterator[Mapping[str, tuple[Refusal, "Future[Ended]"]]]:
     with (
-        socket.create_server(("127.0.0.1", 0)) as silent,  # accepts, and never says a word
+        socket.create_server(("127.0.0.1", 0)) as silent,
         pipeline_of() as pipeline,
         ThreadPoolExecutor(AT_ONCE) as threads,
     ):
         pipeline.start().await_running(1)
-        cases = refusals(pipeline, silent.getsockname()[1])
+        site = Site(pipeline, silent.getsockname()[1], dead_port())
+        cases = {name: case(site) for name, case in CASES.items()}
         yield {name: (case, threads.submit(ended, pipeline, name, case)) for name, case in cases.items()}
 
 
