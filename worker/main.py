@@ -67,7 +67,9 @@ def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes,
 
 def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
     """End with the supervisor, log through it, and ignore signals: one to the process group is for the supervisor."""
+    # First of all: from the first line on this process must not outlive its supervisor.
     guard.die_with(boot.supervisor_pid)
+    # By descriptor: what native code writes there goes to the supervisor, too.
     os.dup2(stderr.fileno(), sys.stderr.fileno())
     faulthandler.enable()
     begin("info", partition=boot.term.partition_id, epoch=boot.term.epoch)
@@ -94,6 +96,7 @@ def work(boot: Boot, messages: MessagePipe[Command]) -> None:
     store = store_of(settings)
     worker = Worker(OwnedPartition(settings, term, channel, store), boot.lease, messages)
     memory.tune_collector()  # now that all that stays has been made
+    # Last before the loop: the guard would end a worker that boots slowly and whose renewals nobody has read yet.
     guard.watch(lambda: worker.trusted_until_s)
     worker.run()
 

@@ -232,6 +232,7 @@ class ControlStore:
 
     def _write(self, run: Run, query: str, checkpoint: Checkpoint) -> None:
         values = asdict(checkpoint)
+        # The database sets the one by its own clock, and computes the other when the row is read.
         del values["updated_at_s"], values["age_s"]
         if not run(query, **values):
             _refuse(checkpoint, run("checkpoints", partition_id=checkpoint.partition_id))
@@ -250,6 +251,7 @@ def _refuse(checkpoint: Checkpoint, rows: list[Row]) -> NoReturn:
     if not rows:
         raise Bug(what, "the partition was never claimed")
     stored = read_row(Checkpoint, rows[0])
+    # The newer owner first: it may have moved the position and the channel as well, and is the reason for both.
     if stored.epoch > checkpoint.epoch:
         why = f"epoch {stored.epoch} owns the partition now, this writer has epoch {checkpoint.epoch}"
         raise OwnershipLost(what, why)

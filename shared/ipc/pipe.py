@@ -47,6 +47,7 @@ class MessagePipe(Generic[In]):
         """Send what is waiting, as far as the pipe takes it; False when the peer has ended."""
         while self._partial or self._unsent:
             if not self._partial:
+                # The oldest first. A frame of which a part was sent has to be finished before any other begins.
                 self._partial = self._unsent.pop(next(iter(self._unsent)))
             try:
                 self._partial = self._partial[os.write(self.fileno(), self._partial) :]
@@ -77,6 +78,7 @@ class MessagePipe(Generic[In]):
                 piece = os.read(self.fileno(), READ_BYTES)
             except BlockingIOError:
                 break
+            # The peer ended with unread bytes in its pipe: for us that is the end of the stream.
             except ConnectionResetError:
                 piece = b""
             if not piece:

@@ -32,6 +32,7 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
     try:
         answer = _await_result(pipe, None if limit_s is None else Deadline.after(BOOT_S + limit_s), silence)
     finally:
+        # It has answered, or never will. Its finalizers must not run: a streaming client's would wait for Snowflake.
         process.kill()
         process.join()
         pipe.close()

@@ -76,6 +76,7 @@ class SqlSession:
         """
         with self._lock:
             self.change("BEGIN TRANSACTION")
+            # From here on a lost session is not begun anew: the first half of the transaction went with it.
             self._in_transaction = True
             try:
                 yield
@@ -141,6 +142,7 @@ class SqlSession:
             paramstyle="qmark",
             autocommit=True,
             session_parameters=self._parameters,
+            # Heartbeats: without them a session that idles for four hours has ended, and a claim would wait for a login.
             client_session_keep_alive=True,
             **connector.options(__version__, self._call_s, settings.ca_file),
         )

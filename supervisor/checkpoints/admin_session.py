@@ -117,6 +117,7 @@ def claimed(store: ControlStore, partition_ids: Sequence[str], actor: str) -> It
             term = store.claim(partition_id, owner_id, store.ownership_expiration_s)
             if term is None:
                 raise _has_owner(store, partition_id)
+            # Noted one by one: a claim that fails half-way gives the ones before it back.
             terms[partition_id] = term
         yield terms
     finally:

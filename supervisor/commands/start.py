@@ -66,12 +66,15 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
         log.warning("setting_suspicious", detail=warning)
     directory = state_dir(settings.process.state_dir)
     prepare(directory)
+    # First of what lasts: a second supervisor here would answer on the status socket of the first.
     lock = Lock(directory)
+    # Workers inherit it. No secret is ever sent through a pipe, and what was in an `.env` file reaches them, too.
     os.environ.update(environment.environment_for_worker(loaded))
     os.environ["EVSUP_LOG_FORMAT"] = settings.process.log_format or default_format()  # workers write to a pipe
     try:
         _run(settings, directory)
     finally:
+        # Signals first: a late one must not replace the exit code while the lock is released.
         signals.ignore_signals()
         lock.release()
 
@@ -100,6 +103,7 @@ def _table_monitor(settings: Settings) -> Iterator[TableMonitor | None]:
 def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | None) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts = hub.hub()
+    # As soon as the number of workers is known, and before anything is claimed that could not be started.
     raise_descriptors(min(settings.process.max_partitions or len(facts.partition_ids), len(facts.partition_ids)))
     with closing(store_of(settings)) as store:
         store.check()
@@ -108,6 +112,7 @@ def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | 
             task.send(worker.tasks.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
         for doubt in monitor.first_result() if monitor else ():
             log.warning("target_suspicious", detail=doubt)
+        # Before the first claim: a partition without a row begins with its oldest event.
         record_initial_positions(store, settings.eventhub, facts)
         run_tree(settings, directory, facts, store, monitor)
 
@@ -131,6 +136,7 @@ def run_tree(
     def read() -> TreeStatus:
         return tree.status
 
+    # Left in the opposite order: the group first, so that others can take the partitions, and the status last.
     with (
         closing(hub),
         closing(StatusServer(directory, read)),

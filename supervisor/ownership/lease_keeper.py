@@ -92,6 +92,7 @@ class LeaseKeeper:
             except Exception as error:  # noqa: BLE001 (if this thread ended now, the leases would run out unnoticed)
                 self.leases.events.emit(LeasesFailed(translate(error)))
                 pause_s = RETRY_S
+        # By the thread that held the leases: nothing renews them after this.
         self.leases.retire()
 
     def _run_jobs(self, pause_s: float) -> bool:
@@ -105,10 +106,12 @@ class LeaseKeeper:
             if job is None:
                 return False
             job()
+            # Jobs that keep coming must not put off a renewal.
             if deadline.passed(self._clock()):
                 return True
 
     def _release_returned(self) -> None:
+        # All that wait, in one statement; the jobs of the others then find nothing.
         terms = [self._returned.get() for _ in range(self._returned.qsize())]
         if terms:
             self.leases.release(terms)

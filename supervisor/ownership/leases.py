@@ -88,6 +88,7 @@ class Leases:
         if not self._trusted_until_s:
             return
         trusted_until_s = self.clock() + self.window_s  # before the call: see trust.py
+        # One statement for all of them: with a slow store, one after another would not be done within the interval.
         renewed = tuple(self._store.renew(self.held))
         for term in [term for term in self.held if term not in renewed]:
             self._forget(term)
@@ -110,6 +111,7 @@ class Leases:
             self._claim(partition_id)
             if self.clock() > self._renew_due_s:  # a slow store: what is held comes first, the rest the next time
                 break
+        # From now on they count as leaving, or the next round would hand over as many again.
         self._leaving.update(assignment.surplus)
         self.events.emit(Balanced(assignment))
         for row in view.supervisors:

@@ -36,6 +36,7 @@ class HubQuery:
         try:
             return self._client.hub()
         except EvsupError:
+            # A link that has failed once is not used again; the next query makes a new one.
             client, self._client = self._client, None
             client.close()
             raise

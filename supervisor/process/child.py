@@ -39,6 +39,7 @@ class Child:
         self.drain_deadline: Deadline | None = None
         """Of the last drain that it was asked for."""
         self._rate = Rate()
+        # Before the start: a process that the kernel kills while it boots is counted, too.
         self._oom_kills = limits.oom_kills()
         self._worker = start(term, trusted_until_s)
         self.pid, self.stderr, self._pipe = self._worker.pid, self._worker.stderr, self._worker.pipe
@@ -86,6 +87,7 @@ class Child:
         self.stderr.read(are_stacks=self._verdict != "well")
         if self._pipe.ended:
             return
+        # Commands for which the pipe had no room before.
         self._pipe.flush()
         try:
             reports = self._pipe.receive()
@@ -96,6 +98,7 @@ class Child:
             return
         for report in reports:
             self._note(report, now_s)
+        # Any report proves that its loop turns, not only a status.
         if reports:
             self._hang.reported()
             self._verdict = "well"
@@ -123,6 +126,7 @@ class Child:
         verdict = self._hang.check(now_s)
         if self.failure or self.drained or verdict == "well":
             return
+        # Asked once. What it writes from now on is kept apart, so that old lines of its log do not hide the stacks.
         if self._verdict == "well":
             self.stderr.stacks.clear()
             log.warning("worker_silent", partition=self.term.partition_id, worker=self.pid)
@@ -161,8 +165,10 @@ class Child:
             self.receive(now_s)
         code = self._worker.reap()
         if self.failure is None and not self.drained:
+            # The kernel counts for the whole cgroup. So the exit code has to say that this process was killed, too.
             out_of_memory = (limits.oom_kills() or 0) > (self._oom_kills or 0)
             self._fail(unreported_exit(code, self.pid, self.term.epoch, is_out_of_memory=out_of_memory))
+        # The first failure is kept, so this one counts only where the worker reported that it had drained.
         if self.drain_deadline is None:
             self._fail(Bug("The worker drained although nobody asked it to"))
         self._pipe.close()

@@ -36,6 +36,7 @@ class OrphanReaper:
         self._due_s = now_s + EVERY_S
         zombies = {pid for pid in _zombies() if pid not in own}
         for pid in zombies & self._zombies:
+            # Whoever started it has reaped it meanwhile.
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
         self._zombies = zombies

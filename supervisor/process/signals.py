@@ -39,7 +39,9 @@ class SignalInbox:
 
     def __init__(self, queue: deque[int] | None = None) -> None:
         self._received = deque[int]() if queue is None else queue
+        # Non-blocking at both ends: the interpreter must not wait for room in a handler, nor `receive` for a byte.
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        # A full pipe wakes the loop as well as one more byte would; the signals themselves are in the queue.
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in HANDLED:
             signal.signal(number, self._enqueue)
@@ -52,6 +54,8 @@ class SignalInbox:
     def receive(self) -> list[int]:
         """The signals that have arrived since the last call, in order."""
         try:
+            # The pipe first, the queue after it. The other way round, a signal that comes in between would lose its
+            # byte here and wait in the queue until something else wakes the loop.
             while os.read(self._reader, 512):
                 continue
         except BlockingIOError:

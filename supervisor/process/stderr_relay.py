@@ -58,6 +58,7 @@ class StderrRelay:
 
     def _lines(self, piece: bytes) -> list[bytes]:
         """The lines that are whole now. At the end of the stream the rest is one, too."""
+        # Whole lines only: a credential that is cut in two would not be masked.
         *lines, self._rest = (self._rest + piece).split(b"\n")
         if self._rest and (not piece or len(self._rest) > LONGEST_LINE):
             lines, self._rest = [*lines, self._rest], b""

@@ -88,6 +88,8 @@ class Tree:
             for child in self._children.values():  # only after a bug of ours: nobody is left to drain them
                 child.kill()
             self._keeper.close(Deadline.after(RELEASE_S, self._clock()))
+        # A worker sees only that its rows do not fit. Which column is the reason, the monitor knows: it has looked at
+        # the table.
         if self._table and isinstance(self.cause, RowsDoNotFit):
             raise self._table.located(self.cause)
         if self.cause:
@@ -95,6 +97,7 @@ class Tree:
 
     def step(self) -> bool:
         """One turn; False when the tree has stopped. Blocks until something happens, at most a second."""
+        # Built anew in each turn: workers come and go, and a pipe that has ended would be readable for ever.
         sources = [self._signals.fileno(), self._keeper.fileno()]
         for child in self._children.values():
             sources += child.sources
@@ -138,6 +141,7 @@ class Tree:
             match event:
                 case Claimed(term=term, trusted_until_s=until_s):
                     self._start(term, until_s, now_s)
+                # In the order in which it happened: a partition may be lost and claimed again between two turns.
                 case Renewed(terms=terms, trusted_until_s=until_s):
                     for term in terms:
                         if child := self._worker_of(term):
@@ -162,6 +166,7 @@ class Tree:
         if owners and owners != by_owner(self._assignment.elsewhere):
             ends_in_s = round(min(lease.ends_in_s for lease in assignment.elsewhere))
             log.info("partitions_held_elsewhere", owners=owners, first_lease_ends_in_s=ends_in_s)
+        # Logged when it changes: an assignment comes with every balancing round.
         self._assignment = assignment
         for partition_id in assignment.surplus:
             if (child := self._children.get(partition_id)) and isinstance(self._stop, Running):
@@ -200,7 +205,9 @@ class Tree:
     # --- workers ------------------------------------------------------------------------------------------------------
 
     def _follow_children(self, now_s: float) -> None:
+        # A copy, because a worker that has exited is taken out on the way.
         for partition_id, child in tuple(self._children.items()):
+            # Read before it is judged: a status that has arrived is no silence, however late this turn is.
             child.receive(now_s)
             child.check_hung(now_s)
             if child.has_exited:
@@ -212,6 +219,7 @@ class Tree:
         child.reap(now_s)
         if self._table:
             self._table.follow({child.term.partition_id: child})
+        # Only now that the process has ended: a worker that still runs might write beside the next owner.
         self._keeper.release(child.term)
         if child.failure:
             self._lose(child, child.failure, now_s)
@@ -220,6 +228,7 @@ class Tree:
 
     def _lose(self, child: Child, failure: EvsupError, now_s: float) -> None:
         """A worker has failed. Only the first failure of the tree gets a crash report."""
+        # Asked before `_fail`, which makes this failure the cause if it is the first.
         is_first, report = self.cause is None, None
         if is_first:
             last = child.describe(now_s)
@@ -258,6 +267,7 @@ class Tree:
             return
         match stop:
             case Draining(deadline=deadline):
+                # Before the workers are asked: what the first of them gives back must not be claimed again here.
                 self._keeper.stop_claiming()
                 for child in self._children.values():
                     child.drain(deadline)

@@ -75,6 +75,7 @@ def _started(term: Term, trusted_until_s: float) -> WorkerProcess:
     boot = worker.main.Boot(term, lease, os.getpid(), Identity.has_signed_in)
     name = f"evsup-worker-{term.partition_id}"
     stderr, their_stderr = Pipe(duplex=False)
+    # Our copy of the worker's end is closed in any case: as long as one is open, the end of its stderr is never seen.
     with ExitStack() as after_failure, their_stderr:
         after_failure.callback(stderr.close)
         process, ours = spawn.start(worker.main.run, boot, their_stderr, name=name, held_back=HANDLED)

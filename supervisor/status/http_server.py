@@ -58,6 +58,7 @@ class HttpServer:
 
     async def _serve_client(self, reader: StreamReader, writer: StreamWriter) -> None:
         """One client, from its first byte to its last."""
+        # Here, before a descriptor more is in use than the workers can spare.
         self._make_room()
         self._clients[writer] = None
         try:

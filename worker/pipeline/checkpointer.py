@@ -39,6 +39,7 @@ class Checkpointer:
         """Begin to write the newest checkpoint, unless it is stored, a write is under way, or it is too early."""
         if self._is_stored or self._saving.is_busy or now_s < self._backoff.until_s:
             return
+        # Taken now: `newest` may move on while this one is written, and then it is not settled.
         checkpoint = self.newest
         self._saving.submit(lambda: self._written(checkpoint))
 

@@ -49,6 +49,7 @@ class Pipeline:
     def __init__(self, settings: Settings, start: StartingPoint, ports: Ports, totals: Counters | None = None) -> None:
         self._settings, self._source, self._sink = settings, ports.source, ports.sink
         stored, token = start.checkpoint, start.status.token
+        # The token is what is in the table. Where it is ahead of the stored row, as after a crash, it is written first.
         newest = stored if token is None else replace(stored, sequence_number=token)
         self._checkpoints = Checkpointer(ports.save, stored, newest)
         self._errors_before = start.status.rows_error_count
@@ -158,6 +159,7 @@ class Pipeline:
     # --- received ▶ appended ------------------------------------------------------------------------------------------
 
     def _take_batch(self, now_s: float) -> None:
+        # One batch at a time. What waits is in no window, so this is what bounds it.
         if self._waiting or self._is_draining:
             return
         self._source.check_alive(now_s)
@@ -233,6 +235,7 @@ class Pipeline:
         if status is None:
             return
         verify(self._partition_id, status, durable, appended, errors_before, self._unsettled.first)
+        # After `verify`, which raises when the count has risen: only a count that has not risen settles events.
         self._unsettled.observe(status.token, now_s)
         if status.token is None:
             return
@@ -278,6 +281,7 @@ class Pipeline:
     # --- durable ▶ checkpointed ---------------------------------------------------------------------------------------
 
     def _take_stored(self, now_s: float) -> None:
+        # Counted when the store has confirmed it, not when it was sent.
         if stored := self._checkpoints.take_stored(now_s):
             self._count(checkpointed=stored.sequence_number)
 

@@ -37,6 +37,7 @@ class StatusPoll:
         """Read the status if it is due. While rows are in flight, it is due within `POLL_S`."""
         if now_s >= self._due_s and not self._reading.is_busy:
             self._reading.submit(self._read)
+            # Counted from the beginning of a call: one that takes long is followed by the next at once.
             self._due_s = now_s + (IDLE_POLL_S if is_idle else POLL_S)
         elif not is_idle:
             self._due_s = min(self._due_s, now_s + POLL_S)

@@ -41,6 +41,7 @@ class Window:
 
     def add(self, append: Append, now_s: float) -> None:
         """Record one append."""
+        # A stall begins with the first row in flight: an idle partition does not stall.
         if not self._inflight:
             self._stalled_since_s = now_s
         self._inflight.append(append)
@@ -54,6 +55,7 @@ class Window:
             released = self._inflight.popleft()
             self.rows -= released.rows
             self.size_bytes -= released.size_bytes
+        # Any commit shows that Snowflake works, however many rows are still in flight.
         if released:
             self._stalled_since_s = now_s
         return released

@@ -99,6 +99,7 @@ class Channel:
         Raises `Saturated` when the SDK did not take them: the next append has to be of the same rows. Raises
         `DataRefused` for bytes that the pipe has no form for, and a sink error when the channel is not valid any more.
         """
+        # Before the append: the SDK sends on a thread of its own, and may refuse a row before this call returns.
         self._large.append(events, start)
         try:
             self._append(events, str(start), str(end))

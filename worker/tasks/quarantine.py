@@ -100,6 +100,7 @@ def _recorded(rejection: Rejection, store: QuarantineRecord) -> int:
         raise ProtocolError("Rejected rows were to be quarantined", f"the answer is {type(answer).__name__}")
     rows, numbers = f"{answer.rows} of {rejection.rows} rejected rows", rejection.numbers
     action = f"quarantined {rows}, of events {numbers[0]} to {numbers[-1]}"
+    # Last: from here on the checkpoint counts these rows as known, and nobody looks for them again.
     store.record_quarantine(rejection.checkpoint, f"worker of epoch {rejection.checkpoint.epoch}", action)
     return answer.rows
 
@@ -128,6 +129,8 @@ def carry_out(rejection: Rejection) -> Quarantined:
     with tables_of(settings, rejection.checkpoint.hub_created_at_s) as tables:
         if rejected := rejected_events(rejection, settings.eventhub, tables):
             _write(rejection, settings.eventhub, tables, rejected)
+        # Counted after the write, and also where nothing was written: an earlier try may have done it and died before
+        # the record.
         refuse_unproven(rejection, tables.coverage(rejection.partition_id, rejection.numbers), tables.name)
     return Quarantined(rows=len(rejected))
 
@@ -170,6 +173,7 @@ def _require_readable(settings: EventHubSettings, rejection: Rejection, numbers:
 
 
 def _write(rejection: Rejection, settings: EventHubSettings, tables: Quarantine, rejected: Sequence[int]) -> None:
+    # All of them or none: half of the rejected rows in the quarantine would look like the whole.
     _require_readable(settings, rejection, rejected)
     missing = set(rejected)
     for events in reread(settings, rejection.checkpoint, rejected):

@@ -55,6 +55,7 @@ def _read(
     reached = -1
     while reached < span[-1]:
         connection.wait([source.fileno()], LOOK_S)
+        # Before the look for a batch: without it, a receiver that has failed would be waited for without end.
         source.check_alive(monotonic())
         if batch := source.take():
             numbered = ((event.sequence_number, event) for event in batch.events)
