@@ -142,7 +142,7 @@ class SqlSession:
             paramstyle="qmark",
             autocommit=True,
             session_parameters=self._parameters,
-            # Heartbeats: without them a session that idles for four hours has ended, and a claim would wait for a login.
+            # Heartbeats: without them a session ends when it idles for four hours, and a claim would wait for a login.
             client_session_keep_alive=True,
             **connector.options(__version__, self._call_s, settings.ca_file),
         )

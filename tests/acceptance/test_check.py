@@ -1,4 +1,4 @@
-"""`evsup check`: every broken thing has its line, its fix and its exit code, and nothing is touched."""
+"""`evsup check` names each broken thing in a line with its fix, and changes nothing."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ ROLE = "EVSUP_LOADER"
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Pipeline]:
-    """One pipeline for what changes nothing, or is made good again."""
+    """One pipeline for the tests that change nothing, or undo what they have changed."""
     with pipeline_of(1) as made:
         yield made
 
@@ -25,11 +25,11 @@ def checked(pipeline: Pipeline, code: int, **environment: str) -> dict[str, dict
     """What `check --json` prints, by check; fails unless it ended with `code`."""
     done = pipeline.run("check", "--json", **environment)
     assert done.returncode == code, (done.stdout, done.stderr)
-    assert not done.stderr, "no SDK talks in between"
+    assert not done.stderr, "no SDK writes beside the document"
     return {one["name"]: one for one in json.loads(done.stdout)}
 
 
-def test_a_site_that_is_ready_is_called_so_line_by_line_and_left_as_it_was(shared: Pipeline) -> None:
+def test_a_site_that_is_ready_gets_ok_in_each_line_and_stays_as_it_was(shared: Pipeline) -> None:
     done = shared.run("check")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 10 + ["skipped"] + ["ok"] * 2
@@ -97,7 +97,7 @@ def test_a_role_that_is_not_ours_is_named_by_sql_and_by_streaming(shared: Pipeli
     assert "'OTHER'" in found["pipe"]["detail"]
 
 
-def test_an_unknown_hub_is_named_and_what_needs_it_is_left_out(shared: Pipeline) -> None:
+def test_an_unknown_hub_is_named_and_the_checks_that_need_it_are_skipped(shared: Pipeline) -> None:
     elsewhere = {
         name: shared.environment[name].replace("flights", "trains")
         for name in ("EVENTHUB_CONNECTION_STRING", "EVENTHUB_NAME")
@@ -137,7 +137,7 @@ def test_init_creates_the_table_that_check_misses(shared: Pipeline) -> None:
     shared.snow.grant("CREATE TABLE", TABLE[:2], ROLE)
 
 
-def test_services_that_accept_and_are_silent_are_named_in_time(shared: Pipeline) -> None:
+def test_services_that_accept_a_connection_and_never_answer_are_named_in_time(shared: Pipeline) -> None:
     shared.snow.hang("login", times=None)
     shared.snow.hang("hostname", times=None)
     found = checked(shared, 69)

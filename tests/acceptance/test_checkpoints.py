@@ -33,7 +33,7 @@ def checkpoints(pipeline: Pipeline, *arguments: str, code: int = 0) -> str:
 
 
 class Loaded(NamedTuple):
-    """How it was while the partitions had an owner."""
+    """What two commands printed while a tree owned the partitions."""
 
     plan: str
     refusal: str
@@ -56,10 +56,10 @@ def loaded(pipeline: Pipeline) -> Loaded:
 
 
 class Exported(NamedTuple):
-    """Positions in a file, and how they came back from there."""
+    """A file with positions, and what the group looked like after its import."""
 
     path: Path
-    told: str
+    printed: str
     listed: Mapping[str, dict[str, Any]]
 
 
@@ -69,14 +69,14 @@ def exported(pipeline: Pipeline, loaded: Loaded) -> Exported:
     path = pipeline.cloud.directory / "kept.json"
     checkpoints(pipeline, "export", "--file", str(path))
     checkpoints(pipeline, "reset", "--partition", EXPORTED, "--to", "-1", "--yes")
-    told = checkpoints(pipeline, "import", str(path), "--yes")
+    printed = checkpoints(pipeline, "import", str(path), "--yes")
     rows = json.loads(checkpoints(pipeline, "list", "--json"))
-    return Exported(path, told, {row["partition"]: row for row in rows})
+    return Exported(path, printed, {row["partition"]: row for row in rows})
 
 
 @pytest.fixture(scope="module")
 def moments(pipeline: Pipeline, exported: Exported, loaded: Loaded) -> list[str]:
-    """The plans of a reset to a time long ago, to one between the events, and of all to one to come."""
+    """Three plans: a reset to a time long ago, to one between the events, and of all partitions to a future one."""
     assert exported
     one, every = ("reset", "--partition", BACK, "--to"), ("reset", "--all", "--to")
     times = ((*one, "2020-01-01T00:00:00Z"), (*one, loaded.since), (*every, "2099-01-01T00:00:00Z"))
@@ -84,10 +84,10 @@ def moments(pipeline: Pipeline, exported: Exported, loaded: Loaded) -> list[str]
 
 
 class Moved(NamedTuple):
-    """What the commands said, by partition."""
+    """What the commands printed, by partition."""
 
     plan: str
-    told: Mapping[str, str]
+    printed: Mapping[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -95,19 +95,19 @@ def moved(pipeline: Pipeline, moments: list[str]) -> Moved:
     assert moments
     plan = checkpoints(pipeline, *SET_BACK)
     assert pipeline.position(BACK) == 499
-    told = {
+    printed = {
         BACK: checkpoints(pipeline, *SET_BACK, "--yes"),
         FORWARD: checkpoints(pipeline, "set", "--partition", FORWARD, "--sequence-number", "549", "--yes"),
         END: checkpoints(pipeline, "reset", "--partition", END, "--to", "@latest", "--yes"),
         OLDEST: checkpoints(pipeline, "reset", "--partition", OLDEST, "--to", "-1", "--yes"),
     }
     pipeline.publish(10, END)
-    return Moved(plan, told)
+    return Moved(plan, printed)
 
 
 @pytest.fixture(scope="module")
 def table(pipeline: Pipeline, moved: Moved) -> Mapping[str, PartitionCount]:
-    """What the table has after a start; a further one changes nothing."""
+    """What the table has after a start. One more start changes nothing."""
     assert moved
     held = drained(pipeline)
     assert drained(pipeline) == held, "a further start repeats nothing"
@@ -133,7 +133,7 @@ def test_an_exported_position_is_imported_again(
 ) -> None:
     checkpoints(pipeline, "export", "--file", str(exported.path), code=64)
     assert exported.path.stat().st_mode & 0o777 == 0o600
-    assert "evsup export, version 2" in exported.told
+    assert "evsup export, version 2" in exported.printed
     row = exported.listed[EXPORTED]
     assert (row["sequence_number"], row["generation"], row["lag"], row["owner_id"]) == (499, 2, 100, None)
     assert table[EXPORTED] == PartitionCount(600, 600, 0, 599)
@@ -153,26 +153,26 @@ def test_set_back_repeats_exactly_the_events_that_the_plan_names(
 ) -> None:
     assert "200 events, 300 to 499: their rows are written again" in moved.plan
     assert "Nothing was changed" in moved.plan
-    assert "Done." in moved.told[BACK]
+    assert "Done." in moved.printed[BACK]
     assert table[BACK] == PartitionCount(800, 600, 0, 599)
 
 
 def test_set_forward_skips_exactly_the_events_that_the_plan_names(
     moved: Moved, table: Mapping[str, PartitionCount]
 ) -> None:
-    assert "50 events, 500 to 549: are never read" in moved.told[FORWARD]
+    assert "50 events, 500 to 549: are never read" in moved.printed[FORWARD]
     held = table[FORWARD]
     assert (held.rows, held.distinct, held.last, held.gaps) == (550, 550, 599, 50)
 
 
 def test_reset_to_the_end_reads_only_what_comes_after(moved: Moved, table: Mapping[str, PartitionCount]) -> None:
-    assert "100 events, 500 to 599: are never read" in moved.told[END]
+    assert "100 events, 500 to 599: are never read" in moved.printed[END]
     held = table[END]
     assert (held.rows, held.distinct, held.last, held.gaps) == (510, 510, 609, 100)
 
 
 def test_reset_to_the_oldest_event_reads_everything_again(moved: Moved, table: Mapping[str, PartitionCount]) -> None:
-    assert "500 events, 0 to 499: their rows are written again" in moved.told[OLDEST]
+    assert "500 events, 0 to 499: their rows are written again" in moved.printed[OLDEST]
     assert table[OLDEST] == PartitionCount(1100, 600, 0, 599)
 
 
@@ -186,7 +186,7 @@ def test_a_token_lost_after_a_move_is_still_refused(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.usefixtures("loaded")
-def test_what_cannot_be_meant_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_a_move_to_nowhere_is_refused_and_changes_nothing(pipeline: Pipeline, tmp_path: Path) -> None:
     before = pipeline.position(BACK)
     too_far = ("set", "--partition", BACK, "--sequence-number", "600", "--yes")
     assert "its last event is 599" in checkpoints(pipeline, *too_far, code=65)

@@ -1,4 +1,4 @@
-"""`make demo` is what a newcomer runs first, so it runs here as well; its proof is tried on tables that lie."""
+"""`make demo` is what a newcomer runs first, so it runs here as well; its proof has to find wrong tables."""
 
 import os
 import signal

@@ -12,13 +12,13 @@ from scripts.localcloud.tls import HOST, TlsFront
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 NAMESPACE = "contoso-ns.servicebus.windows.net"
-# The SDK renews a token when a tenth of its life is left, azure-identity asks for another one 30 s after the last.
+# The SDK renews a token when a tenth of its life is left. azure-identity asks for one at most every 30 s.
 LIFETIME_S = 36.0
 RENEWALS_S = 3 * LIFETIME_S
 
 
 class Site(NamedTuple):
-    """A pipeline whose hub is one of a namespace, and who signs in there."""
+    """A pipeline whose hub belongs to a namespace, and the service that signs evsup in there."""
 
     pipeline: Pipeline
     sign_in: SignIn

@@ -12,7 +12,7 @@ DEDICATED_BYTES = 20 * 1024 * 1024 - 4096
 
 
 def test_events_of_any_size_that_event_hubs_has_are_moved() -> None:
-    """Of random text, which hardly compresses: more than one request to Snowflake takes. The SDK uploads it."""
+    """The text is random and hardly compresses, so it is more than a request to Snowflake takes: the SDK uploads it."""
     dice = random.Random(20)  # noqa: S311 (a seed, no secret)
     text = b'{"n": 1, "text": "%s"}' % dice.randbytes(DEDICATED_BYTES // 2 - 20).hex().encode()
     binary = dice.randbytes(8_000_000)
@@ -36,5 +36,5 @@ def test_a_row_that_no_request_takes_and_that_may_not_be_uploaded_is_refused_by_
             pipeline.hub.append("0", [one])
         evsup = pipeline.start()
         assert evsup.wait() == 65
-        assert "Event 2, offset" in evsup.last_line, "the others are as large, and are compressed"
+        assert "Event 2, offset" in evsup.last_line, "the others are as large, but compress well"
         assert "SNOWFLAKE_STREAMING_PROPERTIES" in evsup.last_line

@@ -1,4 +1,4 @@
-"""Signed in to Snowflake by OAuth: rows, control tables and every command."""
+"""Streaming, control tables and every command sign in to Snowflake by OAuth."""
 
 import os
 import signal

@@ -10,12 +10,12 @@ from pathlib import Path
 from scripts.harness.evsup import EVSUP
 from tests.harness.pipeline import Pipeline, fix_of
 
-FILE = "my site's.env"  # a shell has to have it in quotes
+FILE = "my site's.env"  # a shell needs quotes around it
 PREFIXES = ("EVENTHUB_", "SNOWFLAKE_", "CONTROL_", "EVSUP_")
 
 
 def settings_in_a_file(pipeline: Pipeline, **changes: str) -> Mapping[str, str]:
-    """Write the settings of the pipeline to a file; returns what takes them out of the environment."""
+    """Write the settings of the pipeline to a file; returns the variables that have to be empty meanwhile."""
     own = {name: text for name, text in pipeline.environment.items() if name.startswith(PREFIXES)}
     lines = [f"{name}={shlex.quote(text)}" for name, text in {**own, **changes}.items()]
     (pipeline.cloud.directory / FILE).write_text("\n".join(lines))

@@ -1,6 +1,6 @@
 """What cannot work is refused within a minute: the right exit code, and one last line that says what, why and the fix.
 
-All cases run side by side, some at a time, each with a control store of its own; a test only looks at its case.
+All cases run side by side, four at a time, each with a control store of its own. A test looks at one of them.
 """
 
 import re

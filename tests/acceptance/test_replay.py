@@ -1,4 +1,4 @@
-"""`evsup replay`: exactly the range that was asked for, beside the live table, and nothing else moves."""
+"""`evsup replay` reads exactly the range that was asked for, into a side table, and moves nothing else."""
 
 from collections.abc import Iterator
 from subprocess import CompletedProcess
@@ -10,7 +10,7 @@ from scripts.localcloud.cloud import CloudSettings
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 SIDE = f"{EVENTS}_REPLAY"
-# One name in SQL, in the paths of Snowpipe's REST, and as the stem of its pipe's name.
+# Valid in SQL, in the URLs of Snowpipe Streaming, and as the first part of its pipe's name.
 HOSTILE = '"a ""gain"" %s %41 ? :x {0} ../é"'
 RANGE = ("--partition", "0", "--from", "100", "--to", "249")
 
@@ -24,7 +24,7 @@ def pipeline() -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="module")
 def held(pipeline: Pipeline) -> CompletedProcess[str]:
-    """A replay in the group of a tree that runs; the tree has loaded everything, and stopped."""
+    """What a replay in the group of a running tree printed. The tree had loaded everything; then it was stopped."""
     evsup = pipeline.start()
     pipeline.await_all()
     refused = pipeline.run("replay", *RANGE)

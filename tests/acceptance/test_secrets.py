@@ -1,4 +1,4 @@
-"""No credential is ever shown: not in a log at its most talkative, a status, a crash report, a title or a core file."""
+"""No credential is ever shown: not in a log at level debug, a status, a crash report, a title or a core file."""
 
 import os
 import resource
@@ -33,7 +33,7 @@ SECRETS = (
     "CONTROL_POSTGRES_DSN",
 )
 PASSPHRASE = secrets.token_urlsafe(24)
-TALKATIVE = {"EVSUP_LOG_LEVEL": "debug", "SS_LOG_LEVEL": "debug"}
+VERBOSE = {"EVSUP_LOG_LEVEL": "debug", "SS_LOG_LEVEL": "debug"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def pipeline() -> Iterator[Pipeline]:
         key = load_pem_private_key(made.cloud.private_key_file.read_bytes(), None)
         encrypted = BestAvailableEncryption(PASSPHRASE.encode())
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encrypted).decode()
-        made.environment |= TALKATIVE | {
+        made.environment |= VERBOSE | {
             "SNOWFLAKE_PRIVATE_KEY_FILE": "",
             "SNOWFLAKE_PRIVATE_KEY": pem,
             "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": PASSPHRASE,
@@ -121,7 +121,7 @@ def test_no_secret_is_in_what_is_left_of_a_worker_that_crashed_over_its_settings
 
 
 def test_no_secret_is_in_what_is_said_of_credentials_that_are_refused(pipeline: Pipeline) -> None:
-    """All of them wrong, and not those of anybody, so that none is known from elsewhere."""
+    """All of them are wrong and were made for this test, so evsup knows none of them from another setting."""
     encrypted = BestAvailableEncryption(PASSPHRASE.encode())
     key = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encrypted).decode()
     right = pipeline.environment
@@ -137,7 +137,7 @@ def test_no_secret_is_in_what_is_said_of_credentials_that_are_refused(pipeline: 
     assert_not_shown(right | wrong, said.stdout, said.stderr)
 
 
-# Every command, and between them every depth: settings, store, hub, Snowflake, what is shown, and click itself.
+# Every command. Together they crash at every level: click, settings, store, hub, Snowflake, and the output.
 CRASHES = (
     ("click:Group.resolve_command", "config"),
     ("shared.config.environment:load", "config"),
@@ -170,7 +170,7 @@ def test_a_crash_anywhere_shows_no_secret_nothing_on_stdout_and_is_70(
     crashed = pipeline.run(*command.split(), PYTHONPATH=SABOTEUR, SABOTAGE_RAISES=place, SABOTAGE_QUOTED=quoted)
     reports = [path.read_text() for path in Path(pipeline.environment["EVSUP_STATE_DIR"]).glob("crash-*.json")]
     assert_not_shown(pipeline.environment, crashed.stdout, crashed.stderr, *reports)
-    if command != "check":  # which goes on with what else there is to ask
+    if command != "check":  # `check` reports the crash in a line and goes on
         assert (crashed.returncode, crashed.stdout) == (70, "")
         assert "sabotage of" in crashed.stderr.rstrip("\n").rpartition("\n")[2]
     else:

@@ -110,7 +110,7 @@ def test_a_drain_that_cannot_end_stops_at_its_timeout_with_75_and_loses_nothing(
     assert "Nothing is lost" in evsup.last_line
     pipeline.snow.clear_faults()
     again = pipeline.start()
-    again.await_running(1)  # the rows may be there already, and a signal to an interpreter that boots ends it
+    again.await_running(1)  # not by the rows, which may be there already: a signal would end a process that still boots
     pipeline.await_all()
     assert again.stop() == 0
     pipeline.prove()

@@ -77,7 +77,7 @@ def test_a_marker_that_is_there_twice_fails_the_step_at_once(place: Place, direc
 
 
 def one_row_off(query: Query, rows: int) -> Query:
-    """A table with one row more or less than there is."""
+    """A table with one row too many or too few."""
 
     def answer(sql: str, marker: str) -> list[dict[str, int]]:
         [row] = query(sql, marker)
@@ -94,7 +94,9 @@ def test_only_each_marker_once_passes(found: Found, holds: bool) -> None:
     assert found.holds is holds
 
 
-def test_the_cloud_is_tried_only_with_credentials_of_both(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+def test_the_cloud_is_tried_only_with_credentials_of_both_services(
+    monkeypatch: pytest.MonkeyPatch, directory: Path
+) -> None:
     monkeypatch.chdir(directory)
     for name in ("EVENTHUB_CONNECTION_STRING", "EVENTHUB_NAMESPACE", "SNOWFLAKE_ACCOUNT"):
         monkeypatch.delenv(name, raising=False)

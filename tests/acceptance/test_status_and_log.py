@@ -79,13 +79,13 @@ def test_processes_are_named_after_what_they_do(running: Evsup) -> None:
         assert title(row.pid).startswith(f"evsup worker flights p={partition}")
 
 
-def test_a_tree_that_leaves_partitions_to_nobody_is_degraded_and_one_that_is_not_there_says_so() -> None:
+def test_status_is_1_while_a_partition_has_no_owner_and_3_without_a_tree() -> None:
     with pipeline_of(partitions=2) as pipeline:
         assert pipeline.run("status").returncode == 3
         assert json.loads(pipeline.run("status", "--json").stdout) is None
         evsup = pipeline.start("--max-partitions", "1")
         evsup.await_running(1)
-        eventually(lambda: (tree := evsup.status()) and tree.unowned, "a partition is left")
+        eventually(lambda: (tree := evsup.status()) and tree.unowned, "a partition has no owner")
         done = pipeline.run("status")
         assert done.returncode == 1
         assert "unowned partitions: 1" in done.stdout
@@ -94,7 +94,7 @@ def test_a_tree_that_leaves_partitions_to_nobody_is_degraded_and_one_that_is_not
 
 
 def fill(pipe: int) -> None:
-    """Write until it takes no more."""
+    """Write until the pipe is full."""
     os.set_blocking(pipe, False)
     with suppress(BlockingIOError):
         while True:

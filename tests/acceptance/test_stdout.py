@@ -1,4 +1,4 @@
-"""What becomes of standard output never takes the place of a command's exit code, which a script goes by."""
+"""Whatever happens to standard output, a command keeps its exit code: scripts go by it."""
 
 import fcntl
 import json
@@ -17,7 +17,7 @@ from tests.harness.pipeline import Pipeline, pipeline_of
 
 PIPE_BYTES = 4096  # the smallest that Linux has
 
-# Each with its code when nothing is in the way: no tree runs (3), and nobody holds the partition (`--all`: 3).
+# Each with its usual code. No tree runs, so `status` is 3; nobody holds the partition, so `--all` is 3 as well.
 COMMANDS = {
     "--help": 0,
     "config --json": 0,
@@ -41,7 +41,7 @@ def pipeline() -> Iterator[Pipeline]:
 
 
 def run(pipeline: Pipeline, command: str, redirection: str) -> tuple[int, str]:
-    """Exit code and standard error of a command whose standard output goes there."""
+    """Exit code and standard error of a command whose standard output is this stream."""
     script = f'exec "$0" {command} {redirection}'
     done = subprocess.run(
         ["sh", "-c", script, EVSUP], env=pipeline.environment, capture_output=True, text=True, check=False, timeout=60
@@ -86,7 +86,7 @@ def test_a_standard_error_that_takes_nothing_changes_no_exit_code(pipeline: Pipe
 
 
 def test_a_stream_that_does_not_block_gets_all_of_it(pipeline: Pipeline) -> None:
-    """As a program in Node.js leaves its pipes to the commands it starts."""
+    """A program in Node.js gives such pipes to the commands that it starts."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     os.set_blocking(writer, False)

@@ -33,8 +33,8 @@ def pipeline() -> Iterator[Pipeline]:
 
 
 @pytest.fixture(scope="module")
-def told(pipeline: Pipeline) -> Mapping[str, str]:
-    """What each import said, by the partition whose events the other program had loaded up to the 99th."""
+def printed(pipeline: Pipeline) -> Mapping[str, str]:
+    """What each import printed, by partition. The other program had loaded events 0 to 99 of each."""
     return {
         SDK: of_the_azure_sdk(pipeline),
         BARE: of_bare_integers(pipeline),
@@ -68,7 +68,7 @@ def of_evsnow_in_postgres(pipeline: Pipeline) -> str:
 
 
 def of_evsnow(pipeline: Pipeline, table: InSnowflake | InPostgres, partition: str, password: str = "") -> str:
-    """Refused until the sequence number is there."""
+    """The import is refused until the row has a sequence number."""
     group = consumer_group(pipeline.settings.eventhub)
     hub = (group.fully_qualified_namespace, group.eventhub_name)
     source = ("--from", f"evsnow:{table.address}")
@@ -84,9 +84,9 @@ def imported(pipeline: Pipeline, *source: str, password: str = "") -> str:
 
 
 @pytest.fixture(scope="module")
-def after(pipeline: Pipeline, told: Mapping[str, str]) -> list[dict[str, PartitionCount]]:
+def after(pipeline: Pipeline, printed: Mapping[str, str]) -> list[dict[str, PartitionCount]]:
     """What the table has after a first start, and after a second."""
-    assert told.keys() == set(PARTITIONS)
+    assert printed.keys() == set(PARTITIONS)
     return [drained(pipeline), drained(pipeline)]
 
 
@@ -100,11 +100,11 @@ def drained(pipeline: Pipeline) -> dict[str, PartitionCount]:
 
 
 @pytest.mark.parametrize("partition", PARTITIONS)
-def test_an_import_names_the_layout_that_it_read_and_what_it_skips(told: Mapping[str, str], partition: str) -> None:
-    assert f"Read 1 checkpoints ({LAYOUTS[partition]})" in told[partition]
-    assert f"Partition {partition}: the hub has events 0 to 149" in told[partition]
-    assert "100 events, 0 to 99: are never read" in told[partition]
-    assert "Done." in told[partition]
+def test_an_import_names_the_layout_that_it_read_and_what_it_skips(printed: Mapping[str, str], partition: str) -> None:
+    assert f"Read 1 checkpoints ({LAYOUTS[partition]})" in printed[partition]
+    assert f"Partition {partition}: the hub has events 0 to 149" in printed[partition]
+    assert "100 events, 0 to 99: are never read" in printed[partition]
+    assert "Done." in printed[partition]
 
 
 @pytest.mark.parametrize("partition", PARTITIONS)

@@ -1,4 +1,4 @@
-"""`evsup verify`: proven when each event is in the table once, and the partition and the event named when not."""
+"""`evsup verify` proves that each event is in the table once, or names the partition and the event."""
 
 import json
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from tests.harness.pipeline import Pipeline, pipeline_of
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Pipeline]:
-    """One partition for the tests that do not mind what is in it."""
+    """One partition for the tests to which its content does not matter."""
     with pipeline_of(1) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def rejected(shared: Pipeline) -> dict[str, Any]:
-    """What is found of the partition when Snowflake has rejected three rows of it."""
+    """What `verify` finds when Snowflake has rejected three rows of the partition."""
     shared.publish(100)
     evsup = shared.start()
     shared.await_all()
@@ -34,7 +34,7 @@ def rejected(shared: Pipeline) -> dict[str, Any]:
 
 
 def loaded(pipeline: Pipeline, events: int = 300) -> None:
-    """That many events of each partition in the table, drained."""
+    """Services whose table has so many events of each partition, and no tree any more."""
     pipeline.publish(events)
     evsup = pipeline.start()
     pipeline.await_all()

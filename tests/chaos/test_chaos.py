@@ -1,4 +1,4 @@
-"""A short storm over two real trees, and what decides about the long ones: the schedule and the judges."""
+"""A short storm over two real trees. The schedule of faults and the judges of a run are tried alone as well."""
 
 import signal
 from collections import Counter

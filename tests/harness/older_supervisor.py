@@ -1,6 +1,6 @@
 """A supervisor as it was before it asked again for the hub's partitions: it knows those of its start, and no other.
 
-Kept so that tests have what a rolling restart has: supervisors of both versions in one group.
+It is kept because a rolling restart has supervisors of both versions in one group.
 """
 
 from collections import Counter

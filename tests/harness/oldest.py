@@ -16,6 +16,6 @@ OLDER_SDK = str(Path(__file__).parent / "older_sdk")
 
 
 def oldest_evsup() -> str:
-    """The `evsup` of that environment, which is made on the first call and after a change of what it is made from."""
+    """The `evsup` of that environment. It is made on the first call, and again when its requirements have changed."""
     requirements = ("--requirement", str(PINS), "--editable", str(ROOT))
     return str(environment("oldest", requirements, PYPROJECT.read_text() + PINS.read_text()) / "evsup")

@@ -1,4 +1,4 @@
-"""The real `evsup` as its users run it, between local services: started, watched, ended and held to account."""
+"""The real `evsup` as its users run it, between local services: started, watched, ended, and its table counted."""
 
 import re
 import shlex
@@ -64,7 +64,7 @@ class Pipeline(Host):
         return self.start(*arguments, command=command, stderr=None, **environment)
 
     def publish(self, count: int, *partitions: str) -> None:
-        """That many JSON events more into each partition named, or into all."""
+        """Publish so many more JSON events into each of these partitions, or into all."""
         for partition, facts in self.hub.facts().partitions.items():
             if not partitions or partition in partitions:
                 self.hub.seed(partition, count, first_n=facts.last_sequence_number + 1)
@@ -103,7 +103,7 @@ class Pipeline(Host):
         assert self.in_table() == self.in_hub()
 
     def change(self, statement: str, *values: object) -> int:
-        """Change something by SQL, behind evsup's back; how many rows that were."""
+        """Change something by SQL without evsup; how many rows that were."""
         with closing(SqlSession(self.settings.snowflake)) as session:
             return session.change(statement, *values)
 
@@ -119,7 +119,7 @@ class Pipeline(Host):
 
     @contextmanager
     def living_tree(self) -> Iterator[Evsup]:
-        """A tree that outlives what happens to it: at the end it drains with 0, and the table has each event once."""
+        """A tree that has to survive the block: then it drains with 0, and the table has each event once."""
         evsup = self.start()
         evsup.await_running(1)
         yield evsup
@@ -147,7 +147,7 @@ class Pipeline(Host):
 
     @contextmanager
     def store(self) -> Iterator[ControlStore]:
-        """The control store, for a look or a change behind evsup's back."""
+        """The control store, to read or to change it without evsup."""
         settings = self.settings
         expiration_s = settings.eventhub.ownership_expiration
         group = consumer_group(settings.eventhub)
@@ -157,7 +157,7 @@ class Pipeline(Host):
 
 @contextmanager
 def pipeline_of(partitions: int = 1, cloud: CloudSettings | None = None, **environment: str) -> Iterator[Pipeline]:
-    """Fresh services with so many partitions and fast commits, and nothing left of them after."""
+    """Fresh services with so many partitions and fast commits. Nothing of them is left after the block."""
     settings = cloud or CloudSettings(partitions=partitions, commit_delay_s=0.3)
     with LocalCloud(settings) as running, closing(Pipeline(running, **environment)) as pipeline:
         yield pipeline

@@ -22,7 +22,7 @@ WAREHOUSE = "WH"
 COLUMNS = (("PAYLOAD", "VARIANT"), ("N", "NUMBER(38,0)", False), ("SEEN", "TIMESTAMP_TZ"), ("RAW", "BINARY"))
 CLAIM = "(P VARCHAR NOT NULL, OWNER VARCHAR, EPOCH NUMBER(38,0), SEEN TIMESTAMP_NTZ(6), PRIMARY KEY (P))"
 POLL_S = 0.02  # between two looks at a condition that has a deadline
-LIMIT_S = 30  # of a login or a call; far more than either needs
+LIMIT_S = 30  # of a login or a call, which take far less
 
 _names = itertools.count()
 
@@ -66,7 +66,7 @@ class SnowSql:
             "warehouse": WAREHOUSE,
             "login_timeout": LIMIT_S,
             "network_timeout": LIMIT_S,
-            "platform_detection_timeout_seconds": 0,  # it would ask the metadata services of three clouds
+            "platform_detection_timeout_seconds": 0,  # otherwise it asks the metadata services of three clouds
         }
 
     def connect(self, **settings: Any) -> SnowflakeConnection:

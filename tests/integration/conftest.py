@@ -1,4 +1,4 @@
-"""Databases for the control store's tests, behind one face: SQLite, Postgres, Postgres behind PgBouncer, Snowflake."""
+"""The databases of the control store behind one interface: SQLite, Postgres with and without PgBouncer, Snowflake."""
 
 import itertools
 import sqlite3
@@ -36,7 +36,7 @@ def a_group() -> ConsumerGroup:
 
 
 def snowflake_settings_of(snow: SnowSql) -> SnowflakeSettings:
-    """What points evsup's SQL at it."""
+    """Settings with which evsup's SQL goes to this service."""
     return SnowflakeSettings(
         account=ACCOUNT,
         user=USER,
@@ -74,7 +74,7 @@ class Site:
         return replace(self, group=a_group(), stores=[])
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        """Do behind the store's back, in autocommit."""
+        """Run a statement without the store, in autocommit."""
         if self.snowflake is not None:
             return self._snow_sql(statement)
         if self.settings.postgres_dsn is None:
@@ -85,7 +85,7 @@ class Site:
             return cursor.fetchall() if cursor.description else []
 
     def age(self, seconds: float, partition_id: str = "0") -> None:
-        """Let a lease look as if it had been renewed that much earlier."""
+        """Make a lease older by so many seconds."""
         past = {
             "sqlite": f"{seconds}",
             "postgres": f"make_interval(secs => {seconds})",

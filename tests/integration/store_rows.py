@@ -35,12 +35,12 @@ def stored(store: ControlStore, partition_id: str = "0") -> Checkpoint:
 
 
 def as_written(loaded: Checkpoint) -> Checkpoint:
-    """Without what the database says of the write."""
+    """The checkpoint without the times that the database adds."""
     return replace(loaded, updated_at_s=None)
 
 
 def damage(site: Site, change: str) -> None:
-    """Write it into the checkpoint row, as a person at a prompt could."""
+    """Write a value into the checkpoint row by SQL, as a person could."""
     site.sql(f"UPDATE evsup_checkpoint SET {change} WHERE eventhub_name = '{site.group.eventhub_name}'")  # noqa: S608
 
 

@@ -1,4 +1,4 @@
-"""Signing in to a hub that answers as the real one: every way that DefaultAzureCredential knows, and every refusal."""
+"""Every way in which DefaultAzureCredential signs in, and every refusal, at a hub that answers like the real one."""
 
 import socket
 from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ def sign_in(hub: HubProcess, tmp_path: Path) -> Iterator[SignIn]:
 
 @pytest.fixture(autouse=True)
 def alone(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A process that knows no identity and never signed in, and a hub without faults."""
+    """No identity in the environment, no earlier sign-in, and a hub without faults."""
     for name in ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "FEDERATED_TOKEN_FILE", "AUTHORITY_HOST"):
         monkeypatch.delenv(f"AZURE_{name}", raising=False)
     monkeypatch.setattr(Identity, "has_signed_in", False)
@@ -198,7 +198,7 @@ def test_an_identity_without_the_role_is_told_its_name(
     assert "Azure Event Hubs Data Receiver" in error.fix
 
 
-def test_a_token_that_is_over_by_this_hosts_clock_tells_of_both_clocks(
+def test_the_error_of_an_expired_token_names_both_clocks(
     front: TlsFront, sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told(monkeypatch, sign_in.managed_identity())
@@ -220,7 +220,7 @@ GATES: dict[str, tuple[dict[str, Any], type[EvsupError], str]] = {
 
 
 @pytest.mark.parametrize("case", GATES)
-def test_a_namespace_that_lets_nobody_in_says_why(hub: HubProcess, case: str) -> None:
+def test_a_namespace_that_refuses_everybody_says_why(hub: HubProcess, case: str) -> None:
     gate, becomes, why = GATES[case]
     hub.admin.set_gate(**gate)
     error = refused(with_key(hub))

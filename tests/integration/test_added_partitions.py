@@ -23,7 +23,7 @@ def pipeline2() -> Iterator[Pipeline]:
 
 
 def in_both(evsups: list[Evsup]) -> dict[str, str]:
-    """Which partitions run, all supervisors together."""
+    """The running partitions of all supervisors together."""
     return {partition: row.state for evsup in evsups for partition, row in evsup.workers().items()}
 
 

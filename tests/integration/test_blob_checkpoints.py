@@ -40,7 +40,7 @@ def put(blobs: Blobs, name: str, **metadata: str) -> None:
         container.upload_blob(name, b"", overwrite=True, metadata=metadata)
 
 
-def test_the_groups_checkpoints_are_found_on_every_page_and_nobody_elses(with_key: Blobs) -> None:
+def test_the_groups_checkpoints_are_found_on_every_page_and_no_others(with_key: Blobs) -> None:
     for partition in range(5):
         put(with_key, f"{PREFIX}/checkpoint/{partition}", offset=f"o{partition}", sequencenumber=f"{partition}00")
     put(with_key, f"{PREFIX}/ownership/0", ownerid="me")

@@ -30,7 +30,7 @@ def account(snow_sql: SnowSql) -> SnowflakeSettings:
 
 @pytest.fixture
 def theirs(snow_sql: SnowSql) -> Iterator[SnowflakeConnection]:
-    """A session of EvSnow's own."""
+    """A session as EvSnow opens it."""
     with snow_sql.connect(paramstyle="qmark") as session:
         yield session
 
@@ -55,7 +55,7 @@ def read(table: Table, account: SnowflakeSettings) -> ImportedCheckpoints:
     return evsnow.read(table.address, account, GROUP)
 
 
-def test_the_hubs_partitions_are_found_and_nobody_elses(table: Table, account: SnowflakeSettings) -> None:
+def test_the_hubs_partitions_are_found_and_no_others(table: Table, account: SnowflakeSettings) -> None:
     table.put(*THEIRS, "0", metadata_of(99, "4711"))
     table.put(*THEIRS, "1", metadata_of(2**53 + 1, "geo:7"))
     table.put(THEIRS[0], "trains", "2", metadata_of(5, "5"))

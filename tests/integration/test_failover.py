@@ -1,4 +1,4 @@
-"""The control store fails over to its standby under a running tree: within the lease it costs nothing."""
+"""The control store fails over to its standby under a running tree: within the lease nothing stops."""
 
 import secrets
 import tempfile
@@ -31,7 +31,7 @@ def replicated(expiration_s: int, attributes: str) -> Iterator[tuple[Pipeline, P
 
 
 def await_retries(evsup: Evsup, reason: str) -> None:
-    """Wait until the leases were tried twice in vain, for that reason."""
+    """Wait until two renewals of the leases have failed for this reason."""
 
     def retried() -> bool:
         return sum("lease_retrying" in line and reason in line for line in evsup.stderr.splitlines()) > 1
@@ -43,10 +43,10 @@ def await_retries(evsup: Evsup, reason: str) -> None:
     ("attributes", "reason"),
     [
         ("?target_session_attrs=read-write", "session is read-only"),
-        ("", "in a read-only transaction"),  # the standby is spoken to, and answers 25006
+        ("", "in a read-only transaction"),  # the standby answers 25006: it is read-only
     ],
 )
-def test_a_standby_promoted_within_the_lease_is_worked_with_and_nothing_stops(attributes: str, reason: str) -> None:
+def test_a_standby_promoted_within_the_lease_is_used_and_nothing_stops(attributes: str, reason: str) -> None:
     with replicated(30, attributes) as (pipeline, primary, standby):
         pipeline.publish(300)
         evsup = pipeline.start()

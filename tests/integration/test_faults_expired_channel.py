@@ -39,14 +39,14 @@ def generation(pipeline: Pipeline) -> int:
 
 
 def expire(pipeline: Pipeline) -> None:
-    """As 30 idle days do: the checkpoint is so old, too."""
+    """Do what 30 idle days do: the channel is deleted, and the checkpoint is as old."""
     with closing(sqlite3.connect(pipeline.settings.control.sqlite_path, isolation_level=None)) as control:
         control.execute("UPDATE evsup_checkpoint SET updated_at = updated_at - 30 * 86400")
     drop(pipeline)
 
 
 def drop(pipeline: Pipeline) -> None:
-    """As somebody does who drops it, or the table."""
+    """Delete the channel while the checkpoint is young: a person dropped it, or the table."""
     pipeline.snow.delete_channel(of_generation(pipeline.channel(P), generation(pipeline)))
 
 

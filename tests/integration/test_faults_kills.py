@@ -1,4 +1,4 @@
-"""A worker killed at every moment of an event's way: the next one resumes where the table ends."""
+"""A worker is killed at each stage between receipt and checkpoint: the next one resumes where the table ends."""
 
 import os
 import signal
@@ -57,7 +57,7 @@ def rows_in_flight(pipeline: Pipeline, evsup: Evsup) -> Iterator[None]:
 
 @contextmanager
 def a_checkpoint_in_its_transaction(pipeline: Pipeline, evsup: Evsup) -> Iterator[None]:
-    """Rows are durable, and the transaction that says so waits for a lock on the row."""
+    """Rows are durable, and the transaction of their checkpoint waits for a lock on its row."""
     dsn = postgres_of(pipeline).dsn
     with psycopg.connect(dsn) as holder, psycopg.connect(dsn, autocommit=True) as eye:
         holder.execute("SELECT 1 FROM evsup_checkpoint FOR UPDATE")

@@ -88,7 +88,7 @@ def test_a_count_that_rose_while_nothing_ran_is_found_by_the_next_owner(quaranti
 
 
 def shown(pipeline: Pipeline) -> int:
-    """Rejected rows as a status shows them, by the mouth of evsup."""
+    """How many rejected rows `verify` reports."""
     done = pipeline.run("verify", "--json")
     rejected: int = json.loads(done.stdout)["partitions"][0]["rejected"]
     return rejected

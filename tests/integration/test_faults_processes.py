@@ -1,4 +1,4 @@
-"""Processes that stop, hang and go on; supervisors beside each other."""
+"""Processes that are stopped, hang and go on; supervisors beside each other."""
 
 import os
 import re

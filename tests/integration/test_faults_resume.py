@@ -62,7 +62,7 @@ def loads(pipeline: Pipeline, rows: int) -> Evsup:
 
 
 def lose_channel(pipeline: Pipeline) -> None:
-    """As 30 idle days do."""
+    """Delete the channel, as Snowflake does after 30 idle days."""
     pipeline.snow.delete_channel(current_channel(pipeline))
 
 
@@ -77,13 +77,13 @@ def current_channel(pipeline: Pipeline) -> str:
 
 
 def control(pipeline: Pipeline, statement: str, *values: object) -> None:
-    """Do to the control store what no command does."""
+    """Change the control store in a way that no command does."""
     with closing(sqlite3.connect(pipeline.settings.control.sqlite_path, isolation_level=None)) as connection:
         connection.execute(statement, values)
 
 
 def leave_behind(pipeline: Pipeline, events: int) -> None:
-    """Let the checkpoint be the one of so many events ago, as a crash between a commit and its checkpoint does."""
+    """Set the checkpoint back by so many events: a crash between a commit and its checkpoint leaves it so."""
     number = (pipeline.position(P) or 0) - events
     event = f"SELECT epoch_ms(max(ENQUEUED_TIME)) FROM {EVENTS} WHERE SEQUENCE_NUMBER = {number}"  # noqa: S608
     [(enqueued_ms,)] = pipeline.snow.query(event)
@@ -91,7 +91,7 @@ def leave_behind(pipeline: Pipeline, events: int) -> None:
 
 
 def test_a_token_without_a_checkpoint_goes_on_and_says_so(pipeline: Pipeline) -> None:
-    """Before anybody moved anything: the row also says which channel of the partition is the present one."""
+    """The first test, because a move is in the row that this one deletes: which channel is the present one."""
     control(pipeline, "DELETE FROM evsup_checkpoint")
     pipeline.publish(MORE)
     assert "token without a checkpoint" in loads(pipeline, MORE).stderr
@@ -129,7 +129,7 @@ def test_a_token_that_is_no_number_is_refused(pipeline: Pipeline) -> None:
 def test_a_hub_that_failed_over_is_refused_and_its_new_events_are_read_however_they_are_numbered(
     pipeline: Pipeline,
 ) -> None:
-    """However late the checkpoint was written, and when the token is ahead of it, too: it knows when its event was."""
+    """A checkpoint knows when its event was enqueued. So its age does not matter, nor does a token that is ahead."""
     before, rows = "", pipeline.rows()
     for lost, ahead, reason in (
         (2 * MORE, 0, "is beyond the last event"),

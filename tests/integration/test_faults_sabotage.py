@@ -1,4 +1,4 @@
-"""Real workers that turn against their tree: it fails together, says why, and the next one makes up for it."""
+"""Real workers that break the rules: their tree stops as a whole and says why, and the next one loads the rest."""
 
 import signal
 import time
@@ -28,7 +28,7 @@ def pipeline() -> Iterator[Pipeline]:
 
 
 def sabotaged(pipeline: Pipeline, deed: str) -> tuple[Evsup, Path]:
-    """A tree in mid-stream whose workers do the deed when the file is there."""
+    """A tree in mid-stream whose workers break the rule once the file exists."""
     go = pipeline.cloud.directory / f"go-{len(pipeline.started)}"
     evsup = pipeline.start(PYTHONPATH=SABOTEUR, SABOTAGE=deed, SABOTAGE_GO=str(go))
     evsup.await_running(2)
@@ -40,7 +40,7 @@ def test_a_worker_that_ends_at_boot_fails_the_tree_with_70(pipeline: Pipeline) -
     evsup = pipeline.start(
         PYTHONPATH=SABOTEUR,
         SABOTAGE="leave",
-        SNOWFLAKE_CHECK_COLUMNS="false",  # or the process that looks at the table would end first
+        SNOWFLAKE_CHECK_COLUMNS="false",  # otherwise the process that checks the table would end first
     )
     assert evsup.wait() == 70
     assert "The worker exited without reporting an error: exit code 3" in evsup.last_line
@@ -63,7 +63,7 @@ def test_a_worker_that_breaks_the_rules_fails_the_tree_with_70(pipeline: Pipelin
     assert says in evsup.last_line
 
 
-def test_a_worker_stuck_in_native_code_delays_a_drain_no_longer_than_the_ladder(pipeline: Pipeline) -> None:
+def test_a_worker_stuck_in_native_code_delays_a_drain_no_longer_than_the_stop_allows(pipeline: Pipeline) -> None:
     evsup, go = sabotaged(pipeline, "get stuck")
     go.touch()
     eventually(lambda: all(row.age_s > 2.0 for row in evsup.workers().values()), "no worker reports any more")

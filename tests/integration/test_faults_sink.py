@@ -1,4 +1,4 @@
-"""Faults of the sink that end the tree; the next start makes up for each, with every event in the table once."""
+"""Faults of the sink that end the tree. After each one, the next start brings every event into the table once."""
 
 import signal
 import time
@@ -18,7 +18,7 @@ STALL_S, DRAIN_S = 4.0, 1.0
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    """With a commit timeout of seconds, and a drain that gives up before it."""
+    """A commit timeout of a few seconds, and a drain timeout below it."""
     with pipeline_of(SNOWFLAKE_COMMIT_TIMEOUT=str(STALL_S), EVSUP_DRAIN_TIMEOUT=str(DRAIN_S)) as made:
         yield made
 

@@ -73,14 +73,14 @@ def test_a_hub_recreated_while_nobody_could_see_it_ends_the_tree_with_65(pipelin
     assert "not the one of the checkpoint" in evsup.last_line
     refused = pipeline.start()
     assert refused.wait() == 65
-    assert refused.last_line == evsup.last_line, "nothing moves until somebody has decided"
+    assert refused.last_line == evsup.last_line, "nothing moves before a person has decided"
     assert pipeline.in_table()[P] == PartitionCount(300, 300, 0, 299)
     assert "Done." in pipeline.output(*fix_of(refused.last_line).arguments, "--yes")
     anew = pipeline.start()
     eventually(lambda: pipeline.rows() >= 1300, "the new hub is read from its beginning")
     assert anew.stop() == 0
     assert pipeline.in_table()[P] == PartitionCount(1300, 1000, 0, 999)
-    assert "every event is there once" in pipeline.output("verify"), "the other hub's rows are not asked for"
+    assert "every event is there once" in pipeline.output("verify"), "rows of the other hub do not count"
 
 
 def test_events_trimmed_before_they_were_read_are_refused_with_65_or_with_warn_passed(pipeline: Pipeline) -> None:

@@ -1,4 +1,4 @@
-"""Faults on the way over the stage that end the tree; the next start makes up for each, with every event there once."""
+"""Faults of the stage that end the tree. After each one, the next start brings every event into the table once."""
 
 import os
 import signal
@@ -61,7 +61,7 @@ def test_a_refused_file_ends_the_tree_with_the_reason(pipeline: Pipeline, evsup:
 def test_a_stage_that_refuses_uploads_is_named(pipeline: Pipeline, evsup: Evsup) -> None:
     pipeline.snow.fail("upload", 403, times=None, code="AccessDenied")
     burst(pipeline)
-    eventually(lambda: "upload_refused" in evsup.stderr, "the refusal is told at once")
+    eventually(lambda: "upload_refused" in evsup.stderr, "the refusal is logged at once")
     assert evsup.is_running
     assert evsup.wait() == 69
     assert "Snowflake has committed nothing for" in evsup.last_line

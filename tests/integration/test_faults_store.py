@@ -1,4 +1,4 @@
-"""A control store that goes away and comes back costs nothing within the lease."""
+"""A control store that is away for less than a lease stops nothing."""
 
 import signal
 from collections.abc import Iterator
@@ -51,20 +51,18 @@ def evsup(pipeline: Pipeline, tree: Evsup) -> Iterator[Evsup]:
     assert tree.is_running
 
 
-def test_a_restart_of_the_database_is_lived_through(pipeline: Pipeline, postgres: Postgres, evsup: Evsup) -> None:
+def test_a_tree_survives_a_restart_of_the_database(pipeline: Pipeline, postgres: Postgres, evsup: Evsup) -> None:
     postgres.restart()
     pipeline.publish(300)
 
 
-def test_an_outage_shorter_than_the_lease_is_lived_through(
-    pipeline: Pipeline, postgres: Postgres, evsup: Evsup
-) -> None:
+def test_a_tree_survives_an_outage_shorter_than_the_lease(pipeline: Pipeline, postgres: Postgres, evsup: Evsup) -> None:
     before = evsup.stderr.count("_retrying")
     postgres.stop_immediately()
     try:
         pipeline.publish(300)
         pipeline.await_all()
-        eventually(lambda: evsup.stderr.count("_retrying") > before + 1, "it is missed")
+        eventually(lambda: evsup.stderr.count("_retrying") > before + 1, "the tree has noticed")
     finally:
         postgres.start()
 
@@ -125,7 +123,7 @@ def test_a_drain_without_the_store_ends_in_time_with_75_and_loses_nothing(short_
     evsup.send(signal.SIGTERM)
     assert evsup.wait() == 75
     assert monotonic() - told_s < DRAIN_S + STOP_GRACE_S
-    assert "Nothing is lost" in evsup.last_line, "of worker or supervisor, whoever says it first"
+    assert "Nothing is lost" in evsup.last_line, "of the worker or the supervisor, whichever fails first"
     postgres.start()
     assert pipeline.position(P) == 599, "no checkpoint could be written"
     drains_again(pipeline)

@@ -13,8 +13,8 @@ from scripts.harness.waiting import eventually
 from supervisor.status.model import TreeStatus
 from tests.harness.pipeline import Pipeline, pipeline_of
 
-PAUSE_S = 5.0  # most a partition stands still in a planned hand-over, beside the commit delay
-BUSY_S = 10.0  # what a machine that runs other tests meanwhile may add
+PAUSE_S = 5.0  # the longest pause of a partition in a planned hand-over, without the commit delay
+BUSY_S = 10.0  # for a machine that runs other tests meanwhile
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def told(evsup: Evsup) -> TreeStatus:
     return tree
 
 
-def test_one_that_joins_gets_its_share_and_begins_after_the_last_event_that_the_other_wrote(
+def test_a_supervisor_that_joins_gets_its_share_and_begins_after_the_last_event_that_the_other_wrote(
     pipeline4: Pipeline,
 ) -> None:
     first = pipeline4.start()
@@ -65,7 +65,7 @@ def test_one_that_joins_gets_its_share_and_begins_after_the_last_event_that_the_
     pipeline4.prove()
 
 
-def test_what_one_that_leaves_had_goes_to_the_others(pipeline4: Pipeline) -> None:
+def test_the_partitions_of_a_supervisor_that_leaves_go_to_the_others(pipeline4: Pipeline) -> None:
     first = pipeline4.start()
     first.await_running(4)
     second = pipeline4.beside()
@@ -78,7 +78,7 @@ def test_what_one_that_leaves_had_goes_to_the_others(pipeline4: Pipeline) -> Non
     pipeline4.prove()
 
 
-def test_one_without_room_beside_others_is_a_healthy_standby_that_takes_over(pipeline4: Pipeline) -> None:
+def test_a_supervisor_without_a_share_is_a_healthy_standby_that_takes_over(pipeline4: Pipeline) -> None:
     first = pipeline4.start("--max-partitions", "4")
     first.await_running(4)
     second = pipeline4.beside()

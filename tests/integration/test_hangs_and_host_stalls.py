@@ -19,7 +19,7 @@ from scripts.harness.waiting import eventually
 from supervisor.process.hang_detector import HUNG_AFTER_S
 from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
 
-LEASE_S = 120.0  # outlasts every standstill here: what a freeze past the lease does is test_faults_processes'
+LEASE_S = 120.0  # longer than every standstill here; test_faults_processes has a freeze that is longer than the lease
 SUPERVISORS = 5
 BUSY = 60
 
@@ -63,7 +63,7 @@ STUTTERS: dict[str, tuple[float, int, Callable[[Evsup], list[int]]]] = {
 
 
 def test_a_host_that_stutters_or_stands_still_ends_no_tree(pipeline: Pipeline) -> None:
-    """Every kind at once, each on a supervisor of its own."""
+    """All kinds at the same time, each on a supervisor of its own."""
     trees = dict(zip(STUTTERS, [one_of_many(pipeline) for _ in STUTTERS], strict=True))
     eventually(lambda: all(evsup.workers() for evsup in trees.values()), "each has a partition")
     before = {name: evsup.await_running(1) for name, evsup in trees.items()}
@@ -135,7 +135,7 @@ def silent_s(evsup: Evsup) -> float:
 def test_a_worker_that_hangs_is_found_as_soon_as_ever_and_its_stacks_are_in_the_crash_report(
     pipeline: Pipeline,
 ) -> None:
-    """In native code, with the interpreter's lock: no line of Python runs in it any more."""
+    """It hangs in native code and holds the interpreter's lock, so no line of Python runs in it any more."""
     go = pipeline.cloud.directory / "go"
     evsup = pipeline.start(PYTHONPATH=SABOTEUR, SABOTAGE="get stuck", SABOTAGE_GO=str(go))
     evsup.await_running(SUPERVISORS)

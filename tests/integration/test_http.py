@@ -1,4 +1,4 @@
-"""The endpoint of a real tree: numbers that move, and verdicts that turn with what happens to it."""
+"""The HTTP endpoint of a real tree: its numbers move, and its health follows what happens to the tree."""
 
 import json
 import signal
@@ -65,7 +65,7 @@ def test_metrics_move_and_the_status_is_the_one_of_the_command(pipeline2: Pipeli
 
 def test_a_partition_that_nobody_holds_makes_the_tree_unready_and_no_less_alive(pipeline2: Pipeline) -> None:
     evsup, endpoint = running(pipeline2, 1, "--max-partitions", "1")
-    eventually(lambda: endpoint.metric("evsup_partitions_unowned") == 1, "a partition is left")
+    eventually(lambda: endpoint.metric("evsup_partitions_unowned") == 1, "a partition has no owner")
     code, reason = endpoint.get("/readyz")
     assert (code, "nobody holds partitions 1" in reason) == (503, True)
     assert endpoint.get("/healthz") == (200, "ok\n")

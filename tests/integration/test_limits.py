@@ -12,8 +12,8 @@ from scripts.harness.marker import MARKER, process_state
 from scripts.harness.waiting import eventually
 from tests.harness.pipeline import Pipeline
 
-# Takes orphans in, as PID 1 of a container does, has two, and becomes evsup: the first ends at once, and the second is
-# ours to end.
+# Becomes the parent of orphans, as PID 1 of a container does, and has two of them. Then it becomes evsup. The first
+# orphan ends at once, the second when the test ends it.
 TAKES_ORPHANS_IN = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: prctl(2)
@@ -56,7 +56,7 @@ def test_a_worker_that_gets_no_descriptors_ends_the_tree_with_78_after_a_drain(p
 
 
 def leave(evsup: Evsup, descriptors: int) -> None:
-    """So many and no more: numbers below the highest one may be free, too."""
+    """Leave a process just so many descriptors: numbers below the highest one may be free, too."""
     used = {int(path.name) for path in Path(f"/proc/{evsup.pid}/fd").iterdir()}
     free = (number for number in count() if number not in used)
     limit = next(islice(free, descriptors, None))

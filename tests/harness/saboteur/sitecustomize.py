@@ -43,7 +43,7 @@ def crash(reason: str = "sabotage") -> None:
 
 
 def spill() -> None:
-    """The same, with every setting in the message, as a library would quote what it was given."""
+    """The same, with every setting in the message: a library may quote what it was given."""
     crash(f"cannot use {dict(os.environ)}")
 
 
@@ -85,7 +85,7 @@ def kill(worker: Callable[[], int], around: tuple[str, str], *, done: bool) -> C
 
 
 def raise_in(place: str) -> None:
-    """Have `module:Class.method` or `module:function` raise, with every credential that it could quote, bare."""
+    """Have `module:Class.method` or `module:function` raise, with every credential in the message."""
     module, _, path = place.partition(":")
     *owners, name = path.split(".")
     owner: Any = importlib.import_module(module)
