@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shared.config.formats import account, private_key
 from shared.config.settings import SnowflakeSettings
 from shared.errors import EvsupError, SnowflakeUnavailable
-from shared.snowflake import connector, errors, oauth
+from shared.snowflake import connector, errors, oauth, tls_probe
 from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
 
@@ -124,6 +124,16 @@ class SqlSession:
         return self._connection
 
     def _connect(self) -> "SnowflakeConnection":
+        from snowflake.connector import Error
+
+        try:
+            return self._log_in()
+        except Error:
+            # A connector that tries again until its time is up may then say no more than that.
+            tls_probe.refuse_untrusted(*address(self._settings), self._settings.ca_file)
+            raise
+
+    def _log_in(self) -> "SnowflakeConnection":
         from snowflake.connector import __version__, connect
 
         settings = self._settings

@@ -4,6 +4,9 @@ import os
 import socket
 import ssl
 
+from shared.errors import ConfigurationError
+from shared.fixes import TRUST_SNOWFLAKE
+
 TIMEOUT_S = 5.0
 
 
@@ -19,6 +22,23 @@ def probe_tls(host: str, port: int, ca_file: str | None) -> None:
         context.wrap_socket(plain, server_hostname=host),
     ):
         return
+
+
+def refuse_untrusted(host: str, port: int, ca_file: str | None) -> None:
+    """Raise `ConfigurationError` when the host shows a certificate that is not trusted; behind a proxy, never."""
+    if is_behind_proxy():
+        return
+    try:
+        probe_tls(host, port, ca_file)
+    except ssl.SSLCertVerificationError as error:
+        raise untrusted(host, port, error) from error
+    except (OSError, UnicodeError):
+        return
+
+
+def untrusted(host: str, port: int, error: ssl.SSLCertVerificationError) -> ConfigurationError:
+    """The error of a host whose certificate is not trusted."""
+    return ConfigurationError(f"The certificate of {host}:{port} is not trusted", error.verify_message, TRUST_SNOWFLAKE)
 
 
 def is_behind_proxy() -> bool:

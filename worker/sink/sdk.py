@@ -14,11 +14,11 @@ from typing import Any
 from shared.config.formats import account, private_key
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, SinkUnavailable
-from shared.fixes import REACH_SNOWFLAKE, TRUST_SNOWFLAKE
+from shared.fixes import REACH_SNOWFLAKE
 from shared.snowflake import oauth
 from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
-from shared.snowflake.tls_probe import is_behind_proxy, probe_tls
+from shared.snowflake.tls_probe import is_behind_proxy, probe_tls, untrusted
 
 SYSTEM_CA_DIR = "/etc/ssl/certs"
 CA_FILE_SINCE = (1, 7)  # before, the SDK trusted the authorities that it was built with, and no others (measured)
@@ -98,9 +98,7 @@ def probe(settings: SnowflakeSettings) -> None:
     try:
         probe_tls(host, port, settings.ca_file)
     except ssl.SSLCertVerificationError as error:
-        raise ConfigurationError(
-            f"The certificate of {host}:{port} is not trusted", error.verify_message, TRUST_SNOWFLAKE
-        ) from error
+        raise untrusted(host, port, error) from error
     except UnicodeError as error:
         raise ConfigurationError(
             f"{host}:{port} is not a valid address",
