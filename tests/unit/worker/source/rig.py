@@ -47,10 +47,10 @@ class HubSide:
         """End the connection."""
         self._hub.close()
 
-    def fail(self, error: Exception) -> None:
-        """End the link with an error, as the SDK tells it when a frame comes."""
+    def fail(self, error: Exception, last_frame: bytes = b"") -> None:
+        """End the link with an error, as the SDK tells it when a frame comes; `last_frame` arrives in the same read."""
         self.link.error = error
-        self.send(FLOW)
+        self.send(last_frame + FLOW)
 
     def stay(self) -> None:
         """Leave it open until it is closed."""

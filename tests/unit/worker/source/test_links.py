@@ -48,8 +48,9 @@ def test_a_broken_link_is_opened_again_after_the_last_event_handed_over(start: S
 
 def test_a_stolen_link_is_the_reason_and_not_an_event_that_is_refused(start: Start) -> None:
     def link(hub: HubSide) -> None:
-        hub.deliver_messages([event(b"not json", 5)])
-        hub.fail(ConnectionLostError("amqp:link:stolen: New receiver with higher epoch"))
+        hub.link.await_credit(1)
+        (refused,) = split(event(b"not json", 5), 1, [])
+        hub.fail(ConnectionLostError("amqp:link:stolen: New receiver with higher epoch"), refused)
 
     assert isinstance(raised(start(link, max_wait_time=60.0)), OwnershipLost)
 
