@@ -95,7 +95,12 @@ def role_name(settings: SnowflakeSettings) -> str:
 
 def quarantine_name(settings: SnowflakeSettings) -> str:
     """The full name of the table beside the target that takes what Snowflake rejected."""
-    beside = identifier.quoted(identifier.stored_name(settings.table) + identifier.QUARANTINE)
+    return name_beside(settings, identifier.QUARANTINE)
+
+
+def name_beside(settings: SnowflakeSettings, suffix: str) -> str:
+    """The full name, quoted, of what stands beside the target table: the table's name with a suffix."""
+    beside = identifier.quoted(identifier.stored_name(settings.table) + suffix)
     return table_name(msgspec.structs.replace(settings, table=beside))
 
 

@@ -97,7 +97,7 @@ class TargetCheck:
 def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
     """Read the columns and the pipe. Raises when there is no table, or the role may not see its columns."""
     table = table_name(settings)
-    stored = _stored_columns(session, settings, table)
+    stored = stored_columns(session, settings)
     names, not_visible = [column.name for column in stored], None
     try:
         pipe = _check_pipe(session, settings, names)
@@ -114,7 +114,9 @@ def with_opt_out(error: EvsupError) -> EvsupError:
     return type(error)(error.what, error.why, f"{error.fix} {OPT_OUT}".strip())
 
 
-def _stored_columns(session: Queries, settings: SnowflakeSettings, table: str) -> list[StoredColumn]:
+def stored_columns(session: Queries, settings: SnowflakeSettings) -> list[StoredColumn]:
+    """The table's columns in order. Raises when there is no table, or the role may not see its columns."""
+    table = table_name(settings)
     try:
         return [_column(row) for row in session.query(f"DESCRIBE TABLE {table}")]
     except DoesNotExist as error:

@@ -99,6 +99,17 @@ def test_properties_of_any_type_have_a_place_in_the_row(pipeline: Pipeline) -> N
     assert rest == ["application/json", "m-1", "c-1", "0"]
 
 
+def test_views_show_bodies_as_text_and_the_latest_event_of_a_key(pipeline: Pipeline) -> None:
+    pipeline.output("init", "--views", "--key", "PAYLOAD:from")
+    [(text,)] = pipeline.snow.query(f"SELECT BODY_TEXT FROM {EVENTS}_UNDECODED WHERE RAW_BODY = 'not json'::BLOB")  # noqa: S608
+    assert text == "not json"
+    [(payload,)] = pipeline.snow.query(f"SELECT PAYLOAD FROM {EVENTS}_LATEST")  # noqa: S608
+    assert json.loads(payload) == {"from": "the official producer"}
+    [(count,)] = pipeline.snow.query(f"SELECT COUNT(*) FROM {EVENTS}_RECORDS WHERE SEQUENCE_NUMBER IN (0, 1, 5)")  # noqa: S608
+    assert count == 2, "an object and an array in an array are records, an empty array has none"
+    assert pipeline.run("init", "--deleted", "PAYLOAD:op=d").returncode == 64
+
+
 def test_with_fail_a_body_that_is_not_json_ends_the_tree_with_65_and_its_address(pipeline: Pipeline) -> None:
     pipeline.publish(10)
     pipeline.hub.append("0", [b"not json"])

@@ -127,7 +127,7 @@ class SnowAdmin:
     # -- SQL: who may do what; a role may do everything until it is revoked --
 
     def revoke(self, privilege: str, on: tuple[str, ...], role: str) -> None:
-        """Take SELECT, INSERT, UPDATE or DELETE on a table, or CREATE [HYBRID] TABLE on a schema, from a role."""
+        """Take SELECT, INSERT, UPDATE or DELETE on a table, or CREATE TABLE and the like on a schema, from a role."""
         self._call("revoke", privilege=privilege, on=".".join(on), role=role)
 
     def grant(self, privilege: str, on: tuple[str, ...], role: str) -> None:

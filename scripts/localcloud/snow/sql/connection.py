@@ -44,6 +44,10 @@ _HYBRID_SHOWN = (
 )
 _HYBRID_LISTED = ("'NO' AS \"IS_HYBRID\"", "if(tables.has_primary_key, 'YES', 'NO') AS \"IS_HYBRID\"")
 
+# A function of Snowflake's that fakesnow does not translate:
+# https://docs.snowflake.com/en/sql-reference/functions/try_base64_decode_string
+_TRY_BASE64 = "CREATE OR REPLACE MACRO {}.try_base64_decode_string(text) AS TRY(decode(from_base64(text)))"
+
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)  # fakesnow's way
 
 
@@ -71,6 +75,7 @@ class Dialect:
             if name not in OWN_DATABASES and name not in self._prepared:
                 cursor.execute(_with(info_schema.per_db_creation_sql(name), _HYBRID_LISTED))
                 cursor.execute(macros.creation_sql(name))
+                cursor.execute(_TRY_BASE64.format(name))
                 self._prepared.add(name)
 
 

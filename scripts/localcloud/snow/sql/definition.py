@@ -61,6 +61,8 @@ class Definitions:
 
     def _declared(self, statement: Statement, tree: exp.Create) -> str:
         """Write a declaration as fakesnow takes it; a Hybrid Table is one that keeps its primary key."""
+        if statement.is_view:
+            return statement.text
         if not statement.hybrid:
             return hybrid.unenforced(tree).sql("snowflake")
         if not self.hybrid_tables:

@@ -55,8 +55,8 @@ class Grants:
         if type(statement.tree) in _WRITES:
             self._require(_WRITES[type(statement.tree)], "table", name, session.role)
         elif isinstance(statement.tree, exp.Create):
-            privilege = "CREATE HYBRID TABLE" if statement.hybrid else "CREATE TABLE"
-            self._require(privilege, "schema", name[:2], session.role)
+            kind = "HYBRID TABLE" if statement.hybrid else "VIEW" if statement.is_view else "TABLE"
+            self._require(f"CREATE {kind}", "schema", name[:2], session.role)
 
     def require_sight(self, name: tuple[str, ...], role: str, privileges: Sequence[str]) -> None:
         """Refuse a role that has none of the privileges that let it see an object: to it there is none.

@@ -48,14 +48,20 @@ class Statement:
 
     @property
     def target(self) -> exp.Table | None:
-        """The table that is written or defined."""
-        if self.kind not in ("write", "definition", "explain") or self.tree.args.get("kind", "TABLE") != "TABLE":
+        """The table or view that is written or defined."""
+        defines = self.tree.args.get("kind", "TABLE") in ("TABLE", "VIEW")
+        if self.kind not in ("write", "definition", "explain") or not defines:
             return None
         named = self.tree.args.get("tables") or self.tree.args.get("this") or self.tree.expressions
         this = named[0] if isinstance(named, list) else named
         if isinstance(this, exp.Schema):
             this = this.this
         return this if isinstance(this, exp.Table) else None
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it defines a view."""
+        return self.tree.args.get("kind") == "VIEW"
 
     @property
     def system_function(self) -> str | None:

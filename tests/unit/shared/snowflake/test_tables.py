@@ -10,7 +10,7 @@ from shared.snowflake.tables import (
     quarantine_name,
     table_name,
 )
-from supervisor.commands.init import target_tables
+from supervisor.commands.init.tables import target_tables
 
 SETTINGS = SnowflakeSettings(account="a-b", user="U", database="events", schema="PUBLIC", table='"Flight ""data"""')
 
