@@ -62,7 +62,11 @@ class SequenceGap(DataRefused):
     """Sequence numbers are missing between two events."""
 
 
-class UndecodableEvent(DataRefused):
+class EventRefused(DataRefused):
+    """An event may not be stored: a setting says so."""
+
+
+class UndecodableEvent(EventRefused):
     """A body is not JSON and `SNOWFLAKE_ON_DECODE_ERROR=fail`."""
 
 

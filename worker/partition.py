@@ -9,9 +9,9 @@ from shared.model import Term
 from worker.opening import StartingPoint, open_partition
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import EventSource, Ports
+from worker.rows.envelope import Envelope
 from worker.sink.channel import Channel
 from worker.sink.rejection import Rejection
-from worker.source.envelope import Envelope
 from worker.source.link import Position
 from worker.source.receiver import Receiver
 from worker.tasks import quarantine

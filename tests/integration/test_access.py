@@ -24,8 +24,8 @@ from shared.eventhubs.identity import Identity
 from shared.log.secret import Secret
 from tests.harness import sdk_sockets
 from tests.harness.sources import running
-from worker.source.envelope import Envelope
-from worker.source.event import Event
+from worker.rows.envelope import Envelope
+from worker.rows.event import Event
 from worker.source.link import Position
 from worker.source.receiver import Receiver
 

@@ -25,11 +25,11 @@ from shared.log.secret import Secret
 from tests.harness import sdk_sockets
 from tests.harness.sources import running
 from tests.harness.websocket_front import HOST, WebsocketFront
+from worker.rows.envelope import Envelope
+from worker.rows.event import Event
 from worker.source import partition_end
 from worker.source import receiver as receiver_module
 from worker.source.batch_queue import QUEUED_BATCHES, Batch
-from worker.source.envelope import Envelope
-from worker.source.event import Event
 from worker.source.link import Position
 from worker.source.receiver import Receiver
 

@@ -27,7 +27,7 @@ from shared.eventhubs.identity import Identity
 from shared.log.secret import Secret
 from tests.harness import sdk_sockets
 from tests.harness.sources import running
-from worker.source.envelope import Envelope
+from worker.rows.envelope import Envelope
 from worker.source.link import Position
 from worker.source.receiver import Receiver
 

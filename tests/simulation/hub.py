@@ -18,10 +18,10 @@ from tests.simulation.invariants import Invariants
 from tests.simulation.network import FAST_S, skewed
 from tests.simulation.process import MOMENT_S, Process
 from tests.simulation.world import World
-from tests.unit.worker.source.events import long, message
+from tests.unit.worker.rows.events import long, message
+from worker.rows.envelope import Envelope
+from worker.rows.event import Event
 from worker.source.batch_queue import Batch
-from worker.source.envelope import Envelope
-from worker.source.event import Event
 from worker.source.link import Position
 
 BATCH = 5

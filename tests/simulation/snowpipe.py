@@ -16,8 +16,8 @@ from tests.simulation.network import FAST_S, skewed
 from tests.simulation.process import Process
 from tests.simulation.rejections import Rejections
 from tests.simulation.world import World
+from worker.rows.event import Event
 from worker.sink.sdk_log import Uploads
-from worker.source.event import Event
 
 COMMIT_S = 6.0
 SEND_S = 0.3  # until the SDK's threads send what they were given

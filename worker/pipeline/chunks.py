@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.source.event import Event
+from worker.rows.event import Event
 
 # The SDK accepts far larger appends, but its memory guard does not, and a retry of a small one is cheap.
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations

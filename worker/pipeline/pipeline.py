@@ -28,11 +28,11 @@ from worker.pipeline.ports import Ports
 from worker.pipeline.sequence import Gap, admit
 from worker.pipeline.status_poll import StatusPoll
 from worker.pipeline.window import Append, Window
+from worker.rows.event import Event
 from worker.sink.channel import Saturated
 from worker.sink.channel_status import verify
 from worker.sink.unsettled import Unsettled
 from worker.source.batch_queue import Batch
-from worker.source.event import Event
 
 WAIT_S = 1.0  # a turn comes at least so often
 SATURATED_FIRST_S, SATURATED_MOST_S = 0.05, 2.0

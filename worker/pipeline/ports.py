@@ -7,8 +7,8 @@ from typing import Protocol, TypeAlias
 from shared.clock import Deadline
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
+from worker.rows.event import Event
 from worker.source.batch_queue import Batch
-from worker.source.event import Event
 
 SaveCheckpoint: TypeAlias = Callable[[Checkpoint], None]
 """Writes a checkpoint to the control store. May block. Raises `StoreUnavailable` when it may be tried again."""

@@ -14,12 +14,12 @@ from shared.ipc.messages import ChannelStatus
 from shared.log.logger import get_logger
 from shared.log.secret import mask
 from shared.snowflake.channel_name import of_generation
+from worker.rows.event import Event
 from worker.sink import sdk
 from worker.sink.channel_status import SUCCESS, read_status
 from worker.sink.large_rows import LargeRows
 from worker.sink.sdk_errors import PASSING, SATURATED, code_of, invalid_channel, translate
 from worker.sink.sdk_log import Uploads
-from worker.source.event import Event
 
 REFRESH_S = 1.0  # the SDK refreshes its cache of statuses so often
 

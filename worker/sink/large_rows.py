@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from shared.errors import DataRefused
 from shared.log.secret import mask
-from worker.source.event import Event
+from worker.rows.event import Event
 
 REQUEST_BYTES, TOO_LARGE = 4 * 1024 * 1024, "HTTP 413"
 TOKENS = re.compile(r"startOffsetToken=(\d+)&endOffsetToken=(\d+)")  # the SDK's error shows the URL of its request

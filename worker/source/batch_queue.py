@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from shared.ipc.wakeup import Wakeup
-from worker.source.event import Event
+from worker.rows.event import Event
 
 QUEUED_BATCHES = 4  # enough that neither thread waits for the other in a steady stream
 QUEUED_BYTES = 8 * 1024 * 1024

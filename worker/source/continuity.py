@@ -20,8 +20,8 @@ import msgspec
 from shared.errors import ResumeRefused
 from shared.model import Checkpoint
 from shared.resume import reset_command
-from worker.source.envelope import ENQUEUED_TIME, time_of
-from worker.source.event import Event
+from worker.rows.event import Event
+from worker.rows.message import ENQUEUED_TIME, time_of
 
 if TYPE_CHECKING:
     from azure.eventhub import EventData

@@ -15,18 +15,18 @@ from typing import Any, TypeAlias
 
 from shared.clock import LoopClock, monotonic
 from shared.config.settings import EventHubSettings
-from shared.errors import ResumeRefused, SourceUnavailable, UndecodableEvent
+from shared.errors import EventRefused, ResumeRefused, SourceUnavailable
 from shared.eventhubs import client as eventhubs
 from shared.eventhubs.client import EventHubClient, access
 from shared.eventhubs.errors import translate
 from shared.eventhubs.sdk_internals import SdkLink
 from shared.model import HubFacts, PartitionFacts
 from shared.resume import refuse_another_hub
+from worker.rows.event import Event, refused
+from worker.rows.message import last_enqueued
 from worker.source.batch_queue import Backlog, Batch
 from worker.source.continuity import LastEvent
 from worker.source.credit import Credit
-from worker.source.envelope import last_enqueued, undecodable
-from worker.source.event import Event
 from worker.source.partition_end import PartitionEnd
 from worker.source.stream import BrokenStream, Received, Stream
 
@@ -196,7 +196,7 @@ class Link:
                 data = link.read()
         finally:
             # What ended the link is the reason, not an event that is refused: the next link begins with that one.
-            with suppress(UndecodableEvent, ResumeRefused):
+            with suppress(EventRefused, ResumeRefused):
                 self._hand_over(stream, float("inf"))
 
     def _now_s(self) -> float:
@@ -240,13 +240,13 @@ class Link:
         return True
 
     def _storable(self, events: list[Event]) -> list[Event]:
-        """The events in front of the first one that may not be stored. Raises `UndecodableEvent` when that is the
+        """The events in front of the first one that may not be stored. Raises `EventRefused` when that is the
         first of all.
         """
-        refused = next((at for at, event in enumerate(events) if event.refusal and self._is_new(event)), len(events))
-        if refused == 0 and (reason := events[0].refusal):
-            raise undecodable(self._spec.partition_id, events[0], reason)
-        return events[:refused]
+        first = next((at for at, event in enumerate(events) if event.refusal and self._is_new(event)), len(events))
+        if first == 0 and (refusal := events[0].refusal):
+            raise refused(self._spec.partition_id, events[0], refusal)
+        return events[:first]
 
     def _is_new(self, event: Event) -> bool:
         """Whether it comes after the position. The pipeline drops one that does not."""

@@ -14,8 +14,8 @@ from struct import Struct
 from typing import Any
 
 from shared.eventhubs.sdk_internals import decode_frame
-from worker.source import amqp
-from worker.source.event import Event
+from worker.rows import amqp
+from worker.rows.event import Event
 
 HEADER_BYTES, AMQP_FRAME, TRANSFER = 8, 0, 20
 # Of an event, encoded: 20 MB in the Dedicated tier, and as much again for whatever the hub adds.

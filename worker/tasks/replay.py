@@ -24,10 +24,10 @@ from shared.snowflake.channel_name import channel_name
 from worker.opening import StartingPoint
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import Ports
+from worker.rows.envelope import Envelope
 from worker.sink.channel import Channel
 from worker.sink.sdk import prepare
 from worker.source.batch_queue import Batch
-from worker.source.envelope import Envelope
 from worker.source.link import Mapper, Position
 from worker.source.receiver import Receiver
 from worker.tasks import serve

@@ -11,8 +11,9 @@ from shared.config.settings import EventHubSettings
 from shared.model import Checkpoint
 from shared.snowflake.quarantine_table import Event, Rejected
 from worker.pipeline.chunks import chunked
-from worker.source.envelope import Envelope, body_of
-from worker.source.event import Event as ReceivedEvent
+from worker.rows.envelope import Envelope
+from worker.rows.event import Event as ReceivedEvent
+from worker.rows.message import body_of
 from worker.source.link import Mapper, Position
 from worker.source.receiver import Receiver
 

@@ -13,7 +13,7 @@ from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, PartitionFacts, Term
 from shared.snowflake.channel_name import of_generation
 from tests.unit.plain_settings import plain, snowflake
-from tests.unit.worker.source.events import ENQUEUED_MS, event
+from tests.unit.worker.rows.events import ENQUEUED_MS, event
 from worker import opening
 from worker.opening import StartingPoint, open_partition
 from worker.sink.rejection import Rejection

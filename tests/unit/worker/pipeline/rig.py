@@ -14,14 +14,14 @@ from shared.ipc.messages import ChannelStatus, Counters
 from shared.model import Checkpoint
 from shared.resume import Resume
 from tests.unit.plain_settings import plain
-from tests.unit.worker.source.events import events
+from tests.unit.worker.rows.events import events
 from worker.opening import StartingPoint
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import Ports
+from worker.rows.envelope import Envelope
+from worker.rows.event import Event
 from worker.sink.sdk_log import Uploads
 from worker.source.batch_queue import Batch
-from worker.source.envelope import Envelope
-from worker.source.event import Event
 
 NOBODY_READS = 0
 event_of = Envelope("3", "keep").event_of

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.worker.source.events import event, event_of, events
+from tests.unit.worker.rows.events import event, event_of, events
 from worker.pipeline import chunks
 from worker.pipeline.chunks import MAX_CHUNK_BYTES, chunked
 

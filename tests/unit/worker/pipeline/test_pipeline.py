@@ -14,7 +14,7 @@ from shared.errors import (
 )
 from tests.unit.plain_settings import eventhub, snowflake
 from tests.unit.worker.pipeline.rig import Rig
-from tests.unit.worker.source.events import ENQUEUED_MS, event, event_of, long
+from tests.unit.worker.rows.events import ENQUEUED_MS, event, event_of, long
 from worker.pipeline.checkpointer import SAVE_MOST_S
 from worker.sink.channel import Saturated
 

@@ -10,7 +10,7 @@ from shared.model import Checkpoint
 from shared.resume import NOTHING, SETTLED_AFTER_S
 from tests.unit.plain_settings import eventhub
 from tests.unit.worker.pipeline.rig import Rig
-from tests.unit.worker.source.events import ENQUEUED_MS, event, events, long
+from tests.unit.worker.rows.events import ENQUEUED_MS, event, events, long
 from worker.pipeline.checkpointer import SAVE_LIMIT_S, SAVE_MOST_S
 from worker.pipeline.status_poll import IDLE_POLL_S
 from worker.sink.channel import Saturated

@@ -6,8 +6,8 @@ import pytest
 from shared.errors import DataRefused, SinkUnavailable
 from shared.ipc.messages import ChannelStatus
 from tests.unit.plain_settings import snowflake
+from tests.unit.worker.rows.events import event, event_of
 from tests.unit.worker.sink.stand_ins import PreviewChannel, SdkChannel, SdkClient, SdkError, opened
-from tests.unit.worker.source.events import event, event_of
 from worker.sink.channel import Channel, Saturated
 from worker.sink.sdk_errors import PASSING, SATURATED
 

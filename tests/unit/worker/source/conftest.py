@@ -10,9 +10,9 @@ from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S
 from tests.unit.worker.source.receiving import AFTER_4, Start
 from tests.unit.worker.source.rig import Hub, Script
+from worker.rows.envelope import Envelope
 from worker.source import link as link_module
 from worker.source import receiver as receiver_module
-from worker.source.envelope import Envelope
 from worker.source.link import Position
 from worker.source.receiver import Receiver
 

@@ -9,9 +9,9 @@ from typing import Any, Self
 from shared.config.settings import EventHubSettings
 from shared.model import HubFacts, PartitionFacts
 from tests.unit.readable import DEADLINE_S
-from tests.unit.worker.source.events import events
+from tests.unit.worker.rows.events import events
+from tests.unit.worker.rows.wire import mapping, section, sized
 from tests.unit.worker.source.test_stream import FLOW, HEARTBEAT, split
-from tests.unit.worker.source.wire import mapping, section, sized
 
 FAILURE = 0x13  # a flow
 PIECE = 500_000  # bytes of a delivery in one frame

@@ -9,11 +9,11 @@ from msgspec import structs
 
 from shared.errors import ResumeRefused
 from shared.model import Checkpoint
-from tests.unit.worker.source.events import ENQUEUED_MS, event, event_of, long, message
+from tests.unit.worker.rows.events import ENQUEUED_MS, event, event_of, long, message
 from worker.source.continuity import CLOCKS_APART, LastEvent, found
 
 ENQUEUED = datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC)
-KNOWN = LastEvent(5, "123", ENQUEUED)  # as tests.unit.worker.source.events makes event 5
+KNOWN = LastEvent(5, "123", ENQUEUED)  # as tests.unit.worker.rows.events makes event 5
 BY_THEN = replace(KNOWN, is_exact=False)  # as a checkpoint that only knows when itself was written
 AN_HOUR = timedelta(hours=1)
 A_MOMENT = timedelta(milliseconds=1)  # the hub counts no less

@@ -16,14 +16,14 @@ from shared.errors import (
 from shared.eventhubs import client
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
-from tests.unit.worker.source.events import ENQUEUED_MS, event, long
+from tests.unit.worker.rows.events import ENQUEUED_MS, event, long
 from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
 from tests.unit.worker.source.rig import Hub, HubSide, Script, delivering
 from tests.unit.worker.source.test_stream import split
+from worker.rows.envelope import Envelope
 from worker.source import link as link_module
 from worker.source import partition_end
 from worker.source import receiver as receiver_module
-from worker.source.envelope import Envelope
 from worker.source.link import Position
 from worker.source.receiver import HUNG_AFTER_S, Receiver
 

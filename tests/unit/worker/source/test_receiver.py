@@ -12,12 +12,12 @@ from shared.errors import (
 )
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
-from tests.unit.worker.source.events import ENQUEUED_MS, event
+from tests.unit.worker.rows.events import ENQUEUED_MS, event
 from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
 from tests.unit.worker.source.rig import Hub, HubSide, delivering
+from worker.rows.envelope import Envelope
 from worker.source.continuity import LastEvent
 from worker.source.credit import HELD_BYTES
-from worker.source.envelope import Envelope
 from worker.source.link import Position
 from worker.source.receiver import HUNG_AFTER_S
 from worker.tasks.replay import UpTo

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.worker.source.events import event, event_of
-from tests.unit.worker.source.wire import held, sized
+from tests.unit.worker.rows.events import event, event_of
+from tests.unit.worker.rows.wire import held, sized
 from worker.source import stream as stream_module
 from worker.source.stream import BrokenStream, Received, Stream
 

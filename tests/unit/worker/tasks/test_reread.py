@@ -11,11 +11,11 @@ import pytest
 from shared.errors import SourceUnavailable
 from shared.model import Checkpoint
 from tests.unit.plain_settings import eventhub
-from tests.unit.worker.source.events import event, event_of, events
+from tests.unit.worker.rows.events import event, event_of, events
 from worker.pipeline import chunks
+from worker.rows.event import Event
 from worker.source.batch_queue import Batch
 from worker.source.continuity import LastEvent
-from worker.source.event import Event
 from worker.source.link import Position
 from worker.tasks import reread as rereading
 from worker.tasks.reread import identified, reread

@@ -4,6 +4,17 @@ from datetime import datetime
 
 import msgspec
 
+from shared.errors import EventRefused
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a setting says that an event may not be stored."""
+
+    error: type[EventRefused]
+    what: str
+    why: str
+    fix: str
+
 
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One event of a partition. A struct, because one is made for every event: a dataclass takes five times as long."""
@@ -16,10 +27,16 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """Length of `row`."""
     row: msgspec.Raw
     """One line of JSON."""
-    refusal: str | None = None
-    """Why the row may not be stored, with `SNOWFLAKE_ON_DECODE_ERROR=fail`; None: it may."""
+    refusal: Refusal | None = None
+    """Why the row may not be stored; None: it may."""
 
     @property
     def address(self) -> str:
         """What a person finds it by."""
         return f"Event {self.sequence_number}, offset {self.offset}"
+
+
+def refused(partition_id: str, event: Event, refusal: Refusal) -> EventRefused:
+    """The error of an event that may not be stored."""
+    where = f"Partition {partition_id}, event {event.sequence_number}, offset {event.offset}"
+    return refusal.error(f"{where}: {refusal.what}", refusal.why, refusal.fix)

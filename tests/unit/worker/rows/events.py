@@ -9,9 +9,9 @@ from azure.eventhub._pyamqp._encode import encode_payload
 from azure.eventhub._pyamqp.message import Message, Properties
 from azure.eventhub._pyamqp.types import TYPE, VALUE, AMQPTypes
 
-from tests.unit.worker.source import wire
-from worker.source.envelope import Envelope
-from worker.source.event import Event
+from tests.unit.worker.rows import wire
+from worker.rows.envelope import Envelope
+from worker.rows.event import Event
 
 ENQUEUED_MS = 1_700_000_000_123
 

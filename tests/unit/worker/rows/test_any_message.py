@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.worker.source import wire
-from tests.unit.worker.source.by_the_sdk import line_by_the_sdk
-from tests.unit.worker.source.events import event, event_of, line_of, nested, row_of
-from tests.unit.worker.source.wire import held, mapping, section, sized
-from worker.source import amqp, envelope
-from worker.source.envelope import Envelope, body_of, last_enqueued
+from tests.unit.worker.rows import wire
+from tests.unit.worker.rows.by_the_sdk import line_by_the_sdk
+from tests.unit.worker.rows.events import event, event_of, line_of, nested, row_of
+from tests.unit.worker.rows.wire import held, mapping, section, sized
+from worker.rows import amqp, message
+from worker.rows.envelope import Envelope
+from worker.rows.message import body_of, last_enqueued
 
 NUMBER = (wire.SEQUENCE_KEY, b"\x55\x07")
 KNOWN = section(0x72, mapping([NUMBER, (wire.OFFSET_KEY, sized(0xA1, b"123"))]))
@@ -104,7 +105,7 @@ def no_memory(*_: object) -> None:
 
 def test_a_process_without_memory_says_nothing_of_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = event(b"{}", application_properties={b"p": 1})
-    monkeypatch.setattr(envelope, "variant", no_memory)
+    monkeypatch.setattr(message, "variant", no_memory)
     monkeypatch.setattr(amqp, "value", no_memory)
     for read in (event_of, body_of, last_enqueued):
         with pytest.raises(MemoryError):

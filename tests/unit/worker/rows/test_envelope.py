@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.worker.source import wire
-from tests.unit.worker.source.events import ENQUEUED_MS, event, event_of, message, properties, row_of
-from tests.unit.worker.source.wire import held, mapping, sized
+from tests.unit.worker.rows import wire
+from tests.unit.worker.rows.events import ENQUEUED_MS, event, event_of, message, properties, row_of
+from tests.unit.worker.rows.wire import held, mapping, sized
 
 COLUMNS = [
     "PAYLOAD",

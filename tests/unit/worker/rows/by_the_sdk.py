@@ -7,9 +7,9 @@ from azure.eventhub._pyamqp._decode import decode_payload
 from azure.eventhub.amqp import AmqpAnnotatedMessage, AmqpMessageBodyType
 
 from shared.eventhubs.amqp_types import install_decoders
-from worker.source.envelope import COLUMN_ANNOTATIONS, SYSTEM_FIELDS, time_of
-from worker.source.payload import NotPayload, payload
-from worker.source.variant import object_of, text, variant
+from worker.rows.message import COLUMN_ANNOTATIONS, SYSTEM_FIELDS, time_of
+from worker.rows.payload import NotPayload, payload
+from worker.rows.variant import object_of, text, variant
 
 install_decoders()
 
@@ -40,7 +40,7 @@ def _body(message: Any) -> dict[str, Any]:
         return {"PAYLOAD": msgspec.Raw(msgspec.json.encode(variant(value)))}
     body = b"".join(message.body)
     try:
-        return {"PAYLOAD": msgspec.Raw(payload(body))}
+        return {"PAYLOAD": msgspec.Raw(payload(body)[0])}
     except NotPayload as why:
         return {"RAW_BODY": body, "DECODE_ERROR": str(why)}
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.eventhubs.amqp_types import install_decoders
-from tests.unit.worker.source.events import IN_A_MAP, event, message, nested_event, properties, row_of
-from worker.source.variant import DEEPEST, encode, variant
+from tests.unit.worker.rows.events import IN_A_MAP, event, message, nested_event, properties, row_of
+from worker.rows.variant import DEEPEST, encode, variant
 
 
 @pytest.mark.parametrize(

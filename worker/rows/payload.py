@@ -27,11 +27,11 @@ from codecs import utf_8_decode
 from collections.abc import Iterator
 from itertools import accumulate, chain
 from math import isinf
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
-from worker.source.signature import looks_like
+from worker.rows.signature import looks_like
 
 DEEPEST = 500
 LARGE = 1024 * 1024  # events of all tiers but Dedicated are at most so large
@@ -62,18 +62,26 @@ _encode = msgspec.json.Encoder().encode
 
 Key: TypeAlias = tuple[int, bytes]  # the number of its object, and its name
 
+UNREAD = object()
+"""In place of the value of a body that is too large to be decoded."""
+
 
 class NotPayload(Exception):
     """The body is not JSON that PAYLOAD can hold; the text says why, and nothing of what is in the body."""
 
 
-def payload(body: bytes) -> bytes:
-    """The body as one line of JSON, checked, not built again; raises `NotPayload`."""
+def payload(body: bytes) -> tuple[bytes, Any]:
+    """The body as one line of JSON, checked, not built again, and its value or `UNREAD`; raises `NotPayload`."""
     text = body.removeprefix(UTF8_BOM).strip(WHITESPACE)
     if len(text) > DEEPEST and text[0] in CONTAINER:  # a shorter one cannot be deeper; brackets may never close
         _refuse_deep(text)
+    value = UNREAD
     try:
-        is_suspect = _is_suspect(text) if len(text) <= LARGE else _is_large_suspect(text)
+        if len(text) <= LARGE:
+            value = _decode(text)
+            is_suspect = _is_suspect(text, value)
+        else:
+            is_suspect = _is_large_suspect(text)
     except RecursionError:  # the stack above was deep already
         raise NotPayload("the JSON is nested too deep to be read") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -83,17 +91,17 @@ def payload(body: bytes) -> bytes:
     # The SDK sends rows as lines: a raw newline between two tokens would cut the row in two. Strings hold none, JSON
     # forbids it. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-rest-api
     if LF in text or CR in text:
-        return msgspec.json.format(text, indent=-1)
-    return text
+        return msgspec.json.format(text, indent=-1), value
+    return text, value
 
 
-def _is_suspect(text: bytes) -> bool:
-    """Whether JSON may hold what Snowflake would refuse or change. Raises what the decoder does when it is not valid.
+def _is_suspect(text: bytes, value: Any) -> bool:
+    """Whether JSON may hold what Snowflake would refuse or change. Raises what the encoder does.
 
     The decoder keeps one of two keys that are alike. Then what it kept, encoded, differs from the text and has fewer
     colons. Of 39 digits in a row three are among every 13th byte, and few texts have three digits there.
     """
-    kept = _encode(_decode(text))
+    kept = _encode(value)
     if BACKSLASH in text and (NUL in text or COLON in text):
         return True
     if _DIGITS in text[::EVERY].translate(_DIGITS_AS_ZERO) and _TOO_LONG in text.translate(_DIGITS_AS_ZERO):

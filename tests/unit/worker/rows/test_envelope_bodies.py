@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.worker.source.events import event, event_of, line_of, message, row_of
-from worker.source.envelope import Envelope, undecodable
+from tests.unit.worker.rows.events import event, event_of, line_of, message, row_of
+from worker.rows.envelope import Envelope
+from worker.rows.event import refused
 
 AFTER_PAYLOAD = b',"PARTITION_ID":"3","SEQUENCE_NUMBER":5,"OFFSET":"123","ENQUEUED_TIME":"2023-11-14T22:13:20.123000Z"}'
 
@@ -105,7 +106,7 @@ def test_what_is_not_json_is_kept_byte_by_byte_with_the_reason(body: bytes, reas
 def test_what_is_not_json_is_refused_with_its_address(body: bytes) -> None:
     found = Envelope("3", "fail").event_of(event(body, 77))
     assert found.refusal
-    error = undecodable("3", found, found.refusal)
+    error = refused("3", found, found.refusal)
     assert error.what.startswith("Partition 3, event 77, offset 123:")
     assert error.why == line_of(found)["DECODE_ERROR"]
 

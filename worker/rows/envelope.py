@@ -1,0 +1,52 @@
+"""The envelope: thirteen columns, one row an event.
+
+A JSON body passes into `PAYLOAD` as it came: it is checked and never built again (`worker/rows/payload.py`). Any other
+goes into `RAW_BODY` with the reason beside it, so that no event is refused or lost.
+
+A column without a value has no key in the row, and is NULL in the table. An explicit null would be another value in a
+VARIANT column: Snowflake stores it as a JSON null, which `IS NULL` is false of. So the body `null` is a JSON null in
+`PAYLOAD`, as is an AMQP null, and no row has neither `PAYLOAD` nor `RAW_BODY`.
+https://docs.snowflake.com/en/user-guide/semistructured-considerations#null-values
+"""
+
+import base64
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from worker.rows.body import Body
+from worker.rows.event import Event, Refusal
+from worker.rows.message import METADATA, Metadata
+from worker.rows.row_format import RowFormat
+from worker.rows.variant import encode
+
+_KEYS = {name: b',"%b":' % name.upper().encode() for name in METADATA}
+
+
+class Envelope(RowFormat):
+    """Makes events with the envelope as their rows."""
+
+    raw_bodies_in = "RAW_BODY"
+
+    def __init__(self, partition_id: str, on_decode_error: Literal["keep", "fail"]) -> None:
+        super().__init__(on_decode_error)
+        self._partition = b',"PARTITION_ID":' + encode(partition_id)
+        self._usual_line = b'{"PAYLOAD":%%b%b,"SEQUENCE_NUMBER":%%d,"OFFSET":"%%b","ENQUEUED_TIME":%%b}' % (
+            self._partition.replace(b"%", b"%%")
+        )
+
+    def _usual_event(self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes]) -> Event:  # noqa: ARG002 (the envelope looks into no body)
+        line = self._usual_line % (json, number, offset, time[1])
+        return Event(number, offset.decode(), time[0], len(line), msgspec.Raw(line))
+
+    def _row(self, body: Body, metadata: Sequence[Metadata]) -> tuple[bytes, Refusal | None]:
+        columns = [_KEYS[name] + json for name, json in metadata]
+        return b"{%b%b%b}" % (_body(body), self._partition, b"".join(columns)), None
+
+
+def _body(body: Body) -> bytes:
+    if body.reason is None:
+        return b'"PAYLOAD":' + body.json
+    return b'"RAW_BODY":"%b","DECODE_ERROR":%b' % (base64.b64encode(body.raw), encode(body.reason))

@@ -1,0 +1,135 @@
+"""Makes events of encoded messages. What a row looks like is left to the formats: `Envelope`, and `Columns`."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from struct import Struct
+from typing import Any, Literal
+
+import msgspec
+
+from shared.errors import UndecodableEvent
+from worker.rows import amqp
+from worker.rows.body import Body, body
+from worker.rows.event import Event, Refusal
+from worker.rows.message import (
+    COLUMN_ANNOTATIONS,
+    ENQUEUED_TIME,
+    OFFSET,
+    PARTITION_KEY,
+    SEQUENCE_NUMBER,
+    Metadata,
+    decode,
+    time_of,
+)
+from worker.rows.payload import NotPayload, payload
+from worker.rows.variant import encode, text
+
+# What Event Hubs sends nearly always: its annotations in this order and one data section, found in one pass at the
+# speed of C. Whatever else comes is read section by section, to the same row.
+_find_usual = re.compile(
+    rb"\x00\x53\x72\xc1(.)\x06"
+    rb"\xa3\x15x-opt-sequence-number(?:\x55(.)|\x81(.{8}))"
+    rb"\xa3\x0cx-opt-offset\xa1(.)([0-9]+)"
+    rb"\xa3\x13x-opt-enqueued-time\x83(.{8})"
+    rb"\x00\x53\x75(?:\xa0(.)|\xb0(.{4}))",
+    re.DOTALL,
+).match
+_DELIVERY = b"\x00\x53\x71\xc1"  # the section of delivery annotations, followed by a size of one byte
+_long = Struct(">q").unpack
+
+
+class RowFormat(ABC):
+    """Makes events of the encoded messages of one partition.
+
+    A message that nobody can decode is in the row as a whole. With `on_decode_error="fail"` an event whose body is not
+    JSON has a `refusal`: it is raised when the event is handed over, because an event that was processed already may be
+    received again.
+    """
+
+    raw_bodies_in: str
+    """Where a body goes that is not JSON, for people."""
+
+    def __init__(self, on_decode_error: Literal["keep", "fail"]) -> None:
+        self._keeps = on_decode_error == "keep"
+        self.unusual = 0
+        """Messages that were read section by section."""
+        self.decoded_by_sdk = 0
+        """Sections that only the SDK's functions could decode."""
+
+    @abstractmethod
+    def _usual_event(self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes]) -> Event:
+        """The event of a message as nearly all are, whose body is JSON."""
+
+    @abstractmethod
+    def _row(self, body: Body, metadata: Sequence[Metadata]) -> tuple[bytes, Refusal | None]:
+        """The row, one line of JSON, and why it may not be stored."""
+
+    def event_of(self, message: bytes) -> Event:
+        """The event of an encoded message."""
+        at = 5 + message[4] if message[:4] == _DELIVERY and len(message) > 5 else 0
+        if (found := _find_usual(message, at)) and (event := self._usual(found, message, at)):
+            return event
+        self.unusual += 1
+        try:
+            decoded = decode(message, at)
+            self.decoded_by_sdk += decoded.decoded_by_sdk
+            return self._event(body(decoded), decoded.annotations, decoded.metadata())
+        except MemoryError:  # says nothing of the message
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever the SDK's decoder raises, or Python for a deep value)
+            return self._undecoded(message, error)
+
+    def _usual(self, found: "re.Match[bytes]", message: bytes, at: int) -> Event | None:
+        """The event of a message as nearly all are; None: it is not quite one, or its body is no PAYLOAD."""
+        size, small, large, length, offset, milliseconds, short, long = found.groups()
+        end = found.end()
+        data = message[end:]
+        if (
+            len(data) != int.from_bytes(short or long, "big")
+            or length[0] != len(offset)
+            # The map of annotations begins behind five bytes, and ends where the head of the body begins.
+            or at + 5 + size[0] != end - (5 if short else 8)
+            or (time := time_of(_long(milliseconds)[0])) is None
+        ):
+            return None
+        try:
+            json, value = payload(data)
+        except NotPayload:
+            return None
+        return self._usual_event(json, value, int.from_bytes(small or large, "big", signed=True), offset, time)
+
+    def _event(self, body: Body, annotations: dict[Any, Any], metadata: Sequence[Metadata] = ()) -> Event:
+        number, offset, key = annotations.get(SEQUENCE_NUMBER), annotations.get(OFFSET), annotations.get(PARTITION_KEY)
+        time = time_of(annotations.get(ENQUEUED_TIME))
+        known: list[Metadata] = []
+        if number is not None:
+            known.append(("sequence_number", encode(number)))
+        if offset is not None:
+            offset = text(offset)
+            known.append(("offset", encode(offset)))
+        if time:
+            known.append(("enqueued_time", time[1]))
+        if key is not None:
+            known.append(("partition_key", encode(text(key))))
+        line, refusal = self._row(body, [*known, *metadata])
+        if body.reason and not self._keeps:
+            refusal = self._undecodable(body.reason)
+        number = number if type(number) is int else None
+        return Event(number, offset, time[0] if time else None, len(line), msgspec.Raw(line), refusal)
+
+    def _undecoded(self, message: bytes, error: Exception) -> Event:
+        """The event of a message that cannot be decoded: as it came, under the numbers that it shows."""
+        annotations = amqp.shown(message, COLUMN_ANNOTATIONS)
+        known = str(error) if isinstance(error, amqp.Malformed) else f"the Azure SDK raises {type(error).__name__}"
+        reason = f"the AMQP message cannot be decoded: {known}"
+        return self._event(Body(raw=message, reason=reason), annotations)
+
+    def _undecodable(self, reason: str) -> Refusal:
+        return Refusal(
+            UndecodableEvent,
+            "the body cannot be stored as JSON",
+            reason,
+            f"Set SNOWFLAKE_ON_DECODE_ERROR=keep to store such bodies in {self.raw_bodies_in}, or correct the sender.",
+        )
