@@ -1,5 +1,6 @@
 """`evsup start`: run the process tree in the foreground until a signal."""
 
+import faulthandler
 import os
 import secrets
 import socket
@@ -24,7 +25,8 @@ from supervisor.ownership.initial_positions import record_initial_positions
 from supervisor.ownership.lease_keeper import LeaseKeeper
 from supervisor.ownership.leases import Leases
 from supervisor.ownership.partition_discovery import HubQuery, PartitionDiscovery
-from supervisor.process import signals
+from supervisor.process import notify_socket, signals
+from supervisor.process.notify_socket import NotifySocket
 from supervisor.process.signals import SignalInbox
 from supervisor.process.table_monitor import TableMonitor
 from supervisor.process.tree import Tree
@@ -58,6 +60,7 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     Runs in the foreground until SIGTERM or Ctrl-C drains the tree; a second one, or the end of --drain-timeout, stops
     it at once (75). SIGUSR1 logs its state and all stacks, SIGHUP is ignored.
     """
+    faulthandler.enable()  # the watchdog of systemd sends SIGABRT: the log then says where the loop stood
     flags = {"EVSUP_MAX_PARTITIONS": max_partitions, "EVSUP_DRAIN_TIMEOUT": drain_timeout}
     loaded = environment.load(env_file, overrides=flags)
     settings = loaded.settings
@@ -68,20 +71,21 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     prepare(directory)
     # First of what lasts: a second supervisor here would answer on the status socket of the first.
     lock = Lock(directory)
+    service = notify_socket.take(os.environ)  # before the first process is started, which must not inherit it
     # Workers inherit it. No secret is ever sent through a pipe, and what was in an `.env` file reaches them, too.
     os.environ.update(environment.environment_for_worker(loaded))
     os.environ["EVSUP_LOG_FORMAT"] = settings.process.log_format or default_format()  # workers write to a pipe
     try:
-        _run(settings, directory)
+        _run(settings, directory, service)
     finally:
         # Signals first: a late one must not replace the exit code while the lock is released.
         signals.ignore_signals()
         lock.release()
 
 
-def _run(settings: Settings, directory: Path) -> None:
+def _run(settings: Settings, directory: Path, service: NotifySocket) -> None:
     with _table_monitor(settings) as monitor:
-        _run_monitored(settings, directory, monitor)
+        _run_monitored(settings, directory, monitor, service)
 
 
 @contextmanager
@@ -100,7 +104,7 @@ def _table_monitor(settings: Settings) -> Iterator[TableMonitor | None]:
         yield monitor
 
 
-def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | None) -> None:
+def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | None, service: NotifySocket) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts = hub.hub()
     # As soon as the number of workers is known, and before anything is claimed that could not be started.
@@ -114,11 +118,16 @@ def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | 
             log.warning("target_suspicious", detail=doubt)
         # Before the first claim: a partition without a row begins with its oldest event.
         record_initial_positions(store, settings.eventhub, facts)
-        run_tree(settings, directory, facts, store, monitor)
+        run_tree(settings, directory, facts, store, monitor, service)
 
 
 def run_tree(
-    settings: Settings, directory: Path, facts: HubFacts, store: ControlStore, monitor: TableMonitor | None
+    settings: Settings,
+    directory: Path,
+    facts: HubFacts,
+    store: ControlStore,
+    monitor: TableMonitor | None,
+    service: NotifySocket | None = None,
 ) -> None:
     """Run the tree until it has drained. Raises what ended it otherwise."""
     # From here on a signal is left to the tree, which drains. Up to here it ends the process at once: a service that
@@ -131,7 +140,7 @@ def run_tree(
     hub = PartitionDiscovery(HubQuery(settings.eventhub), facts, interval_s, keeper.learn, lambda: leases.group_size)
     status = _initial_status(settings, me, store, facts)
     limits_s = settings.process.drain_timeout, settings.snowflake.commit_timeout
-    tree = Tree(status, inbox, keeper, hub, directory, *limits_s, table=monitor)
+    tree = Tree(status, inbox, keeper, hub, directory, *limits_s, table=monitor, service=service)
 
     def read() -> TreeStatus:
         return tree.status

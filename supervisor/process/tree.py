@@ -27,6 +27,7 @@ from supervisor.ownership.lease_keeper import LeaseKeeper
 from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process import crash_report
 from supervisor.process.child import Child
+from supervisor.process.notify_socket import NotifySocket
 from supervisor.process.orphans import OrphanReaper
 from supervisor.process.signals import STOPPING, SignalInbox
 from supervisor.process.stop import Aborting, Draining, Killing, Running, Stop, blame, escalate, failed, signalled
@@ -46,7 +47,8 @@ class Tree:
     """A supervisor's workers, from the first claim to the last release.
 
     `identity` is the part of the status that never changes. `drain_timeout_s` is for a stop, `hand_over_timeout_s` for
-    a partition that another supervisor is to get. `table` is None when nobody is to check the target table.
+    a partition that another supervisor is to get. `table` is None when nobody is to check the target table, `service`
+    when no service manager asks.
     """
 
     def __init__(
@@ -61,13 +63,14 @@ class Tree:
         clock: Clock = monotonic,
         table: TableMonitor | None = None,
         make_child: MakeChild = Child,
+        service: NotifySocket | None = None,
     ) -> None:
         self._identity, self._signals, self._keeper, self._hub = identity, signals, keeper, hub
         self._directory, self._table, self._make_child = directory, table, make_child
         self._drain_timeout_s, self._hand_over_timeout_s = drain_timeout_s, hand_over_timeout_s
         self._clock, self._started_s = clock, clock()
         self._children: dict[str, Child] = {}
-        self._orphans = OrphanReaper()
+        self._orphans, self._service = OrphanReaper(), service or NotifySocket(None)
         self._assignment = Assignment()
         self._stop: Stop = Running(drain_timeout_s)
         self.status: TreeStatus = self._describe(clock())
@@ -118,6 +121,7 @@ class Tree:
         # Orphans after the workers, whose exit codes are read above.
         self._orphans.reap({child.pid for child in self._children.values()}, now_s)
         self.status = self._describe(now_s)
+        self._service.follow(self.status, now_s)
         return isinstance(self._stop, Running) or bool(self._children)
 
     # --- signals ------------------------------------------------------------------------------------------------------

@@ -32,3 +32,9 @@ def complaints(tree: TreeStatus) -> Iterator[str]:
     for row in tree.partitions:
         if row.state not in WORKING:
             yield f"partition {row.partition} is {row.state}"
+
+
+def sentence(tree: TreeStatus) -> str:
+    """The tree in one sentence, without the numbers that change every second."""
+    held = f"{len(tree.partitions)} of {tree.partitions_total} partitions of {tree.source} ({tree.consumer_group})"
+    return f"{held}: {'; '.join(complaints(tree)) or f'{tree.state}, healthy'}"

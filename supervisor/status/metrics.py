@@ -25,11 +25,16 @@ Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily
 FAMILIES: dict[Kind, type[Family]] = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
 TREE_STATES = get_args(TreeState)
 WORKER_STATES = (*get_args(WorkerState), "failed")
+# Of every sample, so that two hubs in one scrape job are told apart. `source` is namespace and hub.
+GROUP_LABELS = ("source", "consumer_group")
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric, and how its samples (the labels' values, the value) are read from a status at a given time."""
+    """A metric, and how its samples (the labels' values, the value) are read from a status at a given time.
+
+    `labels` come after those of `GROUP_LABELS`, which every sample has.
+    """
 
     name: str
     kind: Kind
@@ -47,10 +52,11 @@ class Scrape(Collector):
 
     def collect(self) -> Iterator[Family]:
         """One metric family for each metric, as prometheus-client expects."""
+        group = [getattr(self._tree, label) for label in GROUP_LABELS]
         for metric in METRICS:
-            family = FAMILIES[metric.kind](metric.name, metric.meaning, labels=metric.labels)
+            family = FAMILIES[metric.kind](metric.name, metric.meaning, labels=(*GROUP_LABELS, *metric.labels))
             for labels, value in metric.read(self._tree, self._now_s):
-                family.add_metric(labels, value)
+                family.add_metric((*group, *labels), value)
             yield family
 
 
@@ -147,7 +153,7 @@ COUNTERS: dict[str, tuple[str, Unit, str]] = {
         "Rows that Snowflake rejected and the worker quarantined, since its start.",
     ),
 }
-INFO_LABELS = ("version", "host", "source", "consumer_group", "target", "store")
+INFO_LABELS = ("version", "host", "target", "store")
 METRICS = (
     Metric(
         "evsup_info",

@@ -3,12 +3,14 @@
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.service_manager import ServiceManager
 
 SOON_S = 5.0  # from "at once" to the end of the process
 
@@ -66,9 +68,27 @@ def test_a_signal_before_anything_was_claimed_ends_with_0(pipeline: Pipeline, nu
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_whole_group_drains_with_0(pipeline: Pipeline, number: signal.Signals) -> None:
-    evsup = pipeline.start()
-    evsup.await_running(1)
+def test_a_signal_to_the_whole_group_drains_with_0_and_systemd_knows(
+    pipeline: Pipeline, tmp_path: Path, number: signal.Signals
+) -> None:
+    with ServiceManager(str(tmp_path / "notify")) as systemd:
+        limit = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "1000000"}
+        evsup = pipeline.start(stderr=None, **limit)
+        worker = evsup.await_running(1)["0"].pid
+        assert not limit.keys() & environment_of(worker)
+        drains_after_signals_to_the_group(evsup, number)
+        heard = [line for message in systemd.heard() for line in message]
+    assert heard.count("READY=1") == heard.count("STOPPING=1") == 1
+    assert "WATCHDOG=1" in heard[heard.index("READY=1") : heard.index("STOPPING=1")]
+    assert any(line.startswith("STATUS=1 of 1 partitions") for line in heard)
+
+
+def environment_of(pid: int) -> set[str]:
+    """The names of its variables."""
+    return {entry.partition("=")[0] for entry in Path(f"/proc/{pid}/environ").read_text().split("\0")}
+
+
+def drains_after_signals_to_the_group(evsup: Evsup, number: signal.Signals) -> None:
     evsup.send_to_group(signal.SIGHUP)  # ignored
     evsup.send_to_group(signal.SIGUSR1)
     eventually(lambda: "tree_state" in evsup.stderr, "the state is logged")

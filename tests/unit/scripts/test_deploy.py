@@ -16,9 +16,12 @@ from shared.config.variables import VARIABLES
 from shared.errors import ExitCode
 from supervisor.process.stop import ABORT_GRACE_S, LATE_S
 from supervisor.process.tree import RELEASE_S
+from supervisor.status.health import STUCK_AFTER_S
 from supervisor.status.http_responses import PAGES
 from supervisor.status.metrics import METRICS
 
+UNIT = "evsup@.service"
+MOST_EXPOSED = 2.0  # of 10, by systemd's own measure
 DEPLOY = ROOT / "scripts" / "deploy"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 NAMES = {metric.name for metric in METRICS}
@@ -49,7 +52,7 @@ def expressions() -> str:
 
 def directive(name: str) -> str:
     """The one value of a directive of the unit."""
-    (value,) = re.findall(rf"^{name}=(.*)$", text("evsup.service"), re.MULTILINE)
+    (value,) = re.findall(rf"^{name}=(.*)$", text(UNIT), re.MULTILINE)
     return str(value)
 
 
@@ -76,8 +79,18 @@ def test_operations_name_only_metrics_that_exist() -> None:
 
 def test_the_runbook_answers_every_alert_and_no_other() -> None:
     alerts = re.findall(r"alert: (\w+)", text("alerts.yaml"))
-    assert len(alerts) == len(set(alerts))
-    assert set(re.findall(r"`(Evsup\w+)`", OPERATIONS)) == set(alerts)
+    assert set(re.findall(r"^### (Evsup\w+)$", OPERATIONS, re.MULTILINE)) == set(alerts)
+    runbooks = re.findall(r"runbook_url: (\S+)", text("alerts.yaml"))  # `make lint` follows these links
+    assert runbooks == [f"docs/operations.md#{alert.lower()}" for alert in alerts]
+
+
+def test_queries_and_alerts_tell_hubs_and_groups_apart() -> None:
+    one_group = 'source="$source",consumer_group="$consumer_group"'
+    assert expressions().count(one_group) == len(re.findall(r"evsup_\w+", expressions()))
+    mixed = re.findall(
+        r"\b(?:sum|max|count|group)\b(?! by \(source, consumer_group\b).*", without_comments("alerts.yaml")
+    )
+    assert mixed == []
 
 
 def test_panels_do_not_lie_on_each_other() -> None:
@@ -102,18 +115,39 @@ def test_systemd_waits_for_the_longest_stop() -> None:
     assert float(directive("TimeoutStopSec")) > LONGEST_STOP_S
 
 
+def test_the_watchdog_is_slower_than_the_verdict_of_healthz() -> None:
+    assert float(directive("WatchdogSec")) > STUCK_AFTER_S
+
+
+def test_the_units_of_two_hubs_share_no_directory() -> None:
+    for name in ("StateDirectory", "RuntimeDirectory", "WorkingDirectory"):
+        assert directive(name).endswith("evsup/%i")
+    assert directive("Environment") == f"EVSUP_STATE_DIR=/run/{directive('RuntimeDirectory')}"
+    assert directive("ExecStart").endswith("--env-file /etc/evsup/%i.env")
+
+
+def systemd_says(tmp_path: Path, *command: str) -> tuple[int, str]:
+    """The exit code of `systemd-analyze COMMAND UNIT`, and what it complains of."""
+    unit = tmp_path / UNIT
+    unit.write_text(text(UNIT).replace("/opt/evsup/bin/evsup", str(Path(sys.executable).parent / "evsup")))
+    done = subprocess.run(["systemd-analyze", *command, str(unit)], capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    unit = tmp_path / "evsup.service"
-    unit.write_text(text("evsup.service").replace("/opt/evsup/bin/evsup", str(Path(sys.executable).parent / "evsup")))
-    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert systemd_says(tmp_path, "verify") == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+def test_systemd_finds_the_unit_little_exposed(tmp_path: Path) -> None:
+    assert systemd_says(tmp_path, "security", "--offline=true", f"--threshold={10 * MOST_EXPOSED:.0f}") == (0, "")
 
 
 # --- containers -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["kubernetes.yaml", "alerts.yaml"])
+@pytest.mark.parametrize("name", ["kubernetes.yaml"])
 def test_yaml_is_plain(name: str) -> None:
     for number, line in enumerate(text(name).splitlines(), 1):
         assert YAML_LINE.fullmatch(line), f"{name}:{number}: {line}"

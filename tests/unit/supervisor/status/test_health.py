@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from supervisor.ownership.balance import HeldElsewhere
-from supervisor.status.health import STUCK_AFTER_S, complaints, stuck
+from supervisor.status.health import STUCK_AFTER_S, complaints, sentence, stuck
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 
@@ -41,3 +41,20 @@ def test_a_tree_that_works_has_no_complaint(facts: dict[str, Any]) -> None:
 )
 def test_each_complaint_names_what_is_wrong(facts: dict[str, Any], said: str) -> None:
     assert list(complaints(a_tree(**facts))) == [said]
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, "running, healthy"),
+        ({"state": "standby", "elsewhere": (HeldElsewhere("0", "other", 50.0),)}, "standby, healthy"),
+        ({"state": "draining", "cause": "Partition 1: no."}, "stopping: Partition 1: no."),
+        ({"partitions": (a_partition("1", state="opening"),), "unowned": ("2",)}, (
+            "nobody holds partitions 2, and no supervisor has room for them; partition 1 is opening"
+        )),
+    ],
+)  # fmt: skip
+def test_a_tree_in_one_sentence(facts: dict[str, Any], said: str) -> None:
+    tree = a_tree(**{"partitions": (a_partition(),), **facts})
+    held = f"{len(tree.partitions)} of 4 partitions of ns.servicebus.windows.net/flights ($Default)"
+    assert sentence(tree) == f"{held}: {said}"

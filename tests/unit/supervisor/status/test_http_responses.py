@@ -49,7 +49,8 @@ def test_status_returns_what_evsup_status_prints_as_json() -> None:
 def test_metrics_are_in_the_text_format() -> None:
     whole = respond(b"GET /metrics?name[]=x HTTP/1.1", HEALTHY, NOW_S)
     assert b"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n" in whole
-    assert b'evsup_durable_sequence_number{partition="0"} 20.0\n' in whole
+    group = b'consumer_group="$Default",partition="0",source="ns.servicebus.windows.net/flights"'
+    assert b"evsup_durable_sequence_number{%b} 20.0\n" % group in whole
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -5,9 +5,10 @@ import re
 import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from shared.ipc.messages import Counters
-from supervisor.status.metrics import COUNTERS, METRICS, TREE_STATES, WORKER_STATES, Metric, exposition
+from supervisor.status.metrics import COUNTERS, GROUP_LABELS, METRICS, TREE_STATES, WORKER_STATES, Metric, exposition
 from supervisor.status.model import PartitionStatus, TreeStatus
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
@@ -15,10 +16,18 @@ from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 NOT_SHOWN = {"cause", "hub_trouble", "owner_id", "pid", "channel", "reported_at_s", "rows_per_s"}
 
 
-def samples(tree: TreeStatus, now_s: float = NOW_S) -> dict[tuple[str, ...], float]:
-    """By name and label values, as a scraper reads them."""
+def scraped(tree: TreeStatus, now_s: float = NOW_S) -> list[Sample]:
+    """As a scraper reads them."""
     families = text_string_to_metric_families(exposition(tree, now_s).decode())
-    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+    return [sample for family in families for sample in family.samples]
+
+
+def samples(tree: TreeStatus, now_s: float = NOW_S) -> dict[tuple[str, ...], float]:
+    """By name and the values of the labels of their own."""
+    return {
+        (sample.name, *(value for label, value in sample.labels.items() if label not in GROUP_LABELS)): sample.value
+        for sample in scraped(tree, now_s)
+    }
 
 
 def test_sequence_numbers_and_counters_of_each_partition_are_exposed() -> None:
@@ -79,14 +88,18 @@ def test_the_failure_that_stops_a_tree_is_exposed_by_its_exit_code() -> None:
 
 def test_evsup_info_has_one_sample_with_all_labels() -> None:
     (labels,) = (key[1:] for key in samples(a_tree()) if key[0] == "evsup_info")
-    assert set(labels) == {
-        "1.2.3",
-        "host",
-        "ns.servicebus.windows.net/flights",
-        "$Default",
-        "account/EVENTS.PUBLIC.FLIGHTS through FLIGHTS-STREAMING",
-        "sqlite",
-    }
+    assert set(labels) == {"1.2.3", "host", "account/EVENTS.PUBLIC.FLIGHTS through FLIGHTS-STREAMING", "sqlite"}
+
+
+def test_two_hubs_and_two_groups_of_one_hub_share_no_series() -> None:
+    """Not even when one scrape job reads them all, and Prometheus is told to drop the addresses."""
+    trees = (
+        a_tree(a_partition(), source=f"ns.servicebus.windows.net/{hub}", consumer_group=group, unowned=("3",))
+        for hub in ("flights", "airports")
+        for group in ("$Default", "evsup")
+    )
+    series = [(sample.name, frozenset(sample.labels.items())) for tree in trees for sample in scraped(tree)]
+    assert len(set(series)) == len(series)
 
 
 def test_the_default_metrics_of_the_process_are_not_exposed() -> None:
@@ -125,7 +138,7 @@ def test_every_number_of_the_status_is_exposed(kind: type, field: str) -> None:
     status = before if kind is TreeStatus else before.partitions[0]
     changed = msgspec.structs.replace(status, **{field: _another(getattr(status, field))})
     after = changed if isinstance(changed, TreeStatus) else a_tree(changed, unowned=("3",))
-    assert samples(after, NOW_S + 5) != samples(before, NOW_S + 5)
+    assert scraped(after, NOW_S + 5) != scraped(before, NOW_S + 5)
 
 
 def _another(value: object) -> object:
