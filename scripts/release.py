@@ -18,11 +18,16 @@ from scripts.docs.generated import ROOT
 
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 PROJECT = re.compile(r'(?<=^name = "evsup"\nversion = ")[^"]+', re.MULTILINE)  # in pyproject.toml and in uv.lock
-IMAGE = re.compile(r"(?<=REGISTRY/evsup:)\d+\.\d+\.\d+")
+# The tag of the image in a command, in kustomize, and in a label of the image itself.
+IMAGE = re.compile(r"(?:(?<=REGISTRY/evsup:)|(?<=newTag: )|(?<=image\.version=))\d+\.\d+\.\d+")
 UNRELEASED, NOTHING = "## Unreleased\n", "Nothing yet."
 
 PROJECT_FILES = ("pyproject.toml", "uv.lock")
-IMAGE_FILES = ("docs/operations.md", "scripts/deploy/Containerfile", "scripts/deploy/kubernetes.yaml")
+IMAGE_FILES = (
+    "docs/operations.md",
+    "scripts/deploy/Containerfile",
+    "scripts/deploy/kubernetes/base/kustomization.yaml",
+)
 
 # The least that `evsup config` accepts; none of it is asked for anything.
 SETTINGS = {

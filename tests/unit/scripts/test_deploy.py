@@ -1,4 +1,4 @@
-"""The files of scripts/deploy name what there is: metrics, pages, exit codes, times and a user."""
+"""Unit, alerts and dashboard name what there is: metrics, exit codes, times and a user."""
 
 import json
 import re
@@ -12,12 +12,10 @@ import pytest
 from scripts.docs.generated import ROOT
 from scripts.docs.metrics import main as metrics_page
 from shared.config.settings import ProcessSettings
-from shared.config.variables import VARIABLES
 from shared.errors import ExitCode
 from supervisor.process.stop import ABORT_GRACE_S, LATE_S
 from supervisor.process.tree import RELEASE_S
 from supervisor.status.health import STUCK_AFTER_S
-from supervisor.status.http_responses import PAGES
 from supervisor.status.metrics import METRICS
 
 UNIT = "evsup@.service"
@@ -27,9 +25,6 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 NAMES = {metric.name for metric in METRICS}
 LONGEST_STOP_S = ProcessSettings().drain_timeout + LATE_S + ABORT_GRACE_S + RELEASE_S
 NEEDS_A_PERSON = {ExitCode.USAGE, ExitCode.DATA, ExitCode.NOT_PERMITTED, ExitCode.CONFIGURATION}
-
-# What is ours of YAML: comments, keys with or without a value, items, and the mark between documents.
-YAML_LINE = re.compile(r"---|(  )*(#.*|(- )?([\w./-]+:( \S.*)?|\"?[\w.$]+\"?))?")
 
 
 def text(name: str) -> str:
@@ -142,38 +137,3 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 def test_systemd_finds_the_unit_little_exposed(tmp_path: Path) -> None:
     assert systemd_says(tmp_path, "security", "--offline=true", f"--threshold={10 * MOST_EXPOSED:.0f}") == (0, "")
-
-
-# --- containers -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["kubernetes.yaml"])
-def test_yaml_is_plain(name: str) -> None:
-    for number, line in enumerate(text(name).splitlines(), 1):
-        assert YAML_LINE.fullmatch(line), f"{name}:{number}: {line}"
-
-
-def test_kubernetes_waits_for_the_longest_stop() -> None:
-    (grace_s,) = re.findall(r"terminationGracePeriodSeconds: (\d+)", text("kubernetes.yaml"))
-    assert int(grace_s) > LONGEST_STOP_S
-
-
-def test_probes_ask_for_pages_that_exist() -> None:
-    probed = re.findall(r"(\w+)Probe:\n +httpGet:\n +path: (\S+)\n", text("kubernetes.yaml"))
-    assert dict(probed) == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
-    assert {page for _, page in probed} <= PAGES.keys()
-
-
-def test_kubernetes_sets_variables_that_exist() -> None:
-    manifest = without_comments("kubernetes.yaml")
-    set_there = set(re.findall(r"\b(?:EVENTHUB|SNOWFLAKE|CONTROL|EVSUP)_[A-Z_]+", manifest))
-    assert set_there <= VARIABLES.keys()
-    required = {name for name, variable in VARIABLES.items() if variable.required}
-    assert required <= set_there
-
-
-def test_the_container_runs_as_the_user_that_kubernetes_names() -> None:
-    (user,) = re.findall(r"USER (\d+):", text("Containerfile"))
-    assert user != "0"
-    assert f"runAsUser: {user}\n" in text("kubernetes.yaml")
-    assert f"--uid {user} " in text("Containerfile")

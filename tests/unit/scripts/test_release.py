@@ -87,7 +87,8 @@ def test_every_file_that_names_the_version_gets_the_new_one() -> None:
     changed = {path.relative_to(ROOT).as_posix(): text for path, text in texts(ROOT, "77.7.7", TODAY)}
     for name in ("pyproject.toml", "uv.lock"):
         assert 'name = "evsup"\nversion = "77.7.7"' in changed[name], name
-    assert "REGISTRY/evsup:77.7.7" in changed["scripts/deploy/kubernetes.yaml"]
+    assert "newTag: 77.7.7\n" in changed["scripts/deploy/kubernetes/base/kustomization.yaml"]
     assert "REGISTRY/evsup:77.7.7 ." in changed["scripts/deploy/Containerfile"]
+    assert "image.version=77.7.7\n" in changed["scripts/deploy/Containerfile"]
     assert changed["docs/operations.md"].count("REGISTRY/evsup:77.7.7") == 2
     assert "## 77.7.7 - 2026-11-28" in changed["CHANGELOG.md"]
