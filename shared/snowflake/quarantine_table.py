@@ -51,8 +51,10 @@ class Rejected(Event, frozen=True, kw_only=True, rename=str.upper):
 
     offset: str | None
     body: str | None
-    """In hexadecimal digits."""
+    """In hexadecimal digits; None when AMQP gave a value, or the event has left the hub."""
     row_json: str
+    reason: str | None = None
+    """What Snowflake says of this row; None: only what it says of all."""
 
 
 class Quarantine(Target):
@@ -122,6 +124,14 @@ class Quarantine(Target):
         [row] = self._query("recent", "in_quarantine", partition_id=partition_id, first=before, near=from_on)
         return RecentQuarantine(int(row["event_count"]), int(row["near_count"]))
 
+    def logged(self, partition_id: str, numbers: range) -> dict[int, Rejected]:
+        """The rejected rows of these events that the error table has, without bodies; the newest of each event.
+
+        Raises `DoesNotExist` and others of `SqlSession` where the table logs no errors or the role may not read them.
+        """
+        found = self._query("logged", partition_id=partition_id, first=numbers[0], last=numbers[-1])
+        return {int(row["sequence_number"]): _as_logged(row) for row in found}
+
     def insert(self, partition_id: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:
         """Write the events that are not in the quarantine yet, in one statement."""
         self._query(
@@ -135,6 +145,17 @@ class Quarantine(Target):
 
     def _query(self, name: str, rows_are: str | None = None, **values: str | int | None) -> list[Row]:
         return super()._query(name, rows_are, **values, **self._source)
+
+
+def _as_logged(row: Row) -> Rejected:
+    return Rejected(
+        sequence_number=int(row["sequence_number"]),
+        enqueued_time=row["enqueued_time"],
+        offset=row["event_offset"],
+        body=None,
+        row_json=row["row_json"],
+        reason=row["message"] or f"error {row['error_code']}",
+    )
 
 
 def _as_json(events: Sequence[Event]) -> str:

@@ -9,6 +9,10 @@ from shared.config.formats import account, identifier
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError
 
+# Rejected rows, each with its reason, go to the table's error table:
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-error-tables
+_KEEPS_REJECTED = "\nERROR_LOGGING = TRUE"
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -57,9 +61,13 @@ def quarantine_columns() -> tuple[Column, ...]:
         Column("SEQUENCE_NUMBER", "NUMBER(38,0)", is_required=True),
         Column("OFFSET", "VARCHAR"),
         Column("ENQUEUED_TIME", "TIMESTAMP_TZ"),
-        Column("BODY", "BINARY", comment="The body as it came; NULL if the event has an AMQP value"),
+        Column(
+            "BODY", "BINARY", comment="The body as it came; NULL for an AMQP value, or if the event has left the hub"
+        ),
         Column("ROW_JSON", "VARCHAR", comment="The rejected row, binary values as base64"),
-        Column("REASON", "VARCHAR", comment="The last message of the whole range: Snowflake gives none for each row"),
+        Column(
+            "REASON", "VARCHAR", comment="That of the error table for this row, or the last message of the whole range"
+        ),
         Column("CHANNEL", "VARCHAR"),
         Column("EPOCH", "NUMBER(38,0)", comment="Epoch of the worker that quarantined it"),
         Column("QUARANTINED_AT", "TIMESTAMP_TZ", is_required=True),
@@ -73,8 +81,9 @@ def create_table_sql(settings: SnowflakeSettings) -> str:
     https://docs.snowflake.com/en/user-guide/data-load-schema-evolution.
     """
     if settings.row_format == "columns":
-        return _create(table_name(settings), (Column("_EVSUP", "VARIANT"),), "\nENABLE_SCHEMA_EVOLUTION = TRUE")
-    return _create(table_name(settings), envelope_columns())
+        evolving = f"{_KEEPS_REJECTED}\nENABLE_SCHEMA_EVOLUTION = TRUE"
+        return _create(table_name(settings), (Column("_EVSUP", "VARIANT"),), evolving)
+    return _create(table_name(settings), envelope_columns(), _KEEPS_REJECTED)
 
 
 def create_quarantine_sql(settings: SnowflakeSettings) -> str:

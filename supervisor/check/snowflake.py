@@ -7,7 +7,7 @@ from shared.control.store import ControlStore
 from shared.errors import Bug, DoesNotExist, NotPermitted, Unsupported
 from shared.eventhubs.client import consumer_group
 from shared.snowflake.quarantine_table import Quarantine
-from shared.snowflake.tables import address, table_name
+from shared.snowflake.tables import address, role_name, table_name
 from supervisor.check.runner import Outcome
 from supervisor.check.storage import stage_hosts, storage_outcome
 from supervisor.target.target_check import Queries, TargetCheck, check_target, find_table
@@ -72,4 +72,15 @@ class SnowflakeChecks:
         if str(row["error_logging"]).upper() not in ("Y", "ON", "TRUE"):
             fix = f"ALTER TABLE {self._table} SET ERROR_LOGGING = TRUE;"
             return Outcome("off: a row that Snowflake rejects is counted and not kept", "warn", fix)
-        return Outcome("on")
+        return self._error_table() if self._settings.quarantines else Outcome("on")
+
+    def _error_table(self) -> Outcome:
+        """Whether the role may read the reason of each rejected row."""
+        try:
+            self._session.query(f"EXPLAIN SELECT ERROR_CODE FROM ERROR_TABLE({self._table})")  # noqa: S608
+        except (NotPermitted, DoesNotExist) as error:
+            grant = f"GRANT SELECT ERROR TABLE ON TABLE {self._table} TO ROLE {role_name(self._settings)};"
+            return Outcome(f"on, but the role may not read the error table: {error.why}", "warn", grant)
+        except Unsupported:
+            return Outcome("on")
+        return Outcome("on, and the role may read the error table")

@@ -12,6 +12,7 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.table import EVENTS
 from scripts.harness.waiting import eventually
+from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
 from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
 from worker.sink.rejection import SHARE_FROM
 
@@ -83,6 +84,7 @@ def test_no_start_begins_without_its_quarantine(pipeline: Pipeline) -> None:
 def test_a_worker_killed_at_any_step_quarantines_the_same_rows_and_the_next_owner_goes_on(pipeline: Pipeline) -> None:
     pipeline.publish(300)
     pipeline.snow.reject_rows(3)
+    pipeline.snow.revoke("SELECT ERROR TABLE", (DATABASE, SCHEMA, TABLE), "EVSUP_LOADER")
     for step in STEPS:
         evsup = pipeline.start(PYTHONPATH=SABOTEUR, SABOTAGE=f"die when rejected rows are {step}")
         assert evsup.wait() == 75, step
@@ -93,6 +95,11 @@ def test_a_worker_killed_at_any_step_quarantines_the_same_rows_and_the_next_owne
     await_all(pipeline, evsup)
     assert quarantined(pipeline) == [0, 1, 2]
     assert known(pipeline) == 3, "each is counted once"
+    assert '"error_table_not_read"' in pipeline.started[-2].stderr
+    [(reasons,)] = pipeline.snow.query(
+        f"SELECT COUNT(*) FROM {EVENTS}_QUARANTINE WHERE REASON LIKE '%; at or before %'"  # noqa: S608
+    )
+    assert reasons == 3, "what is known of all of them, because the role may not read the error table"
 
 
 def test_rows_rejected_in_the_stream_are_quarantined_with_the_reason_and_the_tree_goes_on(pipeline: Pipeline) -> None:
@@ -114,7 +121,7 @@ def test_rows_rejected_in_the_stream_are_quarantined_with_the_reason_and_the_tre
     )
     assert json.loads(row)["PAYLOAD"] == json.loads(bytes.fromhex(body))
     assert json.loads(row)["SEQUENCE_NUMBER"] == json.loads(row)["PAYLOAD"]["n"] == 550
-    assert reason.startswith("A fault of the local service rejected the row; at or before sequence number ")
+    assert reason == "A fault of the local service rejected the row", "that of this row, from the error table"
     proof = verified(pipeline, 0)
     assert (proof["verdict"], proof["rows"], proof["quarantined"], proof["rejected"]) == ("proven", 546, 5, 5)
     change(pipeline, "INSERT INTO {table} (PARTITION_ID, SEQUENCE_NUMBER) VALUES ('0', 550)")

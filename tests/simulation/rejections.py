@@ -94,6 +94,10 @@ class Tables:
     def recent(self, *_: object) -> RecentQuarantine:
         return RecentQuarantine(0, 0)
 
+    def logged(self, *_: object) -> dict[int, Rejected]:
+        self._run()
+        return {}
+
     def insert(self, _: str, events: Sequence[Rejected], **__: object) -> None:
         self._run()
         known = self._rejections.quarantine

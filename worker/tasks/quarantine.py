@@ -8,7 +8,7 @@ https://learn.microsoft.com/azure/event-hubs/event-hubs-event-processor-host#epo
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +38,7 @@ from worker.sink.rejection import (
     refuse_vast,
 )
 from worker.tasks import serve
+from worker.tasks.logged_rows import logged_rows, with_reasons
 from worker.tasks.reread import identified, reread
 
 if TYPE_CHECKING:
@@ -164,25 +165,31 @@ def _without_row(rejection: Rejection, settings: EventHubSettings, tables: Quara
     return missing
 
 
-def _require_readable(settings: EventHubSettings, rejection: Rejection, numbers: Sequence[int]) -> None:
-    """Raise, before any event is read again, when they are too far apart or one of them has left the hub."""
+def _require_readable(
+    settings: EventHubSettings, rejection: Rejection, numbers: Sequence[int], logged: Container[int] = ()
+) -> Sequence[int]:
+    """Those of `numbers` that are still in the hub. `logged` are those that are not needed from there.
+
+    Raises, before any event is read again, when they are too far apart or one that is needed has left the hub.
+    """
     refuse_vast(rejection, numbers[-1] - numbers[0] + 1)
     with EventHubClient(settings) as hub:
         facts = hub.partition(rejection.partition_id)
-    refuse_expired(rejection, [number for number in numbers if number < facts.oldest])
+    expired = [number for number in numbers if number < facts.oldest]
+    refuse_expired(rejection, [number for number in expired if number not in logged])
+    return numbers[len(expired) :]
 
 
 def _write(rejection: Rejection, settings: EventHubSettings, tables: Quarantine, rejected: Sequence[int]) -> None:
-    # All of them or none: half of the rejected rows in the quarantine would look like the whole.
-    _require_readable(settings, rejection, rejected)
-    missing = set(rejected)
-    for events in reread(settings, rejection.checkpoint, rejected):
-        tables.insert(
-            rejection.partition_id,
-            events,
-            reason=rejection.reason,
-            channel=rejection.channel,
-            epoch=rejection.checkpoint.epoch,
-        )
+    """Quarantine the events as they came from the hub. One that has left it is taken from the error table."""
+    partition_id, checkpoint = rejection.partition_id, rejection.checkpoint
+    quarantine = partial(tables.insert, reason=rejection.reason, channel=rejection.channel, epoch=checkpoint.epoch)
+    logged = logged_rows(tables, partition_id, rejected)
+    in_hub = _require_readable(settings, rejection, rejected, logged)
+    if expired := rejected[: len(rejected) - len(in_hub)]:
+        quarantine(partition_id, [logged[number] for number in expired])
+    missing = set(in_hub)
+    for events in reread(settings, checkpoint, in_hub) if in_hub else ():
+        quarantine(partition_id, [*with_reasons(events, logged)])
         missing -= {event.sequence_number for event in events}
     refuse_expired(rejection, sorted(missing))

@@ -60,14 +60,15 @@ class Control:
         self, statement: str | None = None, name: list[str] | None = None, columns: list[list[Any]] | None = None
     ) -> bool:
         if statement is not None:
-            parts, declared = create_table(statement)
+            parts, declared, options = create_table(statement)
             name = list(parts) if len(parts) == len(("database", "schema", "table")) else name
         else:
             declared = [column(one, kind, nullable=nullable) for one, kind, nullable in columns or []]
+            options = frozenset()
         if not name or not declared:
             raise bad_request("a table needs a three-part name and columns")
         database, schema, table = name
-        made = Table(database, schema, table, tuple(declared))
+        made = Table(database, schema, table, tuple(declared), options)
         self._service.warehouse.create(made)
         return self._service.catalog.add(made)
 

@@ -39,24 +39,43 @@ _CLAUSES = {
     }.items()
 }
 _LINE_COMMENT = re.compile(r"--[^\n]*")
+_OPTIONS = ("ERROR_LOGGING", "ENABLE_SCHEMA_EVOLUTION")
+_OPTION = re.compile(rf"\s*({'|'.join(_OPTIONS)})\s*=\s*(TRUE|FALSE)\s*", re.IGNORECASE)
+_SET = re.compile(r"SET\s+(?P<options>.+)", re.IGNORECASE | re.DOTALL)
 
 
-def create_table(statement: str) -> tuple[tuple[str, ...], list[Column]]:
-    """Give the parts of the table's name and its columns, unquoted names folded to upper case as Snowflake folds them.
+def create_table(statement: str) -> tuple[tuple[str, ...], list[Column], frozenset[str]]:
+    """Give the parts of the table's name, its columns and the options that are on, such as ERROR_LOGGING.
 
-    Raises `ValueError` for a statement it does not understand: silence would create another table than was meant.
+    Unquoted names are folded to upper case as Snowflake folds them. Raises `ValueError` for a statement it does not
+    understand: silence would create another table than was meant.
     """
     plain = _COMMENT.sub("", _LINE_COMMENT.sub("", statement)).strip().rstrip(";")
     found = _STATEMENT.match(plain)
     if found is None:
         raise ValueError(f"not a CREATE TABLE statement: {statement.strip()[:80]!r}")
-    if tail := found["tail"].strip():
+    if tail := _OPTION.sub("", found["tail"]).strip():
         raise ValueError(f"unsupported clause after the columns: {tail!r}")
     name = tuple(_folded(part) for part in re.findall(_IDENTIFIER, found["name"]))
     columns = [_column(part) for part in _split(found["body"])]
     if len({one.name for one in columns}) != len(columns):
         raise ValueError("two columns have the same name")
-    return name, columns
+    return name, columns, _switched(found["tail"], frozenset())
+
+
+def options(statement: str, present: frozenset[str]) -> frozenset[str] | None:
+    """Give the options that are on after `ALTER TABLE … SET`; None for a statement that sets none of them."""
+    found = _ALTER.match(statement)
+    clause = _SET.fullmatch(found["clause"]) if found else None
+    if clause is None or _OPTION.sub("", clause["options"]).strip():
+        return None
+    return _switched(clause["options"], present)
+
+
+def _switched(text: str, present: frozenset[str]) -> frozenset[str]:
+    for name, value in _OPTION.findall(text):
+        present = present | {name.upper()} if value.upper() == "TRUE" else present - {name.upper()}
+    return present
 
 
 def altered(statement: str, columns: Sequence[Column]) -> tuple[list[str], list[Column]] | None:

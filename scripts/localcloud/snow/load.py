@@ -53,11 +53,18 @@ class Load:
         pairs = ", ".join(f"r{i}::VARCHAR, {self._fit(i)}" for i in range(len(self.columns)))
         return f"SELECT {pairs} FROM stage WHERE NOT fits LIMIT 1"  # noqa: S608
 
-    def _typed(self) -> str:
-        values = ", ".join(f"r{i}, {one.value(f'r{i}', self.options)} AS v{i}" for i, one in enumerate(self.columns))
-        return f"SELECT {values} FROM ({self._raw()})"  # noqa: S608
+    @property
+    def misfits(self) -> str:
+        """Give every line that does not fit, with its pairs as `misfit` does; the text is its parameter once more."""
+        pairs = ", ".join(f"r{i}::VARCHAR, {self._fit(i)}" for i in range(len(self.columns)))
+        fits = " AND ".join(self._fit(i) for i in range(len(self.columns)))
+        return f"SELECT x, {pairs} FROM ({self._typed('x, ')}) WHERE NOT ({fits})"  # noqa: S608
 
-    def _raw(self) -> str:
+    def _typed(self, line: str = "") -> str:
+        values = ", ".join(f"r{i}, {one.value(f'r{i}', self.options)} AS v{i}" for i, one in enumerate(self.columns))
+        return f"SELECT {line}{values} FROM ({self._raw(line)})"  # noqa: S608
+
+    def _raw(self, line: str) -> str:
         shape = {names[0]: one.json_target for one, names in zip(self.columns, self.spellings, strict=True) if names}
         reads = ", ".join(
             f"{self._read(one, names)} AS r{i}"
@@ -65,8 +72,9 @@ class Load:
         )
         source = _OBJECTS if self.broken else _LINES
         if not shape:
-            return f"SELECT {reads} FROM ({source})"  # noqa: S608
-        return f"SELECT {reads} FROM (SELECT x, json_transform(x, {_literal(json.dumps(shape))}) AS o FROM ({source}))"  # noqa: S608
+            return f"SELECT {line}{reads} FROM ({source})"  # noqa: S608
+        transformed = f"SELECT x, json_transform(x, {_literal(json.dumps(shape))}) AS o FROM ({source})"  # noqa: S608
+        return f"SELECT {line}{reads} FROM ({transformed})"  # noqa: S608
 
     def _read(self, one: Column, names: tuple[str, ...]) -> str:
         """Read the first spelling from the transformed struct and, rarely needed, the others from the line."""

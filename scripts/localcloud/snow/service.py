@@ -192,20 +192,24 @@ class Service:
             # A row that DuckDB chokes on is a bug of this service: the channel fails loudly instead of standing still.
             sys.stderr.write(f"commit of channel {channel.name} failed: {exc}\n")
             raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", str(exc)) from exc
+        self.faults.fired["reject_rows"] += len(rejected)
+        by_fault = tuple((line.decode(), REJECTED) for line in rejected)
+        if table.logs_errors and (logged := by_fault + loaded.rejected):
+            details = {"pipe_name": channel.pipe.name[2], "channel_name": channel.name}
+            await loop.run_in_executor(self._writer, self.warehouse.log_errors, table, logged, details)
         if not rejected:
             return loaded
-        self.faults.fired["reject_rows"] += rejected
-        return Loaded(loaded.parsed + rejected, loaded.inserted, loaded.complaint or REJECTED)
+        return replace(loaded, parsed=loaded.parsed + len(rejected), complaint=loaded.complaint or REJECTED)
 
-    def _rejected(self, name: str, body: bytes) -> tuple[int, bytes]:
-        """Take the rows off the front that a fault rejects: how many, and the rest of the text."""
+    def _rejected(self, name: str, body: bytes) -> tuple[list[bytes], bytes]:
+        """Take the rows off the front that a fault rejects, and give the rest of the text."""
         wanted = next((key for key in (name, None) if self._rejections[key] > 0), "")
         if wanted == "":
-            return 0, body
+            return [], body
         lines = list(_lines(body))
         rejected = min(self._rejections[wanted], len(lines))
         self._rejections[wanted] -= rejected
-        return rejected, b"\n".join(lines[rejected:])
+        return lines[:rejected], b"\n".join(lines[rejected:])
 
 
 def _lines(body: bytes) -> Iterator[bytes]:

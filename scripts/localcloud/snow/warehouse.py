@@ -3,6 +3,7 @@
 Snowflake's three-part names work as they are, since every database is an attached catalog.
 """
 
+import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from scripts.localcloud.snow.column import Column, LoadOptions, quoted
 from scripts.localcloud.snow.load import SHAPES, plan
 from scripts.localcloud.snow.refusal import bad_request
 
+CODE = 100071  # of every rejected row; which numbers the service gives others is not known
+ERRORS = "$ERRORS"  # behind the table's name
+# https://docs.snowflake.com/en/user-guide/data-engineering/error-tables
+_ERROR_COLUMNS = "TIMESTAMP TIMESTAMPTZ, QUERY_ID VARCHAR, ERROR_CODE BIGINT, ERROR_METADATA JSON, ERROR_DATA JSON"
 CONVERSIONS = Path(__file__).with_name("conversions.sql")
 DEFAULT_OPTIONS = LoadOptions()
 _RESERVED = frozenset({"SYSTEM", "TEMP", "MEMORY", "MAIN", "_FS_GLOBAL"})  # catalogs of DuckDB and of fakesnow
@@ -28,11 +33,23 @@ class Table:
     schema: str
     name: str
     columns: tuple[Column, ...]
+    options: frozenset[str] = frozenset()
+    """Those that are on, such as ERROR_LOGGING."""
 
     @property
     def identifier(self) -> str:
         """The three-part name, quoted for SQL."""
         return ".".join(quoted(part) for part in (self.database, self.schema, self.name))
+
+    @property
+    def logs_errors(self) -> bool:
+        """Whether rejected rows go to its error table."""
+        return "ERROR_LOGGING" in self.options
+
+    @property
+    def errors(self) -> str:
+        """The name of its error table, quoted for SQL."""
+        return ".".join(quoted(part) for part in (self.database, self.schema, self.name + ERRORS))
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,8 @@ class Loaded:
     parsed: int
     inserted: int
     complaint: str | None
+    rejected: tuple[tuple[str, str], ...] = ()
+    """The rows that were not stored and the reason of each, if the table logs errors."""
 
     @property
     def errors(self) -> int:
@@ -76,6 +95,20 @@ class Warehouse:
             self._connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {quoted(table.database)}")
             self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.database)}.{quoted(table.schema)}")
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table.identifier} ({columns})")
+        self.create_error_table(table)
+
+    def create_error_table(self, table: Table) -> None:
+        """Create the table of rejected rows where it is missing, if the table logs errors."""
+        if table.logs_errors:
+            with self._lock:
+                self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table.errors} ({_ERROR_COLUMNS})")
+
+    def log_errors(self, table: Table, rejected: Sequence[tuple[str, str]], details: dict[str, str]) -> None:
+        """Write rejected rows, each with its reason, to the error table."""
+        metadata = [{"service": "snowpipe_streaming", "error_message": why, "details": details} for _, why in rejected]
+        values = [[json.dumps(each), row] for each, (row, _) in zip(metadata, rejected, strict=True)]
+        with self._lock:
+            self._connection.executemany(f"INSERT INTO {table.errors} VALUES (now(), NULL, {CODE}, ?, ?)", values)  # noqa: S608
 
     def alter(self, table: Table, clauses: Sequence[str]) -> None:
         """Change the columns of the table by clauses of DuckDB's ALTER TABLE."""
@@ -87,6 +120,7 @@ class Warehouse:
         """Drop the table and its rows."""
         with self._lock:
             self._connection.execute(f"DROP TABLE IF EXISTS {table.identifier}")
+            self._connection.execute(f"DROP TABLE IF EXISTS {table.errors}")
 
     def load(self, table: Table, body: bytes, options: LoadOptions = DEFAULT_OPTIONS) -> Loaded:
         """Store the NDJSON lines that fit, in one transaction; blank lines between appends are skipped."""
@@ -101,7 +135,11 @@ class Warehouse:
                 return Loaded(parsed, inserted, None)
             if undecodable or load.broken:
                 return Loaded(parsed, inserted, "Error parsing JSON: the row is not a JSON object in UTF-8")
-            return Loaded(parsed, inserted, _complaint(table.columns, self._one(load.misfit)))
+            if not table.logs_errors:
+                return Loaded(parsed, inserted, _complaint(table.columns, self._one(load.misfit)))
+            misfits = self._connection.execute(load.misfits, [text]).fetchall()
+            rejected = tuple((line, _complaint(table.columns, pairs)) for line, *pairs in misfits)
+            return Loaded(parsed, inserted, rejected[0][1], rejected)
 
     def query(self, sql: str, database: str | None, schema: str | None) -> Result:
         """Answer one SELECT; unqualified tables are looked up in the given schema."""

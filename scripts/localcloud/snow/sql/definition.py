@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from scripts.localcloud.snow.catalog import Catalog
 from scripts.localcloud.snow.column import Column
-from scripts.localcloud.snow.ddl import altered, create_table
+from scripts.localcloud.snow.ddl import altered, create_table, options
 from scripts.localcloud.snow.sql import hybrid
 from scripts.localcloud.snow.sql.refusal import already_exists, compilation, unknown_object, unsupported
 from scripts.localcloud.snow.sql.rowset import Rowset, single
@@ -33,6 +33,11 @@ class Definitions:
         if isinstance(statement.tree, exp.Create):
             return self._create(session, statement, statement.tree, name)
         table = self.catalog.known(name) if isinstance(statement.tree, exp.Alter) else None
+        if table and (switched_on := options(statement.text, table.options)) is not None:
+            changed_table = replace(table, options=switched_on)
+            self.warehouse.create_error_table(changed_table)
+            self.catalog.alter(changed_table)
+            return single("status", SUCCESS)
         if table and (changed := _altered(statement, table)):
             self.warehouse.alter(table, changed[0])
             self.catalog.alter(replace(table, columns=tuple(changed[1])))
@@ -82,7 +87,7 @@ def _altered(statement: Statement, table: Table) -> tuple[list[str], list[Column
 def _streamed(statement: Statement, name: Name) -> Table | None:
     """Give the table when it is one of the types that streaming knows; it is made by the warehouse then."""
     try:
-        _, columns = create_table(statement.text)
+        _, columns, switched_on = create_table(statement.text)
     except ValueError:
         return None
-    return Table(*name, tuple(columns))
+    return Table(*name, tuple(columns), switched_on)

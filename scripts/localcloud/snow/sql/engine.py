@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from scripts.localcloud.snow.catalog import Catalog
 from scripts.localcloud.snow.sql import hybrid, keys, pipes
 from scripts.localcloud.snow.sql.definition import SUCCESS, Definitions
 from scripts.localcloud.snow.sql.grants import Grants
@@ -18,7 +19,7 @@ from scripts.localcloud.snow.sql.refusal import internal, unknown_object
 from scripts.localcloud.snow.sql.rowset import Rowset, single
 from scripts.localcloud.snow.sql.session import Session, Transaction
 from scripts.localcloud.snow.sql.statement import Name, Statement
-from scripts.localcloud.snow.warehouse import Table
+from scripts.localcloud.snow.warehouse import ERRORS, Table
 
 ADMIN = 0  # the owner of locks that a test holds; sessions count from 1
 
@@ -106,6 +107,8 @@ class Engine:
             return result
         if statement.hybrid:
             return hybrid.shown(result)
+        if isinstance(statement.tree, exp.Show) and statement.tree.name.upper() == "TABLES":
+            return _listed(result, self.definitions.catalog)
         described = statement.tree.this if isinstance(statement.tree, exp.Describe) else None
         table = (
             self.definitions.catalog.known(session.full_name(described)) if isinstance(described, exp.Table) else None
@@ -152,6 +155,27 @@ def _described(result: Rowset, table: Table) -> Rowset:
     type_at = list(result.names).index("type")
     rows = [[*row[:type_at], declared.get(row[0], row[type_at]), *row[type_at + 1 :]] for row in result.rows]
     return Rowset(result.names, result.types, rows)
+
+
+def _listed(result: Rowset, catalog: Catalog) -> Rowset:
+    """Show the options of tables that are streamed into, and no error tables.
+
+    https://docs.snowflake.com/en/release-notes/bcr-bundles/2026_03/bcr-2185
+    """
+    place = {
+        name: result.names.index(name) for name in ("database_name", "schema_name", "name", "enable_schema_evolution")
+    }
+    database, schema, name, evolution = place.values()
+    rows: list[list[object]] = []
+    for row in result.rows:
+        if str(row[name]).endswith(ERRORS):
+            continue
+        table = catalog.known((str(row[database]), str(row[schema]), str(row[name])))
+        on = table.options if table else frozenset()
+        shown = [*row, "ON" if "ERROR_LOGGING" in on else "OFF"]
+        shown[evolution] = "Y" if "ENABLE_SCHEMA_EVOLUTION" in on else "N"
+        rows.append(shown)
+    return Rowset([*result.names, "error_logging"], [*result.types, "VARCHAR"], rows)
 
 
 def _total(results: Sequence[Rowset]) -> Rowset:

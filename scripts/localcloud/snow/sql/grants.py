@@ -11,6 +11,7 @@ from sqlglot import exp
 from scripts.localcloud.snow.sql.refusal import insufficient_privileges, no_warehouse, unknown_object
 from scripts.localcloud.snow.sql.session import Session
 from scripts.localcloud.snow.sql.statement import Statement
+from scripts.localcloud.snow.warehouse import ERRORS
 
 _WRITES: dict[type[exp.Expr], str] = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
 
@@ -48,7 +49,9 @@ class Grants:
         """Refuse what the role has no privilege for."""
         for table in statement.sources():
             if table.db.upper() != "INFORMATION_SCHEMA":
-                self._require("SELECT", "table", session.full_name(table), session.role)
+                name = session.full_name(table)
+                privilege = "SELECT ERROR TABLE" if name[-1].endswith(ERRORS) else "SELECT"
+                self._require(privilege, "table", (*name[:2], name[-1].removesuffix(ERRORS)), session.role)
         if statement.target is None:
             return
         name = session.full_name(statement.target)

@@ -12,6 +12,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from scripts.localcloud.snow.sql.refusal import syntax, unknown_object, unsupported
+from scripts.localcloud.snow.warehouse import ERRORS
 
 Kind = Literal[
     "read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show", "explain", "pipe"
@@ -96,7 +97,7 @@ def parse(sql: str) -> Statement:
     if len(trees) != 1:
         raise syntax(f"{len(trees)} statements in one request; one is expected")
     (tree,) = trees
-    return Statement(text, tree, _kind(tree), found is not None)
+    return Statement(text, tree.transform(_error_table), _kind(tree), found is not None)
 
 
 def resolved(table: exp.Table, database: str | None, schema: str | None) -> Name:
@@ -127,6 +128,18 @@ def present(tree: exp.Expr, now: dt.datetime, here: Mapping[type[exp.Expr], str 
         tree = tree.copy()
         tree.set("expressions", [_named(one) for one in tree.expressions])
     return tree.transform(_cut).transform(lambda node: _literal(node, now, here))
+
+
+def _error_table(node: exp.Expr) -> exp.Expr:
+    """Write the table of rejected rows for `ERROR_TABLE(name)`."""
+    called = node.this if isinstance(node, exp.Table) else None
+    if not (isinstance(called, exp.Anonymous) and called.name.upper() == "ERROR_TABLE" and called.expressions):
+        return node
+    *schema, table = called.expressions[0].parts
+    named = exp.to_identifier(_folded(table) + ERRORS, quoted=True)
+    return exp.Table(
+        **dict(zip(("db", "catalog"), reversed(schema), strict=False)), this=named, alias=node.args.get("alias")
+    )
 
 
 def _cut(node: exp.Expr) -> exp.Expr:

@@ -42,14 +42,14 @@ def test_the_statement_creates_the_table_once() -> None:
     statement = create_table_sql(SETTINGS)
     assert statement.startswith('CREATE TABLE IF NOT EXISTS "EVENTS"."PUBLIC"."Flight ""data""" (\n')
     assert '    "SEQUENCE_NUMBER" NUMBER(38,0) NOT NULL,\n' in statement
-    assert statement.endswith('    "DECODE_ERROR" VARCHAR\n);')
+    assert statement.endswith('    "DECODE_ERROR" VARCHAR\n)\nERROR_LOGGING = TRUE;')
 
 
 def test_the_quarantine_stands_beside_the_table_and_says_what_its_reason_is() -> None:
     assert quarantine_name(SETTINGS) == '"EVENTS"."PUBLIC"."Flight ""data""_QUARANTINE"'
     statement = create_quarantine_sql(SETTINGS)
     assert statement.startswith(f"CREATE TABLE IF NOT EXISTS {quarantine_name(SETTINGS)} (\n")
-    assert "of the whole range: Snowflake gives none for each row'" in statement
+    assert "That of the error table for this row, or the last message of the whole range'" in statement
     assert statement.endswith('    "QUARANTINED_AT" TIMESTAMP_TZ NOT NULL\n);')
 
 
@@ -61,4 +61,4 @@ def test_init_makes_the_quarantine_where_rows_are_to_be_set_aside() -> None:
 
 def test_a_table_of_columns_grows_with_its_keys() -> None:
     statement = create_table_sql(replace(SETTINGS, row_format="columns"))
-    assert statement.endswith('(\n    "_EVSUP" VARIANT\n)\nENABLE_SCHEMA_EVOLUTION = TRUE;')
+    assert statement.endswith('(\n    "_EVSUP" VARIANT\n)\nERROR_LOGGING = TRUE\nENABLE_SCHEMA_EVOLUTION = TRUE;')

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, StoreUnavailable
 from shared.snowflake.session import Row
+from supervisor.check.runner import Outcome
 from supervisor.check.snowflake import SnowflakeChecks, quarantine
 from tests.unit.plain_settings import plain, snowflake
 from tests.unit.shared.control.stores import Clock, Stores
@@ -42,6 +44,23 @@ def test_a_table_that_does_not_exist_is_a_fault_of_the_configuration() -> None:
 def test_rejected_rows_that_are_not_kept_are_a_warning() -> None:
     outcome = checks("FLIGHTS").error_logging()
     assert outcome.fix == 'ALTER TABLE "EVENTS"."PUBLIC"."FLIGHTS" SET ERROR_LOGGING = TRUE;'
+
+
+class MayNotReadErrors:
+    """A session of a role without SELECT ERROR TABLE, of a table that logs errors."""
+
+    def query(self, statement: str, /) -> list[Row]:
+        if "ERROR_TABLE" in statement:
+            raise NotPermitted("Snowflake failed", "insufficient privileges")
+        return [{"name": "FLIGHTS", "error_logging": "ON"}]
+
+
+def test_a_quarantine_without_the_reason_of_each_row_is_a_warning_with_the_grant() -> None:
+    assert SnowflakeChecks(snowflake(), MayNotReadErrors()).error_logging() == Outcome("on")
+    settings = replace(snowflake(), on_reject="quarantine")
+    outcome = SnowflakeChecks(settings, MayNotReadErrors()).error_logging()
+    assert outcome.verdict == "warn"
+    assert outcome.fix == 'GRANT SELECT ERROR TABLE ON TABLE "EVENTS"."PUBLIC"."FLIGHTS" TO ROLE …;'
 
 
 @pytest.fixture

@@ -6,11 +6,22 @@ from typing import Any, Self
 
 import pytest
 from msgspec import structs
+from structlog.testing import capture_logs
 
 from shared import clock
 from shared.config import environment
 from shared.config.settings import Settings
-from shared.errors import CountsUnsettled, NotPermitted, ProtocolError, RowsRejected
+from shared.errors import (
+    Bug,
+    CountsUnsettled,
+    DoesNotExist,
+    EvsupError,
+    NotPermitted,
+    ProtocolError,
+    RowsRejected,
+    SnowflakeUnavailable,
+    Unsupported,
+)
 from shared.ipc.messages import ChannelStatus, Quarantined, Ready, TaskResult
 from shared.log import logger
 from shared.model import Checkpoint, PartitionFacts
@@ -23,6 +34,7 @@ from worker.tasks import quarantine
 STATUS = ChannelStatus(9, 2, last_error="too long")
 REJECTION = Rejection(STATUS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2, hub_created_at_s=1.0))
 
+ENQUEUED = "2026-01-31T00:00:00+00:00"
 READ_AGAIN = replace(REJECTION, checkpoint=replace(REJECTION.checkpoint, repeats_up_to=9))
 
 
@@ -31,11 +43,13 @@ class World:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.did: list[str] = []
+        self.reasons: list[str | None] = []
         self.facts = PartitionFacts(0, 20, is_empty=False, hub_created_at_s=1.0)
         self.in_hub = [6, 8]
         self.lacks = [6, 8]
         self.row_of_another: list[int] = []
-        self.enqueued_time: str | None = "2026-01-31T00:00:00+00:00"
+        self.logged_rows: list[Rejected] | EvsupError = []
+        self.enqueued_time: str | None = ENQUEUED
         self.both = Coverage(5, None)
         monkeypatch.setattr(environment, "load_worker", plain)
         monkeypatch.setattr(logger, "configure", lambda *_, **__: None)
@@ -68,7 +82,13 @@ class World:
         lacking = {*self.lacks, *self.row_of_another}
         return [event.sequence_number for event in events if event.sequence_number in lacking]
 
+    def logged(self, _: str, numbers: range) -> dict[int, Rejected]:
+        if isinstance(self.logged_rows, EvsupError):
+            raise self.logged_rows
+        return {row.sequence_number: row for row in self.logged_rows if row.sequence_number in numbers}
+
     def insert(self, _: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:
+        self.reasons += [event.reason for event in events]
         self.did.append(f"write {[event.sequence_number for event in events]}: {reason[:8]}, {channel}, {epoch}")
 
     def coverage(self, *_: object) -> Coverage:
@@ -76,7 +96,7 @@ class World:
         return self.both
 
     def _reread(self, *_: object) -> list[list[Rejected]]:
-        fields: dict[str, Any] = {"offset": None, "enqueued_time": "", "body": None, "row_json": ""}
+        fields: dict[str, Any] = {"offset": None, "enqueued_time": ENQUEUED, "body": None, "row_json": ""}
         return [[Rejected(sequence_number=number, **fields)] for number in self.in_hub]
 
     def identified(self, *_: object) -> list[list[Event]]:
@@ -157,6 +177,68 @@ def test_nothing_is_written_when_one_of_them_has_left_the_hub(world: World, fact
     with pytest.raises(RowsRejected, match="the hub does not have events 6"):
         carry_out()
     assert not world.did
+
+
+def logged(number: int, enqueued_time: str | None = ENQUEUED) -> Rejected:
+    """A row of the error table; its time is written as rows have it."""
+    return Rejected(
+        sequence_number=number,
+        offset="77",
+        enqueued_time=enqueued_time,
+        body=None,
+        row_json="{}",
+        reason=f"why {number}",
+    )
+
+
+def test_each_row_has_its_own_reason_where_the_error_table_has_one(world: World) -> None:
+    world.logged_rows = [logged(6, "2026-01-31T00:00:00Z"), logged(7)]
+    carry_out()
+    assert world.reasons == ["why 6", None]
+
+
+@pytest.mark.parametrize("time", ["2026-01-30T00:00:00Z", None])
+def test_the_reason_of_another_event_with_its_number_is_not_taken(world: World, time: str | None) -> None:
+    world.logged_rows = [logged(6, time), logged(8)]
+    carry_out()
+    assert world.reasons == [None, "why 8"]
+
+
+@pytest.mark.parametrize("error", [DoesNotExist("a"), NotPermitted("a", "not granted"), Unsupported("a"), Bug("a")])
+def test_without_an_error_table_there_is_one_reason_for_all(world: World, error: EvsupError) -> None:
+    world.logged_rows = error
+    with capture_logs() as lines:
+        assert carry_out() == Quarantined(rows=2)
+    assert world.reasons == [None, None]
+    assert [(line["event"], line["reason"]) for line in lines] == [("error_table_not_read", error.why)]
+
+
+def test_rows_that_the_error_table_does_not_have_yet_are_in_the_log(world: World) -> None:
+    world.logged_rows = [logged(8)]
+    with capture_logs() as lines:
+        carry_out()
+    assert [(line["event"], line["rows"], line["found"]) for line in lines] == [("error_table_incomplete", 2, 1)]
+
+
+def test_nothing_is_written_while_snowflake_does_not_answer(world: World) -> None:
+    world.logged_rows = SnowflakeUnavailable("away")
+    with pytest.raises(SnowflakeUnavailable):
+        carry_out()
+    assert not world.did
+
+
+def test_an_event_that_has_left_the_hub_is_quarantined_as_the_error_table_has_it(world: World) -> None:
+    world.facts = PartitionFacts(7, 20, is_empty=False, hub_created_at_s=1.0)
+    world.logged_rows, world.in_hub = [logged(6)], [8]
+    assert carry_out() == Quarantined(rows=2)
+    assert world.did == ["write [6]: too long, CHANNEL_3, 7", "write [8]: too long, CHANNEL_3, 7", "count"]
+    assert world.reasons == ["why 6", None]
+    world.facts, world.did = PartitionFacts(9, 20, is_empty=False, hub_created_at_s=1.0), []
+    with pytest.raises(RowsRejected, match="the hub does not have events 8 any more"):
+        carry_out()
+    world.logged_rows = [logged(6), logged(8)]
+    assert carry_out() == Quarantined(rows=2)
+    assert world.did == ["write [6, 8]: too long, CHANNEL_3, 7", "count"], "nothing is read again"
 
 
 def test_a_range_that_would_not_be_read_within_the_time_is_not_begun(

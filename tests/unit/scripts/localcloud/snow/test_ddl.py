@@ -3,11 +3,11 @@
 import pytest
 
 from scripts.localcloud.snow.column import Column
-from scripts.localcloud.snow.ddl import altered, create_table
+from scripts.localcloud.snow.ddl import altered, create_table, options
 
 
 def test_names_fold_and_types_keep_their_sizes() -> None:
-    name, columns = create_table("""
+    name, columns, _ = create_table("""
         CREATE TABLE IF NOT EXISTS "Db".public.EVENTS (
           PAYLOAD VARIANT COMMENT 'the body, as it is', -- any JSON
           sequence_number NUMBER(38, 0) NOT NULL,
@@ -43,7 +43,7 @@ def test_what_is_not_understood_is_refused(statement: str, reason: str) -> None:
 
 
 def test_defaults_are_kept_as_the_local_database_takes_them() -> None:
-    _, columns = create_table("""
+    _, columns, _ = create_table("""
         CREATE TABLE t (a VARCHAR NOT NULL DEFAULT 'it''s', b TIMESTAMP_TZ DEFAULT SYSDATE(), c NUMBER DEFAULT -1,
                         d NUMBER AUTOINCREMENT START 1 INCREMENT 1 NOORDER)
     """)
@@ -81,3 +81,12 @@ def test_what_changes_no_column_is_left_to_others_and_a_wrong_column_is_refused(
     for clause in ("DROP COLUMN nope", "ADD COLUMN A VARCHAR", "RENAME COLUMN b TO c"):
         with pytest.raises(ValueError, match="exist"):
             altered(f"ALTER TABLE t {clause}", ROW)
+
+
+def test_options_of_a_table_are_switched_on_and_off() -> None:
+    _, _, on = create_table("CREATE TABLE t (a VARCHAR)\nERROR_LOGGING = TRUE\nENABLE_SCHEMA_EVOLUTION = FALSE;")
+    assert on == {"ERROR_LOGGING"}
+    assert options("ALTER TABLE t SET ERROR_LOGGING = FALSE", on) == frozenset()
+    assert options("ALTER TABLE a.b.t SET ENABLE_SCHEMA_EVOLUTION = TRUE;", on) == on | {"ENABLE_SCHEMA_EVOLUTION"}
+    assert options("ALTER TABLE t SET COMMENT = 'x'", on) is None
+    assert options("ALTER TABLE t ADD COLUMN b VARCHAR", on) is None

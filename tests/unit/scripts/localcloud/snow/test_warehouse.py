@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -132,3 +133,17 @@ def test_a_null_in_a_variant_is_a_json_null_and_an_absent_key_is_null(
 def test_a_query_only_reads(warehouse: Warehouse, sql: str) -> None:
     with pytest.raises(Refusal):
         warehouse.query(sql, "DB", "PUBLIC")
+
+
+def test_a_table_that_logs_errors_keeps_each_rejected_row_with_its_reason(warehouse: Warehouse) -> None:
+    logging = replace(TABLE, name="L", options=frozenset({"ERROR_LOGGING"}))
+    warehouse.create(logging)
+    loaded = warehouse.load(logging, b'{"K": "x"}\n{"K": 1}\n\n{"K": 2, "S": "four"}')
+    assert [json.loads(row) for row, _ in loaded.rejected] == [{"K": "x"}, {"K": 2, "S": "four"}]
+    assert [reason.rpartition(" ")[2] for _, reason in loaded.rejected] == ["K", "S"]
+    assert loaded.complaint == loaded.rejected[0][1]
+    warehouse.log_errors(logging, loaded.rejected, {"channel_name": "C"})
+    found = warehouse.query(
+        "SELECT ERROR_DATA ->> 'K', ERROR_METADATA ->> '$.details.channel_name' FROM \"L$ERRORS\"", "DB", "PUBLIC"
+    )
+    assert found.rows == [["x", "C"], ["2", "C"]]

@@ -1,0 +1,45 @@
+"""What Snowflake's error table has of rejected rows: the reason of each, and the row of an event that left the hub.
+
+A table has one with ERROR_LOGGING = TRUE, and the role reads it with SELECT ERROR TABLE. Without it the quarantine has
+one reason for all. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-error-tables
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from shared.errors import Bug, DoesNotExist, NotPermitted, Unsupported
+from shared.log import logger
+from shared.snowflake.quarantine_table import Quarantine, Rejected
+
+_FIX = "ALTER TABLE … SET ERROR_LOGGING = TRUE and GRANT SELECT ERROR TABLE: docs/quarantine.md#the-reason-of-each-row"
+
+
+def logged_rows(tables: Quarantine, partition_id: str, numbers: Sequence[int]) -> Mapping[int, Rejected]:
+    """By number, what the error table has of these events. What it does not have is in the log, and no error.
+
+    Blocks for a query. Raises when Snowflake is not available.
+    """
+    try:
+        logged = tables.logged(partition_id, range(numbers[0], numbers[-1] + 1))
+    # Which number Snowflake gives for a table that logs no errors is not documented, so a Bug is expected, too.
+    except (DoesNotExist, NotPermitted, Unsupported, Bug) as error:
+        logger.get_logger().warning("error_table_not_read", reason=error.why, fix=_FIX)
+        return {}
+    found = {number: logged[number] for number in numbers if number in logged}
+    if len(found) < len(numbers):
+        logger.get_logger().warning("error_table_incomplete", rows=len(numbers), found=len(found))
+    return found
+
+
+def with_reasons(events: Sequence[Rejected], logged: Mapping[int, Rejected]) -> Iterator[Rejected]:
+    """The events, each with its own logged reason. A logged row of another event with its number does not count."""
+    for event in events:
+        row = logged.get(event.sequence_number)
+        is_same = row is not None and _time(row) == _time(event)
+        yield msgspec.structs.replace(event, reason=row.reason) if row and is_same else event
+
+
+def _time(event: Rejected) -> datetime | None:
+    return datetime.fromisoformat(event.enqueued_time) if event.enqueued_time else None
