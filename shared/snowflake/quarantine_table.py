@@ -67,6 +67,7 @@ class Quarantine(Target):
         self._is_asked_for = settings.quarantines
         self._source = asdict(group.key)
         self._tables["quarantine"] = self.name = quarantine_name(settings)
+        self._tables |= _logged_fields(settings)
         self._create_quarantine = create_quarantine_sql(settings)
 
     def create(self) -> None:
@@ -145,6 +146,14 @@ class Quarantine(Target):
 
     def _query(self, name: str, rows_are: str | None = None, **values: str | int | None) -> list[Row]:
         return super()._query(name, rows_are, **values, **self._source)
+
+
+def _logged_fields(settings: SnowflakeSettings) -> dict[str, str]:
+    """Where a row in the error table has what identifies its event, as text."""
+    fields = {"partition": "PARTITION_ID", "number": "SEQUENCE_NUMBER", "offset": "OFFSET", "time": "ENQUEUED_TIME"}
+    if settings.row_format == "columns":
+        return {f"logged_{each}": f'ERROR_DATA:"_EVSUP"."{name.lower()}"::VARCHAR' for each, name in fields.items()}
+    return {f"logged_{each}": f'ERROR_DATA:"{name}"::VARCHAR' for each, name in fields.items()}
 
 
 def _as_logged(row: Row) -> Rejected:

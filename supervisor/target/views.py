@@ -106,7 +106,7 @@ def _array(body: str, records: str, *otherwise: str) -> str:
 def _records(columns: Sequence[StoredColumn]) -> str:
     """Where `records` of a body is: in a column of that name, otherwise among the keys without one."""
     is_column = any(column.name == "RECORDS" and column.type in ("VARIANT", "ARRAY") for column in columns)
-    return '"RECORDS"' if is_column else '"_EVSUP":"unknown":"records"'
+    return '"RECORDS"' if is_column else '"_EVSUP":"unknown"."records"'
 
 
 def _latest(is_tombstone: str, latest: LatestBy) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """The quarantine by real SQL: what is found missing, what is quarantined once, and what a role needs for it."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from msgspec import structs
@@ -205,6 +207,30 @@ def test_what_the_page_says_moves_rows_into_the_table(tables: Quarantine, settin
     ]
     assert without["n"] == 13
     assert moved[0]["enqueued_time"].isoformat() == event(12).enqueued_time
+
+
+@pytest.mark.parametrize("row_format", ["envelope", "columns"])
+def test_the_error_table_has_the_reason_and_the_row_of_an_event(
+    tables: Quarantine, settings: SnowflakeSettings, group: ConsumerGroup, row_format: Literal["envelope", "columns"]
+) -> None:
+    def log(number: int, message: str, second: int = 0, partition_id: str = P) -> None:
+        event = {"PARTITION_ID": partition_id, "SEQUENCE_NUMBER": number, "ENQUEUED_TIME": enqueued_at(second)}
+        row = {"_EVSUP": {name.lower(): value for name, value in event.items()}} if row_format == "columns" else event
+        statement = 'INSERT INTO "FLIGHTS$ERRORS" SELECT CURRENT_TIMESTAMP(), NULL, 1, PARSE_JSON(?), PARSE_JSON(?)'
+        with closing(SqlSession(settings)) as session:
+            session.change(statement, json.dumps({"error_message": message}), json.dumps(row))
+
+    log(12, "an earlier try")
+    log(12, "too long")
+    log(13, "of an earlier hub", second=-60)
+    log(14, "of another partition", partition_id="4")
+    log(30, "of a later event")
+    with closing(Quarantine(structs.replace(settings, row_format=row_format), group, BORN_S)) as made:
+        [row] = made.logged(P, NUMBERS).values()
+    assert (row.sequence_number, row.enqueued_time, row.reason) == (12, enqueued_at(0), "too long")
+    assert "12" in row.row_json
+    with closing(SqlSession(settings)) as session:
+        session.change('DELETE FROM "FLIGHTS$ERRORS"')
 
 
 def test_what_was_quarantined_in_the_last_hour_is_counted_without_the_range_that_is_tried_again(
