@@ -6,6 +6,7 @@ from shared.config.settings import Settings
 from shared.control.store import ControlStore
 from shared.ipc.messages import Counters
 from shared.model import Term
+from worker.bodies.body_reader import BodyReader
 from worker.opening import StartingPoint, open_partition
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import EventSource, Ports
@@ -79,5 +80,6 @@ class OwnedPartition:
     def source(self, position: Position) -> EventSource:
         """The receiver, with the term's epoch as its owner level."""
         partition_id = self.term.partition_id
-        event_of = Envelope(partition_id, self.settings.snowflake.on_decode_error).event_of
+        bodies = BodyReader(self.settings.eventhub.body)
+        event_of = Envelope(partition_id, self.settings.snowflake.on_decode_error, bodies).event_of
         return Receiver(self.settings.eventhub, partition_id, self.term.epoch, position, event_of)

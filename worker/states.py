@@ -286,4 +286,5 @@ def _totals(counters: Counters) -> Counters:
         bytes_total=counters.bytes_total,
         duplicates_total=counters.duplicates_total,
         quarantined_total=counters.quarantined_total,
+        decode_errors_total=counters.decode_errors_total,
     )

@@ -148,6 +148,13 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         Literal["fail", "warn"],
         Meta(description="If sequence numbers are missing (retention removed events): stop, or warn and go on."),
     ] = "fail"
+    body: Annotated[
+        Literal["auto", "raw"],
+        Meta(
+            description="`auto` decodes bodies by content encoding and content type (docs/bodies.md). `raw` takes them"
+            " as JSON or as bytes."
+        ),
+    ] = "auto"
     retention_hours: Annotated[
         Annotated[int, Meta(ge=1, le=2160)] | None,
         Meta(

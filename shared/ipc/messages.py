@@ -77,6 +77,8 @@ class Counters(Struct, frozen=True, kw_only=True):
     """Redelivered events that were dropped, since the worker's start."""
     quarantined_total: int = 0
     """Rejected rows that were quarantined, since the worker's start."""
+    decode_errors_total: int = 0
+    """Rows appended with a body as it came, because it could not be decoded, since the worker's start."""
 
 
 class Status(Message, frozen=True):

@@ -152,6 +152,11 @@ COUNTERS: dict[str, tuple[str, Unit, str]] = {
         "rows",
         "Rows that Snowflake rejected and the worker quarantined, since its start.",
     ),
+    "decode_errors_total": (
+        "evsup_decode_errors_total",
+        "rows",
+        "Rows with a DECODE_ERROR, whose body is kept as it came, appended since the worker's start.",
+    ),
 }
 INFO_LABELS = ("version", "host", "target", "store")
 METRICS = (

@@ -222,6 +222,7 @@ class Pipeline:
             appended=chunk.end,
             rows_total=self._counters.rows_total + len(chunk.events),
             bytes_total=self._counters.bytes_total + chunk.size_bytes,
+            decode_errors_total=self._counters.decode_errors_total + sum(event.is_undecoded for event in chunk.events),
         )
 
     def _has_room(self) -> bool:

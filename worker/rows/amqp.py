@@ -11,6 +11,7 @@ from struct import Struct
 from struct import error as struct_error
 from typing import Any, TypeAlias
 
+from shared.eventhubs.amqp_types import TIMESTAMP, timestamp
 from shared.eventhubs.sdk_internals import decode_value
 
 Decoder: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
@@ -295,7 +296,7 @@ DECODERS: dict[int, Decoder] = {
     0x80: _number("Q"),
     0x81: _number("q"),
     0x82: _number("d"),
-    0x83: _number("q"),
+    TIMESTAMP: timestamp,
     0xA0: _bytes8,
     0xA1: _bytes8,
     0xA3: _bytes8,

@@ -1,7 +1,8 @@
 """The envelope: thirteen columns, one row an event.
 
-A JSON body passes into `PAYLOAD` as it came: it is checked and never built again (`worker/rows/payload.py`). Any other
-goes into `RAW_BODY` with the reason beside it, so that no event is refused or lost.
+A JSON body passes into `PAYLOAD` as it came: it is checked and never built again (`worker/bodies/payload.py`). Any
+other goes into `RAW_BODY` with the reason beside it, so that no event is refused or lost. An empty body is an empty
+`RAW_BODY` without a reason.
 
 A column without a value has no key in the row, and is NULL in the table. An explicit null would be another value in a
 VARIANT column: Snowflake stores it as a JSON null, which `IS NULL` is false of. So the body `null` is a JSON null in
@@ -16,12 +17,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from worker.rows.body import Body
+from worker.bodies.body import Body
+from worker.bodies.body_reader import BodyReader
 from worker.rows.event import Event, Refusal
 from worker.rows.message import METADATA, Metadata
 from worker.rows.row_format import RowFormat
 from worker.rows.variant import encode
 
+BODIES = BodyReader()
 _KEYS = {name: b',"%b":' % name.upper().encode() for name in METADATA}
 
 
@@ -30,8 +33,10 @@ class Envelope(RowFormat):
 
     raw_bodies_in = "RAW_BODY"
 
-    def __init__(self, partition_id: str, on_decode_error: Literal["keep", "fail"]) -> None:
-        super().__init__(on_decode_error)
+    def __init__(
+        self, partition_id: str, on_decode_error: Literal["keep", "fail"], bodies: BodyReader = BODIES
+    ) -> None:
+        super().__init__(on_decode_error, bodies)
         self._partition = b',"PARTITION_ID":' + encode(partition_id)
         self._usual_line = b'{"PAYLOAD":%%b%b,"SEQUENCE_NUMBER":%%d,"OFFSET":"%%b","ENQUEUED_TIME":%%b}' % (
             self._partition.replace(b"%", b"%%")
@@ -47,6 +52,8 @@ class Envelope(RowFormat):
 
 
 def _body(body: Body) -> bytes:
-    if body.reason is None:
+    if body.json:
         return b'"PAYLOAD":' + body.json
+    if body.reason is None:
+        return b'"RAW_BODY":""'
     return b'"RAW_BODY":"%b","DECODE_ERROR":%b' % (base64.b64encode(body.raw), encode(body.reason))

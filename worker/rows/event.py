@@ -29,6 +29,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """One line of JSON."""
     refusal: Refusal | None = None
     """Why the row may not be stored; None: it may."""
+    is_undecoded: bool = False
+    """Whether the row has the body as it came, with the reason."""
 
     @property
     def address(self) -> str:

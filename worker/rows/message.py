@@ -35,13 +35,14 @@ LAST_ENQUEUED = b"last_enqueued_sequence_number"  # of the partition, among the 
 # The fields of the properties section, by their places in it.
 # https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-messaging-v1.0-os.html#type-properties
 FIELDS = 13
-MESSAGE_FIELDS = {"content_type": 6, "message_id": 0, "correlation_id": 5}
+CONTENT_TYPE, CONTENT_ENCODING = 6, 7
+MESSAGE_FIELDS = {"content_type": CONTENT_TYPE, "message_id": 0, "correlation_id": 5}
 SYSTEM_FIELDS = {
     "user_id": 1,
     "to": 2,
     "subject": 3,
     "reply_to": 4,
-    "content_encoding": 7,
+    "content_encoding": CONTENT_ENCODING,
     "absolute_expiry_time": 8,
     "creation_time": 9,
     "group_id": 10,
@@ -98,6 +99,11 @@ class Message:
             self.value = value
         elif code not in UNUSED:
             raise amqp.Malformed("the message has an unknown section")
+
+    def text_of(self, place: int) -> str:
+        """A field of the properties as text; empty: it has no value."""
+        value = self.properties[place] if self.properties else None
+        return "" if value is None else text(value)
 
     def metadata(self) -> list[Metadata]:
         """What is known of the event beside its place in the partition, each only where it has a value."""

@@ -10,8 +10,11 @@ from typing import Any, Literal
 import msgspec
 
 from shared.errors import UndecodableEvent
+from worker.bodies.body import Body
+from worker.bodies.body_reader import BodyReader
+from worker.bodies.payload import NotPayload, payload
 from worker.rows import amqp
-from worker.rows.body import Body, body
+from worker.rows.body import body
 from worker.rows.event import Event, Refusal
 from worker.rows.message import (
     COLUMN_ANNOTATIONS,
@@ -23,7 +26,6 @@ from worker.rows.message import (
     decode,
     time_of,
 )
-from worker.rows.payload import NotPayload, payload
 from worker.rows.variant import encode, text
 
 # What Event Hubs sends nearly always: its annotations in this order and one data section, found in one pass at the
@@ -51,8 +53,8 @@ class RowFormat(ABC):
     raw_bodies_in: str
     """Where a body goes that is not JSON, for people."""
 
-    def __init__(self, on_decode_error: Literal["keep", "fail"]) -> None:
-        self._keeps = on_decode_error == "keep"
+    def __init__(self, on_decode_error: Literal["keep", "fail"], bodies: BodyReader) -> None:
+        self._keeps, self._bodies = on_decode_error == "keep", bodies
         self.unusual = 0
         """Messages that were read section by section."""
         self.decoded_by_sdk = 0
@@ -75,7 +77,7 @@ class RowFormat(ABC):
         try:
             decoded = decode(message, at)
             self.decoded_by_sdk += decoded.decoded_by_sdk
-            return self._event(body(decoded), decoded.annotations, decoded.metadata())
+            return self._event(body(decoded, self._bodies), decoded.annotations, decoded.metadata())
         except MemoryError:  # says nothing of the message
             raise
         except Exception as error:  # noqa: BLE001 (whatever the SDK's decoder raises, or Python for a deep value)
@@ -117,7 +119,9 @@ class RowFormat(ABC):
         if body.reason and not self._keeps:
             refusal = self._undecodable(body.reason)
         number = number if type(number) is int else None
-        return Event(number, offset, time[0] if time else None, len(line), msgspec.Raw(line), refusal)
+        return Event(
+            number, offset, time[0] if time else None, len(line), msgspec.Raw(line), refusal, body.reason is not None
+        )
 
     def _undecoded(self, message: bytes, error: Exception) -> Event:
         """The event of a message that cannot be decoded: as it came, under the numbers that it shows."""

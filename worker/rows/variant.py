@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from shared.eventhubs.amqp_types import Timestamp
+
 DEEPEST = 64  # containers in an AMQP value; what is deeper comes as the text of its JSON
 NUL = "\0"
 BINARY, CONTAINERS = (bytes, bytearray, memoryview), (dict, list, tuple)
@@ -20,6 +22,8 @@ def variant(value: Any, room: int = DEEPEST) -> Any:
     if type(value) is bytes:  # nearly every value is
         return text(value)
     match value:
+        case Timestamp():
+            return value.shown
         case None | bool() | int() | datetime():
             return value
         case float() if isfinite(value):

@@ -10,6 +10,7 @@ from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
 from shared.model import Checkpoint
 from shared.snowflake.quarantine_table import Event, Rejected
+from worker.bodies.body_reader import BodyReader
 from worker.pipeline.chunks import chunked
 from worker.rows.envelope import Envelope
 from worker.rows.event import Event as ReceivedEvent
@@ -18,6 +19,7 @@ from worker.source.link import Mapper, Position
 from worker.source.receiver import Receiver
 
 LOOK_S = 1.0
+AS_BYTES = BodyReader("raw")  # where nobody looks at the body
 PORTION = 20_000  # events that one statement takes: 1.4 MB of JSON
 
 
@@ -34,13 +36,13 @@ def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence
     last of the events came, or one after it. Raises what `Receiver` does.
     """
     chosen, span = frozenset(numbers), range(numbers[0], numbers[-1] + 1)
-    event_of = _only(chosen, checkpoint.partition_id)
+    event_of = _only(chosen, checkpoint.partition_id, BodyReader(settings.body))
     return ([_as_rejected(each) for each in found] for found in _read(settings, checkpoint, span, chosen, event_of))
 
 
 def identified(settings: EventHubSettings, checkpoint: Checkpoint, numbers: range) -> Iterator[Sequence[Event]]:
     """Number and enqueued time of each of these events, in portions of `PORTION`; otherwise as `reread`."""
-    portions = _read(settings, checkpoint, numbers, numbers, _only((), checkpoint.partition_id))
+    portions = _read(settings, checkpoint, numbers, numbers, _only((), checkpoint.partition_id, AS_BYTES))
     events = (_as_event(each) for found in portions for each in found)
     while portion := list(islice(events, PORTION)):
         yield portion
@@ -66,9 +68,9 @@ def _read(
     source.stop()
 
 
-def _only(numbers: Container[int], partition_id: str) -> Mapper:
+def _only(numbers: Container[int], partition_id: str, bodies: BodyReader) -> Mapper:
     """Makes these events, with their bodies as they came; any other event without its row."""
-    event_of = Envelope(partition_id, "keep").event_of
+    event_of = Envelope(partition_id, "keep", bodies).event_of
 
     def some_event_of(message: bytes) -> ReceivedEvent:
         event = event_of(message)

@@ -24,6 +24,7 @@ def a_partition(partition: str = "0", **changes: Any) -> PartitionStatus:
         "rows_per_s": 7.0,
         "rows_total": 31,
         "quarantined_total": 3,
+        "decode_errors_total": 2,
         "bytes_total": 3100,
         "rows_inflight": 10,
         "bytes_inflight": 1000,

@@ -7,9 +7,10 @@ from azure.eventhub._pyamqp._decode import decode_payload
 from azure.eventhub.amqp import AmqpAnnotatedMessage, AmqpMessageBodyType
 
 from shared.eventhubs.amqp_types import install_decoders
+from worker.bodies.body import Body
+from worker.rows.envelope import BODIES
 from worker.rows.message import COLUMN_ANNOTATIONS, SYSTEM_FIELDS, time_of
-from worker.rows.payload import NotPayload, payload
-from worker.rows.variant import object_of, text, variant
+from worker.rows.variant import encode, object_of, text, variant
 
 install_decoders()
 
@@ -35,14 +36,20 @@ def line_by_the_sdk(partition_id: str, encoded: bytes) -> bytes:
 
 
 def _body(message: Any) -> dict[str, Any]:
-    if message.body_type is not AmqpMessageBodyType.DATA:
-        value = message.body if message.body_type is AmqpMessageBodyType.VALUE else list(message.body)
-        return {"PAYLOAD": msgspec.Raw(msgspec.json.encode(variant(value)))}
-    body = b"".join(message.body)
-    try:
-        return {"PAYLOAD": msgspec.Raw(payload(body)[0])}
-    except NotPayload as why:
-        return {"RAW_BODY": body, "DECODE_ERROR": str(why)}
+    fields = [getattr(message.properties, name, None) for name in ("content_type", "content_encoding")]
+    said = ["" if field is None else text(field) for field in fields]
+    if message.body_type is AmqpMessageBodyType.DATA:
+        return _columns(BODIES.data(b"".join(message.body), *said))
+    value = message.body if message.body_type is AmqpMessageBodyType.VALUE else list(message.body)
+    if type(value) is bytes and (found := BODIES.text(value, *said)):
+        return _columns(found)
+    return {"PAYLOAD": msgspec.Raw(encode(variant(value)))}
+
+
+def _columns(body: Body) -> dict[str, Any]:
+    if body.json:
+        return {"PAYLOAD": msgspec.Raw(body.json)}
+    return {"RAW_BODY": body.raw} | ({} if body.reason is None else {"DECODE_ERROR": body.reason})
 
 
 def _of_the_service(annotations: dict[Any, Any]) -> dict[str, Any]:

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from shared.eventhubs.amqp_types import install_decoders
 from tests.unit.worker.rows.events import IN_A_MAP, event, message, nested_event, properties, row_of
+from tests.unit.worker.rows.wire import held, sized
 from worker.rows.variant import DEEPEST, encode, variant
+
+DOTNET_TIME = b"\x00" + sized(0xA3, b"com.microsoft:datetime-offset") + b"\x81"  # behind it, a long
 
 
 @pytest.mark.parametrize(
@@ -101,6 +104,14 @@ def test_text_with_a_nul_is_base64_as_bytes_that_are_no_text() -> None:
         (b"\x00\xa3\x03foo\xa1\x01x", "x"),
         (b"\x98" + b"\x01" * 16, str(uuid.UUID(bytes=b"\x01" * 16))),
         (b"\x83" + b"\x7f" + b"\xff" * 7, 2**63 - 1),
+        (b"\x83" + (1_714_644_000_120).to_bytes(8, "big"), "2024-05-02T10:00:00.120000Z"),
+        (DOTNET_TIME + (638_502_408_000_000_000).to_bytes(8, "big"), "2024-05-02T10:00:00Z"),
+        (DOTNET_TIME + (638_502_408_000_000_001).to_bytes(8, "big"), "2024-05-02T10:00:00.0000001Z"),
+        (DOTNET_TIME + b"\x7f" + b"\xff" * 7, 2**63 - 1),
+        (DOTNET_TIME[:-1] + b"\xa1\x01x", "x"),
+        (b"\x00" + sized(0xA3, b"com.microsoft:timespan") + b"\x81" + (36 * 10**9).to_bytes(8, "big"), "PT1H"),
+        (b"\x00" + sized(0xA3, b"com.microsoft:uri") + sized(0xA1, b"https://a.example/"), "https://a.example/"),
+        (held(0xC0, 1, DOTNET_TIME + bytes(8)), ["0001-01-01T00:00:00Z"]),
         (b"\x80" + b"\xff" * 8, 2**64 - 1),
         (b"\xe0\x04\x02\x54\x05\x06", [5, 6]),
         (b"\xc1\x07\x02\xa0\x01\xff\xa1\x01v", {"base64:/w==": "v"}),

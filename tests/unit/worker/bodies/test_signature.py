@@ -8,7 +8,7 @@ import zlib
 import pytest
 import zstandard
 
-from worker.rows.signature import looks_like
+from worker.bodies.signature import looks_like
 
 DOCUMENT = json.dumps({"name": "Grüße", "n": list(range(20))}).encode()
 

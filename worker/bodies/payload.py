@@ -31,7 +31,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from worker.rows.signature import looks_like
+from worker.bodies.signature import looks_like
 
 DEEPEST = 500
 LARGE = 1024 * 1024  # events of all tiers but Dedicated are at most so large

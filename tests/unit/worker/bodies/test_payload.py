@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import worker.rows.payload
-from worker.rows.payload import DEEPEST, LONGEST_INTEGER, NotPayload
-from worker.rows.payload import payload as read
+import worker.bodies.payload
+from worker.bodies.payload import DEEPEST, LONGEST_INTEGER, NotPayload
+from worker.bodies.payload import payload as read
 
 LISTS, OBJECTS, MIXED = (b"[", b"]"), (b'{"a": ', b"}"), (b'[{"]}[{\\"": ', b"}]")
 """What opens and what closes; the key of the last is full of brackets, and of an escaped quote."""
@@ -24,9 +24,9 @@ LISTS, OBJECTS, MIXED = (b"[", b"]"), (b'{"a": ', b"}"), (b'[{"]}[{\\"": ', b"}]
 def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every body, and every portion of it, is large."""
     if request.param == "as a large body":
-        monkeypatch.setattr(worker.rows.payload, "LARGE", 0)
-        monkeypatch.setattr(worker.rows.payload, "PORTION", 3)
-        monkeypatch.setattr(worker.rows.payload, "FEW", 1)
+        monkeypatch.setattr(worker.bodies.payload, "LARGE", 0)
+        monkeypatch.setattr(worker.bodies.payload, "PORTION", 3)
+        monkeypatch.setattr(worker.bodies.payload, "FEW", 1)
 
 
 either_way = pytest.mark.usefixtures("_either_way")
@@ -269,9 +269,9 @@ def filled(item: bytes, between: bytes = b",", around: tuple[bytes, bytes] = (b"
 def test_the_look_at_a_large_body_takes_a_few_times_its_memory_whatever_it_is(
     body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker.rows.payload, "LARGE", SIZE // 2)
-    monkeypatch.setattr(worker.rows.payload, "PORTION", SIZE // 64)
-    monkeypatch.setattr(worker.rows.payload, "FEW", 50)
+    monkeypatch.setattr(worker.bodies.payload, "LARGE", SIZE // 2)
+    monkeypatch.setattr(worker.bodies.payload, "PORTION", SIZE // 64)
+    monkeypatch.setattr(worker.bodies.payload, "FEW", 50)
     tracemalloc.start()
     try:
         found = payload(body)

@@ -1,0 +1,134 @@
+"""What the message says of a body decides how it is read, and bytes that cannot be read are kept as they came."""
+
+from functools import partial
+from gzip import compress
+
+import pytest
+from backports import zstd
+
+from worker.bodies.body import TOMBSTONE, Body
+from worker.bodies.body_reader import BodyReader
+
+LINES = b'{"id":1}\n{"id":2}\n'
+JSON = b'{"n":1}'
+gzip = partial(compress, mtime=0)
+read = BodyReader().data
+read_text = BodyReader().text
+
+
+def json_of(body: Body | None) -> bytes | None:
+    return (body and body.json) or None
+
+
+@pytest.mark.parametrize("kind", ["", "application/json", "text/plain", "application/json+" + "0" * 32, "anything"])
+def test_json_is_json_whatever_the_message_says_of_it(kind: str) -> None:
+    assert json_of(read(JSON, kind)) == JSON
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity, gzip"])
+def test_a_compressed_body_is_read_as_what_is_in_it(encoding: str) -> None:
+    assert read(gzip(JSON), "application/json", encoding).json == JSON
+    assert read(gzip(LINES), "", encoding).json == b'[{"id":1},{"id":2}]'
+    assert read(gzip(gzip(JSON)), "", encoding + ", gzip").json == JSON
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "reason"),
+    [
+        (gzip(JSON)[:-1], "gzip", "gzip: the data ends too early (byte 26)"),
+        (JSON, "gzip", "gzip: the data is damaged or of another format (byte 0 and on)"),
+        (gzip(b"hello"), "gzip", "once decoded: JSON is malformed: invalid character (byte 0)"),
+        (
+            zstd.compress(gzip(JSON)),
+            "zstd",
+            "once decoded: JSON is malformed: invalid character (byte 0); it looks like gzip",
+        ),
+        (JSON, "br", "the content encoding br is none that evsup decodes (gzip, deflate, zstd)"),
+        (gzip(JSON), "", "JSON is malformed: invalid character (byte 0); it looks like gzip"),
+    ],
+)
+def test_what_cannot_be_decoded_is_kept_as_it_came_with_the_reason(body: bytes, encoding: str, reason: str) -> None:
+    assert read(body, "application/json", encoding) == Body(raw=body, reason=reason)
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "application/x-ndjson", "Application/JSONL; charset=utf-8", "application/jsonlines"]
+)
+def test_lines_of_json_are_an_array_where_the_message_says_so_or_nothing(kind: str) -> None:
+    assert json_of(read(LINES, kind)) == b'[{"id":1},{"id":2}]'
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/cloudevents+json"])
+def test_lines_of_json_are_none_where_the_message_says_something_else(kind: str) -> None:
+    body = read(LINES, kind)
+    assert (body.json, body.raw) == (b"", LINES)
+    assert (
+        body.reason == "JSON is malformed: trailing characters (byte 10); it looks like several JSON values, one a line"
+    )
+
+
+def test_one_line_is_a_value_and_no_array() -> None:
+    assert json_of(read(b'{"id":1}\n', "application/x-ndjson")) == b'{"id":1}'
+
+
+def test_the_line_that_is_no_json_is_named_behind_the_reason() -> None:
+    assert (read(b"1\n2\nno").reason or "").endswith("; as JSON lines, line 3: JSON is malformed: it ends too early")
+    assert "lines" not in (read(b"{\n}}").reason or "")
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_charset_of_the_content_type_is_heeded(charset: str) -> None:
+    assert json_of(read(JSON.decode().encode(charset), f'application/json; charset="{charset.upper()}"')) == JSON
+
+
+def test_an_empty_body_is_a_tombstone_whatever_the_message_says_of_it() -> None:
+    assert read(b"") is read(b"", "application/json", "gzip") is BodyReader("raw").data(b"") is TOMBSTONE
+    assert read(gzip(b""), "", "gzip") is TOMBSTONE
+    assert TOMBSTONE.reason is None
+
+
+# --- text of an AMQP value --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [JSON, b" \n" + JSON, b"\xef\xbb\xbf[1]", b"{}", LINES])
+def test_a_text_that_is_an_object_or_an_array_is_json(text: bytes) -> None:
+    assert json_of(read_text(text)) == json_of(read(text))
+    assert json_of(read_text(text)) is not None
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"12", b"true", b"null", b'"text"', b"hello", b"{hello", b"[1", b'{"a":1,"a":2}', b"1\n2"]
+)
+def test_any_other_text_is_a_text(text: bytes) -> None:
+    assert read_text(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        (b"12", "application/json", b"12"),
+        (b'"text"', "application/vnd.a+json", b'"text"'),
+        (b"1\n2", "application/x-ndjson", b"[1,2]"),
+        (b"hello", "application/json", None),
+        (b"", "application/json", None),
+    ],
+)
+def test_the_content_type_makes_json_of_any_text_that_is_json(text: bytes, kind: str, expected: bytes | None) -> None:
+    assert json_of(read_text(text, kind)) == expected
+
+
+def test_a_compressed_value_is_read_as_bytes_are() -> None:
+    assert json_of(read_text(gzip(b"12"), "", "gzip")) == b"12"
+    assert read_text(b"12", "", "gzip") == read(b"12", "", "gzip")
+    assert read_text(b"12", "", "utf-8") is None
+
+
+# --- EVENTHUB_BODY=raw ------------------------------------------------------------------------------------------------
+
+
+def test_raw_takes_bodies_as_json_or_bytes_alone() -> None:
+    raw = BodyReader("raw")
+    assert json_of(raw.data(JSON, "application/x-ndjson", "gzip")) == JSON
+    for body, kind, encoding in ((gzip(JSON), "", "gzip"), (LINES, "application/x-ndjson", "")):
+        assert raw.data(body, kind, encoding).raw == body
+    assert raw.text(JSON) is None

@@ -1,0 +1,49 @@
+"""What the properties of a message say of its body: its content type, as far as bodies are read by it."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+# What senders write for JSON lines; no name is registered. https://github.com/wardi/jsonlines/issues/19
+JSON_LINES = frozenset(
+    f"application/{name}"
+    for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonl", "jsonlines", "x-jsonlines", "json-lines")
+)
+# The serializers of Azure Schema Registry put the id of the schema behind the format.
+# https://learn.microsoft.com/azure/event-hubs/schema-registry-concepts
+REGISTERED_JSON = "application/json+"
+JSON = frozenset(("application/json", "text/json"))
+WIDE = ("utf-16", "utf-32", "utf16", "utf32")
+
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentType:
+    """A content type: the media type in small letters, without parameters, and the charset that it names."""
+
+    name: str = ""
+    charset: str = ""
+
+    @property
+    def says_json(self) -> bool:
+        """Whether it says that the body is JSON, one value or several."""
+        return self.name in JSON | JSON_LINES or self.name.endswith("+json") or self.name.startswith(REGISTERED_JSON)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it says that the text has another charset of Unicode than UTF-8."""
+        return self.charset.startswith(WIDE)
+
+    @property
+    def may_be_lines(self) -> bool:
+        """Whether the body may be several JSON values, one a line: where it says so, or says nothing."""
+        return not self.name or self.name in JSON_LINES
+
+
+@lru_cache(maxsize=64)  # the events of a hub have few
+def parse(text: str) -> ContentType:
+    """The content type that a message names; an empty text is none."""
+    lower = text.lower()
+    charset = _CHARSET.search(lower)
+    return ContentType(lower.partition(";")[0].strip(), charset[1] if charset else "")
