@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
+# A container often sets it. Here hundreds of processes start, and each would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit test-python fuzz coverage lint format bench bench-balance soak chaos peers smoke audit release clean
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from scripts.harness.failure import NotAsPromised
 from shared.clock import Deadline
 
-POLL_S = 0.05
+POLL_S = 0.1  # many tests wait at the same time, and each look takes processor time from what they wait for
 PATIENCE_S = 120.0  # far more than anything takes: beside twenty busy processes a command took a minute
 
 Truth = TypeVar("Truth")

@@ -1,9 +1,11 @@
-"""The documents name tests and modules that exist."""
+"""Tests and modules that are named somewhere exist."""
 
 import re
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import LONGEST_FIRST
 
 ROOT = Path(__file__).resolve().parents[4]
 TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
@@ -26,3 +28,7 @@ def test_every_test_that_a_document_names_exists(document: str) -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / document).read_text()))
     assert named
     assert not {name for name in named if name not in FILES and f"def {name}(" not in TESTS}
+
+
+def test_every_file_that_the_suite_begins_with_exists() -> None:
+    assert set(LONGEST_FIRST) <= FILES
