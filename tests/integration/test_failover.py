@@ -12,7 +12,7 @@ from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
 from scripts.localcloud.postgres import Postgres, Standby
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 CLOUD = CloudSettings(partitions=1, store="postgres", commit_delay_s=0.3)
 
@@ -21,7 +21,7 @@ CLOUD = CloudSettings(partitions=1, store="postgres", commit_delay_s=0.3)
 def replicated(expiration_s: int, attributes: str) -> Iterator[tuple[Pipeline, Postgres, Standby]]:
     """Services whose control store is a primary with a standby, both named in the DSN."""
     directory = Path(tempfile.gettempdir()) / f"evsup-standby-{secrets.token_hex(8)}"
-    with pipeline_of(cloud=CLOUD, EVENTHUB_OWNERSHIP_EXPIRATION=str(expiration_s)) as pipeline:
+    with pipeline_of(cloud=CLOUD, EVENTHUB_OWNERSHIP_EXPIRATION=str(expiration_s), **UNCHECKED) as pipeline:
         primary = pipeline.cloud.postgres
         assert primary is not None
         with Standby(directory, primary) as standby:

@@ -1,14 +1,14 @@
 """A channel is lost after its first rows are committed and before its first checkpoint is written."""
 
 from scripts.harness.waiting import eventually
-from tests.harness.pipeline import fix_of, pipeline_of
+from tests.harness.pipeline import UNCHECKED, fix_of, pipeline_of
 
 P = "0"
 EVENTS = 20
 
 
 def test_rows_that_no_checkpoint_knows_are_not_written_again_into_a_new_channel() -> None:
-    with pipeline_of() as pipeline:
+    with pipeline_of(**UNCHECKED) as pipeline:
         evsup = pipeline.start()
         evsup.await_running(1)
         pipeline.snow.freeze_token()  # so the worker never learns that its rows are committed

@@ -13,7 +13,7 @@ from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
 from scripts.localcloud.postgres import Postgres
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 P = "0"
 CLOUD = CloudSettings(partitions=1, store="postgres", commit_delay_s=0.3)
@@ -24,7 +24,7 @@ WAITS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'evsup' 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
     """At the end every event is in the table once, and the database saw no checkpoint go back and no epoch fall."""
-    with pipeline_of(cloud=CLOUD) as made:
+    with pipeline_of(cloud=CLOUD, **UNCHECKED) as made:
         audit = Audit(postgres_of(made).dsn)
         yield made
         last = made.start()

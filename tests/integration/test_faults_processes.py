@@ -13,14 +13,14 @@ from scripts.harness.evsup import Evsup
 from scripts.harness.marker import marked, process_state
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings, Store
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 STOPPED, ENDED = "T", "Z"
 
 
 @pytest.fixture
 def pipeline4() -> Iterator[Pipeline]:
-    with pipeline_of(partitions=4) as made:
+    with pipeline_of(partitions=4, **UNCHECKED) as made:
         yield made
 
 
@@ -101,7 +101,7 @@ def test_two_supervisors_of_two_partitions_each_own_all_four_once(pipeline4: Pip
 @pytest.mark.parametrize("store", ["postgres", "sqlite"])
 def test_a_clock_that_is_an_hour_off_takes_no_live_lease_and_gives_none_away(store: Store) -> None:
     """Postgres has a clock of its own. To SQLite it looks as if somebody set the host's clock again and again."""
-    with pipeline_of(cloud=CloudSettings(partitions=1, store=store, commit_delay_s=0.3)) as pipeline:
+    with pipeline_of(cloud=CloudSettings(partitions=1, store=store, commit_delay_s=0.3), **UNCHECKED) as pipeline:
         _compete_with_clocks_apart(pipeline)
 
 

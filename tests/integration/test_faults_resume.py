@@ -15,7 +15,7 @@ from scripts.harness.evsup import Evsup
 from scripts.harness.table import EVENTS
 from scripts.harness.waiting import eventually
 from shared.snowflake.channel_name import of_generation
-from tests.harness.pipeline import Pipeline, fix_of, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, fix_of, pipeline_of
 
 P = "0"
 MORE = 100
@@ -25,7 +25,7 @@ Trouble = Callable[[Pipeline], object]
 @pytest.fixture(scope="module")
 def drained() -> Iterator[Pipeline]:
     """A partition that was moved and drained: token and checkpoint agree."""
-    with pipeline_of() as made:
+    with pipeline_of(**UNCHECKED) as made:
         made.publish(500)
         evsup = made.start()
         made.await_all()

@@ -12,7 +12,7 @@ from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
 from scripts.localcloud.postgres import Postgres
 from shared.clock import monotonic
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 P = "0"
 DRAIN_S = 2.0
@@ -21,7 +21,7 @@ CLOUD = CloudSettings(partitions=1, store="postgres", commit_delay_s=0.3)
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of(cloud=CLOUD, EVENTHUB_OWNERSHIP_EXPIRATION="20") as made:
+    with pipeline_of(cloud=CLOUD, EVENTHUB_OWNERSHIP_EXPIRATION="20", **UNCHECKED) as made:
         yield made
 
 
@@ -89,7 +89,7 @@ def test_a_lock_held_on_the_checkpoint_row_is_waited_out(pipeline: Pipeline, pos
 
 @pytest.fixture(scope="module")
 def short_leases() -> Iterator[Pipeline]:
-    with pipeline_of(cloud=CLOUD, EVENTHUB_OWNERSHIP_EXPIRATION="5") as made:
+    with pipeline_of(cloud=CLOUD, EVENTHUB_OWNERSHIP_EXPIRATION="5", **UNCHECKED) as made:
         yield made
 
 

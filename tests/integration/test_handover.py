@@ -11,7 +11,7 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from supervisor.status.model import TreeStatus
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 PAUSE_S = 5.0  # the longest pause of a partition in a planned hand-over, without the commit delay
 BUSY_S = 10.0  # for a machine that runs other tests meanwhile
@@ -19,7 +19,7 @@ BUSY_S = 10.0  # for a machine that runs other tests meanwhile
 
 @pytest.fixture
 def pipeline4() -> Iterator[Pipeline]:
-    with pipeline_of(partitions=4) as made:
+    with pipeline_of(partitions=4, **UNCHECKED) as made:
         yield made
 
 

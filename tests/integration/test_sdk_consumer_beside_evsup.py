@@ -7,7 +7,7 @@ import pytest
 
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings, Store
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 from tests.harness.sdk_client import SdkClient
 
 NAMES = ("0", "1")
@@ -17,7 +17,7 @@ NAMES = ("0", "1")
 def services(store: Store) -> Iterator[tuple[Pipeline, Callable[[], SdkClient]]]:
     """Services of two partitions, and what starts an SDK client beside evsup."""
     clients: list[SdkClient] = []
-    with pipeline_of(cloud=CloudSettings(partitions=2, store=store, commit_delay_s=0.3)) as pipeline:
+    with pipeline_of(cloud=CloudSettings(partitions=2, store=store, commit_delay_s=0.3), **UNCHECKED) as pipeline:
 
         def start() -> SdkClient:
             clients.append(SdkClient(pipeline.environment, pipeline.cloud.directory))
