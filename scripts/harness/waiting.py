@@ -9,6 +9,7 @@ from shared.clock import Deadline
 
 POLL_S = 0.1  # many tests wait at the same time, and each look takes processor time from what they wait for
 PATIENCE_S = 120.0  # far more than anything takes: beside twenty busy processes a command took a minute
+BUSY_S = 15.0  # what a busy machine may add to a time that is a promise; half of what a drain may take by default
 
 Truth = TypeVar("Truth")
 

@@ -19,8 +19,8 @@ import psycopg
 from scripts.localcloud.service import REPOSITORY, SHOWN_STDERR_BYTES, ServiceError, leave_with_parent
 
 HOST = "127.0.0.1"
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
 POLL_S = 0.05  # between two tries to connect to a server that starts
 
 

@@ -13,8 +13,8 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import IO, Any, Self
 
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
 SHOWN_STDERR_BYTES = 4000
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -15,11 +15,10 @@ from scripts.demo.flights import Flight, flights
 from scripts.demo.proof import ContentProof, PartitionProof, Proof, compare
 from scripts.harness.evsup import GRACE_S
 from scripts.harness.table import PartitionCount
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import PATIENCE_S, eventually
 
 REPOSITORY = Path(__file__).parents[2]
 EVENTS = 3000
-CLEAN_UP_S = 30.0
 
 Rows = list[tuple[str | None, str | None]]
 
@@ -94,7 +93,7 @@ def test_ctrl_c_ends_the_demo_and_everything_it_started(directory: Path, moment:
         said = listen_until(demo, moment)
         assert len(processes_with(directory)) > 1
         demo.send_signal(signal.SIGINT)
-        said += demo.communicate(timeout=CLEAN_UP_S)[0]
+        said += demo.communicate(timeout=PATIENCE_S)[0]
     assert demo.returncode == 128 + signal.SIGINT, said
     assert said.splitlines()[-1] == "Stopped. Nothing is left running."
     assert "Traceback" not in said

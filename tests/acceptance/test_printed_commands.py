@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.harness.evsup import EVSUP
+from scripts.harness.waiting import PATIENCE_S
 from tests.harness.pipeline import Pipeline, fix_of
 
 FILE = "my site's.env"  # a shell needs quotes around it
@@ -34,7 +35,7 @@ def in_a_shell(pipeline: Pipeline, message: str, unset: Mapping[str, str]) -> No
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, (command, done.stderr)
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from scripts.harness.evsup import Evsup
 from scripts.harness.marker import marked
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.cloud import CloudSettings
 from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
 from tests.harness.ports import free_port
@@ -83,7 +83,7 @@ def pages(port: int) -> str:
     """Of the HTTP endpoint."""
     found = []
     for page in ("/metrics", "/healthz", "/readyz", "/status", "/nothing"):
-        with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
             connection.request("GET", page)
             found.append(connection.getresponse().read().decode())
     return "\n".join(found)

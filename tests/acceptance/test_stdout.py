@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.harness.evsup import EVSUP
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import PATIENCE_S, eventually
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 PIPE_BYTES = 4096  # the smallest that Linux has
@@ -44,7 +44,12 @@ def run(pipeline: Pipeline, command: str, redirection: str) -> tuple[int, str]:
     """Exit code and standard error of a command whose standard output is this stream."""
     script = f'exec "$0" {command} {redirection}'
     done = subprocess.run(
-        ["sh", "-c", script, EVSUP], env=pipeline.environment, capture_output=True, text=True, check=False, timeout=60
+        ["sh", "-c", script, EVSUP],
+        env=pipeline.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
     )
     return done.returncode, done.stderr
 
@@ -68,7 +73,7 @@ def test_a_reader_that_has_left_changes_nothing(pipeline: Pipeline, command: str
             stdout=writer,
             stderr=subprocess.PIPE,
             check=False,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
     finally:
         os.close(writer)
@@ -95,7 +100,7 @@ def test_a_stream_that_does_not_block_gets_all_of_it(pipeline: Pipeline) -> None
         eventually(lambda: waiting_bytes(reader) == PIPE_BYTES, "the pipe is full")
         with os.fdopen(reader) as output:
             assert "EVSUP_LOG_LEVEL" in json.load(output)["settings"]
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def waiting_bytes(reader: int) -> int:

@@ -18,12 +18,12 @@ from typing import Any
 
 from azure.eventhub import EventHubConsumerClient
 
+from scripts.harness.waiting import PATIENCE_S
 from shared.config.environment import load_worker
 from shared.control.azure_sdk import AzureCheckpointStore
 from shared.control.open import open_store
 from shared.eventhubs.client import consumer_group
 
-WAIT_S = 30.0
 BALANCE_S = 1.0
 
 
@@ -49,7 +49,7 @@ class SdkClient:
     def close(self) -> int:
         """SIGTERM, and its exit code."""
         self._process.terminate()
-        return self._process.wait(WAIT_S)
+        return self._process.wait(PATIENCE_S)
 
     def kill(self) -> None:
         """SIGKILL."""

@@ -11,7 +11,7 @@ import warnings
 
 from azure.eventhub._pyamqp._transport import _AbstractTransport
 
-PATIENCE_S = 20.0
+from scripts.harness.waiting import PATIENCE_S
 
 
 def let_go() -> None:

@@ -15,7 +15,7 @@ from scripts.localcloud.snow.certificate import write_private
 from scripts.localcloud.snow.driver import SdkDriver, SdkError
 
 ACCOUNT, USER, ROLE = "ACCT", "EVSUP", "LOADER"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 POLL_S = 0.02  # between two looks at a condition that has a deadline
 COMMIT_DELAY_S = 0.2
 NEVER_S = 3600.0

@@ -22,7 +22,7 @@ WAREHOUSE = "WH"
 COLUMNS = (("PAYLOAD", "VARIANT"), ("N", "NUMBER(38,0)", False), ("SEEN", "TIMESTAMP_TZ"), ("RAW", "BINARY"))
 CLAIM = "(P VARCHAR NOT NULL, OWNER VARCHAR, EPOCH NUMBER(38,0), SEEN TIMESTAMP_NTZ(6), PRIMARY KEY (P))"
 POLL_S = 0.02  # between two looks at a condition that has a deadline
-LIMIT_S = 30  # of a login or a call, which take far less
+LIMIT_S = 60  # of a login or a call, which take far less
 
 _names = itertools.count()
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from scripts.harness.waiting import PATIENCE_S
 from shared.clock import Deadline
 from worker.source.receiver import Receiver
-
-STOP_S = 20.0
 
 
 @contextmanager
@@ -17,4 +16,4 @@ def running(source: Receiver) -> Iterator[Receiver]:
         yield source
     finally:
         source.stop()
-        source.join(Deadline.after(STOP_S))
+        source.join(Deadline.after(PATIENCE_S))

@@ -11,7 +11,7 @@ from azure.eventhub import EventData, EventDataBatch, EventHubProducerClient
 from azure.eventhub.amqp import AmqpAnnotatedMessage
 from azure.eventhub.exceptions import EventHubError
 
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.sign_in import SignIn
 from scripts.localcloud.tls import HOST, TlsFront
@@ -32,7 +32,6 @@ from worker.source.receiver import Receiver
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")  # the SDK's, of refused connections
 
 NAMESPACE = "ns.servicebus.windows.net"
-PATIENCE_S = 20.0
 OTHER_TENANT = "11111111-2222-3333-4444-555555555555"
 
 

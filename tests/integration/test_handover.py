@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from scripts.harness.evsup import Evsup
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import BUSY_S, eventually
 from supervisor.status.model import TreeStatus
 from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 PAUSE_S = 5.0  # the longest pause of a partition in a planned hand-over, without the commit delay
-BUSY_S = 10.0  # for a machine that runs other tests meanwhile
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ from azure.eventhub.exceptions import (
     EventHubError,
 )
 
+from scripts.harness.waiting import PATIENCE_S
 from scripts.localcloud.hub.process import HubProcess, HubSettings, new_key
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
-PATIENCE_S = 15.0
 # The SDK comes back to a failed partition after this long; tests that look for one failure must not see a second.
 SOON_S, LATE_S = 0.5, 60.0
 

@@ -21,7 +21,7 @@ from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from scripts.localcloud.service import REPOSITORY, Service, ServiceError
 
 T = TypeVar("T")
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 POLL_S = 0.02  # between two looks at a condition that has a deadline
 
 

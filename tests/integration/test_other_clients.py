@@ -14,13 +14,13 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from scripts.harness.waiting import PATIENCE_S
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.tls import TlsFront
 from tests.harness.environments import environment
 from tests.integration import other_clients
 
 PROGRAMS = Path(other_clients.__file__).parent
-PATIENCE_S = 60
 LOOPBACK, AMQPS = IPv4Address("127.0.0.2"), 5671
 SIZES = (0, 1, 1_000, 70_000, 900_000)
 # The last version with both of its AMQP libraries; uamqp has a wheel for each Python up to 3.11, and is built from

@@ -14,7 +14,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.hub.commands import ConnectionFacts, ReceiverFacts
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.snow.certificate import make_certificate
@@ -34,7 +34,6 @@ from worker.source.receiver import Receiver
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")  # the SDK's, of refused connections
 
 NAMESPACE = "ns.servicebus.windows.net"
-PATIENCE_S = 20.0
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ import pytest
 
 from scripts.harness.evsup import EVSUP, Evsup
 from scripts.harness.marker import marked
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import BUSY_S, eventually
 from shared.clock import monotonic
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 P = "0"
 LEASE_S = 5.0
-SOON_S = 5.0
+STUCK_S = 10.0  # so long a loop may not turn: `evsup status` calls it stuck then
 WINDOW_BYTES = 4_000_000
 ALLOWED_BYTES = 20_000_000  # beside the window: batches between the threads, and what the SDKs hold
 FULL = "/dev/full"  # https://man7.org/linux/man-pages/man4/full.4.html
@@ -75,7 +75,7 @@ def test_a_drain_does_not_wait_for_a_channel_that_does_not_open(pipeline: Pipeli
     evsup = blocked(pipeline)
     sent_s = time.monotonic()
     assert evsup.stop() == 0
-    assert time.monotonic() - sent_s < SOON_S
+    assert time.monotonic() - sent_s < BUSY_S
 
 
 def test_memory_is_bounded_while_nothing_is_committed_and_the_source_is_fast(pipeline: Pipeline) -> None:
@@ -149,10 +149,10 @@ def test_a_worker_that_writes_to_stderr_without_a_pause_keeps_nobody_waiting(pip
         pipeline.publish(300)
         pipeline.await_all()
         looks = [turned_ago_s(evsup) for _ in range(100)]
-        assert max(looks) < SOON_S
+        assert max(looks) < STUCK_S
         sent_s = time.monotonic()
         assert evsup.stop() == 0
-        assert time.monotonic() - sent_s < 2 * SOON_S
+        assert time.monotonic() - sent_s < BUSY_S
     finally:
         for flood in floods:
             flood.kill()

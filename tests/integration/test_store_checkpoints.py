@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from scripts.harness.waiting import BUSY_S
 from shared.control.store import ControlStore
 from shared.errors import (
     Bug,
@@ -35,7 +36,7 @@ def test_what_is_saved_is_loaded(store: ControlStore) -> None:
     assert as_written(loaded) == saved
     assert loaded.updated_at_s is not None
     assert loaded.age_s is not None
-    assert 0 <= loaded.age_s < 5
+    assert 0 <= loaded.age_s < BUSY_S
     assert [as_written(row) for row in store.checkpoints()] == [saved]
     store.save_checkpoint(replace(saved, enqueued_at_s=None))
     assert stored(store).enqueued_at_s is None

@@ -14,7 +14,7 @@ import pytest
 from azure.eventhub import CloseReason, EventData, EventHubConsumerClient
 from azure.eventhub.exceptions import ConnectionLostError
 
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from shared.config.settings import EventHubSettings
 from shared.control.azure_sdk import AzureCheckpointStore
@@ -34,7 +34,6 @@ on_one = pytest.mark.parametrize("site", ["sqlite"], indirect=True)
 PARTITIONS = ("0", "1")
 GROUPS = tuple(f"group{number}" for number in range(40))  # one for each test
 BALANCE_S = 0.2
-STOP_S = 20.0
 _groups = itertools.cycle(GROUPS)
 
 Handle = Callable[[Any, EventData], object]
@@ -98,7 +97,7 @@ class Processor:
 
     def close(self) -> None:
         self._client.close()
-        self._thread.join(STOP_S)
+        self._thread.join(PATIENCE_S)
 
     def numbers(self, partition: str) -> list[int | None]:
         """The sequence numbers of a partition, as they came."""

@@ -13,6 +13,7 @@ from time import monotonic
 import pytest
 from msgspec import structs
 
+from scripts.harness.waiting import BUSY_S
 from scripts.localcloud.cloud import key_pair
 from scripts.localcloud.snow.certificate import write_private
 from shared.config.settings import ControlSettings
@@ -209,7 +210,7 @@ def test_nobody_at_the_address_is_unavailable_soon_after_a_login_may_take(
     started = monotonic()
     with pytest.raises(StoreUnavailable):
         elsewhere(site, url="https://127.0.0.1:1").check()
-    assert monotonic() - started < 30
+    assert monotonic() - started < 4 * BUSY_S
 
 
 def test_a_session_that_expired_is_begun_anew(site: Site, snow: SnowSql) -> None:
@@ -229,7 +230,7 @@ def test_a_held_lock_is_waited_for_and_no_longer_than_a_call_may_take(
     started = monotonic()
     with pytest.raises(StoreUnavailable, match="lock"):
         store.renew([term])
-    assert monotonic() - started < 30
+    assert monotonic() - started < 4 * BUSY_S
     monkeypatch.setattr("shared.control.snowflake.time.sleep", lambda _: snow.admin.release_locks())
     snow.admin.hold_lock(table)
     assert store.renew([term]) == [term]

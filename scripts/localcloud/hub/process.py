@@ -12,7 +12,7 @@ from typing import Self
 
 from scripts.localcloud.hub.admin import HubAdmin
 
-_STOP_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 30.0
 
 
 def new_key() -> str:

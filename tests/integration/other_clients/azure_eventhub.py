@@ -12,7 +12,7 @@ from typing import Any
 
 from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 SIZES = (0, 1, 1_000, 70_000, 900_000)
 OPTIONS: dict[str, Any] = {
     "conn_str": os.environ["HUB_CONNECTION_STRING"],

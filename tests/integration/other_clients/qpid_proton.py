@@ -22,7 +22,7 @@ from proton import Delivery, Described, Message, symbol
 from proton.reactor import Filter, ReceiverOption
 from proton.utils import BlockingConnection, BlockingReceiver, LinkDetached, SendException
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 PORT, KEY_NAME, KEY = os.environ["HUB_PORT"], os.environ["HUB_KEY_NAME"], os.environ["HUB_KEY"]
 PARTITION = "flights/ConsumerGroups/$Default/Partitions/0"
 OUTCOMES = {Delivery.ACCEPTED: "accepted", Delivery.REJECTED: "rejected"}
