@@ -131,6 +131,21 @@ class Pipeline(Host):
         assert evsup.stop() == 0
         self.prove()
 
+    @contextmanager
+    def doomed_tree(self, partition: str) -> Iterator[Evsup]:
+        """A tree in mid-stream that has to end in the block. The next one loads the rest, and is the next block's."""
+        tree = self.started[-1] if self.started else self.start()
+        self.publish(300)
+        self.await_all()
+        eventually(
+            lambda: str(tree.workers()[partition].checkpointed) == self.token(partition), "the checkpoint follows"
+        )
+        yield tree
+        self.snow.clear_faults()
+        assert not tree.is_running
+        self.start()
+        self.await_all()
+
     def token(self, partition: str) -> str | None:
         """Its committed token."""
         return self.snow.channels()[self.channel(partition)].token

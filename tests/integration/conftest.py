@@ -4,7 +4,7 @@ import itertools
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -166,14 +166,21 @@ def snowflake_settings() -> ControlSettings:
     return ControlSettings(store="snowflake")
 
 
-@pytest.fixture(params=["sqlite", "postgres", "pgbouncer", "snowflake"])
-def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    account = request.getfixturevalue("snowflake") if request.param == "snowflake" else None
-    made = Site(request.getfixturevalue(f"{request.param}_settings"), snowflake=account)
+@contextmanager
+def initialised(settings: ControlSettings, account: SnowflakeSettings | None = None) -> Iterator[Site]:
+    """A site with its tables and one store object; all of its stores are closed after the block."""
+    made = Site(settings, snowflake=account)
     made.open().initialise()
     yield made
     for store in made.stores:
         store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "pgbouncer", "snowflake"])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    account = request.getfixturevalue("snowflake") if request.param == "snowflake" else None
+    with initialised(request.getfixturevalue(f"{request.param}_settings"), account) as made:
+        yield made
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import BUSY_S, eventually
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
 from scripts.localcloud.snow.faults import Call
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 P, PIPE = "0", f"{TABLE}-STREAMING"
 STALL_S, DRAIN_S = 4.0, 1.0
@@ -19,22 +19,14 @@ STALL_S, DRAIN_S = 4.0, 1.0
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
     """A commit timeout of a few seconds, and a drain timeout below it."""
-    with pipeline_of(SNOWFLAKE_COMMIT_TIMEOUT=str(STALL_S), EVSUP_DRAIN_TIMEOUT=str(DRAIN_S)) as made:
+    with pipeline_of(SNOWFLAKE_COMMIT_TIMEOUT=str(STALL_S), EVSUP_DRAIN_TIMEOUT=str(DRAIN_S), **UNCHECKED) as made:
         yield made
 
 
 @pytest.fixture
 def evsup(pipeline: Pipeline) -> Iterator[Evsup]:
-    """A tree in mid-stream. After the test the next one recovers and is the tree of the next test."""
-    tree = pipeline.started[-1] if pipeline.started else pipeline.start()
-    pipeline.publish(300)
-    pipeline.await_all()
-    eventually(lambda: str(tree.workers()[P].checkpointed) == pipeline.token(P), "the checkpoint follows")
-    yield tree
-    pipeline.snow.clear_faults()
-    assert not tree.is_running
-    pipeline.start()
-    pipeline.await_all()
+    with pipeline.doomed_tree(P) as tree:
+        yield tree
 
 
 def test_a_channel_opened_by_somebody_else_ends_the_tree_with_75(pipeline: Pipeline, evsup: Evsup) -> None:

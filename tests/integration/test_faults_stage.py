@@ -9,7 +9,7 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from scripts.localcloud.snow.admin import SnowAdmin
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 from tests.harness.stage_load import P, burst, uploaded
 
 STALL_S = 6.0
@@ -18,22 +18,14 @@ STALE, SUPERSEDED = "STALE_CONTINUATION_TOKEN_SEQUENCER", "ERR_CHANNEL_HAS_INVAL
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of(SNOWFLAKE_COMMIT_TIMEOUT=str(STALL_S)) as made:
+    with pipeline_of(SNOWFLAKE_COMMIT_TIMEOUT=str(STALL_S), **UNCHECKED) as made:
         yield made
 
 
 @pytest.fixture
 def evsup(pipeline: Pipeline) -> Iterator[Evsup]:
-    """A tree in mid-stream. After the test the next one recovers and is the tree of the next test."""
-    tree = pipeline.started[-1] if pipeline.started else pipeline.start()
-    pipeline.publish(300)
-    pipeline.await_all()
-    eventually(lambda: str(tree.workers()[P].checkpointed) == pipeline.token(P), "the checkpoint follows")
-    yield tree
-    pipeline.snow.clear_faults()
-    assert not tree.is_running
-    pipeline.start()
-    pipeline.await_all()
+    with pipeline.doomed_tree(P) as tree:
+        yield tree
 
 
 REFUSALS: dict[str, tuple[Callable[[SnowAdmin], None], int, str]] = {

@@ -21,7 +21,7 @@ from shared.errors import ConfigurationError, StoreUnavailable
 from shared.log.secret import Secret
 from shared.model import Checkpoint, SupervisorRow, Term
 from tests.harness.pipeline import pipeline_of
-from tests.integration.conftest import EXPIRATION_S, Site
+from tests.integration.conftest import EXPIRATION_S, Site, initialised
 
 CLIENTS = 12
 LEFT_BEHIND = """
@@ -35,11 +35,8 @@ LEFT_BEHIND = """
 
 @pytest.fixture
 def site(pgbouncer_settings: ControlSettings) -> Iterator[Site]:
-    made = Site(pgbouncer_settings)
-    made.open().initialise()
-    yield made
-    for store in made.stores:
-        store.close()
+    with initialised(pgbouncer_settings) as made:
+        yield made
 
 
 def a_working_life(store: ControlStore, partition_id: str) -> None:

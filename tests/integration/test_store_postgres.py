@@ -27,16 +27,13 @@ from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
 from shared.log.secret import Secret
 from shared.model import Checkpoint, Term
-from tests.integration.conftest import EXPIRATION_S, Site, a_group
+from tests.integration.conftest import EXPIRATION_S, Site, a_group, initialised
 
 
 @pytest.fixture
 def site(postgres_settings: ControlSettings) -> Iterator[Site]:
-    made = Site(postgres_settings)
-    made.open().initialise()
-    yield made
-    for store in made.stores:
-        store.close()
+    with initialised(postgres_settings) as made:
+        yield made
 
 
 def elsewhere(site: Site, dsn: str) -> ControlStore:

@@ -13,17 +13,15 @@ from shared.errors import OwnershipLost, StoreUnavailable
 from shared.model import Checkpoint, SupervisorRow, Term
 from shared.snowflake.session import SqlSession
 from tests.harness.snow_sql import SnowSql
-from tests.integration.conftest import EXPIRATION_S, Site, snowflake_settings_of
+from tests.integration.conftest import EXPIRATION_S, Site, initialised, snowflake_settings_of
 
 
 @pytest.fixture
 def site(snow_server: SnowSql) -> Iterator[Site]:
     """A schema with control tables."""
-    made = Site(ControlSettings(store="snowflake"), snowflake=snowflake_settings_of(snow_server.elsewhere()))
-    made.open().initialise()
-    yield made
-    for store in made.stores:
-        store.close()
+    account = snowflake_settings_of(snow_server.elsewhere())
+    with initialised(ControlSettings(store="snowflake"), account) as made:
+        yield made
     snow_server.admin.clear_faults()
 
 
