@@ -95,6 +95,10 @@ class SourceUnavailable(ServiceUnavailable):
     """Event Hubs cannot be reached, detached the receiver for good, or the receiver hangs."""
 
 
+class SchemaRegistryUnavailable(SourceUnavailable):
+    """The schema registry does not answer; events that need it wait in the hub."""
+
+
 class SinkUnavailable(ServiceUnavailable):
     """Snowpipe Streaming cannot be reached, or the channel is invalid."""
 

@@ -154,6 +154,7 @@ class Worker:
         return replace(
             status,
             last_enqueued=pipeline.last_enqueued,
+            waits_for=pipeline.waits_for,
             time_to_loss_s=time_to_loss_s(pipeline.oldest_enqueued, retention_hours, datetime.now(UTC)),
         )
 

@@ -6,7 +6,7 @@ from shared.config.settings import Settings
 from shared.control.store import ControlStore
 from shared.ipc.messages import Counters
 from shared.model import Term
-from worker.bodies.body_reader import BodyReader
+from worker.bodies.body_reader import body_reader
 from worker.opening import StartingPoint, open_partition
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import EventSource, Ports
@@ -53,6 +53,7 @@ class OwnedPartition:
     def __init__(self, settings: Settings, term: Term, channel: Channel, store: ControlStore) -> None:
         self.settings, self.term = settings, term
         self._channel, self._store = channel, store
+        self._bodies = body_reader(settings.eventhub)
 
     @property
     def hub_name(self) -> str:
@@ -80,6 +81,5 @@ class OwnedPartition:
     def source(self, position: Position) -> EventSource:
         """The receiver, with the term's epoch as its owner level."""
         partition_id = self.term.partition_id
-        bodies = BodyReader(self.settings.eventhub.body)
-        event_of = Envelope(partition_id, self.settings.snowflake.on_decode_error, bodies).event_of
+        event_of = Envelope(partition_id, self.settings.snowflake.on_decode_error, self._bodies).event_of
         return Receiver(self.settings.eventhub, partition_id, self.term.epoch, position, event_of)

@@ -155,6 +155,20 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
             " as JSON or as bytes."
         ),
     ] = "auto"
+    schema_registry: Annotated[
+        str | None,
+        Meta(
+            description="Namespace of the Azure Schema Registry, for `avro/binary+ID` bodies. Needs the extra `avro`.",
+            examples=["name.servicebus.windows.net"],
+        ),
+    ] = None
+    avro_schema_file: Annotated[
+        str | None,
+        Meta(
+            description="Avro schema of bodies whose messages name none (docs/bodies.md). Needs the extra `avro`.",
+            examples=["/etc/evsup/flight.avsc"],
+        ),
+    ] = None
     retention_hours: Annotated[
         Annotated[int, Meta(ge=1, le=2160)] | None,
         Meta(

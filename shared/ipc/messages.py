@@ -90,6 +90,8 @@ class Status(Message, frozen=True):
     """Last sequence number in the partition, as Event Hubs reported it with the latest event."""
     time_to_loss_s: float | None = None
     """Seconds until the oldest event received and not durable may leave the hub; None: there is none, or not known."""
+    waits_for: str | None = None
+    """Why no event can be read until a service beside Event Hubs answers; None: none is waited for."""
     rss_bytes: int = 0
     """Resident memory of the worker's process."""
     sent_at_s: float = 0.0

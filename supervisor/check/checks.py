@@ -25,6 +25,7 @@ from supervisor.check.snowflake import SnowflakeChecks, quarantine
 from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.target.target_check import TargetCheck, with_opt_out
 
+REGISTRY_S = 20.0  # with a sign-in before it
 LOGIN_S = 8.0  # below the limit of a check
 STREAMING_S = 15.0  # a refused login takes the SDK nine more tries, which last 10 s, before it says why
 
@@ -42,7 +43,7 @@ class StartChecks:
     def __init__(self, env_file: Path | None) -> None:
         self._env_file = env_file
         self._partition_ids: Sequence[str] = ()
-        self._quarantines = self._has_pipe = False
+        self._quarantines = self._has_pipe = self._has_registry = False
         self._target: TargetCheck | None = None
 
     def checks(self) -> Iterator[Check]:
@@ -51,6 +52,8 @@ class StartChecks:
         yield Check("identity", self._identity, ["config"])
         yield Check("hub", self._hub, ["identity"])
         yield Check("consumer group", self._group, ["hub"])
+        if self._has_registry:
+            yield Check("schema registry", self._schema_registry, ["config"], REGISTRY_S)
         yield Check("control store", self._control_store, ["config"])
         yield Check("partitions", self._ownership, ["hub", "control store"])
         yield Check("snowflake login", self._login, ["config"])
@@ -72,6 +75,7 @@ class StartChecks:
         self._settings = loaded.settings
         self._quarantines = self._settings.snowflake.quarantines
         self._has_pipe = self._settings.snowflake.pipe is not None
+        self._has_registry = self._settings.eventhub.schema_registry is not None
         if loaded.warnings:
             return Outcome("; ".join(loaded.warnings), "warn")
         return Outcome("all settings can be used")
@@ -88,6 +92,9 @@ class StartChecks:
 
     def _group(self) -> Outcome:
         return event_hubs.consumer_group(self._settings.eventhub, self._partition_ids[0])
+
+    def _schema_registry(self) -> Outcome:
+        return event_hubs.schema_registry(self._settings.eventhub)
 
     def _control_store(self) -> Outcome:
         self._store = store_of(self._settings)

@@ -5,6 +5,7 @@ from shared.errors import OwnershipLost, SourceUnavailable
 from shared.eventhubs.client import EventHubClient
 from shared.eventhubs.errors import translate
 from shared.eventhubs.identity import Identity, SignInFailed
+from shared.eventhubs.schema_registry import SchemaRegistry
 from shared.model import LATEST, HubFacts
 from shared.timeout import within
 from supervisor.check.runner import LIMIT_S, Outcome
@@ -12,6 +13,7 @@ from supervisor.check.runner import LIMIT_S, Outcome
 # https://learn.microsoft.com/azure/event-hubs/authenticate-application
 SCOPE = "https://eventhubs.azure.net/.default"
 RECEIVE_S = 1.0
+NO_SCHEMA = "0" * 32
 
 
 def identity(settings: EventHubSettings) -> Outcome:
@@ -31,6 +33,12 @@ def hub(settings: EventHubSettings) -> HubFacts:
     # With retries the SDK would not report an unknown hub within a check's time.
     with EventHubClient(settings, retry_total=0) as client:
         return client.hub()
+
+
+def schema_registry(settings: EventHubSettings) -> Outcome:
+    """Whether the schema registry answers this identity; the schema that is asked for is nobody's."""
+    SchemaRegistry(settings).definition(NO_SCHEMA)
+    return Outcome(settings.schema_registry or "")
 
 
 def consumer_group(settings: EventHubSettings, partition_id: str) -> Outcome:

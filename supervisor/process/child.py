@@ -187,6 +187,7 @@ class Child:
             channel=self.opened.channel if self.opened else None,
             lag=status.lag,
             time_to_loss_s=status.time_to_loss_s,
+            waits_for=status.waits_for,
             rows_per_s=round(self._rate.per_s(), 1),
             rss_bytes=status.rss_bytes,
             reported_at_s=status.sent_at_s,

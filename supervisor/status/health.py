@@ -32,6 +32,8 @@ def complaints(tree: TreeStatus) -> Iterator[str]:
     for row in tree.partitions:
         if row.state not in WORKING:
             yield f"partition {row.partition} is {row.state}"
+        elif row.waits_for:
+            yield f"partition {row.partition} waits: {row.waits_for}"
 
 
 def sentence(tree: TreeStatus) -> str:

@@ -26,6 +26,8 @@ class PartitionStatus(Counters, frozen=True):
     time_to_loss_s: float | None
     """Seconds until the oldest event received and not durable may leave the hub; 0 when it may have left it already.
     None: there is no such event, or EVENTHUB_RETENTION_HOURS is not set."""
+    waits_for: str | None
+    """Why no event can be read until a service beside Event Hubs answers; None: none is waited for."""
     rows_per_s: float
     rss_bytes: int
     age_s: float

@@ -90,6 +90,9 @@ def _tree_head(tree: TreeStatus) -> Text:
         head.append(printable(line), "yellow")
     if tree.table_unseen:
         head.append(printable(f"  table  columns cannot be seen: {tree.table_unseen}\n"), "yellow")
+    for waits_for in sorted({row.waits_for for row in tree.partitions if row.waits_for}):
+        held = ", ".join(row.partition for row in tree.partitions if row.waits_for == waits_for)
+        head.append(printable(f"  waits  partitions {held}: {waits_for}\n"), "yellow")
     if tree.unowned:
         head.append(printable(f"  unowned partitions: {', '.join(tree.unowned)}\n"), "yellow")
     if tree.cause:

@@ -98,6 +98,8 @@ class SimulatedReceiver:
             raise self._error
         return None
 
+    waits_for = None
+
     def check_alive(self, now_s: float) -> None:
         """It never hangs."""
 

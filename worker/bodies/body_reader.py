@@ -1,13 +1,21 @@
 """What the bytes of a body are, by what the message says of them and what `EVENTHUB_BODY` allows.
 
-    bytes as they came ──▶ content encoding ──▶ charset ──▶ JSON, JSON lines ──▶ one line of JSON
+    bytes as they came ──▶ content encoding ──▶ Avro ─────────────────────▶ one line of JSON
+                                            └─▶ charset ──▶ JSON, JSON lines ──┘
 
 Bytes that cannot be read are kept as they came, with the reason.
 """
 
 from typing import Any, Literal
 
+from shared.config.formats.avro_schema import MOST_BYTES
+from shared.config.formats.files import text_of
+from shared.config.settings import EventHubSettings
+from shared.errors import ConfigurationError
+from shared.eventhubs.schema_registry import SchemaRegistry
 from worker.bodies import content_type
+from worker.bodies.avro import AvroSchema
+from worker.bodies.avro_schemas import AvroSchemas
 from worker.bodies.body import TOMBSTONE, Body
 from worker.bodies.content_encoding import as_utf8, decoded, is_compressed
 from worker.bodies.content_type import ContentType
@@ -15,13 +23,19 @@ from worker.bodies.json_lines import NotALine, array_of
 from worker.bodies.payload import UTF8_BOM, WHITESPACE, NotPayload, payload
 
 CONTAINERS = (b"{", b"[")
+CORRECT_FILE = "Correct EVENTHUB_AVRO_SCHEMA_FILE."
 
 
 class BodyReader:
-    """Reads bodies."""
+    """Reads bodies. Raises only what the schema registry does, when that cannot be asked."""
 
-    def __init__(self, mode: Literal["auto", "raw"] = "auto") -> None:
-        self._is_raw = mode == "raw"
+    def __init__(self, mode: Literal["auto", "raw"] = "auto", schemas: AvroSchemas | None = None) -> None:
+        self._is_raw, self._schemas = mode == "raw", schemas or AvroSchemas()
+
+    @property
+    def takes_any_json(self) -> bool:
+        """Whether a body is JSON if it can be, where its message says nothing of it."""
+        return self._is_raw or self._schemas.untyped is None
 
     def data(self, data: bytes, type_text: str = "", encoding: str = "") -> Body:
         """The body of bytes; the texts are what the message says of it."""
@@ -30,7 +44,7 @@ class BodyReader:
         try:
             if self._is_raw:
                 return Body(*payload(data))
-            return _read(data, content_type.parse(type_text), encoding)
+            return self._read(data, content_type.parse(type_text), encoding)
         except NotPayload as why:
             return Body(raw=data, reason=str(why))
 
@@ -42,9 +56,9 @@ class BodyReader:
         """
         if self._is_raw:
             return None
-        if is_compressed(encoding):
-            return self.data(text, type_text, encoding)
         kind = content_type.parse(type_text)
+        if is_compressed(encoding) or kind.is_avro or kind.is_registered_avro:
+            return self.data(text, type_text, encoding)
         if not (kind.says_json or text.removeprefix(UTF8_BOM).lstrip(WHITESPACE).startswith(CONTAINERS)):
             return None
         try:
@@ -52,17 +66,33 @@ class BodyReader:
         except NotPayload:
             return None
 
+    def _read(self, data: bytes, kind: ContentType, encoding: str) -> Body:
+        plain = decoded(data, encoding) if encoding else data
+        if not plain:
+            return TOMBSTONE
+        try:
+            if schema := self._schemas.of(kind):
+                return Body(*payload(schema.json(plain)))
+            return Body(*_json(as_utf8(plain) if kind.is_wide else plain, kind))
+        except NotPayload as why:
+            if plain == data:
+                raise
+            raise NotPayload(f"once decoded: {why}") from None
 
-def _read(data: bytes, kind: ContentType, encoding: str) -> Body:
-    plain = decoded(data, encoding) if encoding else data
-    if not plain:
-        return TOMBSTONE
+
+def body_reader(settings: EventHubSettings) -> BodyReader:
+    """The reader that the settings ask for. Raises `ConfigurationError` when the schema file cannot be used."""
+    if settings.body == "raw":
+        return BodyReader("raw")
+    registry = SchemaRegistry(settings) if settings.schema_registry else None
+    return BodyReader("auto", AvroSchemas(registry, _of_file(settings.avro_schema_file)))
+
+
+def _of_file(path: str | None) -> AvroSchema | None:
     try:
-        return Body(*_json(as_utf8(plain) if kind.is_wide else plain, kind))
-    except NotPayload as why:
-        if plain == data:
-            raise
-        raise NotPayload(f"once decoded: {why}") from None
+        return AvroSchema(text_of(path, MOST_BYTES)) if path else None
+    except ValueError as error:  # it was good when the settings were checked
+        raise ConfigurationError("The Avro schema cannot be used", f"{path}: {error}", CORRECT_FILE) from None
 
 
 def _json(text: bytes, kind: ContentType) -> tuple[bytes, Any]:

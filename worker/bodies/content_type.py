@@ -11,10 +11,14 @@ JSON_LINES = frozenset(
 )
 # The serializers of Azure Schema Registry put the id of the schema behind the format.
 # https://learn.microsoft.com/azure/event-hubs/schema-registry-concepts
-REGISTERED_JSON = "application/json+"
+REGISTERED_AVRO, REGISTERED_JSON = "avro/binary+", "application/json+"
+# Of a body without the id of a schema. https://issues.apache.org/jira/browse/AVRO-488
+AVRO = frozenset(("avro/binary", "application/avro", "application/vnd.apache.avro"))
+NOTHING = frozenset(("", "application/octet-stream"))
 JSON = frozenset(("application/json", "text/json"))
 WIDE = ("utf-16", "utf-32", "utf16", "utf32")
 
+_SCHEMA_ID = re.compile(r"[0-9a-f]{32}")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)")
 
 
@@ -34,6 +38,27 @@ class ContentType:
     def is_wide(self) -> bool:
         """Whether it says that the text has another charset of Unicode than UTF-8."""
         return self.charset.startswith(WIDE)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the body may be anything."""
+        return self.name in NOTHING
+
+    @property
+    def is_avro(self) -> bool:
+        """Whether it says that the body is Avro, and names no schema."""
+        return self.name in AVRO
+
+    @property
+    def is_registered_avro(self) -> bool:
+        """Whether it says that the body is Avro with a schema of Azure Schema Registry."""
+        return self.name.startswith(REGISTERED_AVRO)
+
+    @property
+    def schema_id(self) -> str | None:
+        """The id of that schema; None: it is none."""
+        schema_id = self.name.removeprefix(REGISTERED_AVRO)
+        return schema_id if _SCHEMA_ID.fullmatch(schema_id) else None
 
     @property
     def may_be_lines(self) -> bool:

@@ -135,6 +135,11 @@ class Pipeline:
         return structs.replace(self._counters, rows_inflight=self._window.rows, bytes_inflight=self._window.size_bytes)
 
     @property
+    def waits_for(self) -> str | None:
+        """As of the source."""
+        return self._source.waits_for
+
+    @property
     def is_drained(self) -> bool:
         """Whether everything appended is durable and checkpointed, after `drain`."""
         return self._is_draining and self._window.is_empty and self._checkpoints.is_settled

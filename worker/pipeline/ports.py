@@ -17,6 +17,10 @@ SaveCheckpoint: TypeAlias = Callable[[Checkpoint], None]
 class EventSource(Protocol):
     """Gives the events of one partition in batches, each with its row."""
 
+    @property
+    def waits_for(self) -> str | None:
+        """What has to answer before the next event can be read, beside Event Hubs; None: nothing."""
+
     def start(self) -> None:
         """Begin to receive."""
 

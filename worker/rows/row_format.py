@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.errors import UndecodableEvent
+from shared.errors import EvsupError, UndecodableEvent
 from worker.bodies.body import Body
 from worker.bodies.body_reader import BodyReader
 from worker.bodies.payload import NotPayload, payload
@@ -55,6 +55,8 @@ class RowFormat(ABC):
 
     def __init__(self, on_decode_error: Literal["keep", "fail"], bodies: BodyReader) -> None:
         self._keeps, self._bodies = on_decode_error == "keep", bodies
+        self._is_usual = bodies.takes_any_json
+        """Whether messages are of the usual form: without a word of their bodies, which are JSON."""
         self.unusual = 0
         """Messages that were read section by section."""
         self.decoded_by_sdk = 0
@@ -71,14 +73,14 @@ class RowFormat(ABC):
     def event_of(self, message: bytes) -> Event:
         """The event of an encoded message."""
         at = 5 + message[4] if message[:4] == _DELIVERY and len(message) > 5 else 0
-        if (found := _find_usual(message, at)) and (event := self._usual(found, message, at)):
+        if self._is_usual and (found := _find_usual(message, at)) and (event := self._usual(found, message, at)):
             return event
         self.unusual += 1
         try:
             decoded = decode(message, at)
             self.decoded_by_sdk += decoded.decoded_by_sdk
             return self._event(body(decoded, self._bodies), decoded.annotations, decoded.metadata())
-        except MemoryError:  # says nothing of the message
+        except (MemoryError, EvsupError):  # says nothing of the message
             raise
         except Exception as error:  # noqa: BLE001 (whatever the SDK's decoder raises, or Python for a deep value)
             return self._undecoded(message, error)

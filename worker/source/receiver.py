@@ -9,7 +9,7 @@ import threading
 from shared.backoff import Backoff
 from shared.clock import Deadline, monotonic
 from shared.config.settings import EventHubSettings
-from shared.errors import EvsupError, SourceUnavailable
+from shared.errors import EvsupError, SchemaRegistryUnavailable, SourceUnavailable
 from shared.eventhubs.errors import is_passing
 from shared.log.logger import get_logger
 from worker import memory
@@ -19,6 +19,7 @@ from worker.source.link import Link, Mapper, Position, ReceiverSpec
 
 REOPEN_FIRST_S, REOPEN_MOST_S = 0.5, 8.0
 REOPEN_LIMIT_S = 60.0  # of failures in a row
+REGISTRY_PAUSE_S = 5.0
 LIVED_S = 10.0  # a link that was open for so long and then broke was no failure, although no event came
 # The reads of a TLS or SASL handshake have no timeout in the SDK.
 # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp/_transport.py
@@ -40,11 +41,14 @@ class Receiver:
         self._spec, self._position = ReceiverSpec(settings, partition_id, epoch, event_of), position
         self._backlog, self._credit = Backlog(), Credit(settings.prefetch)
         self._error: EvsupError | None = None
+        self._link: Link | None = None
         self._stopping = threading.Event()
         self._is_opening = True
         self._turns = 0
         self._noticed = -1, 0.0
         """Which turn the loop saw last, and since when, on the loop's clock."""
+        self.waits_for: str | None = None
+        """What has to answer before the next event can be read, beside Event Hubs; None: nothing."""
         self._thread = threading.Thread(target=self._run, name=f"receiver-{partition_id}", daemon=True)
 
     # --- the loop's side ----------------------------------------------------------------------------------------------
@@ -98,12 +102,16 @@ class Receiver:
         trouble = Backoff(REOPEN_FIRST_S, REOPEN_MOST_S)
         while not self._stopping.is_set():
             link = Link(self._spec, self._position, self._credit, self._backlog, self._turned, self._stopping.is_set)
-            self._is_opening = True
+            self._link, self._is_opening = link, True
             self._turns += 1
             error = self._failure(link)
             self._position = link.position
             memory.collect()
             if error is None:
+                continue
+            if isinstance(error, SchemaRegistryUnavailable):
+                self._await_registry(error)
+                trouble.reset()
                 continue
             now_s = monotonic()
             if link.events or _lived(link, now_s):
@@ -116,6 +124,14 @@ class Receiver:
             log.warning("receiver_reopening", reason=str(error))
             self._stopping.wait(trouble.until_s - now_s)
 
+    def _await_registry(self, error: SchemaRegistryUnavailable) -> None:
+        """Leave the events in the hub for a while. There is no limit to that: the hub keeps them, and a worker that
+        ends would change nothing.
+        """
+        self.waits_for = error.what
+        log.warning("schema_registry_unavailable", reason=str(error))
+        self._stopping.wait(REGISTRY_PAUSE_S)
+
     def _failure(self, link: Link) -> EvsupError | None:
         """Receive until the link ends, and say why it failed, if it did: not after it was stopped."""
         try:
@@ -127,6 +143,8 @@ class Receiver:
     def _turned(self) -> None:
         self._is_opening = False
         self._turns += 1
+        if self._link and self._link.events:
+            self.waits_for = None
 
 
 def _lived(link: Link, now_s: float) -> bool:

@@ -21,7 +21,7 @@ from shared.log import logger
 from shared.model import Checkpoint
 from shared.resume import Resume
 from shared.snowflake.channel_name import channel_name
-from worker.bodies.body_reader import BodyReader
+from worker.bodies.body_reader import body_reader
 from worker.opening import StartingPoint
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import Ports
@@ -105,7 +105,7 @@ def replay(order: Order, settings: Settings) -> int:
     status = channel.open(0)
     after = order.first - 1 if status.token is None else status.token
     position = Position(after if after >= 0 else None)
-    bodies = BodyReader(settings.eventhub.body)
+    bodies = body_reader(settings.eventhub)
     event_of = Envelope(order.partition_id, settings.snowflake.on_decode_error, bodies).event_of
     source = UpTo(settings.eventhub, order.partition_id, position, order.last, event_of)
     start = StartingPoint(Resume(after, "a replay"), status, Checkpoint(order.partition_id, after, None, 0))

@@ -10,7 +10,7 @@ from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
 from shared.model import Checkpoint
 from shared.snowflake.quarantine_table import Event, Rejected
-from worker.bodies.body_reader import BodyReader
+from worker.bodies.body_reader import BodyReader, body_reader
 from worker.pipeline.chunks import chunked
 from worker.rows.envelope import Envelope
 from worker.rows.event import Event as ReceivedEvent
@@ -36,7 +36,7 @@ def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence
     last of the events came, or one after it. Raises what `Receiver` does.
     """
     chosen, span = frozenset(numbers), range(numbers[0], numbers[-1] + 1)
-    event_of = _only(chosen, checkpoint.partition_id, BodyReader(settings.body))
+    event_of = _only(chosen, checkpoint.partition_id, body_reader(settings))
     return ([_as_rejected(each) for each in found] for found in _read(settings, checkpoint, span, chosen, event_of))
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from shared.config.faults import Fault
 from shared.config.formats import connection_string, endpoint
+from shared.config.formats.avro_schema import package_problem, schema_problem
 from shared.config.formats.files import certificate_problem
 from shared.config.settings import EventHubSettings, Settings
 from shared.model import LATEST, OLDEST
@@ -206,13 +207,44 @@ def managed_identity_fits(settings: Settings) -> Iterator[Fault]:
         yield Fault("EVENTHUB_MANAGED_IDENTITY_CLIENT_ID", "must be the identity's client id, a UUID")
 
 
+def schema_registry_is_a_host_name(settings: Settings) -> Iterator[Fault]:
+    """The schema registry is a host name, with a port at most, and its packages are there."""
+    text = settings.eventhub.schema_registry
+    if text is None:
+        return
+    try:
+        found = endpoint.parse(text)
+    except ValueError as error:
+        yield Fault("EVENTHUB_SCHEMA_REGISTRY", str(error))
+        return
+    if found.scheme or found.has_path or found.has_credentials or "." not in found.host:
+        yield Fault("EVENTHUB_SCHEMA_REGISTRY", f"must be a host name alone, NAME.{CLOUDS[0]}")
+    elif problem := package_problem():
+        yield Fault("EVENTHUB_SCHEMA_REGISTRY", problem, "")
+
+
+def avro_schema_file_is_a_schema(settings: Settings) -> Iterator[Fault]:
+    """The file holds a schema: with one that does not, no body could be read."""
+    path = settings.eventhub.avro_schema_file
+    if path and (problem := schema_problem(path)):
+        yield Fault("EVENTHUB_AVRO_SCHEMA_FILE", problem)
+
+
+def raw_bodies_have_no_schema(settings: Settings) -> Iterator[str]:
+    """Warn of what decodes Avro beside EVENTHUB_BODY=raw, which decodes nothing."""
+    hub = settings.eventhub
+    for name, value in (("SCHEMA_REGISTRY", hub.schema_registry), ("AVRO_SCHEMA_FILE", hub.avro_schema_file)):
+        if hub.body == "raw" and value:
+            yield f"EVENTHUB_{name} is not used: EVENTHUB_BODY=raw takes bodies as JSON or bytes"
+
+
 def identity_is_overridden(settings: Settings) -> Iterator[str]:
     """Warn of settings of an identity beside a connection string, which overrides them."""
     hub = settings.eventhub
     parsed = _parsed(hub)
     if parsed and hub.namespace and hub.namespace.lower() != parsed.host.lower():
         yield "EVENTHUB_NAMESPACE is not used: EVENTHUB_CONNECTION_STRING names another namespace"
-    if parsed and hub.managed_identity_client_id:
+    if parsed and hub.managed_identity_client_id and not hub.schema_registry:
         yield "EVENTHUB_MANAGED_IDENTITY_CLIENT_ID is not used: EVENTHUB_CONNECTION_STRING overrides identity"
 
 
@@ -257,6 +289,8 @@ RULES = (
     (proxy_is_an_http_url, ("EVENTHUB_PROXY",)),
     (custom_endpoint_is_an_address, ("EVENTHUB_CUSTOM_ENDPOINT",)),
     (ca_file_is_a_bundle, ("EVENTHUB_CA_FILE",)),
+    (schema_registry_is_a_host_name, ("EVENTHUB_SCHEMA_REGISTRY",)),
+    (avro_schema_file_is_a_schema, ("EVENTHUB_AVRO_SCHEMA_FILE",)),
     (managed_identity_fits, ("EVENTHUB_MANAGED_IDENTITY_CLIENT_ID", "EVENTHUB_IDENTITY")),
 )
-CAUTIONS = (identity_is_overridden, cloud_is_known, transport_is_a_setting)
+CAUTIONS = (raw_bodies_have_no_schema, identity_is_overridden, cloud_is_known, transport_is_a_setting)

@@ -21,6 +21,7 @@ def a_partition(partition: str = "0", **changes: Any) -> PartitionStatus:
         "checkpointed": 10,
         "lag": 25,
         "time_to_loss_s": 80_000.0,
+        "waits_for": None,
         "rows_per_s": 7.0,
         "rows_total": 31,
         "quarantined_total": 3,

@@ -13,7 +13,7 @@ from supervisor.status.model import PartitionStatus, TreeStatus
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 # What a person reads and no graph shows, and what `rate` makes of another number.
-NOT_SHOWN = {"cause", "hub_trouble", "owner_id", "pid", "channel", "reported_at_s", "rows_per_s"}
+NOT_SHOWN = {"cause", "hub_trouble", "waits_for", "owner_id", "pid", "channel", "reported_at_s", "rows_per_s"}
 
 
 def scraped(tree: TreeStatus, now_s: float = NOW_S) -> list[Sample]:

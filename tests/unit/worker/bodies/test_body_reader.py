@@ -2,12 +2,17 @@
 
 from functools import partial
 from gzip import compress
+from pathlib import Path
 
 import pytest
 from backports import zstd
 
+from shared.errors import ConfigurationError
+from tests.unit.plain_settings import eventhub
+from worker.bodies.avro import AvroSchema
+from worker.bodies.avro_schemas import AvroSchemas
 from worker.bodies.body import TOMBSTONE, Body
-from worker.bodies.body_reader import BodyReader
+from worker.bodies.body_reader import BodyReader, body_reader
 
 LINES = b'{"id":1}\n{"id":2}\n'
 JSON = b'{"n":1}'
@@ -132,3 +137,46 @@ def test_raw_takes_bodies_as_json_or_bytes_alone() -> None:
     for body, kind, encoding in ((gzip(JSON), "", "gzip"), (LINES, "application/x-ndjson", "")):
         assert raw.data(body, kind, encoding).raw == body
     assert raw.text(JSON) is None
+
+
+# --- Avro -------------------------------------------------------------------------------------------------------------
+
+LONG = AvroSchema('"long"')
+
+
+def test_avro_is_the_json_of_its_value_also_when_it_is_compressed() -> None:
+    avro = BodyReader("auto", AvroSchemas(untyped=LONG))
+    assert json_of(avro.data(b"\x54", "avro/binary")) == json_of(avro.data(gzip(b"\x54"), "", "gzip")) == b"42"
+    assert json_of(avro.text(b"\x54", "avro/binary")) == b"42"
+
+
+def test_what_is_no_avro_of_its_schema_is_kept_as_it_came() -> None:
+    body = BodyReader("auto", AvroSchemas(untyped=LONG)).data(b"\x54\x00", "avro/binary")
+    assert (body.raw, body.reason) == (
+        b"\x54\x00",
+        "the body is not Avro of its schema: bytes are behind its end (byte 1)",
+    )
+
+
+def test_avro_that_a_variant_cannot_hold_is_kept_as_it_came() -> None:
+    body = BodyReader("auto", AvroSchemas(untyped=AvroSchema('"string"'))).data(b"\x02\x00", "avro/binary")
+    assert body.raw == b"\x02\x00"
+    assert "NUL" in (body.reason or "")
+
+
+def test_with_a_schema_file_a_body_of_which_nothing_is_said_is_avro_and_one_that_says_json_is_json() -> None:
+    avro = BodyReader("auto", AvroSchemas(untyped=LONG))
+    assert json_of(avro.data(b"1")) == b"-25"
+    assert json_of(avro.data(b"1", "application/json")) == b"1"
+    assert (avro.takes_any_json, BodyReader().takes_any_json, BodyReader("raw").takes_any_json) == (False, True, True)
+
+
+def test_the_settings_decide_what_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "long.avsc"
+    file.write_text('"long"')
+    avro = body_reader(eventhub(avro_schema_file=str(file)))
+    assert json_of(avro.data(b"1")) == b"-25"
+    assert json_of(body_reader(eventhub(avro_schema_file=str(file), body="raw")).data(b"1")) == b"1"
+    file.unlink()
+    with pytest.raises(ConfigurationError, match="no such file"):
+        body_reader(eventhub(avro_schema_file=str(file)))

@@ -49,6 +49,8 @@ class StandInSource:
         self.taken += 1
         return self.batches.popleft()
 
+    waits_for = None
+
     def check_alive(self, now_s: float) -> None:
         assert not self.stopped
 

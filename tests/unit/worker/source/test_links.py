@@ -11,16 +11,19 @@ from shared.errors import (
     NotPermitted,
     OwnershipLost,
     ResumeRefused,
+    SchemaRegistryUnavailable,
     SourceUnavailable,
 )
 from shared.eventhubs import client
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.worker.rows.events import ENQUEUED_MS, event, long
+from tests.unit.worker.source.conftest import EVENT_OF
 from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
 from tests.unit.worker.source.rig import Hub, HubSide, Script, delivering
 from tests.unit.worker.source.test_stream import split
 from worker.rows.envelope import Envelope
+from worker.rows.event import Event
 from worker.source import link as link_module
 from worker.source import partition_end
 from worker.source import receiver as receiver_module
@@ -256,6 +259,43 @@ def test_a_partition_whose_events_have_left_retention_keeps_its_link(start: Star
     receiver = start(HubSide.stay)
     until(lambda: hub.questions >= 4)
     assert (receiver.take(), len(hub.links)) == (None, 1)
+
+
+# --- a schema registry that is away -----------------------------------------------------------------------------------
+
+
+class Registry:
+    """What makes events, but of event 6 only when it does not have to wait for a schema."""
+
+    def __init__(self, error: EvsupError) -> None:
+        self.error: EvsupError | None = error
+        self.asked = 0
+
+    def event_of(self, message: bytes) -> Event:
+        event = EVENT_OF(message)
+        if event.sequence_number == 6:
+            self.asked += 1
+            if self.error:
+                raise self.error
+        return event
+
+
+def test_events_wait_in_the_hub_for_as_long_as_the_schema_registry_is_away(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver_module, "REOPEN_LIMIT_S", 0.0)
+    registry = Registry(SchemaRegistryUnavailable("The schema registry cannot be asked"))
+    receiver = start(delivering(5, 6), *[delivering(6, 7)] * 2000, event_of=registry.event_of)
+    assert taken_numbers(receiver, 1) == [5]
+    until(lambda: registry.asked > 3 and receiver.waits_for == "The schema registry cannot be asked")
+    registry.error = None
+    assert taken_numbers(receiver, 2) == [6, 7]
+    until(lambda: receiver.waits_for is None)
+
+
+def test_a_schema_registry_that_refuses_ends_the_receiver(start: Start) -> None:
+    registry = Registry(NotPermitted("The schema registry cannot be asked"))
+    assert isinstance(raised(start(delivering(6), event_of=registry.event_of)), NotPermitted)
 
 
 # --- a receiver that hangs --------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 """What goes together, and what this version refuses."""
 
+from pathlib import Path
+
 import pytest
 from msgspec import inspect
 
+from shared.config.formats import avro_schema
 from shared.config.rules.not_yet import NOT_YET
 from shared.config.variables import VARIABLES, Variable
 from supervisor.ownership.trust import trust_window_s
@@ -56,6 +59,11 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"EVENTHUB_OWNERSHIP_EXPIRATION": "30"}, "EVENTHUB_OWNERSHIP_EXPIRATION", "must exceed 3 ×"),
         ({"EVENTHUB_LOAD_BALANCING_INTERVAL": "20"}, "EVENTHUB_OWNERSHIP_EXPIRATION", "= 60 seconds"),
         ({"EVENTHUB_RETRY_BACKOFF_FACTOR": "200"}, "EVENTHUB_RETRY_BACKOFF_FACTOR", "RETRY_BACKOFF_MAX"),
+        ({"EVENTHUB_SCHEMA_REGISTRY": "ns"}, "EVENTHUB_SCHEMA_REGISTRY", "host name alone"),
+        ({"EVENTHUB_SCHEMA_REGISTRY": "https://ns.servicebus.windows.net"}, "EVENTHUB_SCHEMA_REGISTRY", "name alone"),
+        ({"EVENTHUB_SCHEMA_REGISTRY": "ns.servicebus.windows.net/x"}, "EVENTHUB_SCHEMA_REGISTRY", "host name alone"),
+        ({"EVENTHUB_SCHEMA_REGISTRY": "ns.example:0"}, "EVENTHUB_SCHEMA_REGISTRY", "the port must be"),
+        ({"EVENTHUB_AVRO_SCHEMA_FILE": "none.avsc"}, "EVENTHUB_AVRO_SCHEMA_FILE", "there is no such file"),
         ({"EVENTHUB_PROXY": "https://proxy:3128"}, "EVENTHUB_PROXY", "http://"),
         ({"EVENTHUB_PROXY": "http://proxy"}, "EVENTHUB_PROXY", "must name the port"),
         ({"EVENTHUB_PROXY": "http://proxy:99999"}, "EVENTHUB_PROXY", "1 to 65535"),
@@ -247,3 +255,32 @@ def test_what_is_not_built_is_refused_and_never_ignored(variable: str, text: str
     assert f"{variable} = '{text}'" in said
     assert "not available in this version" in said
     assert variable in {row.variable for row in NOT_YET}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is no JSON"),
+        ("{", "is no JSON"),
+        ('"nothing"', "is no Avro schema"),
+        ('{"type": "record"}', "is no Avro schema"),
+    ],
+)
+def test_a_file_that_is_no_avro_schema_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "a.avsc").write_text(text)
+    assert reason in fault_text(complete(EVENTHUB_AVRO_SCHEMA_FILE="a.avsc"))
+
+
+def test_avro_without_its_packages_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(avro_schema, "find_spec", {}.get)
+    for name in ("EVENTHUB_SCHEMA_REGISTRY", "EVENTHUB_AVRO_SCHEMA_FILE"):
+        assert "pip install '.[avro]'" in fault_text(complete(**{name: "ns.servicebus.windows.net"}))
+
+
+def test_what_decodes_avro_is_not_used_with_raw_bodies(tmp_path: Path) -> None:
+    (tmp_path / "a.avsc").write_text('"long"')
+    (warning,) = loaded(EVENTHUB_BODY="raw", EVENTHUB_AVRO_SCHEMA_FILE="a.avsc").warnings
+    assert "EVENTHUB_AVRO_SCHEMA_FILE is not used" in warning
+    assert (
+        loaded(EVENTHUB_AVRO_SCHEMA_FILE="a.avsc", EVENTHUB_SCHEMA_REGISTRY="ns.servicebus.windows.net").warnings == ()
+    )
