@@ -54,14 +54,15 @@ lint: $(STAMP) ## Check format, style, types, import rules, generated files and 
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m scripts.docs.settings
 	@$(BIN)/python -m scripts.docs.metrics
+	@$(BIN)/python -m scripts.docs.performance
 	@$(BIN)/python -m scripts.docs.links
 
 format: $(STAMP) ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## Measure against the raw SDK and a waiting design
-	@$(BIN)/python -m scripts.bench
+bench: $(STAMP) ## Measure evsup against other programs for twelve minutes, and write docs/performance.md
+	@$(BIN)/python -m scripts.bench --write; code=$$?; $(BIN)/python -m scripts.docs.performance --write && exit $$code
 
 bench-balance: $(STAMP) ## Measure leases and balancing: 4 supervisors, 32 partitions, one Postgres
 	@$(BIN)/python -m scripts.bench.balance

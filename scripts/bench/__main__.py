@@ -1,105 +1,150 @@
-"""`make bench`: three ratios in one run, on the local services. Figures belong to this machine, ratios travel.
+"""`make bench`: what evsup and others move and cost, on local services. Figures belong to a machine, ratios travel.
 
-Raw and evsup take turns, and the medians are compared: a shared machine changes its speed by a third within a minute.
+Raw and evsup take turns on the same events, and medians are compared: a shared machine changes its speed by a third
+within a minute. A part that fails leaves the others their figures.
 """
 
 import argparse
-import json
-import os
-import subprocess
 import sys
-from typing import NamedTuple
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bench.measure import Run, median
-from scripts.bench.moving import EvsupRun, move
+from scripts.bench import latency, rows, standing, throughput
+from scripts.bench.budget import Budget
+from scripts.bench.lab import Lab
+from scripts.bench.results import Machine, Results, read
+from scripts.bench.tables import tables
+from scripts.bench.throughput import SMALL, Say
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 
-BODY_BYTES = 250
-RAW_EVENTS = 200_000  # at most: enough to know its speed
-WAITING_BATCHES = (300, 1_000, 50_000)
-MEBIBYTE = 1024 * 1024
+RESULTS = Path(__file__).resolve().parents[2] / "docs" / "performance" / "results.json"
+MINUTES = 11.0
+DEFAULT_PER_S = 50_000.0  # where no throughput was measured before
 
 
-class Line(NamedTuple):
-    """One row of the report."""
+@dataclass(frozen=True)
+class Part:
+    """A part of the bench: its share of the time, and what enters its figures into the results."""
 
-    name: str
-    run: Run
+    share: float
+    run: Callable[[Lab, Results, Budget, Say], None]
+
+
+def _feed(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
+    results.feed = throughput.feed(lab, budget, say)
+
+
+def _shapes(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
+    results.shapes = throughput.shapes(lab, budget, say)
+
+
+def _rivals(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
+    results.rivals = throughput.rivals(lab, budget, say)
+
+
+def _delays(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
+    results.delays = throughput.delays(lab, budget, say)
+
+
+def _workers(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
+    results.workers = throughput.workers(lab, budget, say)
+
+
+def _latency(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
+    per_s = next((one.evsup.per_s for one in results.shapes if one.name == SMALL), DEFAULT_PER_S)
+    results.latency = latency.latency(lab, per_s, budget, say)
+
+
+def _idle(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
+    results.idle = standing.idle(lab, budget, say)
+
+
+def _starts(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
+    results.starts, results.memory = standing.starts(lab, budget, say)
+
+
+def _rows(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
+    del lab
+    results.rows = rows.rows(budget, say)
+
+
+PARTS: Mapping[str, Part] = {
+    "feed": Part(0.04, _feed),
+    "shapes": Part(0.42, _shapes),
+    "rivals": Part(0.10, _rivals),
+    "delays": Part(0.16, _delays),
+    "workers": Part(0.10, _workers),
+    "latency": Part(0.10, _latency),
+    "idle": Part(0.05, _idle),
+    "start": Part(0.12, _starts),
+    "rows": Part(0.01, _rows),
+}
 
 
 def main() -> int:
-    """Run raw and evsup in turns, then the waiting script; print what they moved and how they compare."""
+    """Measure, print, and write the results if asked to; 1 when a part failed."""
+    options = _options()
+    console = Console(width=140)
+    results = Results(machine=Machine.here())
+    if options.only and options.write and RESULTS.exists():
+        results = read(RESULTS)
+    names = options.only or list(PARTS)
+    whole = Budget(options.turns, options.events, 60 * options.minutes / sum(PARTS[name].share for name in names))
+    began_s = time.monotonic()
+    for name in names:
+        results.failed.pop(name, None)
+        say = partial(_say, console, began_s, name)
+        say("begins")
+        try:
+            with LocalCloud(CloudSettings(partitions=1)) as cloud:
+                PARTS[name].run(Lab(cloud), results, whole.part(PARTS[name].share), say)
+        except Exception as error:  # noqa: BLE001 (the other parts have figures)
+            results.failed[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+            console.print(traceback.format_exc(), markup=False, highlight=False)
+        if options.write:
+            RESULTS.parent.mkdir(exist_ok=True)
+            results.save(RESULTS)
+    _report(console, results)
+    return 1 if results.failed else 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000, help="events of 250 B (default: 1,000,000)")
-    parser.add_argument("--rounds", type=int, default=5, help="of raw and evsup in turns (default: 5)")
-    parser.add_argument("--commit-delay", type=float, default=2.0, help="seconds from append to commit (default: 2)")
-    parser.add_argument("--waiting-seconds", type=float, default=20.0, help="most time for each waiting run")
+    parser.add_argument("--only", action="append", choices=PARTS, metavar="NAME", help=f"a part: {', '.join(PARTS)}")
+    parser.add_argument("--turns", type=int, default=5, help="of what takes turns, while time lasts (default: 5)")
+    parser.add_argument("--events", type=int, default=400_000, help="of 250 B in a turn (default: 400,000)")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"for all parts (default: {MINUTES:g})")
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}, which docs/performance.md shows")
     options = parser.parse_args()
-    with LocalCloud(CloudSettings(partitions=1, commit_delay_s=options.commit_delay)) as cloud:
-        cloud.hub.seed("0", options.events, body_bytes=BODY_BYTES)
-        turns = [_turn(cloud, options.events, number) for number in range(options.rounds)]
-        waiting = [Line(f"waiting, {batch:,} a batch", _waiting(cloud, options, batch)) for batch in WAITING_BATCHES]
-    raw, moved = (median(side) for side in zip(*turns, strict=True))
-    _report(Line("raw SDK receive", raw), Line("evsup, one worker", moved), waiting)
-    ratios = ", ".join(f"{tree_run.per_s / raw_run.per_s:.1f} ×" for raw_run, tree_run in turns)
-    costs = ", ".join(f"{tree_run.cpu_us / raw_run.cpu_us:.2f} ×" for raw_run, tree_run in turns)
-    Console().print(
-        f"Memory: worker {max(run.rss_bytes for _, run in turns) / MEBIBYTE:.0f} MiB,"
-        f" supervisor {max(run.supervisor_rss_bytes for _, run in turns) / MEBIBYTE:.0f} MiB at most."
-        f" {options.events:,} events of {BODY_BYTES} B, commit delay {options.commit_delay:g} s."
-        f" Medians of {options.rounds} turns; evsup of raw turn by turn: {ratios} in events,"
-        f" {costs} in processor time for each."
-    )
-    return 0
+    for name in ("turns", "events"):
+        if getattr(options, name) < 1:
+            parser.error(f"--{name} must be at least 1")
+    return options
 
 
-def _turn(cloud: LocalCloud, events: int, number: int) -> tuple[Run, EvsupRun]:
-    directory = cloud.directory / f"turn-{number}"
-    directory.mkdir()
-    fresh = {
-        "CONTROL_SQLITE_PATH": str(directory / "control.db"),
-        "SNOWFLAKE_CHANNEL_PREFIX": f"turn{number}",
-    }
-    return _module(cloud, "raw", "0", min(events, RAW_EVENTS)), move(cloud.environment | fresh, directory, events)
+def _say(console: Console, began_s: float, name: str, text: str) -> None:
+    seconds = int(time.monotonic() - began_s)
+    console.print(f"{seconds // 60:2d}:{seconds % 60:02d}  {name:8}  {text}", markup=False, highlight=False)
 
 
-def _waiting(cloud: LocalCloud, options: argparse.Namespace, batch: int) -> Run:
-    return _module(cloud, "waiting", "0", options.events, batch, options.waiting_seconds)
-
-
-def _module(cloud: LocalCloud, name: str, *arguments: object) -> Run:
-    """Run one of the other sides in a process of its own, with a control store of its own."""
-    store = {"CONTROL_SQLITE_PATH": str(cloud.directory / f"{name}-{'-'.join(map(str, arguments))}.db")}
-    done = subprocess.run(
-        [sys.executable, "-m", f"scripts.bench.{name}", *map(str, arguments)],
-        env=os.environ | cloud.environment | store,
-        check=True,
-        stdout=subprocess.PIPE,
-    )
-    return msgspec.convert(json.loads(done.stdout), Run)
-
-
-def _report(raw: Line, evsup: Line, waiting: list[Line]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for name in ("", "EVENTS", "SECONDS", "EVENTS/S", "OF RAW", "EVSUP IS", "CPU AN EVENT", "MEMORY"):
-        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
-    for line in (raw, evsup, *waiting):
-        run = line.run
-        table.add_row(
-            line.name,
-            f"{run.events:,}",
-            f"{run.seconds:.1f}",
-            f"{run.per_s:,.0f}",
-            f"{run.per_s / raw.run.per_s:.0%}",
-            f"{evsup.run.per_s / run.per_s:.1f} ×",
-            f"{run.cpu_us:.1f} µs",
-            f"{run.rss_bytes / MEBIBYTE:.0f} MiB",
-        )
-    Console().print(table)
+def _report(console: Console, results: Results) -> None:
+    for shown in tables(results):
+        table = Table(title=shown.title, box=None, pad_edge=False, title_justify="left")
+        for number, name in enumerate(shown.head):
+            table.add_column(name, justify="right" if number else "left", no_wrap=bool(number))
+        for row in shown.rows:
+            table.add_row(*row)
+        console.print()
+        console.print(table)
+    for name, reason in results.failed.items():
+        console.print(f"{name} failed: {reason}", markup=False, style="red")
 
 
 if __name__ == "__main__":

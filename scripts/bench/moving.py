@@ -1,28 +1,23 @@
-"""evsup itself: one supervisor, watched through its status socket."""
+"""evsup itself: one supervisor, its workers watched from outside, by the kernel's counters and Snowflake's tokens."""
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from msgspec import structs
 
-from scripts.bench.measure import Run, Sample, steady
+from scripts.bench.lab import Turn
+from scripts.bench.measure import Run
 from scripts.harness.evsup import Evsup
 from scripts.harness.failure import NotAsPromised
 from scripts.harness.host import BOUND, Host
-from shared.clock import Deadline
-from supervisor.status.model import TreeStatus
+from shared.clock import Deadline, monotonic
 
-LIMIT_S = 300.0
-LOOK_S = 0.25
-
-
-class EvsupRun(Run, frozen=True, kw_only=True):
-    """A run of evsup, with the supervisor's memory beside the worker's."""
-
-    supervisor_rss_bytes: int
+LIMIT_S = 120.0
+FIRST_LOOK_S, LOOK_S = 0.005, 0.03
+STARTED = 0.1  # of all events: a link begins with a credit of one, and the SDK with small files
 
 
 @contextmanager
@@ -36,32 +31,80 @@ def running(environment: Mapping[str, str], directory: Path, partitions: int) ->
             raise NotAsPromised(f"evsup ended with {code}", evsup.last_lines())
 
 
-def move(environment: Mapping[str, str], directory: Path, total: int) -> EvsupRun:
-    """Start evsup with one partition, wait until `total` events are durable, drain it."""
-    with running(environment, directory, 1) as evsup:
-        looks = _watch(evsup, total)
-    workers = [look.partitions[0] for look, _ in looks]
-    samples = [Sample(look.partitions[0].reported_at_s, look.partitions[0].rows_total, cpu_s) for look, cpu_s in looks]
-    run = steady(samples, total, max(row.rss_bytes for row in workers))
-    supervisor = max(look.rss_bytes for look, _ in looks)
-    return EvsupRun(**structs.asdict(run), supervisor_rss_bytes=supervisor)
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was there at a moment: events, and the processor time of the workers until then."""
+
+    at_s: float
+    events: int
+    cpu_s: float
+    rss_bytes: int
 
 
-def _watch(evsup: Evsup, total: int) -> list[tuple[TreeStatus, float]]:
-    """What the tree said of itself, again and again, and the processor time that its worker had taken by then."""
-    looks: list[tuple[TreeStatus, float]] = []
+def move(turn: Turn, total: int, partitions: int = 1) -> Run:
+    """Start evsup on full partitions, watch until all `total` events are durable, drain it."""
+    with running(turn.environment, turn.directory, partitions) as evsup:
+        workers, first = _first(turn, evsup, partitions)
+        samples = _samples(turn, evsup, workers, total)
+    return run_of(first, samples, total)
+
+
+def run_of(first: Sample, samples: list[Sample], total: int) -> Run:
+    """The cost of all events, and the speed between two commits.
+
+    The cost is the workers' own from the first event until the last one is durable. The speed is that between the
+    first commit after the start and the last commit, as neither the start nor the wait for a commit is throughput. A
+    run that is too short for that has its speed from the first event on.
+    """
+    last = samples[-1]
+    begun = next((one for one in samples if one.events >= total * STARTED), last)
+    if begun is last:
+        begun = first
+    speed = (last.events - begun.events) / (last.at_s - begun.at_s)
+    moved = total - first.events
+    return Run(
+        events=moved,
+        seconds=moved / speed,
+        cpu_s=last.cpu_s - first.cpu_s,
+        rss_bytes=max(one.rss_bytes for one in (first, *samples)),
+    )
+
+
+def _first(turn: Turn, evsup: Evsup, partitions: int) -> tuple[list[psutil.Process], Sample]:
+    """The workers, and the moment when the hub has sent the first events to one of them."""
+    pids: list[int] = []
+
+    def sent() -> int:
+        if len(pids) < partitions and (status := evsup.status()):
+            pids[:] = [row.pid for row in status.partitions]
+        if len(pids) < partitions:
+            return 0
+        return sum(link.sent for one in turn.cloud.hub.facts().partitions.values() for link in one.receivers)
+
+    events = evsup.until(sent, "events come", every_s=FIRST_LOOK_S)
+    workers = [psutil.Process(pid) for pid in pids]
+    return workers, _sample(workers, events)
+
+
+def _samples(turn: Turn, evsup: Evsup, workers: list[psutil.Process], total: int) -> list[Sample]:
+    """One for each commit."""
+    samples: list[Sample] = []
     deadline = Deadline.after(LIMIT_S)
-    while not looks or (looks[-1][0].partitions[0].durable or 0) < total - 1:
+    while not samples or samples[-1].events < total:
         if not evsup.is_running or deadline.passed():
-            break
-        if (status := evsup.status()) and status.partitions:
-            looks.append((status, _cpu_s(status.partitions[0].pid)))
+            raise NotAsPromised(f"not all of {total} events are durable", evsup.last_lines())
+        events = sum(number + 1 for number in turn.durable().values())
+        if events and (not samples or events > samples[-1].events):
+            samples.append(_sample(workers, events))
         time.sleep(LOOK_S)
-    return looks
+    return samples
 
 
-def _cpu_s(pid: int | None) -> float:
-    if pid is None:
-        return 0.0
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system
+def _sample(workers: list[psutil.Process], events: int) -> Sample:
+    times = [worker.cpu_times() for worker in workers]
+    return Sample(
+        monotonic(),
+        events,
+        sum(one.user + one.system for one in times),
+        max(worker.memory_info().rss for worker in workers),
+    )

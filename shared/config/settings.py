@@ -280,18 +280,19 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
             ge=1,
             le=100_000_000,
             description="How many rows may be appended and not yet committed.",
-            examples=["200000"],
+            examples=["1000000"],
         ),
-    ] = 200_000
+    ] = 1_000_000
     max_inflight_bytes: Annotated[
         int,
         Meta(
             ge=1_000_000,
             le=64 * 1024**3,
-            description="How many bytes of row JSON may be appended and not yet committed.",
-            examples=["67108864"],
+            description="How many bytes of row JSON may be appended and not yet committed. A worker holds them in memory"
+            " only while Snowflake takes none.",
+            examples=["268435456"],
         ),
-    ] = 64 * 1024 * 1024
+    ] = 256 * 1024 * 1024
     row_format: Annotated[
         Literal["envelope", "columns"],
         Meta(description="`envelope`: one VARIANT and metadata columns. `columns`: top-level keys are the columns."),

@@ -1,7 +1,7 @@
 """The client of the admin port: how tests, benchmarks and the chaos run control a local hub."""
 
 import http.client
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -49,9 +49,18 @@ class HubAdmin:
         """Append events that receivers get without x-opt-sequence-number (counted as `unnumbered`)."""
         return self._do(commands.Append(partition, list(bodies), numbered=False))
 
-    def seed(self, partition: str, count: int, *, body_bytes: int = 250, first_n: int = 0) -> commands.HubFacts:
+    def seed(
+        self,
+        partition: str,
+        count: int,
+        *,
+        body_bytes: int = 250,
+        first_n: int = 0,
+        partition_key: str | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> commands.HubFacts:
         """Append `count` JSON bodies made by the server: `partition`, `n` rising from `first_n`, padding."""
-        return self._do(commands.Seed(partition, count, body_bytes, first_n))
+        return self._do(commands.Seed(partition, count, body_bytes, first_n, partition_key, dict(properties or {})))
 
     def drop_connections(self) -> commands.HubFacts:
         """Reset every connection (counted as `drop`, once a connection)."""

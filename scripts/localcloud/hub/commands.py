@@ -25,12 +25,17 @@ class Append(Command, frozen=True):
 
 
 class Seed(Command, frozen=True):
-    """Append `count` JSON objects of `body_bytes` each: `partition`, `n` (rising from `first_n`) and padding."""
+    """Append `count` JSON objects of `body_bytes` each: `partition`, `n` (rising from `first_n`) and padding.
+
+    All of them with this partition key and these application properties.
+    """
 
     partition: str
     count: int
     body_bytes: int
     first_n: int
+    partition_key: str | None = None
+    properties: dict[str, str] = {}
 
 
 class Drop(Command, frozen=True):

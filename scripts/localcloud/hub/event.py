@@ -5,8 +5,9 @@ for byte; the hub adds its annotations. Section layout:
 https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-messaging-v1.0-os.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from scripts.localcloud.hub import values
 
@@ -118,12 +119,20 @@ def read_batch(message: bytes) -> list[Published]:
     return events
 
 
-def data(body: bytes, content_type: str = "", partition_key: str | None = None) -> Published:
+def data(
+    body: bytes,
+    content_type: str = "",
+    partition_key: str | None = None,
+    properties: Mapping[str, str] = MappingProxyType({}),
+) -> Published:
     """Make an event of one body, as a publisher would have encoded it."""
     head = b""
     if content_type:
         fields = [values.NULL] * 6 + [values.symbol(content_type)] + [values.NULL] * 6
         head = values.described(_PROPERTIES, values.listing(fields))
+    if properties:
+        entries = {name: values.string(text) for name, text in properties.items()}
+        head += values.described(_APPLICATION_PROPERTIES, values.texts(entries))
     return Published(head + values.described(_DATA, values.binary(body)), partition_key)
 
 

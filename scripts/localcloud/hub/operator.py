@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from scripts.localcloud.hub import commands, event
 from scripts.localcloud.hub.faults import FaultName, Faults
@@ -133,7 +133,11 @@ class Operator:
         make = _body_maker(command.partition, command.body_bytes)
         end = command.first_n + command.count
         for start in range(command.first_n, end, _SEED_CHUNK):
-            self._hub.append(command.partition, _made(make, start, min(start + _SEED_CHUNK, end)))
+            numbers = range(start, min(start + _SEED_CHUNK, end))
+            made = (
+                event.data(make(n), partition_key=command.partition_key, properties=command.properties) for n in numbers
+            )
+            self._hub.append(command.partition, made)
             await asyncio.sleep(0)
 
     def _detach(self, command: commands.Detach) -> None:
@@ -239,7 +243,3 @@ def _body_maker(partition: str, body_bytes: int) -> Callable[[int], bytes]:
         return head + number + middle + b"x" * (body_bytes - fixed - len(number)) + tail
 
     return make
-
-
-def _made(make: Callable[[int], bytes], start: int, end: int) -> Iterator[event.Published]:
-    return (event.data(make(n)) for n in range(start, end))

@@ -1,14 +1,12 @@
 """The SDK's own `receive_batch`, by its own client, with nothing behind it. Prints a Run as JSON."""
 
-import os
 import sys
 import time
 from typing import Any
 
-import msgspec
 from azure.eventhub import EventHubConsumerClient
 
-from scripts.bench.measure import Run
+from scripts.bench.measure import Run, hand_over
 from shared.clock import monotonic
 from shared.config import environment
 from shared.eventhubs.client import sdk_options
@@ -50,6 +48,4 @@ def receive(partition_id: str, total: int) -> Run:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(msgspec.json.encode(receive(sys.argv[1], int(sys.argv[2]))).decode() + "\n")
-    sys.stdout.flush()
-    os._exit(0)
+    hand_over(receive(sys.argv[1], int(sys.argv[2])))

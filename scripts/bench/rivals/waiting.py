@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from scripts.bench.measure import Run
+from scripts.bench.measure import Run, hand_over
 from shared.clock import Deadline, monotonic
 from shared.config import environment
 from shared.control.open import open_store
@@ -104,6 +104,4 @@ class WaitingScript:
 if __name__ == "__main__":
     partition, events, size, budget = sys.argv[1:]
     result = WaitingScript(partition, int(events), float(budget)).run(int(size))
-    sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
-    sys.stdout.flush()
-    os._exit(0)
+    hand_over(result)
