@@ -8,7 +8,7 @@ from scripts.bench.results import Row
 from scripts.bench.throughput import PROPERTIES, Say
 from scripts.localcloud.hub import event
 from scripts.localcloud.hub.partition import Partition
-from worker.source.envelope import Envelope
+from worker.rows.envelope import Envelope
 
 MESSAGES, PASSES = 2_000, 5
 COMPACT = b'{"n":1,"pad":"%b"}' % (b"x" * 233)

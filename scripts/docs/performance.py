@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.bench.results import Machine, Results, read
@@ -46,9 +46,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 def _machine(one: Machine) -> str:
     packages = ", ".join(f"{name} {number}" for name, number in one.packages.items())
     return (
-        f"\nMeasured on {one.day} on {one.cores} cores ({one.processor}) with {one.memory_gib} GiB, Python {one.python},"
-        f" {packages}.\nThe same cores run the local services. On average {one.load:.1f} other processes wanted a core"
-        " when the bench began.\n"
+        f"\nMeasured on {one.day} on {one.cores} cores ({one.processor}) with {one.memory_gib} GiB,"
+        f" Python {one.python}, {packages}.\nThe same cores run the local services."
+        f" On average {one.load:.1f} other processes wanted a core when the bench began.\n"
     )
 
 
@@ -57,7 +57,7 @@ def _markdown(shown: Shown) -> str:
     return "\n".join(["", _line(shown.head), f"|{rules}|", *map(_line, shown.rows), ""])
 
 
-def _line(cells: "tuple[str, ...] | list[str]") -> str:
+def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

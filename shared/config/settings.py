@@ -288,8 +288,8 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=1_000_000,
             le=64 * 1024**3,
-            description="How many bytes of row JSON may be appended and not yet committed. A worker holds them in memory"
-            " only while Snowflake takes none.",
+            description="How many bytes of row JSON may be appended and not yet committed. A worker holds them in"
+            " memory only while Snowflake takes none.",
             examples=["268435456"],
         ),
     ] = 256 * 1024 * 1024

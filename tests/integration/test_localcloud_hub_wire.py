@@ -15,8 +15,8 @@ from scripts.localcloud.hub.process import HubProcess, HubSettings
 
 EVENTS = "amqps://local/flights/ConsumerGroups/$Default/Partitions/0"
 IDLE_MS = 400
-# Far below what one core does here (over 700,000 events/s), far above what the SDK's client takes (12,000).
-MIN_EVENTS_PER_S = 40_000
+# Below what one core does (over a million), above what any client takes (a worker 150,000, the SDK's 12,000).
+EVENTS_A_CORE_S = 200_000
 
 
 @pytest.fixture(scope="module")
@@ -221,5 +221,5 @@ def test_the_feed_is_faster_than_any_client(hub: HubProcess) -> None:
         probe = ready(hub, stack)
         probe.attach(1, EVENTS, receive=True)
         before = sum(server.cpu_times()[:2])
-        assert events / probe.drain_events(1, events, 3000) > MIN_EVENTS_PER_S
-        assert sum(server.cpu_times()[:2]) - before < events / MIN_EVENTS_PER_S
+        probe.drain_events(1, events, 3000)
+        assert sum(server.cpu_times()[:2]) - before < events / EVENTS_A_CORE_S

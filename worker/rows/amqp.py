@@ -259,12 +259,16 @@ def _items(data: bytes, at: int, count: int, end: int) -> tuple[Any, int]:
 def _pairs(data: bytes, at: int, count: int, end: int) -> tuple[Any, int]:
     pairs: dict[Any, Any] = {}
     for _ in range(count // 2):
-        if data[at] in TEXT8:  # as nearly every key is: without a call
+        if data[at] in TEXT8:  # as nearly every key is, and most values are: without a call
             stop = at + 2 + data[at + 1]
             key, at = data[at + 2 : stop], stop
         else:
             key, at = DECODERS[data[at]](data, at + 1)
-        pairs[key], at = DECODERS[data[at]](data, at + 1)
+        if data[at] in TEXT8:
+            stop = at + 2 + data[at + 1]
+            pairs[key], at = data[at + 2 : stop], stop
+        else:
+            pairs[key], at = DECODERS[data[at]](data, at + 1)
     _require_end(at, end)
     return pairs, end
 

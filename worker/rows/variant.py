@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from datetime import datetime
+from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -21,6 +22,8 @@ def variant(value: Any, room: int = DEEPEST) -> Any:
     """An AMQP value as JSON can carry it. Keys and values may be bytes: they are text when they are UTF-8."""
     if type(value) is bytes:  # nearly every value is
         return text(value)
+    if room and type(value) is dict and (texts := _texts(value)) is not None:
+        return texts
     match value:
         case Timestamp():
             return value.shown
@@ -36,6 +39,15 @@ def variant(value: Any, room: int = DEEPEST) -> Any:
             return _deep_text(value)
         case _:
             return text(value)  # NaN and infinity too: the SDK's encoder would make them null
+
+
+def _texts(mapping: dict[Any, Any]) -> dict[str, str] | None:
+    """A map of nothing but plain text, as most are, at the speed of C; None: it is another."""
+    try:
+        named = dict(zip(map(bytes.decode, mapping), map(bytes.decode, mapping.values()), strict=True))
+    except (TypeError, UnicodeDecodeError):
+        return None
+    return None if NUL in "".join(chain(named, named.values())) else named
 
 
 def _deep_text(value: Any) -> str:
