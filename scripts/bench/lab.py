@@ -14,6 +14,8 @@ from scripts.bench.measure import Run
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE, TARGET, LocalCloud
 from shared.snowflake.tables import create_table_sql
 
+RIVAL_LIMIT_S = 120.0
+
 
 @dataclass(frozen=True)
 class Events:
@@ -70,6 +72,7 @@ class Turn:
             env=os.environ | self.environment,
             check=True,
             stdout=subprocess.PIPE,
+            timeout=RIVAL_LIMIT_S,
         )
         return msgspec.convert(json.loads(done.stdout), Run)
 

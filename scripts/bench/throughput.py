@@ -17,7 +17,7 @@ WAITING_BATCHES = (300, 1_000, 50_000)
 WAITING_S = 10.0
 COMMIT_DELAY_S = 2.0
 DELAYS_S = (0.0, 2.0, 6.0)
-RAW_EVENTS = 60_000  # at most: enough to know its speed
+RAW_EVENTS = 40_000  # at most: enough to know its speed
 Say = Callable[[str], None]
 
 

@@ -39,7 +39,7 @@ class Bar:
 
 def chart(title: str, bars: Sequence[Bar]) -> str:
     """All bars on one scale that begins at 0."""
-    most = max(bar.value for bar in bars)
+    most = max((bar.value for bar in bars), default=0.0)
     lines, y = [], TOP
     for bar in bars:
         y += GAP if bar.begins_group else 0

@@ -14,6 +14,7 @@ from scripts.docs.bars import Bar, chart
 from scripts.docs.generated import ROOT, between, run, text_of
 
 PAGE, FOLDER, RESULTS = "performance.md", "performance", "results.json"
+NOT_MEASURED = "not measured in this run"  # figures of two runs do not stand on one page
 EVSUP, RAW = "evsup, to the table", "SDK's receive loop, receive only"
 SHORT = {
     "the SDK's asyncio client, receive only": "SDK's asyncio client, receive only",
@@ -24,7 +25,7 @@ SHORT = {
 
 
 def documents(root: Path) -> Iterator[tuple[Path, str]]:
-    """The page, and each chart that there are figures for."""
+    """The page and its charts."""
     results = read(root / "docs" / FOLDER / RESULTS)
     page = text_of(root / "docs" / PAGE)
     for name, text in (
@@ -34,8 +35,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
         page = between(page, f"<!-- {name}:begin -->", f"<!-- {name}:end -->", text)
     yield root / "docs" / PAGE, page
     for name, (title, bars) in _charts(results).items():
-        if bars:
-            yield root / "docs" / FOLDER / f"{name}.svg", chart(title, bars)
+        yield root / "docs" / FOLDER / f"{name}.svg", chart(title if bars else f"{title}: {NOT_MEASURED}", bars)
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -53,6 +53,8 @@ def _machine(one: Machine) -> str:
 
 
 def _markdown(shown: Shown) -> str:
+    if not shown.rows:
+        return f"\n{NOT_MEASURED.capitalize()}.\n"
     rules = "|".join(["---", *["---:"] * (len(shown.head) - 1)])
     return "\n".join(["", _line(shown.head), f"|{rules}|", *map(_line, shown.rows), ""])
 

@@ -35,6 +35,16 @@ def test_a_page_that_differs_from_the_results_is_reported_and_then_written(
     assert "performance.md: differs" in capsys.readouterr().out
 
 
+def test_a_part_that_failed_leaves_no_figure_of_an_older_run(checkout: Path) -> None:
+    path = checkout / "docs" / FOLDER / RESULTS
+    results = read(path)
+    results.latency = []
+    results.save(path)
+    main(["--write"], checkout)
+    assert "<!-- latency:begin -->\n\nNot measured in this run.\n" in (checkout / "docs" / PAGE).read_text()
+    assert "not measured in this run" in (checkout / "docs" / FOLDER / "latency.svg").read_text()
+
+
 def test_bars_share_a_scale_and_are_readable_on_both_grounds() -> None:
     drawn = chart("a < b", [Bar("raw", 30.0, "30 µs"), Bar("evsup", 6.0, "6 µs", is_own=True)])
     bars = [one.attrib for one in ET.fromstring(drawn).iter() if one.tag.endswith("rect")]  # noqa: S314 (our own)
