@@ -21,7 +21,12 @@ SECRETS = {"private_key": Secret(key("encrypted")), "private_key_passphrase": Se
 def test_the_sdk_logs_to_stderr_and_serves_no_metrics() -> None:
     environ = {"SS_LOG_TARGET": "stdout", "SS_ENABLE_METRICS": "true"}
     prepare_environment(snowflake(), environ)
-    assert environ == {"SS_LOG_TARGET": "stderr", "SS_LOG_LEVEL": "warn", "SS_ENABLE_METRICS": "false"}
+    assert environ == {
+        "SS_LOG_TARGET": "stderr",
+        "SS_LOG_LEVEL": "warn",
+        "SS_ENABLE_METRICS": "false",
+        "SS_PROCESS_INFO_REFRESH_DURATION_MS": "1000",
+    }
 
 
 def test_a_log_level_of_the_operator_stays() -> None:
