@@ -19,6 +19,27 @@ def monotonic() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A point in time on both clocks of the host: the wall clock, to compare it with a time that another machine gave,
+    and the monotonic one, for every duration from then on.
+    """
+
+    unix_s: float
+    monotonic_s: float
+
+    @classmethod
+    def now(cls) -> "Instant":
+        """What both clocks say."""
+        return cls(time.time(), monotonic())
+
+    def of_unix_s(self, unix_s: float) -> float:
+        """A time of another machine's wall clock, on the monotonic clock. Two clocks never agree, so a time that seems
+        to be later than this one is taken for this one: nothing has a negative age.
+        """
+        return self.monotonic_s - max(0.0, self.unix_s - unix_s)
+
+
 class HostClock:
     """What a host's clocks say: one that may be set at any time, and one that only goes forward."""
 

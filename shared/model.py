@@ -202,6 +202,16 @@ class HubFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LastEnqueued:
+    """The last event of a partition, as Event Hubs reported it."""
+
+    number: int
+    """Its sequence number."""
+    at_s: float | None
+    """Unix time at which the hub took it, by the hub's clock; None: the hub did not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionFacts:
     """What Event Hubs says of one partition."""
 
@@ -213,13 +223,36 @@ class PartitionFacts:
     hub_created_at_s: float
     last_offset: str | None = None
     """Offset of the event `last`."""
+    last_enqueued_at_s: float | None = None
+    """Unix time at which the hub took the event `last`."""
 
     @property
     def oldest(self) -> int:
         """Sequence number of the oldest event that can be read; of the next one to come when the partition is empty."""
         return self.last + 1 if self.is_empty else self.first
 
+    @property
+    def last_enqueued(self) -> LastEnqueued:
+        """The event `last`."""
+        return LastEnqueued(self.last, self.last_enqueued_at_s)
+
 
 def lag(last: int, reached: int | None) -> int:
     """Events of a partition after the one reached; `reached` None: all up to `last`, its last sequence number."""
     return max(0, last - (-1 if reached is None else reached))
+
+
+def lag_s(
+    events: int | None, last_at_s: float | None, durable_at_s: float | None, oldest_age_s: float | None
+) -> float | None:
+    """How far the table is behind the partition, in seconds; 0 when it has all `events`. None: not known.
+
+    It is the time between the newest durable row and the last event of the partition, both by the hub's clock. It is
+    never more than `oldest_age_s`, the age of the oldest event that was received and is not durable: the first event
+    after an idle night is not a night late.
+    """
+    if events is None:
+        return None
+    behind_s = None if last_at_s is None or durable_at_s is None else max(0.0, last_at_s - durable_at_s)
+    known_s = [seconds for seconds in (behind_s, oldest_age_s) if seconds is not None]
+    return min(known_s, default=None) if events else 0.0

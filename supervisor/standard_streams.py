@@ -30,8 +30,13 @@ def install() -> None:
     sys.stderr = _text(_Errors(STDERR, "wb", closefd=False), sys.stderr)
 
 
+_is_dropping = False
+
+
 def is_unread() -> bool:
-    """Whether standard output is a pipe without a reader. A command that writes for ever has to ask."""
+    """Whether standard output has no reader any more. A command that writes for ever has to ask."""
+    if _is_dropping:
+        return True
     look = select.poll()
     look.register(STDOUT, 0)
     return any(event & select.POLLERR for _, event in look.poll(0))
@@ -83,6 +88,8 @@ def _write_some(write: Callable[["ReadableBuffer"], int | None], descriptor: int
 
 
 def _drop_the_rest() -> None:
+    global _is_dropping  # noqa: PLW0603 (a process has one standard output)
+    _is_dropping = True
     nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(nowhere, STDOUT)
     os.close(nowhere)

@@ -12,7 +12,7 @@ from multiprocessing import connection
 from msgspec.structs import replace
 from setproctitle import setproctitle
 
-from shared.clock import Clock, Deadline, LoopClock, monotonic
+from shared.clock import Clock, Deadline, Instant, LoopClock, monotonic
 from shared.errors import DrainTimedOut, OwnershipLost
 from shared.eventhubs.retention import time_to_loss_s
 from shared.ipc.memory import rss_bytes
@@ -151,14 +151,15 @@ class Worker:
         if not (pipeline := self.state.pipeline):
             return status
         retention_hours = self._partition.settings.eventhub.retention_hours
+        now = datetime.now(UTC)
         return replace(
             status,
-            last_enqueued=pipeline.last_enqueued,
             waits_for=pipeline.waits_for,
-            time_to_loss_s=time_to_loss_s(pipeline.oldest_enqueued, retention_hours, datetime.now(UTC)),
+            time_to_loss_s=time_to_loss_s(pipeline.oldest_enqueued, retention_hours, now),
+            times=pipeline.times(Instant(now.timestamp(), now_s), now_s - self._turns.behind_s),
         )
 
     def _title(self, status: Status) -> str:
         position = "" if status.counters.durable is None else f" seq={status.counters.durable}"
-        lag = "" if status.lag is None else f" lag={status.lag}"
+        lag = "" if status.times.lag is None else f" lag={status.times.lag}"
         return f"evsup worker {self._partition.hub_name} p={self._partition.term.partition_id}{position}{lag}"

@@ -12,7 +12,7 @@ from shared.errors import OwnershipLost
 from shared.eventhubs.client import EventHubClient
 from shared.ipc.messages import ChannelStatus
 from shared.log.logger import get_logger
-from shared.model import LATEST, OLDEST, Checkpoint, PartitionFacts, Term
+from shared.model import LATEST, OLDEST, Checkpoint, LastEnqueued, PartitionFacts, Term
 from shared.resume import SETTLED_AFTER_S, Resume, counted_back
 from worker.sink.channel_status import unsettled_events
 from worker.sink.rejection import Rejection
@@ -64,6 +64,28 @@ class StartingPoint:
     """The stored one under this worker's epoch. The next one is made from it."""
     last_event: LastEvent | None = None
     """The event after which it resumes, as the stored checkpoint knows it."""
+    partition: PartitionFacts | None = None
+    """As the hub reported it; None: nobody asked."""
+
+    @property
+    def begins_after(self) -> int | None:
+        """The event before the first that is to be read, as far as it is known: a starting time is not looked up."""
+        if self.resume.after is None and self.partition:
+            return self.partition.oldest - 1
+        return self.resume.after
+
+    @property
+    def end(self) -> LastEnqueued | None:
+        """The last event of the partition; None: nobody asked."""
+        return self.partition.last_enqueued if self.partition else None
+
+    @property
+    def durable_at_s(self) -> float | None:
+        """Unix time at which the hub took the event of the newest durable row; None: not known."""
+        token = self.status.token
+        if self.end and token == self.end.number:
+            return self.end.at_s
+        return self.checkpoint.enqueued_at_s if token == self.checkpoint.sequence_number else None
 
     def position(self, starting_position: str) -> Position:
         """Where the receiver begins. `@latest` is a number in the checkpoint, where the partition had an event when the
@@ -121,7 +143,7 @@ def open_partition(
         store.save_checkpoint(checkpoint)
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
-    return StartingPoint(decided, status, checkpoint, last_event)
+    return StartingPoint(decided, status, checkpoint, last_event, partition)
 
 
 def _refuse_lost_channel(stored: Checkpoint, partition: PartitionFacts) -> None:

@@ -281,10 +281,5 @@ class Draining:
 
 def _totals(counters: Counters) -> Counters:
     """What is counted since the worker's start; where the partition stands is not known while it is opened."""
-    return Counters(
-        rows_total=counters.rows_total,
-        bytes_total=counters.bytes_total,
-        duplicates_total=counters.duplicates_total,
-        quarantined_total=counters.quarantined_total,
-        decode_errors_total=counters.decode_errors_total,
-    )
+    nowhere = {"received": None, "appended": None, "durable": None, "checkpointed": None}
+    return replace(counters, rows_inflight=0, bytes_inflight=0, **nowhere)

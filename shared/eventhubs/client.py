@@ -123,6 +123,7 @@ class EventHubClient:
             bool(properties["is_empty"]),
             created_at_s,
             properties["last_enqueued_offset"],
+            properties["last_enqueued_time_utc"].timestamp(),
         )
 
     def partitions(self, partition_ids: Sequence[str], hub: HubFacts) -> dict[str, PartitionFacts]:

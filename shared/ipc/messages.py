@@ -8,8 +8,6 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from shared.model import lag
-
 CHANNEL_GONE = "ERR_CHANNEL_DOES_NOT_EXIST"  # and on: "… or not authorized"
 
 
@@ -53,6 +51,29 @@ class Opened(Message, frozen=True):
     reason: str
 
 
+BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+
+
+class Histogram(Struct, frozen=True, kw_only=True):
+    """How many rows took how long."""
+
+    counts: tuple[int, ...] = (0,) * (len(BOUNDS_S) + 1)
+    """Rows that took longer than the bound before in `BOUNDS_S` and not longer than this one; the last count is of
+    those that took longer than all bounds."""
+    sum_s: float = 0.0
+    """Seconds of all rows together."""
+
+
+class Latencies(Struct, frozen=True, kw_only=True):
+    """How long rows took since the worker's start. Each row counts as the oldest of its append does."""
+
+    enqueued_received: Histogram = Histogram()
+    """From the hub's enqueued time to the hand-over by the receiver; 0 where the hub's clock is ahead of ours."""
+    received_appended: Histogram = Histogram()
+    appended_durable: Histogram = Histogram()
+    enqueued_durable: Histogram = Histogram()
+
+
 class Counters(Struct, frozen=True, kw_only=True):
     """What a worker counts: one struct from the pipeline to `evsup status` and `/metrics`.
 
@@ -79,6 +100,28 @@ class Counters(Struct, frozen=True, kw_only=True):
     """Rejected rows that were quarantined, since the worker's start."""
     decode_errors_total: int = 0
     """Rows appended with a body as it came, because it could not be decoded, since the worker's start."""
+    latencies: Latencies = Latencies()
+
+
+class Times(Struct, frozen=True, kw_only=True):
+    """How late a partition is, and when things last happened: on the monotonic clock, None where they have not yet."""
+
+    lag: int | None = None
+    """Events in the partition that are not durable yet, when the hub last said where it ends; None: not known."""
+    lag_s: float | None = None
+    """As `shared.model.lag_s`; None: not known."""
+    commit_wait_s: float = 0.0
+    """Seconds without a commit while rows are in flight; 0 when none are."""
+    newest_row_s: float | None = None
+    """When the hub took the event of the newest durable row; None: not known."""
+    committed_s: float | None = None
+    """When Snowflake was last seen to have committed something."""
+    received_s: float | None = None
+    """When an event was received."""
+    heard_s: float | None = None
+    """When anything came from Event Hubs, a heartbeat as well; before the first, when receiving began."""
+    end_known_s: float | None = None
+    """When Event Hubs last said where the partition ends: with an event, or because it was asked."""
 
 
 class Status(Message, frozen=True):
@@ -86,22 +129,14 @@ class Status(Message, frozen=True):
 
     state: WorkerState
     counters: Counters = Counters()
-    last_enqueued: int | None = None
-    """Last sequence number in the partition, as Event Hubs reported it with the latest event."""
     time_to_loss_s: float | None = None
     """Seconds until the oldest event received and not durable may leave the hub; None: there is none, or not known."""
     waits_for: str | None = None
     """Why no event can be read until a service beside Event Hubs answers; None: none is waited for."""
+    times: Times = Times()
     rss_bytes: int = 0
     """Resident memory of the worker's process."""
     sent_at_s: float = 0.0
-
-    @property
-    def lag(self) -> int | None:
-        """Events in the partition that are not durable yet, as of the last event received; None before the first."""
-        if self.last_enqueued is None:
-            return None
-        return lag(self.last_enqueued, self.counters.durable)
 
 
 class Drained(Message, frozen=True):

@@ -6,12 +6,12 @@ import click
 import msgspec
 from rich.console import Console
 
-from supervisor.status.screen import WIDE
+WIDE = 240  # characters a line where no terminal is: every column fits
 
 
 def console() -> Console:
     """A console on standard output. A pipe has no width, and tables cut at 80 columns are of no use to a script."""
-    return Console() if sys.stdout.isatty() else Console(width=2 * WIDE)
+    return Console() if sys.stdout.isatty() else Console(width=WIDE)
 
 
 def print_json(document: object) -> None:

@@ -3,21 +3,21 @@
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from shared.command_line import complete
 from shared.config import environment
 from shared.config.settings import EventHubSettings
-from shared.errors import EvsupError
+from shared.errors import EvsupError, ServiceUnavailable
 from shared.eventhubs.retention import time_to_loss_s
 from shared.log.printable import printable
 from supervisor import standard_streams
@@ -26,7 +26,7 @@ from supervisor.commands.output import console, print_json
 from supervisor.state_dir import state_dir
 from supervisor.status.group import GroupStatus, read_group, with_losses
 from supervisor.status.model import TreeStatus
-from supervisor.status.screen import group_screen, tree_screen
+from supervisor.status.screen import SORTS, Sort, group_screen, tree_screen
 from supervisor.status.status_socket import read_status
 
 if TYPE_CHECKING:
@@ -34,24 +34,34 @@ if TYPE_CHECKING:
 
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3  # as `systemctl status`
 REFRESH_S = 1.0
+NOT_RUNNING_HERE = "evsup is not running here; EVSUP_STATE_DIR names the directory of a supervisor elsewhere"
 
 Status: TypeAlias = TreeStatus | GroupStatus | None
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout; with --watch one a line and second."
+)
 @click.option("--watch", is_flag=True, help="Refresh every second until Ctrl-C.")
 @click.option("--all", "everybody", is_flag=True, help="The consumer group, supervisors on other hosts included.")
+@click.option(
+    "--sort",
+    type=click.Choice(SORTS),
+    default="lag",
+    show_default=True,
+    help="What comes first: the most lag, the oldest newest row, or the lowest partition.",
+)
 @shared_options.env_file
-def status(*, as_json: bool, watch: bool, everybody: bool, env_file: Path | None) -> None:
+def status(*, as_json: bool, watch: bool, everybody: bool, sort: Sort, env_file: Path | None) -> None:
     """Show the running tree, or the whole group. Exit 0 healthy, 1 degraded, 3 not running."""
     if everybody:
-        sys.exit(_show_group(as_json=as_json, watch=watch, env_file=env_file))
+        sys.exit(_show_group(as_json=as_json, watch=watch, sort=sort, env_file=env_file))
     directory = state_dir(environment.load_one("EVSUP_STATE_DIR", env_file))
-    sys.exit(_show(lambda: read_status(directory), as_json=as_json, watch=watch))
+    sys.exit(_show(lambda: read_status(directory), as_json=as_json, watch=watch, sort=sort))
 
 
-def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
+def _show_group(*, as_json: bool, watch: bool, sort: Sort, env_file: Path | None) -> int:
     """The store's rows and, if the hub answers, its partition facts."""
     from shared.control.open import store_of  # here, because the status of a tree needs no SDK
 
@@ -66,7 +76,7 @@ def _show_group(*, as_json: bool, watch: bool, env_file: Path | None) -> int:
 
     with closing(store_of(settings)) as store:
         store.check()
-        return _show(read, as_json=as_json, watch=watch)
+        return _show(read, as_json=as_json, watch=watch, sort=sort)
 
 
 def _facts(settings: EventHubSettings) -> "Mapping[str, PartitionFacts]":
@@ -102,42 +112,59 @@ def _time_to_loss_s(
     return 0.0 if is_lost else time_to_loss_s(enqueued, settings.retention_hours, datetime.now(UTC))
 
 
-def _show(read: Callable[[], Status], *, as_json: bool, watch: bool) -> int:
-    if watch and not as_json:
-        return _watch(read)
+def _show(read: Callable[[], Status], *, as_json: bool, watch: bool, sort: Sort) -> int:
+    if watch:
+        return _watch(read, as_json=as_json, sort=sort)
     found = read()
     if as_json:
         print_json(found)
     else:
         output = console()
-        output.print(_screen(found, output.width))
+        output.print(_screen(found, output, sort, NOT_RUNNING_HERE))
     return _exit_code(found)
 
 
-def _watch(read: Callable[[], Status]) -> int:
-    output = console()
-    with Live(console=output, auto_refresh=False) as live:
-        found = None
-        try:
-            while True:
-                found = read()
-                live.update(_screen(found, output.width), refresh=True)
-                if found is None or standard_streams.is_unread():
-                    break
-                time.sleep(REFRESH_S)
-        except KeyboardInterrupt:
-            pass
+def _watch(read: Callable[[], Status], *, as_json: bool, sort: Sort) -> int:
+    """Show it every second, also while what is watched restarts, until Ctrl-C or until nobody reads the output."""
+    output, found = console(), None
+    with suppress(KeyboardInterrupt), _live(output, as_json=as_json) as live:
+        while True:
+            found, trouble = _found(read)
+            if standard_streams.is_unread():
+                break
+            if as_json:
+                print_json(found)
+            elif live:
+                live.update(_screen(found, output, sort, trouble), refresh=True)
+            else:
+                output.print(_screen(found, output, sort, trouble))
+            time.sleep(REFRESH_S)
     return _exit_code(found)
 
 
-def _screen(found: Status, width: int) -> RenderableType:
+def _live(output: Console, *, as_json: bool) -> AbstractContextManager[Live | None]:
+    """A picture that is drawn anew in its place, where a person sees it."""
+    is_drawn = output.is_terminal and not as_json
+    return Live(console=output, auto_refresh=False, vertical_overflow="crop") if is_drawn else nullcontext()
+
+
+def _found(read: Callable[[], Status]) -> tuple[Status, str]:
+    """What there is to see; where there is nothing, what is waited for."""
+    try:
+        return read(), f"{NOT_RUNNING_HERE}. Waiting for it; Ctrl-C ends this"
+    except ServiceUnavailable as error:
+        return None, f"{error} Waiting; Ctrl-C ends this"
+
+
+def _screen(found: Status, output: Console, sort: Sort, nothing: str) -> RenderableType:
+    height = output.height if output.is_terminal else None
     match found:
         case TreeStatus():
-            return tree_screen(found, width)
+            return tree_screen(found, output.width, height, sort)
         case GroupStatus():
-            return group_screen(found)
+            return group_screen(found, output.width, height, sort)
         case None:
-            return Text("evsup is not running here; EVSUP_STATE_DIR names the directory of a supervisor elsewhere")
+            return Text(printable(complete(nothing)))
 
 
 def _exit_code(found: Status) -> int:

@@ -16,7 +16,7 @@ from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.checkpoints.verification import Evidence, Proof, beginning, prove
 from supervisor.commands import shared_options
 from supervisor.commands.output import console, print_json
-from supervisor.status.screen import proof_screen
+from supervisor.status.checkpoint_screens import proof_screen
 from supervisor.target.target_check import check_target
 
 STATUSES_S = 20.0  # for the statuses of all channels
@@ -51,7 +51,8 @@ def verify(*, partition: str | None, since: str | None, as_json: bool, env_file:
     if as_json:
         print_json(proofs)
     else:
-        console().print(proof_screen(proofs.source, proofs.table, proofs.pipe, proofs.partitions))
+        output = console()
+        output.print(proof_screen(proofs.source, proofs.table, proofs.pipe, proofs.partitions, output.width))
     _refuse_refuted(proofs)
 
 

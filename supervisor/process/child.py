@@ -178,20 +178,31 @@ class Child:
 
     def describe(self, now_s: float) -> PartitionStatus:
         """What the worker's last report says, and how old it is."""
-        status = self.status
+        status, times = self.status, self.status.times
         return PartitionStatus(
             partition=self.term.partition_id,
             state="failed" if self.failure else status.state,
             pid=self.pid,
             epoch=self.term.epoch,
             channel=self.opened.channel if self.opened else None,
-            lag=status.lag,
+            lag=times.lag,
+            lag_s=times.lag_s,
+            lag_age_s=_since(times.end_known_s, now_s),
+            row_age_s=_since(times.newest_row_s, now_s),
+            commit_age_s=_since(times.committed_s, now_s),
+            commit_wait_s=times.commit_wait_s,
+            event_age_s=_since(times.received_s, now_s),
+            frame_age_s=_since(times.heard_s, now_s),
             time_to_loss_s=status.time_to_loss_s,
             waits_for=status.waits_for,
             rows_per_s=round(self._rate.per_s(), 1),
             rss_bytes=status.rss_bytes,
             reported_at_s=status.sent_at_s,
-            age_s=round(max(0.0, now_s - status.sent_at_s), 1) if status.sent_at_s else 0.0,
+            report_age_s=_since(status.sent_at_s or None, now_s) or 0.0,
             lease_s=round(max(0.0, self.trusted_until_s - now_s), 1),
             **asdict(status.counters),
         )
+
+
+def _since(then_s: float | None, now_s: float) -> float | None:
+    return None if then_s is None else round(max(0.0, now_s - then_s), 1)

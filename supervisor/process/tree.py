@@ -18,6 +18,7 @@ from setproctitle import setproctitle
 from shared.clock import Clock, Deadline, monotonic
 from shared.errors import DrainTimedOut, EvsupError, RowsDoNotFit
 from shared.ipc.memory import rss_bytes, stacks
+from shared.ipc.messages import Latencies
 from shared.log.logger import get_logger
 from shared.log.secret import mask
 from shared.model import Term
@@ -33,6 +34,7 @@ from supervisor.process.signals import STOPPING, SignalInbox
 from supervisor.process.stop import Aborting, Draining, Killing, Running, Stop, blame, escalate, failed, signalled
 from supervisor.process.table_monitor import TableMonitor
 from supervisor.status.health import complaints
+from supervisor.status.latency import total
 from supervisor.status.model import TreeState, TreeStatus
 
 TURN_S = 1.0  # the longest wait in a turn: deadlines are kept by so much
@@ -73,6 +75,7 @@ class Tree:
         self._orphans, self._service = OrphanReaper(), service or NotifySocket(None)
         self._assignment = Assignment()
         self._stop: Stop = Running(drain_timeout_s)
+        self._former_latencies = Latencies()
         self.status: TreeStatus = self._describe(clock())
         """As of the end of the last turn; any thread may read it."""
 
@@ -221,6 +224,7 @@ class Tree:
 
     def _reap(self, child: Child, now_s: float) -> None:
         child.reap(now_s)
+        self._former_latencies = total([self._former_latencies, child.describe(now_s).latencies])
         if self._table:
             self._table.follow({child.term.partition_id: child})
         # Only now that the process has ended: a worker that still runs might write beside the next owner.
@@ -308,6 +312,7 @@ class Tree:
             unowned=self._assignment.unowned,
             elsewhere=self._assignment.elsewhere,
             partitions=tuple(sorted(partitions, key=lambda row: (len(row.partition), row.partition))),
+            former_latencies=self._former_latencies,
             described_at_s=now_s,
         )
         return replace(described, healthy=not any(complaints(described)))

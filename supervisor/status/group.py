@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.model import Checkpoint, Ownership, SupervisorRow, lag
+from supervisor.status.model import VERSION
 
 if TYPE_CHECKING:
     from shared.control.store import ControlStore
@@ -22,7 +23,8 @@ class GroupSupervisor(msgspec.Struct, frozen=True, kw_only=True):
     owner_id: str
     host: str
     pid: int
-    version: str
+    evsup: str
+    """Its version."""
     capacity: int | None
     """The most partitions it may hold; None: no limit. 0 while it drains."""
     partitions: int
@@ -55,6 +57,8 @@ class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The consumer group. It is healthy when every partition of the hub has a live lease."""
 
+    version: int = VERSION
+    """Of this document."""
     healthy: bool
     source: str
     consumer_group: str
@@ -101,7 +105,7 @@ def _supervisor(row: SupervisorRow, held: Mapping[str | None, int]) -> GroupSupe
         owner_id=row.owner_id,
         host=row.host,
         pid=row.pid,
-        version=row.version,
+        evsup=row.version,
         capacity=row.capacity,
         partitions=held.get(row.owner_id, 0),
         age_s=round(row.age_s, 1),

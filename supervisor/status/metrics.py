@@ -6,23 +6,29 @@ https://prometheus.io/docs/practices/naming/: base units, `_total` for counters,
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from operator import attrgetter
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from prometheus_client import generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from shared.ipc.messages import Counters, WorkerState
+from shared.ipc.messages import BOUNDS_S, Counters, Histogram, WorkerState
+from supervisor.status.latency import STAGES, total
 from supervisor.status.model import PartitionStatus, TreeState, TreeStatus
 
-Kind: TypeAlias = Literal["counter", "gauge"]
+Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Unit: TypeAlias = Literal["", "bytes", "events", "partitions", "rows", "seconds"]
-Sample: TypeAlias = tuple[tuple[str, ...], float]
+Sample: TypeAlias = tuple[tuple[str, ...], float | Histogram]
 Read: TypeAlias = Callable[[TreeStatus, float], Iterable[Sample]]
-Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily
+Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
-FAMILIES: dict[Kind, type[Family]] = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
+FAMILIES: dict[Kind, type[Family]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
 TREE_STATES = get_args(TreeState)
 WORKER_STATES = (*get_args(WorkerState), "failed")
 # Of every sample, so that two hubs in one scrape job are told apart. `source` is namespace and hub.
@@ -56,8 +62,17 @@ class Scrape(Collector):
         for metric in METRICS:
             family = FAMILIES[metric.kind](metric.name, metric.meaning, labels=(*GROUP_LABELS, *metric.labels))
             for labels, value in metric.read(self._tree, self._now_s):
-                family.add_metric((*group, *labels), value)
+                _add(family, (*group, *labels), value)
             yield family
+
+
+def _add(family: Any, labels: tuple[str, ...], value: float | Histogram) -> None:
+    """The three families take what their kind is; a metric says which kind its values are."""
+    if isinstance(value, Histogram):
+        bounds = (*map(str, BOUNDS_S), "+Inf")
+        family.add_metric(labels, list(zip(bounds, accumulate(value.counts), strict=True)), value.sum_s)
+    else:
+        family.add_metric(labels, value)
 
 
 def exposition(tree: TreeStatus, now_s: float) -> bytes:
@@ -91,11 +106,21 @@ def _worker_state(tree: TreeStatus, _: float) -> Iterator[Sample]:
 
 
 def _info(tree: TreeStatus, _: float) -> Iterator[Sample]:
-    yield tuple(getattr(tree, label) for label in INFO_LABELS), 1
+    yield tuple(getattr(tree, INFO_FIELDS.get(label, label)) for label in INFO_LABELS), 1
 
 
 def _age(tree: TreeStatus, now_s: float) -> Iterator[Sample]:
     yield (), max(0.0, now_s - tree.described_at_s)
+
+
+def _latency(stage: str) -> Metric:
+    """The histogram of all workers of this supervisor together: one for each partition would be 70 samples each."""
+
+    def read(tree: TreeStatus, _: float) -> Iterator[Sample]:
+        yield (), getattr(total([tree.former_latencies, *(row.latencies for row in tree.partitions)]), stage)
+
+    name, meaning = LATENCIES[stage]
+    return Metric(name, "histogram", "seconds", (), meaning, read)
 
 
 def _reported(field: str) -> Metric:
@@ -158,7 +183,27 @@ COUNTERS: dict[str, tuple[str, Unit, str]] = {
         "Rows with a DECODE_ERROR, whose body is kept as it came, appended since the worker's start.",
     ),
 }
+# By field of `Latencies`: the metric's name and meaning.
+LATENCIES: dict[str, tuple[str, str]] = {
+    "enqueued_received": (
+        "evsup_enqueued_to_received_seconds",
+        "Rows by the time from the hub's enqueued time to the receiver, which gives a batch at a time.",
+    ),
+    "received_appended": (
+        "evsup_received_to_appended_seconds",
+        "Rows by the time from the receiver to the append to the Snowpipe Streaming channel.",
+    ),
+    "appended_durable": (
+        "evsup_appended_to_durable_seconds",
+        "Rows by the time from the append until Snowflake was seen to have committed them.",
+    ),
+    "enqueued_durable": (
+        "evsup_enqueued_to_durable_seconds",
+        "Rows by the time from the hub's enqueued time until Snowflake was seen to have committed them.",
+    ),
+}
 INFO_LABELS = ("version", "host", "target", "store")
+INFO_FIELDS = {"version": "evsup"}  # where the status has another name for it
 METRICS = (
     Metric(
         "evsup_info",
@@ -251,7 +296,7 @@ METRICS = (
         "evsup_worker_report_age_seconds",
         "seconds",
         "Seconds since the worker's last report.",
-        lambda row: row.age_s,
+        lambda row: row.report_age_s,
     ),
     _partition(
         "evsup_worker_resident_memory_bytes",
@@ -274,8 +319,51 @@ METRICS = (
     _partition(
         "evsup_lag_events",
         "events",
-        "Events in the partition that Snowflake has not committed yet, as of the last event received.",
+        "Events in the partition that Snowflake has not committed yet, when Event Hubs last said where it ends.",
         lambda row: row.lag,
+    ),
+    _partition(
+        "evsup_lag_seconds",
+        "seconds",
+        "Seconds by which the newest committed row is behind the partition's last event; 0 while no event waits, and"
+        " never more than the oldest event received has waited.",
+        lambda row: row.lag_s,
+    ),
+    _partition(
+        "evsup_lag_age_seconds",
+        "seconds",
+        "Seconds since Event Hubs last said where the partition ends, which the lag is counted from.",
+        lambda row: row.lag_age_s,
+    ),
+    _partition(
+        "evsup_newest_row_age_seconds",
+        "seconds",
+        "Seconds since Event Hubs took the event of the newest committed row; it grows while no event comes.",
+        lambda row: row.row_age_s,
+    ),
+    _partition(
+        "evsup_last_commit_age_seconds",
+        "seconds",
+        "Seconds since Snowflake was last seen to have committed rows.",
+        lambda row: row.commit_age_s,
+    ),
+    _partition(
+        "evsup_commit_wait_seconds",
+        "seconds",
+        "Seconds without a commit while rows are in flight; 0 while none are.",
+        lambda row: row.commit_wait_s,
+    ),
+    _partition(
+        "evsup_last_event_age_seconds",
+        "seconds",
+        "Seconds since the last event came from Event Hubs.",
+        lambda row: row.event_age_s,
+    ),
+    _partition(
+        "evsup_last_frame_age_seconds",
+        "seconds",
+        "Seconds since anything came from Event Hubs; a connection that lives has a heartbeat at least every 30 s.",
+        lambda row: row.frame_age_s,
     ),
     _partition(
         "evsup_time_to_loss_seconds",
@@ -284,5 +372,6 @@ METRICS = (
         " EVENTHUB_RETENTION_HOURS, or while no event waits.",
         lambda row: row.time_to_loss_s,
     ),
-    *(_reported(field) for field in Counters.__struct_fields__),
+    *(_reported(field) for field in Counters.__struct_fields__ if field != "latencies"),
+    *map(_latency, STAGES),
 )

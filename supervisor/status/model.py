@@ -4,8 +4,10 @@ from typing import Literal
 
 import msgspec
 
-from shared.ipc.messages import Counters
+from shared.ipc.messages import Counters, Latencies
 from supervisor.ownership.balance import HeldElsewhere
+
+VERSION = 1  # of the JSON documents: it rises when a field is renamed, removed, or means something else
 
 TreeState = Literal["starting", "standby", "running", "draining"]
 
@@ -22,7 +24,23 @@ class PartitionStatus(Counters, frozen=True):
     epoch: int
     channel: str | None
     lag: int | None
-    """Events in the partition that are not durable yet, as of the last event received."""
+    """Events in the partition that are not durable yet, as of `lag_age_s` ago; None: not known."""
+    lag_s: float | None
+    """Seconds by which the newest durable row is behind the partition's last event, by the hub's clock; 0 when nothing
+    waits, and never more than the oldest event has waited here. None: not known."""
+    lag_age_s: float | None
+    """Seconds since Event Hubs last said where the partition ends: with an event, or asked after a minute without."""
+    row_age_s: float | None
+    """Seconds since the hub took the event of the newest durable row; its clock is another one, so never below 0."""
+    commit_age_s: float | None
+    """Seconds since Snowflake was last seen to have committed something; None: not since the receiver's start."""
+    commit_wait_s: float
+    """Seconds without a commit while rows are in flight; 0 when none are."""
+    event_age_s: float | None
+    """Seconds since the last event came; None: none since the receiver's start."""
+    frame_age_s: float | None
+    """Seconds since anything came from Event Hubs, a heartbeat as well; before the first, since the receiver's start.
+    None: it has not started."""
     time_to_loss_s: float | None
     """Seconds until the oldest event received and not durable may leave the hub; 0 when it may have left it already.
     None: there is no such event, or EVENTHUB_RETENTION_HOURS is not set."""
@@ -30,7 +48,7 @@ class PartitionStatus(Counters, frozen=True):
     """Why no event can be read until a service beside Event Hubs answers; None: none is waited for."""
     rows_per_s: float
     rss_bytes: int
-    age_s: float
+    report_age_s: float
     """Seconds since the worker's last report."""
     reported_at_s: float
     """When the worker sent it, on the host's monotonic clock: two reports give a rate."""
@@ -41,6 +59,8 @@ class PartitionStatus(Counters, frozen=True):
 class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The supervisor and all its workers."""
 
+    version: int = VERSION
+    """Of this document."""
     state: TreeState = "starting"
     healthy: bool = False
     cause: str | None = None
@@ -50,7 +70,8 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     pid: int
     owner_id: str
-    version: str
+    evsup: str
+    """Its version."""
     uptime_s: float = 0.0
     source: str
     consumer_group: str
@@ -69,6 +90,8 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: tuple[HeldElsewhere, ...] = ()
     """Partitions that other supervisors hold. A tree that holds none itself is then a standby, and healthy."""
     partitions: tuple[PartitionStatus, ...] = ()
+    former_latencies: Latencies = Latencies()
+    """What workers counted that have exited since the supervisor's start."""
     rss_bytes: int = 0
     described_at_s: float = 0.0
     """When the loop last turned, on the host's monotonic clock. It stays behind while the loop is stuck."""

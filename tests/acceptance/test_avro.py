@@ -76,7 +76,7 @@ def test_bodies_are_decoded_by_their_schemas_and_wait_in_the_hub_while_the_regis
     publish(pipeline, second, 5)
     waits_for = evsup.until(lambda: evsup.workers()["0"].waits_for, "the worker says what it waits for")
     assert waits_for == f"The schema registry {registry.namespace} cannot be asked"
-    assert f"waits  partitions 0: {waits_for}" in pipeline.output("status", code=1)
+    assert f"waits  partition 0: {waits_for}" in pipeline.output("status", code=1)
     eventually(lambda: pipeline.rows() == 4, "the event before the one that waits is in the table")
     assert evsup.events("schema_registry_unavailable")
 

@@ -3,10 +3,13 @@
 import fcntl
 import json
 import os
+import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,24 @@ def test_a_reader_that_leaves_early_gets_no_traceback(shared: Pipeline, running:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_status_says_how_late_the_table_is(shared: Pipeline, running: Evsup) -> None:
+    for row in json.loads(shared.output("status", "--json"))["partitions"]:
+        assert row["lag_s"] == row["commit_wait_s"] == 0
+        assert 0 < row["commit_age_s"] <= row["row_age_s"] < 120
+        assert max(row["frame_age_s"], row["event_age_s"], row["lag_age_s"]) < 120
+        for stage in ("enqueued_received", "received_appended", "appended_durable", "enqueued_durable"):
+            assert sum(row["latencies"][stage]["counts"]) == 100
+
+
+def test_a_watch_as_json_is_a_line_a_second_and_ends_quietly_with_its_reader(shared: Pipeline, running: Evsup) -> None:
+    command = f"{shlex.quote(EVSUP)} status --watch --json | head -3"
+    done = subprocess.run(["sh", "-c", command], env=shared.environment, capture_output=True, check=False, timeout=60)
+    documents = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr, len(documents)) == (0, b"", 3)
+    uptimes_s = [document["uptime_s"] for document in documents]
+    assert all(0.5 < later - sooner < 10 for sooner, later in pairwise(uptimes_s))
+
+
 def test_the_first_line_says_source_target_store_and_partitions(shared: Pipeline, running: Evsup) -> None:
     first = json.loads(running.stderr.partition("\n")[0])
     assert first["event"] == "supervisor_started"
@@ -100,6 +121,24 @@ def fill(pipe: int) -> None:
         while True:
             os.write(pipe, b"\n" * 4096)
     os.set_blocking(pipe, True)
+
+
+def test_a_hub_that_stands_still_is_seen_by_how_long_ago_it_was_heard(shared: Pipeline, running: Evsup) -> None:
+    """Nothing else tells LAG 0 from a hub that is caught up with."""
+    shared.publish(1)
+    eventually(lambda: heard_s(running) < 1, "the hub is heard")
+    os.kill(shared.cloud.hub_service.pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: heard_s(running) > 3, "the silence is seen")
+        assert re.search(r"hub heard \d+ s ago", shared.output("status"))
+    finally:
+        os.kill(shared.cloud.hub_service.pid, signal.SIGCONT)
+    eventually(lambda: heard_s(running) < 2, "the hub is heard again")
+
+
+def heard_s(running: Evsup) -> float:
+    """Seconds since the hub was heard by the partition that heard it last."""
+    return min(row.frame_age_s or 0.0 for row in running.workers().values())
 
 
 def test_a_standard_error_that_nobody_reads_stops_nothing(pipeline: Pipeline) -> None:

@@ -66,7 +66,7 @@ def test_a_worker_that_breaks_the_rules_fails_the_tree_with_70(pipeline: Pipelin
 def test_a_worker_stuck_in_native_code_delays_a_drain_no_longer_than_the_stop_allows(pipeline: Pipeline) -> None:
     evsup, go = sabotaged(pipeline, "get stuck")
     go.touch()
-    eventually(lambda: all(row.age_s > 2.0 for row in evsup.workers().values()), "no worker reports any more")
+    eventually(lambda: all(row.report_age_s > 2.0 for row in evsup.workers().values()), "no worker reports any more")
     sent_s = time.monotonic()
     evsup.send(signal.SIGTERM)
     assert evsup.wait() == 75

@@ -129,7 +129,7 @@ def silent_s(evsup: Evsup) -> float:
     """Of its one worker."""
     assert evsup.is_running, evsup.last_line
     (row,) = evsup.workers().values()
-    return row.age_s
+    return row.report_age_s
 
 
 def test_a_worker_that_hangs_is_found_as_soon_as_ever_and_its_stacks_are_in_the_crash_report(

@@ -81,6 +81,8 @@ class SimulatedReceiver:
         """The last event that was under way when it was disconnected."""
         self._again = False
         self._error: OwnershipLost | None = None
+        self.heard_s: float | None = None
+        """Nobody asks."""
 
     def start(self) -> None:
         if self._position.last_event and self._position.after is not None:
@@ -141,7 +143,7 @@ class SimulatedReceiver:
             self._again = False
             numbers = [*range(max(self._first, self._next - 3), self._next), *numbers, *numbers]
         self._next = end + 1
-        return Batch([event(number) for number in numbers], self._partition.last)
+        return Batch([event(number) for number in numbers], self._partition.facts().last_enqueued)
 
 
 @cache

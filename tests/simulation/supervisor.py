@@ -223,7 +223,7 @@ def _identity(me: SupervisorRow, partition_ids: tuple[str, ...]) -> TreeStatus:
         host=me.host,
         pid=me.pid,
         owner_id=me.owner_id,
-        version=me.version,
+        evsup=me.version,
         source="ns/flights",
         consumer_group="$Default",
         target="table",

@@ -14,10 +14,10 @@ from datetime import datetime
 from msgspec import structs
 
 from shared.backoff import Backoff
-from shared.clock import Deadline
+from shared.clock import Clock, Deadline, Instant, monotonic
 from shared.config.settings import Settings
 from shared.errors import CommitStalled, EvsupError, SequenceGap, SinkUnavailable
-from shared.ipc.messages import Counters
+from shared.ipc.messages import Counters, Times
 from shared.log.logger import get_logger
 from shared.model import Checkpoint
 from shared.resume import GO_ON_WITHOUT, NOTHING
@@ -27,6 +27,7 @@ from worker.pipeline.chunks import Chunk, chunked
 from worker.pipeline.ports import Ports
 from worker.pipeline.sequence import Gap, admit
 from worker.pipeline.status_poll import StatusPoll
+from worker.pipeline.timing import Timing
 from worker.pipeline.window import Append, Window
 from worker.rows.event import Event
 from worker.sink.channel import Saturated
@@ -46,7 +47,14 @@ class Pipeline:
     Nothing is received before `start`. `totals` are the counters of the pipelines that this process had before.
     """
 
-    def __init__(self, settings: Settings, start: StartingPoint, ports: Ports, totals: Counters | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        start: StartingPoint,
+        ports: Ports,
+        totals: Counters | None = None,
+        clock: Clock = monotonic,
+    ) -> None:
         self._settings, self._source, self._sink = settings, ports.source, ports.sink
         stored, token = start.checkpoint, start.status.token
         # The token is what is in the table. Where it is ahead of the stored row, as after a crash, it is written first.
@@ -60,8 +68,9 @@ class Pipeline:
             durable=token,
             checkpointed=None if token is None else stored.sequence_number,
         )
-        self.last_enqueued: int | None = None
-        """Last sequence number in the partition, as Event Hubs reported it with the latest batch."""
+        self._begins_after = start.begins_after
+        end = start.end if settings.eventhub.track_last_enqueued else None
+        self._timing = Timing(self._counters.latencies, clock, end, start.durable_at_s)
         self._window = Window(settings.snowflake.max_inflight_rows, settings.snowflake.max_inflight_bytes)
         self._waiting: deque[Chunk] = deque()
         self._poll = StatusPoll(ports.sink.status)
@@ -132,7 +141,19 @@ class Pipeline:
     @property
     def counters(self) -> Counters:
         """What was moved, and how far the partition is."""
-        return structs.replace(self._counters, rows_inflight=self._window.rows, bytes_inflight=self._window.size_bytes)
+        return structs.replace(
+            self._counters,
+            rows_inflight=self._window.rows,
+            bytes_inflight=self._window.size_bytes,
+            latencies=self._timing.latencies,
+        )
+
+    def times(self, now: Instant, own_s: float) -> Times:
+        """How late the partition is, and when things last happened. `own_s` is on the clock that `turn` is given."""
+        waits_s = round(self._window.stalled_s(own_s), 1)
+        durable = self._counters.durable
+        reached = self._begins_after if durable is None else durable
+        return self._timing.times(now, reached, self.oldest_enqueued, self._source.heard_s, waits_s)
 
     @property
     def waits_for(self) -> str | None:
@@ -170,6 +191,7 @@ class Pipeline:
         self._source.check_alive(now_s)
         batch = self._source.take()
         if batch is not None:
+            self._timing.receive(batch)
             self._waiting.extend(chunked(self._admitted(batch)))
 
     def _admitted(self, batch: Batch) -> Sequence[Event]:
@@ -177,12 +199,13 @@ class Pipeline:
         numbers, received = [event.sequence_number for event in batch.events], self._counters.received
         admission = admit(received, numbers)
         if received is None and admission.fresh:  # retention may have deleted the one that the opening found
-            self._unsettled.begin_at(numbers[admission.fresh[0]])
+            first = numbers[admission.fresh[0]]
+            self._unsettled.begin_at(first)
+            self._begins_after = None if first is None else first - 1
         for gap in admission.gaps:
             self._skip(gap)
         duplicates = len(batch.events) - len(admission.fresh)
         self._count(received=admission.high, duplicates_total=self._counters.duplicates_total + duplicates)
-        self.last_enqueued = batch.last_enqueued
         return [batch.events[index] for index in admission.fresh]
 
     def _skip(self, gap: Gap) -> None:
@@ -219,13 +242,13 @@ class Pipeline:
             self._record_append(chunk, now_s)
 
     def _record_append(self, chunk: Chunk, now_s: float) -> None:
-        append = Append(
-            chunk.end, len(chunk.events), chunk.size_bytes, chunk.offset, chunk.enqueued, chunk.end_enqueued
-        )
+        rows = len(chunk.events)
+        passage = self._timing.append(chunk.enqueued, rows)
+        append = Append(chunk.end, rows, chunk.size_bytes, chunk.offset, chunk.enqueued, chunk.end_enqueued, passage)
         self._window.add(append, now_s)
         self._count(
             appended=chunk.end,
-            rows_total=self._counters.rows_total + len(chunk.events),
+            rows_total=self._counters.rows_total + rows,
             bytes_total=self._counters.bytes_total + chunk.size_bytes,
             decode_errors_total=self._counters.decode_errors_total + sum(event.is_undecoded for event in chunk.events),
         )
@@ -250,7 +273,9 @@ class Pipeline:
             self._note_settled(status.token)
             return
         self._count(durable=status.token)
-        self._checkpoints.newest = self._checkpoint_at(status.token, self._window.commit(status.token, now_s))
+        released = self._window.commit(status.token, now_s)
+        self._timing.commit(released)
+        self._checkpoints.newest = self._checkpoint_at(status.token, released[-1] if released else None)
 
     def _note_settled(self, token: int) -> None:
         """On an idle partition no commit follows whose checkpoint would say that every event is settled."""

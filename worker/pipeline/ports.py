@@ -30,6 +30,10 @@ class EventSource(Protocol):
     def take(self) -> Batch | None:
         """The next batch; None: none yet. Never blocks. Raises the error that ended the receiver."""
 
+    @property
+    def heard_s(self) -> float | None:
+        """When anything came from Event Hubs last, on the monotonic clock; None: receiving has not begun."""
+
     def check_alive(self, now_s: float) -> None:
         """Raise `SourceUnavailable` when the receiver hangs."""
 

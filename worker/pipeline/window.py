@@ -10,6 +10,15 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """When the oldest event of an append was where, on the monotonic clock."""
+
+    enqueued_s: float | None
+    """None: its enqueued time is not known."""
+    appended_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Append:
     """One append to the channel, known by its end token."""
 
@@ -22,6 +31,8 @@ class Append:
     """Enqueued time of its first event."""
     end_enqueued: datetime | None = None
     """Enqueued time of its last event, for the checkpoint."""
+    passage: Passage | None = None
+    """None: it was not timed."""
 
 
 class Window:
@@ -48,13 +59,14 @@ class Window:
         self.rows += append.rows
         self.size_bytes += append.size_bytes
 
-    def commit(self, token: int, now_s: float) -> Append | None:
-        """Release the appends up to `token`, which are durable; the last of them. A token may pass several at once."""
-        released = None
+    def commit(self, token: int, now_s: float) -> list[Append]:
+        """Release the appends up to `token`, which are durable, oldest first. A token may pass several at once."""
+        released: list[Append] = []
         while self._inflight and self._inflight[0].end <= token:
-            released = self._inflight.popleft()
-            self.rows -= released.rows
-            self.size_bytes -= released.size_bytes
+            append = self._inflight.popleft()
+            released.append(append)
+            self.rows -= append.rows
+            self.size_bytes -= append.size_bytes
         # Any commit shows that Snowflake works, however many rows are still in flight.
         if released:
             self._stalled_since_s = now_s

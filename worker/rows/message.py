@@ -9,6 +9,7 @@ from operator import itemgetter
 from struct import error as struct_error
 from typing import Any, TypeAlias
 
+from shared.model import LastEnqueued
 from worker.rows import amqp
 from worker.rows.amqp import (
     ANNOTATIONS,
@@ -31,7 +32,8 @@ OFFSET = b"x-opt-offset"
 ENQUEUED_TIME = b"x-opt-enqueued-time"
 PARTITION_KEY = b"x-opt-partition-key"
 COLUMN_ANNOTATIONS = frozenset((SEQUENCE_NUMBER, OFFSET, ENQUEUED_TIME, PARTITION_KEY))
-LAST_ENQUEUED = b"last_enqueued_sequence_number"  # of the partition, among the delivery annotations
+# Of the partition, among the delivery annotations.
+LAST_ENQUEUED, LAST_ENQUEUED_TIME = b"last_enqueued_sequence_number", b"last_enqueued_time_utc"
 # The fields of the properties section, by their places in it.
 # https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-messaging-v1.0-os.html#type-properties
 FIELDS = 13
@@ -152,16 +154,18 @@ def _decode_by_size(message: bytes) -> Message:
     return decoded
 
 
-def last_enqueued(message: bytes) -> int | None:
-    """The last sequence number in the partition, as an encoded message says; None: it does not say."""
+def last_enqueued(message: bytes) -> LastEnqueued | None:
+    """The last event of the partition, as an encoded message says; None: it does not say."""
     try:
         at, end = next((at, end) for code, at, end in amqp.sections(message) if code == DELIVERY_ANNOTATIONS)
-        number = amqp.value(message, at, end)[LAST_ENQUEUED]
+        said = amqp.value(message, at, end)
+        number, milliseconds = said[LAST_ENQUEUED], said.get(LAST_ENQUEUED_TIME)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 (nothing hangs on it)
         return None
-    return number if type(number) is int else None
+    at_s = milliseconds / 1000 if isinstance(milliseconds, int) else None  # a Timestamp is one
+    return LastEnqueued(number, at_s) if type(number) is int else None
 
 
 def body_of(message: bytes) -> bytes | None:

@@ -3,10 +3,12 @@
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from shared.clock import Instant
 from shared.ipc.wakeup import Wakeup
+from shared.model import LastEnqueued
 from worker.rows.event import Event
 
 QUEUED_BATCHES = 4  # enough that neither thread waits for the other in a steady stream
@@ -15,10 +17,12 @@ QUEUED_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Batch:
-    """Events as they came, perhaps none, and the last sequence number in the partition as far as it is known."""
+    """Events as they came, perhaps none, and the last event in the partition as far as it is known."""
 
     events: Sequence[Event]
-    last_enqueued: int | None
+    last_enqueued: LastEnqueued | None
+    received: Instant = field(default_factory=Instant.now)
+    """When the receiver handed it over."""
 
     @cached_property
     def size_bytes(self) -> int:

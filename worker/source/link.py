@@ -103,6 +103,8 @@ class Link:
         """How many were handed over."""
         self.opened_s: float | None = None
         """When it was open; None: it never was."""
+        self.heard_s: float | None = None
+        """When bytes came last, a heartbeat's as well; None: the link never was open."""
         self.is_dead = False
         """Whether it was given up because nothing came on it."""
         self._clock = LoopClock(monotonic())
@@ -149,7 +151,7 @@ class Link:
         try:
             while not self._is_stopped():
                 if link.open():
-                    self.opened_s = monotonic()
+                    self.opened_s = self.heard_s = monotonic()
                     self._read(link, PartitionEnd(self._spec.partition_id, partial(self._end_of_partition, client)))
                     break
         finally:
@@ -178,7 +180,7 @@ class Link:
                 now_s = self._now_s()
                 self._turned()
                 if data:
-                    received_s = now_s
+                    received_s, self.heard_s = now_s, monotonic()
                     stream.feed(data)
                     self._account(link, stream)
                 elif now_s - received_s > eventhubs.SILENCE_LIMIT_S:
@@ -277,7 +279,7 @@ class Link:
         begins_at_a_time = position.after is None and position.fresh != OLDEST
         received = None if begins_at_a_time else -1 if position.after is None else position.after
         last = end.look(now_s, received)
-        if last is not None and last >= 0 and self._spec.settings.track_last_enqueued:
+        if last is not None and self._spec.settings.track_last_enqueued:
             self._backlog.offer(Batch((), last))
 
     def _silent(self) -> SourceUnavailable:

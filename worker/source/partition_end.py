@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from shared.errors import SourceUnavailable
 from shared.log.logger import get_logger
-from shared.model import PartitionFacts
+from shared.model import LastEnqueued, PartitionFacts
 
 QUIET_S = 60.0
 PATIENCE_S = 5.0  # for what was enqueued just before the hub answered
@@ -34,8 +34,8 @@ class PartitionEnd:
         self._quiet_s = self._asked_s = now_s
         self._ahead_s = self._answer = None
 
-    def look(self, now_s: float, received: int | None) -> int | None:
-        """The last sequence number of the partition, when the hub has just said it and there is an event.
+    def look(self, now_s: float, received: int | None) -> LastEnqueued | None:
+        """The last event of the partition, when the hub has just said which it is.
 
         `received` is the last one that came; None: what comes next cannot be known. Raises `SourceUnavailable` when the
         partition goes on after it and still nothing comes.
@@ -53,12 +53,15 @@ class PartitionEnd:
             self._asked_s = now_s
             threading.Thread(target=self._find, name=f"end-of-{self._partition_id}", daemon=True).start()
         answer, self._answer = self._answer, None
-        # From an empty partition nothing can come, however far its numbers go: its events have left retention.
-        if answer is None or answer.is_empty:
+        if answer is None:
             return None
-        if received is not None and answer.last > received and self._ahead_s is None:
+        has_more = received is not None and answer.last > received
+        # From an empty partition nothing can come, however far its numbers go: its events have left retention.
+        if answer.is_empty:
+            return None if has_more or received is None else answer.last_enqueued
+        if has_more and self._ahead_s is None:
             self._ahead_s = now_s
-        return answer.last
+        return answer.last_enqueued
 
     def _find(self) -> None:
         try:

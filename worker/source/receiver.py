@@ -41,9 +41,10 @@ class Receiver:
         self._spec, self._position = ReceiverSpec(settings, partition_id, epoch, event_of), position
         self._backlog, self._credit = Backlog(), Credit(settings.prefetch)
         self._error: EvsupError | None = None
-        self._link: Link | None = None
         self._stopping = threading.Event()
         self._is_opening = True
+        self._link: Link | None = None
+        self._heard_s: float | None = None
         self._turns = 0
         self._noticed = -1, 0.0
         """Which turn the loop saw last, and since when, on the loop's clock."""
@@ -55,6 +56,7 @@ class Receiver:
 
     def start(self) -> None:
         """Begin to receive."""
+        self._heard_s = monotonic()
         self._thread.start()
 
     def fileno(self) -> int:
@@ -92,6 +94,12 @@ class Receiver:
         self._thread.join(deadline.remaining_s())
 
     @property
+    def heard_s(self) -> float | None:
+        """When the hub was heard last on any link, counted from the start before that; None before the start."""
+        link = self._link  # once: the receiver's thread may open the next one
+        return (link and link.heard_s) or self._heard_s
+
+    @property
     def has_ended(self) -> bool:
         """Whether its thread is over."""
         return not self._thread.is_alive()
@@ -102,7 +110,7 @@ class Receiver:
         trouble = Backoff(REOPEN_FIRST_S, REOPEN_MOST_S)
         while not self._stopping.is_set():
             link = Link(self._spec, self._position, self._credit, self._backlog, self._turned, self._stopping.is_set)
-            self._link, self._is_opening = link, True
+            self._heard_s, self._link, self._is_opening = self.heard_s, link, True
             self._turns += 1
             error = self._failure(link)
             self._position = link.position

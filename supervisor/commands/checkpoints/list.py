@@ -8,7 +8,7 @@ from supervisor.checkpoints.admin_session import open_session
 from supervisor.checkpoints.documents import list_row
 from supervisor.commands import shared_options
 from supervisor.commands.output import console, print_json
-from supervisor.status.screen import checkpoint_table
+from supervisor.status.checkpoint_screens import checkpoint_table
 
 
 @click.command("list")
@@ -25,4 +25,5 @@ def list_(*, as_json: bool, env_file: Path | None) -> None:
     if as_json:
         print_json(rows)
     else:
-        console().print(checkpoint_table(rows))
+        output = console()
+        output.print(checkpoint_table(rows, output.width))

@@ -36,7 +36,9 @@ def without_comments(name: str) -> str:
 
 
 def metrics_in(source: str) -> set[str]:
-    return set(re.findall(r"\bevsup_[a-z_]+", source))
+    """Their names; of a histogram without what tells its series apart."""
+    found = re.findall(r"\bevsup_[a-z_]+", source)
+    return {re.sub("(?<=_seconds)_(bucket|sum|count)$", "", name) for name in found}
 
 
 def expressions() -> str:

@@ -21,6 +21,7 @@ from worker.sink.rejection import Rejection
 TERM = Term("3", "me", 7)
 BORN_S = 1.5
 ENQUEUED_S = ENQUEUED_MS / 1000
+LAST_ENQUEUED_S = ENQUEUED_S + 60
 ENROLLED = Checkpoint("3", None, None, 6, 0, BORN_S)  # when the group began
 POSITIONS = ["-1", "@latest", "2026-01-31T00:00:00Z"]
 QUARANTINE = snowflake(on_reject="quarantine", warehouse="WH")
@@ -39,7 +40,7 @@ class World:
         self.later: ChannelStatus | None = None
         self.channel_exists = True
         self._progress, self._stored = ChannelStatus(token, errors), stored
-        self.facts = PartitionFacts(first, last, last < 0, BORN_S, f"offset-{last}")
+        self.facts = PartitionFacts(first, last, last < 0, BORN_S, f"offset-{last}", LAST_ENQUEUED_S)
 
     def __enter__(self) -> Self:
         return self

@@ -7,9 +7,20 @@ import pytest
 
 from shared.config.settings import Settings
 from shared.errors import OwnershipLost, ResumeRefused
-from shared.model import Checkpoint
+from shared.model import Checkpoint, LastEnqueued
 from tests.unit.plain_settings import eventhub, plain, snowflake
-from tests.unit.worker.opening_world import BORN_S, ENQUEUED_S, ENROLLED, POSITIONS, TERM, World, found, opened, stored
+from tests.unit.worker.opening_world import (
+    BORN_S,
+    ENQUEUED_S,
+    ENROLLED,
+    LAST_ENQUEUED_S,
+    POSITIONS,
+    TERM,
+    World,
+    found,
+    opened,
+    stored,
+)
 from worker.source.link import Position
 
 
@@ -181,3 +192,21 @@ def test_a_checkpoint_of_a_newer_epoch_is_a_new_owner_and_no_contradiction(monke
 def test_latest_is_for_fresh_partitions_only(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = plain(None, eventhub(starting_position="@latest"))
     assert opened(World(50, stored(50)), monkeypatch, settings).position("@latest").after == 50
+
+
+@pytest.mark.parametrize(
+    ("token", "begins_after", "durable_at_s"),
+    [
+        (50, 50, ENQUEUED_S),
+        (60, 60, None),  # nobody knows when event 60 was enqueued
+        (100, 100, LAST_ENQUEUED_S),  # but of the partition's last event the hub says it
+        (None, -1, None),
+    ],
+)
+def test_where_the_partition_ends_and_how_old_the_newest_row_is_is_known_before_an_event_comes(
+    monkeypatch: pytest.MonkeyPatch, token: int | None, begins_after: int, durable_at_s: float | None
+) -> None:
+    checkpoint = replace(stored(50), enqueued_at_s=ENQUEUED_S) if token else None
+    made = opened(World(token, checkpoint), monkeypatch)
+    assert (made.end, made.begins_after) == (LastEnqueued(100, LAST_ENQUEUED_S), begins_after)
+    assert made.durable_at_s == durable_at_s

@@ -14,7 +14,7 @@ from shared.errors import DataRefused, OwnershipLost, SourceUnavailable
 from shared.eventhubs.client import QUESTIONS_AT_ONCE, EventHubClient, access, consumer_group, sdk_options
 from shared.eventhubs.errors import translate
 from shared.log.secret import Secret
-from shared.model import ConsumerGroup, HubFacts
+from shared.model import ConsumerGroup, HubFacts, LastEnqueued
 from tests.unit.plain_settings import eventhub
 
 GROUP = ConsumerGroup("ns.servicebus.windows.net", "flights", "$Default")
@@ -149,14 +149,16 @@ def test_many_partitions_are_asked_for_at_once_and_the_hub_is_not_asked_again(
     def answer(partition_id: str) -> dict[str, Any]:
         everybody.wait(10)
         numbers = {"beginning_sequence_number": 0, "last_enqueued_sequence_number": int(partition_id)}
-        return {**numbers, "is_empty": False, "last_enqueued_offset": "o"}
+        enqueued = datetime.fromtimestamp(1000 + int(partition_id), UTC)
+        return {**numbers, "is_empty": False, "last_enqueued_offset": "o", "last_enqueued_time_utc": enqueued}
 
     with EventHubClient(eventhub()) as client:
         monkeypatch.setattr(client.sdk, "get_partition_properties", answer)
         monkeypatch.setattr(client.sdk, "get_eventhub_properties", None)
         ids = [str(number) for number in range(2 * QUESTIONS_AT_ONCE)]
         facts = client.partitions(ids, HubFacts(tuple(ids), 1.0))
-    assert {each: found.last for each, found in facts.items()} == {each: int(each) for each in ids}
+    ends = {each: found.last_enqueued for each, found in facts.items()}
+    assert ends == {each: LastEnqueued(int(each), 1000.0 + int(each)) for each in ids}
 
 
 def test_an_event_that_cannot_be_read_is_named_with_what_to_do(

@@ -6,7 +6,23 @@ import msgspec
 import pytest
 
 from shared.ipc.frames import FrameDecoder, encode
-from shared.ipc.messages import Abort, Command, Counters, Drain, Drained, Failed, Lease, Message, Opened, Report, Status
+from shared.ipc.messages import (
+    BOUNDS_S,
+    Abort,
+    Command,
+    Counters,
+    Drain,
+    Drained,
+    Failed,
+    Histogram,
+    Latencies,
+    Lease,
+    Message,
+    Opened,
+    Report,
+    Status,
+    Times,
+)
 
 COMMANDS: list[Message] = [Lease(trusted_until_s=12.25), Drain(deadline_s=0.0), Abort(reason="lost")]
 REPORTS: list[Message] = [
@@ -15,8 +31,16 @@ REPORTS: list[Message] = [
     Status(state="opening"),
     Status(
         state="running",
-        counters=Counters(received=2**63 - 1, appended=4, durable=3, checkpointed=2, rows_total=1, bytes_inflight=5),
-        last_enqueued=9,
+        counters=Counters(
+            received=2**63 - 1,
+            appended=4,
+            durable=3,
+            checkpointed=2,
+            rows_total=1,
+            bytes_inflight=5,
+            latencies=Latencies(appended_durable=Histogram(counts=tuple(range(len(BOUNDS_S) + 1)), sum_s=12.5)),
+        ),
+        times=Times(lag=9, lag_s=0.5, received_s=7.0, heard_s=7.25),
         rss_bytes=6,
         sent_at_s=7.5,
     ),

@@ -113,7 +113,7 @@ def test_unsent_statuses_coalesce_and_the_newest_wins_while_other_messages_all_a
     for number in range(5):
         theirs.send(big(number))  # more than the pipe takes
     for number in range(100):
-        theirs.send(Status(state="running", last_enqueued=number), topic="status")
+        theirs.send(Status(state="running", rss_bytes=number), topic="status")
         theirs.send(Drained(checkpointed=number))
     received: list[Report] = []
     while last not in received:
@@ -121,7 +121,7 @@ def test_unsent_statuses_coalesce_and_the_newest_wins_while_other_messages_all_a
         received += ours.receive()
         theirs.flush()
     statuses = [message for message in received if isinstance(message, Status)]
-    assert [status.last_enqueued for status in statuses] == [99]
+    assert [status.rss_bytes for status in statuses] == [99]
     assert [message for message in received if isinstance(message, Drained)] == [
         Drained(checkpointed=number) for number in range(100)
     ]

@@ -61,7 +61,7 @@ def test_no_screen_of_a_tree_carries_them() -> None:
 
 def test_no_screen_of_a_group_carries_them() -> None:
     facts: dict[str, Any] = {"pid": 1, "capacity": None, "partitions": 0, "age_s": 0.0, "is_live": True}
-    supervisor = GroupSupervisor(owner_id=HOSTILE, host=HOSTILE, version=HOSTILE, **facts)
+    supervisor = GroupSupervisor(owner_id=HOSTILE, host=HOSTILE, evsup=HOSTILE, **facts)
     group = GroupStatus(
         healthy=True, source="ns/hub", consumer_group="g", store="sqlite", supervisors=(supervisor,), partitions=()
     )

@@ -19,7 +19,22 @@ from shared.errors import (
     WorkerHung,
 )
 from shared.ipc.failure import error_of, failure_message
-from shared.ipc.messages import Abort, Command, Counters, Drain, Drained, Failed, Lease, Opened, Report, Status
+from shared.ipc.messages import (
+    BOUNDS_S,
+    Abort,
+    Command,
+    Counters,
+    Drain,
+    Drained,
+    Failed,
+    Histogram,
+    Latencies,
+    Lease,
+    Opened,
+    Report,
+    Status,
+    Times,
+)
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
 from supervisor.process.child import Child
@@ -107,11 +122,24 @@ def rig() -> Iterator[Rig]:
 
 
 def test_every_counter_that_a_worker_reports_is_shown_under_its_own_name(rig: Rig) -> None:
-    values = {field: 1000 + at for at, field in enumerate(Counters.__struct_fields__)}
-    rig.report(Status(state="running", counters=msgspec.convert(values, Counters), last_enqueued=5000))
+    numbers = {field: 1000 + at for at, field in enumerate(Counters.__struct_fields__) if field != "latencies"}
+    slow = Latencies(received_appended=Histogram(counts=tuple(range(len(BOUNDS_S) + 1)), sum_s=3.5))
+    values = {**numbers, "latencies": msgspec.to_builtins(slow)}
+    rig.report(Status(state="running", counters=msgspec.convert(values, Counters)))
     shown = msgspec.to_builtins(rig.child.describe(NOW_S))
     assert {field: shown[field] for field in values} == values
-    assert shown["lag"] == 5000 - values["durable"]
+
+
+def test_points_in_time_that_a_worker_reports_are_shown_as_ages_that_grow_without_it(rig: Rig) -> None:
+    points = Times(
+        lag=7, lag_s=2.5, commit_wait_s=4.0, newest_row_s=980.0, committed_s=990.0, received_s=995.0, heard_s=999.0
+    )
+    child = rig.report(Status(state="running", times=points, sent_at_s=NOW_S))
+    row = child.describe(NOW_S + 10)
+    assert (row.lag, row.lag_s, row.commit_wait_s, row.report_age_s) == (7, 2.5, 4.0, 10.0)
+    ages_s = (row.row_age_s, row.commit_age_s, row.event_age_s, row.frame_age_s)
+    assert ages_s == (30.0, 20.0, 15.0, 11.0)
+    assert row.lag_age_s is None
 
 
 def test_the_json_of_a_worker_begins_with_its_partition(rig: Rig) -> None:

@@ -7,13 +7,24 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from shared.ipc.messages import Counters
+from shared.ipc.messages import BOUNDS_S, Counters, Histogram, Latencies
+from supervisor.status.latency import STAGES
 from supervisor.status.metrics import COUNTERS, GROUP_LABELS, METRICS, TREE_STATES, WORKER_STATES, Metric, exposition
 from supervisor.status.model import PartitionStatus, TreeStatus
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 # What a person reads and no graph shows, and what `rate` makes of another number.
-NOT_SHOWN = {"cause", "hub_trouble", "waits_for", "owner_id", "pid", "channel", "reported_at_s", "rows_per_s"}
+NOT_SHOWN = {
+    "version",
+    "cause",
+    "hub_trouble",
+    "waits_for",
+    "owner_id",
+    "pid",
+    "channel",
+    "reported_at_s",
+    "rows_per_s",
+}
 
 
 def scraped(tree: TreeStatus, now_s: float = NOW_S) -> list[Sample]:
@@ -45,8 +56,8 @@ def test_sequence_numbers_and_counters_of_each_partition_are_exposed() -> None:
 
 def test_every_counter_of_a_worker_has_its_own_metric() -> None:
     """Whoever adds a counter edits two places, the struct and this table: status and metrics walk over the struct."""
-    assert COUNTERS.keys() == set(Counters.__struct_fields__)
-    values = {field: 1000 + at for at, field in enumerate(Counters.__struct_fields__)}
+    assert COUNTERS.keys() | {"latencies"} == set(Counters.__struct_fields__)
+    values = {field: 1000 + at for at, field in enumerate(COUNTERS)}
     page = samples(a_tree(a_partition("0", **values)))
     assert {field: page[COUNTERS[field][0], "0"] for field in values} == values
 
@@ -58,6 +69,36 @@ def test_partitions_are_counted_by_who_holds_them() -> None:
     assert page["evsup_partitions_unowned",] == 2
     assert page["evsup_partitions_elsewhere",] == 0
     assert page["evsup_healthy",] == 0
+
+
+def latencies(rows: int) -> Latencies:
+    """So many rows in the second bucket of each stage, twice as many beyond the last, and one second for each row."""
+    counts = (0, rows, *[0] * (len(BOUNDS_S) - 2), 2 * rows)
+    every = Histogram(counts=counts, sum_s=3.0 * rows)
+    return Latencies(**dict.fromkeys(STAGES, every))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evsup_enqueued_to_received_seconds",
+        "evsup_received_to_appended_seconds",
+        "evsup_appended_to_durable_seconds",
+        "evsup_enqueued_to_durable_seconds",
+    ],
+)
+def test_latencies_of_all_workers_are_one_histogram_that_never_falls_when_a_worker_exits(name: str) -> None:
+    rows = a_partition("0", latencies=latencies(5)), a_partition("1", latencies=latencies(2))
+    page = samples(a_tree(*rows, former_latencies=latencies(10)))
+    assert [page[f"{name}_bucket", bound] for bound in ("0.005", "0.01", "600.0", "+Inf")] == [0, 17, 17, 51]
+    assert (page[f"{name}_count",], page[f"{name}_sum",]) == (51, 51)
+
+
+def test_how_late_a_partition_is_and_when_things_last_happened_is_exposed_in_seconds() -> None:
+    page = samples(a_tree(a_partition("7"), a_partition("8", lag_s=None, row_age_s=None, event_age_s=None)))
+    names = ("lag", "lag_age", "newest_row_age", "last_commit_age", "commit_wait", "last_event_age", "last_frame_age")
+    assert [page[f"evsup_{name}_seconds", "7"] for name in names] == [6.5, 1.0, 8.0, 2.0, 2.0, 0.7, 0.7]
+    assert not {("evsup_lag_seconds", "8"), ("evsup_newest_row_age_seconds", "8")} & page.keys()
 
 
 def test_a_sequence_number_that_is_not_known_yet_has_no_sample() -> None:
@@ -155,5 +196,7 @@ def _another(value: object) -> object:
             return "No answer"
         case tuple():
             return (*value, *value) if value else (a_partition("9"),)
+        case Latencies():
+            return latencies(rows=7)
         case _:
             raise AssertionError(value)

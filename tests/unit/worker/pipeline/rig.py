@@ -11,7 +11,7 @@ from msgspec import structs
 from shared.clock import Deadline
 from shared.config.settings import EventHubSettings, SnowflakeSettings
 from shared.ipc.messages import ChannelStatus, Counters
-from shared.model import Checkpoint
+from shared.model import Checkpoint, LastEnqueued
 from shared.resume import Resume
 from tests.unit.plain_settings import plain
 from tests.unit.worker.rows.events import events
@@ -36,6 +36,7 @@ class StandInSource:
         self.started = False
         self.stopped = 0
         self.joined: Deadline | None = None
+        self.heard_s: float | None = None
 
     def start(self) -> None:
         self.started = True
@@ -67,7 +68,9 @@ class StandInSource:
 
     def deliver_events(self, batch: list[bytes], last: int | None = None) -> None:
         """A batch."""
-        self.batches.append(Batch([event_of(message) for message in batch], last))
+        self.batches.append(
+            Batch([event_of(message) for message in batch], None if last is None else LastEnqueued(last, None))
+        )
 
 
 class StandInChannel:
@@ -145,6 +148,7 @@ class Rig:
             plain(snowflake, eventhub),
             StartingPoint(Resume(after, "a test"), opened, stored),
             Ports(self.source, self.channel, self.store.save_checkpoint),
+            clock=lambda: self.now_s,
         )
         self.deliver, self.deliver_events = self.source.deliver, self.source.deliver_events
         self.commit = self.channel.commit

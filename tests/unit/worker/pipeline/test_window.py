@@ -21,15 +21,15 @@ def test_the_bound_is_inclusive_in_rows_and_in_bytes() -> None:
     assert not window.has_room(1, 501)
 
 
-def test_a_token_releases_everything_at_or_below_it_and_names_the_last() -> None:
+def test_a_token_releases_everything_at_or_below_it_in_order() -> None:
     window = Window(100, 10_000)
     for end in (10, 20, 30):
         window.add(Append(end, 10, 100, f"offset-{end}"), 0.0)
-    assert window.commit(9, 1.0) is None
-    assert window.commit(25, 1.0) == Append(20, 10, 100, "offset-20")
+    assert window.commit(9, 1.0) == []
+    assert [append.end for append in window.commit(25, 1.0)] == [10, 20]
     assert (window.rows, window.size_bytes) == (10, 100)
-    assert window.commit(25, 1.0) is None
-    assert window.commit(30, 1.0) == Append(30, 10, 100, "offset-30")
+    assert window.commit(25, 1.0) == []
+    assert window.commit(30, 1.0) == [Append(30, 10, 100, "offset-30")]
     assert window.is_empty
 
 
@@ -73,7 +73,7 @@ def test_rows_and_bytes_are_the_sum_of_what_is_in_flight(
                 window.add(inflight[-1], 0.0)
             case (_, token):
                 released = [append for append in inflight if append.end <= token]
-                assert window.commit(token, 0.0) == (released[-1] if released else None)
+                assert window.commit(token, 0.0) == released
                 inflight = inflight[len(released) :]
         assert window.rows == sum(append.rows for append in inflight)
         assert window.size_bytes == sum(append.size_bytes for append in inflight)

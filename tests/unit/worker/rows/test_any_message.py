@@ -8,6 +8,7 @@ from azure.eventhub._pyamqp.message import Properties
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.model import LastEnqueued
 from tests.unit.worker.rows import wire
 from tests.unit.worker.rows.by_the_sdk import line_by_the_sdk
 from tests.unit.worker.rows.events import event, event_of, line_of, nested, row_of
@@ -201,7 +202,7 @@ def test_what_only_the_sdk_can_decode_is_counted() -> None:
 
 def test_the_last_number_of_the_partition_is_among_the_delivery_annotations() -> None:
     delivery = section(0x71, mapping([(sized(0xA3, b"last_enqueued_sequence_number"), b"\x55\x09")]))
-    assert last_enqueued(section(0x70, b"\x45") + delivery + KNOWN + BODY) == 9
+    assert last_enqueued(section(0x70, b"\x45") + delivery + KNOWN + BODY) == LastEnqueued(9, None)
     assert last_enqueued(KNOWN + BODY) is None
     assert last_enqueued(section(0x71, EMPTY_ARRAY) + KNOWN) is None
     assert last_enqueued(b"\x01") is None

@@ -61,7 +61,13 @@ def _told(last: int | None) -> bytes:
     if last is None:
         return b""
     number = (sized(0xA3, b"last_enqueued_sequence_number"), b"\x81" + last.to_bytes(8, "big"))
-    return section(0x71, mapping([number]))
+    time = (sized(0xA3, b"last_enqueued_time_utc"), b"\x83" + (1000 * enqueued_at_s(last)).to_bytes(8, "big"))
+    return section(0x71, mapping([number, time]))
+
+
+def enqueued_at_s(last: int) -> int:
+    """Unix time at which the hub took its last event: one a second."""
+    return 1_700_000_000 + last
 
 
 def delivering(*numbers: int, last: int | None = None) -> Script:

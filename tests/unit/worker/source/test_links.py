@@ -1,5 +1,7 @@
 """The links of a receiver: where a next one begins, what ends them, and what is noticed of those that live."""
 
+import threading
+
 import pytest
 from azure.eventhub.exceptions import AuthenticationError, ConnectError, ConnectionLostError
 
@@ -15,13 +17,14 @@ from shared.errors import (
     SourceUnavailable,
 )
 from shared.eventhubs import client
+from shared.model import LastEnqueued
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.worker.rows.events import ENQUEUED_MS, event, long
 from tests.unit.worker.source.conftest import EVENT_OF
 from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
 from tests.unit.worker.source.rig import Hub, HubSide, Script, delivering
-from tests.unit.worker.source.test_stream import split
+from tests.unit.worker.source.test_stream import HEARTBEAT, split
 from worker.rows.envelope import Envelope
 from worker.rows.event import Event
 from worker.source import link as link_module
@@ -249,7 +252,9 @@ def test_an_idle_partition_says_where_it_ends_and_keeps_its_link(start: Start, h
     hub.last = 4
     receiver = start(HubSide.stay)
     first, second = taken(receiver), taken(receiver)
-    assert (numbers(first), first.last_enqueued) == (numbers(second), second.last_enqueued) == ([], 4)
+    assert (
+        (numbers(first), first.last_enqueued) == (numbers(second), second.last_enqueued) == ([], LastEnqueued(4, None))
+    )
     assert len(hub.links) == 1
 
 
@@ -333,3 +338,32 @@ def test_a_receiver_that_waits_for_room_does_not_hang(start: Start, hub: Hub) ->
 def test_a_trickle_is_handed_over_after_the_wait_time_at_the_latest(start: Start) -> None:
     receiver = start(delivering(*range(5, 25)), max_wait_time=0.05)
     assert taken_numbers(receiver, 20) == list(range(5, 25))
+
+
+# --- how long the hub has been silent ---------------------------------------------------------------------------------
+
+
+def test_silence_counts_from_the_start_and_ends_with_each_heartbeat_also_without_an_event(start: Start) -> None:
+    beats = threading.Semaphore(0)
+
+    def beating(hub_side: HubSide) -> None:
+        for _ in range(3):
+            assert beats.acquire(timeout=DEADLINE_S)
+            hub_side.send(HEARTBEAT)
+        hub_side.stay()
+
+    began_s = monotonic()
+    receiver = start(beating)
+    assert receiver.heard_s is not None
+    assert receiver.heard_s >= began_s
+    for _ in range(3):
+        sent_s = monotonic()
+        beats.release()
+        until(lambda sent_s=sent_s: (receiver.heard_s or 0.0) >= sent_s)  # type: ignore[misc]
+    assert receiver.take() is None
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_partition_all_of_whose_events_were_read_and_have_left_says_where_it_ends(start: Start, hub: Hub) -> None:
+    hub.last, hub.is_empty = 4, True
+    assert taken(start(HubSide.stay)).last_enqueued == LastEnqueued(4, None)

@@ -10,6 +10,7 @@ from shared.clock import Deadline, monotonic
 from shared.errors import (
     UndecodableEvent,
 )
+from shared.model import LastEnqueued
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.worker.rows.events import ENQUEUED_MS, event
@@ -76,7 +77,7 @@ def test_events_come_in_order_with_the_partitions_last_number(start: Start) -> N
     while numbers(batches[-1])[-1] != 7:
         batches.append(taken(receiver))
     assert [number for batch in batches for number in numbers(batch)] == [5, 6, 7]
-    assert batches[-1].last_enqueued == 100
+    assert batches[-1].last_enqueued == LastEnqueued(100, 1_700_000_100.0)
 
 
 def test_the_last_number_may_be_unknown(start: Start) -> None:

@@ -1,0 +1,111 @@
+"""What is wrong with a tree in words, each with what to do: what `evsup status` says above its table.
+
+A tree may be healthy and still have findings: a restart would not help, but a person should know.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from supervisor.status.health import WORKING
+from supervisor.status.model import PartitionStatus, TreeStatus
+
+# evsup tells the hub that it gives a connection up after 30 s of silence, so a heartbeat comes every 15 s or sooner.
+HUB_SILENT_S = 16.0
+COMMIT_LATE_S = 12.0  # Snowflake takes about 5 s for a commit
+REPORT_LATE_S = 5.0  # workers report every second
+LAG_OLD_S = 90.0  # a receiver that gets no event asks the hub every minute where the partition ends
+
+Rows = tuple[PartitionStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong: a sentence, what to do, and the partitions it is about."""
+
+    text: str
+    fix: str
+    partitions: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.text}. {self.fix}"
+
+
+def findings(tree: TreeStatus) -> tuple[Finding, ...]:
+    """All of them, the worst first."""
+    return tuple(_findings(tree))
+
+
+def _findings(tree: TreeStatus) -> Iterator[Finding]:
+    total = len(tree.partitions)
+    for rule in RULES:
+        if rows := tuple(row for row in tree.partitions if rule.applies(row)):
+            ids = frozenset(row.partition for row in rows)
+            yield Finding(f"{rule.text(rows)} ({named(ids, total)})", rule.fix, ids)
+
+
+def named(partitions: Iterable[str], total: int) -> str:
+    """Partitions in a few words: `all 32 partitions`, `partition 3`, `partitions 0, 1, 2, 3 and 12 more`."""
+    ids = sorted(partitions, key=lambda each: (len(each), each))
+    if len(ids) == 1:
+        return f"partition {ids[0]}"
+    if len(ids) == total:
+        return f"all {total} partitions"
+    more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
+    return f"partitions {', '.join(ids[:MOST_NAMED])}{more}"
+
+
+MOST_NAMED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A kind of finding: which partitions have it, what is said of them together, and what to do."""
+
+    applies: Callable[[PartitionStatus], bool]
+    text: Callable[[Rows], str]
+    fix: str
+
+
+def _longest(rows: Rows, seconds: Callable[[PartitionStatus], float | None]) -> str:
+    return f"{max(seconds(row) or 0.0 for row in rows):.0f} s"
+
+
+RULES = (
+    _Rule(
+        lambda row: row.state == "failed",
+        lambda rows: "The worker has failed" if len(rows) == 1 else "Workers have failed",
+        "The log says why (`worker_ended`).",
+    ),
+    _Rule(
+        lambda row: row.report_age_s > REPORT_LATE_S,
+        lambda rows: f"No report from the worker for {_longest(rows, lambda row: row.report_age_s)}",
+        "Look at the host's load; a worker that hangs is killed after 12 s.",
+    ),
+    _Rule(
+        lambda row: row.state == "running" and (row.frame_age_s or 0.0) > HUB_SILENT_S,
+        lambda rows: (
+            f"Nothing heard from Event Hubs for {_longest(rows, lambda row: row.frame_age_s)}; lag is as of then"
+        ),
+        "Run `evsup check`.",
+    ),
+    _Rule(
+        lambda row: row.commit_wait_s > COMMIT_LATE_S,
+        lambda rows: (
+            f"Rows are in flight and nothing was committed for {_longest(rows, lambda row: row.commit_wait_s)}"
+        ),
+        "See https://status.snowflake.com, and run `evsup check`.",
+    ),
+    _Rule(
+        lambda row: row.state == "running" and (row.lag_age_s or 0.0) > LAG_OLD_S,
+        lambda rows: (
+            "Event Hubs does not say where the partition ends; lag is as of"
+            f" {_longest(rows, lambda row: row.lag_age_s)} ago"
+        ),
+        "Run `evsup check`.",
+    ),
+    _Rule(
+        lambda row: row.state not in (*WORKING, "failed"),
+        lambda rows: f"Not receiving yet: {rows[0].state}",
+        "This may take two minutes after a crash; the log says what it waits for.",
+    ),
+)
