@@ -204,7 +204,36 @@ class Ready(Message, frozen=True):
     """The quarantine table can be used."""
 
 
-TaskResult: TypeAlias = ChannelStatuses | Replayed | Quarantined | Ready | Failed
+ValueKind = Literal[
+    "null", "boolean", "0 or 1", "integer", "number", "text", "number as text", "date", "time", "time with an offset",
+    "timestamp", "timestamp with an offset", "object", "array",
+]  # fmt: skip
+
+
+class KeyShape(Struct, frozen=True, kw_only=True):
+    """What the values of a top-level key look like in some events. None of the values is in it."""
+
+    key: str
+    kinds: dict[ValueKind, int]
+    """How many values of each kind."""
+    most_characters: int = 0
+    """Of a text."""
+    most_digits: int = 0
+    """Of a number, before the point."""
+    most_scale: int = 0
+    """Of a number, behind the point."""
+
+
+class Sampled(Message, frozen=True):
+    """What recent events look like."""
+
+    events: int
+    objects: int
+    """How many of their bodies are JSON objects."""
+    keys: tuple[KeyShape, ...]
+
+
+TaskResult: TypeAlias = ChannelStatuses | Replayed | Quarantined | Ready | Sampled | Failed
 
 # --- the process that checks the target table, and its supervisor ---------------------------------------------------
 

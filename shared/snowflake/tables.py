@@ -11,6 +11,7 @@ from shared.errors import ConfigurationError
 
 # Rejected rows, each with its reason, go to the table's error table:
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-error-tables
+EVSUP = "_EVSUP"  # the column of the metadata, where keys have columns
 _KEEPS_REJECTED = "\nERROR_LOGGING = TRUE"
 
 
@@ -74,15 +75,15 @@ def quarantine_columns() -> tuple[Column, ...]:
     )
 
 
-def create_table_sql(settings: SnowflakeSettings) -> str:
+def create_table_sql(settings: SnowflakeSettings, keys: tuple[Column, ...] = ()) -> str:
     """The statement that creates the target table where it is missing; raises ConfigurationError for a bad name.
 
-    `columns` starts with the metadata column alone and lets Snowflake add a column for each new key:
+    `columns` starts with the metadata column and those for `keys`, and lets Snowflake add a column for each new key:
     https://docs.snowflake.com/en/user-guide/data-load-schema-evolution.
     """
     if settings.row_format == "columns":
         evolving = f"{_KEEPS_REJECTED}\nENABLE_SCHEMA_EVOLUTION = TRUE"
-        return _create(table_name(settings), (Column("_EVSUP", "VARIANT"),), evolving)
+        return _create(table_name(settings), (Column(EVSUP, "VARIANT"), *keys), evolving)
     return _create(table_name(settings), envelope_columns(), _KEEPS_REJECTED)
 
 
@@ -120,7 +121,7 @@ def _create(table: str, columns: tuple[Column, ...], options: str = "") -> str:
 
 def _definition(column: Column) -> str:
     comment = f" COMMENT '{column.comment}'" if column.comment else ""
-    return f'"{column.name}" {column.type}' + (" NOT NULL" if column.is_required else "") + comment
+    return f"{identifier.quoted(column.name)} {column.type}" + (" NOT NULL" if column.is_required else "") + comment
 
 
 def _quoted(variable: str, name: str) -> str:

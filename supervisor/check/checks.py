@@ -17,7 +17,7 @@ from shared.ipc.task import BOOT_S
 from shared.model import Checkpoint, HubFacts
 from shared.snowflake.session import SqlSession
 from shared.timeout import within
-from supervisor.check import event_hubs, partitions
+from supervisor.check import column_types, event_hubs, partitions
 from supervisor.check.control_store import with_sessions
 from supervisor.check.positions import start_outcome
 from supervisor.check.runner import Check, Outcome
@@ -43,7 +43,7 @@ class StartChecks:
     def __init__(self, env_file: Path | None) -> None:
         self._env_file = env_file
         self._partition_ids: Sequence[str] = ()
-        self._quarantines = self._has_pipe = self._has_registry = False
+        self._quarantines = self._has_pipe = self._has_registry = self._has_key_columns = False
         self._target: TargetCheck | None = None
 
     def checks(self) -> Iterator[Check]:
@@ -61,6 +61,8 @@ class StartChecks:
         yield Check("table", self._table, ["snowflake login"])
         if self._has_pipe:
             yield Check("pipe definition", self._pipe_definition, ["table"])
+        if self._has_key_columns:
+            yield Check("column types", self._column_types, ["hub", "table"], column_types.LIMIT_S)
         yield Check("insert", self._insert, ["table"])
         yield Check("error logging", self._error_logging, ["table"])
         if self._quarantines:
@@ -76,6 +78,7 @@ class StartChecks:
         self._quarantines = self._settings.snowflake.quarantines
         self._has_pipe = self._settings.snowflake.pipe is not None
         self._has_registry = self._settings.eventhub.schema_registry is not None
+        self._has_key_columns = self._settings.snowflake.row_format == "columns"
         if loaded.warnings:
             return Outcome("; ".join(loaded.warnings), "warn")
         return Outcome("all settings can be used")
@@ -147,6 +150,9 @@ class StartChecks:
         except NotPermitted as error:
             return self._not_visible(error)
         return Outcome(self._target.pipe_summary)
+
+    def _column_types(self) -> Outcome:
+        return self._snowflake.column_types(self._partition_ids)
 
     def _insert(self) -> Outcome:
         return self._snowflake.insert()

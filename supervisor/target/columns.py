@@ -78,7 +78,7 @@ def _in_our_column(
 ) -> Iterator[Misfit]:
     if stored.is_computed:
         problem = f"{column.name} is computed by Snowflake, and nothing can be loaded into it"
-        yield Misfit(problem, _replacing(column, alter))
+        yield Misfit(problem, replacing(column, alter))
     elif not holds(stored.type, column.type):
         yield _wrong_type(column, stored, alter)
     if filled is None and stored.default is not None and not column.is_required:
@@ -91,7 +91,7 @@ def _in_our_column(
 def _wrong_type(column: Column, stored: StoredColumn, alter: str) -> Misfit:
     """Text or bytes that are too long are rejected. In a column of another type any value may change."""
     if not (column.type in ("VARCHAR", "BINARY") and is_same(stored.type, column.type)):
-        return Misfit(f"{column.name} is {stored.type}, not {column.type}", _replacing(column, alter))
+        return Misfit(f"{column.name} is {stored.type}, not {column.type}", replacing(column, alter))
     # What can be made longer: https://docs.snowflake.com/en/sql-reference/sql/alter-table-column
     widen = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE {column.type};"
     return Misfit(f"{column.name} is {stored.type}: longer values are rejected", widen, is_doubtful=True)
@@ -117,7 +117,7 @@ def _default_in_doubt(other: StoredColumn) -> str:
     return text
 
 
-def _replacing(column: Column, alter: str) -> str:
+def replacing(column: Column, alter: str) -> str:
     """Keeps the old column under another name, because Snowflake cannot change its type."""
     rename = f"{alter} RENAME COLUMN {quoted(column.name)} TO {quoted(column.name + '_OLD')};"
     return f"{rename} {alter} ADD COLUMN {quoted(column.name)} {column.type};"

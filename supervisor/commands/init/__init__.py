@@ -22,6 +22,16 @@ from supervisor.target.views import LatestBy
 @click.command(short_help="Create the control tables and, with --target and --views, what events go to.")
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL and change nothing.")
 @shared_options.repeated("--target", is_flag=True, help="The Snowflake tables, too; with --print only their SQL.")
+@click.option(
+    "--from-sample",
+    "sample",
+    type=click.IntRange(min=1, max=10_000),
+    is_flag=False,
+    flag_value=100,
+    metavar="[N]",
+    help="With --target and row format `columns`: a column for each key of the newest N events of each partition (100"
+    " without N). The table is shown before it is created.",
+)
 @click.option("--views", is_flag=True, help="The views over the target table, too; with --print only their SQL.")
 @click.option(
     "--key",
@@ -44,6 +54,7 @@ def init(
     *,
     print_only: bool,
     target: bool,
+    sample: int | None,
     views: bool,
     keys: Sequence[str],
     deletes: Sequence[str],
@@ -62,11 +73,19 @@ def init(
     if deletes and not keys:
         raise UsageError("--deleted needs a key", fix="Add --key, for example --key PAYLOAD:id.")
     latest = LatestBy([parse_key(text) for text in keys], [parse_condition(text) for text in deletes])
-    settings = load(env_file).settings
+    if sample and not target:
+        raise UsageError("--from-sample is for the target table", fix="Add --target.")
+    loaded = load(env_file)
+    settings = loaded.settings
     if not (print_only and (target or views)):
         _show(_printed(settings) if print_only else _created(settings), print_only)
     if target:
-        _show(tables.printed(settings.snowflake) if print_only else tables.created(settings.snowflake), print_only)
+        proposed = tables.proposal(loaded, sample) if sample else None
+        statements = tables.target_tables(settings.snowflake, proposed)
+        if print_only:
+            _show(tables.printed(settings.snowflake, statements), print_only)
+        else:
+            _show(tables.created(settings.snowflake, statements, is_proposed=bool(sample)), print_only)
     if views:
         made = views_over_it.printed if print_only else views_over_it.created
         _show(made(settings.snowflake, latest, replace=replace), print_only)

@@ -1,31 +1,72 @@
 """`evsup init --target`: the target table and the quarantine."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
+from shared.config import environment
+from shared.config.environment import Loaded
 from shared.config.settings import SnowflakeSettings
+from shared.errors import OwnershipLost, PartitionHeld, UsageError
+from shared.eventhubs.client import EventHubClient
 from shared.snowflake.session import SqlSession
 from shared.snowflake.tables import create_quarantine_sql, create_table_sql, quarantine_name, table_name
+from supervisor.target.proposal import Proposal, propose
+from supervisor.target.sample import sample
+
+MOST_PARTITIONS = 32  # a sample of more would take minutes and show nothing new
 
 
-def target_tables(settings: SnowflakeSettings) -> dict[str, str]:
+def proposal(loaded: Loaded, events: int) -> Proposal:
+    """A table for the newest `events` of each partition. Blocks while they are read.
+
+    Raises `UsageError` for another row format, `PartitionHeld` beside a running supervisor, and what the hub raises.
+    """
+    settings = loaded.settings
+    if settings.snowflake.row_format != "columns":
+        raise UsageError(
+            "--from-sample proposes columns for the keys of events",
+            f"the row format is {settings.snowflake.row_format}",
+            "Set SNOWFLAKE_ROW_FORMAT=columns, or leave --from-sample out.",
+        )
+    with EventHubClient(settings.eventhub) as hub:
+        partition_ids = hub.hub().partition_ids[:MOST_PARTITIONS]
+    os.environ.update(environment.environment_for_worker(loaded))  # for the task
+    try:
+        return propose(sample(partition_ids, events))
+    except OwnershipLost as error:
+        raise PartitionHeld(
+            "The events are being read in this consumer group",
+            error.why,
+            "Set EVENTHUB_CONSUMER_GROUP to another group for this command, or stop the supervisors first.",
+        ) from error
+
+
+def target_tables(settings: SnowflakeSettings, proposed: Proposal | None = None) -> dict[str, str]:
     """By name, the statement that creates the table: the target and, if it is used, the quarantine."""
-    tables = {table_name(settings): create_table_sql(settings)}
+    statement = create_table_sql(settings, tuple(proposed.columns) if proposed else ())
+    comments = "".join(f"{comment}\n" for comment in (proposed.comments() if proposed else ()))
+    tables = {table_name(settings): f"{comments}{statement}"}
     if settings.quarantines:
         tables[quarantine_name(settings)] = create_quarantine_sql(settings)
     return tables
 
 
-def printed(settings: SnowflakeSettings) -> Iterator[str]:
+def printed(settings: SnowflakeSettings, tables: Mapping[str, str]) -> Iterator[str]:
     """The statements, and what has to be known of the pipe."""
-    yield "\n\n".join(target_tables(settings).values())
+    yield "\n\n".join(tables.values())
     yield _about_the_pipe(settings)
 
 
-def created(settings: SnowflakeSettings) -> Iterator[str]:
-    """Create the tables where they are missing, and say what Snowflake answers. Existing tables stay as they are."""
+def created(settings: SnowflakeSettings, tables: Mapping[str, str], *, is_proposed: bool) -> Iterator[str]:
+    """Create the tables where they are missing, and say what Snowflake answers. Existing tables stay as they are.
+
+    A proposed table is shown before it is created.
+    """
     with closing(SqlSession(settings)) as session:
-        for name, statement in target_tables(settings).items():
+        for name, statement in tables.items():
+            if is_proposed:
+                yield statement
             [row] = session.query(statement)
             yield f"{name}: {row['status']}"
 

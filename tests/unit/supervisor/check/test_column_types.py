@@ -1,0 +1,32 @@
+"""A sample of recent events is compared with the columns that its keys go to."""
+
+from shared.ipc.messages import KeyShape, Sampled
+from supervisor.check.column_types import types_outcome
+from supervisor.target.columns import StoredColumn
+
+COLUMNS = [StoredColumn("_EVSUP", "VARIANT"), StoredColumn("ACTIVE", "BOOLEAN"), StoredColumn("Mixed", "DATE")]
+
+
+def sampled(*shapes: KeyShape) -> Sampled:
+    return Sampled(events=5, objects=len(shapes), keys=shapes)
+
+
+def test_each_value_that_does_not_fit_is_a_warning_with_its_fix() -> None:
+    outcome = types_outcome(
+        sampled(
+            KeyShape(key="active", kinds={"0 or 1": 3}),
+            KeyShape(key="mixed", kinds={"timestamp": 3}),
+            KeyShape(key="other", kinds={"text": 3}),
+        ),
+        COLUMNS,
+        '"T"',
+    )
+    assert outcome.verdict == "warn"
+    assert "ACTIVE is BOOLEAN, and the key 'active' has a value that is the number 0 or 1" in outcome.detail
+    assert "Mixed is DATE, and the key 'mixed' has a value that is a timestamp" in outcome.detail
+    assert outcome.fix.count("RENAME COLUMN") == 2
+
+
+def test_values_that_fit_are_ok_and_without_an_object_nothing_is_said() -> None:
+    assert types_outcome(sampled(KeyShape(key="active", kinds={"boolean": 1})), COLUMNS, '"T"').verdict == "ok"
+    assert types_outcome(sampled(), COLUMNS, '"T"').verdict == "skipped"

@@ -1,0 +1,82 @@
+"""The type for a key is one that holds all its values; a column of another type is a warning with the fix."""
+
+import pytest
+
+from shared.ipc.messages import KeyShape, ValueKind
+from supervisor.target.columns import StoredColumn
+from supervisor.target.key_types import column_type, type_misfits
+
+TABLE = '"EVENTS"."PUBLIC"."FLIGHTS"'
+
+
+def shape(*kinds: ValueKind, characters: int = 0, digits: int = 0, scale: int = 0) -> KeyShape:
+    return KeyShape(
+        key="k", kinds=dict.fromkeys(kinds, 1), most_characters=characters, most_digits=digits, most_scale=scale
+    )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "kind"),
+    [
+        (["boolean"], "BOOLEAN"), (["boolean", "null"], "BOOLEAN"), (["0 or 1"], "NUMBER(38,0)"),
+        (["0 or 1", "integer"], "NUMBER(38,0)"), (["integer", "number"], "FLOAT"), (["text"], "VARCHAR"),
+        (["number as text"], "VARCHAR"), (["date"], "DATE"), (["time"], "TIME"), (["time with an offset"], "VARCHAR"),
+        (["timestamp"], "TIMESTAMP_NTZ"), (["timestamp with an offset", "null"], "TIMESTAMP_TZ"),
+        (["timestamp", "timestamp with an offset"], "VARCHAR"), (["date", "text"], "VARCHAR"),
+        (["object"], "VARIANT"), (["array"], "VARIANT"), (["integer", "text"], "VARIANT"),
+        (["boolean", "integer"], "VARIANT"), (["null"], "VARIANT"), ([], "VARIANT"),
+    ],
+)  # fmt: skip
+def test_a_column_is_proposed_that_holds_every_value(kinds: list[ValueKind], kind: str) -> None:
+    assert column_type(shape(*kinds)) == kind
+
+
+def misfits(stored: str, found: KeyShape) -> list[tuple[str, str]]:
+    return [(each.problem, each.fix) for each in type_misfits(StoredColumn("K", stored), found, TABLE)]
+
+
+@pytest.mark.parametrize(
+    ("stored", "found", "effect", "fix"),
+    [
+        ("BOOLEAN", shape("0 or 1"), "is the number 0 or 1: Snowflake rejects the row", "NUMBER(38,0)"),
+        ("BOOLEAN", shape("text"), "unless it is true, false, yes, no", "VARCHAR"),
+        ("TIME(9)", shape("time with an offset"), "a time with an offset: Snowflake rejects the row", "VARCHAR"),
+        ("TIMESTAMP_NTZ(9)", shape("integer"), "Snowflake shows it on the clock of the account's", "NUMBER"),
+        ("TIMESTAMP_NTZ(9)", shape("timestamp with an offset"), "drops the offset", "TIMESTAMP_TZ"),
+        ("TIMESTAMP_TZ(9)", shape("timestamp"), "takes the time zone of the account", "TIMESTAMP_NTZ"),
+        ("TIMESTAMP_LTZ(9)", shape("date"), "takes the time zone of the account", "DATE"),
+        ("DATE", shape("timestamp"), "keeps the date and drops the time", "TIMESTAMP_NTZ"),
+        ("BINARY(8388608)", shape("text"), "gives other bytes or rejects", "VARCHAR"),
+        ("VARCHAR(3)", shape("text", characters=4), "text of 4 characters: Snowflake rejects", "DATA TYPE VARCHAR;"),
+        ("NUMBER(5,2)", shape("integer", digits=4), "4 digits before the point: Snowflake rejects", "NUMBER(38,2);"),
+        ("NUMBER(38,0)", shape("number", digits=1, scale=3), "3 digits behind the point: Snowflake rounds", "FLOAT"),
+        ("NUMBER(38,0)", shape("text"), "has a value that is text: Snowflake rejects the row", "VARCHAR"),
+        ("NUMBER(38,0)", shape("object"), "an object: Snowflake rejects the row", "VARIANT"),
+        ("FLOAT", shape("integer", digits=16), "a number of 16 digits: Snowflake rounds it", "NUMBER(38,0)"),
+        ("ARRAY", shape("object"), "wraps it into an array", "VARIANT"),
+        ("OBJECT", shape("array"), "Snowflake rejects the row", "VARIANT"),
+    ],
+)  # fmt: skip
+def test_a_trap_is_named_with_column_key_kind_of_value_and_fix(
+    stored: str, found: KeyShape, effect: str, fix: str
+) -> None:
+    [(problem, statement)] = misfits(stored, found)
+    assert problem.startswith(f"K is {stored}, and the key 'k' has ")
+    assert effect in problem
+    assert statement.startswith(f"ALTER TABLE {TABLE}")
+    assert fix in statement
+
+
+@pytest.mark.parametrize(
+    ("stored", "found"),
+    [
+        ("VARIANT", shape("text", "object", "0 or 1")), ("BOOLEAN", shape("boolean", "null")),
+        ("NUMBER(38,0)", shape("integer", "number as text", digits=38)),
+        ("FLOAT", shape("number", digits=9, scale=20)),
+        ("VARCHAR(16777216)", shape("text", "object", "integer", characters=9)), ("TIME(9)", shape("time")),
+        ("TIMESTAMP_TZ(9)", shape("timestamp with an offset", "integer")), ("DATE", shape("date")),
+        ("TIMESTAMP_NTZ(9)", shape("timestamp", "date")), ("ARRAY", shape("array")), ("GEOGRAPHY", shape("object")),
+    ],
+)  # fmt: skip
+def test_values_that_are_stored_as_they_are_are_no_warning(stored: str, found: KeyShape) -> None:
+    assert misfits(stored, found) == []
