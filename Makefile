@@ -54,6 +54,8 @@ lint: $(STAMP) ## Check format, style, types, import rules, generated files and 
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m scripts.docs.settings
 	@$(BIN)/python -m scripts.docs.metrics
+	@$(BIN)/python -m scripts.docs.json_contract
+	@$(BIN)/python -m scripts.docs.events
 	@$(BIN)/python -m scripts.docs.performance
 	@$(BIN)/python -m scripts.docs.links
 

@@ -58,8 +58,8 @@ class Histogram(Struct, frozen=True, kw_only=True):
     """How many rows took how long."""
 
     counts: tuple[int, ...] = (0,) * (len(BOUNDS_S) + 1)
-    """Rows that took longer than the bound before in `BOUNDS_S` and not longer than this one; the last count is of
-    those that took longer than all bounds."""
+    """Rows that took longer than the bound before and not longer than this one; the last count is of those that took
+    longer than all bounds."""
     sum_s: float = 0.0
     """Seconds of all rows together."""
 
@@ -70,8 +70,11 @@ class Latencies(Struct, frozen=True, kw_only=True):
     enqueued_received: Histogram = Histogram()
     """From the hub's enqueued time to the hand-over by the receiver; 0 where the hub's clock is ahead of ours."""
     received_appended: Histogram = Histogram()
+    """From there to the append."""
     appended_durable: Histogram = Histogram()
+    """From the append until Snowflake was seen to have committed it."""
     enqueued_durable: Histogram = Histogram()
+    """From the hub's enqueued time until then."""
 
 
 class Counters(Struct, frozen=True, kw_only=True):
@@ -83,9 +86,13 @@ class Counters(Struct, frozen=True, kw_only=True):
     """
 
     received: int | None = None
+    """Sequence number of the last event received."""
     appended: int | None = None
+    """That of the last one appended to the channel."""
     durable: int | None = None
+    """That of the last one that Snowflake has committed."""
     checkpointed: int | None = None
+    """That of the last one in the checkpoint row."""
     rows_total: int = 0
     """Rows appended since the worker's start."""
     bytes_total: int = 0
@@ -101,6 +108,7 @@ class Counters(Struct, frozen=True, kw_only=True):
     decode_errors_total: int = 0
     """Rows appended with a body as it came, because it could not be decoded, since the worker's start."""
     latencies: Latencies = Latencies()
+    """How long rows took."""
 
 
 class Times(Struct, frozen=True, kw_only=True):

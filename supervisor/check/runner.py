@@ -39,9 +39,13 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """One line of `evsup check`."""
 
     name: str
+    """What was checked."""
     verdict: Verdict
+    """`skipped`: a check that it needs failed."""
     detail: str
+    """What was found."""
     fix: str = ""
+    """What to do; empty: nothing."""
     exit_code: int = 0
     """The error's; 0 unless the check failed."""
 

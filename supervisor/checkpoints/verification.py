@@ -47,22 +47,32 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is wrong. `first` and `last` are sequence numbers, None where they are not known."""
 
     kind: Literal["missing", "repeated", "no_body", "contradiction"]
+    """[What each means](verify.md)."""
     text: str
+    """A sentence for people."""
     count: int = 0
+    """Of events, or of rows too many."""
     first: int | None = None
+    """The first event that it is about."""
     last: int | None = None
+    """The last one."""
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """One partition of `evsup verify`. All positions are sequence numbers; None: there is none."""
 
     partition: str
+    """Its id."""
     verdict: Verdict
     """`nothing`: no row is required, and the table has none."""
     hub_first: int | None
+    """The oldest event in the hub."""
     hub_last: int | None
+    """The last one."""
     checkpoint: int | None
+    """In the control store."""
     token: int | None
+    """Of the channel."""
     generation: int
     """The channel's generation."""
     rejected: int
@@ -72,14 +82,19 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     """Rejected rows in the quarantine. The other fields count them as if they were in the table."""
     first: int | None
+    """The first event in the table."""
     last: int | None
+    """The last one."""
     begins: str
     """With which event the rows have to begin, and why."""
     missing: int
+    """Events that should be there and are not."""
     repeated: int
+    """Rows too many."""
     lag: int
     """Events in the hub after the token."""
     findings: tuple[Finding, ...]
+    """All that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

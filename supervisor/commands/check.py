@@ -14,13 +14,25 @@ from supervisor.check.checks import StartChecks
 from supervisor.check.runner import CheckResult, exit_code, run_all
 from supervisor.commands import shared_options
 from supervisor.commands.output import print_json
+from supervisor.version import JSON_VERSION
 
 NAME_WIDTH = 16
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
 
 
+class Checks(msgspec.Struct, frozen=True, kw_only=True):
+    """What `evsup check --json` prints."""
+
+    version: int = JSON_VERSION
+    """Of the document."""
+    exit_code: int
+    """That of the first check that failed; 0: none did."""
+    checks: tuple[CheckResult, ...]
+    """In the order in which they were made."""
+
+
 @click.command(short_help="Check everything that a start needs, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array on stdout, at the end.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, at the end.")
 @shared_options.env_file
 def check(*, as_json: bool, env_file: Path | None) -> None:
     """Check settings, Event Hubs, control store and Snowflake, and where each partition would resume.
@@ -34,7 +46,7 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
         if not as_json:
             _show(result)
     if as_json:
-        print_json(results)
+        print_json(Checks(exit_code=exit_code(results), checks=tuple(results)))
     sys.stdout.flush()
     os._exit(exit_code(results))  # a thread that waits for a silent service would keep the process alive
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -14,13 +15,14 @@ from rich.text import Text
 from shared.config.environment import DEFAULT, Loaded, load
 from shared.config.variables import VARIABLES, Variable, as_text, shown
 from supervisor.commands import shared_options
+from supervisor.version import JSON_VERSION
 
 NOT_SET = "-"
 WIDEST_SOURCE = 16  # columns; a longer path of a .env file continues in the next line
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: settings and warnings.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document: settings and warnings.")
 @shared_options.env_file
 def config(*, as_json: bool, env_file: Path | None) -> None:
     """Show the effective settings and their sources.
@@ -42,15 +44,33 @@ def config(*, as_json: bool, env_file: Path | None) -> None:
             click.echo(f"evsup: warning: {warning}", err=True)
 
 
-def document(loaded: Loaded) -> dict[str, object]:
-    """`{"settings": {VARIABLE: {"value": …, "source": …}}, "warnings": […]}`; secrets are `***`, unset is null."""
-    return {
-        "settings": {
-            name: {"value": shown(variable.of(loaded.settings)), "source": loaded.sources[name]}
-            for name, variable in VARIABLES.items()
-        },
-        "warnings": loaded.warnings,
+class EffectiveSetting(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting, by the name of its variable."""
+
+    value: str | int | float | bool | dict[str, Any] | None
+    """Typed; a secret is `***`, unset is null."""
+    source: str
+    """`environment`, `default`, an option of the command line, or the path of the settings file."""
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """What `evsup config --json` prints."""
+
+    version: int = JSON_VERSION
+    """Of the document."""
+    settings: dict[str, EffectiveSetting]
+    """By variable."""
+    warnings: tuple[str, ...]
+    """What is allowed and probably a mistake."""
+
+
+def document(loaded: Loaded) -> Configuration:
+    """The settings with their sources."""
+    settings = {
+        name: EffectiveSetting(value=shown(variable.of(loaded.settings)), source=loaded.sources[name])
+        for name, variable in VARIABLES.items()
     }
+    return Configuration(settings=settings, warnings=tuple(loaded.warnings))
 
 
 def lines(loaded: Loaded) -> Iterator[str]:

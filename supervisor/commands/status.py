@@ -25,8 +25,8 @@ from supervisor.commands import shared_options
 from supervisor.commands.output import console, print_json
 from supervisor.state_dir import state_dir
 from supervisor.status.group import GroupStatus, read_group, with_losses
-from supervisor.status.model import TreeStatus
-from supervisor.status.screen import SORTS, Sort, group_screen, tree_screen
+from supervisor.status.model import SORTS, Sort, TreeStatus
+from supervisor.status.screen import group_screen, tree_screen
 from supervisor.status.status_socket import read_status
 
 if TYPE_CHECKING:

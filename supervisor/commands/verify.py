@@ -18,6 +18,7 @@ from supervisor.commands import shared_options
 from supervisor.commands.output import console, print_json
 from supervisor.status.checkpoint_screens import proof_screen
 from supervisor.target.target_check import check_target
+from supervisor.version import JSON_VERSION
 
 STATUSES_S = 20.0  # for the statuses of all channels
 
@@ -25,14 +26,22 @@ STATUSES_S = 20.0  # for the statuses of all channels
 class Proofs(msgspec.Struct, frozen=True, kw_only=True):
     """What `evsup verify --json` prints."""
 
+    version: int = JSON_VERSION
+    """Of the document."""
     proven: bool
+    """Whether no partition is refuted."""
     source: str
+    """Namespace and hub."""
     consumer_group: str
+    """Its name."""
     table: str
+    """Database, schema and table."""
     pipe: str
     """The pipe that rows go through, and why its rows can be counted as events."""
     since: str | None
+    """As `--since`, with its offset."""
     partitions: tuple[Proof, ...]
+    """Those of the hub, or the one of `--partition`."""
 
 
 @click.command(short_help="Prove that each event is in the table once.")

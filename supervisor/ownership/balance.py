@@ -43,9 +43,11 @@ class HeldElsewhere:
     """A live lease of another owner."""
 
     partition: str
+    """Its id."""
     owner_id: str
+    """Who holds it."""
     ends_in_s: float
-    """Unless it is renewed."""
+    """Seconds until the lease ends unless it is renewed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.model import Checkpoint, Ownership, SupervisorRow, lag
-from supervisor.status.model import VERSION
+from supervisor.version import JSON_VERSION
 
 if TYPE_CHECKING:
     from shared.control.store import ControlStore
@@ -21,30 +21,40 @@ class GroupSupervisor(msgspec.Struct, frozen=True, kw_only=True):
     """One supervisor, by its heartbeat."""
 
     owner_id: str
+    """Under which it holds leases."""
     host: str
+    """Its name."""
     pid: int
+    """On that host."""
     evsup: str
     """Its version."""
     capacity: int | None
     """The most partitions it may hold; None: no limit. 0 while it drains."""
     partitions: int
+    """How many it holds."""
     age_s: float
     """Seconds since its last heartbeat."""
     is_live: bool
+    """Whether its last heartbeat is young enough."""
 
 
 class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
     """One partition, by its ownership and checkpoint rows."""
 
     partition: str
+    """Its id."""
     lease: Lease
     """`gone`: the hub no longer has the partition, and nobody holds it."""
     owner_id: str | None
+    """Who holds it, or held it last; None: it was released."""
     host: str | None
+    """Of the owner, while its heartbeat is there."""
     epoch: int
+    """Grows by one at every change of owner."""
     age_s: float | None
     """Seconds since the lease was renewed."""
     checkpointed: int | None
+    """Sequence number of the checkpoint; None: nothing is checkpointed yet."""
     begins_after: int | None = None
     """The event after which the partition begins, where nothing is checkpointed yet."""
     lag: int | None
@@ -57,14 +67,20 @@ class GroupPartition(msgspec.Struct, frozen=True, kw_only=True):
 class GroupStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The consumer group. It is healthy when every partition of the hub has a live lease."""
 
-    version: int = VERSION
-    """Of this document."""
+    version: int = JSON_VERSION
+    """Of the document."""
     healthy: bool
+    """Whether every partition of the hub has a live lease."""
     source: str
+    """Namespace and hub."""
     consumer_group: str
+    """Its name."""
     store: str
+    """Kind of the control store."""
     supervisors: tuple[GroupSupervisor, ...]
+    """Those with a heartbeat, on this host and others."""
     partitions: tuple[GroupPartition, ...]
+    """Those of the hub, and those with a row in the control store."""
 
 
 def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> GroupStatus:

@@ -1,13 +1,15 @@
 """The running tree as one value, which `evsup status`, HTTP, the log and crash reports show."""
 
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
 from shared.ipc.messages import Counters, Latencies
 from supervisor.ownership.balance import HeldElsewhere
+from supervisor.version import JSON_VERSION
 
-VERSION = 1  # of the JSON documents: it rises when a field is renamed, removed, or means something else
+Sort: TypeAlias = Literal["lag", "age", "partition"]
+SORTS = get_args(Sort)  # of partitions: the most lag first, the oldest newest row, or the lowest partition
 
 TreeState = Literal["starting", "standby", "running", "draining"]
 
@@ -19,10 +21,15 @@ class PartitionStatus(Counters, frozen=True):
     """
 
     partition: str
+    """Its id."""
     state: str
+    """`opening`, `running`, `draining` or `failed`."""
     pid: int
+    """Of the worker."""
     epoch: int
+    """Grows by one at every change of owner."""
     channel: str | None
+    """Name of the channel; None: it is not open yet."""
     lag: int | None
     """Events in the partition that are not durable yet, as of `lag_age_s` ago; None: not known."""
     lag_s: float | None
@@ -47,7 +54,9 @@ class PartitionStatus(Counters, frozen=True):
     waits_for: str | None
     """Why no event can be read until a service beside Event Hubs answers; None: none is waited for."""
     rows_per_s: float
+    """Rows appended, the mean of the last 5 s."""
     rss_bytes: int
+    """Resident memory of the worker's process."""
     report_age_s: float
     """Seconds since the worker's last report."""
     reported_at_s: float
@@ -59,24 +68,34 @@ class PartitionStatus(Counters, frozen=True):
 class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The supervisor and all its workers."""
 
-    version: int = VERSION
-    """Of this document."""
+    version: int = JSON_VERSION
+    """Of the document."""
     state: TreeState = "starting"
+    """`standby`: other supervisors hold every partition."""
     healthy: bool = False
+    """Whether every partition is read, here or by another supervisor; `/readyz` says why not."""
     cause: str | None = None
     """Why the tree stops; None while it runs, or when only a signal stops it."""
     exit_code: int = 0
     """The exit code of the process, as far as it is known yet."""
     host: str
+    """Its name."""
     pid: int
+    """Of the supervisor."""
     owner_id: str
+    """Under which the supervisor holds leases: another one for each run."""
     evsup: str
     """Its version."""
     uptime_s: float = 0.0
+    """Seconds since the supervisor's start."""
     source: str
+    """Namespace and hub."""
     consumer_group: str
+    """Its name."""
     target: str
+    """Account and table, and the pipe."""
     store: str
+    """Kind of the control store: `sqlite`, `postgres` or `snowflake`."""
     partitions_total: int
     """Partitions of the hub, as far as this supervisor knows."""
     hub_age_s: float = 0.0
@@ -90,8 +109,10 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: tuple[HeldElsewhere, ...] = ()
     """Partitions that other supervisors hold. A tree that holds none itself is then a standby, and healthy."""
     partitions: tuple[PartitionStatus, ...] = ()
+    """Those that this supervisor holds."""
     former_latencies: Latencies = Latencies()
     """What workers counted that have exited since the supervisor's start."""
     rss_bytes: int = 0
+    """Resident memory of the supervisor's process."""
     described_at_s: float = 0.0
     """When the loop last turned, on the host's monotonic clock. It stays behind while the loop is stuck."""

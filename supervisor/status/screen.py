@@ -5,7 +5,7 @@ in one line. The worst partitions come first, unless another order is asked for.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, Protocol, TypeAlias, TypeVar, get_args
+from typing import Protocol, TypeVar
 
 from rich.console import Console, Group
 from rich.table import Table
@@ -16,11 +16,9 @@ from shared.log.printable import printable
 from supervisor.ownership.balance import by_owner
 from supervisor.status.findings import findings, named
 from supervisor.status.group import GroupPartition, GroupStatus, GroupSupervisor
-from supervisor.status.model import PartitionStatus, TreeStatus
+from supervisor.status.model import PartitionStatus, Sort, TreeStatus
 from supervisor.status.table import Column, age, count, fitted, left, mib, number
 
-Sort: TypeAlias = Literal["lag", "age", "partition"]
-SORTS = get_args(Sort)
 LEAST_LINES = 4  # for a table, on however small a terminal
 
 

@@ -26,7 +26,7 @@ def checked(pipeline: Pipeline, code: int, **environment: str) -> dict[str, dict
     done = pipeline.run("check", "--json", **environment)
     assert done.returncode == code, (done.stdout, done.stderr)
     assert not done.stderr, "no SDK writes beside the document"
-    return {one["name"]: one for one in json.loads(done.stdout)}
+    return {one["name"]: one for one in json.loads(done.stdout)["checks"]}
 
 
 def test_a_site_that_is_ready_gets_ok_in_each_line_and_stays_as_it_was(shared: Pipeline) -> None:

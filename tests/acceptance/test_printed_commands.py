@@ -45,7 +45,7 @@ def test_missing_control_tables_are_made_by_the_command_that_each_message_names(
     refused = pipeline.run("start", "--env-file", FILE, **unset)
     listed = pipeline.run("checkpoints", "list", "--env-file", FILE, **unset)
     checked = pipeline.run("check", "--env-file", FILE, **unset)
-    as_json = json.loads(pipeline.run("check", "--json", "--env-file", FILE, **unset).stdout)
+    as_json = json.loads(pipeline.run("check", "--json", "--env-file", FILE, **unset).stdout)["checks"]
     [in_json] = [one["fix"] for one in as_json if one["name"] == "control store"]
     init = "evsup init --env-file 'my site'\"'\"'s.env'"
     assert (refused.returncode, listed.returncode, checked.returncode) == (78, 78, 78)
