@@ -119,7 +119,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=PARTS, metavar="NAME", help=f"a part: {', '.join(PARTS)}")
     parser.add_argument("--turns", type=int, default=5, help="of what takes turns, while time lasts (default: 5)")
-    parser.add_argument("--events", type=int, default=300_000, help="of 250 B in a turn (default: 300,000)")
+    parser.add_argument("--events", type=int, default=400_000, help="of 250 B in a turn (default: 400,000)")
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"for all parts (default: {MINUTES:g})")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}, which docs/performance.md shows")
     options = parser.parse_args()

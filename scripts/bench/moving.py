@@ -18,6 +18,7 @@ from shared.clock import Deadline, monotonic
 LIMIT_S = 120.0
 FIRST_LOOK_S, LOOK_S = 0.005, 0.03
 STARTED = 0.1  # of all events: a link begins with a credit of one, and the SDK with small files
+FEWEST_COMMITS = 3  # between which there is a speed
 
 
 @contextmanager
@@ -53,15 +54,14 @@ def run_of(first: Sample, samples: list[Sample], total: int) -> Run:
     """The cost of all events, and the speed between two commits.
 
     The cost is the workers' own from the first event until the last one is durable. The speed is that between the
-    first commit after the start and the last commit, as neither the start nor the wait for a commit is throughput. A
-    run that is too short for that has its speed from the first event on.
+    first commit after the start and the last one in full stream: neither the start is throughput, nor the last commit,
+    before which the SDK waited in vain for more. A run that is too short for that has its speed from the first event
+    to the last.
     """
-    last = samples[-1]
-    begun = next((one for one in samples if one.events >= total * STARTED), last)
-    if begun is last:
-        begun = first
-    speed = (last.events - begun.events) / (last.at_s - begun.at_s)
-    moved = total - first.events
+    last, moved = samples[-1], total - first.events
+    stream = [one for one in samples[:-1] if one.events >= total * STARTED]
+    begun, ended = (stream[0], stream[-1]) if len(stream) >= FEWEST_COMMITS else (first, last)
+    speed = (ended.events - begun.events) / (ended.at_s - begun.at_s)
     return Run(
         events=moved,
         seconds=moved / speed,
