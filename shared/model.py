@@ -135,6 +135,8 @@ class Checkpoint:
     repeats_up_to: Count | None = None
     """The last event that an earlier channel of the partition may have written: up to there an event may have a row
     from before. None: none of them was written before."""
+    last_enqueued: Count | None = None
+    """The last event of the partition, as the hub reported it when the checkpoint was made; None: not known."""
     age_s: Age | None = field(default=None, compare=False)  # two readings of one row are equal
     """Seconds since the row was written, counted by the database when it was read; None in one still to be written."""
 
@@ -142,6 +144,11 @@ class Checkpoint:
     def durable_up_to(self) -> int | None:
         """Everything up to this number is durable, or came before the channel's first row; None: nothing did."""
         return self.begins_after if self.sequence_number is None else self.sequence_number
+
+    @property
+    def lag_events(self) -> int | None:
+        """Events that were not durable when the checkpoint was made; None: not known. An autoscaler adds them up."""
+        return None if self.last_enqueued is None else lag(self.last_enqueued, self.durable_up_to)
 
     @property
     def begins_channel(self) -> bool:

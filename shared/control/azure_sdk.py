@@ -183,6 +183,7 @@ def _moved(stored: Checkpoint, checkpoint: Mapping[str, Any], epoch: int) -> Che
         offset=checkpoint["offset"],
         begins_after=number if stored.begins_channel else stored.begins_after,  # the new channel has no row of ours yet
         enqueued_at_s=None,
+        last_enqueued=None,
     )
 
 

@@ -8,7 +8,7 @@ from shared.control.queries import source
 from shared.errors import ConfigurationError, NoControlTables
 from shared.model import ConsumerGroup
 
-VERSION = 4  # as in record_schema.sql and raise_schema.sql
+VERSION = 5  # as in record_schema.sql and raise_schema.sql
 NO_TABLES = 0
 
 _TABLES = ("create_schema", "create_ownership", "create_checkpoint", "create_supervisor", "create_audit")
@@ -17,6 +17,7 @@ MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
     2: ("add_channel_generation", "add_opened_generation", "add_begins_after"),
     3: ("add_enqueued_at",),
     4: ("add_lease_expiration", "add_heartbeat_expiration", "add_unsettled_from", "add_repeats_up_to"),
+    5: ("add_last_enqueued", "add_lag_events"),
 }
 INIT = "Run `evsup init`."
 

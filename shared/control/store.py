@@ -231,7 +231,7 @@ class ControlStore:
             run("record_audit", audit_id=_new_etag(), actor=actor, action=action, before=before, after=after)
 
     def _write(self, run: Run, query: str, checkpoint: Checkpoint) -> None:
-        values = asdict(checkpoint)
+        values = asdict(checkpoint) | {"lag_events": checkpoint.lag_events}
         # The database sets the one by its own clock, and computes the other when the row is read.
         del values["updated_at_s"], values["age_s"]
         if not run(query, **values):

@@ -42,6 +42,31 @@ def test_what_is_saved_is_loaded(store: ControlStore) -> None:
     assert stored(store).enqueued_at_s is None
 
 
+def lag_in_table(site: Site) -> object:
+    """What an autoscaler reads."""
+    hub = site.group.eventhub_name
+    [[total]] = site.sql(f"SELECT SUM(lag_events) FROM evsup_checkpoint WHERE eventhub_name = '{hub}'")  # noqa: S608
+    return total
+
+
+def test_the_lag_of_each_partition_stands_beside_its_checkpoint(site: Site, store: ControlStore) -> None:
+    first, second = won(store).epoch, won(store, partition_id="1").epoch
+    store.save_checkpoint(at(10, first, last_enqueued=14))
+    store.save_checkpoint(replace(at(7, second, last_enqueued=7), partition_id="1"))
+    assert stored(store).last_enqueued == 14
+    assert lag_in_table(site) == 4
+    store.save_checkpoint(at(12, first, last_enqueued=20))
+    assert lag_in_table(site) == 8
+
+
+def test_the_lag_of_a_position_that_somebody_moved_is_not_known(site: Site, store: ControlStore) -> None:
+    epoch = won(store).epoch
+    store.save_checkpoint(at(10, epoch, last_enqueued=14))
+    store.move_checkpoint(at(3, epoch), "me@host", "set")
+    assert stored(store).last_enqueued is None
+    assert lag_in_table(site) is None
+
+
 def test_a_late_checkpoint_of_an_old_epoch_is_refused(store: ControlStore) -> None:
     late = won(store)
     store.save_checkpoint(at(10, late.epoch))

@@ -9,11 +9,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from time import monotonic
 
 import psycopg
 import pytest
+import yaml
 
+from scripts.docs.generated import ROOT
 from scripts.harness.waiting import BUSY_S, eventually
 from scripts.localcloud.daemon import HOST
 from scripts.localcloud.postgres import Postgres
@@ -53,6 +56,30 @@ def sessions(postgres: Postgres) -> list[int]:
     with psycopg.connect(postgres.dsn) as session:
         rows = session.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'evsup'").fetchall()
     return [row[0] for row in rows]
+
+
+def scaler_query(site: Site) -> str:
+    """What KEDA asks, for the group of this test."""
+    file = ROOT / "scripts/deploy/kubernetes/overlays/autoscaled/scaled-object.yaml"
+    _, scaled_object = yaml.safe_load_all(file.read_text())
+    (trigger,) = scaled_object["spec"]["triggers"]
+    names = iter(asdict(site.group.key).values())
+    return re.sub(r"'[^']*'", lambda _: f"'{next(names)}'", trigger["metadata"]["query"])
+
+
+def test_the_autoscaler_reads_one_number_which_is_the_lag_of_the_group(site: Site) -> None:
+    store, query = site.stores[0], scaler_query(site)
+    assert site.sql(query) == [(0,)]
+    for partition, last in (("0", 14), ("1", 7)):
+        term = store.claim(partition, "owner", EXPIRATION_S)
+        assert term is not None
+        store.save_checkpoint(Checkpoint(partition, 6, None, term.epoch, last_enqueued=last))
+    other = site.beside().open()
+    term = other.claim("0", "owner", EXPIRATION_S)
+    assert term is not None
+    other.save_checkpoint(Checkpoint("0", 6, None, term.epoch, last_enqueued=1000))
+    other.close()
+    assert site.sql(query) == [(9,)]
 
 
 # --- settings and grants ----------------------------------------------------------------------------------------------

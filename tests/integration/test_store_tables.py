@@ -60,7 +60,7 @@ ROWS = ("evsup_ownership", "evsup_checkpoint", "evsup_supervisor")
 
 def test_rows_in_another_spelling_are_refused_until_init_has_moved_them(site: Site, store: ControlStore) -> None:
     term = won(store)
-    known = {"enqueued_at_s": 1700000001.456, "unsettled_from": 3, "repeats_up_to": 2}
+    known = {"enqueued_at_s": 1700000001.456, "unsettled_from": 3, "repeats_up_to": 2, "last_enqueued": 12}
     store.save_checkpoint(at(10, term.epoch, rows_error_count=3, **known))
     before = stored(store)
     store.heartbeat(ROW)

@@ -291,6 +291,8 @@ class Pipeline:
             offset=known.offset,
             enqueued_at_s=known.end_enqueued.timestamp() if known.end_enqueued else None,
             unsettled_from=self._unsettled.first,
+            # Not before the token, whatever the hub said: a row with an impossible number could not be read again.
+            last_enqueued=None if self._timing.end is None else max(self._timing.end, token),
         )
 
     def _refuse_stall(self, now_s: float) -> None:

@@ -64,6 +64,11 @@ class Timing:
                     self._enqueued_durable.add(now_s - append.passage.enqueued_s, append.rows)
 
     @property
+    def end(self) -> int | None:
+        """The last event of the partition, as the hub reported it last; None: not known."""
+        return self._end.number if self._end else None
+
+    @property
     def latencies(self) -> Latencies:
         """All that was counted so far."""
         return Latencies(

@@ -4,6 +4,8 @@
 -- begins_after after which event the channel's rows begin; null: at the oldest event there was. enqueued_at is when the
 -- hub took the event of sequence_number, by its own clock; null: not known. unsettled_from is the first event whose row may
 -- have been rejected without being counted yet, repeats_up_to the last one that an earlier channel may have written.
+-- last_enqueued is the last event of the partition, and lag_events how many were not durable, both as of the write and for
+-- whoever scales by them; null: not known.
 CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     fully_qualified_namespace TEXT NOT NULL,
     eventhub_name TEXT NOT NULL,
@@ -21,5 +23,7 @@ CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     enqueued_at TIMESTAMPTZ,
     unsettled_from BIGINT,
     repeats_up_to BIGINT,
+    last_enqueued BIGINT,
+    lag_events BIGINT,
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
 )

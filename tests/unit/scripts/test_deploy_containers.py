@@ -19,7 +19,8 @@ DEPLOY = ROOT / "scripts" / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
 COMPOSE = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
-HUBS = sorted(path.parent for path in KUBERNETES.glob("overlays/*/kustomization.yaml") if "several" not in str(path))
+OVERLAYS = sorted(KUBERNETES.glob("overlays/*/kustomization.yaml"))
+HUBS = [path.parent for path in OVERLAYS if "configMapGenerator" in path.read_text()]
 
 
 def document(path: str) -> Any:
@@ -108,6 +109,19 @@ def test_pods_run_as_the_user_of_the_image(pod: Any) -> None:
 def test_the_policy_lets_out_what_evsup_connects_to() -> None:
     ports = {entry["port"] for rule in document("network-policy.yaml")["spec"]["egress"] for entry in rule["ports"]}
     assert {53, 443, 5671, 5432} == ports
+
+
+def test_the_autoscaler_leaves_no_partition_unowned_and_no_pod_idle() -> None:
+    """Below partitions / EVSUP_MAX_PARTITIONS some would be unowned; above the partitions a pod has nothing to read."""
+    text = (KUBERNETES / "overlays/autoscaled/scaled-object.yaml").read_text()
+    (partitions,) = map(int, re.findall(r"Partitions of the hub \((\d+) here\)", text))
+    _, scaled = yaml.safe_load_all(text)
+    most = int(literals(KUBERNETES / "base" / "kustomization.yaml")["EVSUP_MAX_PARTITIONS"])
+    assert scaled["spec"]["minReplicaCount"] == -(-partitions // most)
+    assert scaled["spec"]["maxReplicaCount"] == partitions
+    names = literals(KUBERNETES / "overlays/flights/kustomization.yaml")
+    for name in ("EVENTHUB_NAMESPACE", "EVENTHUB_NAME", "EVENTHUB_CONSUMER_GROUP"):
+        assert f"'{names[name]}'" in scaled["spec"]["triggers"][0]["metadata"]["query"]
 
 
 # --- image and compose ------------------------------------------------------------------------------------------------

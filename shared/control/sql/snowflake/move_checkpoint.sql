@@ -9,6 +9,8 @@ UPDATE evsup_checkpoint SET
     channel_generation = channel_generation + 1,
     begins_after = :sequence_number,
     unsettled_from = NULL,
+    last_enqueued = NULL,
+    lag_events = NULL,
     enqueued_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:enqueued_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6),
     updated_at = SYSDATE()
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name

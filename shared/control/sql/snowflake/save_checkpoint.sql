@@ -11,7 +11,9 @@ UPDATE evsup_checkpoint SET
     begins_after = :begins_after,
     enqueued_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:enqueued_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6),
     unsettled_from = :unsettled_from,
-    repeats_up_to = :repeats_up_to
+    repeats_up_to = :repeats_up_to,
+    last_enqueued = :last_enqueued,
+    lag_events = :lag_events
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
     AND consumer_group = :consumer_group AND partition_id = :partition_id
     AND epoch <= :epoch

@@ -37,13 +37,13 @@ def test_tables_that_cannot_be_moved_forward_yet_keep_their_version(
         store.claim("0", "a", EXPIRATION_S)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE evsup_ownership SET eventhub_name = 'FLIGHTS'")
-        connection.execute("UPDATE evsup_schema SET version = 3")
-    monkeypatch.setitem(schema.MIGRATIONS, 4, ())  # the columns are there
+        connection.execute("UPDATE evsup_schema SET version = 4")
+    monkeypatch.setitem(schema.MIGRATIONS, 5, ())  # the columns are there
     with closing(OneByOne(str(path))) as database:
         with pytest.raises(PartitionHeld):
             schema.create(database, GROUP)
-        assert schema.version(database) == 3
+        assert schema.version(database) == 4
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("UPDATE evsup_ownership SET owner_id = ''")
-        assert schema.create(database, GROUP) == 3
+        assert schema.create(database, GROUP) == 4
         assert schema.version(database) == schema.VERSION

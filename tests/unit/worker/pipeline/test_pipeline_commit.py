@@ -51,6 +51,19 @@ def test_a_status_call_that_hangs_neither_blocks_the_loop_nor_makes_it_spin(call
     calls.release("status")
 
 
+def test_a_checkpoint_says_how_far_the_partition_goes() -> None:
+    rig = Rig()
+    rig.deliver(5, 6, 7, last=99)
+    rig.turn()
+    rig.commit(6)
+    rig.turns()
+    assert [(one.sequence_number, one.last_enqueued, one.lag_events) for one in rig.store.saved] == [(6, 99, 93)]
+    rig.deliver(8, last=None)  # as with EVENTHUB_TRACK_LAST_ENQUEUED=false
+    rig.commit(8)
+    rig.turns()
+    assert (rig.store.saved[-1].last_enqueued, rig.store.saved[-1].lag_events) == (None, None)
+
+
 def test_a_stall_is_refused_with_its_evidence() -> None:
     rig = Rig(snowflake=snowflake(commit_timeout=30.0))
     rig.deliver(5, 6, 7)
