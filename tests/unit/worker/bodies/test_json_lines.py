@@ -84,8 +84,8 @@ def test_lines_as_deep_as_json_may_be_are_too_deep_in_an_array() -> None:
         array_of(b"1\n" + b"[" * 500 + b"]" * 500)
 
 
-def test_millions_of_lines_take_a_few_times_the_memory_of_their_text() -> None:
-    body = b"1\n" * 3_000_000
+def test_many_lines_take_a_few_times_the_memory_of_their_text() -> None:
+    body = b"1\n" * 800_000
     tracemalloc.start()
     array, _ = array_of(body)
     assert tracemalloc.get_traced_memory()[1] < 6 * len(body)
