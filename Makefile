@@ -38,12 +38,13 @@ test-python: ## Run unit tests and demo on another interpreter: make test-python
 fuzz: $(STAMP) ## Try the properties in the unit tests on a thousand random examples each
 	@$(BIN)/python -m pytest tests/unit -m hypothesis --hypothesis-profile explore --timeout 600
 
-# Beside the quick tests, the files that start real trees and stop them in order: a killed process writes no data.
-COVERED := tests/unit tests/simulation tests/acceptance/test_every_event_once.py tests/acceptance/test_signals.py
+# Beside the unit tests, the files that start real trees and stop them in order: a killed process writes no data. Not the
+# simulation: it runs the same lines a million times, and each of them costs much more while it is counted.
+COVERED := tests/unit tests/acceptance/test_every_event_once.py tests/acceptance/test_signals.py
 
-coverage: $(STAMP) ## Show which lines and branches the quick tests and two acceptance files reach
+coverage: $(STAMP) ## Show which lines and branches the unit tests and two acceptance files reach
 	@rm -rf .coverage && mkdir .coverage
-	@$(BIN)/coverage run -m pytest -q --timeout 600 $(COVERED)
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadfile --timeout 600 $(COVERED)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

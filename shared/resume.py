@@ -93,13 +93,16 @@ def decide(
     refuse_another_hub(partition_id, checkpoint.hub_created_at_s, partition.hub_created_at_s)
     if not channel_exists:
         refuse_unseen_rows(checkpoint, partition)
+    # Before the position: a new channel with a token would make a moved checkpoint look like one that is late.
     _refuse_used_channel(token, checkpoint)
+    # Asked of the hub, too: what is not in the lost channel has to come from there.
     begins_next = token is None and _ends_at_checkpoint(checkpoint, partition, written)
     if begins_next:
         _refuse_unsettled(checkpoint)
     position, reason = _position(token, checkpoint, begins_next=begins_next)
     if position is None:
         return Resume(None, reason)
+    # Also of a token that agrees with its checkpoint: both may be of events that the hub has lost.
     _refuse_beyond_end(checkpoint, position, partition)
     lost = _events_lost(position, partition)
     if not lost:

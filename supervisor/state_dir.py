@@ -74,6 +74,7 @@ class Lock:
         if not _is_ours_alone(os.fstat(self._fd)):
             os.close(self._fd)
             raise unusable(directory, f"{self._path} is not a file of its own, or belongs to another user")
+        # For a file of an older evsup or of another umask; the mode of `open` is only for one that it creates.
         os.fchmod(self._fd, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

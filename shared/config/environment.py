@@ -85,11 +85,13 @@ def environment_for_worker(loaded: Loaded) -> dict[str, str]:
 
 def _load(layers: list[tuple[str, Mapping[str, str]]], faults: list[Fault], others: Mapping[str, str]) -> Loaded:
     texts, sources = _typed(layers)
+    # Before anything is parsed: a fault quotes what was typed.
     remember_all(texts)
     remember_all(os.environ)  # what other tools read there: a proxy's login, AZURE_CLIENT_SECRET
     values, malformed = _parsed(texts)
     faults = [*faults, *malformed]
     settings = _assembled(values)
+    # After the types: a rule that looks at a value which is no value would only repeat its fault.
     faults += rules.faults(settings, faulty={fault.variable for fault in faults})
     if faults:
         raise report(faults, texts, sources)

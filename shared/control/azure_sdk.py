@@ -62,6 +62,7 @@ class AzureCheckpointStore(CheckpointStore):
         for row in wanted:
             self._require_group(_group_of(row))
         try:
+            # Before the announcement: what is free is claimed at once, and the others learn how much is wanted.
             won = self._claim_rows(wanted)
             self._announce(wanted)
         except EvsupError:
@@ -151,6 +152,7 @@ class AzureCheckpointStore(CheckpointStore):
             )
 
     def _as_sdk_ownership(self, ownership: Ownership) -> dict[str, Any]:
+        # The SDK adds its own expiration, and comes to the time at which the lease really ends.
         renewed_ago_s = self.store.ownership_expiration_s - ownership.ends_in_s
         return self._as_sdk_key(ownership.partition_id) | {
             "owner_id": ownership.owner_id,

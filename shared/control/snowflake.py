@@ -90,6 +90,7 @@ class SnowflakeDatabase(Database):
     def transaction(self, mode: Mode = "write") -> Iterator[Run]:
         """Every statement is committed as it is run (see above), unless the mode is "atomic"."""
         with self._translated():
+            # One deadline for all statements of the transaction, their waits for locks included.
             run = _Statements(self._session, self.dialect, Deadline.after(CALL_S))
             self._refuse_other_tables(run)
             with self._session.transaction() if mode == "atomic" else nullcontext():
@@ -119,6 +120,7 @@ class SnowflakeDatabase(Database):
             raise NoControlTables(error.what, error.why, f"{schema.INIT} {error.fix}") from error
         except Unsupported as error:
             raise Unsupported(error.what, error.why, _NO_HYBRID) from error
+        # It is a kind of NotPermitted, and no grant would help.
         except NotSignedIn:
             raise
         except NotPermitted as error:
@@ -145,7 +147,9 @@ class _Statements:
     def __call__(self, name: str, /, **values: object) -> list[Row]:
         rows = self._run(name, values)
         if not rows and name in _INSERT:
+            # When somebody else has inserted meanwhile, the first query decides again, on that row.
             rows = self._run(_INSERT[name], values) or self._run(name, values)
+        # By the etag that this call wrote: no row means that somebody else has changed it since.
         if rows and name in _READ_BACK:
             return self._run(_READ_BACK[name], values)
         return rows
@@ -175,6 +179,7 @@ class _Statements:
             try:
                 return call()
             except RowLocked:
+                # A try that could not end in time is not begun: it might be committed after the caller has given up.
                 if self._deadline.remaining_s() < pause_s + LOCK_S:
                     raise
                 time.sleep(pause_s)

@@ -65,6 +65,7 @@ class SqliteDatabase(Database):
     def transaction(self, mode: Mode = "write") -> Iterator[Run]:
         with self._lock, self._translated():
             connection = self._connected(create=mode == "schema")
+            # Before the clock is read: another process may move it until this one holds the lock.
             connection.execute(query(begin(mode), self.dialect))
             try:
                 run = _Transaction(connection)

@@ -210,6 +210,7 @@ class ControlStore:
         """Change the owner and fence older writers, in one transaction; None when a newer owner has fenced already."""
         with self._database.transaction() as transaction:
             run = self._in_group(transaction)
+            # The ownership row first: of two that claim at the same time, only the winner goes on to the fence.
             rows = run(query, partition_id=partition_id, owner_id=owner_id, **values)
             if not rows:
                 return None

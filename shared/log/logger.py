@@ -45,6 +45,7 @@ def begin(level: Level, *, libraries: Level = "warning", **ids: object) -> None:
     Structlog's own defaults print to standard output, with the locals of every frame. What nobody catches, on a thread
     or in a finalizer, Python would show unmasked: https://docs.python.org/3/library/threading.html#threading.excepthook
     """
+    # First: whatever the next lines log is masked.
     remember_all(os.environ)
     configure(None, level, libraries=libraries, stderr=None, **ids)
     threading.excepthook = lambda uncaught: _report_uncaught(uncaught.exc_value)
@@ -74,6 +75,7 @@ def configure(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _Complete({"pid": os.getpid(), **ids}),
+            # After the exception was formatted and before anything is rendered: nothing gets past it.
             masked,
             _text_renderer() if text else structlog.processors.JSONRenderer(),
         ],

@@ -163,6 +163,7 @@ def mask(text: str) -> str:
     process was told to `remember`, and what looks like a credential. It is the last resort: what is known to be
     a credential is kept in a `Secret`.
     """
+    # Known ones first: what a pattern leaves of a text may no longer contain the whole credential.
     for credential in _known:
         text = text.replace(credential, MASK)
     return _without_what_looks_like_one(_without_encoded(text) if "%" in text else text)

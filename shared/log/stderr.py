@@ -40,6 +40,7 @@ class Stderr:
         """Write a last line and nothing after it: a thread that is still stuck in a call may have something to say when
         it comes back, but the last line is the one that people and alerts read. Waits and returns as `flush` does.
         """
+        # Without a look at the limit: the reason for the end is worth more than any line before.
         self._queue.put(_LastLine(_encoded(line)))
         return self.flush(timeout_s)
 

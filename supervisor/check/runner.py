@@ -56,6 +56,7 @@ def run_all(checks: Iterable[Check]) -> Iterator[CheckResult]:
     for check in checks:
         missing = next((name for name in check.needs if name in without_result), None)
         result = _run(check) if missing is None else _skipped(check, missing)
+        # Skipped counts as well: what needs a check needs also what that one needs.
         if result.verdict in ("fail", "skipped"):
             without_result.add(check.name)
         yield result

@@ -142,6 +142,7 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
         *_repeated(landed),
         *_bodiless(evidence.bodiless),
     )
+    # Without a token nothing is committed in this channel; what the checkpoint knows was written to an earlier one.
     reached = checkpoint.durable_up_to if channel.token is None else channel.token
     return Proof(
         partition=checkpoint.partition_id,

@@ -39,6 +39,7 @@ def replay(
     with open_session(env_file) as session:
         group = consumer_group or session.store.group.consumer_group
         facts = session.partitions([partition])[partition]
+        # Before a table is made: a range that cannot be read leaves nothing in Snowflake.
         _refuse_range(partition, first, last, facts)
         if group.lower() == session.store.group.consumer_group.lower() and (owner := session.owners().get(partition)):
             raise _is_read(partition, f"{owner} holds it")
@@ -47,6 +48,7 @@ def replay(
             table.create()
             _refuse_misfits(target)
             _replay(worker.tasks.replay.Order(partition, first, last, target.table, group, os.getpid()))
+            # Counted in the table, not by the task: also the rows of an earlier, interrupted replay count.
             landed = table.count_range(partition, first, last)
     expected = last - first + 1
     rows, events = (landed.rows, landed.numbers) if landed else (0, 0)

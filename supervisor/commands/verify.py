@@ -75,6 +75,7 @@ def _proofs(session: AdminSession, partition: str | None, since: str | None) -> 
     with session.tables(hub.created_at_s) as tables:
         bodiless = tables.without_body(partition, since)
         landed = _located(tables, partition, since)
+    # Last: the hub's end has to be at or after everything that was read before.
     facts = session.partitions(ids)
     start = session.settings.eventhub.starting_position
     found = [

@@ -78,9 +78,11 @@ def assign(view: GroupView, me: SupervisorRow, strategy: Strategy = "greedy") ->
     elsewhere = _live_elsewhere(view, me)
     taken = {lease.partition for lease in elsewhere}.union(view.held)
     free = [partition for partition in view.partition_ids if partition not in taken]
+    # What this member holds is counted from its own terms: the store may not show the last claim yet.
     holding = held_by(elsewhere) + Counter({me.owner_id: len(view.held)})
     total = len(taken) + len(free)
     share = shares(_capacities(view, me, holding, total), holding, total)
+    # Sorted, because all members have to deal out the free partitions in the same order.
     room = {owner: max(0, share[owner] - holding[owner]) for owner in sorted(share)}
     allotted = _allotted(free, room)
     mine = list(allotted[me.owner_id])
@@ -90,6 +92,7 @@ def assign(view: GroupView, me: SupervisorRow, strategy: Strategy = "greedy") ->
     is_waiting = room[me.owner_id] > len(mine)
     others = [partition for partition in free if partition in view.overdue and partition not in mine]
     capacity = total if me.capacity is None else me.capacity
+    # Beyond the share, within the capacity: a partition that nobody reads is worse than an unequal share.
     mine += others[: max(0, capacity - len(view.held) - len(mine))]
     if strategy == "balanced":
         mine, surplus = mine[:1], surplus[: 0 if view.leaving else 1]

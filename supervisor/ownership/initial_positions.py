@@ -28,6 +28,7 @@ def record_initial_positions(store: ControlStore, settings: EventHubSettings, hu
     if position == OLDEST:
         return
     rows = store.checkpoints()
+    # Ownerships, too: SDK clients may have read the group before, and have no checkpoint yet.
     if rows or store.ownerships():
         _warn_of_later_partitions(position, set(hub.partition_ids) - {row.partition_id for row in rows})
         return

@@ -75,6 +75,7 @@ class TableMonitor:
         """Request a check. Only from the main thread: the kernel ends the probe with the thread that started it."""
         pipe = self._pipe or self._started()
         self._answer_by = Deadline.after(CHECK_S, self._clock())
+        # Noted before the request leaves. What becomes durable later may have been loaded after the table was read.
         self._durable_when_asked = [(one, one.durable) for _, one in self._all_ranges()]
         pipe.send(CheckTable(), topic="check")
 
@@ -137,6 +138,7 @@ class TableMonitor:
         report = self._receive()
         if isinstance(report, Failed):
             error = error_of(report)
+            # Only this ends the tree. Any other failure means that nobody knows, and rows are loaded without SQL.
             if isinstance(error, RowsDoNotFit):
                 return error
             self._note(error)
@@ -211,6 +213,7 @@ class TableMonitor:
             self.close()
         if reports:
             self._answer_by, self._due = None, Deadline.after(jittered(CHECK_EVERY_S), self._clock())
+            # The newest: the one before may be of a check that had no answer in time.
             return reports[-1]
         if pipe.ended and self._pipe is pipe:
             self.close()

@@ -88,6 +88,7 @@ def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> Gro
 
     `last` is the last sequence number of each of the hub's partitions; when it is empty, only the rows are known.
     """
+    # Three transactions, so a partition that moves in between may be shown with the owner before.
     owned = {row.partition_id: row for row in store.ownerships()}
     checkpoints = {row.partition_id: row for row in store.checkpoints()}
     hosts = {row.owner_id: row for row in store.supervisors()}

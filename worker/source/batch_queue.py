@@ -61,6 +61,7 @@ class Backlog:
                 return False
             self._batches.append(batch)
             self._size_bytes += batch.size_bytes
+        # Outside of the lock, which whoever is woken needs at once.
         self.wake()
         return True
 

@@ -186,14 +186,17 @@ class Link:
                 elif now_s - received_s > eventhubs.SILENCE_LIMIT_S:
                     raise self._silent()
                 is_full = not self._hand_over(stream, now_s)
+                # After the hand-over: what has left makes room, and what has not counts against the credit.
                 self._grant(link, stream)
                 if now_s - kept_s >= TURN_S:
                     kept_s = now_s
                     link.keep()
                     self._look_at(end, now_s, is_quiet=bool(link.credit) and not stream.events)
+                # With TLS or websockets, bytes may wait in their buffers, and the socket would not be readable.
                 if not link.has_more:
                     until_due_s = max(0.0, self._due_s - now_s) if stream.events and not is_full else TURN_S
                     poll.poll(1000 * min(TURN_S, until_due_s))
+                    # After the wait. An offer that finds no room asks for the next wakeup.
                     self._backlog.room.clear()
                 data = link.read()
         finally:
@@ -238,6 +241,7 @@ class Link:
                 return False
             del events[: len(fresh)]
             self._due_s = self._now_s() + settings.max_wait_time
+            # After the queue has them: a link that fails before is followed by one that reads them again.
             self._advance(fresh)
         return True
 

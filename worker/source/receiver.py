@@ -67,6 +67,7 @@ class Receiver:
         """The next batch, or None: none yet. Raises the error that ended the receiver, once the backlog is empty. One
         that was stopped gives nothing and raises nothing.
         """
+        # What came before a failure is still good, and is given first.
         if batch := self._backlog.take():
             return batch
         if self._error and self._backlog.is_empty and not self._stopping.is_set():
@@ -86,6 +87,7 @@ class Receiver:
 
     def stop(self) -> None:
         """Stop receiving without waiting for it; what is queued is dropped and read again next time."""
+        # First: the receiver's thread must not open another link after the queue has been closed.
         self._stopping.set()
         self._backlog.close()
 
@@ -114,6 +116,7 @@ class Receiver:
             self._turns += 1
             error = self._failure(link)
             self._position = link.position
+            # Here, because a link leaves the SDK's cycles of objects behind, and nothing is received meanwhile.
             memory.collect()
             if error is None:
                 continue

@@ -55,6 +55,7 @@ class PostgresDatabase(Database):
         deadline = Deadline.after(CALL_S)
         try:
             with self._connection() as connection:
+                # Of this transaction; the pool's connection still has that of the one before.
                 connection.deadline = deadline
                 connection.execute(pyformat(begin(mode), self.dialect))
                 yield _Transaction(connection)
@@ -87,6 +88,7 @@ class PostgresDatabase(Database):
             if self._closed:
                 raise StoreUnavailable(f"The control store {self.address} was closed")
             if self._pool is None:
+                # First a connection of our own: it raises why there is none, and the pool would only try again.
                 self._connect().close()
                 self._pool = _pool(self._dsn)
             return self._pool
@@ -155,5 +157,6 @@ def _pool(address: dsn.Dsn) -> ConnectionPool[_Bounded]:
 
 
 def _check(connection: _Bounded) -> None:
+    # A connection that does not answer is replaced soon: most of the call's time has to be left for its statement.
     connection.deadline = Deadline.after(CHECK_S)
     ConnectionPool.check_connection(connection)
