@@ -1,4 +1,4 @@
-"""Every fault of the local Event Hubs: it fires, it is counted, and the real SDK meets it."""
+"""Every fault of the local Event Hubs: it happens, it is counted, and the real SDK reacts to it."""
 
 import time
 
@@ -118,7 +118,7 @@ def test_a_busy_server_refuses_the_attach_until_it_is_not(hub: HubProcess) -> No
         error = reader.await_error()
         assert isinstance(error, ConnectError)
         assert "com.microsoft:server-busy" in str(error)
-        eventually(lambda: reader.numbers == [0], "the event, in spite of all")
+        eventually(lambda: reader.numbers == [0], "the event, although the server was busy")
     assert hub.admin.fired("throttle") == before + 1
 
 

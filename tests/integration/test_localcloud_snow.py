@@ -154,7 +154,7 @@ def test_a_superseded_opener_fails_at_its_next_append_and_sees_success_until_the
     assert snow.rows("n") == [(1,)]
 
 
-def test_a_stolen_channel_is_the_thiefs(sdk: SdkDriver, snow: Snow) -> None:
+def test_a_stolen_channel_belongs_to_the_new_opener(sdk: SdkDriver, snow: Snow) -> None:
     sdk.open(snow.channel)
     snow.admin.steal(snow.channel, "thief")
     append(sdk, snow, 0, 0)

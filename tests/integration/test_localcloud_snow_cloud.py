@@ -1,4 +1,4 @@
-"""The whole local cloud: what it offers evsup, and that nothing of it is left, however it ends."""
+"""The whole local cloud: it serves evsup, and nothing of it is left, however it ends."""
 
 import os
 import shutil
@@ -66,7 +66,7 @@ def test_no_process_is_left_when_it_is_killed(
         process.kill()
         process.wait()
         until(lambda: all(has_exited(child) for child in family))
-    for left in (Path(data).parent, Path(state).parent):  # files are all that a killed process cannot take along
+    for left in (Path(data).parent, Path(state).parent):  # a killed process can leave nothing but files
         shutil.rmtree(left)
 
 

@@ -1,4 +1,4 @@
-"""Limits of a channel, and opens at the same time: what the real streaming SDK and evsup make of them."""
+"""How the real streaming SDK and evsup handle the limits of a channel, and opens at the same time."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Names as the service takes them: without case in a URI, with it in quotes and in the list of a status."""
+"""How the service compares names: without case in a URI, with case in quotes and in a status request."""
 
 from collections.abc import Iterator
 

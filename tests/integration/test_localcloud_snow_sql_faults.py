@@ -1,4 +1,4 @@
-"""What the local Snowflake breaks for SQL on request, and what the official connector makes of it."""
+"""Faults of SQL that the local Snowflake can be asked for, and how the official connector reacts."""
 
 import threading
 import time

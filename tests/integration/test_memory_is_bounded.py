@@ -22,7 +22,7 @@ RECEIVED_BYTES = 3 * HELD_BYTES // 2 + HELD_BYTES + QUEUED_BYTES + HELD_BYTES
 # The Snowflake SDK keeps a row as JSON and compressed; allocators give little back.
 SPARE_BYTES = 20 * MEBIBYTE
 BOUND_BYTES = WINDOW_BYTES + RECEIVED_BYTES + SPARE_BYTES
-FRESH_REPORTS = 4  # of a worker that gets no further
+FRESH_REPORTS = 4  # without any progress
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def reports_until_it_stands(evsup: Evsup, after: PartitionStatus) -> list[Partit
 
 
 def test_while_commits_stall_memory_is_bounded_however_large_events_are(pipeline: Pipeline) -> None:
-    """Of small ones `test_stalls` says so, with less to spare."""
+    """These events are large; `test_stalls` has small ones, and a tighter bound."""
     evsup = pipeline.start()
     baseline = evsup.await_running(1)[P]
     pipeline.snow.stall_commits()

@@ -1,4 +1,4 @@
-"""Members of one group whose settings differ: other spellings of its names, other lengths of a lease."""
+"""Members of one group with different settings: they spell its names differently, and their leases last differently."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from tests.harness.pipeline import BRISK, UNCHECKED, pipeline_of
 
 RARELY: dict[str, Any] = {"EVENTHUB_LOAD_BALANCING_INTERVAL": "9.5", "EVENTHUB_OWNERSHIP_EXPIRATION": "30"}
 OFTEN: dict[str, Any] = {**BRISK}
-LONGER_S = 25.0  # than several leases of the hasty one, and two rounds of the slow one
+LONGER_S = 25.0  # than several short leases, and two rounds of the member with the long one
 
 
 def test_leases_of_different_length_live_beside_each_other_under_two_spellings_of_the_group() -> None:
-    """The slow one renews so rarely that its lease looks expired by the settings of the hasty one."""
+    """One renews so rarely that its lease looks expired by the settings of the other."""
     with pipeline_of(partitions=2, **RARELY, **UNCHECKED) as pipeline:
         hub = pipeline.settings.eventhub.name
         assert hub

@@ -1,4 +1,4 @@
-"""The local Event Hubs through clients that nobody here wrote: what they see is what they see of the real service.
+"""The local Event Hubs through clients that others wrote: they see what they see of the real service.
 
 So a mistake in our reading of AMQP or of Event Hubs cannot hide behind the one SDK that evsup itself uses.
 """

@@ -33,7 +33,7 @@ def quarantined(pipeline: Pipeline) -> list[int]:
 
 
 def landed(pipeline: Pipeline) -> list[int]:
-    """Those in both tables, as often as they are there."""
+    """The sequence numbers in both tables, repeated ones as well."""
     rows = pipeline.snow.query(f"SELECT SEQUENCE_NUMBER FROM {EVENTS}")  # noqa: S608
     return sorted([*(number for (number,) in rows), *quarantined(pipeline)])
 
@@ -58,7 +58,7 @@ def known(pipeline: Pipeline) -> int:
 
 
 def change(pipeline: Pipeline, statement: str) -> None:
-    """Change the tables behind evsup's back; {table} is the target's name."""
+    """Change the tables without evsup; {table} is the target's name."""
     assert pipeline.change(statement.format(table=EVENTS)) > 0
 
 

@@ -1,4 +1,4 @@
-"""The quarantine by real SQL: what is found missing, what is quarantined once, and what a role needs for it."""
+"""The quarantine by real SQL: which events are missing, that each is quarantined once, and which grants it needs."""
 
 import json
 import re
@@ -54,12 +54,12 @@ def tables(settings: SnowflakeSettings, group: ConsumerGroup) -> Iterator[Quaran
 
 
 def enqueued_at(second: int) -> str:
-    """So many seconds after the hub was created, and a little."""
+    """The enqueued time so many seconds after the hub was created, with a fraction."""
     return (datetime.fromtimestamp(BORN_S, UTC) + timedelta(seconds=second, milliseconds=123)).isoformat()
 
 
 def take(settings: SnowflakeSettings, *numbers: int, enqueued: str | None = enqueued_at(0)) -> None:
-    """Events come into the target table."""
+    """Insert events into the target table."""
     table, time = table_name(settings), "NULL" if enqueued is None else f"'{enqueued}'"
     rows = ", ".join(f"('{P}', {number}, {time})" for number in numbers)
     with closing(SqlSession(settings)) as session:

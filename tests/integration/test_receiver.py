@@ -1,4 +1,4 @@
-"""The receiver thread on the real Azure SDK and the local hub: what the SDK hides, the worker sees."""
+"""The receiver thread on the real Azure SDK and the local hub: the worker learns of what the SDK hides."""
 
 import base64
 import json
@@ -266,7 +266,7 @@ def test_tls_brings_every_event_and_leaves_none_in_its_buffer(hub: HubProcess, t
 
 
 def test_an_idle_link_outlives_the_hubs_patience_and_ours(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ends send heartbeats, and each of them would leave the other without."""
+    """Both ends send heartbeats. Without them, each end would close the connection."""
     monkeypatch.setattr(client, "SILENCE_LIMIT_S", 3)
     hub.admin.seed("0", 1)
     with receiving(hub) as source:

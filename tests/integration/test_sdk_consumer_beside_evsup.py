@@ -52,7 +52,7 @@ def test_a_client_that_joins_gets_its_share_after_the_checkpoint_and_gives_it_ba
         pipeline.publish(200)
         pipeline.await_all()
         client = start()
-        eventually(lambda: len(evsup.workers()) == 1, "evsup gives one away")
+        eventually(lambda: len(evsup.workers()) == 1, "evsup has handed one over")
         [kept] = evsup.workers()
         [given] = set(NAMES) - {kept}
         pipeline.publish(100)

@@ -1,4 +1,4 @@
-"""Settings of Event Hubs as the service sees them: what the SDK was given shows in the frames that it sends."""
+"""Settings of Event Hubs as the service sees them, in the frames that the SDK sends."""
 
 import base64
 import socket

@@ -1,4 +1,4 @@
-"""What stands still: each stall is bounded, explained, and made up for as soon as it ends."""
+"""Stalls: each one is limited and explained, and when it ends the tree catches up."""
 
 import os
 import resource
@@ -19,7 +19,9 @@ P = "0"
 LEASE_S = 5.0
 STUCK_S = 10.0  # so long a loop may not turn: `evsup status` calls it stuck then
 WINDOW_BYTES = 4_000_000
-ALLOWED_BYTES = 20_000_000  # beside the window: batches between the threads, and what the SDKs hold
+ALLOWED_BYTES = (
+    20_000_000  # what a worker holds beside the window: batches between its threads, and buffers of the SDKs
+)
 FULL = "/dev/full"  # https://man7.org/linux/man-pages/man4/full.4.html
 
 
@@ -138,7 +140,7 @@ def test_a_start_without_standard_streams_goes_on_working(pipeline: Pipeline) ->
 
 
 def test_a_worker_that_writes_to_stderr_without_a_pause_keeps_nobody_waiting(pipeline: Pipeline) -> None:
-    """A native library in a loop, say: a log line without an end, and three threads of it."""
+    """As a native library in an endless loop does: three threads write log lines without a pause."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     evsup = pipeline.start(stderr=nowhere)
     os.close(nowhere)
@@ -160,7 +162,7 @@ def test_a_worker_that_writes_to_stderr_without_a_pause_keeps_nobody_waiting(pip
 
 
 def turned_ago_s(evsup: Evsup) -> float:
-    """How long the supervisor's loop has not turned."""
+    """Seconds since the supervisor's loop last turned."""
     tree = evsup.status()
     assert tree is not None
     return monotonic() - tree.described_at_s

@@ -73,7 +73,9 @@ def test_init_print_changes_nothing_and_prints_what_creates_the_tables(run: Run,
         ("MY_PIPE", "-- SNOWFLAKE_PIPE names MY_PIPE: a pipe into it with MATCH_BY_COLUMN_NAME has to be there."),
     ],
 )
-def test_init_target_prints_the_snowflake_table_alone_and_asks_nobody(run: Run, pipe: str, comment: str) -> None:
+def test_init_target_prints_the_snowflake_table_alone_and_connects_to_nothing(
+    run: Run, pipe: str, comment: str
+) -> None:
     result = run("--target", "--print", SNOWFLAKE_PIPE=pipe)  # an account that does not exist
     assert result.exit_code == 0
     assert result.stdout.startswith('CREATE TABLE IF NOT EXISTS "EVENTS"."PUBLIC"."FLIGHTS"')

@@ -1,4 +1,4 @@
-"""A claim that was committed, and whose reply never arrived: in every database."""
+"""A claim is committed and its reply never arrives: in every database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from tests.integration.conftest import EXPIRATION_S, Site
 
 
 class Forgetful(Database):
-    """A database whose connection breaks after COMMIT, before the reply, as often as it is told."""
+    """A database whose connection breaks between COMMIT and its reply, `replies_to_lose` times."""
 
     def __init__(self, database: Database) -> None:
         self.database, self.dialect, self.address = database, database.dialect, database.address

@@ -1,4 +1,4 @@
-"""Tables of an older evsup are moved forward with the rows they hold, or nothing happens."""
+"""Tables of an older evsup are migrated with all their rows, or not at all."""
 
 import re
 import sqlite3
@@ -223,7 +223,7 @@ def test_init_moves_older_tables_forward_and_keeps_their_rows(
 def test_init_moves_tables_in_snowflake_forward_also_when_it_was_ended_in_the_middle(
     snow_sql: SnowSql, version: int, cut: int
 ) -> None:
-    """There definitions commit one by one: the first try ends after `cut` of them."""
+    """Definitions commit one by one in Snowflake. The first try ends after `cut` of them."""
     account = snowflake_settings_of(snow_sql)
     tables = open_database(ControlSettings(store="snowflake"), account)
     with closing(tables) as database, closing(SqlSession(account)) as session:

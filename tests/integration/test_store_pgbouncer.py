@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode: many clients on two server connections, and nothing of one left for the next.
+"""PgBouncer in transaction mode: many clients share two server connections, and no client leaves anything in one.
 
 The contract's own suite runs through it as well (`site`).
 """
@@ -40,7 +40,7 @@ def site(pgbouncer_settings: ControlSettings) -> Iterator[Site]:
 
 
 def a_working_life(store: ControlStore, partition_id: str) -> None:
-    """Everything that a supervisor and its worker ask of the store."""
+    """Each call that a supervisor and its worker make."""
     term = store.claim(partition_id, f"owner{partition_id}", EXPIRATION_S)
     assert term == Term(partition_id, f"owner{partition_id}", 1)
     for position in range(12):  # psycopg prepares a statement when it has seen it five times

@@ -126,7 +126,7 @@ def test_nobody_at_the_address_is_unavailable_at_once(site: Site) -> None:
 
 
 def test_an_address_that_swallows_connections_fails_in_time(site: Site) -> None:
-    with socket.create_server((HOST, 0), backlog=1) as listener:  # accepts, and never says a word
+    with socket.create_server((HOST, 0), backlog=1) as listener:  # it accepts, and never sends a byte
         started = monotonic()
         error = failure(elsewhere(site, f"postgresql://u:p@{HOST}:{listener.getsockname()[1]}/db"))
     assert isinstance(error, StoreUnavailable)

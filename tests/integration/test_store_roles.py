@@ -1,4 +1,4 @@
-"""The roles of docs/postgres.md: the statements that stand there are run, and are exactly enough."""
+"""The roles of docs/postgres.md: its statements are run, and grant exactly what evsup needs."""
 
 import re
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def installation(open_directory: Path) -> Iterator[Installation]:
 
 
 def a_life(store: ControlStore) -> None:
-    """What `evsup start` asks of the store, once each."""
+    """Each call of the store that `evsup start` makes, once."""
     store.check()
     term = store.claim("0", "a", EXPIRATION_S)
     assert term is not None

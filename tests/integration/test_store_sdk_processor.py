@@ -67,7 +67,7 @@ def group(site: Site, hub: HubProcess) -> Site:
 
 
 class Processor:
-    """A consumer client of the SDK that balances over a store of its own, with everything that it told."""
+    """A consumer client of the SDK with a store object of its own, and all that its callbacks were given."""
 
     def __init__(self, hub: HubProcess, group: Site, on_event: Handle, *, callbacks_fail: bool = False) -> None:
         self.store: ControlStore = group.open()

@@ -95,7 +95,7 @@ _together: Barrier | None = None
 
 
 def meet(everybody: Barrier) -> None:
-    """What each racer is told first: where it waits for the others."""
+    """Give each racing process the barrier at which it waits for the others."""
     global _together  # noqa: PLW0603 (a process of its own)
     _together = everybody
 

@@ -29,7 +29,7 @@ def site(snow_server: SnowSql) -> Iterator[Site]:
 
 
 class Crashing(Database):
-    """A database that something happens to before the query named: its connection breaks, if nothing else."""
+    """A database to which something happens just before a query, its connection breaks for example."""
 
     def __init__(self, database: Database) -> None:
         self.database, self.dialect, self.address = database, database.dialect, database.address

@@ -29,7 +29,7 @@ def respelled(site: Site, **names: str) -> ControlStore:
 
 
 def spell(site: Site, *tables: str, hub: str = "HUB") -> None:
-    """Let the rows of tables look as an older evsup wrote them: by the names as they were typed."""
+    """Change rows to what an older evsup wrote: with the names as somebody typed them."""
     name = site.group.eventhub_name
     for table in tables:
         typed = name.replace("hub", hub)

@@ -1,4 +1,4 @@
-"""Postgres over TLS with `verify-full`: the right server is let in, any other is one clear error."""
+"""Postgres over TLS with `verify-full`: the right server is accepted, any other gives one clear error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +48,7 @@ def refusal(store: ControlStore) -> EvsupError:
     return error
 
 
-def test_the_certificates_owner_is_let_in(postgres: Postgres, front: TlsFront) -> None:
+def test_the_owner_of_the_certificate_is_accepted(postgres: Postgres, front: TlsFront) -> None:
     with reached(postgres, front.port, front.ca_file) as store:
         store.initialise()
         assert store.claim("0", "a", EXPIRATION_S) == Term("0", "a", 1)
