@@ -70,6 +70,10 @@ class UndecodableEvent(EventRefused):
     """A body is not JSON and `SNOWFLAKE_ON_DECODE_ERROR=fail`."""
 
 
+class MapperFailed(EventRefused):
+    """The mapper of the settings raised an error, or returned no row."""
+
+
 class RowsRejected(DataRefused):
     """Snowflake counted rows that it did not put into the table."""
 

@@ -11,6 +11,7 @@ from worker.opening import StartingPoint, open_partition
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import EventSource, Ports
 from worker.rows.envelope import Envelope
+from worker.rows.mapping import row_mapper
 from worker.sink.channel import Channel
 from worker.sink.rejection import Rejection
 from worker.source.link import Position
@@ -53,7 +54,7 @@ class OwnedPartition:
     def __init__(self, settings: Settings, term: Term, channel: Channel, store: ControlStore) -> None:
         self.settings, self.term = settings, term
         self._channel, self._store = channel, store
-        self._bodies = body_reader(settings.eventhub)
+        self._bodies, self._mapper = body_reader(settings.eventhub), row_mapper(settings.process)
 
     @property
     def hub_name(self) -> str:
@@ -81,5 +82,6 @@ class OwnedPartition:
     def source(self, position: Position) -> EventSource:
         """The receiver, with the term's epoch as its owner level."""
         partition_id = self.term.partition_id
-        event_of = Envelope(partition_id, self.settings.snowflake.on_decode_error, self._bodies).event_of
+        on_decode_error = self.settings.snowflake.on_decode_error
+        event_of = Envelope(partition_id, on_decode_error, self._bodies, self._mapper).event_of
         return Receiver(self.settings.eventhub, partition_id, self.term.epoch, position, event_of)

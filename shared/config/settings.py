@@ -401,6 +401,13 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
             examples=["127.0.0.1:9464"],
         ),
     ] = None
+    mapper: Annotated[
+        str | None,
+        Meta(
+            description="`package.module:function` that makes a row of an event (docs/mapper.md). Empty: evsup does.",
+            examples=["flights.mapper:mask"],
+        ),
+    ] = None
     log_format: Annotated[
         Literal["text", "json"] | None, Meta(description="Empty: `text` on a terminal, else `json`.")
     ] = None

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from shared import mapper
 from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import store_of
@@ -44,11 +45,14 @@ class StartChecks:
         self._env_file = env_file
         self._partition_ids: Sequence[str] = ()
         self._quarantines = self._has_pipe = self._has_registry = self._has_key_columns = False
+        self._mapper: str | None = None
         self._target: TargetCheck | None = None
 
     def checks(self) -> Iterator[Check]:
         """In the order of a start. The last ones, one a partition, exist once the hub has named its partitions."""
         yield Check("config", self._load)
+        if self._mapper:
+            yield Check("mapper", partial(_mapper, self._mapper), ["config"])
         yield Check("identity", self._identity, ["config"])
         yield Check("hub", self._hub, ["identity"])
         yield Check("consumer group", self._group, ["hub"])
@@ -77,6 +81,7 @@ class StartChecks:
         self._settings = loaded.settings
         self._quarantines = self._settings.snowflake.quarantines
         self._has_pipe = self._settings.snowflake.pipe is not None
+        self._mapper = self._settings.process.mapper
         self._has_registry = self._settings.eventhub.schema_registry is not None
         self._has_key_columns = self._settings.snowflake.row_format == "columns"
         if loaded.warnings:
@@ -181,3 +186,9 @@ class StartChecks:
 
     def _checkpoint(self, partition_id: str) -> Checkpoint:
         return self._checkpoints.get(partition_id) or Checkpoint(partition_id, None, None, 0)
+
+
+def _mapper(path: str) -> Outcome:
+    """Whether the mapper can be imported."""
+    mapper.load(path)
+    return Outcome(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 import worker.tasks.quarantine
+from shared import mapper
 from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import store_of
@@ -67,6 +68,8 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     configure(settings.process.log_format, settings.process.log_level)
     for warning in loaded.warnings:
         log.warning("setting_suspicious", detail=warning)
+    if settings.process.mapper:
+        mapper.load(settings.process.mapper)  # before anything is claimed: a worker would fail with it
     directory = state_dir(settings.process.state_dir)
     prepare(directory)
     # First of what lasts: a second supervisor here would answer on the status socket of the first.

@@ -20,11 +20,18 @@ import msgspec
 from worker.bodies.body import Body
 from worker.bodies.body_reader import BodyReader
 from worker.rows.event import Event, Refusal
-from worker.rows.message import METADATA, Metadata
+from worker.rows.mapping import NotMapped, RowMapper
+from worker.rows.message import METADATA, PLACE, Metadata
 from worker.rows.row_format import RowFormat
 from worker.rows.variant import encode
 
 BODIES = BodyReader()
+PAYLOAD, RAW_BODY = "PAYLOAD", "RAW_BODY"
+OWN = frozenset(name.upper() for name in (*PLACE, "partition_id"))
+"""What says which event a row is of: it proves that each is there once."""
+MAPPED = frozenset(name.upper() for name in (*METADATA, PAYLOAD, RAW_BODY, "DECODE_ERROR")) - OWN
+"""What a mapper may return."""
+_split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _KEYS = {name: b',"%b":' % name.upper().encode() for name in METADATA}
 
 
@@ -34,9 +41,13 @@ class Envelope(RowFormat):
     raw_bodies_in = "RAW_BODY"
 
     def __init__(
-        self, partition_id: str, on_decode_error: Literal["keep", "fail"], bodies: BodyReader = BODIES
+        self,
+        partition_id: str,
+        on_decode_error: Literal["keep", "fail"],
+        bodies: BodyReader = BODIES,
+        mapper: RowMapper | None = None,
     ) -> None:
-        super().__init__(on_decode_error, bodies)
+        super().__init__(partition_id, on_decode_error, bodies, mapper)
         self._partition = b',"PARTITION_ID":' + encode(partition_id)
         self._usual_line = b'{"PAYLOAD":%%b%b,"SEQUENCE_NUMBER":%%d,"OFFSET":"%%b","ENQUEUED_TIME":%%b}' % (
             self._partition.replace(b"%", b"%%")
@@ -49,6 +60,35 @@ class Envelope(RowFormat):
     def _row(self, body: Body, metadata: Sequence[Metadata]) -> tuple[bytes, Refusal | None]:
         columns = [_KEYS[name] + json for name, json in metadata]
         return b"{%b%b%b}" % (_body(body), self._partition, b"".join(columns)), None
+
+    def _mapped_row(self, row: Body, place: Sequence[Metadata]) -> bytes:
+        columns = _split(row.json)
+        _refuse_unknown(columns)
+        known = {name: json for name, json in columns.items() if name == PAYLOAD or bytes(json) != b"null"}
+        if not known.keys() & {PAYLOAD, RAW_BODY}:  # then it could not be told from a row that lost its body
+            known[PAYLOAD] = msgspec.Raw(b"null")
+        line = b",".join(b'"%b":%b' % (name.encode(), bytes(json)) for name, json in known.items())
+        return b"{%b%b%b}" % (line, self._partition, b"".join(_KEYS[name] + json for name, json in place))
+
+
+def _refuse_unknown(columns: dict[str, msgspec.Raw]) -> None:
+    if own := sorted(columns.keys() & OWN):
+        raise NotMapped(f"it returns {', '.join(own)}, which evsup writes itself")
+    if unknown := sorted(columns.keys() - MAPPED):
+        raise NotMapped(
+            f"it returns {', '.join(unknown)}, and the envelope has no such column: its columns are"
+            f" {', '.join(sorted(MAPPED))}; SNOWFLAKE_ROW_FORMAT=columns writes columns of your own"
+        )
+    if RAW_BODY in columns and not _is_base64(columns[RAW_BODY]):
+        raise NotMapped(f"it returns a {RAW_BODY} that is not of type bytes")
+
+
+def _is_base64(json: msgspec.Raw) -> bool:
+    try:
+        msgspec.json.decode(json, type=bytes | None)
+    except msgspec.MsgspecError:
+        return False
+    return True
 
 
 def _body(body: Body) -> bytes:

@@ -54,10 +54,9 @@ SYSTEM_FIELDS = {
 NO_FIELDS = (None,) * len(SYSTEM_FIELDS)
 UNUSED = frozenset((HEADER, DELIVERY_ANNOTATIONS, FOOTER))
 
+PLACE = ("sequence_number", "offset", "enqueued_time")
 METADATA = (
-    "sequence_number",
-    "offset",
-    "enqueued_time",
+    *PLACE,
     "partition_key",
     "properties",
     *MESSAGE_FIELDS,
@@ -101,6 +100,11 @@ class Message:
             self.value = value
         elif code not in UNUSED:
             raise amqp.Malformed("the message has an unknown section")
+
+    @property
+    def raw_body(self) -> bytes | None:
+        """The body as it came; None: AMQP gave a value or a sequence."""
+        return b"".join(self.data) if self.data else None
 
     def text_of(self, place: int) -> str:
         """A field of the properties as text; empty: it has no value."""

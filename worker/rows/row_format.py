@@ -17,12 +17,15 @@ from worker.bodies.payload import NotPayload, payload
 from worker.rows import amqp
 from worker.rows.body import body
 from worker.rows.event import Event, Refusal
+from worker.rows.mapping import NotMapped, RowMapper, mapper_event
 from worker.rows.message import (
     COLUMN_ANNOTATIONS,
     ENQUEUED_TIME,
     OFFSET,
     PARTITION_KEY,
+    PLACE,
     SEQUENCE_NUMBER,
+    Message,
     Metadata,
     decode,
     time_of,
@@ -42,8 +45,10 @@ _find_usual = re.compile(
 ).match
 _find_data = re.compile(rb"\x00\x53\x75(?:\xa0(.)|\xb0(.{4}))", re.DOTALL).match
 _PROPERTIES = b"\x00\x53\x74"  # begins the section of application properties
+_BEHIND_ANNOTATIONS = (_PROPERTIES, b"\x00\x53\x75")
 _DELIVERY = b"\x00\x53\x71\xc1"  # the section of delivery annotations, followed by a size of one byte
 _long = Struct(">q").unpack
+NO_ROW = b"{}"  # of an event that is refused: it is never stored
 
 
 class RowFormat(ABC):
@@ -57,9 +62,16 @@ class RowFormat(ABC):
     raw_bodies_in: str
     """Where a body goes that is not JSON, for people."""
 
-    def __init__(self, on_decode_error: Literal["keep", "fail"], bodies: BodyReader) -> None:
+    def __init__(
+        self,
+        partition_id: str,
+        on_decode_error: Literal["keep", "fail"],
+        bodies: BodyReader,
+        mapper: RowMapper | None = None,
+    ) -> None:
+        self._partition_id, self._mapper = partition_id, mapper
         self._keeps, self._bodies = on_decode_error == "keep", bodies
-        self._is_usual = bodies.takes_any_json
+        self._is_usual = bodies.takes_any_json and mapper is None
         """Whether messages are of the usual form: without a word of their bodies, which are JSON."""
         self.unusual = 0
         """Messages that were read section by section."""
@@ -74,6 +86,12 @@ class RowFormat(ABC):
     def _row(self, body: Body, metadata: Sequence[Metadata]) -> tuple[bytes, Refusal | None]:
         """The row, one line of JSON, and why it may not be stored."""
 
+    def _mapped_row(self, row: Body, place: Sequence[Metadata]) -> bytes:
+        """The row of what a mapper gave, a JSON object of columns, with the event's place in the partition. Raises
+        `NotMapped` when these are no columns of this format.
+        """
+        raise NotImplementedError
+
     def event_of(self, message: bytes) -> Event:
         """The event of an encoded message."""
         at = 5 + message[4] if message[:4] == _DELIVERY and len(message) > 5 else 0
@@ -83,7 +101,7 @@ class RowFormat(ABC):
         try:
             decoded = decode(message, at)
             self.decoded_by_sdk += decoded.decoded_by_sdk
-            return self._event(body(decoded, self._bodies), decoded.annotations, decoded.metadata())
+            return self._event(body(decoded, self._bodies), decoded.annotations, decoded)
         except (MemoryError, EvsupError):  # says nothing of the message
             raise
         except Exception as error:  # noqa: BLE001 (whatever the SDK's decoder raises, or Python for a deep value)
@@ -121,6 +139,7 @@ class RowFormat(ABC):
             count != (b"\x08" if key_length else b"\x06")
             or length[0] != len(offset)
             or at + 5 + size[0] != end
+            or message[end : end + 3] not in _BEHIND_ANNOTATIONS
             or (time := time_of(_long(milliseconds)[0])) is None
         ):
             return None
@@ -142,7 +161,8 @@ class RowFormat(ABC):
             return None
         return Event(number, offset.decode(), time[0], len(line), msgspec.Raw(line), refusal)
 
-    def _event(self, body: Body, annotations: dict[Any, Any], metadata: Sequence[Metadata] = ()) -> Event:
+    def _event(self, body: Body, annotations: dict[Any, Any], message: Message | None = None) -> Event:
+        """`message` is the rest of what was decoded; None: it could not be."""
         number, offset, key = annotations.get(SEQUENCE_NUMBER), annotations.get(OFFSET), annotations.get(PARTITION_KEY)
         time = time_of(annotations.get(ENQUEUED_TIME))
         known: list[Metadata] = []
@@ -155,13 +175,28 @@ class RowFormat(ABC):
             known.append(("enqueued_time", time[1]))
         if key is not None:
             known.append(("partition_key", encode(text(key))))
-        line, refusal = self._row(body, [*known, *metadata])
+        known += message.metadata() if message else ()
+        number = number if type(number) is int else None
+        line, refusal, is_undecoded = self._stored(body, known, message if number is not None else None)
+        return Event(number, offset, time[0] if time else None, len(line), msgspec.Raw(line), refusal, is_undecoded)
+
+    def _stored(
+        self, body: Body, known: Sequence[Metadata], message: Message | None
+    ) -> tuple[bytes, Refusal | None, bool]:
+        """The row, why it may not be stored, and whether it has the body as it came. Without a message, or without a
+        place in the partition, there is nothing to map.
+        """
+        is_undecoded = body.reason is not None
+        if self._mapper and message and (self._keeps or not is_undecoded):
+            try:
+                row = self._mapper.row(mapper_event(self._partition_id, body, message.raw_body, known))
+                return self._mapped_row(row, [each for each in known if each[0] in PLACE]), None, False
+            except NotMapped as error:
+                return NO_ROW, error.refusal, False
+        line, refusal = self._row(body, known)
         if body.reason and not self._keeps:
             refusal = self._undecodable(body.reason)
-        number = number if type(number) is int else None
-        return Event(
-            number, offset, time[0] if time else None, len(line), msgspec.Raw(line), refusal, body.reason is not None
-        )
+        return line, refusal, is_undecoded
 
     def _undecoded(self, message: bytes, error: Exception) -> Event:
         """The event of a message that cannot be decoded: as it came, under the numbers that it shows."""

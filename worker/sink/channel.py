@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -209,11 +209,16 @@ def _columns_of(events: Sequence[Event], form: str | None) -> list[dict[str, Any
             if form == UTF8 and not _is_utf8(row[RAW_BODY]):
                 raise DataRefused(
                     f"{event.address}: its RAW_BODY cannot be sent",
-                    f"{TAKES_UTF8_ALONE}, and the body is not UTF-8: {msgspec.json.decode(row['DECODE_ERROR'])}",
+                    f"{TAKES_UTF8_ALONE}, and the body is not UTF-8: {_reason(row)}",
                     OTHER_FORMAT,
                 )
         rows.append(row)
     return rows
+
+
+def _reason(row: Mapping[str, msgspec.Raw]) -> str:
+    """What the row says of its body; a mapper may have left that out."""
+    return str(msgspec.json.decode(row["DECODE_ERROR"])) if "DECODE_ERROR" in row else "a mapper gave it"
 
 
 def _is_utf8(body: bytes) -> bool:

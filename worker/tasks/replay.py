@@ -26,6 +26,7 @@ from worker.opening import StartingPoint
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import Ports
 from worker.rows.envelope import Envelope
+from worker.rows.mapping import row_mapper
 from worker.sink.channel import Channel
 from worker.sink.sdk import prepare
 from worker.source.batch_queue import Batch
@@ -106,7 +107,8 @@ def replay(order: Order, settings: Settings) -> int:
     after = order.first - 1 if status.token is None else status.token
     position = Position(after if after >= 0 else None)
     bodies = body_reader(settings.eventhub)
-    event_of = Envelope(order.partition_id, settings.snowflake.on_decode_error, bodies).event_of
+    mapper = row_mapper(settings.process)
+    event_of = Envelope(order.partition_id, settings.snowflake.on_decode_error, bodies, mapper).event_of
     source = UpTo(settings.eventhub, order.partition_id, position, order.last, event_of)
     start = StartingPoint(Resume(after, "a replay"), status, Checkpoint(order.partition_id, after, None, 0))
     pipeline = Pipeline(settings, start, Ports(source, channel, _save_nothing))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+from shared import mapper
 from shared.config.faults import Fault
 from shared.config.formats import endpoint
 from shared.config.settings import Settings
@@ -33,6 +34,13 @@ def http_address_can_be_listened_on(settings: Settings) -> Iterator[Fault]:
         yield Fault("EVSUP_HTTP_ADDRESS", str(error))
 
 
+def mapper_is_a_path(settings: Settings) -> Iterator[Fault]:
+    """The mapper is named as a path. Whether it can be imported shows at the start: a setting runs no code."""
+    path = settings.process.mapper
+    if path and (reason := mapper.problem(path)):
+        yield Fault("EVSUP_MAPPER", reason)
+
+
 def http_stays_on_this_host(settings: Settings) -> Iterator[str]:
     """Warn of an address that other hosts can reach: the server has no authentication."""
     text = settings.process.http_address
@@ -43,5 +51,6 @@ def http_stays_on_this_host(settings: Settings) -> Iterator[str]:
 RULES = (
     (state_dir_holds_a_socket, ("EVSUP_STATE_DIR",)),
     (http_address_can_be_listened_on, ("EVSUP_HTTP_ADDRESS",)),
+    (mapper_is_a_path, ("EVSUP_MAPPER",)),
 )
 CAUTIONS = (http_stays_on_this_host,)

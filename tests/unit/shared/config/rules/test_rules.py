@@ -63,6 +63,8 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"EVENTHUB_SCHEMA_REGISTRY": "https://ns.servicebus.windows.net"}, "EVENTHUB_SCHEMA_REGISTRY", "name alone"),
         ({"EVENTHUB_SCHEMA_REGISTRY": "ns.servicebus.windows.net/x"}, "EVENTHUB_SCHEMA_REGISTRY", "host name alone"),
         ({"EVENTHUB_SCHEMA_REGISTRY": "ns.example:0"}, "EVENTHUB_SCHEMA_REGISTRY", "the port must be"),
+        ({"EVSUP_MAPPER": "flights.mapper"}, "EVSUP_MAPPER", "package.module:function"),
+        ({"EVSUP_MAPPER": "os:system('x')"}, "EVSUP_MAPPER", "package.module:function"),
         ({"EVENTHUB_AVRO_SCHEMA_FILE": "none.avsc"}, "EVENTHUB_AVRO_SCHEMA_FILE", "there is no such file"),
         ({"EVENTHUB_PROXY": "https://proxy:3128"}, "EVENTHUB_PROXY", "http://"),
         ({"EVENTHUB_PROXY": "http://proxy"}, "EVENTHUB_PROXY", "must name the port"),

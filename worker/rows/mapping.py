@@ -1,0 +1,96 @@
+"""An event through the user's mapper: what it returns becomes the columns of the row, and what it raises a refusal."""
+
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shared import mapper
+from shared.config.settings import ProcessSettings
+from shared.errors import MapperFailed
+from worker.bodies.body import Body
+from worker.bodies.payload import UNREAD, NotPayload, payload
+from worker.rows.event import Refusal
+from worker.rows.message import Metadata
+
+FIX = "Correct the mapper and start again: nothing is lost, and the event is read again."
+
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
+
+
+class NotMapped(Exception):
+    """The mapper gives no row for an event; `refusal` says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.refusal = Refusal(MapperFailed, "the mapper gives no row for it", why, FIX)
+
+
+class RowMapper:
+    """The mapper of the settings."""
+
+    def __init__(self, path: str) -> None:
+        """Raises `ConfigurationError`."""
+        self._path, self._map = path, mapper.load(path)
+        self._root = _root_of(self._map)
+
+    def row(self, event: mapper.Event) -> Body:
+        """The row that the mapper makes of an event, as a JSON object. Raises `NotMapped`."""
+        try:
+            row = self._map(event)
+        except MemoryError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise NotMapped(f"it raises {type(error).__name__} at {self._place(error)}") from error
+        if not isinstance(row, Mapping):
+            raise NotMapped(f"{self._path} returns {_kind(row)}, a mapping is needed")
+        try:
+            return Body(*payload(b"{%b}" % b",".join(_column(name, value) for name, value in row.items())))
+        except NotPayload as why:
+            raise NotMapped(f"a table cannot hold what {self._path} returns: {why}") from None
+
+    def _place(self, error: BaseException) -> str:
+        """The line of the user's code. The error's text may hold what is in the body, and is not shown."""
+        frames = traceback.extract_tb(error.__traceback__)[1:]  # the first one is ours
+        theirs = [frame for frame in frames if frame.filename.startswith(self._root)] or frames
+        return f"{theirs[-1].filename}:{theirs[-1].lineno} ({theirs[-1].name})" if theirs else self._path
+
+
+def row_mapper(settings: ProcessSettings) -> RowMapper | None:
+    """The mapper of the settings; None: there is none. Raises `ConfigurationError`."""
+    return RowMapper(settings.mapper) if settings.mapper else None
+
+
+def mapper_event(partition_id: str, body: Body, raw: bytes | None, known: Sequence[Metadata]) -> mapper.Event:
+    """The event as a mapper gets it; `known` names as many of its fields as have a value."""
+    said = {name: _decode(json) for name, json in known}
+    if time := said.get("enqueued_time"):
+        said["enqueued_time"] = datetime.fromisoformat(time)
+    value = body.value
+    if value is UNREAD:
+        value = _decode(body.json) if body.json else None
+    return mapper.Event(partition_id=partition_id, body=raw, value=value, decode_error=body.reason, **said)
+
+
+def _column(name: Any, value: Any) -> bytes:
+    if not isinstance(name, str):
+        raise NotMapped(f"it returns a column whose name is {_kind(name)}, text is needed")
+    try:
+        return _encode(name) + b":" + _encode(value)
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise NotMapped(f"the column {name} has a value that is no JSON: {type(error).__name__}") from error
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"
+
+
+def _root_of(function: Any) -> str:
+    """Where the user's code is: the folder of its package, or its file."""
+    package = sys.modules.get(str(getattr(function, "__module__", "")).partition(".")[0])
+    file = getattr(package, "__file__", None) or ""
+    return str(Path(file).parent) if file.endswith("__init__.py") else file
