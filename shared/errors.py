@@ -74,6 +74,10 @@ class MapperFailed(EventRefused):
     """The mapper of the settings raised an error, or returned no row."""
 
 
+class UnknownKey(EventRefused):
+    """A body has a key without a column and `SNOWFLAKE_ON_UNKNOWN_KEY=fail`."""
+
+
 class RowsRejected(DataRefused):
     """Snowflake counted rows that it did not put into the table."""
 

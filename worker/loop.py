@@ -16,7 +16,7 @@ from shared.clock import Clock, Deadline, Instant, LoopClock, monotonic
 from shared.errors import DrainTimedOut, OwnershipLost
 from shared.eventhubs.retention import time_to_loss_s
 from shared.ipc.memory import rss_bytes
-from shared.ipc.messages import Abort, Command, Drain, Drained, Lease, Status
+from shared.ipc.messages import Abort, Command, Drain, Drained, Lease, Status, TableColumns
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
 from worker.partition import Partition
@@ -105,6 +105,8 @@ class Worker:
             case Drain(deadline_s=deadline_s):
                 self._drain_by = Deadline(deadline_s)  # of several, the newest counts
                 self.state = self.state.drain()
+            case TableColumns():
+                self._partition.learn(command)
             case Abort(reason=reason):
                 raise OwnershipLost(
                     f"The worker of partition {self._partition.term.partition_id} was aborted by the supervisor",
@@ -147,7 +149,8 @@ class Worker:
 
     def status(self, now_s: float) -> Status:
         """The report for the supervisor."""
-        status = Status(state=self.state.name, counters=self.state.counters, rss_bytes=rss_bytes(), sent_at_s=now_s)
+        counters = replace(self.state.counters, unknown_keys_total=self._partition.unknown_keys_total)
+        status = Status(state=self.state.name, counters=counters, rss_bytes=rss_bytes(), sent_at_s=now_s)
         if not (pipeline := self.state.pipeline):
             return status
         retention_hours = self._partition.settings.eventhub.retention_hours

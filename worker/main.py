@@ -14,7 +14,7 @@ from shared.errors import ExitCode
 from shared.eventhubs.client import consumer_group
 from shared.eventhubs.identity import Identity
 from shared.ipc.failure import failure_message
-from shared.ipc.messages import Command, Lease
+from shared.ipc.messages import Command, Lease, TableColumns
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import begin, configure, flush, get_logger
 from shared.model import Term
@@ -48,6 +48,8 @@ class Boot:
     """Whether the supervisor had a token for Event Hubs. If so, a worker waits for a sign-in service that does not
     answer.
     """
+    columns: TableColumns | None = None
+    """Of the target table, where rows have a column for each key."""
 
 
 def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes, bytes]") -> None:
@@ -94,7 +96,7 @@ def work(boot: Boot, messages: MessagePipe[Command]) -> None:
     name = channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
     channel = Channel(settings.snowflake, name, uploads)
     store = store_of(settings)
-    worker = Worker(OwnedPartition(settings, term, channel, store), boot.lease, messages)
+    worker = Worker(OwnedPartition(settings, term, channel, store, boot.columns), boot.lease, messages)
     memory.tune_collector()  # now that all that stays has been made
     # Last before the loop: the guard would end a worker that boots slowly and whose renewals nobody has read yet.
     guard.watch(lambda: worker.trusted_until_s)

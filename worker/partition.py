@@ -4,14 +4,12 @@ from typing import Protocol
 
 from shared.config.settings import Settings
 from shared.control.store import ControlStore
-from shared.ipc.messages import Counters
+from shared.ipc.messages import Counters, TableColumns
 from shared.model import Term
-from worker.bodies.body_reader import body_reader
 from worker.opening import StartingPoint, open_partition
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import EventSource, Ports
-from worker.rows.envelope import Envelope
-from worker.rows.mapping import row_mapper
+from worker.rows.formats import row_format
 from worker.sink.channel import Channel
 from worker.sink.rejection import Rejection
 from worker.source.link import Position
@@ -38,6 +36,13 @@ class Partition(Protocol):
     def channel_name(self) -> str:
         """Name of the channel that was opened last."""
 
+    @property
+    def unknown_keys_total(self) -> int:
+        """Values of keys without a column, since the worker's start."""
+
+    def learn(self, columns: TableColumns) -> None:
+        """Make rows by these columns of the target table from now on."""
+
     def open(self, written: int | None) -> StartingPoint | Rejection:
         """Take the channel over and decide where to start, as `open_partition` says. Blocks."""
 
@@ -51,10 +56,17 @@ class Partition(Protocol):
 class OwnedPartition:
     """A `Partition` between Event Hubs and Snowflake."""
 
-    def __init__(self, settings: Settings, term: Term, channel: Channel, store: ControlStore) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        term: Term,
+        channel: Channel,
+        store: ControlStore,
+        columns: TableColumns | None = None,
+    ) -> None:
         self.settings, self.term = settings, term
-        self._channel, self._store = channel, store
-        self._bodies, self._mapper = body_reader(settings.eventhub), row_mapper(settings.process)
+        self._channel, self._store, self._columns = channel, store, columns
+        self._rows = row_format(term.partition_id, settings, columns)
 
     @property
     def hub_name(self) -> str:
@@ -66,13 +78,23 @@ class OwnedPartition:
         """As `Partition`."""
         return self._channel.name
 
+    @property
+    def unknown_keys_total(self) -> int:
+        """As `Partition`."""
+        return self._rows.unknown_keys_total
+
+    def learn(self, columns: TableColumns) -> None:
+        """As `Partition`."""
+        self._columns = columns
+        self._rows.learn(columns)
+
     def open(self, written: int | None) -> StartingPoint | Rejection:
         """As `Partition`."""
         return open_partition(self.settings, self.term, self._channel, self._store, written)
 
     def quarantine(self, rejection: Rejection) -> int:
         """As `Partition`."""
-        return quarantine.quarantine_rows(rejection, self._store, self._channel)
+        return quarantine.quarantine_rows(rejection, self._store, self._channel, self._columns)
 
     def pipeline(self, start: StartingPoint, totals: Counters) -> Pipeline:
         """As `Partition`."""
@@ -82,6 +104,4 @@ class OwnedPartition:
     def source(self, position: Position) -> EventSource:
         """The receiver, with the term's epoch as its owner level."""
         partition_id = self.term.partition_id
-        on_decode_error = self.settings.snowflake.on_decode_error
-        event_of = Envelope(partition_id, on_decode_error, self._bodies, self._mapper).event_of
-        return Receiver(self.settings.eventhub, partition_id, self.term.epoch, position, event_of)
+        return Receiver(self.settings.eventhub, partition_id, self.term.epoch, position, self._rows.event_of)

@@ -12,7 +12,6 @@ from textwrap import wrap
 from msgspec import inspect
 
 from scripts.docs.generated import ROOT, between, run, text_of
-from shared.config.rules.not_yet import NOT_YET
 from shared.config.variables import VARIABLES, Variable, as_text, shown
 
 BEGIN, END = "<!-- settings:begin -->", "<!-- settings:end -->"
@@ -90,9 +89,8 @@ def _assignment(variable: Variable) -> str:
 
 
 def _meaning(variable: Variable) -> str:
-    """The description, what may be typed, what this version refuses, and an example where the line has none."""
+    """The description, what may be typed, and an example where the line has none."""
     parts = [variable.meaning, *_limits(variable.kind)]
-    parts += [f"Not available in this version: {row.what}." for row in NOT_YET if row.variable == variable.name]
     if _needed(variable):
         parts.append(f"Example: {variable.examples[0]}")
     return " ".join(parts)

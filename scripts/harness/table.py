@@ -40,6 +40,17 @@ class PartitionCount:
         return self == PartitionCount(published, published, 0, published - 1)
 
 
+def relation(columns: Sequence[str]) -> str:
+    """What to select events from: the table as it is or, where keys have these columns, with the envelope's names."""
+    if not columns:
+        return EVENTS
+    names = [declaration.split()[0] for declaration in columns]
+    body = ", ".join(f"'{name.strip(chr(34)).lower()}', {name}" for name in names)
+    known = "_EVSUP->>'partition_id' AS PARTITION_ID, (_EVSUP->>'sequence_number')::BIGINT AS SEQUENCE_NUMBER"
+    key = "_EVSUP->>'partition_key' AS PARTITION_KEY"
+    return f"(SELECT json_object({body}) AS PAYLOAD, {known}, {key} FROM {EVENTS})"  # noqa: S608 (names of ours)
+
+
 def count(snow: Answers, where: str = "true", table: str = EVENTS) -> dict[str, PartitionCount]:
     """The rows by partition, of those that `where` holds for."""
     columns = "count(*), count(DISTINCT SEQUENCE_NUMBER), min(SEQUENCE_NUMBER), max(SEQUENCE_NUMBER)"
@@ -53,8 +64,8 @@ def total(snow: Answers) -> int:
     return int(rows)
 
 
-def foreign_bodies(snow: Answers) -> int:
+def foreign_bodies(snow: Answers, table: str = EVENTS) -> int:
     """Rows with the body of another event: each body carries the number and the partition that its event got."""
     differs = "PAYLOAD->>'n' <> SEQUENCE_NUMBER OR PAYLOAD->>'partition' <> PARTITION_ID"
-    [(rows,)] = snow.query(f"SELECT count(*) FROM {EVENTS} WHERE {differs}")  # noqa: S608
+    [(rows,)] = snow.query(f"SELECT count(*) FROM {table} WHERE {differs}")  # noqa: S608
     return int(rows)

@@ -20,7 +20,7 @@ from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.authorization import ROLE_SCOPE, TOKEN_PATH
 from scripts.localcloud.snow.certificate import write_private
 from shared.config.settings import SnowflakeSettings
-from shared.snowflake.tables import create_table_sql
+from shared.snowflake.tables import EVSUP, create_table_sql, table_name
 
 ACCOUNT, USER, ROLE = "LOCALCLOUD", "EVSUP", "EVSUP_LOADER"
 DATABASE, SCHEMA, TABLE = "EVSUP", "PUBLIC", "EVENTS"
@@ -49,6 +49,8 @@ class CloudSettings:
     commit_delay_s: float = 1.0
     hub: str = "flights"
     consumer_group: str = "$Default"
+    columns: tuple[str, ...] = ()
+    """Declarations of columns for the keys of bodies; none: rows are the envelope."""
 
 
 class LocalCloud:
@@ -121,6 +123,7 @@ class LocalCloud:
             "SNOWFLAKE_DATABASE": DATABASE,
             "SNOWFLAKE_SCHEMA": SCHEMA,
             "SNOWFLAKE_TABLE": TABLE,
+            "SNOWFLAKE_ROW_FORMAT": "columns" if self.settings.columns else "envelope",
             "SNOWFLAKE_PRIVATE_KEY_FILE": str(self.private_key_file),
             "SNOWFLAKE_URL": f"https://127.0.0.1:{self.snow_service.ready['port']}",
             "SNOWFLAKE_CA_FILE": self.snow_service.ready["ca_file"],
@@ -168,7 +171,9 @@ class LocalCloud:
         write_private(self.private_key_file, private)
         self.snow.register_user(ACCOUNT, USER, public, [ROLE])
         self.snow.register_client(CLIENT_ID, self._client_secret, ACCOUNT, USER, [f"{ROLE_SCOPE}{ROLE}"])
-        self.snow.execute_create_table(create_table_sql(TARGET))
+        declared = ", ".join((f"{EVSUP} VARIANT NOT NULL", *self.settings.columns))
+        by_keys = f"CREATE TABLE {table_name(TARGET)} ({declared})"
+        self.snow.execute_create_table(by_keys if self.settings.columns else create_table_sql(TARGET))
 
 
 def key_pair() -> tuple[bytes, str]:

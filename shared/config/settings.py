@@ -7,7 +7,7 @@ that none of the four can differ from the others.
 
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from shared.config.formats.identifier import stored_name
 from shared.log.secret import Secret
@@ -297,8 +297,13 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         Literal["envelope", "columns"],
         Meta(description="`envelope`: one VARIANT and metadata columns. `columns`: top-level keys are the columns."),
     ] = "envelope"
+    on_unknown_key: Annotated[
+        Literal["keep", "fail", "evolve"],
+        Meta(description="With `columns`, a key without a column: keep it in `_EVSUP`, stop, or let Snowflake add it."),
+    ] = "keep"
     on_decode_error: Annotated[
-        Literal["keep", "fail"], Meta(description="If a body is not JSON: keep it in `RAW_BODY`, or stop.")
+        Literal["keep", "fail"],
+        Meta(description="If a body is not JSON: keep it in `RAW_BODY` (`columns`: `_EVSUP`), or stop."),
     ] = "keep"
     on_reject: Annotated[
         Literal["fail", "quarantine"],
@@ -311,9 +316,6 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
             examples=["true"],
         ),
     ] = True
-    channels_per_partition: Annotated[
-        Count, Meta(description="More than one is for a partition of more than 20 MB/s.", examples=["1"])
-    ] = 1
     streaming_properties: Annotated[
         dict[str, str],
         Meta(
@@ -321,6 +323,16 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
             examples=['{"application": "my_pipeline"}'],
         ),
     ] = {}
+
+    @property
+    def evolves(self) -> bool:
+        """Whether Snowflake is to add a column for each new key."""
+        return self.row_format == "columns" and self.on_unknown_key == "evolve"
+
+    def beside(self, table: str) -> "SnowflakeSettings":
+        """The same for a table beside the target, which gets no column for a new key."""
+        on_unknown_key = "keep" if self.evolves else self.on_unknown_key
+        return structs.replace(self, table=table, pipe=None, on_unknown_key=on_unknown_key)
 
     @property
     def quarantines(self) -> bool:

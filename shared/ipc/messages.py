@@ -36,7 +36,15 @@ class Abort(Message, frozen=True):
     reason: str
 
 
-Command: TypeAlias = Lease | Drain | Abort
+class TableColumns(Message, frozen=True):
+    """The columns of the target table that a row can fill, for rows with a column for each key."""
+
+    names: tuple[str, ...]
+    are_case_sensitive: bool = False
+    """Whether the pipe compares a key with a name by its case, too."""
+
+
+Command: TypeAlias = Lease | Drain | Abort | TableColumns
 
 # --- worker to supervisor ---------------------------------------------------------------------------------------------
 
@@ -107,6 +115,8 @@ class Counters(Struct, frozen=True, kw_only=True):
     """Rejected rows that were quarantined, since the worker's start."""
     decode_errors_total: int = 0
     """Rows appended with a body as it came, because it could not be decoded, since the worker's start."""
+    unknown_keys_total: int = 0
+    """Values of keys without a column that were kept in `_EVSUP:unknown`, since the worker's start."""
     latencies: Latencies = Latencies()
     """How long rows took."""
 
@@ -254,6 +264,8 @@ class TableFits(Message, frozen=True):
     """Rows fit. `doubts` name what cannot be known to be right, a sentence each."""
 
     doubts: tuple[str, ...]
+    columns: TableColumns | None = None
+    """None: rows have the same columns whatever the table has."""
 
 
 TableReport: TypeAlias = TableFits | Failed

@@ -11,8 +11,10 @@ from shared.errors import ConfigurationError
 
 # Rejected rows, each with its reason, go to the table's error table:
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-error-tables
-EVSUP = "_EVSUP"  # the column of the metadata, where keys have columns
 _KEEPS_REJECTED = "\nERROR_LOGGING = TRUE"
+COUNTED_BY = ("PARTITION_ID", "SEQUENCE_NUMBER", "ENQUEUED_TIME")
+_EVOLVES = "\nENABLE_SCHEMA_EVOLUTION = TRUE"
+EVSUP = "_EVSUP"  # the column for what has no other, with SNOWFLAKE_ROW_FORMAT=columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,13 @@ def envelope_columns() -> tuple[Column, ...]:
     )
 
 
+def own_columns(settings: SnowflakeSettings) -> tuple[Column, ...]:
+    """The columns that a row of evsup's fills, whatever is in the body of its event."""
+    if settings.row_format == "columns":
+        return (Column(EVSUP, "VARIANT", is_required=True),)
+    return envelope_columns()
+
+
 def quarantine_columns() -> tuple[Column, ...]:
     """One row an event whose row Snowflake rejected: whose it is, what was refused, and what is known of the reason."""
     return (
@@ -78,13 +87,30 @@ def quarantine_columns() -> tuple[Column, ...]:
 def create_table_sql(settings: SnowflakeSettings, keys: tuple[Column, ...] = ()) -> str:
     """The statement that creates the target table where it is missing; raises ConfigurationError for a bad name.
 
-    `columns` starts with the metadata column and those for `keys`, and lets Snowflake add a column for each new key:
+    `columns` starts with the metadata column and those for `keys`. With `evolve` Snowflake adds one for each new key:
     https://docs.snowflake.com/en/user-guide/data-load-schema-evolution.
     """
-    if settings.row_format == "columns":
-        evolving = f"{_KEEPS_REJECTED}\nENABLE_SCHEMA_EVOLUTION = TRUE"
-        return _create(table_name(settings), (Column(EVSUP, "VARIANT"), *keys), evolving)
-    return _create(table_name(settings), envelope_columns(), _KEEPS_REJECTED)
+    options = _KEEPS_REJECTED + (_EVOLVES if settings.evolves else "")
+    return _create(table_name(settings), (*own_columns(settings), *keys), options)
+
+
+def create_beside_sql(settings: SnowflakeSettings, live: SnowflakeSettings) -> str:
+    """The statement that creates a table for the same rows as the `live` one where it is missing."""
+    if settings.row_format == "envelope":
+        return create_table_sql(settings)
+    return f"CREATE TABLE IF NOT EXISTS {table_name(settings)} LIKE {table_name(live)};"
+
+
+def events_sql(settings: SnowflakeSettings) -> str:
+    """The rows of the target table by what identifies their events, to select from: PARTITION_ID, SEQUENCE_NUMBER and
+    ENQUEUED_TIME.
+    """
+    table = table_name(settings)
+    if settings.row_format == "envelope":
+        return table
+    fields = {column.name: column.type for column in envelope_columns() if column.name in COUNTED_BY}
+    values = (f'"{EVSUP}":{name.lower()}::{kind} AS {name}' for name, kind in fields.items())
+    return f"(SELECT {', '.join(values)} FROM {table})"  # noqa: S608 (names of ours, and a quoted one)
 
 
 def create_quarantine_sql(settings: SnowflakeSettings) -> str:

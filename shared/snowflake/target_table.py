@@ -13,9 +13,15 @@ from shared.errors import ConfigurationError
 from shared.resume import CREATION_TOLERANCE_S
 from shared.snowflake.queries import counting
 from shared.snowflake.session import Row, SqlSession
-from shared.snowflake.tables import create_table_sql, table_name
+from shared.snowflake.tables import (
+    COUNTED_BY,
+    EVSUP,
+    create_beside_sql,
+    create_table_sql,
+    events_sql,
+    table_name,
+)
 
-COUNTED_BY = ("PARTITION_ID", "SEQUENCE_NUMBER", "ENQUEUED_TIME")
 BODY = ("PAYLOAD", "RAW_BODY")
 COUNT_S = 1800  # a small warehouse counts billions of distinct numbers in minutes
 
@@ -70,7 +76,10 @@ class Target:
     def __init__(self, settings: SnowflakeSettings, hub_created_at_s: float | None) -> None:
         self._session = SqlSession(settings, call_s=COUNT_S)
         self._created_at = None if hub_created_at_s is None else _iso(hub_created_at_s - CREATION_TOLERANCE_S)
-        self._tables, self._create = {"table": table_name(settings)}, create_table_sql(settings)
+        self._settings = settings
+        self._table, self._create = table_name(settings), create_table_sql(settings)
+        self._tables = {"events": events_sql(settings)}
+        self._has_body = settings.row_format == "envelope"
 
     def close(self) -> None:
         """End the session."""
@@ -89,14 +98,19 @@ class Target:
         return replace(landed, gaps=list(runs(gaps)), repeats=[int(row["sequence_number"]) for row in repeats])
 
     def without_body(self, partition_id: str | None, since: str | None) -> dict[str, Bodiless]:
-        """By partition, rows without a body; most have none. Raises when the table has no columns to count by."""
-        there = {row["name"] for row in self._session.query(f"DESCRIBE TABLE {self._tables['table']}")}
-        if lacking := [name for name in COUNTED_BY if name not in there]:
+        """By partition, rows without a body; most have none. Raises when the table has no columns to count by.
+
+        Where keys have columns, a body may have none of them, and nobody can say of a row that it lost one.
+        """
+        there = {row["name"] for row in self._session.query(f"DESCRIBE TABLE {self._table}")}
+        if lacking := [name for name in (COUNTED_BY if self._has_body else (EVSUP,)) if name not in there]:
             raise ConfigurationError(
-                f"{self._tables['table']} does not have evsup's rows",
+                f"{self._table} does not have evsup's rows",
                 f"there is no column {', '.join(lacking)}",
                 "`evsup check` says what has to be changed.",
             )
+        if not self._has_body:
+            return {}
         missing = [name for name in BODY if name not in there]
         self._tables |= {name.lower(): "NULL" if name in missing else name for name in BODY}
         rows = self._query("without_body", "in_table_without_body", partition_id=partition_id, since=since)
@@ -115,6 +129,10 @@ class Target:
     def create(self) -> None:
         """Create the table where it is missing."""
         self._session.change(self._create)
+
+    def create_beside(self, live: SnowflakeSettings) -> None:
+        """Create the table where it is missing, for the rows of the `live` one."""
+        self._session.change(create_beside_sql(self._settings, live))
 
     def _query(self, name: str, rows_are: str | None = None, **values: str | int | None) -> list[Row]:
         statement, names = counting(name, "of_hub", rows_are or self.rows_are)

@@ -143,7 +143,7 @@ class StartChecks:
 
     def _not_visible(self, error: NotPermitted) -> Outcome:
         if self._settings.snowflake.check_columns:
-            raise with_opt_out(error) from error
+            raise (with_opt_out(error) if self._settings.snowflake.row_format == "envelope" else error) from error
         return Outcome(f"{error.what}: SNOWFLAKE_CHECK_COLUMNS=false lets a start go on", "warn", error.fix)
 
     def _pipe_definition(self) -> Outcome:

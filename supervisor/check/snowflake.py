@@ -8,11 +8,12 @@ from shared.control.store import ControlStore
 from shared.errors import Bug, DoesNotExist, NotPermitted, Unsupported
 from shared.eventhubs.client import consumer_group
 from shared.snowflake.quarantine_table import Quarantine
-from shared.snowflake.tables import address, role_name, table_name
+from shared.snowflake.tables import EVSUP, address, role_name, table_name
 from supervisor.check.column_types import column_types
 from supervisor.check.runner import Outcome
 from supervisor.check.storage import stage_hosts, storage_outcome
-from supervisor.target.target_check import Queries, TargetCheck, check_target, find_table, stored_columns
+from supervisor.target.queries import Queries
+from supervisor.target.target_check import TargetCheck, check_target, find_table, stored_columns
 
 SIGNED_IN_AS = "SELECT CURRENT_USER() AS USER_NAME, CURRENT_ROLE() AS ROLE_NAME, CURRENT_WAREHOUSE() AS WAREHOUSE_NAME"
 
@@ -31,6 +32,11 @@ class SnowflakeChecks:
     def __init__(self, settings: SnowflakeSettings, session: Queries) -> None:
         self._settings, self._session = settings, session
         self._table = table_name(settings)
+        self._one_row = (
+            "(PARTITION_ID, SEQUENCE_NUMBER) SELECT '', 0"
+            if settings.row_format == "envelope"
+            else f"({EVSUP}) SELECT PARSE_JSON('{{}}')"
+        )
 
     def login(self) -> Outcome:
         """User, role and warehouse of the session."""
@@ -55,7 +61,7 @@ class SnowflakeChecks:
         https://docs.snowflake.com/en/sql-reference/sql/explain
         """
         try:
-            self._session.query(f"EXPLAIN INSERT INTO {self._table} (PARTITION_ID, SEQUENCE_NUMBER) SELECT '', 0")
+            self._session.query(f"EXPLAIN INSERT INTO {self._table} {self._one_row}")
         except Unsupported as error:
             return Outcome(error.why, "skipped")
         return Outcome("INSERT is granted")

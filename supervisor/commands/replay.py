@@ -5,12 +5,12 @@ from contextlib import closing
 from pathlib import Path
 
 import click
-import msgspec
 
 import worker.tasks.replay
 from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, OwnershipLost, PartitionHeld, UsageError
+from shared.ipc.messages import TableColumns
 from shared.ipc.task import send
 from shared.model import PartitionFacts
 from shared.snowflake.session import SqlSession
@@ -45,9 +45,9 @@ def replay(
             raise _is_read(partition, f"{owner} holds it")
         target = _side_table(session, into)
         with closing(Target(target, facts.hub_created_at_s)) as table:
-            table.create()
-            _refuse_misfits(target)
-            _replay(worker.tasks.replay.Order(partition, first, last, target.table, group, os.getpid()))
+            table.create_beside(session.settings.snowflake)
+            columns = _columns(target)
+            _replay(worker.tasks.replay.Order(partition, first, last, target.table, group, os.getpid(), columns))
             # Counted in the table, not by the task: also the rows of an earlier, interrupted replay count.
             landed = table.count_range(partition, first, last)
     expected = last - first + 1
@@ -65,13 +65,17 @@ def _side_table(session: AdminSession, into: str | None) -> SnowflakeSettings:
     """The settings with the side table, and its default pipe, for a target."""
     live = session.settings.snowflake
     side = into or quoted(f"{stored_name(live.table)}_REPLAY")
-    return msgspec.structs.replace(live, table=side, pipe=None)
+    return live.beside(side)
 
 
-def _refuse_misfits(target: SnowflakeSettings) -> None:
-    """A table of that name may exist with other columns, and Snowflake would drop fields without a column."""
+def _columns(target: SnowflakeSettings) -> TableColumns | None:
+    """Where keys can go. A table of that name may exist with other columns, and Snowflake would drop fields without a
+    column.
+    """
     with closing(SqlSession(target)) as session:
-        check_target(session, target).refuse()
+        check = check_target(session, target)
+    check.refuse()
+    return check.key_columns
 
 
 def _replay(order: worker.tasks.replay.Order) -> None:

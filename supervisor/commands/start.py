@@ -102,7 +102,7 @@ def _table_monitor(settings: Settings) -> Iterator[TableMonitor | None]:
         )
         yield None
         return
-    with closing(TableMonitor()) as monitor:
+    with closing(TableMonitor(can_opt_out=settings.snowflake.row_format == "envelope")) as monitor:
         monitor.ask()
         yield monitor
 

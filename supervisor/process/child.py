@@ -7,7 +7,7 @@ from shared.clock import Deadline
 from shared.errors import Bug, EvsupError, ProtocolError, WorkerHung
 from shared.ipc.failure import error_of
 from shared.ipc.memory import vitals
-from shared.ipc.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status
+from shared.ipc.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status, TableColumns
 from shared.log.logger import get_logger
 from shared.model import Term
 from supervisor.process import worker_process
@@ -28,7 +28,14 @@ class Child:
     To create one starts the process, and raises as `worker_process.start`.
     """
 
-    def __init__(self, term: Term, trusted_until_s: float, now_s: float, start: Start = worker_process.start) -> None:
+    def __init__(
+        self,
+        term: Term,
+        trusted_until_s: float,
+        now_s: float,
+        columns: TableColumns | None = None,
+        start: Start = worker_process.start,
+    ) -> None:
         self.term = term
         self.trusted_until_s = trusted_until_s
         self.status = Status(state="opening")
@@ -41,7 +48,7 @@ class Child:
         self._rate = Rate()
         # Before the start: a process that the kernel kills while it boots is counted, too.
         self._oom_kills = limits.oom_kills()
-        self._worker = start(term, trusted_until_s)
+        self._worker = start(term, trusted_until_s, columns)
         self.pid, self.stderr, self._pipe = self._worker.pid, self._worker.stderr, self._worker.pipe
         self._hang = HangDetector(now_s, lambda: vitals(self.pid))
         self._verdict: Verdict = "well"
@@ -52,6 +59,10 @@ class Child:
         """Report that the lease was renewed."""
         self.trusted_until_s = trusted_until_s
         self._send(Lease(trusted_until_s=trusted_until_s), topic="lease")
+
+    def learn(self, columns: TableColumns) -> None:
+        """Report which columns the target table has now."""
+        self._send(columns, topic="columns")
 
     def drain(self, deadline: Deadline) -> None:
         """Ask it to drain. It reports `Drained` in time, or fails."""

@@ -22,10 +22,11 @@ from shared.errors import (
 )
 from shared.fixes import REACH_SNOWFLAKE
 from shared.ipc.failure import error_of
-from shared.ipc.messages import CheckTable, Failed, TableFits, TableReport
+from shared.ipc.messages import CheckTable, Failed, TableColumns, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
 from shared.model import Term
+from shared.snowflake.tables import EVSUP
 from supervisor.process import table_probe
 from supervisor.process.child import Child
 from supervisor.target.target_check import with_opt_out
@@ -56,8 +57,10 @@ class _Range:
 class TableMonitor:
     """Has the table checked, and keeps the result. Only `first_result` blocks; it and `ask` may raise."""
 
-    def __init__(self, clock: Clock = monotonic, start: StartProbe = table_probe.start) -> None:
-        self._clock, self._start = clock, start
+    def __init__(
+        self, clock: Clock = monotonic, start: StartProbe = table_probe.start, *, can_opt_out: bool = True
+    ) -> None:
+        self._clock, self._start, self._can_opt_out = clock, start, can_opt_out
         self._process: BaseProcess | None = None
         self._killed: BaseProcess | None = None
         self._pipe: MessagePipe[TableReport] | None = None
@@ -68,6 +71,8 @@ class TableMonitor:
         self._earlier: list[tuple[str, _Range]] = []
         """Of earlier terms, by partition, until a check covers them."""
         self._durable_when_asked: Sequence[tuple[_Range, int]] = ()
+        self.columns: TableColumns | None = None
+        """Of the table as the last check found it, where rows have a column for each key."""
         self.unseen: str | None = None
         """Why the last check could not be made; None when it could."""
 
@@ -84,18 +89,24 @@ class TableMonitor:
 
         Raises what ends a start: RowsDoNotFit, or why the check could not be made.
         """
+        try:
+            report = self._await_report()
+        except EvsupError as error:
+            raise (with_opt_out(error) if self._can_opt_out else error) from None
+        self.columns = report.columns
+        return report.doubts
+
+    def _await_report(self) -> TableFits:
         while (report := self._receive()) is None:
             if self._answer_by is None:
-                raise with_opt_out(
-                    WorkerCrashed("The process that checks the target table exited without reporting an error")
-                )
+                raise WorkerCrashed("The process that checks the target table exited without reporting an error")
             connection.wait(self.sources, self._answer_by.remaining_s(self._clock()))
             if self._answer_by.passed(self._clock()):
                 self.close()
-                raise with_opt_out(_no_answer())
+                raise _no_answer()
         if isinstance(report, Failed):
-            raise with_opt_out(error_of(report))
-        return report.doubts
+            raise error_of(report)
+        return report
 
     @property
     def sources(self) -> list[int]:
@@ -143,6 +154,9 @@ class TableMonitor:
                 return error
             self._note(error)
         elif isinstance(report, TableFits):
+            if lost := _lost_columns(self.columns, report.columns):
+                return lost
+            self.columns = report.columns
             self._note(None)
             self._mark_checked()
         elif self._answer_by and self._answer_by.passed(now_s):
@@ -228,6 +242,18 @@ class TableMonitor:
         elif self.unseen and not unseen:
             log.info("table_seen_again")
         self.unseen = unseen
+
+
+def _lost_columns(before: TableColumns | None, now: TableColumns | None) -> RowsDoNotFit | None:
+    """Why rows of late may lack values: columns that some of them have are not there any more."""
+    lost = sorted(set(before.names).difference(now.names)) if before and now else []
+    if not lost:
+        return None
+    return RowsDoNotFit(
+        "The target table has lost columns while rows were loaded",
+        f"there is no column {', '.join(lost)} any more",
+        f"Add it again, or start as it is: {EVSUP}:unknown then takes its values.",
+    )
 
 
 def _range_of(child: Child) -> _Range | None:

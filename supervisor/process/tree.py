@@ -18,7 +18,7 @@ from setproctitle import setproctitle
 from shared.clock import Clock, Deadline, monotonic
 from shared.errors import DrainTimedOut, EvsupError, RowsDoNotFit
 from shared.ipc.memory import rss_bytes, stacks
-from shared.ipc.messages import Latencies
+from shared.ipc.messages import Latencies, TableColumns
 from shared.log.logger import get_logger
 from shared.log.secret import mask
 from shared.model import Term
@@ -40,7 +40,7 @@ from supervisor.status.model import TreeState, TreeStatus
 TURN_S = 1.0  # the longest wait in a turn: deadlines are kept by so much
 RELEASE_S = 5.0  # for the control store to take back what was held
 
-MakeChild: TypeAlias = Callable[[Term, float, float], Child]
+MakeChild: TypeAlias = Callable[[Term, float, float, TableColumns | None], Child]
 
 log = get_logger()
 
@@ -74,6 +74,8 @@ class Tree:
         self._children: dict[str, Child] = {}
         self._orphans, self._service = OrphanReaper(), service or NotifySocket(None)
         self._assignment = Assignment()
+        self._columns = table.columns if table else None
+        """Those of the target table that the workers know."""
         self._stop: Stop = Running(drain_timeout_s)
         self._former_latencies = Latencies()
         self.status: TreeStatus = self._describe(clock())
@@ -185,7 +187,7 @@ class Tree:
             self._keeper.release(term)
             return
         try:
-            child = self._make_child(term, trusted_until_s, now_s)
+            child = self._make_child(term, trusted_until_s, now_s, self._columns)
         except EvsupError as error:
             self._keeper.release(term)
             self._fail(error, now_s)
@@ -258,8 +260,14 @@ class Tree:
         if self._table is None:
             return
         self._table.follow(self._children)
-        if isinstance(self._stop, Running) and (error := self._table.turn(now_s)):
+        if not isinstance(self._stop, Running):
+            return
+        if error := self._table.turn(now_s):
             self._fail(error, now_s)
+        elif (columns := self._table.columns) and columns != self._columns:
+            self._columns = columns
+            for child in self._children.values():
+                child.learn(columns)
 
     # --- stopping -----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import worker.main
 from shared import limits
 from shared.eventhubs.identity import Identity
 from shared.ipc import spawn
-from shared.ipc.messages import Lease, Report
+from shared.ipc.messages import Lease, Report, TableColumns
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
 from supervisor.process.signals import HANDLED
@@ -56,23 +56,23 @@ class WorkerProcess:
         return self.process.exitcode or 0
 
 
-Start: TypeAlias = Callable[[Term, float], WorkerProcess]
+Start: TypeAlias = Callable[[Term, float, TableColumns | None], WorkerProcess]
 
 
-def start(term: Term, trusted_until_s: float) -> WorkerProcess:
+def start(term: Term, trusted_until_s: float, columns: TableColumns | None = None) -> WorkerProcess:
     """Start the worker of a term. Only from the main thread: the kernel ends a worker with the thread that started it.
 
     Raises LimitReached or ConfigurationError when the kernel does not give what a process takes.
     """
     try:
-        return _started(term, trusted_until_s)
+        return _started(term, trusted_until_s, columns)
     except OSError as error:
         raise limits.start_limit_error(error, f"No worker can be started for partition {term.partition_id}") from None
 
 
-def _started(term: Term, trusted_until_s: float) -> WorkerProcess:
+def _started(term: Term, trusted_until_s: float, columns: TableColumns | None) -> WorkerProcess:
     lease = Lease(trusted_until_s=trusted_until_s)
-    boot = worker.main.Boot(term, lease, os.getpid(), Identity.has_signed_in)
+    boot = worker.main.Boot(term, lease, os.getpid(), Identity.has_signed_in, columns)
     name = f"evsup-worker-{term.partition_id}"
     stderr, their_stderr = Pipe(duplex=False)
     # Our copy of the worker's end is closed in any case: as long as one is open, the end of its stderr is never seen.

@@ -167,6 +167,11 @@ COUNTERS: dict[str, tuple[str, Unit, str]] = {
         "bytes",
         "Bytes of JSON in the rows appended that Snowflake has not committed yet.",
     ),
+    "unknown_keys_total": (
+        "evsup_unknown_keys_total",
+        "",
+        "Values of keys without a column that were kept in _EVSUP since the worker's start.",
+    ),
     "duplicates_total": (
         "evsup_duplicates_dropped_total",
         "events",

@@ -15,7 +15,7 @@ from supervisor.target.column_type import holds, is_same
 # that matching by name writes NULL over the default.
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
-_TRY = "docs/target-table.md#columns-with-a-default says how to try it."
+TRY = "docs/target-table.md#columns-with-a-default says how to try it."
 _CURRENT_TIME = re.compile(r"CURRENT_|LOCALTIME|SYSDATE|SYSTIMESTAMP|GETDATE", re.IGNORECASE)
 
 
@@ -105,7 +105,7 @@ def _in_other_column(other: StoredColumn, alter: str, filled: Collection[str] | 
         if not other.is_nullable:
             yield _not_null(other.name, alter)
     elif filled is None:
-        yield Misfit(_default_in_doubt(other), _TRY, is_doubtful=True)
+        yield Misfit(_default_in_doubt(other), TRY, is_doubtful=True)
 
 
 def _default_in_doubt(other: StoredColumn) -> str:

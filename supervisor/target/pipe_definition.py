@@ -47,7 +47,8 @@ _HARMLESS = {
     "FORCE": ("TRUE", "FALSE"),
     "PURGE": ("TRUE", "FALSE"),
 }
-BY_NAME = ("CASE_SENSITIVE", "CASE_INSENSITIVE")
+CASE_SENSITIVE = "CASE_SENSITIVE"
+BY_NAME = (CASE_SENSITIVE, "CASE_INSENSITIVE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class PipeCheck:
     problems: tuple[str, ...] = ()
     filled: frozenset[str] | None = None
     """The table's columns that it gives values to; None: those whose names are keys of a row."""
+    is_case_sensitive: bool = False
+    """Whether such a name has to be spelled as the key is."""
 
 
 def check_definition(
@@ -69,7 +72,7 @@ def check_definition(
         return PipeCheck((f"evsup does not understand its definition: {error}",), filled=frozenset())
     problems = [*_other_table(copy.table, table), *copy.problems]
     if copy.values is None:
-        return PipeCheck(tuple(problems), filled=None)
+        return PipeCheck(tuple(problems), filled=None, is_case_sensitive=copy.is_case_sensitive)
     columns = stored if copy.columns is None else copy.columns
     if copy.columns is not None and len(columns) != len(copy.values):
         problems.append(f"it names {len(columns)} columns and gives {len(copy.values)} values")
@@ -87,6 +90,7 @@ class _CopyStatement:
     columns: tuple[str, ...] | None
     values: Sequence[Tokens] | None
     problems: Sequence[str]
+    is_case_sensitive: bool
 
 
 def _parse_copy(statement: Tokens) -> _CopyStatement:
@@ -119,7 +123,8 @@ def _parse_from(table: tuple[str, ...], columns: tuple[str, ...] | None, rest: T
         raise NotUnderstood("MATCH_BY_COLUMN_NAME beside a list of columns")
     if values is not None and match_by in BY_NAME:
         raise NotUnderstood("MATCH_BY_COLUMN_NAME beside a SELECT")
-    return _CopyStatement(table, columns, values, [*problems, *_unknown_options(options)])
+    problems = [*problems, *_unknown_options(options)]
+    return _CopyStatement(table, columns, values, problems, is_case_sensitive=match_by == CASE_SENSITIVE)
 
 
 def _query(body: Tokens) -> tuple[Sequence[Tokens], list[str]]:

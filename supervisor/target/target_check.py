@@ -8,8 +8,7 @@ checked. DESCRIBE needs no warehouse. The role needs:
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import DEFAULT_PIPE, SnowflakeSettings
@@ -22,23 +21,19 @@ from shared.errors import (
     ServiceUnavailable,
     WorkerCrashed,
 )
+from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
-from shared.snowflake.tables import envelope_columns, role_name, table_name
+from shared.snowflake.tables import EVSUP, own_columns, role_name, table_name
 from supervisor.target.columns import Misfit, StoredColumn, misfits
+from supervisor.target.key_columns import evolution_misfits, key_columns, key_misfits
 from supervisor.target.pipe_definition import PipeCheck, check_definition
+from supervisor.target.queries import Queries
 
 _NO_TABLE = (
     "Run `evsup init --target`, or correct SNOWFLAKE_DATABASE, _SCHEMA and _TABLE, or grant SNOWFLAKE_ROLE their use."
 )
 OPT_OUT = "SNOWFLAKE_CHECK_COLUMNS=false starts without this check."
 _PIPES = "docs/target-table.md#a-pipe-of-your-own shows one that evsup can trust."
-
-
-class Queries(Protocol):
-    """What the checks need of `SqlSession`. Blocks and raises as that does."""
-
-    def query(self, statement: str, /) -> list[Row]:
-        """The rows of a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +45,8 @@ class TargetCheck:
     columns: int
     misfits: Sequence[Misfit]
     pipe_check: PipeCheck
+    key_columns: TableColumns | None = None
+    """Where keys of bodies can go; None: rows have the same columns whatever the table has."""
     pipe_not_visible: ConfigurationError | NotPermitted | None = None
     """Why the pipe's definition could not be read."""
 
@@ -103,8 +100,24 @@ def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
         pipe = _check_pipe(session, settings, names)
     except (ConfigurationError, NotPermitted) as error:
         pipe, not_visible = PipeCheck(filled=frozenset(names)), error
-    found = tuple(misfits(stored, envelope_columns(), table, pipe.filled))
-    return TargetCheck(table, settings.pipe_name, len(stored), found, pipe, not_visible)
+    found, keys = _misfits(session, settings, stored, pipe), None
+    if settings.row_format == "columns":
+        keys = key_columns(stored, pipe)
+    return TargetCheck(table, settings.pipe_name, len(stored), tuple(found), pipe, keys, not_visible)
+
+
+def _misfits(
+    session: Queries, settings: SnowflakeSettings, stored: Sequence[StoredColumn], pipe: PipeCheck
+) -> Iterator[Misfit]:
+    table, own = table_name(settings), own_columns(settings)
+    if settings.row_format == "envelope":
+        yield from misfits(stored, own, table, pipe.filled)
+        return
+    # Other columns are for keys.
+    yield from misfits([column for column in stored if column.name.upper() == EVSUP], own, table, pipe.filled)
+    yield from key_misfits(stored, pipe, table)
+    if settings.evolves:
+        yield from evolution_misfits(session, settings, find_table(session, settings) or {})
 
 
 def with_opt_out(error: EvsupError) -> EvsupError:
@@ -156,13 +169,19 @@ def _check_pipe(session: Queries, settings: SnowflakeSettings, stored: Sequence[
         is_ours = own_table.upper() == table.upper()
         return PipeCheck(() if is_ours else (f"it is the default pipe of {own_table}, not of {table}",))
     names = (stored_name(settings.database), stored_name(settings.schema), stored_name(settings.table))
-    return _check_described(_describe_pipe(session, settings), names, stored)
+    return _check_described(settings, _describe_pipe(session, settings), names, stored)
 
 
-def _check_described(row: Row, names: tuple[str, str, str], stored: Sequence[str]) -> PipeCheck:
-    check = check_definition(str(row["definition"]), names, stored, envelope_columns())
+def _check_described(
+    settings: SnowflakeSettings, row: Row, names: tuple[str, str, str], stored: Sequence[str]
+) -> PipeCheck:
+    check = check_definition(str(row["definition"]), names, stored, own_columns(settings))
+    if settings.row_format == "columns" and check.filled is not None:
+        check = replace(
+            check, problems=(*check.problems, "it selects values, and keys are matched with columns by name")
+        )
     if reason := row.get("invalid_reason"):
-        return PipeCheck((*check.problems, f"Snowflake calls it invalid: {reason}"), check.filled)
+        return replace(check, problems=(*check.problems, f"Snowflake calls it invalid: {reason}"))
     return check
 
 

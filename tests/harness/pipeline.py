@@ -84,7 +84,7 @@ class Pipeline(Host):
 
     def in_table(self) -> dict[str, PartitionCount]:
         """What the table has, by partition."""
-        return table.count(self.snow)
+        return table.count(self.snow, table=table.relation(self.cloud.settings.columns))
 
     def rows(self) -> int:
         """Rows in the table."""

@@ -137,10 +137,10 @@ class Supervisor(Process):
             self.world.after(self.world.rng.random() * ORPHANED_S, worker.kill)
         self.ended()
 
-    def _make_child(self, term: Term, trusted_until_s: float, now_s: float) -> Child:
-        return Child(term, trusted_until_s, now_s, self._start_worker)
+    def _make_child(self, term: Term, trusted_until_s: float, now_s: float, *_: object) -> Child:
+        return Child(term, trusted_until_s, now_s, start=self._start_worker)
 
-    def _start_worker(self, term: Term, trusted_until_s: float) -> StartedWorker:
+    def _start_worker(self, term: Term, trusted_until_s: float, _: object) -> StartedWorker:
         ours, theirs = pipe()
         lease = Lease(trusted_until_s=trusted_until_s)
         worker = WorkerProcess(self.site, self.name, term, lease, theirs, self.settings)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.ipc.messages import TableColumns
 from worker.bodies.body import Body
 from worker.bodies.body_reader import BodyReader
 from worker.rows.event import Event, Refusal
@@ -52,6 +53,9 @@ class Envelope(RowFormat):
         self._usual_line = b'{"PAYLOAD":%%b%b,"SEQUENCE_NUMBER":%%d,"OFFSET":"%%b","ENQUEUED_TIME":%%b}' % (
             self._partition.replace(b"%", b"%%")
         )
+
+    def learn(self, columns: TableColumns) -> None:
+        """Nothing: an envelope has the same columns in each table."""
 
     def _usual_event(self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes]) -> Event:  # noqa: ARG002 (the envelope looks into no body)
         line = self._usual_line % (json, number, offset, time[1])

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from shared.errors import EvsupError, UndecodableEvent
+from shared.ipc.messages import TableColumns
 from worker.bodies.body import Body
 from worker.bodies.body_reader import BodyReader
 from worker.bodies.payload import NotPayload, payload
@@ -77,6 +78,15 @@ class RowFormat(ABC):
         """Messages that were read section by section."""
         self.decoded_by_sdk = 0
         """Sections that only the SDK's functions could decode."""
+
+    @property
+    def unknown_keys_total(self) -> int:
+        """Values of keys that have no column."""
+        return 0
+
+    @abstractmethod
+    def learn(self, columns: TableColumns) -> None:
+        """Go by these columns of the table from the next event on. May be called by any thread."""
 
     @abstractmethod
     def _usual_event(self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes]) -> Event:

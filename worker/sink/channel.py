@@ -58,6 +58,7 @@ class Channel:
         self._uploads = uploads or Uploads()
         self._client: Any = None
         self._channel: Any = None
+        self._has_bytes = settings.row_format == "envelope"  # else they are text within a VARIANT
         self._binary_format: str | None = None
         """In which the pipe takes bytes; None: in BASE64, as they are in a row."""
         self._large = LargeRows()
@@ -160,8 +161,8 @@ class Channel:
     def _open(self) -> ChannelStatus:
         self._client = self._new_client(self._settings, f"{self.name}_{os.getpid()}")
         form = str(getattr(self._client, "_binary_input_format", BASE64)).rsplit(".", 1)[-1]
-        self._binary_format = None if form == BASE64 else form
-        if form == UTF8 and self._settings.on_decode_error == "keep":
+        self._binary_format = form if form != BASE64 and self._has_bytes else None
+        if self._binary_format == UTF8 and self._settings.on_decode_error == "keep":
             log.warning("raw_body_limited", pipe=self._settings.pipe_name, reason=TAKES_UTF8_ALONE, fix=OTHER_FORMAT)
         self._channel, status = self._client.open_channel(self.name)
         return read_status(status)
@@ -172,7 +173,7 @@ class Channel:
             self._channel.append_rows(rows, start, end)
             return
         for event in events[self._taken :]:  # a preview SDK without append_rows: the row's own number is its token
-            [row] = _columns_of([event], self._binary_format)
+            [row] = _columns_of([event], self._binary_format) if self._has_bytes else [_columns(event.row)]
             self._channel.append_row(row, str(event.sequence_number))
             self._taken += 1
         self._taken = 0

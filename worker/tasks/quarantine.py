@@ -19,12 +19,13 @@ from shared.config import environment
 from shared.config.settings import EventHubSettings, Settings
 from shared.errors import CountsUnsettled, ProtocolError
 from shared.eventhubs.client import EventHubClient, consumer_group
-from shared.ipc.messages import ChannelStatus, Quarantined, Ready
+from shared.ipc.messages import ChannelStatus, Quarantined, Ready, TableColumns
 from shared.ipc.task import send
 from shared.log import logger
 from shared.model import Checkpoint
 from shared.resume import SETTLED_AFTER_S
 from shared.snowflake.quarantine_table import Quarantine
+from worker.rows.formats import keeping
 from worker.sink.rejection import (
     NEAR,
     Rejection,
@@ -53,6 +54,8 @@ class Order:
     """What the task is started with."""
 
     rejection: Rejection
+    columns: TableColumns | None
+    """Of the target table, where rows have a column for each key."""
     asked_by: int
     """Pid of the worker."""
 
@@ -74,7 +77,9 @@ class QuarantineRecord(Protocol):
         """Write the checkpoint and an audit row, in one transaction."""
 
 
-def quarantine_rows(rejection: Rejection, store: QuarantineRecord, channel: CountedChannel) -> int:
+def quarantine_rows(
+    rejection: Rejection, store: QuarantineRecord, channel: CountedChannel, columns: TableColumns | None = None
+) -> int:
     """Quarantine rejected rows by the task, then move the checkpoint after them; how many rows. Raises why not.
 
     While the count does not fit what the table lacks, a later status is waited for: nothing is appended meanwhile, so
@@ -85,7 +90,7 @@ def quarantine_rows(rejection: Rejection, store: QuarantineRecord, channel: Coun
     count_by = None
     while True:
         try:
-            return _recorded(rejection, store)
+            return _recorded(rejection, store, columns)
         except CountsUnsettled:
             count_by = count_by or Deadline.after(SETTLED_AFTER_S)  # from now on: the task may have taken minutes
             later = channel.await_status(rejection.is_counted_anew, count_by.remaining_s())
@@ -94,9 +99,9 @@ def quarantine_rows(rejection: Rejection, store: QuarantineRecord, channel: Coun
             rejection = rejection.counted(later)
 
 
-def _recorded(rejection: Rejection, store: QuarantineRecord) -> int:
+def _recorded(rejection: Rejection, store: QuarantineRecord, columns: TableColumns | None) -> int:
     """Run the task and record what it did. Ending anywhere before the record leaves the checkpoint where it was."""
-    answer = send(run, Order(rejection, os.getpid()), LIMIT_S, "Rejected rows are not quarantined")
+    answer = send(run, Order(rejection, columns, os.getpid()), LIMIT_S, "Rejected rows are not quarantined")
     if not isinstance(answer, Quarantined):
         raise ProtocolError("Rejected rows were to be quarantined", f"the answer is {type(answer).__name__}")
     rows, numbers = f"{answer.rows} of {rejection.rows} rejected rows", rejection.numbers
@@ -108,7 +113,7 @@ def _recorded(rejection: Rejection, store: QuarantineRecord) -> int:
 
 def run(order: Order, pipe: "Connection[bytes, bytes]") -> None:
     """Answer with `Quarantined` or `Failed`. Never returns."""
-    serve.answer(order.asked_by, pipe, partial(carry_out, order.rejection))
+    serve.answer(order.asked_by, pipe, partial(carry_out, order.rejection, order.columns))
 
 
 def check(asked_by: int, pipe: "Connection[bytes, bytes]") -> None:
@@ -122,14 +127,14 @@ def _ready() -> Ready:
     return Ready()
 
 
-def carry_out(rejection: Rejection) -> Quarantined:
+def carry_out(rejection: Rejection, columns: TableColumns | None = None) -> Quarantined:
     """Quarantine the rejected events, then prove that each event is in one of the tables. Raises why it cannot be."""
     settings = environment.load_worker()
     logger.configure(settings.process.log_format, settings.process.log_level, partition=rejection.partition_id)
     refuse_nothing_committed(rejection)
     with tables_of(settings, rejection.checkpoint.hub_created_at_s) as tables:
         if rejected := rejected_events(rejection, settings.eventhub, tables):
-            _write(rejection, settings.eventhub, tables, rejected)
+            _write(rejection, settings, columns, tables, rejected)
         # Counted after the write, and also where nothing was written: an earlier try may have done it and died before
         # the record.
         refuse_unproven(rejection, tables.coverage(rejection.partition_id, rejection.numbers), tables.name)
@@ -180,16 +185,23 @@ def _require_readable(
     return numbers[len(expired) :]
 
 
-def _write(rejection: Rejection, settings: EventHubSettings, tables: Quarantine, rejected: Sequence[int]) -> None:
+def _write(
+    rejection: Rejection,
+    settings: Settings,
+    columns: TableColumns | None,
+    tables: Quarantine,
+    rejected: Sequence[int],
+) -> None:
     """Quarantine the events as they came from the hub. One that has left it is taken from the error table."""
     partition_id, checkpoint = rejection.partition_id, rejection.checkpoint
     quarantine = partial(tables.insert, reason=rejection.reason, channel=rejection.channel, epoch=checkpoint.epoch)
     logged = logged_rows(tables, partition_id, rejected)
-    in_hub = _require_readable(settings, rejection, rejected, logged)
+    in_hub = _require_readable(settings.eventhub, rejection, rejected, logged)
     if expired := rejected[: len(rejected) - len(in_hub)]:
         quarantine(partition_id, [logged[number] for number in expired])
     missing = set(in_hub)
-    for events in reread(settings, checkpoint, in_hub) if in_hub else ():
+    event_of = keeping(partition_id, settings, columns).event_of
+    for events in reread(settings.eventhub, checkpoint, in_hub, event_of) if in_hub else ():
         quarantine(partition_id, [*with_reasons(events, logged)])
         missing -= {event.sequence_number for event in events}
     refuse_expired(rejection, sorted(missing))

@@ -16,17 +16,15 @@ from shared.config import environment
 from shared.config.settings import EventHubSettings, Settings
 from shared.errors import RowsRejected
 from shared.eventhubs.client import consumer_group
-from shared.ipc.messages import Replayed
+from shared.ipc.messages import Replayed, TableColumns
 from shared.log import logger
 from shared.model import Checkpoint
 from shared.resume import Resume
 from shared.snowflake.channel_name import channel_name
-from worker.bodies.body_reader import body_reader
 from worker.opening import StartingPoint
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import Ports
-from worker.rows.envelope import Envelope
-from worker.rows.mapping import row_mapper
+from worker.rows.formats import row_format
 from worker.sink.channel import Channel
 from worker.sink.sdk import prepare
 from worker.source.batch_queue import Batch
@@ -53,12 +51,14 @@ class Order:
     """Through which the events are read."""
     asked_by: int
     """Pid of the process that asks."""
+    columns: TableColumns | None = None
+    """Of the table, where rows have a column for each key."""
 
     def applied(self, settings: Settings) -> Settings:
         """The settings with the order's table and consumer group."""
         return msgspec.structs.replace(
             settings,
-            snowflake=msgspec.structs.replace(settings.snowflake, table=self.table, pipe=None),
+            snowflake=settings.snowflake.beside(self.table),
             eventhub=msgspec.structs.replace(settings.eventhub, consumer_group=self.consumer_group, on_gap="fail"),
         )
 
@@ -106,10 +106,8 @@ def replay(order: Order, settings: Settings) -> int:
     status = channel.open(0)
     after = order.first - 1 if status.token is None else status.token
     position = Position(after if after >= 0 else None)
-    bodies = body_reader(settings.eventhub)
-    mapper = row_mapper(settings.process)
-    event_of = Envelope(order.partition_id, settings.snowflake.on_decode_error, bodies, mapper).event_of
-    source = UpTo(settings.eventhub, order.partition_id, position, order.last, event_of)
+    rows = row_format(order.partition_id, settings, order.columns)
+    source = UpTo(settings.eventhub, order.partition_id, position, order.last, rows.event_of)
     start = StartingPoint(Resume(after, "a replay"), status, Checkpoint(order.partition_id, after, None, 0))
     pipeline = Pipeline(settings, start, Ports(source, channel, _save_nothing))
     pipeline.start()

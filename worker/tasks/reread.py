@@ -10,7 +10,7 @@ from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
 from shared.model import Checkpoint
 from shared.snowflake.quarantine_table import Event, Rejected
-from worker.bodies.body_reader import BodyReader, body_reader
+from worker.bodies.body_reader import BodyReader
 from worker.pipeline.chunks import chunked
 from worker.rows.envelope import Envelope
 from worker.rows.event import Event as ReceivedEvent
@@ -29,20 +29,23 @@ class ChosenEvent(ReceivedEvent, frozen=True, gc=False, kw_only=True):
     body: bytes | None
 
 
-def reread(settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence[int]) -> Iterator[Sequence[Rejected]]:
+def reread(
+    settings: EventHubSettings, checkpoint: Checkpoint, numbers: Sequence[int], event_of: Mapper
+) -> Iterator[Sequence[Rejected]]:
     """The events with these numbers (in order) that the hub still has, once each, in portions of bounded size.
 
     The owner level is the epoch of `checkpoint`. Another hub than the one of `checkpoint` is refused. Blocks until the
     last of the events came, or one after it. Raises what `Receiver` does.
     """
     chosen, span = frozenset(numbers), range(numbers[0], numbers[-1] + 1)
-    event_of = _only(chosen, checkpoint.partition_id, body_reader(settings))
-    return ([_as_rejected(each) for each in found] for found in _read(settings, checkpoint, span, chosen, event_of))
+    chosen_of = _only(chosen, event_of)
+    return ([_as_rejected(each) for each in found] for found in _read(settings, checkpoint, span, chosen, chosen_of))
 
 
 def identified(settings: EventHubSettings, checkpoint: Checkpoint, numbers: range) -> Iterator[Sequence[Event]]:
     """Number and enqueued time of each of these events, in portions of `PORTION`; otherwise as `reread`."""
-    portions = _read(settings, checkpoint, numbers, numbers, _only((), checkpoint.partition_id, AS_BYTES))
+    no_bodies = Envelope(checkpoint.partition_id, "keep", AS_BYTES).event_of
+    portions = _read(settings, checkpoint, numbers, numbers, _only((), no_bodies))
     events = (_as_event(each) for found in portions for each in found)
     while portion := list(islice(events, PORTION)):
         yield portion
@@ -68,9 +71,8 @@ def _read(
     source.stop()
 
 
-def _only(numbers: Container[int], partition_id: str, bodies: BodyReader) -> Mapper:
+def _only(numbers: Container[int], event_of: Mapper) -> Mapper:
     """Makes these events, with their bodies as they came; any other event without its row."""
-    event_of = Envelope(partition_id, "keep", bodies).event_of
 
     def some_event_of(message: bytes) -> ReceivedEvent:
         event = event_of(message)

@@ -8,10 +8,10 @@ the same for what is allowed and yet probably not meant.
 from collections.abc import Iterable, Iterator
 
 from shared.config.faults import Fault
-from shared.config.rules import control, eventhub, not_yet, process, snowflake
+from shared.config.rules import control, eventhub, process, snowflake
 from shared.config.settings import Settings
 
-RULES = (*eventhub.RULES, *snowflake.RULES, *control.RULES, *process.RULES, *not_yet.RULES)
+RULES = (*eventhub.RULES, *snowflake.RULES, *control.RULES, *process.RULES)
 CAUTIONS = (*eventhub.CAUTIONS, *snowflake.CAUTIONS, *control.CAUTIONS, *process.CAUTIONS)
 
 

@@ -200,6 +200,14 @@ def quarantine_has_a_name(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def columns_are_seen(settings: Settings) -> Iterator[Fault]:
+    """The table's columns are read where they decide which key goes where."""
+    if settings.snowflake.row_format == "columns" and not settings.snowflake.check_columns:
+        yield Fault(
+            "SNOWFLAKE_CHECK_COLUMNS", "must be true with SNOWFLAKE_ROW_FORMAT=columns: a row is made by the columns"
+        )
+
+
 def credential_file_is_private(settings: Settings) -> Iterator[str]:
     """Warn of a credential file that others can read. It is no fault: files of a Kubernetes secret are readable by all
     unless `defaultMode` says otherwise.
@@ -221,6 +229,15 @@ def commits_have_time(settings: Settings) -> Iterator[str]:
         )
 
 
+def unknown_keys_can_come(settings: Settings) -> Iterator[str]:
+    """In the envelope no key has a column."""
+    if settings.snowflake.row_format == "envelope" and settings.snowflake.on_unknown_key != "keep":
+        yield (
+            f"SNOWFLAKE_ON_UNKNOWN_KEY={settings.snowflake.on_unknown_key} has no effect without"
+            " SNOWFLAKE_ROW_FORMAT=columns"
+        )
+
+
 RULES = (
     (account_is_an_identifier, ("SNOWFLAKE_ACCOUNT",)),
     (names_are_identifiers, ()),
@@ -233,5 +250,6 @@ RULES = (
     (properties_contradict_nothing, ("SNOWFLAKE_STREAMING_PROPERTIES",)),
     (quarantine_has_a_warehouse, ("SNOWFLAKE_ON_REJECT", "SNOWFLAKE_WAREHOUSE")),
     (quarantine_has_a_name, ("SNOWFLAKE_ON_REJECT", "SNOWFLAKE_TABLE")),
+    (columns_are_seen, ("SNOWFLAKE_ROW_FORMAT", "SNOWFLAKE_CHECK_COLUMNS")),
 )
-CAUTIONS = (credential_file_is_private, commits_have_time)
+CAUTIONS = (credential_file_is_private, commits_have_time, unknown_keys_can_come)

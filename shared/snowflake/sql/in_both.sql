@@ -1,7 +1,7 @@
 -- The events whose rows are in the target table, and those whose rows were rejected, in the quarantine.
 -- Azure ignores the case of the names.
 SELECT PARTITION_ID, SEQUENCE_NUMBER, ENQUEUED_TIME, 0 AS QUARANTINED, NULL AS CHANNEL
-FROM {table}
+FROM {events}
 UNION ALL
 SELECT PARTITION_ID, SEQUENCE_NUMBER, ENQUEUED_TIME, 1 AS QUARANTINED, CHANNEL
 FROM {quarantine}

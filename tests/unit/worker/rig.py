@@ -8,7 +8,18 @@ import pytest
 
 from shared.clock import Clock
 from shared.config.settings import Settings
-from shared.ipc.messages import ChannelStatus, Command, Counters, Drain, Drained, Lease, Opened, Report, Status
+from shared.ipc.messages import (
+    ChannelStatus,
+    Command,
+    Counters,
+    Drain,
+    Drained,
+    Lease,
+    Opened,
+    Report,
+    Status,
+    TableColumns,
+)
 from shared.ipc.pipe import MessagePipe
 from shared.ipc.wakeup import Wakeup
 from shared.model import Checkpoint, Term
@@ -65,6 +76,11 @@ class StandInPartition:
         self.quarantined: list[Rejection] = []
         self.quarantine_failure: Exception | None = None
         self.starts: list[StartingPoint] = []
+        self.learned: list[TableColumns] = []
+        self.unknown_keys_total = 0
+
+    def learn(self, columns: TableColumns) -> None:
+        self.learned.append(columns)
 
     def open(self, written: int | None) -> StartingPoint | Rejection:
         self.written.append(written)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ChannelGone, DrainTimedOut, OwnershipLost, ResumeRefused, SinkUnavailable, StoreUnavailable
-from shared.ipc.messages import Abort, Drained, Lease, Opened
+from shared.ipc.messages import Abort, Drained, Lease, Opened, TableColumns
 from tests.unit.worker.calls import Calls
 from tests.unit.worker.rig import START, WorkerRig
 from worker.loop import DETACH_S, REPORT_S
@@ -28,6 +28,16 @@ def rig(make: Make) -> WorkerRig:
 
 
 # --- the lease --------------------------------------------------------------------------------------------------------
+
+
+def test_columns_that_the_table_has_now_are_for_the_rows_and_keys_without_one_are_in_the_report(make: Make) -> None:
+    rig = make().run()
+    columns = TableColumns(names=("A",))
+    rig.send(columns)
+    rig.partition.unknown_keys_total = 7
+    rig.step(REPORT_S)
+    assert rig.partition.learned == [columns]
+    assert rig.worker.status(0.0).counters.unknown_keys_total == 7
 
 
 def test_a_lease_extends_trust(make: Make) -> None:

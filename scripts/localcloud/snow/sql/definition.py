@@ -55,7 +55,7 @@ class Definitions:
             if tree.args.get("exists"):
                 return single("status", f"{name[-1]} already exists, statement succeeded.")
             raise already_exists(name[-1])
-        streamed = None if statement.hybrid else _streamed(statement, name)
+        streamed = None if statement.hybrid else self._like(session, tree, name) or _streamed(statement, name)
         if streamed is None:
             return session.connection.run(sql)
         self.warehouse.drop(streamed)
@@ -63,6 +63,12 @@ class Definitions:
         self.catalog.forget(name)
         self.catalog.add(streamed)
         return single("status", f"Table {name[-1]} successfully created.")
+
+    def _like(self, session: Session, tree: exp.Create, name: Name) -> Table | None:
+        """CREATE TABLE … LIKE: https://docs.snowflake.com/en/sql-reference/sql/create-table#create-table-like."""
+        found = tree.find(exp.LikeProperty)
+        source = self.catalog.known(session.full_name(found.this)) if found else None
+        return Table(*name, source.columns, source.options) if source else None
 
     def _declared(self, statement: Statement, tree: exp.Create) -> str:
         """Write a declaration as fakesnow takes it; a Hybrid Table is one that keeps its primary key."""

@@ -111,6 +111,7 @@ def test_all_faults_are_reported_at_once() -> None:
             "EVENTHUB_OWNERSHIP_EXPIRATION": "20",
             "SNOWFLAKE_TABLE": "My Table",
             "SNOWFLAKE_ROW_FORMAT": "columns",
+            "SNOWFLAKE_CHECK_COLUMNS": "false",
             "CONTROL_STORE": "mysql",
         }
     )
@@ -127,7 +128,7 @@ def test_all_faults_are_reported_at_once() -> None:
         "SNOWFLAKE_SCHEMA\n",
         "SNOWFLAKE_TABLE = 'My Table'",
         "SNOWFLAKE_PRIVATE_KEY_FILE\n",
-        "SNOWFLAKE_ROW_FORMAT = 'columns'",
+        "SNOWFLAKE_CHECK_COLUMNS = 'false'",
         "CONTROL_STORE = 'mysql'",
     ):
         assert f"\n  {named}" in text

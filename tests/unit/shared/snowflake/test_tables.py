@@ -7,6 +7,7 @@ from shared.snowflake.tables import (
     create_quarantine_sql,
     create_table_sql,
     envelope_columns,
+    events_sql,
     quarantine_name,
     table_name,
 )
@@ -59,6 +60,15 @@ def test_init_makes_the_quarantine_where_rows_are_to_be_set_aside() -> None:
     assert list(with_quarantine) == [table_name(SETTINGS), quarantine_name(SETTINGS)]
 
 
-def test_a_table_of_columns_grows_with_its_keys() -> None:
-    statement = create_table_sql(replace(SETTINGS, row_format="columns"))
-    assert statement.endswith('(\n    "_EVSUP" VARIANT\n)\nERROR_LOGGING = TRUE\nENABLE_SCHEMA_EVOLUTION = TRUE;')
+def test_a_table_of_columns_grows_with_its_keys_where_snowflake_is_to_add_them() -> None:
+    by_hand = create_table_sql(replace(SETTINGS, row_format="columns"))
+    assert by_hand.endswith('(\n    "_EVSUP" VARIANT NOT NULL\n)\nERROR_LOGGING = TRUE;')
+    by_itself = create_table_sql(replace(SETTINGS, row_format="columns", on_unknown_key="evolve"))
+    assert by_itself == by_hand.removesuffix(";") + "\nENABLE_SCHEMA_EVOLUTION = TRUE;"
+
+
+def test_events_are_identified_by_columns_or_by_what_is_beside_the_keys() -> None:
+    assert events_sql(SETTINGS) == table_name(SETTINGS)
+    by_keys = events_sql(replace(SETTINGS, row_format="columns"))
+    assert '"_EVSUP":sequence_number::NUMBER(38,0) AS SEQUENCE_NUMBER' in by_keys
+    assert by_keys.endswith(f" AS ENQUEUED_TIME FROM {table_name(SETTINGS)})")

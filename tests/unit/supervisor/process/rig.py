@@ -11,7 +11,7 @@ import pytest
 
 from shared.clock import Deadline
 from shared.errors import EvsupError, RowsDoNotFit, SourceUnavailable, WorkerCrashed
-from shared.ipc.messages import Drained
+from shared.ipc.messages import Drained, TableColumns
 from shared.ipc.wakeup import Wakeup
 from shared.model import HubFacts, Term
 from supervisor.ownership.balance import Assignment
@@ -91,6 +91,7 @@ class StandInChild(Child):
         self.term, self.trusted_until_s = term, trusted_until_s
         self.pid = 1000 + int(term.partition_id)
         self.asked: list[str] = []
+        self.columns: TableColumns | None = None
         self.state = "running"
         self.failure: EvsupError | None = None
         self.drained: Drained | None = None
@@ -108,6 +109,9 @@ class StandInChild(Child):
 
     def renew(self, trusted_until_s: float) -> None:
         self.trusted_until_s = trusted_until_s
+
+    def learn(self, columns: TableColumns) -> None:
+        self.asked.append(f"columns {', '.join(columns.names)}")
 
     def drain(self, deadline: Deadline) -> None:
         self.drain_deadline, self.state = deadline, "draining"
@@ -148,6 +152,7 @@ class StandInTable(TableMonitor):
     def __init__(self) -> None:
         self.found: RowsDoNotFit | None = None
         self.unseen: str | None = None
+        self.columns: TableColumns | None = None
         self.turns = 0
         self.followed: set[str] = set()
 
@@ -229,10 +234,11 @@ class TreeRig:
             raise SourceUnavailable("Event hub 'flights' cannot be read", "timed out")
         return HubFacts(self.hub_has, 0.0)
 
-    def _make_child(self, term: Term, trusted_until_s: float, _: float) -> StandInChild:
+    def _make_child(self, term: Term, trusted_until_s: float, _: float, columns: TableColumns | None) -> StandInChild:
         if self.refusal:
             raise self.refusal
         child = self.children[term.partition_id] = StandInChild(term, trusted_until_s)
+        child.columns = columns
         return child
 
 

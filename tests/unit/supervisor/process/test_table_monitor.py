@@ -10,7 +10,16 @@ from msgspec import Struct
 from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed
 from shared.ipc import spawn
 from shared.ipc.failure import failure_message
-from shared.ipc.messages import CheckTable, Counters, Drained, Opened, Status, TableFits, TableReport
+from shared.ipc.messages import (
+    CheckTable,
+    Counters,
+    Drained,
+    Opened,
+    Status,
+    TableColumns,
+    TableFits,
+    TableReport,
+)
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
 from supervisor.process.child import Child
@@ -152,6 +161,18 @@ def test_without_an_event_since_the_last_check_there_is_nothing_to_read_again(mo
     error = monitor.located(GONE)
     assert "no event was loaded since" in error.why
     assert "replay" not in error.fix
+
+
+def test_a_column_that_is_added_is_known_and_one_that_is_lost_ends_the_tree(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    for names in (("A", "B"), ("B", "A", "C")):
+        assert check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=names))) is None
+        assert monitor.columns == TableColumns(names=names)
+    error = check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=("B", "D"))))
+    assert error
+    assert error.why == "there is no column A, C any more"
+    assert "_EVSUP:unknown" in error.fix
 
 
 def test_many_partitions_are_named_in_part(monitor: TableMonitor) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from shared.clock import Deadline
 from shared.errors import DrainTimedOut, LimitReached, OwnershipLost, RowsDoNotFit, StoreUnavailable, WorkerCrashed
+from shared.ipc.messages import TableColumns
 from supervisor.ownership.balance import HeldElsewhere
 from supervisor.ownership.lease_events import Claimed, LeasesFailed, Lost, Renewed
 from supervisor.process.stop import ABORT_GRACE_S, LATE_S
@@ -152,6 +153,18 @@ def test_a_table_that_rows_do_not_fit_any_more_drains_every_worker_and_the_failu
     assert two.table.turns == turns, "a tree that stops needs no further look"
     with pytest.raises(RowsDoNotFit, match="in 0, 1"):
         two.tree.run()
+
+
+def test_every_worker_knows_the_columns_that_the_last_check_found(two: TreeRig) -> None:
+    two.table.columns = before = TableColumns(names=("A",))
+    two.step()
+    two.step()
+    assert [child.asked for child in two.children.values()] == [["columns A"], ["columns A"]]
+    two.claim("2")
+    assert (two.children["2"].columns, two.children["2"].asked) == (before, [])
+    two.table.columns = TableColumns(names=("A", "B"))
+    two.step()
+    assert [child.asked[-1] for child in two.children.values()] == ["columns A, B"] * 3
 
 
 def test_a_table_that_cannot_be_checked_shows_in_the_status_and_degrades_nothing(two: TreeRig) -> None:

@@ -91,8 +91,8 @@ class SdkClient:
             raise self._close_error
 
 
-def opened(channel: object, client: SdkClient | None = None) -> Channel:
+def opened(channel: object, client: SdkClient | None = None, **settings: object) -> Channel:
     """A channel of ours that was opened, with `channel` as the SDK's."""
-    made = Channel(snowflake(), "EVSUP_FLIGHTS_0", new_client=lambda *_: client or SdkClient(channel))
+    made = Channel(snowflake(**settings), "EVSUP_FLIGHTS_0", new_client=lambda *_: client or SdkClient(channel))
     made.open(0)
     return made

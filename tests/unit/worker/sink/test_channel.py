@@ -8,6 +8,7 @@ from shared.ipc.messages import ChannelStatus
 from tests.unit.plain_settings import snowflake
 from tests.unit.worker.rows.events import event, event_of
 from tests.unit.worker.sink.stand_ins import PreviewChannel, SdkChannel, SdkClient, SdkError, opened
+from worker.rows.event import Event
 from worker.sink.channel import Channel, Saturated
 from worker.sink.sdk_errors import PASSING, SATURATED
 
@@ -78,6 +79,15 @@ def test_bytes_that_are_no_text_are_refused_by_a_pipe_that_takes_text_alone() ->
         channel.append([event_of(event(b"\xff", 8))], 8, 8)
     assert refused.value.what.startswith("Event 8, offset 123:")
     assert len(sdk.calls) == 1
+
+
+@pytest.mark.parametrize("form", ["UTF8", "HEX", "BASE64"])
+def test_where_keys_have_columns_a_row_is_sent_as_it_is_in_whatever_form_the_pipe_takes_bytes(form: str) -> None:
+    sdk = SdkChannel()
+    channel = opened(sdk, SdkClient(sdk, binary=f"BinaryInputFormat.{form}"), row_format="columns")
+    row = msgspec.Raw(b'{"RAW_BODY":"no base64!","_EVSUP":{}}')
+    channel.append([Event(5, "123", None, len(bytes(row)), row)], 5, 5)
+    assert sdk.calls == [("append_rows", [row], "5", "5")]
 
 
 def test_an_append_carries_its_tokens_as_text() -> None:

@@ -61,7 +61,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(numbers: list[int], *batches: list[bytes]) -> list[list[int]]:
     StandInSource.batches = deque(batches)
-    found = reread(eventhub(), CHECKPOINT, numbers)
+    found = reread(eventhub(), CHECKPOINT, numbers, event_of)
     return [[event.sequence_number for event in portion] for portion in found]
 
 
@@ -90,7 +90,7 @@ def test_an_event_between_the_chosen_ones_says_where_the_next_link_begins_and_ha
 
 def test_an_event_without_an_enqueued_time_is_quarantined_too() -> None:
     StandInSource.batches = deque([[event(b"{}", 5, annotations={b"x-opt-enqueued-time": None})]])
-    [[found]] = reread(eventhub(), CHECKPOINT, [5])
+    [[found]] = reread(eventhub(), CHECKPOINT, [5], event_of)
     assert found.enqueued_time is None
 
 
@@ -114,7 +114,7 @@ def test_a_receiver_that_hangs_is_reported() -> None:
 @pytest.mark.parametrize("body", [b' {"a": 1}\n', b"no json", b""])
 def test_an_event_comes_with_its_body_as_it_was_and_its_row_as_it_is_sent(body: bytes) -> None:
     StandInSource.batches = deque([[event(body, 5)]])
-    [[found]] = reread(eventhub(), CHECKPOINT, [5])
+    [[found]] = reread(eventhub(), CHECKPOINT, [5], event_of)
     assert found.body is not None
     assert bytes.fromhex(found.body) == body
     assert found.row_json.encode() == bytes(event_of(event(body, 5)).row)

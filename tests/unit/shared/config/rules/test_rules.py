@@ -6,7 +6,6 @@ import pytest
 from msgspec import inspect
 
 from shared.config.formats import avro_schema
-from shared.config.rules.not_yet import NOT_YET
 from shared.config.variables import VARIABLES, Variable
 from supervisor.ownership.trust import trust_window_s
 from tests.unit.shared.config.configurations import (
@@ -242,21 +241,22 @@ def test_http_that_others_can_reach_is_a_warning(address: str) -> None:
     assert "without authentication" in warning
 
 
-# --- not in this version ----------------------------------------------------------------------------------------------
+# --- a column for each key --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("variable", "text"),
-    [
-        ("SNOWFLAKE_ROW_FORMAT", "columns"),
-        ("SNOWFLAKE_CHANNELS_PER_PARTITION", "2"),
-    ],
-)
-def test_what_is_not_built_is_refused_and_never_ignored(variable: str, text: str) -> None:
-    said = fault_text(complete(**{variable: text}))
-    assert f"{variable} = '{text}'" in said
-    assert "not available in this version" in said
-    assert variable in {row.variable for row in NOT_YET}
+def test_a_column_for_each_key_needs_the_columns_to_be_seen() -> None:
+    assert loaded(SNOWFLAKE_ROW_FORMAT="columns").settings.snowflake.row_format == "columns"
+    said = fault_text(complete(SNOWFLAKE_ROW_FORMAT="columns", SNOWFLAKE_CHECK_COLUMNS="false"))
+    assert "SNOWFLAKE_CHECK_COLUMNS = 'false'" in said
+
+
+def test_what_is_said_of_unknown_keys_and_has_no_effect_is_a_warning() -> None:
+    (warning,) = loaded(SNOWFLAKE_ON_UNKNOWN_KEY="evolve").warnings
+    assert "SNOWFLAKE_ROW_FORMAT=columns" in warning
+    assert loaded(SNOWFLAKE_ON_UNKNOWN_KEY="evolve", SNOWFLAKE_ROW_FORMAT="columns").warnings == ()
+
+
+# --- Avro -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
