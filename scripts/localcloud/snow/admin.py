@@ -140,6 +140,10 @@ class SnowAdmin:
 
     # -- how it behaves --
 
+    def delay_evolution(self, seconds: float) -> None:
+        """Add a column only so long after its first field: until then the field is dropped."""
+        self._call("delay_evolution", seconds=seconds)
+
     def set_commit_delay(self, seconds: float) -> None:
         """Set the time from append to commit, also for rows already waiting (the service's is near 6 s)."""
         self._call("set_commit_delay", seconds=seconds)

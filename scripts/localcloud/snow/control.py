@@ -105,6 +105,9 @@ class Control:
 
     # -- how it behaves --
 
+    def _do_delay_evolution(self, seconds: float) -> None:
+        self._service.evolution.delay_s = seconds
+
     def _do_set_commit_delay(self, seconds: float) -> None:
         self._service.pace.set_delay(seconds)
 

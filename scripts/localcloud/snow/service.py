@@ -4,6 +4,7 @@ import asyncio
 import functools
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from scripts.localcloud.snow.catalog import Catalog, Name, Pipe, stored
 from scripts.localcloud.snow.channel import Channel
 from scripts.localcloud.snow.column import LoadOptions
 from scripts.localcloud.snow.counts import Lateness
+from scripts.localcloud.snow.evolution import Evolution
 from scripts.localcloud.snow.faults import Faults
 from scripts.localcloud.snow.fragments import Fragments
 from scripts.localcloud.snow.identity import Identities
@@ -26,7 +28,7 @@ from scripts.localcloud.snow.pace import Pace
 from scripts.localcloud.snow.pipe_info import FileKeys
 from scripts.localcloud.snow.refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
 from scripts.localcloud.snow.stage import Stage
-from scripts.localcloud.snow.warehouse import Loaded, Warehouse
+from scripts.localcloud.snow.warehouse import Loaded, Table, Warehouse
 
 if TYPE_CHECKING:
     from scripts.localcloud.snow.sql.database import Database
@@ -57,6 +59,7 @@ class Service:
         self.limits = ChannelLimits()
         self.load_options = LoadOptions()
         """How named pipes read values; a default pipe reads binary text in one way only."""
+        self.evolution = Evolution()
         self.open_duration_s = 0.0
         self._channels: dict[ChannelKey, Channel] = {}
         self._frozen_tokens: dict[ChannelKey, str | None] = {}
@@ -86,7 +89,7 @@ class Service:
         self._frozen_tokens.clear()
         self._rejections.clear()
         self.opened_with.clear()
-        self.open_duration_s = 0.0
+        self.open_duration_s = self.evolution.delay_s = 0.0
         self.limits.set(None, None)
         if "database" in vars(self):
             await self.database.heal()
@@ -184,6 +187,8 @@ class Service:
         # now: a field that has no column any more is dropped like any other one.
         table = self.catalog.table((opened.database, opened.schema, opened.name))
         try:
+            if table.evolves:
+                table = await loop.run_in_executor(self._writer, self._evolve, table, rest)
             options = self.options_of(channel.pipe)
             loaded = await loop.run_in_executor(self._writer, self.warehouse.load, table, rest, options)
         except duckdb.CatalogException as exc:
@@ -200,6 +205,12 @@ class Service:
         if not rejected:
             return loaded
         return replace(loaded, parsed=loaded.parsed + len(rejected), complaint=loaded.complaint or REJECTED)
+
+    def _evolve(self, table: Table, body: bytes) -> Table:
+        evolved, clauses = self.evolution.evolved(table, body, time.monotonic())
+        self.warehouse.alter(table, clauses)
+        self.catalog.alter(evolved)
+        return evolved
 
     def _rejected(self, name: str, body: bytes) -> tuple[list[bytes], bytes]:
         """Take the rows off the front that a fault rejects, and give the rest of the text."""

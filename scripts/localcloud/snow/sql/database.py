@@ -102,6 +102,8 @@ class Database:
                 return await self._ending(self.engine.rollback, session)
             case "definition":
                 return await self._ending(self.engine.define, session, statement)
+            case "grants":
+                return await self._writing(self.engine.show_grants, session, statement)
             case "pipe":
                 return await self._writing(self.engine.pipe, session, statement)
             case "explain":

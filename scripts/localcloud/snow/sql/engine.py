@@ -115,6 +115,13 @@ class Engine:
         )
         return _described(result, table) if table else result
 
+    def show_grants(self, session: Session, statement: Statement) -> Rowset:
+        """What the session's role may do with a table: https://docs.snowflake.com/en/sql-reference/sql/show-grants."""
+        assert isinstance(statement.tree.this, exp.Table), statement.text
+        name = session.full_name(statement.tree.this)
+        rows = [[privilege, "TABLE", session.role] for privilege in self.grants.of(name, session.role)]
+        return Rowset(("privilege", "granted_on", "grantee_name"), ["VARCHAR"] * 3, rows)
+
     def _again(self, session: Session, transaction: Transaction) -> None:
         for sql, count in transaction.done:
             changed = _count(session.connection.run(sql))

@@ -13,6 +13,7 @@ from scripts.localcloud.snow.sql.session import Session
 from scripts.localcloud.snow.sql.statement import Statement
 from scripts.localcloud.snow.warehouse import ERRORS
 
+_ON_TABLES = ("SELECT", "INSERT", "UPDATE", "DELETE", "REFERENCES", "EVOLVE SCHEMA")
 _WRITES: dict[type[exp.Expr], str] = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
 
 
@@ -29,6 +30,11 @@ class Grants:
     def grant(self, privilege: str, securable: str, role: str) -> None:
         """Give a privilege back."""
         self._revoked.discard((privilege.upper(), securable.upper(), role.upper()))
+
+    def of(self, name: tuple[str, ...], role: str) -> list[str]:
+        """The privileges that a role has on a table."""
+        table = ".".join(name).upper()
+        return [each for each in _ON_TABLES if (each, table, role) not in self._revoked]
 
     def restore(self) -> None:
         """Give every privilege back."""

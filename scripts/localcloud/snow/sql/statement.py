@@ -15,7 +15,7 @@ from scripts.localcloud.snow.sql.refusal import syntax, unknown_object, unsuppor
 from scripts.localcloud.snow.warehouse import ERRORS
 
 Kind = Literal[
-    "read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show", "explain", "pipe"
+    "read", "write", "definition", "begin", "commit", "rollback", "session", "use", "show", "explain", "pipe", "grants"
 ]
 Name = tuple[str, str, str]
 
@@ -27,6 +27,7 @@ _HYBRID = re.compile(
     r"\A(?P<verb>\s*(?:CREATE(?:\s+OR\s+REPLACE)?|SHOW|DROP|DESC|DESCRIBE|ALTER))\s+HYBRID\b", re.IGNORECASE
 )
 _PIPE = re.compile(r"\A(?:CREATE(?:\s+OR\s+REPLACE)?|DROP|DESC|DESCRIBE|SHOW)\s+PIPES?\b", re.IGNORECASE)
+_GRANTS = re.compile(r"\ASHOW\s+GRANTS\s+ON\s+TABLE\s+", re.IGNORECASE)
 _EXPLAIN = re.compile(r"\A\s*EXPLAIN(?:\s+USING\s+\w+)?\s+", re.IGNORECASE)
 _START = re.compile(r"\A\s*START\s+TRANSACTION\b", re.IGNORECASE)
 _CUT_TO = {"EPOCH": "SECOND", "EPOCH_SECOND": "SECOND", "EPOCH_MILLISECOND": "MILLISECOND"}
@@ -87,6 +88,8 @@ def parse(sql: str) -> Statement:
     text = _START.sub("BEGIN", sql.strip().rstrip(";"))
     if _PIPE.match(text):  # sqlglot knows none of them
         return Statement(text, exp.Command(this="PIPE"), "pipe")
+    if found := _GRANTS.match(text):
+        return Statement(text, parse(f"DESCRIBE TABLE {text[found.end() :]}").tree, "grants")
     found = _HYBRID.match(text)
     if found is not None:
         text = found["verb"] + text[found.end() :]
