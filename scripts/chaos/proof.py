@@ -1,18 +1,19 @@
 """What the table holds against what was published."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from scripts.chaos.broken import InvariantBroken
-from scripts.harness.table import PartitionCount, count, foreign_bodies
+from scripts.harness.table import PartitionCount, count, foreign_bodies, relation
 from scripts.localcloud.snow.admin import SnowAdmin
 
 
-def prove(snow: SnowAdmin, published: Mapping[str, int]) -> dict[str, PartitionCount]:
-    """Ask the table and judge every partition."""
-    counts = count(snow)
+def prove(snow: SnowAdmin, published: Mapping[str, int], columns: Sequence[str] = ()) -> dict[str, PartitionCount]:
+    """Ask the table, where keys may have columns, and judge every partition."""
+    table = relation(columns)
+    counts = count(snow, table=table)
     for partition, events in published.items():
         require_each_once(partition, events, counts.get(partition, PartitionCount()))
-    if rows := foreign_bodies(snow):
+    if rows := foreign_bodies(snow, table):
         raise InvariantBroken("I2", f"{rows} rows have the body of another event")
     return counts
 

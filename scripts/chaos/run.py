@@ -63,7 +63,7 @@ class Run:
         self._require_moved(load.total)
         self._stop()
         self.changes = self.scene.audit.check()
-        return prove(self.scene.snow, load.published)
+        return prove(self.scene.snow, load.published, self.scene.columns)
 
     def _all_run(self) -> bool:
         return all(self.scene.worker(partition) for partition in self.scene.channels)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ PARTITIONS, UNITS = 4, 2
 EVENTS_PER_S = 2400.0
 EXPIRATION_S, COMMIT_TIMEOUT_S, DRAIN_TIMEOUT_S = 8.0, 8.0, 10.0
 CLOUD = CloudSettings(partitions=PARTITIONS, store="postgres", commit_delay_s=0.3)
+KEYS = ("N NUMBER(38,0)", "PARTITION VARCHAR")
+"""The columns of a table with a column for a key; the padding of bodies has none."""
 # Short leases, stalls and drains, so that every wait ends within seconds.
 BRISK = {
     "EVENTHUB_LOAD_BALANCING_INTERVAL": "1",
@@ -39,6 +42,7 @@ class Scene:
     def __init__(self, cloud: LocalCloud, directory: Path) -> None:
         assert cloud.postgres
         self.hub, self.snow, self.postgres = cloud.hub, cloud.snow, cloud.postgres
+        self.columns = cloud.settings.columns
         self.load = Load(self.hub, EVENTS_PER_S)
         self.struck: Counter[str] = Counter()
         """How often faults without a counter of their own were seen to strike."""
@@ -93,7 +97,7 @@ class Scene:
 
 
 @contextmanager
-def staged(directory: Path) -> Iterator[Scene]:
+def staged(directory: Path, columns: tuple[str, ...] = ()) -> Iterator[Scene]:
     """Fresh services and two supervisors that begin to claim, and nothing left of them after."""
-    with LocalCloud(CLOUD) as cloud, closing(Scene(cloud, directory)) as scene:
+    with LocalCloud(replace(CLOUD, columns=columns)) as cloud, closing(Scene(cloud, directory)) as scene:
         yield scene

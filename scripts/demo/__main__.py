@@ -15,7 +15,7 @@ from azure.eventhub.exceptions import EventHubError
 
 from scripts.demo import report
 from scripts.demo.demo import Demo
-from scripts.demo.flights import flights
+from scripts.demo.flights import TABLE, flights
 from scripts.demo.publisher import Publisher
 from scripts.demo.screen import Screen
 from scripts.harness.failure import NotAsPromised
@@ -76,7 +76,8 @@ def _set_up(screen: Screen, options: argparse.Namespace, stack: ExitStack) -> De
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
     screen.act("Start Event Hubs, Snowflake and a control store on this machine")
     with screen.waiting("starting"):
-        cloud = stack.enter_context(LocalCloud(CloudSettings(PARTITIONS, options.store)))
+        columns = TABLE if options.row_format == "columns" else ()
+        cloud = stack.enter_context(LocalCloud(CloudSettings(PARTITIONS, options.store, columns=columns)))
     settings = cloud.environment
     screen.done(f"Event Hubs: hub {cloud.settings.hub} with {PARTITIONS} partitions")
     screen.done(f"Snowflake: table {settings['SNOWFLAKE_TABLE']}, a commit takes {cloud.settings.commit_delay_s:.0f} s")
@@ -86,13 +87,14 @@ def _set_up(screen: Screen, options: argparse.Namespace, stack: ExitStack) -> De
     with screen.waiting("evsup init"):
         screen.done(host.output("init").strip())
     publisher = stack.enter_context(Publisher(settings["EVENTHUB_CONNECTION_STRING"]))
-    return Demo(screen, flights(options.events), publisher, host, cloud.snow, PARTITIONS)
+    return Demo(screen, flights(options.events), publisher, host, cloud.snow, PARTITIONS, columns)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.demo", description=__doc__)
     parser.add_argument("--events", type=_count, metavar="N", help="only the first N flights (default: all 27,004)")
     parser.add_argument("--store", choices=get_args(Store), default="sqlite", help="control store (default: sqlite)")
+    parser.add_argument("--row-format", choices=("envelope", "columns"), default="envelope", help="of the table")
     parser.add_argument("--keep", action="store_true", help="keep the directory with the log and the control store")
     return parser
 

@@ -26,6 +26,22 @@ COLUMNS = (
 )
 
 
+TABLE = (
+    "N NUMBER(10,0)",
+    "SCHEDULED VARCHAR",
+    "CARRIER VARCHAR",
+    "FLIGHT NUMBER(10,0)",
+    "TAIL VARCHAR",
+    "ORIGIN VARCHAR",
+    "DESTINATION VARCHAR",
+    "DEPARTURE_DELAY NUMBER(10,0)",
+    "ARRIVAL_DELAY NUMBER(10,0)",
+    "AIR_TIME NUMBER(10,0)",
+    "DISTANCE NUMBER(10,0)",
+)
+"""A column for each key of a flight."""
+
+
 class Flight(msgspec.Struct, frozen=True):
     """One departure. `n` counts all of them; delays and time in the air are minutes, None for a cancelled flight."""
 

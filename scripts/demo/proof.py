@@ -8,10 +8,8 @@ from typing import Any
 import msgspec
 
 from scripts.demo.flights import Flight
-from scripts.harness.table import EVENTS, PartitionCount, count
+from scripts.harness.table import PartitionCount, count, relation
 from scripts.localcloud.snow.admin import SnowAdmin
-
-BODIES = f"SELECT PAYLOAD, PARTITION_KEY FROM {EVENTS}"  # noqa: S608 (a constant)
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,15 @@ class Proof:
         return counted and self.contents.holds and all(one.holds for one in self.partitions)
 
 
-def prove(snow: SnowAdmin, sent: Sequence[Flight], published: Mapping[str, int]) -> Proof:
-    """Read the table and compare; `published` is per partition, as Event Hubs says."""
-    held = count(snow)
+def prove(snow: SnowAdmin, sent: Sequence[Flight], published: Mapping[str, int], columns: Sequence[str] = ()) -> Proof:
+    """Read the table, where keys may have columns, and compare; `published` is per partition, as Event Hubs says."""
+    table = relation(columns)
+    held, bodies = count(snow, table=table), snow.query(f"SELECT PAYLOAD, PARTITION_KEY FROM {table}")  # noqa: S608
     partitions = tuple(
         PartitionProof(partition, published.get(partition, 0), held.get(partition, PartitionCount()))
         for partition in sorted({*published, *held}, key=lambda name: (len(name), name))
     )
-    return Proof(len(sent), partitions, compare(sent, snow.query(BODIES)))
+    return Proof(len(sent), partitions, compare(sent, bodies))
 
 
 def compare(sent: Sequence[Flight], rows: Sequence[tuple[str | None, str | None]]) -> ContentProof:

@@ -77,8 +77,8 @@ class Target:
         self._session = SqlSession(settings, call_s=COUNT_S)
         self._created_at = None if hub_created_at_s is None else _iso(hub_created_at_s - CREATION_TOLERANCE_S)
         self._settings = settings
-        self._table, self._create = table_name(settings), create_table_sql(settings)
-        self._tables = {"events": events_sql(settings)}
+        self._create = create_table_sql(settings)
+        self._tables = {"table": table_name(settings), "events": events_sql(settings)}
         self._has_body = settings.row_format == "envelope"
 
     def close(self) -> None:
@@ -102,10 +102,10 @@ class Target:
 
         Where keys have columns, a body may have none of them, and nobody can say of a row that it lost one.
         """
-        there = {row["name"] for row in self._session.query(f"DESCRIBE TABLE {self._table}")}
+        there = {row["name"] for row in self._session.query(f"DESCRIBE TABLE {self._tables['table']}")}
         if lacking := [name for name in (COUNTED_BY if self._has_body else (EVSUP,)) if name not in there]:
             raise ConfigurationError(
-                f"{self._table} does not have evsup's rows",
+                f"{self._tables['table']} does not have evsup's rows",
                 f"there is no column {', '.join(lacking)}",
                 "`evsup check` says what has to be changed.",
             )

@@ -113,7 +113,7 @@ class Tables:
         self._process.wait(skewed(self._process.world.rng, STATEMENT_S))
 
 
-def reread(_: object, __: object, numbers: Sequence[int]) -> Iterator[Sequence[Rejected]]:
+def reread(_: object, __: object, numbers: Sequence[int], ___: object) -> Iterator[Sequence[Rejected]]:
     """Stands for `worker.tasks.reread.reread`."""
     for number in numbers:
         yield [Rejected(sequence_number=number, offset=None, enqueued_time="", body=None, row_json="")]

@@ -21,10 +21,16 @@ from shared.ipc.messages import (
     Opened,
     Report,
     Status,
+    TableColumns,
     Times,
 )
 
-COMMANDS: list[Message] = [Lease(trusted_until_s=12.25), Drain(deadline_s=0.0), Abort(reason="lost")]
+COMMANDS: list[Message] = [
+    Lease(trusted_until_s=12.25),
+    Drain(deadline_s=0.0),
+    Abort(reason="lost"),
+    TableColumns(names=("A", "ü")),
+]
 REPORTS: list[Message] = [
     Opened(channel="C", resumed_after=None, reason="fresh"),
     Opened(channel="C", resumed_after=0, reason=""),
