@@ -40,7 +40,7 @@ class Received:
     transfers: int = 0
     deliveries: int = 0
     size_bytes: int = 0
-    """Encoded length of the deliveries: with properties, annotations and what has no column."""
+    """Encoded length of the deliveries, or of their rows where these are longer: a body may have been compressed."""
 
 
 class Stream:
@@ -78,7 +78,7 @@ class Stream:
             data = self._rest + data
         at, length = 0, len(data)
         whole, event_of, add = self._whole, self._event_of, self.events.append
-        transfers = size_bytes = 0
+        transfers = size_bytes = rows_bytes = 0
         message = self.last_message
         try:
             while length - at >= HEADER_BYTES:
@@ -94,19 +94,21 @@ class Stream:
                     and start <= end
                 ):
                     message = data[start:end]
-                    add(event_of(message))
+                    event = event_of(message)
+                    add(event)
                     transfers += 1
                     size_bytes += end - start
+                    rows_bytes += event.size_bytes
                     at = end
                     continue
-                self._count(transfers, transfers, size_bytes)
-                transfers = size_bytes = 0
+                self._count(transfers, transfers, max(size_bytes, rows_bytes))
+                transfers = size_bytes = rows_bytes = 0
                 self.last_message = message
                 self._take(data, at, end)
                 message = self.last_message
                 at = end
         finally:
-            self._count(transfers, transfers, size_bytes)
+            self._count(transfers, transfers, max(size_bytes, rows_bytes))
             self.last_message = message
         self._rest = data[at:]
         if len(self._rest) >= HEADER_BYTES:
@@ -167,10 +169,13 @@ class Stream:
             self._count(1, 0, 0)
             return
         message, self._begun, self._delivery_id = bytes(self._begun), bytearray(), None
-        self._count(1, 1, size_bytes)
-        if not known[ABORTED]:  # what came of one that is says nothing; the whole of it comes again
-            self.last_message = message
-            self.events.append(self._event_of(message))
+        if known[ABORTED]:  # what came of it says nothing; the whole of it comes again
+            self._count(1, 1, size_bytes)
+            return
+        event = self._event_of(message)
+        self._count(1, 1, max(size_bytes, event.size_bytes))
+        self.last_message = message
+        self.events.append(event)
 
 
 def _whole_delivery(channel: int, handle: int) -> Callable[[bytes, int], "re.Match[bytes] | None"]:

@@ -2,13 +2,14 @@
 
 import struct
 from contextlib import suppress
+from gzip import compress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.worker.rows.events import event, event_of
+from tests.unit.worker.rows.events import event, event_of, properties
 from tests.unit.worker.rows.wire import held, sized
 from worker.source import stream as stream_module
 from worker.source.stream import BrokenStream, Received, Stream
@@ -178,6 +179,12 @@ def test_what_came_is_counted_with_all_that_is_no_column() -> None:
     message = event(b"{}", 1, footer={b"f": b"x" * 1000})
     received = fed(transfer(message) + HEARTBEAT + transfer(message)).stream.received
     assert received == Received(transfers=2, deliveries=2, size_bytes=2 * len(message))
+
+
+def test_what_was_compressed_is_counted_as_large_as_its_row() -> None:
+    message = event(compress(b'"%b"' % (b"x" * 50_000)), 1, properties=properties(content_encoding=b"gzip"))
+    made = fed(transfer(message) + HEARTBEAT + transfer(message[:50], more=TRUE) + transfer(message[50:], None))
+    assert made.stream.received.size_bytes == sum(each.size_bytes for each in made.stream.events) > 100_000
 
 
 def test_the_newest_message_is_there_to_be_asked() -> None:
