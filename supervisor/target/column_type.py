@@ -11,10 +11,11 @@ _NAMES = {
         "NUMBER", "DECIMAL", "DEC", "NUMERIC", "INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "BYTEINT",
     ),
     "TIMESTAMP_TZ": ("TIMESTAMP_TZ", "TIMESTAMPTZ"),
+    "TIMESTAMP_LTZ": ("TIMESTAMP_LTZ", "TIMESTAMPLTZ"),
     "BINARY": ("BINARY", "VARBINARY"),
 }  # fmt: skip
 # Default lengths are enough. A sequence number has 64 bits, a time has milliseconds.
-_LEAST = {"VARCHAR": 16_777_216, "BINARY": 8_388_608, "NUMBER": 19, "TIMESTAMP_TZ": 3}
+_LEAST = {"VARCHAR": 16_777_216, "BINARY": 8_388_608, "NUMBER": 19, "TIMESTAMP_TZ": 3, "TIMESTAMP_LTZ": 3}
 _TYPE = re.compile(r"(\w+)(?:\((\d+)(?:,\s*(\d+))?\))?")
 
 

@@ -23,8 +23,9 @@ from shared.errors import (
 )
 from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
-from shared.snowflake.tables import EVSUP, own_columns, role_name, table_name
+from shared.snowflake.tables import EVSUP, Column, own_columns, role_name, table_name
 from supervisor.target.columns import Misfit, StoredColumn, misfits
+from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits, is_iceberg
 from supervisor.target.key_columns import evolution_misfits, key_columns, key_misfits
 from supervisor.target.pipe_definition import PipeCheck, check_definition
 from supervisor.target.queries import Queries
@@ -108,16 +109,32 @@ def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
 
 def _misfits(
     session: Queries, settings: SnowflakeSettings, stored: Sequence[StoredColumn], pipe: PipeCheck
+) -> Sequence[Misfit]:
+    """Everything that does not fit.
+
+    The kind of table is asked only where it matters: the answer lists the whole schema.
+    """
+    own = own_columns(settings)
+    found = [*_column_misfits(settings, own, stored, pipe)]
+    if all(each.is_doubtful for each in found) and not settings.evolves:
+        return found
+    row = find_table(session, settings) or {}
+    if is_iceberg(row):
+        on_iceberg = _column_misfits(settings, columns_on_iceberg(own, stored), stored, pipe)
+        return [*iceberg_misfits(on_iceberg, own, stored, settings)]
+    return [*found, *evolution_misfits(session, settings, row)] if settings.evolves else found
+
+
+def _column_misfits(
+    settings: SnowflakeSettings, own: Sequence[Column], stored: Sequence[StoredColumn], pipe: PipeCheck
 ) -> Iterator[Misfit]:
-    table, own = table_name(settings), own_columns(settings)
+    table = table_name(settings)
     if settings.row_format == "envelope":
         yield from misfits(stored, own, table, pipe.filled)
         return
     # Other columns are for keys.
     yield from misfits([column for column in stored if column.name.upper() == EVSUP], own, table, pipe.filled)
     yield from key_misfits(stored, pipe, table)
-    if settings.evolves:
-        yield from evolution_misfits(session, settings, find_table(session, settings) or {})
 
 
 def with_opt_out(error: EvsupError) -> EvsupError:

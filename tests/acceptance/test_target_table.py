@@ -105,3 +105,30 @@ def test_a_column_with_a_default_is_a_doubt_that_every_start_says(pipeline: Pipe
     assert evsup.stop() == 0
     assert '"target_suspicious"' in evsup.stderr
     assert pipeline.snow.query(f"SELECT DISTINCT TENANT FROM {EVENTS} WHERE LOADED_AT IS NOT NULL") == [("x",)]
+
+
+def iceberg_table(pipeline: Pipeline, name: str, version: int, time: str = "TIMESTAMP_LTZ(6)") -> None:
+    """Create an envelope with the types that Iceberg has."""
+    types = {"TIMESTAMP_TZ": time, "VARIANT": "VARIANT" if version == 3 else "VARCHAR"}
+    columns = ", ".join(f'"{one.name}" {types.get(one.type, one.type)}' for one in envelope_columns())
+    options = f"CATALOG = 'SNOWFLAKE' EXTERNAL_VOLUME = 'v' BASE_LOCATION = 't/' ICEBERG_VERSION = {version}"
+    pipeline.change(f"CREATE ICEBERG TABLE EVSUP.PUBLIC.{name} ({columns}) {options}")
+
+
+def test_an_iceberg_table_of_version_3_takes_rows_and_one_of_version_2_as_text(shared: Pipeline) -> None:
+    shared.publish(4)
+    for version in (3, 2):
+        table = f"T_ICE{version}"
+        iceberg_table(shared, table, version)
+        said = checked(shared, SNOWFLAKE_TABLE=table)
+        assert ("holds JSON as text" in said, "fail    table" in said) == (version == 2, False), said
+        shared.output("replay", "--partition=0", "--from=0", "--to=3", f"--into={table}")
+        rows = shared.snow.query(f"SELECT SEQUENCE_NUMBER, PAYLOAD FROM EVSUP.PUBLIC.{table} ORDER BY 1")
+        assert [number for number, _ in rows] == [0, 1, 2, 3]
+        assert all(payload.startswith("{") for _, payload in rows)
+    iceberg_table(shared, "T_ICE", 2, time="TIMESTAMP_NTZ(6)")
+    reason = refused(shared, 78, SNOWFLAKE_TABLE="T_ICE")
+    assert "ENQUEUED_TIME is TIMESTAMP_NTZ(6), not TIMESTAMP_LTZ" in reason
+    assert 'ALTER ICEBERG TABLE "EVSUP"."PUBLIC"."T_ICE"' in reason
+    views = shared.run("init", "--views", SNOWFLAKE_TABLE="T_ICE2")
+    assert (views.returncode, "ICEBERG_VERSION = 3" in views.stderr) == (78, True)

@@ -9,7 +9,7 @@ from scripts.localcloud.snow.column import Column, column, quoted
 
 _IDENTIFIER = r'(?:"(?:[^"]|"")+"|[A-Za-z_][A-Za-z0-9_$]*)'
 _STATEMENT = re.compile(
-    rf"\s*CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\s+(?P<optional>IF\s+NOT\s+EXISTS\s+)?"
+    rf"\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?P<iceberg>ICEBERG\s+)?TABLE\s+(?P<optional>IF\s+NOT\s+EXISTS\s+)?"
     rf"(?P<name>{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{0,2}})\s*\((?P<body>.*)\)(?P<tail>[^()]*)\Z",
     re.IGNORECASE | re.DOTALL,
 )
@@ -41,7 +41,15 @@ _CLAUSES = {
 _LINE_COMMENT = re.compile(r"--[^\n]*")
 _OPTIONS = ("ERROR_LOGGING", "ENABLE_SCHEMA_EVOLUTION")
 _OPTION = re.compile(rf"\s*({'|'.join(_OPTIONS)})\s*=\s*(TRUE|FALSE)\s*", re.IGNORECASE)
+ICEBERG = "ICEBERG"  # among the options
+_ICEBERG_OPTION = re.compile(
+    r"\s*(CATALOG|EXTERNAL_VOLUME|BASE_LOCATION|ICEBERG_VERSION)\s*=\s*('[^']*'|\d+)\s*", re.IGNORECASE
+)
 _SET = re.compile(r"SET\s+(?P<options>.+)", re.IGNORECASE | re.DOTALL)
+
+
+class UnsupportedType(ValueError):
+    """The kind of table has no such type."""
 
 
 def create_table(statement: str) -> tuple[tuple[str, ...], list[Column], frozenset[str]]:
@@ -54,13 +62,27 @@ def create_table(statement: str) -> tuple[tuple[str, ...], list[Column], frozens
     found = _STATEMENT.match(plain)
     if found is None:
         raise ValueError(f"not a CREATE TABLE statement: {statement.strip()[:80]!r}")
-    if tail := _OPTION.sub("", found["tail"]).strip():
-        raise ValueError(f"unsupported clause after the columns: {tail!r}")
+    tail = _OPTION.sub("", _ICEBERG_OPTION.sub("", found["tail"]) if found["iceberg"] else found["tail"])
+    if tail.strip():
+        raise ValueError(f"unsupported clause after the columns: {tail.strip()!r}")
     name = tuple(_folded(part) for part in re.findall(_IDENTIFIER, found["name"]))
     columns = [_column(part) for part in _split(found["body"])]
     if len({one.name for one in columns}) != len(columns):
         raise ValueError("two columns have the same name")
-    return name, columns, _switched(found["tail"], frozenset())
+    options = _switched(found["tail"], frozenset())
+    if not found["iceberg"]:
+        return name, columns, options
+    _check_iceberg(columns, found["tail"])
+    return name, columns, options | {ICEBERG}
+
+
+def _check_iceberg(columns: Sequence[Column], tail: str) -> None:
+    """Refuse types that Iceberg does not have: https://docs.snowflake.com/en/user-guide/tables-iceberg-data-types."""
+    given = {name.upper(): value for name, value in _ICEBERG_OPTION.findall(tail)}
+    missing = {"TIMESTAMP_TZ", *([] if given.get("ICEBERG_VERSION") == "3" else ["VARIANT"])}
+    for one in columns:
+        if one.kind in missing:
+            raise UnsupportedType(f"Unsupported data type '{one.kind}' for iceberg tables.")
 
 
 def options(statement: str, present: frozenset[str]) -> frozenset[str] | None:

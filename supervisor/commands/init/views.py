@@ -45,6 +45,12 @@ def _columns(session: SqlSession, settings: SnowflakeSettings, latest: LatestBy)
             f"there is no column {', '.join(lacking)}",
             "`evsup check` says what has to be changed.",
         )
+    if "VARIANT" not in (column.type for column in columns if column.name in ("PAYLOAD", "_EVSUP")):
+        raise ConfigurationError(
+            f"There are no views over {table_name(settings)}",
+            "it holds JSON as text",
+            "Create the Iceberg table with ICEBERG_VERSION = 3, which has VARIANT, or query PARSE_JSON(PAYLOAD).",
+        )
     latest.refuse_unknown(columns)
     return columns
 

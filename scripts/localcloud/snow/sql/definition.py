@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from scripts.localcloud.snow.catalog import Catalog
 from scripts.localcloud.snow.column import Column
-from scripts.localcloud.snow.ddl import altered, create_table, options
+from scripts.localcloud.snow.ddl import UnsupportedType, altered, create_table, options
 from scripts.localcloud.snow.sql import hybrid
 from scripts.localcloud.snow.sql.refusal import already_exists, compilation, unknown_object, unsupported
 from scripts.localcloud.snow.sql.rowset import Rowset, single
@@ -94,6 +94,8 @@ def _streamed(statement: Statement, name: Name) -> Table | None:
     """Give the table when it is one of the types that streaming knows; it is made by the warehouse then."""
     try:
         _, columns, switched_on = create_table(statement.text)
+    except UnsupportedType as exc:
+        raise compilation("091386", "42601", str(exc)) from exc
     except ValueError:
         return None
     return Table(*name, tuple(columns), switched_on)

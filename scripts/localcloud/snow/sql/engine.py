@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from scripts.localcloud.snow.catalog import Catalog
+from scripts.localcloud.snow.ddl import ICEBERG
 from scripts.localcloud.snow.sql import hybrid, keys, pipes
 from scripts.localcloud.snow.sql.definition import SUCCESS, Definitions
 from scripts.localcloud.snow.sql.grants import Grants
@@ -169,10 +170,8 @@ def _listed(result: Rowset, catalog: Catalog) -> Rowset:
 
     https://docs.snowflake.com/en/release-notes/bcr-bundles/2026_03/bcr-2185
     """
-    place = {
-        name: result.names.index(name) for name in ("database_name", "schema_name", "name", "enable_schema_evolution")
-    }
-    database, schema, name, evolution = place.values()
+    asked = ("database_name", "schema_name", "name", "enable_schema_evolution", "is_iceberg")
+    database, schema, name, evolution, iceberg = (result.names.index(each) for each in asked)
     rows: list[list[object]] = []
     for row in result.rows:
         if str(row[name]).endswith(ERRORS):
@@ -181,6 +180,7 @@ def _listed(result: Rowset, catalog: Catalog) -> Rowset:
         on = table.options if table else frozenset()
         shown = [*row, "ON" if "ERROR_LOGGING" in on else "OFF"]
         shown[evolution] = "Y" if "ENABLE_SCHEMA_EVOLUTION" in on else "N"
+        shown[iceberg] = "Y" if ICEBERG in on else "N"
         rows.append(shown)
     return Rowset([*result.names, "error_logging"], [*result.types, "VARCHAR"], rows)
 

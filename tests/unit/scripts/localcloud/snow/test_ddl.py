@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.localcloud.snow.column import Column
-from scripts.localcloud.snow.ddl import altered, create_table, options
+from scripts.localcloud.snow.ddl import ICEBERG, altered, create_table, options
 
 
 def test_names_fold_and_types_keep_their_sizes() -> None:
@@ -90,3 +90,12 @@ def test_options_of_a_table_are_switched_on_and_off() -> None:
     assert options("ALTER TABLE a.b.t SET ENABLE_SCHEMA_EVOLUTION = TRUE;", on) == on | {"ENABLE_SCHEMA_EVOLUTION"}
     assert options("ALTER TABLE t SET COMMENT = 'x'", on) is None
     assert options("ALTER TABLE t ADD COLUMN b VARCHAR", on) is None
+
+
+def test_an_iceberg_table_has_variant_from_version_3_on_and_no_timestamp_tz() -> None:
+    iceberg = "CREATE ICEBERG TABLE t (a {}) CATALOG = 'SNOWFLAKE' BASE_LOCATION = 't/' ICEBERG_VERSION = {}"
+    _, _, on = create_table(iceberg.format("VARIANT", 3))
+    assert on == {ICEBERG}
+    for kind, version in (("VARIANT", 2), ("TIMESTAMP_TZ", 3)):
+        with pytest.raises(ValueError, match=f"Unsupported data type '{kind}' for iceberg tables"):
+            create_table(iceberg.format(kind, version))
