@@ -96,11 +96,11 @@ class RowFormat(ABC):
     def _row(self, body: Body, metadata: Sequence[Metadata]) -> tuple[bytes, Refusal | None]:
         """The row, one line of JSON, and why it may not be stored."""
 
+    @abstractmethod
     def _mapped_row(self, row: Body, place: Sequence[Metadata]) -> bytes:
         """The row of what a mapper gave, a JSON object of columns, with the event's place in the partition. Raises
         `NotMapped` when these are no columns of this format.
         """
-        raise NotImplementedError
 
     def event_of(self, message: bytes) -> Event:
         """The event of an encoded message."""

@@ -237,6 +237,18 @@ def test_a_host_at_its_limits_checks_later_and_loses_no_tree(now: Clock, monkeyp
     assert "No process can be started" in (monitor.unseen or "")
 
 
+@pytest.mark.parametrize("can_opt_out", [True, False])
+def test_a_start_names_the_way_around_the_check_only_where_there_is_one(
+    now: Clock, probes: Probes, can_opt_out: bool
+) -> None:
+    monitor = TableMonitor(now, probes.start, can_opt_out=can_opt_out)
+    monitor.ask()
+    probes.answer(failure_message(SnowflakeUnavailable("No answer"))[1])
+    with pytest.raises(SnowflakeUnavailable) as error:
+        monitor.first_result()
+    assert ("SNOWFLAKE_CHECK_COLUMNS" in error.value.fix) == can_opt_out
+
+
 def test_at_a_start_anything_but_a_good_check_is_raised(now: Clock, probes: Probes) -> None:
     monitor = TableMonitor(now, probes.start)
     monitor.ask()

@@ -12,12 +12,13 @@ from structlog.testing import capture_logs
 import worker.bodies.payload
 from shared.ipc.messages import TableColumns
 from tests.unit.plain_settings import snowflake
-from tests.unit.worker.rows import wire
+from tests.unit.worker.rows import mappers, wire
 from tests.unit.worker.rows.events import event, event_of, line_of, message, properties
 from worker.bodies.body_reader import BodyReader
 from worker.rows import column_keys, columns, unknown_keys
 from worker.rows.columns import Columns
 from worker.rows.event import refused
+from worker.rows.mapping import RowMapper
 
 NAMES = ("CARRIER", "DELAY", "dest", "Mixed Case")
 PLACE = {"partition_id": "3", "sequence_number": 5, "offset": "123", "enqueued_time": "2023-11-14T22:13:20.123000Z"}
@@ -242,6 +243,29 @@ def test_a_large_body_is_parted_like_any_other_unless_it_might_have_too_many_key
     vast = b'{"carrier":"a:b:c:d:e"}'
     assert row_of(vast) == {"_EVSUP": PLACE | {"body": {"carrier": "a:b:c:d:e"}}}
     assert rows_of(on_unknown_key="fail").event_of(event(vast)).refusal
+
+
+# --- a mapper ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("names", "kept"), [(["PAYLOAD"], {}), (["A"], {"unknown": {"PAYLOAD": {"m": 1}}})])
+def test_the_keys_of_a_mapper_go_where_those_of_a_body_go(names: list[str], kept: dict[str, Any]) -> None:
+    rows = mapped(names)
+    row = line_of(rows.event_of(event(b'{"carrier": 1}')))
+    assert row == ({} if kept else {"PAYLOAD": {"m": 1}}) | {"_EVSUP": PLACE | kept}
+
+
+def test_with_fail_a_mapper_may_give_no_key_without_a_column() -> None:
+    found = mapped(["A"], on_unknown_key="fail").event_of(event(b"{}")).refusal
+    assert found
+    assert found.why == "there is no column for 'PAYLOAD': SNOWFLAKE_ON_UNKNOWN_KEY=fail"
+
+
+def mapped(names: list[str], **settings: Any) -> Columns:
+    """Rows of what a mapper gives, into a table with these columns."""
+    target = snowflake(row_format="columns", **settings)
+    mapper = RowMapper(f"{mappers.__name__}:one_column")
+    return Columns("3", target, TableColumns(names=tuple(names)), BodyReader(), mapper)
 
 
 # --- whatever it is ---------------------------------------------------------------------------------------------------
