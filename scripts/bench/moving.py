@@ -56,8 +56,10 @@ def run_of(first: Sample, samples: list[Sample], total: int) -> Run:
     The cost is the workers' own from the first event until the last one is durable. The speed is that between the
     first commit after the start and the last one in full stream: neither the start is throughput, nor the last commit,
     before which the SDK waited in vain for more. A run that is too short for that has its speed from the first event
-    to the last.
+    to the last. Raises NotAsPromised when there were so few that all had left the hub before the first look.
     """
+    if first.events >= total:
+        raise NotAsPromised(f"{total} events are too few to measure", "the hub had sent all of them at the first look")
     last, moved = samples[-1], total - first.events
     stream = [one for one in samples[:-1] if one.events >= total * STARTED]
     begun, ended = (stream[0], stream[-1]) if len(stream) >= FEWEST_COMMITS else (first, last)

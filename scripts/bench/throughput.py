@@ -41,8 +41,8 @@ def shapes(lab: Lab, budget: Budget, say: Say) -> list[Shape]:
     each = {
         SMALL: Events(budget.events),
         "250 B, key and 3 properties": Events(budget.events, partition_key="EWR", properties=PROPERTIES),
-        "1 kB": Events(budget.events // 2, 1_000),  # fewer, so that a turn takes as long
-        "8 kB": Events(budget.events // 10, 8_000),
+        "1 kB": Events(budget.events // 2 or 1, 1_000),  # fewer, so that a turn takes as long
+        "8 kB": Events(budget.events // 10 or 1, 8_000),
     }
     lab.cloud.snow.set_commit_delay(COMMIT_DELAY_S)
     return [_shape(lab, budget.part(1 / len(each)), say, name, events) for name, events in each.items()]

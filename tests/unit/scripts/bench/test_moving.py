@@ -3,6 +3,7 @@
 import pytest
 
 from scripts.bench.moving import Sample, run_of
+from scripts.harness.failure import NotAsPromised
 
 FIRST = Sample(10.0, 100, 1.0, 5)
 
@@ -19,3 +20,8 @@ def test_the_speed_is_that_between_commits_in_full_stream_and_the_cost_that_of_a
 def test_a_run_with_few_commits_has_a_speed() -> None:
     run = run_of(FIRST, [Sample(14.0, 2_100, 2.0, 5)], 2_100)
     assert run.per_s == pytest.approx(500.0)
+
+
+def test_too_few_events_are_said_to_be_too_few() -> None:
+    with pytest.raises(NotAsPromised, match="100 events are too few to measure"):
+        run_of(FIRST, [Sample(14.0, 100, 2.0, 5)], 100)
