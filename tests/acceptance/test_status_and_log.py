@@ -53,6 +53,15 @@ def test_status_as_json_is_one_document(shared: Pipeline, running: Evsup) -> Non
         assert (row["state"], row["lag"], row["rows_inflight"]) == ("running", 0, 0)
 
 
+def test_each_tree_of_a_host_is_found_by_the_file_of_its_hub(shared: Pipeline, running: Evsup, tmp_path: Path) -> None:
+    codes = {}
+    for hub, directory in (("flights", running.state_dir), ("airports", tmp_path / "not-running")):
+        file = tmp_path / f"{hub}.env"
+        file.write_text(f"EVSUP_STATE_DIR={directory}\n")
+        codes[hub] = shared.run("status", "--env-file", str(file), EVSUP_STATE_DIR="").returncode
+    assert codes == {"flights": 0, "airports": 3}
+
+
 @pytest.mark.parametrize("flags", ["", "--json"])
 def test_a_reader_that_leaves_early_gets_no_traceback(shared: Pipeline, running: Evsup, flags: str) -> None:
     command = f"{shlex.quote(EVSUP)} status {flags} | head -c 1"
