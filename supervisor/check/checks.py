@@ -83,7 +83,8 @@ class StartChecks:
         self._has_pipe = self._settings.snowflake.pipe is not None
         self._mapper = self._settings.process.mapper
         self._has_registry = self._settings.eventhub.schema_registry is not None
-        self._has_key_columns = self._settings.snowflake.row_format == "columns"
+        # A mapper's keys are not those of the bodies.
+        self._has_key_columns = self._settings.snowflake.row_format == "columns" and not self._settings.process.mapper
         if loaded.warnings:
             return Outcome("; ".join(loaded.warnings), "warn")
         return Outcome("all settings can be used")

@@ -120,15 +120,29 @@ def test_an_iceberg_table_of_version_3_takes_rows_and_one_of_version_2_as_text(s
     for version in (3, 2):
         table = f"T_ICE{version}"
         iceberg_table(shared, table, version)
-        said = checked(shared, SNOWFLAKE_TABLE=table)
-        assert ("holds JSON as text" in said, "fail    table" in said) == (version == 2, False), said
         shared.output("replay", "--partition=0", "--from=0", "--to=3", f"--into={table}")
         rows = shared.snow.query(f"SELECT SEQUENCE_NUMBER, PAYLOAD FROM EVSUP.PUBLIC.{table} ORDER BY 1")
         assert [number for number, _ in rows] == [0, 1, 2, 3]
         assert all(payload.startswith("{") for _, payload in rows)
+    assert "warn    table" in checked(shared, SNOWFLAKE_TABLE="T_ICE2"), "JSON as text is a warning"
     iceberg_table(shared, "T_ICE", 2, time="TIMESTAMP_NTZ(6)")
-    reason = refused(shared, 78, SNOWFLAKE_TABLE="T_ICE")
+    reason = checked(shared, SNOWFLAKE_TABLE="T_ICE")
     assert "ENQUEUED_TIME is TIMESTAMP_NTZ(6), not TIMESTAMP_LTZ" in reason
     assert 'ALTER ICEBERG TABLE "EVSUP"."PUBLIC"."T_ICE"' in reason
     views = shared.run("init", "--views", SNOWFLAKE_TABLE="T_ICE2")
     assert (views.returncode, "ICEBERG_VERSION = 3" in views.stderr) == (78, True)
+
+
+def test_a_table_for_columns_is_proposed_from_recent_events_and_checked_against_them(shared: Pipeline) -> None:
+    keys = {"SNOWFLAKE_ROW_FORMAT": "columns", "SNOWFLAKE_TABLE": "T_KEYS"}
+    shared.hub.append("0", [b'{"id": 1, "at": "2026-01-31T10:00:00Z", "on": 1, "to": {"a": 1}}', b"no json"] * 3)
+    printed = shared.run("init", "--target", "--from-sample", "4", "--print", **keys).stdout
+    assert printed.startswith("-- 2 of 4 recent events are JSON objects.")
+    assert '"ID" NUMBER(38,0),\n    "AT" TIMESTAMP_TZ,\n    "ON" NUMBER(38,0),\n    "TO" VARIANT\n)' in printed
+    made = shared.run("init", "--target", "--from-sample", "4", **keys)
+    assert (made.returncode, printed.splitlines()[2] in made.stderr) == (0, True), made.stderr
+    assert "ok      column types" in checked(shared, **keys)
+    shared.change('CREATE OR REPLACE TABLE EVSUP.PUBLIC.T_KEYS (_EVSUP VARIANT NOT NULL, "ON" BOOLEAN)')
+    said = checked(shared, **keys)
+    assert "ON is BOOLEAN, and the key 'on' has a value that is the number 0 or 1: Snowflake rejects the row" in said
+    assert shared.run("init", "--target", "--from-sample", SNOWFLAKE_TABLE="T_KEYS").returncode == 64

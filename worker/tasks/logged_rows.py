@@ -13,6 +13,8 @@ from shared.errors import Bug, DoesNotExist, NotPermitted, Unsupported
 from shared.log import logger
 from shared.snowflake.quarantine_table import Quarantine, Rejected
 
+log = logger.get_logger()
+
 _FIX = "ALTER TABLE … SET ERROR_LOGGING = TRUE and GRANT SELECT ERROR TABLE: docs/quarantine.md#the-reason-of-each-row"
 
 
@@ -25,11 +27,11 @@ def logged_rows(tables: Quarantine, partition_id: str, numbers: Sequence[int]) -
         logged = tables.logged(partition_id, range(numbers[0], numbers[-1] + 1))
     # Which number Snowflake gives for a table that logs no errors is not documented, so a Bug is expected, too.
     except (DoesNotExist, NotPermitted, Unsupported, Bug) as error:
-        logger.get_logger().warning("error_table_not_read", reason=error.why, fix=_FIX)
+        log.warning("error_table_not_read", reason=error.why, fix=_FIX)
         return {}
     found = {number: logged[number] for number in numbers if number in logged}
     if len(found) < len(numbers):
-        logger.get_logger().warning("error_table_incomplete", rows=len(numbers), found=len(found))
+        log.warning("error_table_incomplete", rows=len(numbers), found=len(found))
     return found
 
 
@@ -37,9 +39,12 @@ def with_reasons(events: Sequence[Rejected], logged: Mapping[int, Rejected]) -> 
     """The events, each with its own logged reason. A logged row of another event with its number does not count."""
     for event in events:
         row = logged.get(event.sequence_number)
-        is_same = row is not None and _time(row) == _time(event)
+        is_same = row is not None and _time(row) is not None and _time(row) == _time(event)
         yield msgspec.structs.replace(event, reason=row.reason) if row and is_same else event
 
 
 def _time(event: Rejected) -> datetime | None:
-    return datetime.fromisoformat(event.enqueued_time) if event.enqueued_time else None
+    try:
+        return datetime.fromisoformat(event.enqueued_time) if event.enqueued_time else None
+    except ValueError:  # anybody may insert into the table, and a row that failed is in the error table, too
+        return None

@@ -29,6 +29,12 @@ def proposal(loaded: Loaded, events: int) -> Proposal:
             f"the row format is {settings.snowflake.row_format}",
             "Set SNOWFLAKE_ROW_FORMAT=columns, or leave --from-sample out.",
         )
+    if settings.process.mapper:
+        raise UsageError(
+            "--from-sample proposes columns for the keys of bodies",
+            f"EVSUP_MAPPER={settings.process.mapper} makes other rows of them",
+            "Create the table with the keys that the mapper returns, or unset EVSUP_MAPPER for this command.",
+        )
     with EventHubClient(settings.eventhub) as hub:
         partition_ids = hub.hub().partition_ids[:MOST_PARTITIONS]
     os.environ.update(environment.environment_for_worker(loaded))  # for the task

@@ -197,7 +197,7 @@ def test_each_row_has_its_own_reason_where_the_error_table_has_one(world: World)
     assert world.reasons == ["why 6", None]
 
 
-@pytest.mark.parametrize("time", ["2026-01-30T00:00:00Z", None])
+@pytest.mark.parametrize("time", ["2026-01-30T00:00:00Z", "yesterday", None])
 def test_the_reason_of_another_event_with_its_number_is_not_taken(world: World, time: str | None) -> None:
     world.logged_rows = [logged(6, time), logged(8)]
     carry_out()
