@@ -38,7 +38,7 @@ class Worker:
         self._partition, self._pipe, self._clock = partition, pipe, clock
         self.trusted_until_s = lease.trusted_until_s
         self.state: State = Opening(partition)
-        self._drain_by = Deadline(math.inf)
+        self._drain_by, self._drain_began_s = Deadline(math.inf), clock()
         self._report_due_s = 0.0
         self._retention_alarm = RetentionAlarm(partition.settings.eventhub.retention_hours)
         self._turns = LoopClock(clock())
@@ -78,9 +78,9 @@ class Worker:
         """Let the receiver detach in order, and report that the worker has drained."""
         if self.state.pipeline:
             self.state.pipeline.join(Deadline.after(DETACH_S, self._clock()))
-        checkpointed = self.state.counters.checkpointed
-        log.info("partition_drained", checkpointed=checkpointed)
-        self._pipe.send(Drained(checkpointed=checkpointed))
+        checkpointed, took_s = self.state.counters.checkpointed, round(self._clock() - self._drain_began_s, 2)
+        log.info("partition_drained", checkpointed=checkpointed, took_s=took_s)
+        self._pipe.send(Drained(checkpointed=checkpointed, took_s=took_s))
 
     def _wait(self) -> None:
         now_s, behind_s = self._clock(), self._turns.behind_s
@@ -103,6 +103,8 @@ class Worker:
             case Lease(trusted_until_s=until_s):
                 self.trusted_until_s = until_s
             case Drain(deadline_s=deadline_s):
+                if self._drain_by.at_s == math.inf:
+                    self._drain_began_s = self._clock()
                 self._drain_by = Deadline(deadline_s)  # of several, the newest counts
                 self.state = self.state.drain()
             case TableColumns():

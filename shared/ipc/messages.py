@@ -83,6 +83,8 @@ class Latencies(Struct, frozen=True, kw_only=True):
     """From the append until Snowflake was seen to have committed it."""
     enqueued_durable: Histogram = Histogram()
     """From the hub's enqueued time until then."""
+    checkpoint_written: Histogram = Histogram()
+    """Not of rows: from the beginning of each write of the checkpoint until the control store had it."""
 
 
 class Counters(Struct, frozen=True, kw_only=True):
@@ -117,6 +119,19 @@ class Counters(Struct, frozen=True, kw_only=True):
     """Rows appended with a body as it came, because it could not be decoded, since the worker's start."""
     unknown_keys_total: int = 0
     """Values of keys without a column that were kept in `_EVSUP:unknown`, since the worker's start."""
+    gap_events_total: int = 0
+    """Sequence numbers that never came and were passed, since the worker's start."""
+    receiver_reopened_total: int = 0
+    """Links of the receiver that broke and were opened again, since the worker's start."""
+    append_retries_total: int = 0
+    """Appends that the streaming SDK did not take for now, since the worker's start: Snowflake throttles (429), or the
+    SDK's memory is full. The same rows are appended again."""
+    status_retries_total: int = 0
+    """Readings of the channel's status that failed and were tried again, since the worker's start (429, 5xx)."""
+    checkpoint_retries_total: int = 0
+    """Writes of the checkpoint that failed and were tried again, since the worker's start."""
+    billable_bytes_total: int = 0
+    """Estimated bytes of the values in the rows appended since the worker's start: Snowflake bills these, not keys."""
     latencies: Latencies = Latencies()
     """How long rows took."""
 
@@ -138,6 +153,8 @@ class Times(Struct, frozen=True, kw_only=True):
     """When an event was received."""
     heard_s: float | None = None
     """When anything came from Event Hubs, a heartbeat as well; before the first, when receiving began."""
+    snowflake_latency_s: float | None = None
+    """Mean seconds that Snowflake's servers took for rows of the channel, as they say; None: they did not say."""
     end_known_s: float | None = None
     """When Event Hubs last said where the partition ends: with an event, or because it was asked."""
 
@@ -161,6 +178,8 @@ class Drained(Message, frozen=True):
     """The worker has drained and exits: everything appended is durable and checkpointed."""
 
     checkpointed: int | None
+    took_s: float = 0.0
+    """Since it was asked to."""
 
 
 class Failed(Message, frozen=True):
@@ -192,6 +211,8 @@ class ChannelStatus(Struct, frozen=True):
     last_error: str | None = None
     last_error_up_to: str | None = None
     """Offset token at or before which the last rejected row is."""
+    latency_s: float | None = None
+    """Mean seconds that Snowflake's servers took for its rows; None: not known."""
 
     @property
     def exists(self) -> bool:

@@ -50,6 +50,16 @@ class LeaseKeeper:
         """From then on the thread retires by itself at its end."""
         return self._thread.ident is not None
 
+    @property
+    def failures(self) -> int:
+        """Rounds in the control store that failed and were tried again."""
+        return self.leases.failures
+
+    @property
+    def round_s(self) -> float:
+        """Seconds that the last round took in the control store."""
+        return self.leases.round_s
+
     def fileno(self) -> int:
         """For `multiprocessing.connection.wait`."""
         return self.leases.events.fileno()

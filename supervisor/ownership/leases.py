@@ -43,6 +43,8 @@ class Leases:
         """Those of the hub, as far as is known; counted from the next look at the group on."""
         self.is_claiming = True
         """Whether partitions are claimed; without it, terms are only renewed and released."""
+        self.failures, self.round_s = 0, 0.0
+        """Rounds that failed and were tried again, and how long the last one took: any thread may read them."""
         self.group_size = 1
         """Live members of the group at the last look."""
         self.clock, self._store, self._settings = clock, store, settings
@@ -64,6 +66,7 @@ class Leases:
         Returns the seconds until the next round. Raises when the store refuses, or is away for so long that trust is
         about to end.
         """
+        began_s = self.clock()
         try:
             # What is held comes first: a claim may be late, a renewal may not.
             if self.clock() >= self._renew_due_s:
@@ -72,9 +75,12 @@ class Leases:
                 self._renew_due_s = self.clock() + jittered(self._settings.load_balancing_interval)
             look_in_s = self._balance() if self.is_claiming else NEVER_S
         except ServiceUnavailable as error:
+            self.failures += 1
             self._require_time_to_retry(error)
             log.warning("lease_retrying", reason=str(error))
             return self._retry_s
+        finally:
+            self.round_s = self.clock() - began_s
         return min(self._renew_due_s - self.clock(), look_in_s)
 
     def decide(self, view: GroupView) -> Assignment:

@@ -202,6 +202,7 @@ class Child:
             row_age_s=_since(times.newest_row_s, now_s),
             commit_age_s=_since(times.committed_s, now_s),
             commit_wait_s=times.commit_wait_s,
+            snowflake_latency_s=times.snowflake_latency_s,
             event_age_s=_since(times.received_s, now_s),
             frame_age_s=_since(times.heard_s, now_s),
             time_to_loss_s=status.time_to_loss_s,

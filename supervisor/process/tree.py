@@ -78,6 +78,7 @@ class Tree:
         """Those of the target table that the workers know."""
         self._stop: Stop = Running(drain_timeout_s)
         self._former_latencies = Latencies()
+        self._last_drain_s: float | None = None
         self.status: TreeStatus = self._describe(clock())
         """As of the end of the last turn; any thread may read it."""
 
@@ -234,6 +235,7 @@ class Tree:
         if child.failure:
             self._lose(child, child.failure, now_s)
         elif child.drained:
+            self._last_drain_s = child.drained.took_s
             log.info("worker_drained", partition=child.term.partition_id, checkpointed=child.drained.checkpointed)
 
     def _lose(self, child: Child, failure: EvsupError, now_s: float) -> None:
@@ -321,6 +323,9 @@ class Tree:
             elsewhere=self._assignment.elsewhere,
             partitions=tuple(sorted(partitions, key=lambda row: (len(row.partition), row.partition))),
             former_latencies=self._former_latencies,
+            store_round_s=round(self._keeper.round_s, 3),
+            store_retries_total=self._keeper.failures,
+            last_drain_s=self._last_drain_s,
             described_at_s=now_s,
         )
         return replace(described, healthy=not any(complaints(described)))

@@ -29,6 +29,9 @@ FAMILIES: dict[Kind, type[Family]] = {
     "gauge": GaugeMetricFamily,
     "histogram": HistogramMetricFamily,
 }
+# Of a GB of values in high-performance Snowpipe Streaming; the price in credits is the same everywhere.
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming-high-performance-cost
+CREDITS_PER_GB = 0.0037
 TREE_STATES = get_args(TreeState)
 WORKER_STATES = (*get_args(WorkerState), "failed")
 # Of every sample, so that two hubs in one scrape job are told apart. `source` is namespace and hub.
@@ -80,8 +83,16 @@ def exposition(tree: TreeStatus, now_s: float) -> bytes:
     return generate_latest(Scrape(tree, now_s))
 
 
-def _tree(name: str, unit: Unit, meaning: str, value: Callable[[TreeStatus], float]) -> Metric:
-    return Metric(name, "gauge", unit, (), meaning, lambda tree, _: [((), value(tree))])
+def _tree(
+    name: str, unit: Unit, meaning: str, value: Callable[[TreeStatus], float | None], kind: Kind = "gauge"
+) -> Metric:
+    """One sample; none where there is no number yet."""
+
+    def read(tree: TreeStatus, _: float) -> Iterator[Sample]:
+        if (number := value(tree)) is not None:
+            yield (), number
+
+    return Metric(name, kind, unit, (), meaning, read)
 
 
 def _partition(
@@ -177,6 +188,36 @@ COUNTERS: dict[str, tuple[str, Unit, str]] = {
         "events",
         "Events that Event Hubs delivered again and the worker dropped before the channel, since its start.",
     ),
+    "gap_events_total": (
+        "evsup_gap_events_total",
+        "events",
+        "Sequence numbers that never came and were passed (EVENTHUB_ON_GAP=warn), since the worker's start.",
+    ),
+    "receiver_reopened_total": (
+        "evsup_receiver_reopened_total",
+        "",
+        "Links of the receiver that broke and were opened again, since the worker's start.",
+    ),
+    "append_retries_total": (
+        "evsup_append_retries_total",
+        "",
+        "Appends that the streaming SDK did not take for now, because Snowflake throttles (429) or its memory is full.",
+    ),
+    "status_retries_total": (
+        "evsup_status_retries_total",
+        "",
+        "Readings of the channel's status that failed (429, 5xx, the network) and were tried again.",
+    ),
+    "checkpoint_retries_total": (
+        "evsup_checkpoint_retries_total",
+        "",
+        "Writes of the checkpoint that failed in the control store and were tried again.",
+    ),
+    "billable_bytes_total": (
+        "evsup_billable_bytes_total",
+        "bytes",
+        "Estimated bytes of the values in the rows appended since the worker's start: Snowflake does not bill keys.",
+    ),
     "quarantined_total": (
         "evsup_quarantined_rows_total",
         "rows",
@@ -201,6 +242,10 @@ LATENCIES: dict[str, tuple[str, str]] = {
     "appended_durable": (
         "evsup_appended_to_durable_seconds",
         "Rows by the time from the append until Snowflake was seen to have committed them.",
+    ),
+    "checkpoint_written": (
+        "evsup_checkpoint_write_seconds",
+        "Writes of checkpoints by the time that the control store took.",
     ),
     "enqueued_durable": (
         "evsup_enqueued_to_durable_seconds",
@@ -270,6 +315,25 @@ METRICS = (
         "",
         "1 while evsup cannot check whether rows still fit the target table, 0 otherwise.",
         lambda tree: tree.table_unseen is not None,
+    ),
+    _tree(
+        "evsup_store_round_seconds",
+        "seconds",
+        "Seconds that the last round of renewing and balancing took in the control store.",
+        lambda tree: tree.store_round_s,
+    ),
+    _tree(
+        "evsup_store_retries_total",
+        "",
+        "Rounds of renewing and balancing that failed in the control store and were tried again.",
+        lambda tree: tree.store_retries_total,
+        "counter",
+    ),
+    _tree(
+        "evsup_last_drain_seconds",
+        "seconds",
+        "Seconds that the last worker took to drain that did; absent before the first.",
+        lambda tree: tree.last_drain_s,
     ),
     _tree(
         "evsup_partitions_owned",
@@ -357,6 +421,20 @@ METRICS = (
         "seconds",
         "Seconds without a commit while rows are in flight; 0 while none are.",
         lambda row: row.commit_wait_s,
+    ),
+    _partition(
+        "evsup_snowflake_latency_seconds",
+        "seconds",
+        "Mean time that Snowflake's servers took for rows of the channel, as its status says.",
+        lambda row: row.snowflake_latency_s,
+    ),
+    _partition(
+        "evsup_estimated_credits_total",
+        "",
+        f"Estimated credits for the rows appended since the worker's start: {CREDITS_PER_GB} for a GB of values. Your"
+        " contract and Snowflake's METERING_HISTORY say what is charged.",
+        lambda row: row.billable_bytes_total / 1e9 * CREDITS_PER_GB,
+        "counter",
     ),
     _partition(
         "evsup_last_event_age_seconds",

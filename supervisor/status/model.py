@@ -43,6 +43,8 @@ class PartitionStatus(Counters, frozen=True):
     """Seconds since Snowflake was last seen to have committed something; None: not since the receiver's start."""
     commit_wait_s: float
     """Seconds without a commit while rows are in flight; 0 when none are."""
+    snowflake_latency_s: float | None
+    """Mean seconds that Snowflake's servers took for rows of the channel, as they say; None: they did not say."""
     event_age_s: float | None
     """Seconds since the last event came; None: none since the receiver's start."""
     frame_age_s: float | None
@@ -112,6 +114,12 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Those that this supervisor holds."""
     former_latencies: Latencies = Latencies()
     """What workers counted that have exited since the supervisor's start."""
+    store_round_s: float = 0.0
+    """Seconds that the last round of renewing and balancing took in the control store."""
+    store_retries_total: int = 0
+    """Rounds that failed and were tried again, since the supervisor's start."""
+    last_drain_s: float | None = None
+    """Seconds that the last worker took to drain that did; None: none has, since the supervisor's start."""
     rss_bytes: int = 0
     """Resident memory of the supervisor's process."""
     described_at_s: float = 0.0

@@ -82,7 +82,8 @@ class SimulatedReceiver:
         self._again = False
         self._error: OwnershipLost | None = None
         self.heard_s: float | None = None
-        """Nobody asks."""
+        self.reopened = 0
+        """Nobody asks for either."""
 
     def start(self) -> None:
         if self._position.last_event and self._position.after is not None:

@@ -21,6 +21,11 @@ class Checkpointer:
         self._saving: Background[Checkpoint] = Background("checkpoint")
         self._backoff = Backoff(SAVE_FIRST_S, SAVE_MOST_S)
         self._stored, self.newest = stored, newest
+        self._began_s = 0.0
+        self.failures = 0
+        """Writes that are tried again."""
+        self.took_s = 0.0
+        """How long the last one took that was stored."""
 
     def fileno(self) -> int:
         """Readable when a write has ended."""
@@ -40,7 +45,7 @@ class Checkpointer:
         if self._is_stored or self._saving.is_busy or now_s < self._backoff.until_s:
             return
         # Taken now: `newest` may move on while this one is written, and then it is not settled.
-        checkpoint = self.newest
+        checkpoint, self._began_s = self.newest, now_s
         self._saving.submit(lambda: self._written(checkpoint))
 
     def take_stored(self, now_s: float) -> Checkpoint | None:
@@ -51,6 +56,7 @@ class Checkpointer:
         try:
             stored = self._saving.take()
         except StoreUnavailable as error:
+            self.failures += 1
             self._backoff.record_failure(now_s)
             if self._backoff.lasted_s(now_s) > SAVE_LIMIT_S:
                 raise
@@ -58,7 +64,7 @@ class Checkpointer:
             return None
         if stored is not None:
             self._backoff.reset()
-            self._stored = stored
+            self._stored, self.took_s = stored, now_s - self._began_s
         return stored
 
     def _written(self, checkpoint: Checkpoint) -> Checkpoint:

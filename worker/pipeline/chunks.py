@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from worker.rows.event import Event
 
 # The SDK accepts far larger appends, but its memory guard does not, and a retry of a small one is cheap.
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
 MAX_CHUNK_BYTES = 2 * 1024 * 1024
+KEYS_COUNT_BELOW_BYTES = 64 * 1024  # of a row; in a larger one they are less than a hundredth of it
+
+_columns = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass(slots=True)
@@ -42,6 +47,19 @@ class Chunk:
     def end_enqueued(self) -> datetime | None:
         """Enqueued time of the last event."""
         return self.events[-1].enqueued
+
+    @property
+    def billable_bytes(self) -> int:
+        """Estimated bytes of the values: by their share in one row, so that the cost is one of an append.
+
+        Keys are free: https://docs.snowflake.com/en/user-guide/snowpipe-streaming-high-performance-cost
+        """
+        row = self.events[len(self.events) // 2].row
+        length = len(memoryview(row))
+        if length > KEYS_COUNT_BELOW_BYTES:
+            return self.size_bytes
+        values = sum(len(memoryview(value)) for value in _columns(row).values())
+        return round(self.size_bytes * values / length)
 
 
 def chunked(events: Sequence[Event]) -> list[Chunk]:

@@ -61,8 +61,9 @@ class Pipeline:
         newest = stored if token is None else replace(stored, sequence_number=token)
         self._checkpoints = Checkpointer(ports.save, stored, newest)
         self._errors_before = start.status.rows_error_count
+        self._totals = totals or Counters()
         self._counters = structs.replace(
-            totals or Counters(),
+            self._totals,
             received=start.resume.after,
             appended=start.resume.after,
             durable=token,
@@ -145,6 +146,9 @@ class Pipeline:
             self._counters,
             rows_inflight=self._window.rows,
             bytes_inflight=self._window.size_bytes,
+            receiver_reopened_total=self._totals.receiver_reopened_total + self._source.reopened,
+            status_retries_total=self._totals.status_retries_total + self._poll.failures,
+            checkpoint_retries_total=self._totals.checkpoint_retries_total + self._checkpoints.failures,
             latencies=self._timing.latencies,
         )
 
@@ -216,6 +220,7 @@ class Pipeline:
                 f"Retention deleted them, or the hub failed over. {GO_ON_WITHOUT}",
             )
         log.warning("sequence_gap", first=gap.first, last=gap.last, count=gap.count)
+        self._count(gap_events_total=self._counters.gap_events_total + gap.count)
         # Stored before the first row after the gap is committed: rejected rows are never looked for in a gap.
         self._unsettled.begin_at(gap.last + 1)
         self._checkpoints.newest = replace(self._checkpoints.newest, unsettled_from=self._unsettled.first)
@@ -229,6 +234,7 @@ class Pipeline:
                 self._sink.append(chunk.events, chunk.start, chunk.end)
             except Saturated as error:
                 self._saturated.record_failure(now_s)
+                self._count(append_retries_total=self._counters.append_retries_total + 1)
                 if self._saturated.lasted_s(now_s) > self._settings.snowflake.commit_timeout:
                     raise SinkUnavailable(
                         f"The streaming SDK takes no more rows of partition {self._partition_id}",
@@ -250,6 +256,7 @@ class Pipeline:
             appended=chunk.end,
             rows_total=self._counters.rows_total + rows,
             bytes_total=self._counters.bytes_total + chunk.size_bytes,
+            billable_bytes_total=self._counters.billable_bytes_total + chunk.billable_bytes,
             decode_errors_total=self._counters.decode_errors_total + sum(event.is_undecoded for event in chunk.events),
         )
 
@@ -265,6 +272,7 @@ class Pipeline:
             return
         verify(self._partition_id, status, durable, appended, errors_before, self._unsettled.first)
         # After `verify`, which raises when the count has risen: only a count that has not risen settles events.
+        self._timing.snowflake_latency_s = status.latency_s
         self._unsettled.observe(status.token, now_s)
         if status.token is None:
             return
@@ -316,6 +324,7 @@ class Pipeline:
     def _take_stored(self, now_s: float) -> None:
         # Counted when the store has confirmed it, not when it was sent.
         if stored := self._checkpoints.take_stored(now_s):
+            self._timing.store(self._checkpoints.took_s)
             self._count(checkpointed=stored.sequence_number)
 
     # --- small things -------------------------------------------------------------------------------------------------

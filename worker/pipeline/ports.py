@@ -31,6 +31,10 @@ class EventSource(Protocol):
         """The next batch; None: none yet. Never blocks. Raises the error that ended the receiver."""
 
     @property
+    def reopened(self) -> int:
+        """How many links broke and were opened again."""
+
+    @property
     def heard_s(self) -> float | None:
         """When anything came from Event Hubs last, on the monotonic clock; None: receiving has not begun."""
 

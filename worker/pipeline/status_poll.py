@@ -23,6 +23,8 @@ class StatusPoll:
         self._reading: Background[ChannelStatus | None] = Background("status")
         self._due_s = 0.0
         self._older = Backoff(POLL_S, POLL_S)
+        self.failures = 0
+        """Readings that gave nothing for now."""
 
     def fileno(self) -> int:
         """Readable when a status has been read."""
@@ -48,8 +50,10 @@ class StatusPoll:
         A status that is older than one before may come from a cache, and is read again; after `OLDER_LIMIT_S` it is
         given all the same. The arguments are those of `worker.sink.channel_status.is_older`.
         """
+        was_reading = self._reading.is_busy
         status = self._reading.take()
         if status is None:
+            self.failures += was_reading and not self._reading.is_busy
             return None
         if not is_older(status, durable, errors_before):
             self._older.reset()

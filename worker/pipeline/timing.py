@@ -34,6 +34,9 @@ class Timing:
         self._received_appended = _Counts(before.received_appended)
         self._appended_durable = _Counts(before.appended_durable)
         self._enqueued_durable = _Counts(before.enqueued_durable)
+        self._checkpoint_written = _Counts(before.checkpoint_written)
+        self.snowflake_latency_s: float | None = None
+        """As the channel's status said last."""
 
     def receive(self, batch: Batch) -> None:
         """A batch came, perhaps without an event. The next appends are of it."""
@@ -63,6 +66,10 @@ class Timing:
                 if append.passage.enqueued_s is not None:
                     self._enqueued_durable.add(now_s - append.passage.enqueued_s, append.rows)
 
+    def store(self, took_s: float) -> None:
+        """A checkpoint was written."""
+        self._checkpoint_written.add(took_s, 1)
+
     @property
     def end(self) -> int | None:
         """The last event of the partition, as the hub reported it last; None: not known."""
@@ -76,6 +83,7 @@ class Timing:
             received_appended=self._received_appended.histogram,
             appended_durable=self._appended_durable.histogram,
             enqueued_durable=self._enqueued_durable.histogram,
+            checkpoint_written=self._checkpoint_written.histogram,
         )
 
     def times(
@@ -96,6 +104,7 @@ class Timing:
             committed_s=self._committed_s,
             received_s=self._received_s,
             heard_s=heard_s,
+            snowflake_latency_s=self.snowflake_latency_s,
             end_known_s=self._end_known_s,
         )
 

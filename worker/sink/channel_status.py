@@ -1,5 +1,6 @@
 """What Snowflake says of a channel, and whether it fits what this worker knows."""
 
+from datetime import timedelta
 from typing import Any
 
 from shared.errors import Bug, DataRefused, OwnershipLost, RowsRejected
@@ -28,6 +29,7 @@ def read_status(status: Any) -> ChannelStatus:
         str(_required(status, "status code", CODE_NAMES) or SUCCESS),
         _first(status, "last_error_message"),
         _first(status, "last_error_offset_token_upper_bound", "last_error_offset_upper_bound"),
+        _seconds(_first(status, "server_avg_processing_latency")),
     )
 
 
@@ -115,6 +117,10 @@ def _required(status: Any, what: str, names: tuple[str, ...]) -> Any:
 
 def _first(status: Any, *names: str) -> Any:
     return next((getattr(status, name) for name in names if hasattr(status, name)), None)
+
+
+def _seconds(latency: timedelta | None) -> float | None:
+    return None if latency is None else latency.total_seconds()
 
 
 def _parsed(token: str | None) -> int | None:

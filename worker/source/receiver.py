@@ -45,6 +45,8 @@ class Receiver:
         self._is_opening = True
         self._link: Link | None = None
         self._heard_s: float | None = None
+        self.reopened = 0
+        """How many links broke and were opened again."""
         self._turns = 0
         self._noticed = -1, 0.0
         """Which turn the loop saw last, and since when, on the loop's clock."""
@@ -133,6 +135,7 @@ class Receiver:
                 self._backlog.wake()
                 return
             log.warning("receiver_reopening", reason=str(error))
+            self.reopened += 1
             self._stopping.wait(trouble.until_s - now_s)
 
     def _await_registry(self, error: SchemaRegistryUnavailable) -> None:

@@ -304,7 +304,9 @@ def test_a_drained_worker_lets_its_receiver_detach_and_says_how_far_it_is_checkp
     rig.send_drain()
     rig.worker.run()
     rig.reports += rig.supervisor.receive()
-    assert rig.milestones[-1] == Drained(checkpointed=4)
+    drained = rig.milestones[-1]
+    assert isinstance(drained, Drained)
+    assert (drained.checkpointed, drained.took_s) == (4, 0.0)
     assert rig.source.joined is not None
     assert rig.source.joined.remaining_s(rig.clock()) == DETACH_S
 
@@ -317,3 +319,19 @@ def test_a_drain_that_comes_before_the_opening_takes_no_channel_over_and_says_th
     rig.worker.run()
     assert not rig.calls.is_held("opening")
     assert rig.supervisor.receive()[-1] == Drained(checkpointed=None)
+
+
+def test_a_drain_says_how_long_it_took_since_it_was_first_asked_for(make: Make) -> None:
+    rig = make().run()
+    rig.source.deliver(5)
+    rig.step()
+    rig.send_drain()
+    assert not rig.step(0.0)
+    assert not rig.step(3.0)
+    rig.send_drain()
+    rig.commit(5)
+    assert rig.steps()
+    asked_s_ago = rig.clock() - rig.began_s
+    rig.worker.leave()
+    (drained,) = [report for report in rig.supervisor.receive() if isinstance(report, Drained)]
+    assert 3.0 <= drained.took_s < asked_s_ago

@@ -61,6 +61,8 @@ class StandInSignals(SignalInbox):
 class StandInKeeper(LeaseKeeper):
     """Leases as a test says; notes what is given back."""
 
+    failures, round_s = 3, 0.25
+
     def __init__(self) -> None:
         self._wakeup = Wakeup()
         self.events: deque[LeaseEvent] = deque()
@@ -139,7 +141,7 @@ class StandInChild(Child):
     def end(self, failure: EvsupError | None = None) -> None:
         """Drained, or with this failure."""
         self.exits, self.failure = True, failure
-        self.drained = None if failure else Drained(checkpointed=4)
+        self.drained = None if failure else Drained(checkpointed=4, took_s=1.5)
 
     def crash(self, what: str = "The worker crashed") -> None:
         """End with a failure."""

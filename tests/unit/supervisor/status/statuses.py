@@ -37,6 +37,7 @@ def a_partition(partition: str = "0", **changes: Any) -> PartitionStatus:
         "row_age_s": 8.0,
         "commit_age_s": 2.0,
         "commit_wait_s": 2.0,
+        "snowflake_latency_s": 0.4,
         "event_age_s": 0.7,
         "frame_age_s": 0.7,
         "reported_at_s": NOW_S - 0.5,

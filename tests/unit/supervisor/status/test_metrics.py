@@ -177,12 +177,12 @@ def test_every_number_of_the_status_is_exposed(kind: type, field: str) -> None:
         return
     before = a_tree(a_partition(), unowned=("3",))
     status = before if kind is TreeStatus else before.partitions[0]
-    changed = msgspec.structs.replace(status, **{field: _another(getattr(status, field))})
+    changed = msgspec.structs.replace(status, **{field: _another(field, getattr(status, field))})
     after = changed if isinstance(changed, TreeStatus) else a_tree(changed, unowned=("3",))
     assert scraped(after, NOW_S + 5) != scraped(before, NOW_S + 5)
 
 
-def _another(value: object) -> object:
+def _another(field: str, value: object) -> object:
     match value:
         case bool():
             return not value
@@ -193,7 +193,7 @@ def _another(value: object) -> object:
         case str():
             return f"{value}0"
         case None:
-            return "No answer"
+            return 1.5 if field.endswith("_s") else "No answer"
         case tuple():
             return (*value, *value) if value else (a_partition("9"),)
         case Latencies():

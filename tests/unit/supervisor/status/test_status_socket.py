@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def directory(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
+@cache
 def many_partitions() -> TreeStatus:
+    """Made once, as a tree makes its status once a turn."""
     return a_tree(*(a_partition(str(number)) for number in range(1000)))
 
 

@@ -37,6 +37,7 @@ class StandInSource:
         self.stopped = 0
         self.joined: Deadline | None = None
         self.heard_s: float | None = None
+        self.reopened = 0
 
     def start(self) -> None:
         self.started = True
@@ -85,6 +86,8 @@ class StandInChannel:
         self.refusals: deque[Exception | None] = deque()
         self.asked = 0
         self.status_failure: Exception | None = None
+        self.is_silent = False
+        """Whether the status cannot be read for now."""
         self.flushed = 0
         self.flush_failure: Exception | None = None
 
@@ -94,11 +97,11 @@ class StandInChannel:
         self.appended.append((start, end))
         self.numbers += [event.sequence_number for event in events if event.sequence_number is not None]
 
-    def status(self) -> ChannelStatus:
+    def status(self) -> ChannelStatus | None:
         self.asked += 1
         if self.status_failure:
             raise self.status_failure
-        return self.shown
+        return None if self.is_silent else self.shown
 
     def delay_reason(self) -> str:
         return self.uploads.evidence

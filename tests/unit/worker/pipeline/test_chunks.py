@@ -1,5 +1,6 @@
 """Rows are split for the SDK in order, and not one row is left behind."""
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -45,3 +46,15 @@ def test_chunks_keep_order_and_limit(sizes: list[int]) -> None:
     for one, next_one in pairwise(made):
         assert one.size_bytes + next_one.events[0].size_bytes > limit
         assert one.end + 1 == next_one.start
+
+
+def test_values_are_billable_and_keys_are_not() -> None:
+    (chunk,) = chunked([event_of(encoded) for encoded in events(7, 8, 9)])
+    names = json.loads(bytes(chunk.events[0].row))
+    keys_and_marks = sum(len(f'"{name}":,') for name in names) - len(",") + len("{}")
+    assert chunk.billable_bytes == chunk.size_bytes - 3 * keys_and_marks
+
+
+def test_in_a_large_row_keys_are_not_looked_for() -> None:
+    (chunk,) = chunked([event_of(event(b'"' + b"x" * 100_000 + b'"', 7))])
+    assert chunk.billable_bytes == chunk.size_bytes

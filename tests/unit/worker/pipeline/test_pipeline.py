@@ -223,3 +223,43 @@ def test_every_event_is_appended_once_in_order_and_no_mark_passes_the_one_before
     rig.turns(10, 2 * SAVE_MOST_S)  # by then every event is settled, and that is stored, too
     assert rig.is_drained()
     assert rig.counters.checkpointed == rig.counters.appended
+
+
+# --- what is counted for metrics --------------------------------------------------------------------------------------
+
+
+def test_events_passed_over_links_opened_again_and_appends_tried_again_are_counted() -> None:
+    rig = Rig(eventhub=eventhub(on_gap="warn"))
+    rig.source.reopened = 2
+    rig.deliver(5, 8, 9)
+    rig.channel.refusals.extend([FULL, FULL, None])
+    rig.turns(3)
+    counters = rig.counters
+    assert (counters.gap_events_total, counters.receiver_reopened_total, counters.append_retries_total) == (2, 2, 2)
+    assert sum(counters.latencies.received_appended.counts) == 3
+
+
+def test_checkpoints_tried_again_are_counted_and_those_that_were_written_are_timed() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.commit(5)
+    rig.store.failure = StoreUnavailable("away")
+    rig.turns(4)
+    failures = rig.counters.checkpoint_retries_total
+    assert failures > 0
+    rig.store.failure = None
+    rig.turns(4, SAVE_MOST_S)
+    assert rig.counters.checkpoint_retries_total <= failures + 1  # one was under way
+    assert sum(rig.counters.latencies.checkpoint_written.counts) == 1
+
+
+def test_a_status_that_could_not_be_read_is_counted_as_tried_again() -> None:
+    rig = Rig()
+    rig.deliver(5)
+    rig.channel.is_silent = True
+    rig.turns(4)
+    silent = rig.counters.status_retries_total
+    assert silent >= 2
+    rig.channel.is_silent = False
+    rig.turns(4)
+    assert rig.counters.status_retries_total <= silent + 1

@@ -204,3 +204,10 @@ def test_a_token_that_passes_lies_between_durable_and_appended(
     else:
         assert appended is not None
         assert (durable or 0) <= token <= appended
+
+
+def test_the_latency_that_snowflake_names_is_read_in_seconds() -> None:
+    made = from_source("channel_status", "ChannelStatus")(
+        "D", "S", "P", "C", "SUCCESS", "17", 0, 18, 20, 0, None, None, None, 250, 0
+    )
+    assert read_status(made).latency_s == 0.25

@@ -367,3 +367,9 @@ def test_silence_counts_from_the_start_and_ends_with_each_heartbeat_also_without
 def test_a_partition_all_of_whose_events_were_read_and_have_left_says_where_it_ends(start: Start, hub: Hub) -> None:
     hub.last, hub.is_empty = 4, True
     assert taken(start(HubSide.stay)).last_enqueued == LastEnqueued(4, None)
+
+
+def test_links_that_were_opened_again_are_counted(start: Start) -> None:
+    receiver = start(broken_after(5), broken_after(6), delivering(7))
+    assert taken_numbers(receiver, 3) == [5, 6, 7]
+    assert receiver.reopened == 2
