@@ -8,7 +8,6 @@ from tests.acceptance.test_verify import verified
 from tests.harness.pipeline import pipeline_of
 
 BOTH = "coalesce(PARTITION, (_EVSUP->'unknown'->>'partition'))"
-LEARNED_S = 60.0
 
 
 def test_partitions_that_meet_a_new_key_at_once_lose_no_value_although_its_first_fields_are_dropped() -> None:
@@ -30,7 +29,7 @@ def test_partitions_that_meet_a_new_key_at_once_lose_no_value_although_its_first
             kept = f"(_EVSUP->'unknown') IS NOT NULL AND (_EVSUP->>'sequence_number')::BIGINT > {last - 5}"
             return pipeline.snow.query(f"SELECT count(*) FROM {EVENTS} WHERE {kept}") == [(0,)]
 
-        eventually(has_learned, "the workers know the new columns", LEARNED_S, 2.0)
+        eventually(has_learned, "the workers know the new columns", every_s=2.0)
         dropped = f"SELECT count(DISTINCT _EVSUP->>'partition_id') FROM {EVENTS} WHERE PARTITION IS NULL"
         assert pipeline.snow.query(dropped) == [(2,)], "the first fields of each partition are dropped"
         lost = f"SELECT count(*) FROM {EVENTS} WHERE {BOTH} IS DISTINCT FROM (_EVSUP->>'partition_id')"
