@@ -26,7 +26,11 @@ $(STAMP): pyproject.toml uv.lock
 demo: $(STAMP) ## Move 27,004 real events through local services and prove that each is there once
 	@$(BIN)/python -m scripts.demo
 
+# Where PYTHONDONTWRITEBYTECODE is set, as in many images, each of a thousand processes would compile evsup by itself.
+COMPILE := $(BIN)/python -m compileall -q shared supervisor worker scripts tests
+
 test: $(STAMP) ## Run all tests: unit, simulation, integration, acceptance, chaos
+	@$(COMPILE)
 	@$(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 
 unit: $(STAMP) ## Run the unit tests and the simulation only

@@ -12,7 +12,6 @@ from shared.limits import limit_error
 from shared.log import logger
 from shared.log.secret import mask
 from supervisor import standard_streams
-from supervisor.version import VERSION
 
 COMMANDS = ("start", "status", "init", "check", "verify", "checkpoints", "replay", "config")
 
@@ -45,7 +44,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(VERSION, prog_name="evsup")
+@click.version_option(package_name="evsup", prog_name="evsup")
 def evsup() -> None:
     """Move Azure Event Hubs events into Snowflake, each one once.
 

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +21,9 @@ def state_dir(configured: str | None) -> Path:
         return Path(runtime) / "evsup"
     if os.access("/run/evsup", os.W_OK) or os.access("/run", os.W_OK):
         return Path("/run/evsup")
-    return Path(tempfile.gettempdir()) / f"evsup-{os.getuid()}"
+    from tempfile import gettempdir  # here, because the directory is named nearly always
+
+    return Path(gettempdir()) / f"evsup-{os.getuid()}"
 
 
 def prepare(directory: Path) -> None:

@@ -3,8 +3,6 @@
 from io import StringIO
 from pathlib import Path
 
-from dotenv.parser import parse_stream
-
 from shared.errors import ConfigurationError
 
 MOST_CHARACTERS = 1_000_000  # guards against a path that points at something else
@@ -30,6 +28,8 @@ def read(path: Path, *, required: bool) -> dict[str, str]:
         raise ConfigurationError(
             f"Cannot read the settings file {path}", f"it has more than {MOST_CHARACTERS} characters"
         )
+    from dotenv.parser import parse_stream  # here, because most processes read no file
+
     bindings = list(parse_stream(StringIO(text)))
     if bad := [str(binding.original.line) for binding in bindings if binding.error]:
         raise ConfigurationError(

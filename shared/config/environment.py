@@ -7,7 +7,6 @@ once. `shared.config.settings` says what there is, `shared.config.rules` what go
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -166,5 +165,7 @@ def _unknown(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
 def _nearest(name: str, prefix: str) -> str | None:
     """Compared after the prefix, which would make any two names alike."""
     known = [other.removeprefix(prefix) for other in VARIABLES if other.startswith(prefix)]
+    from difflib import get_close_matches  # here, because names are hardly ever wrong
+
     found = get_close_matches(name.removeprefix(prefix), known, n=1, cutoff=LIKE_A_TYPING_ERROR)
     return prefix + found[0] if found else None

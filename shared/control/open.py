@@ -2,7 +2,6 @@
 
 from shared.config.settings import ControlSettings, Settings, SnowflakeSettings
 from shared.control.database import Database
-from shared.control.sqlite import SqliteDatabase
 from shared.control.store import ControlStore
 from shared.errors import Bug, ConfigurationError
 from shared.eventhubs.client import consumer_group
@@ -29,17 +28,21 @@ def open_store(
 
 
 def open_database(settings: ControlSettings, snowflake: SnowflakeSettings | None = None) -> Database:
-    """The database under the store. Connects at the first transaction."""
+    """The database under the store. Connects at the first transaction.
+
+    Each kind is imported where it is used: Postgres alone takes 40 ms and 6 MB in every worker.
+    """
     if settings.store == "snowflake":
         if snowflake is None:
             raise Bug("The control store was opened without its account", "CONTROL_STORE=snowflake")
         return _snowflake(snowflake, settings)
     if settings.store == "sqlite":
+        from shared.control.sqlite import SqliteDatabase
+
         return SqliteDatabase(settings.sqlite_path)
     if settings.postgres_dsn is None:
         what = "CONTROL_STORE=postgres needs CONTROL_POSTGRES_DSN"
         raise ConfigurationError(what, fix="Set it to postgresql://user:password@host:5432/database.")
-    # Half a second of imports, which SQLite does not need.
     from shared.control.postgres.database import PostgresDatabase
 
     return PostgresDatabase(settings.postgres_dsn)

@@ -12,12 +12,13 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from traceback import format_exception
 from typing import Any, Literal
 
-import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
-
 from shared.command_line import complete
+from shared.log.line import TRACEBACK, Render, as_coloured_text, as_json, as_text
 from shared.log.printable import printable
 from shared.log.secret import MASK, Secret, mask, names_a_secret, remember_all
 from shared.log.stderr import FILE_DESCRIPTOR, Stderr
@@ -27,23 +28,74 @@ Level = Literal["debug", "info", "warning", "error"]
 
 LAST_FLUSH_S = 1.0  # at a regular exit; a reader that takes longer is not reading
 
-_HEAD = ("timestamp", "level", "event")
 _DEEPEST = 4  # containers in a value; what is deeper is shown as text
 
+
+@dataclass(frozen=True, slots=True)
+class _Configuration:
+    """How the lines of this process look."""
+
+    level: int
+    render: Render
+    ids: Mapping[str, object]
+
+
+_configuration = _Configuration(logging.INFO, as_json, {})
 _stderr: Stderr | None = None
 
 
-def get_logger() -> FilteringBoundLogger:
-    """The process's logger; `bind` gives it ids of its own."""
-    logger: FilteringBoundLogger = structlog.get_logger()
-    return logger
+class Logger:
+    """Writes lines as the process is configured at that time. `exc_info` is an error whose traceback is written."""
+
+    def debug(self, event: str, **values: object) -> None:
+        """Write a line for those who look for a bug."""
+        self.log(logging.DEBUG, event, **values)
+
+    def info(self, event: str, **values: object) -> None:
+        """Write a line about something that is as it should be."""
+        self.log(logging.INFO, event, **values)
+
+    def warning(self, event: str, **values: object) -> None:
+        """Write a line about something that a person should know, and that stops nothing."""
+        self.log(logging.WARNING, event, **values)
+
+    def error(self, event: str, **values: object) -> None:
+        """Write a line about what failed."""
+        self.log(logging.ERROR, event, **values)
+
+    def log(self, level: int, event: str, *, exc_info: object = None, **values: object) -> None:
+        """Write a line of a level of `logging`."""
+        configuration = _configuration
+        if level < configuration.level:
+            return
+        head = {
+            "timestamp": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "level": logging.getLevelName(level).lower(),
+            "event": event,
+        }
+        traceback = _traceback(exc_info)
+        last = {TRACEBACK: traceback} if traceback else {}
+        # Masked after the exception was formatted and before anything is rendered: nothing gets past it.
+        line = configuration.render(masked({**head, **configuration.ids, **values, **last}))
+        if _stderr:
+            _stderr.write(line)
+        else:  # nothing is configured, as in a test
+            print(line, file=sys.stderr)
+
+
+_logger = Logger()
+
+
+def get_logger() -> Logger:
+    """The process's logger."""
+    return _logger
 
 
 def begin(level: Level, *, libraries: Level = "warning", **ids: object) -> None:
     """Call it first thing in a process, before its settings are known: whatever fails from here on is masked.
 
-    Structlog's own defaults print to standard output, with the locals of every frame. What nobody catches, on a thread
-    or in a finalizer, Python would show unmasked: https://docs.python.org/3/library/threading.html#threading.excepthook
+    What nobody catches, on a thread or in a finalizer, Python would show unmasked:
+    https://docs.python.org/3/library/threading.html#threading.excepthook
     """
     # First: whatever the next lines log is masked.
     remember_all(os.environ)
@@ -66,23 +118,10 @@ def configure(
     `log_format` defaults to `text` on a terminal, else `json`. `ids` (partition, epoch) stand in every line; the pid
     always does.
     """
-    output = _opened(stderr)
-    text = (log_format or default_format()) == "text"
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _Complete({"pid": os.getpid(), **ids}),
-            # After the exception was formatted and before anything is rendered: nothing gets past it.
-            masked,
-            _text_renderer() if text else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=lambda *_: _Lines(output),
-        cache_logger_on_first_use=False,
-    )
+    global _configuration  # noqa: PLW0603 (a process has one log)
+    _opened(stderr)
+    render = _text_renderer() if (log_format or default_format()) == "text" else as_json
+    _configuration = _Configuration(logging.getLevelNamesMapping()[level.upper()], render, {"pid": os.getpid(), **ids})
     logging.basicConfig(handlers=[_LibraryHandler()], level=libraries.upper(), force=True)
     logging.captureWarnings(capture=True)
 
@@ -117,8 +156,8 @@ def final_line(line: str) -> None:
     _opened(None).end(printable(complete(mask(line))), LAST_FLUSH_S)
 
 
-def masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Processor: keys and values as they may be shown."""
+def masked(event: Mapping[str, object]) -> dict[str, Any]:
+    """Keys and values as they may be shown."""
     return {key: _shown(key, value, _DEEPEST) for key, value in event.items()}
 
 
@@ -142,28 +181,14 @@ def _text(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
-class _Complete:
-    """Processor: adds the bound ids, and puts time, level and event first."""
-
-    def __init__(self, ids: Mapping[str, object]) -> None:
-        self._ids = ids
-
-    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        head = {key: event[key] for key in _HEAD if key in event}
-        return {**head, **self._ids, **event}
-
-
-class _Lines:
-    """What structlog calls with a rendered line, by level."""
-
-    def __init__(self, stderr: Stderr) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = stderr.write
+def _traceback(exc_info: object) -> str:
+    """Of an error, or of what `sys.exc_info` gives; empty when there is none."""
+    error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+    return "".join(format_exception(error)).rstrip("\n") if isinstance(error, BaseException) else ""
 
 
 class _LibraryHandler(logging.Handler):
-    """Sends records of `logging` (azure, psycopg, warnings) through structlog, so that they are masked and rendered
-    like our own lines.
-    """
+    """Masks and renders records of `logging` (azure, psycopg, warnings) like our own lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(Exception):  # logging's own answer is a traceback straight to standard error
@@ -189,11 +214,6 @@ def _opened(stderr: Stderr | None) -> Stderr:
     return _stderr
 
 
-def _text_renderer() -> Processor:
-    return structlog.dev.ConsoleRenderer(
-        colors=os.isatty(FILE_DESCRIPTOR) and not os.environ.get("NO_COLOR"),  # https://no-color.org
-        sort_keys=False,
-        pad_event_to=24,
-        repr_native_str=True,  # a line break in a value must not begin a line of its own
-        exception_formatter=structlog.dev.plain_traceback,
-    )
+def _text_renderer() -> Render:
+    coloured = os.isatty(FILE_DESCRIPTOR) and not os.environ.get("NO_COLOR")  # https://no-color.org
+    return as_coloured_text if coloured else as_text

@@ -4,18 +4,18 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from shared.config.environment import DEFAULT, Loaded, load
 from shared.config.variables import VARIABLES, Variable, as_text, shown
 from supervisor.commands import shared_options
 from supervisor.version import JSON_VERSION
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 NOT_SET = "-"
 WIDEST_SOURCE = 16  # columns; a longer path of a .env file continues in the next line
@@ -33,6 +33,8 @@ def config(*, as_json: bool, env_file: Path | None) -> None:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(document(loaded)), indent=2))
     elif sys.stdout.isatty():
+        from rich.console import Console  # here, because JSON and lines need none
+
         console = Console()
         for table in tables(loaded):
             console.print(table)
@@ -81,8 +83,11 @@ def lines(loaded: Loaded) -> Iterator[str]:
         yield f"{name:{width}}  {loaded.sources[name]:{source_width}}  {_value(variable, loaded)}"
 
 
-def tables(loaded: Loaded) -> Iterator[Table]:
+def tables(loaded: Loaded) -> "Iterator[Table]":
     """One table for each section, for a terminal, with the columns of `lines`. Defaults are dim."""
+    from rich.table import Table
+    from rich.text import Text
+
     width = max(map(len, VARIABLES))
     source_width = max(map(len, loaded.sources.values()))
     for title, variables in groupby(VARIABLES.values(), key=lambda variable: variable.title):

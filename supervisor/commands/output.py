@@ -1,16 +1,21 @@
 """How commands write their results on standard output."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WIDE = 240  # characters a line where no terminal is: every column fits
 
 
-def console() -> Console:
+def console() -> "Console":
     """A console on standard output. A pipe has no width, and tables cut at 80 columns are of no use to a script."""
+    from rich.console import Console  # here, because JSON and lines need none
+
     return Console() if sys.stdout.isatty() else Console(width=WIDE)
 
 

@@ -21,6 +21,7 @@ from shared.ipc import task
 from shared.limits import raise_descriptors
 from shared.log.logger import configure, default_format, get_logger
 from shared.model import HubFacts, SupervisorRow
+from supervisor import version
 from supervisor.commands import shared_options
 from supervisor.ownership.initial_positions import record_initial_positions
 from supervisor.ownership.lease_keeper import LeaseKeeper
@@ -34,7 +35,6 @@ from supervisor.process.tree import Tree
 from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status.model import TreeStatus
 from supervisor.status.status_socket import StatusServer
-from supervisor.version import VERSION
 
 QUARANTINE_S = 60.0  # to check the quarantine: a suspended warehouse has to start first
 
@@ -204,7 +204,7 @@ def _identity(settings: Settings) -> SupervisorRow:
     """Each run has a new owner id, so two runs never share a term, not even with the same host and pid."""
     host, pid = socket.gethostname(), os.getpid()
     owner_id = f"{host}-{pid}-{secrets.token_hex(4)}"
-    return SupervisorRow(owner_id, host, pid, settings.process.max_partitions, VERSION)
+    return SupervisorRow(owner_id, host, pid, settings.process.max_partitions, version.installed())
 
 
 def _initial_status(settings: Settings, me: SupervisorRow, store: ControlStore, facts: HubFacts) -> TreeStatus:

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
-from rich.console import Console, RenderableType
-from rich.live import Live
-from rich.text import Text
 
 from shared.command_line import complete
 from shared.config import environment
@@ -26,10 +23,12 @@ from supervisor.commands.output import console, print_json
 from supervisor.state_dir import state_dir
 from supervisor.status.group import GroupStatus, read_group, with_losses
 from supervisor.status.model import SORTS, Sort, TreeStatus
-from supervisor.status.screen import group_screen, tree_screen
 from supervisor.status.status_socket import read_status
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
     from shared.model import PartitionFacts
 
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3  # as `systemctl status`
@@ -142,8 +141,10 @@ def _watch(read: Callable[[], Status], *, as_json: bool, sort: Sort) -> int:
     return _exit_code(found)
 
 
-def _live(output: Console, *, as_json: bool) -> AbstractContextManager[Live | None]:
+def _live(output: "Console", *, as_json: bool) -> "AbstractContextManager[Live | None]":
     """A picture that is drawn anew in its place, where a person sees it."""
+    from rich.live import Live
+
     is_drawn = output.is_terminal and not as_json
     return Live(console=output, auto_refresh=False, vertical_overflow="crop") if is_drawn else nullcontext()
 
@@ -156,13 +157,17 @@ def _found(read: Callable[[], Status]) -> tuple[Status, str]:
         return None, f"{error} Waiting; Ctrl-C ends this"
 
 
-def _screen(found: Status, output: Console, sort: Sort, nothing: str) -> RenderableType:
+def _screen(found: Status, output: "Console", sort: Sort, nothing: str) -> "RenderableType":
+    from rich.text import Text  # here, because JSON needs none
+
+    from supervisor.status import screen
+
     height = output.height if output.is_terminal else None
     match found:
         case TreeStatus():
-            return tree_screen(found, output.width, height, sort)
+            return screen.tree_screen(found, output.width, height, sort)
         case GroupStatus():
-            return group_screen(found, output.width, height, sort)
+            return screen.group_screen(found, output.width, height, sort)
         case None:
             return Text(printable(complete(nothing)))
 

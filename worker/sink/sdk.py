@@ -8,7 +8,6 @@ https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-h
 import os
 import ssl
 import sys
-from importlib.metadata import version
 from typing import Any
 
 from shared.config.formats import account, private_key
@@ -115,6 +114,8 @@ def probe(settings: SnowflakeSettings) -> None:
 
 def _refuse_unread_ca_file() -> None:
     """Raise when the SDK would ignore a CA file: it would repeat a handshake that cannot succeed, for hours."""
+    from importlib.metadata import version  # here, because most processes trust the system's authorities
+
     installed = version("snowpipe-streaming")
     if tuple(map(int, installed.split(".")[:2])) < CA_FILE_SINCE:
         raise ConfigurationError(

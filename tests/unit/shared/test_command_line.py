@@ -74,7 +74,7 @@ def test_what_a_process_remembers_of_its_call_its_children_and_its_log_repeat(mo
     remember("start", "--max-partitions", 2)
     remember("start", "--drain-timeout", None)
     error = ConfigurationError("The tables are missing", fix="Run `evsup init`, then `evsup start`.")
-    line = masked(None, "error", {"event": "worker_failed", "reason": error})
+    line = masked({"event": "worker_failed", "reason": error})
     assert line["reason"] == (
         "The tables are missing. Run `evsup init --env-file a.env`,"
         " then `evsup start --env-file a.env --max-partitions 2`."

@@ -1,7 +1,6 @@
 """The alarm when events come close to leaving the hub unread."""
 
-from structlog.testing import capture_logs
-
+from tests.unit.captured_log import capture_logs
 from worker.retention_alarm import WARN_EVERY_S, RetentionAlarm
 
 DAY_S = 86400.0

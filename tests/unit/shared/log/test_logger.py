@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any
 
 import pytest
-import structlog
 
 from shared.log import logger
 from shared.log.secret import Secret
@@ -25,10 +24,10 @@ def _undo() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level, output = root.handlers[:], root.level, logger.write_to(None)
     yield
+    logger.configure("json")
     logging.captureWarnings(capture=False)
     root.handlers[:], root.level = handlers, level
     logger.write_to(output)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

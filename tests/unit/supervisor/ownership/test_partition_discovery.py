@@ -5,11 +5,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from shared.errors import EvsupError, SourceUnavailable
 from shared.model import HubFacts
 from supervisor.ownership.partition_discovery import MOST_PAUSE_S, PartitionDiscovery
+from tests.unit.captured_log import capture_logs
 from tests.unit.shared.control.stores import Clock
 
 if TYPE_CHECKING:

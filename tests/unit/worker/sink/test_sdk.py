@@ -11,7 +11,6 @@ from shared.snowflake import tls_probe
 from shared.snowflake.tables import address
 from tests.unit.plain_settings import snowflake
 from tests.unit.shared.config.configurations import PASSPHRASE, key
-from worker.sink import sdk
 from worker.sink.channel import Channel
 from worker.sink.sdk import client_properties, prepare_environment, probe
 
@@ -46,7 +45,7 @@ def test_a_ca_file_is_added_to_the_systems() -> None:
 def test_a_ca_file_is_refused_with_an_sdk_that_would_pass_over_it(
     monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    monkeypatch.setattr(sdk, "version", lambda _: version)
+    monkeypatch.setattr("importlib.metadata.version", lambda _: version)
     with pytest.raises(ConfigurationError, match=f"SNOWFLAKE_CA_FILE cannot be used: .*{version}"):
         prepare_environment(snowflake(ca_file="/etc/ssl/ca.pem"), {})
     prepare_environment(snowflake(), {})
@@ -54,7 +53,7 @@ def test_a_ca_file_is_refused_with_an_sdk_that_would_pass_over_it(
 
 @pytest.mark.parametrize("version", ["1.7.0", "1.10.1", "2.0.0rc1"])
 def test_a_ca_file_is_taken_with_an_sdk_that_reads_it(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
-    monkeypatch.setattr(sdk, "version", lambda _: version)
+    monkeypatch.setattr("importlib.metadata.version", lambda _: version)
     prepare_environment(snowflake(ca_file="/etc/ssl/ca.pem"), {})
 
 

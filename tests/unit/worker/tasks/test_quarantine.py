@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import pytest
 from msgspec import structs
-from structlog.testing import capture_logs
 
 from shared import clock
 from shared.config import environment
@@ -27,6 +26,7 @@ from shared.log import logger
 from shared.model import Checkpoint, PartitionFacts
 from shared.resume import SETTLED_AFTER_S
 from shared.snowflake.quarantine_table import Coverage, Event, RecentQuarantine, Rejected
+from tests.unit.captured_log import capture_logs
 from tests.unit.plain_settings import plain
 from worker.sink.rejection import Rejection
 from worker.tasks import quarantine
