@@ -1,21 +1,23 @@
 """The Azure SDK's client, made from the settings, and facts about the hub."""
 
 import re
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from azure.eventhub import TransportType, parse_connection_string
 
+from shared.clock import Deadline
 from shared.config.formats import endpoint
 from shared.config.settings import EventHubSettings
 from shared.errors import DataRefused
 from shared.eventhubs.amqp_types import install_decoders
 from shared.eventhubs.errors import Access, translate
 from shared.eventhubs.identity import Identity
+from shared.eventhubs.pace import Pace
 from shared.eventhubs.sdk_internals import Consumer
 from shared.model import ConsumerGroup, HubFacts, PartitionFacts
 from shared.timeout import within
@@ -23,7 +25,10 @@ from shared.timeout import within
 if TYPE_CHECKING:
     from azure.eventhub import EventData
 
-QUESTIONS_AT_ONCE = 8  # 32 partitions in 1.5 s instead of 12
+QUESTIONS_AT_ONCE = 8  # at a round trip of 200 ms, as many as the pace lets through
+# Event Hubs answers 50 a second for a consumer group, all its clients together. Its supervisors make 10 of them at most
+# (`supervisor.ownership.partition_discovery`). https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
+QUESTIONS_PER_S = 40.0
 ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is wrong
 AUTH_TIMEOUT_S = 20  # the SDK's 60 would use up the whole minute in which a start with a wrong key has to say so
 
@@ -33,6 +38,9 @@ SILENCE_LIMIT_S = 30
 
 # Azure counts them; they become parts of names of files and channels, and of titles of processes.
 _PARTITION_ID = re.compile(r"[A-Za-z0-9-]{1,50}")
+
+_pace = Pace(QUESTIONS_PER_S)
+Answer = TypeVar("Answer")
 
 _EMULATOR = "UseDevelopmentEmulator=true"
 PLAIN_PORT = 5672
@@ -101,20 +109,21 @@ class EventHubClient:
         """Partition ids and creation time of the hub. Blocks for the SDK's retries; raises what `translate` returns."""
         what = f"Event hub {self.group.eventhub_name!r} cannot be read"
         try:
-            properties = within(ANSWER_LIMIT_S, self.sdk.get_eventhub_properties)
+            properties = _answer(self.sdk.get_eventhub_properties)
         except Exception as error:
             raise translate(error, what, self.access) from error
         return HubFacts(_names(properties["partition_ids"], what), properties["created_at"].timestamp())
 
-    def partition(self, partition_id: str, hub: HubFacts | None = None) -> PartitionFacts:
-        """Retained range of one partition, on a connection of its own; blocks and raises as `hub`.
+    def partition(
+        self, partition_id: str, hub: HubFacts | None = None, limit_s: float = ANSWER_LIMIT_S
+    ) -> PartitionFacts:
+        """Retained range of one partition; blocks and raises as `hub`.
 
-        `hub` is what was just read of the hub, where many partitions are asked for: a question takes
-        almost half a second.
+        `hub` is what was just read of the hub, where many partitions are asked for.
         """
         created_at_s = (hub or self.hub()).created_at_s
         try:
-            properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
+            properties = _answer(partial(self.sdk.get_partition_properties, partition_id), limit_s)
         except Exception as error:
             raise translate(error, f"Partition {partition_id} cannot be read", self.access) from error
         return PartitionFacts(
@@ -126,11 +135,31 @@ class EventHubClient:
             properties["last_enqueued_time_utc"].timestamp(),
         )
 
+    def ask_partitions(
+        self, partition_ids: Sequence[str], hub: HubFacts, limit_s: float = ANSWER_LIMIT_S
+    ) -> dict[str, "Future[PartitionFacts]"]:
+        """Begin to ask for the facts of many, some at a time. Each answer comes, or fails as `partition` does, when it
+        does, and the last one `limit_s` after it was due at the latest.
+        """
+        self.sdk.keep_connections()
+        end = Deadline.after(len(partition_ids) / QUESTIONS_PER_S + limit_s)
+        pool = ThreadPoolExecutor(QUESTIONS_AT_ONCE, "question")
+
+        def ask(partition_id: str) -> PartitionFacts:
+            return self.partition(partition_id, hub, min(limit_s, end.remaining_s()))
+
+        answers = {each: pool.submit(ask, each) for each in partition_ids}
+        pool.shutdown(wait=False)
+        return answers
+
     def partitions(self, partition_ids: Sequence[str], hub: HubFacts) -> dict[str, PartitionFacts]:
-        """Many, some at a time; blocks and raises as `hub`. Each question is mostly waiting."""
-        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as pool:
-            found = pool.map(lambda each: self.partition(each, hub), partition_ids)
-            return dict(zip(partition_ids, found, strict=True))
+        """Many; blocks and raises as `hub`."""
+        answers = self.ask_partitions(partition_ids, hub)
+        try:
+            return {each: answer.result() for each, answer in answers.items()}
+        finally:
+            for answer in answers.values():
+                answer.cancel()  # after a failure, those that are not asked yet
 
     def last_before(
         self, partition_id: str, time: str, partition: PartitionFacts, owner_level: int | None = None
@@ -143,7 +172,7 @@ class EventHubClient:
         at = datetime.fromisoformat(time)
         what = f"The events of partition {partition_id} at {time} cannot be found"
         try:
-            properties = within(ANSWER_LIMIT_S, lambda: self.sdk.get_partition_properties(partition_id))
+            properties = _answer(partial(self.sdk.get_partition_properties, partition_id))
             if partition.is_empty or properties["last_enqueued_time_utc"] < at:
                 return partition.last
             first_from = partial(self._first_from, partition_id, at, inclusive=True, owner_level=owner_level)
@@ -173,33 +202,20 @@ class EventHubClient:
             raise translate(error, f"The next event of partition {partition_id} cannot be read", self.access) from error
         return event.sequence_number, event.enqueued_time
 
+    def listen(self, partition_id: str, seconds: float) -> None:
+        """Attach a receiver without an owner level to a partition, for so long. Raises what `translate` returns."""
+        try:
+            within(ANSWER_LIMIT_S, partial(self.sdk.listen, partition_id, seconds))
+        except Exception as error:
+            raise translate(error, f"Consumer group {self.group.consumer_group}", self.access) from error
+
     def _first_from(
         self, partition_id: str, start: datetime | int | str, *, inclusive: bool, owner_level: int | None = None
     ) -> Any:
-        """The first event from there. The client is closed by it: `receive` ends in no other way."""
-        found: dict[str, Any] = {}
-
-        def on_event(_: Any, event: Any) -> None:
-            if event is not None and not found:
-                found["event"] = event
-                self.sdk.close()
-
-        def on_error(_: Any, error: Exception) -> None:
-            found.setdefault("error", error)
-            self.sdk.close()
-
-        self.sdk.receive(
-            on_event,
-            partition_id=partition_id,
-            owner_level=owner_level,
-            starting_position=start,
-            starting_position_inclusive=inclusive,
-            prefetch=1,
-            on_error=on_error,
+        """The first event from there, an `EventData`."""
+        return self.sdk.first_event(
+            partition_id, start, inclusive=inclusive, owner_level=owner_level, deadline=Deadline.after(ANSWER_LIMIT_S)
         )
-        if "error" in found:
-            raise found["error"]
-        return found["event"]
 
     def _client(self, settings: EventHubSettings, options: dict[str, Any]) -> Consumer:
         if settings.connection_string:
@@ -213,13 +229,19 @@ class EventHubClient:
             self.group.fully_qualified_namespace,
             self.group.eventhub_name,
             settings.consumer_group,
-            credential=self._credential,  # type: ignore[arg-type]
+            credential=self._credential,
             **options,
         )
 
     def _close_credential(self) -> None:
         if self._credential is not None:
             self._credential.close()
+
+
+def _answer(question: Callable[[], Answer], limit_s: float = ANSWER_LIMIT_S) -> Answer:
+    """The answer to a question for runtime information, asked when it is this process's turn."""
+    _pace.wait()
+    return within(limit_s, question)
 
 
 def _names(partition_ids: Sequence[str], what: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +13,16 @@ from shared.control.open import store_of
 from shared.control.store import ControlStore
 from shared.errors import NotPermitted, ServiceUnavailable
 from shared.eventhubs import client
-from shared.eventhubs.client import EventHubClient
+from shared.eventhubs.client import QUESTIONS_PER_S, EventHubClient
 from shared.ipc.messages import ChannelStatus
 from shared.ipc.task import BOOT_S
-from shared.model import Checkpoint, HubFacts
+from shared.model import Checkpoint, HubFacts, PartitionFacts
 from shared.snowflake.session import SqlSession
 from shared.timeout import within
 from supervisor.check import column_types, event_hubs, partitions
 from supervisor.check.control_store import with_sessions
 from supervisor.check.positions import start_outcome
-from supervisor.check.runner import Check, Outcome
+from supervisor.check.runner import LIMIT_S, Check, Outcome
 from supervisor.check.snowflake import SnowflakeChecks, quarantine
 from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.target.target_check import TargetCheck, with_opt_out
@@ -40,6 +41,7 @@ class StartChecks:
     _snowflake: SnowflakeChecks
     _checkpoints: Mapping[str, Checkpoint]
     _channels: Mapping[str, ChannelStatus]
+    _answers: Mapping[str, Future[PartitionFacts]]
 
     def __init__(self, env_file: Path | None) -> None:
         self._env_file = env_file
@@ -47,10 +49,23 @@ class StartChecks:
         self._quarantines = self._has_pipe = self._has_registry = self._has_key_columns = False
         self._mapper: str | None = None
         self._target: TargetCheck | None = None
+        self._channels, self._answers = {}, {}
 
-    def checks(self) -> Iterator[Check]:
-        """In the order of a start. The last ones, one a partition, exist once the hub has named its partitions."""
-        yield Check("config", self._load)
+    def stages(self) -> Iterator[Sequence[Check]]:
+        """In the order of a start. What is in the last two is known when the ones before have ended."""
+        yield [Check("config", self._load)]
+        yield list(self._services())
+        # Asked for after the tokens, so that the hub's last event is never before one.
+        if self._channels:
+            hub = EventHubClient(self._settings.eventhub)
+            self._answers = hub.ask_partitions(self._partition_ids, self._facts, LIMIT_S)
+        limit_s = 2 * LIMIT_S + len(self._partition_ids) / QUESTIONS_PER_S
+        yield [
+            Check(f"partition {each}", partial(self._partition, each), ["pipe"], limit_s)
+            for each in self._partition_ids
+        ]
+
+    def _services(self) -> Iterator[Check]:
         if self._mapper:
             yield Check("mapper", partial(_mapper, self._mapper), ["config"])
         yield Check("identity", self._identity, ["config"])
@@ -58,7 +73,7 @@ class StartChecks:
         yield Check("consumer group", self._group, ["hub"])
         if self._has_registry:
             yield Check("schema registry", self._schema_registry, ["config"], REGISTRY_S)
-        yield Check("control store", self._control_store, ["config"])
+        yield Check("control store", self._control_store, ["config"], after=["hub"])
         yield Check("partitions", self._ownership, ["hub", "control store"])
         yield Check("snowflake login", self._login, ["config"])
         yield Check("storage", self._storage, ["snowflake login"])
@@ -70,10 +85,8 @@ class StartChecks:
         yield Check("insert", self._insert, ["table"])
         yield Check("error logging", self._error_logging, ["table"])
         if self._quarantines:
-            yield Check("quarantine", self._quarantine, ["table", "control store"])
+            yield Check("quarantine", self._quarantine, ["table", "control store"], after=["partitions"])
         yield Check("pipe", self._pipe, ["hub", "control store"], STREAMING_S + BOOT_S)
-        for partition_id in self._partition_ids:
-            yield Check(f"partition {partition_id}", partial(self._partition, partition_id), ["pipe"])
 
     def _load(self) -> Outcome:
         loaded = environment.load(self._env_file)
@@ -178,8 +191,7 @@ class StartChecks:
         return Outcome(settings.pipe_name)
 
     def _partition(self, partition_id: str) -> Outcome:
-        with EventHubClient(self._settings.eventhub) as hub:
-            facts = hub.partition(partition_id, self._facts)
+        facts = self._answers[partition_id].result()
         channel, on_gap = self._channels[partition_id], self._settings.eventhub.on_gap
         outcome = start_outcome(self._checkpoint(partition_id), channel, facts, on_gap, quarantines=self._quarantines)
         is_added = bool(self._checkpoints) and partition_id not in self._checkpoints and channel.token is None

@@ -3,10 +3,9 @@
 from shared.config.settings import EventHubSettings
 from shared.errors import OwnershipLost, SourceUnavailable
 from shared.eventhubs.client import EventHubClient
-from shared.eventhubs.errors import translate
 from shared.eventhubs.identity import Identity, SignInFailed
 from shared.eventhubs.schema_registry import SchemaRegistry
-from shared.model import LATEST, HubFacts
+from shared.model import HubFacts
 from shared.timeout import within
 from supervisor.check.runner import LIMIT_S, Outcome
 
@@ -46,34 +45,11 @@ def consumer_group(settings: EventHubSettings, partition_id: str) -> Outcome:
 
     That disturbs nobody. Beside a receiver with an owner level, a supervisor's, it is refused.
     """
-    errors: list[Exception] = []
     with EventHubClient(settings, retry_total=0) as client:  # with retries the SDK attaches again and reports nothing
-
-        def on_event(*_: object) -> None:
-            client.sdk.close()
-
-        def on_error(_: object, error: Exception) -> None:
-            errors.append(error)
-            client.sdk.close()
-
-        def receive() -> None:
-            client.sdk.receive(
-                on_event,
-                partition_id=partition_id,
-                starting_position=LATEST,
-                max_wait_time=RECEIVE_S,
-                prefetch=1,
-                on_error=on_error,
-            )
-
-        client.hub()  # otherwise the SDK asks for the partitions itself, in a loop without a pause
         try:
-            within(LIMIT_S, receive)
+            within(LIMIT_S, lambda: client.listen(partition_id, RECEIVE_S))
+        except OwnershipLost:
+            return Outcome(f"{settings.consumer_group}, in use by a supervisor")
         except TimeoutError as error:
             raise SourceUnavailable("The consumer group does not answer", str(error)) from error
-    refusals = [translate(error, f"Consumer group {settings.consumer_group}", client.access) for error in errors]
-    if refusals and isinstance(refusals[0], OwnershipLost):
-        return Outcome(f"{settings.consumer_group}, in use by a supervisor")
-    if refusals:
-        raise refusals[0]
     return Outcome(settings.consumer_group)

@@ -1,6 +1,7 @@
-"""Runs checks in order, each within a time limit."""
+"""Runs checks side by side, each within a time limit, and gives their results in order."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ from shared.timeout import within
 Verdict = Literal["ok", "warn", "fail", "skipped"]
 
 LIMIT_S = 10.0
+AT_ONCE = 16  # all that a site has, without those of its partitions
 _NO_ANSWER = "Check the address (`evsup config` shows it) and the network between, or try again."
 
 
@@ -27,12 +29,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. It is skipped when one of the checks in `needs` failed or was skipped."""
+    """One check. It begins when those of `needs` and `after` have ended, and is skipped when one of `needs` failed or
+    was skipped.
+    """
 
     name: str
     run: Callable[[], Outcome]
     needs: Sequence[str] = ()
     limit_s: float = LIMIT_S
+    after: Sequence[str] = ()
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,21 +55,35 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """The error's; 0 unless the check failed."""
 
 
-def run_all(checks: Iterable[Check]) -> Iterator[CheckResult]:
-    """Each result as soon as it is known. `checks` may be a generator that uses what earlier checks found."""
-    without_result: set[str] = set()
-    for check in checks:
-        missing = next((name for name in check.needs if name in without_result), None)
-        result = _run(check) if missing is None else _skipped(check, missing)
-        # Skipped counts as well: what needs a check needs also what that one needs.
-        if result.verdict in ("fail", "skipped"):
-            without_result.add(check.name)
-        yield result
+def run_all(
+    stages: Iterable[Sequence[Check]], waiting: Callable[[Sequence[str]], None] = lambda _: None
+) -> Iterator[CheckResult]:
+    """Each result in order, as soon as it is known.
+
+    The checks of a stage run side by side. A stage begins when the one before has ended, so it may be made of what that
+    found. `waiting` is called with the names of the checks that have not ended, before the first of them is waited for.
+    """
+    results: dict[str, Future[CheckResult]] = {}
+    for stage in stages:
+        with ThreadPoolExecutor(AT_ONCE, "check") as pool:
+            for check in stage:  # one waits for those before it alone, so the first that has not ended has a thread
+                results[check.name] = pool.submit(_run_after, check, results)
+            for check in stage:
+                if not results[check.name].done():
+                    waiting([each.name for each in stage if not results[each.name].done()])
+                yield results[check.name].result()
 
 
 def exit_code(results: Iterable[CheckResult]) -> int:
     """The exit code of the first failure, 0 when there is none."""
     return next((result.exit_code for result in results if result.verdict == "fail"), ExitCode.OK)
+
+
+def _run_after(check: Check, results: Mapping[str, "Future[CheckResult]"]) -> CheckResult:
+    for name in (*check.needs, *check.after):
+        if results[name].result().verdict in ("fail", "skipped") and name in check.needs:
+            return _skipped(check, name)
+    return _run(check)
 
 
 def _run(check: Check) -> CheckResult:

@@ -4,7 +4,7 @@ import getpass
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,6 +45,11 @@ class AdminSession:
         """As `open_tables`."""
         return open_tables(self.settings.snowflake, self.store.group, hub_created_at_s)
 
+    def checkpoints(self, partition_ids: Iterable[str]) -> dict[str, Checkpoint]:
+        """The stored checkpoints, by one statement for all; empty ones where there are none."""
+        rows = {row.partition_id: row for row in self.store.checkpoints()}
+        return {each: rows.get(each) or _empty(each) for each in partition_ids}
+
     def checkpoint(self, partition_id: str) -> Checkpoint:
         """As `stored_checkpoint`."""
         return stored_checkpoint(self.store, partition_id)
@@ -64,7 +69,11 @@ def open_tables(settings: SnowflakeSettings, group: ConsumerGroup, hub_created_a
 
 def stored_checkpoint(store: ControlStore, partition_id: str) -> Checkpoint:
     """The stored checkpoint; an empty one when there is none."""
-    return store.load_checkpoint(partition_id) or Checkpoint(partition_id, None, None, 0)
+    return store.load_checkpoint(partition_id) or _empty(partition_id)
+
+
+def _empty(partition_id: str) -> Checkpoint:
+    return Checkpoint(partition_id, None, None, 0)
 
 
 def live_owners(store: ControlStore) -> dict[str, str]:

@@ -30,8 +30,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from shared.errors import ResumeRefused
+from shared.errors import EvsupError, ResumeRefused
 from shared.ipc.messages import ChannelStatus
 from shared.model import LATEST, OLDEST, Checkpoint, lag
 from shared.resume import decide
@@ -40,13 +41,13 @@ if TYPE_CHECKING:
     from shared.model import PartitionFacts
     from shared.snowflake.target_table import Bodiless, PartitionRows
 
-Verdict = Literal["proven", "nothing", "refuted"]
+Verdict = Literal["proven", "nothing", "refuted", "unknown"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is wrong. `first` and `last` are sequence numbers, None where they are not known."""
 
-    kind: Literal["missing", "repeated", "no_body", "contradiction"]
+    kind: Literal["missing", "repeated", "no_body", "contradiction", "no_answer"]
     """[What each means](verify.md)."""
     text: str
     """A sentence for people."""
@@ -64,7 +65,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     partition: str
     """Its id."""
     verdict: Verdict
-    """`nothing`: no row is required, and the table has none."""
+    """`nothing`: no row is required, and the table has none. `unknown`: the hub did not answer."""
     hub_first: int | None
     """The oldest event in the hub."""
     hub_last: int | None
@@ -91,8 +92,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Events that should be there and are not."""
     repeated: int
     """Rows too many."""
-    lag: int
-    """Events in the hub after the token."""
+    lag: int | None
+    """Events in the hub after the token; None where the hub did not answer."""
     findings: tuple[Finding, ...]
     """All that is wrong."""
 
@@ -144,11 +145,30 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
     )
     # Without a token nothing is committed in this channel; what the checkpoint knows was written to an earlier one.
     reached = checkpoint.durable_up_to if channel.token is None else channel.token
-    return Proof(
-        partition=checkpoint.partition_id,
+    return replace(
+        _unjudged(checkpoint, channel, landed),
         verdict="refuted" if findings else "proven" if landed else "nothing",
         hub_first=None if partition.is_empty else partition.first,
         hub_last=None if partition.last < 0 else partition.last,
+        begins=begins.reason,
+        missing=sum(each.count for each in findings if each.kind == "missing"),
+        lag=lag(partition.last, reached),
+        findings=findings,
+    )
+
+
+def unknown(checkpoint: Checkpoint, channel: ChannelStatus, landed: "PartitionRows | None", error: EvsupError) -> Proof:
+    """No verdict, because the hub did not answer; the finding says why."""
+    finding = Finding(kind="no_answer", text=f"{error.what}: {error.why}")
+    return replace(_unjudged(checkpoint, channel, landed), findings=(finding,))
+
+
+def _unjudged(checkpoint: Checkpoint, channel: ChannelStatus, landed: "PartitionRows | None") -> Proof:
+    return Proof(
+        partition=checkpoint.partition_id,
+        verdict="unknown",
+        hub_first=None,
+        hub_last=None,
         checkpoint=checkpoint.sequence_number,
         token=channel.token,
         generation=checkpoint.channel_generation,
@@ -157,11 +177,11 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
         quarantined=landed.quarantined if landed else 0,
         first=landed.first if landed else None,
         last=landed.last if landed else None,
-        begins=begins.reason,
-        missing=sum(each.count for each in findings if each.kind == "missing"),
+        begins="",
+        missing=0,
         repeated=landed.repeated if landed else 0,
-        lag=lag(partition.last, reached),
-        findings=findings,
+        lag=None,
+        findings=(),
     )
 
 

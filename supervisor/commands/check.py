@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from supervisor.check.checks import StartChecks
 from supervisor.check.runner import CheckResult, exit_code, run_all
 from supervisor.commands import shared_options
 from supervisor.commands.output import print_json
+from supervisor.commands.progress import Progress
 from supervisor.version import JSON_VERSION
 
 NAME_WIDTH = 16
@@ -41,14 +43,22 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
     """
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # its errors are raised, too
     results = []
-    for result in map(_with_whole_commands, run_all(StartChecks(env_file).checks())):
-        results.append(result)
-        if not as_json:
-            _show(result)
+    with Progress() as progress:
+        stages = StartChecks(env_file).stages()
+        for result in run_all(stages, waiting=lambda names: progress.show(_waiting_for(names))):
+            progress.hide()
+            results.append(_with_whole_commands(result))
+            if not as_json:
+                _show(results[-1])
     if as_json:
         print_json(Checks(exit_code=exit_code(results), checks=tuple(results)))
     sys.stdout.flush()
     os._exit(exit_code(results))  # a thread that waits for a silent service would keep the process alive
+
+
+def _waiting_for(names: Sequence[str]) -> str:
+    first, *others = names
+    return f"waiting for {first}" + (f" and {len(others)} more" if others else "")
 
 
 def _with_whole_commands(result: CheckResult) -> CheckResult:

@@ -1,6 +1,9 @@
 """`evsup verify`: proves that every event is in the table once."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,19 +11,23 @@ import click
 import msgspec
 
 from shared.config.settings import SnowflakeSettings
-from shared.errors import DataRefused, UsageError
+from shared.errors import DataRefused, EvsupError, UsageError
+from shared.ipc.messages import ChannelStatus
+from shared.model import Checkpoint, HubFacts
 from shared.snowflake.session import SqlSession
-from shared.snowflake.target_table import PartitionRows, Target
+from shared.snowflake.target_table import Bodiless, PartitionRows, Target
 from supervisor.checkpoints.admin_session import AdminSession, open_session
 from supervisor.checkpoints.channels import statuses_of_partitions
-from supervisor.checkpoints.verification import Evidence, Proof, beginning, prove
+from supervisor.checkpoints.verification import Evidence, Proof, beginning, prove, unknown
 from supervisor.commands import shared_options
 from supervisor.commands.output import console, print_json
+from supervisor.commands.progress import Progress
 from supervisor.status.checkpoint_screens import proof_screen
 from supervisor.target.target_check import check_target
 from supervisor.version import JSON_VERSION
 
 STATUSES_S = 20.0  # for the statuses of all channels
+PARTITION_S = 10.0  # for the hub to answer for one partition, as in `evsup check`
 
 
 class Proofs(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +36,7 @@ class Proofs(msgspec.Struct, frozen=True, kw_only=True):
     version: int = JSON_VERSION
     """Of the document."""
     proven: bool
-    """Whether no partition is refuted."""
+    """Whether no partition is refuted, and none unknown."""
     source: str
     """Namespace and hub."""
     consumer_group: str
@@ -55,43 +62,80 @@ def verify(*, partition: str | None, since: str | None, as_json: bool, env_file:
     It only reads, and may run while the tree runs. Exit 0 proven, 65 when an event is missing or there twice.
     """
     since_time = None if since is None else _iso_time(since)
-    with open_session(env_file) as session:
-        proofs = _proofs(session, partition, since_time)
+    with open_session(env_file) as session, Progress() as progress:
+        sources = _read(session, partition, since_time, progress)
+        found = list(_prove(session, sources, since_time, progress))
+    proofs = _proofs(session, sources, since_time, [proof for proof, _ in found])
     if as_json:
         print_json(proofs)
     else:
         output = console()
         output.print(proof_screen(proofs.source, proofs.table, proofs.pipe, proofs.partitions, output.width))
     _refuse_refuted(proofs)
+    _raise_first([error for _, error in found if error], len(found))
 
 
-def _proofs(session: AdminSession, partition: str | None, since: str | None) -> Proofs:
-    """Read the four sources in the order that `supervisor.checkpoints.verification` needs."""
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What store, channels and table say, by partition, and the hub in which these are. Read in this order."""
+
+    checkpoints: Mapping[str, Checkpoint]
+    channels: Mapping[str, ChannelStatus]
+    bodiless: Mapping[str, Bodiless]
+    landed: Mapping[str, PartitionRows]
+    hub: HubFacts
+    pipe: str
+
+
+def _read(session: AdminSession, partition: str | None, since: str | None, progress: Progress) -> _Sources:
+    """Read the sources in the order that `supervisor.checkpoints.verification` needs; the hub's partitions are last."""
+    progress.show("waiting for the hub")
     hub = session.hub_facts([partition] if partition is not None else [])
-    ids = hub.partition_ids
-    checkpoints = {partition_id: session.checkpoint(partition_id) for partition_id in ids}
-    prefix = session.settings.snowflake.channel_prefix
-    channels = statuses_of_partitions(prefix, session.store.group, checkpoints.values(), STATUSES_S)
-    with session.tables(hub.created_at_s) as tables:
-        bodiless = tables.without_body(partition, since)
-        landed = _located(tables, partition, since)
-    # Last: the hub's end has to be at or after everything that was read before.
-    facts = session.partitions(ids)
+    settings = session.settings.snowflake
+    with ThreadPoolExecutor(1) as beside:
+        # Beside the process that asks for the channels: to import the connector and sign in takes as long.
+        pipe = beside.submit(_pipe_summary, settings)
+        checkpoints = session.checkpoints(hub.partition_ids)
+        progress.show(f"waiting for {len(checkpoints)} channels")
+        channels = statuses_of_partitions(
+            settings.channel_prefix, session.store.group, checkpoints.values(), STATUSES_S
+        )
+        progress.show("waiting for the table")
+        with session.tables(hub.created_at_s) as tables:
+            bodiless = tables.without_body(partition, since)
+            landed = _located(tables, partition, since)
+        return _Sources(checkpoints, channels, bodiless, landed, hub, pipe.result())
+
+
+def _prove(
+    session: AdminSession, sources: _Sources, since: str | None, progress: Progress
+) -> Iterator[tuple[Proof, EvsupError | None]]:
+    """Each partition, and why nothing is known of it when the hub did not answer."""
     start = session.settings.eventhub.starting_position
-    found = [
-        Evidence(checkpoints[each], channels[each], landed.get(each), facts[each], bodiless.get(each))
-        for each in sorted(ids, key=lambda one: (len(one), one))
-    ]
-    proven = tuple(prove(one, beginning(one, start, since)) for one in found)
+    ids = sorted(sources.hub.partition_ids, key=lambda one: (len(one), one))
+    # Last: the hub's end has to be at or after everything that was read before.
+    answers = session.hub.ask_partitions(ids, sources.hub, PARTITION_S)
+    for each in ids:
+        progress.show(f"waiting for partition {each} of {len(ids)}")
+        checkpoint, channel, landed = sources.checkpoints[each], sources.channels[each], sources.landed.get(each)
+        try:
+            evidence = Evidence(checkpoint, channel, landed, answers[each].result(), sources.bodiless.get(each))
+        except EvsupError as error:
+            yield unknown(checkpoint, channel, landed, error), error
+        else:
+            yield prove(evidence, beginning(evidence, start, since)), None
+
+
+def _proofs(session: AdminSession, sources: _Sources, since: str | None, partitions: Sequence[Proof]) -> Proofs:
     group, target = session.store.group, session.settings.snowflake
     return Proofs(
-        proven=all(one.verdict != "refuted" for one in proven),
+        proven=all(one.verdict in ("proven", "nothing") for one in partitions),
         source=group.hub,
         consumer_group=group.consumer_group,
         table=f"{target.database}.{target.schema}.{target.table}",
-        pipe=_pipe_summary(target),
+        pipe=sources.pipe,
         since=since,
-        partitions=proven,
+        partitions=tuple(partitions),
     )
 
 
@@ -126,3 +170,11 @@ def _refuse_refuted(proofs: Proofs) -> None:
             f"partition {worst.partition}: {worst.findings[0].text}",
             "docs/verify.md says what each finding means and what can be done.",
         )
+
+
+def _raise_first(failures: Sequence[EvsupError], partitions: int) -> None:
+    """Raise why nothing is known of a partition, when nothing is wrong with any other."""
+    if failures:
+        first = failures[0]
+        what = f"{len(failures)} of {partitions} partitions are unknown"
+        raise type(first)(what, f"{first.what}: {first.why}", first.fix)

@@ -19,14 +19,15 @@ def checkpoint_table(rows: Sequence[ListedCheckpoint], width: int | None = None)
 
 def proof_screen(source: str, target: str, pipe: str, proofs: Sequence[Proof], width: int | None = None) -> Group:
     """A line for each partition: hub, checkpoint, token and table side by side; then what refutes the proof."""
-    refuted = [one for one in proofs if one.verdict == "refuted"]
+    counts = {verdict: sum(one.verdict == verdict for one in proofs) for verdict in ("refuted", "unknown")}
+    doubts = [f"{many} of {len(proofs)} partitions {verdict}" for verdict, many in counts.items() if many]
     head = Text.assemble(
-        ("● ", "yellow" if refuted else "green"),
+        ("● ", "yellow" if doubts else "green"),
         (f"{source} in {target} ", "bold"),
-        f"{len(refuted)} of {len(proofs)} partitions refuted\n" if refuted else "every event is there once\n",
+        f"{', '.join(doubts) or 'every event is there once'}\n",
         printable(f"  through {pipe}\n"),
     )
-    found = [f"  partition {one.partition}: {each.text}" for one in refuted for each in one.findings]
+    found = [f"  partition {one.partition}: {each.text}" for one in proofs for each in one.findings]
     lines = [Text(printable(line), "red") for line in found]
     return Group(head, table(fitting(PROOFS, proofs, width), proofs), *([Text(), *lines] if lines else []))
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
@@ -13,6 +14,8 @@ from supervisor.version import JSON_VERSION
 if TYPE_CHECKING:
     from shared.control.store import ControlStore
 
+
+LOOKS_AT_ONCE = 8
 
 Lease: TypeAlias = Literal["held", "expired", "free", "gone"]
 
@@ -108,12 +111,12 @@ def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> Gro
 def with_losses(group: GroupStatus, loss_s: Callable[[str, int | None], float | None]) -> GroupStatus:
     """The same group, with the time to loss of the partitions that nobody holds and in which events wait.
 
-    `loss_s` is called for each of them, with the partition and its checkpoint.
+    `loss_s` is called for each of them, with the partition and its checkpoint, on several threads.
     """
-    partitions = (
-        replace(row, time_to_loss_s=loss_s(row.partition, _reached(row))) if row.lag and row.lease != "held" else row
-        for row in group.partitions
-    )
+    waiting = {row.partition: _reached(row) for row in group.partitions if row.lag and row.lease != "held"}
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        losses = dict(zip(waiting, pool.map(loss_s, waiting, waiting.values()), strict=True))
+    partitions = (replace(row, time_to_loss_s=losses.get(row.partition)) for row in group.partitions)
     return replace(group, partitions=tuple(partitions))
 
 

@@ -164,6 +164,10 @@ class HubAdmin:
         """
         return self._do(commands.Mute(partition, group))
 
+    def silence(self, partition: str) -> commands.HubFacts:
+        """Do not answer who asks for the runtime information of a partition."""
+        return self._do(commands.Silence(partition))
+
     def take_messages_of(self, size: int) -> commands.HubFacts:
         """Take messages of up to so many bytes on links that attach from now on, as a Dedicated cluster does."""
         return self._do(commands.TakeMessagesOf(size))

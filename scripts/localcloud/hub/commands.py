@@ -152,6 +152,12 @@ class Mute(Command, frozen=True):
     group: str | None = None
 
 
+class Silence(Command, frozen=True):
+    """Do not answer who asks for the runtime information of a partition."""
+
+    partition: str
+
+
 class TakeMessagesOf(Command, frozen=True):
     """Say how large a message may be, on the links that attach from now on."""
 
@@ -193,6 +199,7 @@ AnyCommand = (
     | SmallFrames
     | Abort
     | Mute
+    | Silence
     | TakeMessagesOf
     | SetGate
     | Heal
@@ -231,7 +238,9 @@ class PartitionFacts(msgspec.Struct, frozen=True):
 
 
 class HubFacts(msgspec.Struct, frozen=True):
-    """The hub. `created_ms` is in milliseconds since 1970; `fired` counts, how often each fault acted."""
+    """The hub. `created_ms` is in milliseconds since 1970; `fired` counts how often each fault acted; `asked_s` are the
+    last times, on the host's clock, at which runtime information was asked for.
+    """
 
     name: str
     created_ms: int
@@ -239,6 +248,7 @@ class HubFacts(msgspec.Struct, frozen=True):
     opened: list[ConnectionFacts]
     partitions: dict[str, PartitionFacts]
     fired: dict[str, int]
+    asked_s: list[float]
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -37,6 +37,7 @@ class FaultName(Enum):
     SMALL_FRAMES = "small_frames"
     ABORT = "abort"
     MUTE = "mute"
+    SILENCE = "silence"
 
 
 @dataclass
@@ -52,6 +53,8 @@ class Faults:
     refused_tokens: int = 0
     rewinds: dict[str, int] = field(default_factory=dict)
     aborts: Counter[str] = field(default_factory=Counter)
+    silent: set[str] = field(default_factory=set)
+    """Partitions whose runtime information is not given."""
     hung: bool = False
     out: bool = False
     fired: Counter[FaultName] = field(default_factory=Counter)

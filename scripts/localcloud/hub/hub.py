@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -53,6 +54,8 @@ class Hub:
         self.faults = Faults()
         self.partitions = _partitions(spec.partition_count)
         self.created_ms = now_ms()
+        self.asked_s: deque[float] = deque(maxlen=1000)
+        """When runtime information was asked for, the last times."""
         self._turn = 0
 
     def append(self, partition_id: str, events: Iterable[Published], *, numbered: bool = True) -> None:

@@ -9,6 +9,7 @@ from collections import deque
 
 from scripts.localcloud.hub import event, token, values
 from scripts.localcloud.hub.address import CBS, MANAGEMENT
+from scripts.localcloud.hub.faults import FaultName
 from scripts.localcloud.hub.gate import tracked
 from scripts.localcloud.hub.intake import Intake
 from scripts.localcloud.hub.link import Attach, Credit, Link
@@ -65,6 +66,8 @@ class Requests(Intake):
         """Answer over the session's link from the same node."""
         del message_format
         answer = self._put_token(message) if self._node == CBS else self._read(message)
+        if answer is None:
+            return
         for link in self.session.links.values():
             if isinstance(link, Replies) and link.node == self._node and not link.detached:
                 link.reply(answer)
@@ -107,9 +110,14 @@ class Requests(Intake):
             return token.verify(text, hub.policy, time.time())
         return token.verify_identity(text, hub.identity_key, audience, time.time())
 
-    def _read(self, message: bytes) -> bytes:
+    def _read(self, message: bytes) -> bytes | None:
+        """Answer a question for runtime information; None: by a fault there is no answer."""
         asked = event.application_properties(message)
         hub = self.session.hub
+        hub.asked_s.append(time.monotonic())
+        if asked.get("partition") in hub.faults.silent:
+            hub.faults.fired[FaultName.SILENCE] += 1
+            return None
         name = str(asked.get("name", ""))
         if name.lower() != hub.name.lower():
             return _answer(message, _NOT_FOUND, hub.not_found(f"sb://{hub.host}/{name}"))

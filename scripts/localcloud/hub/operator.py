@@ -45,6 +45,8 @@ class Operator:
                 self._disturb(command)
             case commands.Delay() | commands.Throttle() | commands.RefuseTokens() | commands.Abort():
                 self._arm(command)
+            case commands.Silence(partition=partition):
+                self._hub.faults.silent.add(self._hub.partitions[partition].id)
             case commands.Latency(seconds=seconds):
                 self._hub.faults.latency_s = seconds
             case commands.SmallFrames(bytes=size):
@@ -67,6 +69,7 @@ class Operator:
             opened=[one.opening for one in self._listener.connections if one.opening is not None],
             partitions={partition_id: self._partition_facts(partition_id) for partition_id in hub.partitions},
             fired={name.value: hub.faults.fired[name] for name in FaultName},
+            asked_s=list(hub.asked_s),
         )
 
     def _partition_facts(self, partition_id: str) -> commands.PartitionFacts:
@@ -210,6 +213,7 @@ class Operator:
         faults.latency_s, faults.frame_bytes = 0.0, Faults.frame_bytes
         faults.rewinds.clear()
         faults.aborts.clear()
+        faults.silent.clear()
         self._hub.gate = Gate()
         self._hub.largest_message = LARGEST_MESSAGE
         for feed in self._listener.receivers:

@@ -36,9 +36,10 @@ def import_(*, file: Path | None, source: str | None, yes: bool, actor: str, env
         if not found.destinations:
             raise DataRefused("There is nothing to import", f"no checkpoint of {group.hub} was found ({found.layout})")
         click.echo(f"Read {len(found.destinations)} checkpoints ({found.layout}).")
+        partitions = session.partitions(sorted(found.destinations))
         moves = [
-            plan_move(session.checkpoint(partition_id), found.destinations[partition_id], facts)
-            for partition_id, facts in session.partitions(sorted(found.destinations)).items()
+            plan_move(checkpoint, found.destinations[each], partitions[each])
+            for each, checkpoint in session.checkpoints(partitions).items()
         ]
         confirmation.show_and_move(session, moves, f"import ({found.layout})", actor, yes=yes)
 

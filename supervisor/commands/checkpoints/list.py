@@ -17,10 +17,10 @@ from supervisor.status.checkpoint_screens import checkpoint_table
 def list_(*, as_json: bool, env_file: Path | None) -> None:
     """Show checkpoint, owner and lag of every partition."""
     with open_session(env_file) as session:
-        owners = session.owners()
+        owners, partitions = session.owners(), session.partitions()
         rows = [
-            list_row(session.checkpoint(partition_id), owners.get(partition_id), facts.last)
-            for partition_id, facts in session.partitions().items()
+            list_row(checkpoint, owners.get(each), partitions[each].last)
+            for each, checkpoint in session.checkpoints(partitions).items()
         ]
     if as_json:
         print_json(rows)

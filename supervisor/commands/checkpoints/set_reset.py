@@ -70,9 +70,10 @@ def reset(
     if everything == bool(partitions):
         raise UsageError("Say which partitions to reset", fix="Give --partition, more than once if need be, or --all.")
     with open_session(env_file, EVENTHUB_STARTING_POSITION=to) as session:
+        found = session.partitions(partitions)
         moves = [
-            plan_move(session.checkpoint(partition_id), _destination(session, partition_id, facts), facts)
-            for partition_id, facts in session.partitions(partitions).items()
+            plan_move(checkpoint, _destination(session, each, found[each]), found[each])
+            for each, checkpoint in session.checkpoints(found).items()
         ]
         confirmation.show_and_move(session, moves, "reset", actor, yes=yes)
 

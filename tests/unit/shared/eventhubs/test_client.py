@@ -168,7 +168,7 @@ def test_an_event_that_cannot_be_read_is_named_with_what_to_do(
         raise ConnectionLostError("Receiver 'nil' with a higher epoch '5' already exists.")
 
     with EventHubClient(eventhub()) as client:
-        monkeypatch.setattr(client.sdk, "receive", refused)
+        monkeypatch.setattr(client.sdk, "first_event", refused)
         with pytest.raises(OwnershipLost, match="Event 5 of partition 0"):
             client.at_or_after("0", 5, owner_level=4)
 

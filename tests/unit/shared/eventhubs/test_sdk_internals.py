@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from azure.eventhub import EventHubConsumerClient
-from azure.eventhub._client_base import ConsumerProducerMixin
+from azure.eventhub._client_base import ClientBase, ConsumerProducerMixin
 from azure.eventhub._consumer import EventHubConsumer
 from azure.eventhub._pyamqp import _transport
 from azure.eventhub._pyamqp._connection import Connection
@@ -16,6 +16,7 @@ from azure.eventhub._pyamqp.client import AMQPClient, ReceiveClient
 from azure.eventhub._pyamqp.link import Link
 from azure.eventhub._pyamqp.receiver import ReceiverLink
 from azure.eventhub._pyamqp.session import Session
+from azure.eventhub._transport._pyamqp_transport import PyamqpTransport
 
 import shared
 from shared.eventhubs import sdk_internals
@@ -24,6 +25,12 @@ from shared.eventhubs import sdk_internals
 OWNERS: dict[str, type] = {
     "_consumer_group": EventHubConsumerClient,
     "_create_consumer": EventHubConsumerClient,
+    "_amqp_transport": ClientBase,
+    "create_mgmt_client": PyamqpTransport,
+    "client_ready": AMQPClient,
+    "mgmt_request": AMQPClient,
+    "receive": EventHubConsumer,
+    "handler_ready": EventHubConsumer,
     "_keep_alive": EventHubConsumer,
     "_handler": EventHubConsumer,
     "_create_handler": EventHubConsumer,
@@ -63,6 +70,10 @@ OURS = {
     "_writing",
     "_set_timeout",
     "_received",
+    "_receiver",
+    "_client",
+    "_sdk",
+    "_was_answered",
     "_require_open",
     "_consumer",
     "_beat_s",

@@ -17,10 +17,11 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def names(**settings: str) -> Iterator[str]:
     os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING, **settings))
-    for check in StartChecks(None).checks():
-        yield check.name
-        if check.name == "config":
-            assert check.run().verdict == "ok"
+    for stage in StartChecks(None).stages():
+        for check in stage:
+            yield check.name
+            if check.name == "config":
+                assert check.run().verdict == "ok"
 
 
 def test_the_quarantine_is_checked_where_rejected_rows_are_quarantined() -> None:

@@ -1,6 +1,7 @@
-"""Checks run in order and within their limits. A failed check skips those that need it, and no other."""
+"""Checks run side by side and within their limits. A failed check skips those that need it, and no other."""
 
 import threading
+from collections.abc import Iterator
 
 from shared.errors import ConfigurationError, NotPermitted
 from supervisor.check.runner import Check, CheckResult, Outcome, exit_code, run_all
@@ -23,7 +24,7 @@ def has_a_bug() -> Outcome:
 
 
 def results(*checks: Check) -> list[CheckResult]:
-    return list(run_all(checks))
+    return list(run_all([checks]))
 
 
 def test_a_check_that_needs_a_failed_one_is_skipped_and_says_so() -> None:
@@ -55,6 +56,74 @@ def test_a_check_without_an_answer_in_time_fails_as_unavailable() -> None:
     released.set()
     assert (found.verdict, found.exit_code) == ("fail", 69)
     assert "no answer for" in found.detail
+
+
+def test_checks_run_side_by_side_and_their_results_come_in_order() -> None:
+    both = threading.Barrier(2)
+
+    def meets() -> Outcome:
+        both.wait(10)
+        return Outcome("met")
+
+    found = results(Check("a", meets), Check("b", meets))
+    assert [(result.name, result.verdict) for result in found] == [("a", "ok"), ("b", "ok")]
+
+
+def test_a_check_that_hangs_holds_up_no_other_and_is_named_while_it_is_waited_for() -> None:
+    released = threading.Event()
+    ended: list[str] = []
+    waited: list[list[str]] = []
+
+    def waits() -> Outcome:
+        released.wait()
+        return Outcome("late")
+
+    def quick(name: str) -> Outcome:
+        ended.append(name)
+        if len(ended) == 2:
+            released.set()
+        return Outcome("fine")
+
+    checks = [
+        Check("a", waits),
+        Check("b", lambda: quick("b")),
+        Check("c", lambda: quick("c")),
+        Check("d", passes, ["a"]),
+    ]
+    found = list(run_all([checks], waiting=lambda names: waited.append([*names])))
+    assert [result.name for result in found] == ["a", "b", "c", "d"]
+    assert sorted(ended) == ["b", "c"]
+    assert waited[0][0] == "a"
+
+
+def test_a_check_may_come_after_one_that_failed() -> None:
+    order: list[str] = []
+
+    def fails() -> Outcome:
+        order.append("a")
+        raise NotPermitted("No entry")
+
+    def notes() -> Outcome:
+        order.append("b")
+        return Outcome("fine")
+
+    found = results(Check("a", fails), Check("b", notes, after=["a"]), Check("c", passes, ["a"], after=["b"]))
+    assert [result.verdict for result in found] == ["fail", "ok", "skipped"]
+    assert order == ["a", "b"]
+
+
+def test_a_stage_is_made_of_what_the_one_before_found() -> None:
+    names: list[str] = []
+
+    def finds() -> Outcome:
+        names.extend(["x", "y"])
+        return Outcome("two")
+
+    def stages() -> Iterator[list[Check]]:
+        yield [Check("a", finds)]
+        yield [Check(name, passes, ["a"]) for name in names]
+
+    assert [result.name for result in run_all(stages())] == ["a", "x", "y"]
 
 
 def test_a_check_with_a_bug_hides_no_other_result_and_shows_no_secret() -> None:
