@@ -22,12 +22,13 @@ from shared.timeout import within
 from supervisor.check import column_types, event_hubs, partitions
 from supervisor.check.control_store import with_sessions
 from supervisor.check.positions import start_outcome
-from supervisor.check.runner import LIMIT_S, Check, Outcome
+from supervisor.check.runner import Check, Outcome
 from supervisor.check.snowflake import SnowflakeChecks, quarantine
 from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.target.target_check import TargetCheck, with_opt_out
 
 REGISTRY_S = 20.0  # with a sign-in before it
+PARTITION_S = 10.0  # for the hub to answer for one
 LOGIN_S = 8.0  # below the limit of a check
 STREAMING_S = 15.0  # a refused login takes the SDK nine more tries, which last 10 s, before it says why
 
@@ -58,8 +59,8 @@ class StartChecks:
         # Asked for after the tokens, so that the hub's last event is never before one.
         if self._channels:
             hub = EventHubClient(self._settings.eventhub)
-            self._answers = hub.ask_partitions(self._partition_ids, self._facts, LIMIT_S)
-        limit_s = 2 * LIMIT_S + len(self._partition_ids) / QUESTIONS_PER_S
+            self._answers = hub.ask_partitions(self._partition_ids, self._facts, PARTITION_S)
+        limit_s = 2 * PARTITION_S + len(self._partition_ids) / QUESTIONS_PER_S
         yield [
             Check(f"partition {each}", partial(self._partition, each), ["pipe"], limit_s)
             for each in self._partition_ids

@@ -2,11 +2,13 @@
 
 import threading
 from datetime import UTC, datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import azure.identity
 import pytest
 from azure.eventhub import EventHubConsumerClient, TransportType
+from azure.eventhub._transport._pyamqp_transport import PyamqpTransport
 from azure.eventhub.exceptions import ConnectError, ConnectionLostError
 
 from shared.config.settings import EventHubSettings
@@ -159,6 +161,98 @@ def test_many_partitions_are_asked_for_at_once_and_the_hub_is_not_asked_again(
         facts = client.partitions(ids, HubFacts(tuple(ids), 1.0))
     ends = {each: found.last_enqueued for each, found in facts.items()}
     assert ends == {each: LastEnqueued(int(each), 1000.0 + int(each)) for each in ids}
+
+
+class Questions:
+    """Stands for the SDK's client for runtime information; the first `failures` of all find the connection broken."""
+
+    made: ClassVar[list["Questions"]] = []
+    failures: ClassVar[int] = 0
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.made.append(self)
+        self.asked = self.closed = 0
+
+    def open(self, connection: object = None) -> None:
+        """Nothing has to be opened."""
+
+    def client_ready(self) -> bool:
+        """At once."""
+        return True
+
+    def mgmt_request(self, *_: object, **__: object) -> tuple[int, bytes, SimpleNamespace]:
+        """An answer for any partition."""
+        self.asked += 1
+        if Questions.failures:
+            Questions.failures -= 1
+            raise ConnectionResetError
+        names = (b"begin_sequence_number", b"last_enqueued_sequence_number", b"last_enqueued_time_utc")
+        texts = {b"name": b"h", b"partition": b"0", b"last_enqueued_offset": b"o", b"is_partition_empty": False}
+        return 200, b"OK", SimpleNamespace(value=dict.fromkeys(names, 1) | texts)
+
+    def close(self) -> None:
+        """Count it."""
+        self.closed += 1
+
+
+@pytest.fixture
+def questions(monkeypatch: pytest.MonkeyPatch) -> list[Questions]:
+    monkeypatch.setattr(Questions, "made", [])
+    monkeypatch.setattr(Questions, "failures", 0)
+    monkeypatch.setattr(PyamqpTransport, "create_mgmt_client", Questions)
+    return Questions.made
+
+
+CONNECTED = EventHubSettings(
+    connection_string=Secret("Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey=a2V5"),
+    name="flights",
+    retry_total=1,
+    retry_backoff_factor=0.0,
+)
+HUB = HubFacts(("0",), 1.0)
+
+
+def test_many_questions_share_connections_that_are_closed_with_the_client(questions: list[Questions]) -> None:
+    with EventHubClient(CONNECTED) as client:
+        client.partitions([str(number) for number in range(3 * QUESTIONS_AT_ONCE)], HUB)
+        assert sum(each.asked for each in questions) == 3 * QUESTIONS_AT_ONCE
+        assert len(questions) <= QUESTIONS_AT_ONCE
+        assert not any(each.closed for each in questions)
+    assert [each.closed for each in questions] == [1] * len(questions)
+
+
+def test_a_single_question_keeps_no_connection(questions: list[Questions]) -> None:
+    with EventHubClient(CONNECTED) as client:
+        client.partition("0", HUB)
+        assert [each.closed for each in questions] == [1]
+
+
+def test_a_connection_that_broke_is_not_asked_again(questions: list[Questions]) -> None:
+    Questions.failures = 1
+    with EventHubClient(CONNECTED) as client:
+        client.partitions(["0"], HUB)
+        assert [(each.asked, each.closed) for each in questions] == [(1, 1), (1, 0)]
+
+
+def test_a_partition_that_does_not_answer_holds_up_no_other(
+    default: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def answer(partition_id: str) -> dict[str, Any]:
+        if partition_id == "1":
+            released.wait(10)
+        numbers = {"beginning_sequence_number": 0, "last_enqueued_sequence_number": 0}
+        enqueued = datetime.fromtimestamp(1000, UTC)
+        return {**numbers, "is_empty": False, "last_enqueued_offset": "o", "last_enqueued_time_utc": enqueued}
+
+    with EventHubClient(eventhub()) as client:
+        monkeypatch.setattr(client.sdk, "get_partition_properties", answer)
+        answers = client.ask_partitions(["0", "1", "2"], HUB, limit_s=0.3)
+        assert [answers[each].result(10).last for each in ("0", "2")] == [0, 0]
+        with pytest.raises(SourceUnavailable, match="Partition 1 cannot be read"):
+            answers["1"].result(10)
+    released.set()
 
 
 def test_an_event_that_cannot_be_read_is_named_with_what_to_do(
