@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 import worker.bodies.payload
 from shared.ipc.messages import TableColumns
+from tests.unit.captured_log import capture_logs
 from tests.unit.plain_settings import snowflake
 from tests.unit.worker.rows import mappers, wire
 from tests.unit.worker.rows.events import event, event_of, line_of, message, properties
