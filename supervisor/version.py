@@ -4,8 +4,13 @@
 JSON_VERSION = 1
 
 
-def installed() -> str:
-    """The version of the installed distribution."""
+def installed(distribution: str = "evsup") -> str:
+    """The version of an installed distribution."""
     from importlib.metadata import version  # here, because it takes 10 ms, and most commands do not say it
 
-    return version("evsup")
+    return version(distribution)
+
+
+def sdks() -> list[str]:
+    """The vendors' SDKs that move events, each with its version: evsup relies on what is private to them."""
+    return [f"{name} {installed(name)}" for name in ("azure-eventhub", "snowpipe-streaming")]

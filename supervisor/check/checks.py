@@ -26,6 +26,7 @@ from supervisor.check.runner import Check, Outcome
 from supervisor.check.snowflake import SnowflakeChecks, quarantine
 from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.target.target_check import TargetCheck, with_opt_out
+from supervisor.version import sdks
 
 REGISTRY_S = 20.0  # with a sign-in before it
 PARTITION_S = 10.0  # for the hub to answer for one
@@ -101,7 +102,7 @@ class StartChecks:
         self._has_key_columns = self._settings.snowflake.row_format == "columns" and not self._settings.process.mapper
         if loaded.warnings:
             return Outcome("; ".join(loaded.warnings), "warn")
-        return Outcome("all settings can be used")
+        return Outcome(f"all settings can be used, by {' and '.join(sdks())}")
 
     def _identity(self) -> Outcome:
         return event_hubs.identity(self._settings.eventhub)

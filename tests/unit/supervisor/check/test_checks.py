@@ -32,3 +32,9 @@ def test_the_quarantine_is_checked_where_rejected_rows_are_quarantined() -> None
 def test_the_definition_of_a_pipe_is_checked_where_the_settings_name_one() -> None:
     assert "pipe definition" not in list(names())
     assert "pipe definition" in list(names(SNOWFLAKE_PIPE="MINE"))
+
+
+def test_the_first_check_names_the_sdks_that_run() -> None:
+    os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING))
+    [config], *_ = StartChecks(None).stages()
+    assert "azure-eventhub 5.15" in config.run().detail
