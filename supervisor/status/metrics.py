@@ -17,9 +17,9 @@ from prometheus_client.registry import Collector
 from shared.ipc.messages import BOUNDS_S, Counters, Histogram, WorkerState
 from supervisor.status.latency import STAGES, total
 from supervisor.status.model import PartitionStatus, TreeState, TreeStatus
+from supervisor.status.worker_metrics import COUNTERS, LATENCIES, Unit
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
-Unit: TypeAlias = Literal["", "bytes", "events", "partitions", "rows", "seconds"]
 Sample: TypeAlias = tuple[tuple[str, ...], float | Histogram]
 Read: TypeAlias = Callable[[TreeStatus, float], Iterable[Sample]]
 Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
@@ -140,118 +140,6 @@ def _reported(field: str) -> Metric:
     return _partition(name, unit, meaning, attrgetter(field), "counter" if name.endswith("_total") else "gauge")
 
 
-# By field of `Counters`: the metric's name, unit and meaning.
-COUNTERS: dict[str, tuple[str, Unit, str]] = {
-    "received": (
-        "evsup_received_sequence_number",
-        "",
-        "Sequence number of the last event received from Event Hubs.",
-    ),
-    "appended": (
-        "evsup_appended_sequence_number",
-        "",
-        "Sequence number of the last event appended to the Snowpipe Streaming channel.",
-    ),
-    "durable": (
-        "evsup_durable_sequence_number",
-        "",
-        "Sequence number of the last event that Snowflake has committed.",
-    ),
-    "checkpointed": (
-        "evsup_checkpointed_sequence_number",
-        "",
-        "Sequence number of the last event in the checkpoint row, after which another owner would resume.",
-    ),
-    "rows_total": (
-        "evsup_appended_rows_total",
-        "rows",
-        "Rows appended to the Snowpipe Streaming channel since the worker's start.",
-    ),
-    "bytes_total": (
-        "evsup_appended_bytes_total",
-        "bytes",
-        "Bytes of JSON in the rows appended since the worker's start.",
-    ),
-    "rows_inflight": ("evsup_inflight_rows", "rows", "Rows appended that Snowflake has not committed yet."),
-    "bytes_inflight": (
-        "evsup_inflight_bytes",
-        "bytes",
-        "Bytes of JSON in the rows appended that Snowflake has not committed yet.",
-    ),
-    "unknown_keys_total": (
-        "evsup_unknown_keys_total",
-        "",
-        "Values of keys without a column that were kept in _EVSUP since the worker's start.",
-    ),
-    "duplicates_total": (
-        "evsup_duplicates_dropped_total",
-        "events",
-        "Events that Event Hubs delivered again and the worker dropped before the channel, since its start.",
-    ),
-    "gap_events_total": (
-        "evsup_gap_events_total",
-        "events",
-        "Sequence numbers that never came and were passed (EVENTHUB_ON_GAP=warn), since the worker's start.",
-    ),
-    "receiver_reopened_total": (
-        "evsup_receiver_reopened_total",
-        "",
-        "Links of the receiver that broke and were opened again, since the worker's start.",
-    ),
-    "append_retries_total": (
-        "evsup_append_retries_total",
-        "",
-        "Appends that the streaming SDK did not take for now, because Snowflake throttles (429) or its memory is full.",
-    ),
-    "status_retries_total": (
-        "evsup_status_retries_total",
-        "",
-        "Readings of the channel's status that failed (429, 5xx, the network) and were tried again.",
-    ),
-    "checkpoint_retries_total": (
-        "evsup_checkpoint_retries_total",
-        "",
-        "Writes of the checkpoint that failed in the control store and were tried again.",
-    ),
-    "billable_bytes_total": (
-        "evsup_billable_bytes_total",
-        "bytes",
-        "Estimated bytes of the values in the rows appended since the worker's start: Snowflake does not bill keys.",
-    ),
-    "quarantined_total": (
-        "evsup_quarantined_rows_total",
-        "rows",
-        "Rows that Snowflake rejected and the worker quarantined, since its start.",
-    ),
-    "decode_errors_total": (
-        "evsup_decode_errors_total",
-        "rows",
-        "Rows with a DECODE_ERROR, whose body is kept as it came, appended since the worker's start.",
-    ),
-}
-# By field of `Latencies`: the metric's name and meaning.
-LATENCIES: dict[str, tuple[str, str]] = {
-    "enqueued_received": (
-        "evsup_enqueued_to_received_seconds",
-        "Rows by the time from the hub's enqueued time to the receiver, which gives a batch at a time.",
-    ),
-    "received_appended": (
-        "evsup_received_to_appended_seconds",
-        "Rows by the time from the receiver to the append to the Snowpipe Streaming channel.",
-    ),
-    "appended_durable": (
-        "evsup_appended_to_durable_seconds",
-        "Rows by the time from the append until Snowflake was seen to have committed them.",
-    ),
-    "checkpoint_written": (
-        "evsup_checkpoint_write_seconds",
-        "Writes of checkpoints by the time that the control store took.",
-    ),
-    "enqueued_durable": (
-        "evsup_enqueued_to_durable_seconds",
-        "Rows by the time from the hub's enqueued time until Snowflake was seen to have committed them.",
-    ),
-}
 INFO_LABELS = ("version", "host", "target", "store")
 INFO_FIELDS = {"version": "evsup"}  # where the status has another name for it
 METRICS = (

@@ -10,7 +10,7 @@ from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
 from shared.snowflake.tables import EVSUP, role_name, table_name
 from supervisor.target.columns import TRY, Misfit, StoredColumn
-from supervisor.target.pipe_definition import PipeCheck
+from supervisor.target.pipe.definition import PipeCheck
 from supervisor.target.queries import Queries
 
 EVOLVES = ("OWNERSHIP", "EVOLVE SCHEMA")

@@ -27,7 +27,7 @@ from shared.snowflake.tables import EVSUP, Column, own_columns, role_name, table
 from supervisor.target.columns import Misfit, StoredColumn, misfits
 from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits, is_iceberg
 from supervisor.target.key_columns import evolution_misfits, key_columns, key_misfits
-from supervisor.target.pipe_definition import PipeCheck, check_definition
+from supervisor.target.pipe.definition import PipeCheck, check_definition
 from supervisor.target.queries import Queries
 
 _NO_TABLE = (

@@ -9,7 +9,7 @@ from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, RowsDo
 from shared.snowflake.session import Row
 from shared.snowflake.tables import envelope_columns
 from supervisor.target.columns import Misfit
-from supervisor.target.pipe_definition import PipeCheck
+from supervisor.target.pipe.definition import PipeCheck
 from supervisor.target.target_check import TargetCheck, check_target, with_opt_out
 from tests.unit.plain_settings import snowflake
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from shared.snowflake.tables import Column
 from supervisor.target.column_type import holds
-from supervisor.target.sql_functions import is_scalar
-from supervisor.target.sql_tokens import NotUnderstood, Token, Tokens, closing, outside_brackets, shown
+from supervisor.target.pipe.sql_functions import is_scalar
+from supervisor.target.pipe.sql_tokens import NotUnderstood, Token, Tokens, closing, outside_brackets, shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 import pytest
 
 from shared.snowflake.tables import envelope_columns
-from supervisor.target.pipe_definition import PipeCheck, check_definition
+from supervisor.target.pipe.definition import PipeCheck, check_definition
 
 WANTED = envelope_columns()
 NAMES = [column.name for column in WANTED]

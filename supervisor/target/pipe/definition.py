@@ -17,8 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.snowflake.tables import Column
-from supervisor.target.pipe_value import PipeValue, parse_value
-from supervisor.target.sql_tokens import (
+from supervisor.target.pipe.sql_tokens import (
     NotUnderstood,
     Tokens,
     closing,
@@ -27,6 +26,7 @@ from supervisor.target.sql_tokens import (
     split_at_commas,
     tokenize,
 )
+from supervisor.target.pipe.value import PipeValue, parse_value
 
 FEWER, MORE, TOGETHER = "leaves events out", "makes more rows of one event", "makes one row of many events"
 _EFFECTS = {
