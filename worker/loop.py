@@ -151,7 +151,7 @@ class Worker:
 
     def status(self, now_s: float) -> Status:
         """The report for the supervisor."""
-        counters = replace(self.state.counters, unknown_keys_total=self._partition.unknown_keys_total)
+        counters = self._partition.counted(self.state.counters)
         status = Status(state=self.state.name, counters=counters, rss_bytes=rss_bytes(), sent_at_s=now_s)
         if not (pipeline := self.state.pipeline):
             return status

@@ -36,9 +36,8 @@ class Partition(Protocol):
     def channel_name(self) -> str:
         """Name of the channel that was opened last."""
 
-    @property
-    def unknown_keys_total(self) -> int:
-        """Values of keys without a column, since the worker's start."""
+    def counted(self, counters: Counters) -> Counters:
+        """The counters with what is counted where rows are made, since the worker's start."""
 
     def learn(self, columns: TableColumns) -> None:
         """Make rows by these columns of the target table from now on."""
@@ -78,10 +77,9 @@ class OwnedPartition:
         """As `Partition`."""
         return self._channel.name
 
-    @property
-    def unknown_keys_total(self) -> int:
+    def counted(self, counters: Counters) -> Counters:
         """As `Partition`."""
-        return self._rows.unknown_keys_total
+        return self._rows.counted(counters)
 
     def learn(self, columns: TableColumns) -> None:
         """As `Partition`."""

@@ -119,6 +119,10 @@ class Counters(Struct, frozen=True, kw_only=True):
     """Rows appended with a body as it came, because it could not be decoded, since the worker's start."""
     unknown_keys_total: int = 0
     """Values of keys without a column that were kept in `_EVSUP:unknown`, since the worker's start."""
+    unusual_total: int = 0
+    """Events read section by section, because their encoding is not the usual one, since the worker's start."""
+    decoded_by_sdk_total: int = 0
+    """Sections of events that only the Azure SDK's functions could decode, since the worker's start."""
     gap_events_total: int = 0
     """Sequence numbers that never came and were passed, since the worker's start."""
     receiver_reopened_total: int = 0

@@ -47,6 +47,16 @@ COUNTERS: dict[str, tuple[str, Unit, str]] = {
         "",
         "Values of keys without a column that were kept in _EVSUP since the worker's start.",
     ),
+    "unusual_total": (
+        "evsup_unusual_events_total",
+        "events",
+        "Events that were read section by section, which takes longer, because their encoding is not the usual one.",
+    ),
+    "decoded_by_sdk_total": (
+        "evsup_sections_decoded_by_sdk_total",
+        "",
+        "Sections of events that only the Azure SDK's functions could decode, which takes longest.",
+    ),
     "duplicates_total": (
         "evsup_duplicates_dropped_total",
         "events",

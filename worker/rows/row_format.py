@@ -9,9 +9,10 @@ from struct import error as struct_error
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.errors import EvsupError, UndecodableEvent
-from shared.ipc.messages import TableColumns
+from shared.ipc.messages import Counters, TableColumns
 from worker.bodies.body import Body
 from worker.bodies.body_reader import BodyReader
 from worker.bodies.payload import NotPayload, payload
@@ -83,6 +84,15 @@ class RowFormat(ABC):
     def unknown_keys_total(self) -> int:
         """Values of keys that have no column."""
         return 0
+
+    def counted(self, counters: Counters) -> Counters:
+        """The counters with what is counted here."""
+        return replace(
+            counters,
+            unknown_keys_total=self.unknown_keys_total,
+            unusual_total=self.unusual,
+            decoded_by_sdk_total=self.decoded_by_sdk,
+        )
 
     @abstractmethod
     def learn(self, columns: TableColumns) -> None:

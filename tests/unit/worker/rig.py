@@ -5,6 +5,7 @@ from multiprocessing import Pipe, connection
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.clock import Clock
 from shared.config.settings import Settings
@@ -78,6 +79,9 @@ class StandInPartition:
         self.starts: list[StartingPoint] = []
         self.learned: list[TableColumns] = []
         self.unknown_keys_total = 0
+
+    def counted(self, counters: Counters) -> Counters:
+        return replace(counters, unknown_keys_total=self.unknown_keys_total)
 
     def learn(self, columns: TableColumns) -> None:
         self.learned.append(columns)

@@ -8,6 +8,7 @@ from azure.eventhub._pyamqp.message import Properties
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.ipc.messages import Counters
 from shared.model import LastEnqueued
 from tests.unit.worker.rows import wire
 from tests.unit.worker.rows.by_the_sdk import line_by_the_sdk
@@ -189,15 +190,18 @@ def test_what_no_row_is_made_of_may_be_anything() -> None:
 
 
 def test_what_only_the_sdk_can_decode_is_counted() -> None:
-    counting = Envelope("3", "keep")
-    counting.event_of(event(b"{}"))
-    assert (counting.unusual, counting.decoded_by_sdk) == (0, 0)
-    counting.event_of(event(b"{}", application_properties={b"p": 1}))
-    assert (counting.unusual, counting.decoded_by_sdk) == (0, 0)
-    counting.event_of(event(b"{}", properties=Properties(message_id=b"m")))
-    assert (counting.unusual, counting.decoded_by_sdk) == (1, 0)
-    counting.event_of(KNOWN + section(0x77, b"\x98" + bytes(16)))
-    assert (counting.unusual, counting.decoded_by_sdk) == (2, 1)
+    envelope = Envelope("3", "keep")
+    counted = []
+    for encoded in (
+        event(b"{}"),
+        event(b"{}", application_properties={b"p": 1}),
+        event(b"{}", properties=Properties(message_id=b"m")),
+        KNOWN + section(0x77, b"\x98" + bytes(16)),
+    ):
+        envelope.event_of(encoded)
+        counters = envelope.counted(Counters(rows_total=9))
+        counted.append((counters.unusual_total, counters.decoded_by_sdk_total, counters.rows_total))
+    assert counted == [(0, 0, 9), (0, 0, 9), (1, 0, 9), (2, 1, 9)]
 
 
 def test_the_last_number_of_the_partition_is_among_the_delivery_annotations() -> None:
