@@ -4,6 +4,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from worker.rows.message import Metadata
 FIX = "Correct the mapper and start again: nothing is lost, and the event is read again."
 
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
+NULL = b"null"
 
 
 class NotMapped(Exception):
@@ -44,7 +46,7 @@ class RowMapper:
             row = self._map(event)
         except MemoryError:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # SystemExit, and asyncio's CancelledError
             raise NotMapped(f"it raises {type(error).__name__} at {self._place(error)}") from error
         if not isinstance(row, Mapping):
             raise NotMapped(f"{self._path} returns {_kind(row)}, a mapping is needed")
@@ -52,6 +54,10 @@ class RowMapper:
             return Body(*payload(b"{%b}" % b",".join(_column(name, value) for name, value in row.items())))
         except NotPayload as why:
             raise NotMapped(f"a table cannot hold what {self._path} returns: {why}") from None
+        except (MemoryError, NotMapped):
+            raise
+        except Exception as error:  # a mapping of the user's own may raise anything
+            raise NotMapped(f"what it returns raises {type(error).__name__} at {self._place(error)}") from error
 
     def _place(self, error: BaseException) -> str:
         """The line of the user's code. The error's text may hold what is in the body, and is not shown."""
@@ -79,10 +85,31 @@ def mapper_event(partition_id: str, body: Body, raw: bytes | None, known: Sequen
 def _column(name: Any, value: Any) -> bytes:
     if not isinstance(name, str):
         raise NotMapped(f"it returns a column whose name is {_kind(name)}, text is needed")
+    shown = name.encode("utf-8", "backslashreplace").decode()  # it may have half of a surrogate pair
     try:
-        return _encode(name) + b":" + _encode(value)
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-        raise NotMapped(f"the column {name} has a value that is no JSON: {type(error).__name__}") from error
+        json = _encode(value)
+        column = _encode(name) + b":" + json
+        is_infinite = NULL in json and _has_infinite(msgspec.to_builtins(value, enc_hook=str))
+    except MemoryError:
+        raise
+    except Exception as error:  # objects of the user's own may raise anything
+        raise NotMapped(f"the column {shown} has a value that is no JSON: {type(error).__name__}") from error
+    if is_infinite:
+        raise NotMapped(f"the column {shown} has a number that JSON has not: NaN or infinity")
+    return column
+
+
+def _has_infinite(value: Any) -> bool:
+    """Whether NaN or infinity is in a value. The encoder makes null of them."""
+    match value:
+        case float():
+            return not isfinite(value)
+        case dict():
+            return any(map(_has_infinite, value.values()))
+        case list() | tuple():
+            return any(map(_has_infinite, value))
+        case _:
+            return False
 
 
 def _kind(value: Any) -> str:

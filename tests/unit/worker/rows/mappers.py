@@ -1,6 +1,10 @@
 """Mappers as users write them, good ones and bad ones."""
 
+import asyncio
 import json
+import math
+from collections import UserDict
+from datetime import UTC, datetime, tzinfo
 from typing import Any, NoReturn
 
 from shared.mapper import Event, Row
@@ -71,6 +75,38 @@ def number_as_a_column(event: Event) -> dict[Any, Any]:
     return {1: 2}
 
 
+def name_of_no_text(event: Event) -> Row:
+    return {"N\ud800": 1}
+
+
+class _NoZone(tzinfo):
+    def utcoffset(self, _: datetime | None) -> NoReturn:
+        raise LookupError
+
+    dst = tzname = utcoffset
+
+
+class _NoItems(UserDict[str, Any]):
+    def items(self) -> NoReturn:
+        raise LookupError
+
+
+def value_that_raises(event: Event) -> Row:
+    return {"PAYLOAD": datetime.now(UTC).replace(tzinfo=_NoZone())}
+
+
+def mapping_that_raises(event: Event) -> Row:
+    return _NoItems()
+
+
+def not_a_number(event: Event) -> Row:
+    return {"PAYLOAD": {"a": [1.5, {math.nan}]}}
+
+
+def infinity(event: Event) -> Row:
+    return {"PROPERTIES": {"a": -math.inf, "b": None}}
+
+
 def value_of_no_json(event: Event) -> Row:
     return {"PROPERTIES": {"a": object()}}
 
@@ -111,6 +147,10 @@ def raises_in_a_library(event: Event) -> Row:
 
 def leaves(event: Event) -> NoReturn:
     raise SystemExit(str(event.value))  # leaves
+
+
+def is_cancelled(event: Event) -> NoReturn:
+    raise asyncio.CancelledError  # is_cancelled
 
 
 def no_memory(event: Event) -> NoReturn:

@@ -115,7 +115,12 @@ def test_what_nobody_can_decode_goes_past_the_mapper() -> None:
         ("small_letters", "it returns payload, and the envelope has no such column"),
         ("own_column", "it returns OFFSET, SEQUENCE_NUMBER, which evsup writes itself"),
         ("number_as_a_column", "a column whose name is a value of type int"),
+        ("name_of_no_text", r"the column N\ud800 has a value that is no JSON: UnicodeEncodeError"),
         ("value_of_no_json", "the column PROPERTIES has a value that is no JSON: TypeError"),
+        ("value_that_raises", "the column PAYLOAD has a value that is no JSON: LookupError"),
+        ("mapping_that_raises", f"what it returns raises LookupError at {mappers.__file__}:"),
+        ("not_a_number", "the column PAYLOAD has a number that JSON has not: NaN or infinity"),
+        ("infinity", "the column PROPERTIES has a number that JSON has not: NaN or infinity"),
         ("endless_value", "the column PAYLOAD has a value that is no JSON: RecursionError"),
         ("long_integer", "an integer has more than 38 digits"),
         ("nul", "the character NUL"),
@@ -133,6 +138,7 @@ def test_a_result_that_is_no_row_is_a_data_error_that_names_it(name: str, why: s
         ("raises_within", "ZeroDivisionError"),
         ("raises_in_a_library", "JSONDecodeError"),
         ("leaves", "SystemExit"),
+        ("is_cancelled", "CancelledError"),
     ],
 )
 def test_an_exception_names_its_line_in_the_user_s_code_and_nothing_of_the_body(name: str, kind: str) -> None:
