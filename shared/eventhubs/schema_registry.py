@@ -30,6 +30,7 @@ class SchemaRegistry:
 
     def __init__(self, settings: EventHubSettings) -> None:
         self._settings, self._namespace = settings, settings.schema_registry or ""
+        self._what = f"The schema registry {self._namespace} cannot be asked"
         self._client: SchemaRegistryClient | None = None
 
     def definition(self, schema_id: str) -> str | None:
@@ -46,6 +47,10 @@ class SchemaRegistry:
             raise self._translated(error) from error
         except (AzureError, SignInFailed) as error:
             raise self._translated(error) from error
+        except (MemoryError, EvsupError):
+            raise
+        except Exception as error:  # the SDK trusts an answer: a proxy's page has no version of a schema
+            raise self._unavailable(f"it answers what is no schema ({type(error).__name__})") from error
 
     def _opened(self) -> "SchemaRegistryClient":
         """The client, made by the first question: nearly no hub has one."""
@@ -61,7 +66,7 @@ class SchemaRegistry:
         return self._client
 
     def _translated(self, error: Exception) -> EvsupError:
-        what = f"The schema registry {self._namespace} cannot be asked"
+        what = self._what
         if isinstance(error.__cause__, EvsupError):  # of a sign-in
             known = error.__cause__
             kind = SchemaRegistryUnavailable if isinstance(known, SourceUnavailable) else type(known)
@@ -71,8 +76,11 @@ class SchemaRegistry:
             return NotPermitted(what, text, "Give the identity the role Schema Registry Reader on the namespace.")
         if "CERTIFICATE_VERIFY_FAILED" in text:
             return ConfigurationError(what, text, "Set EVENTHUB_CA_FILE to the CA that signed its certificate.")
+        return self._unavailable(text)
+
+    def _unavailable(self, why: str) -> SchemaRegistryUnavailable:
         return SchemaRegistryUnavailable(
-            what, text, "Nothing is lost: events wait in the hub until it answers. Check EVENTHUB_SCHEMA_REGISTRY."
+            self._what, why, "Nothing is lost: events wait in the hub until it answers. Check EVENTHUB_SCHEMA_REGISTRY."
         )
 
 
