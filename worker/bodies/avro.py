@@ -24,7 +24,7 @@ Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 """Reads the value at a place; gives it, fit for JSON, and where it ends."""
 Schema: TypeAlias = Any
 
-LONGEST_VARINT = 10  # bytes, of 64 bits
+LONGEST_NUMBER, LONGEST_VARINT = 64, 10  # bits, and the bytes that they take
 CONTINUED = 0x80  # the bit of a byte that another one follows
 _encode = msgspec.json.Encoder().encode
 
@@ -113,6 +113,8 @@ class _Types:
         fields: list[tuple[str, Read]] = []
         self._named[schema["name"]] = read = _record(fields)  # before its fields: it may be in one of them
         fields += [(field["name"], self.reader(field["type"])) for field in schema["fields"]]
+        if len(dict(fields)) < len(fields):  # fastavro allows it, and one value would take the place of another
+            raise ValueError(f"the record {schema['name']} has a field twice")
         return read
 
 
@@ -223,6 +225,8 @@ def _long(data: bytes, at: int) -> tuple[int, int]:
         end += 1
         number |= (byte & 0x7F) << shift
         if byte < CONTINUED:
+            if number >> LONGEST_NUMBER:
+                raise Malformed(f"a number has more than {LONGEST_NUMBER} bits (byte {at})")
             return (number >> 1) ^ -(number & 1), end
         shift += 7
         if shift >= 7 * LONGEST_VARINT:

@@ -29,6 +29,7 @@ LARGEST = 20 * 1024 * 1024  # bytes: as large as an event that is sent as it is
 LARGEST_RATIO = 200  # of the decoded length to the length as it came; text that repeats itself has 20, a bomb 1,000
 ALWAYS_ALLOWED = 64 * 1024  # bytes: a short text that repeats itself has any ratio
 MOST_CODINGS = 4
+MOST_MEMBERS = 100_000  # of one coding: to begin a frame of zstd takes 40 µs, and 8 bytes can be one
 PORTION = 16 * 1024  # bytes that are unpacked, or come out, at once
 ZSTD_WINDOW_LOG = (
     23  # 8 MB, what each decoder should support: https://www.rfc-editor.org/rfc/rfc8878#name-window-descriptor
@@ -110,7 +111,8 @@ def _gunzip(body: bytes, most: int) -> bytes:
 
 
 def _inflate(body: bytes, most: int) -> bytes:
-    window = ZLIB if body[0] & 15 == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0 else RAW_DEFLATE
+    has_frame = len(body) > 1 and body[0] & 15 == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
+    window = ZLIB if has_frame else RAW_DEFLATE
     return _unpacked("deflate", lambda: zlib.decompressobj(window), body, most, is_one=True)
 
 
@@ -145,7 +147,7 @@ def _unpacked(name: str, start: Callable[[], Decompressor], body: bytes, most: i
 
 def _pieces(name: str, start: Callable[[], Decompressor], body: bytes, *, is_one: bool) -> Iterator[bytes]:
     """What comes out, in pieces of bounded size. Raises `NotPayload` unless the body is whole members alone."""
-    at, member = 0, start()
+    at, count, member = 0, 1, start()
     while True:
         data = body[at : at + PORTION]
         at += len(data)
@@ -163,7 +165,9 @@ def _pieces(name: str, start: Callable[[], Decompressor], body: bytes, *, is_one
                 return
             if is_one:
                 raise NotPayload(f"{name}: there are bytes behind its end (byte {at})")
-            member = start()
+            if count == MOST_MEMBERS:
+                raise NotPayload(f"{name}: it has more than {MOST_MEMBERS} members (byte {at})")
+            count, member = count + 1, start()
         elif at == len(body):
             raise NotPayload(f"{name}: the data ends too early (byte {at})")
 

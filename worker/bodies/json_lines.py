@@ -61,6 +61,8 @@ def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _problem(line: bytes) -> str:
+    if line.startswith(UTF8_BOM):  # that of the body is gone, and `payload` allows one
+        return "a byte order mark is in front of it"
     try:
         payload(line)
     except NotPayload as why:

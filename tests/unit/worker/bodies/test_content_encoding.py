@@ -11,7 +11,7 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.bodies.content_encoding import ALWAYS_ALLOWED, LARGEST, LARGEST_RATIO, decoded
+from worker.bodies.content_encoding import ALWAYS_ALLOWED, LARGEST, LARGEST_RATIO, MOST_MEMBERS, decoded
 from worker.bodies.payload import NotPayload
 
 BODY = b'{"a": 1, "b": "' + bytes(range(97, 123)) * 20 + b'"}'
@@ -147,6 +147,19 @@ def test_half_of_a_later_member_is_refused(encoding: str) -> None:
 
 def test_many_empty_members_take_no_time_to_speak_of() -> None:
     assert decoded(gzip.compress(b"") * 50_000, "gzip") == b""
+
+
+def test_members_are_bounded_because_each_takes_time_to_begin() -> None:
+    member = gzip.compress(b"")
+    assert decoded(member * MOST_MEMBERS, "gzip") == b""
+    with pytest.raises(NotPayload, match=rf"gzip: it has more than {MOST_MEMBERS} members"):
+        decoded(member * (MOST_MEMBERS + 1), "gzip")
+
+
+@pytest.mark.parametrize("encoding", ["deflate", "gzip", "zstd"])
+def test_nothing_is_no_compressed_data(encoding: str) -> None:
+    with pytest.raises(NotPayload, match=rf"{encoding}: the data ends too early \(byte 0\)"):
+        decoded(gzip.compress(b""), f"{encoding}, gzip")
 
 
 # --- bombs ------------------------------------------------------------------------------------------------------------

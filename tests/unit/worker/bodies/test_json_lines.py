@@ -68,6 +68,7 @@ def test_one_line_is_no_json_lines(body: bytes) -> None:
         (b'1\n"\\u0000"', 2, "NUL"),
         (b"1\n2\n1e999", 3, "DOUBLE"),
         (b"1,\n2", 1, "trailing"),
+        (b"\xef\xbb\xbf1\n\xef\xbb\xbf2", 2, "byte order mark"),
         (b"1\x0b\n2", 1, "trailing"),
         (b"1\n" + b"[" * 501 + b"]" * 501, 2, "levels deep"),
         (b"1\n" + b"[" * 100_000, 2, "levels deep"),
