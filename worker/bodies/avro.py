@@ -25,6 +25,8 @@ Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 Schema: TypeAlias = Any
 
 LONGEST_NUMBER, LONGEST_VARINT = 64, 10  # bits, and the bytes that they take
+# Of one body. Each takes up to 100 bytes and 2 µs, and may be of one byte, or of none: a field of null.
+MOST_VALUES = 2_000_000
 CONTINUED = 0x80  # the bit of a byte that another one follows
 _encode = msgspec.json.Encoder().encode
 
@@ -33,15 +35,29 @@ class Malformed(Exception):
     """A body is not what its schema says; the text says why and where, and nothing of what is in it."""
 
 
+class _Room:
+    """How many values a body may still have."""
+
+    left = MOST_VALUES
+
+    def take(self, count: int, at: int) -> None:
+        """Count so many values more. Raises `Malformed` when they are too many."""
+        self.left -= count
+        if self.left < 0:
+            raise Malformed(f"it has more than {MOST_VALUES} values (byte {at})")
+
+
 class AvroSchema:
     """A schema, ready to read bodies."""
 
     def __init__(self, definition: str) -> None:
         """Raises `ValueError` when the definition is no valid schema; the text says why."""
-        self._read = _read_of(definition)
+        self._room = _Room()
+        self._read = _read_of(definition, self._room)
 
     def json(self, body: bytes) -> bytes:
         """The value that is the whole body, as JSON. Raises `NotPayload`."""
+        self._room.left = MOST_VALUES
         try:
             value, end = self._read(body, 0)
             json = _encode(value)
@@ -56,11 +72,11 @@ class AvroSchema:
         return json
 
 
-def _read_of(definition: str) -> Read:
+def _read_of(definition: str, room: _Room) -> Read:
     import fastavro
 
     try:
-        return _Types().reader(fastavro.parse_schema(msgspec.json.decode(definition)))
+        return _Types(room).reader(fastavro.parse_schema(msgspec.json.decode(definition)))
     except msgspec.DecodeError:
         raise ValueError("it is no JSON") from None
     except RecursionError:
@@ -75,8 +91,9 @@ def _read_of(definition: str) -> Read:
 class _Types:
     """The readers of the types of one schema. A type that has a name may be used within itself, and anywhere behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: _Room) -> None:
         self._named: dict[str, Read] = {}
+        self._room = room
 
     def reader(self, schema: Schema) -> Read:
         """The reader of a type."""
@@ -103,23 +120,24 @@ class _Types:
             case "fixed":
                 return _fixed(schema["size"])
             case "array":
-                return _array(self.reader(schema["items"]))
+                return _array(self.reader(schema["items"]), self._room)
             case "map":
-                return _map(self.reader(schema["values"]))
+                return _map(self.reader(schema["values"]), self._room)
             case primitive_or_name:
                 return self.reader(primitive_or_name)
 
     def _record(self, schema: dict[str, Any]) -> Read:
         fields: list[tuple[str, Read]] = []
-        self._named[schema["name"]] = read = _record(fields)  # before its fields: it may be in one of them
+        self._named[schema["name"]] = read = _record(fields, self._room)  # before its fields: it may be in one of them
         fields += [(field["name"], self.reader(field["type"])) for field in schema["fields"]]
         if len(dict(fields)) < len(fields):  # fastavro allows it, and one value would take the place of another
             raise ValueError(f"the record {schema['name']} has a field twice")
         return read
 
 
-def _record(fields: Sequence[tuple[str, Read]]) -> Read:
+def _record(fields: Sequence[tuple[str, Read]], room: _Room) -> Read:
     def read(data: bytes, at: int) -> tuple[Any, int]:
+        room.take(len(fields), at)
         record = {}
         for name, read_field in fields:
             record[name], at = read_field(data, at)
@@ -152,11 +170,12 @@ def _fixed(size: int) -> Read:
     return lambda data, at: _slice(data, at, size)
 
 
-def _array(read_item: Read) -> Read:
+def _array(read_item: Read, room: _Room) -> Read:
     def read(data: bytes, at: int) -> tuple[Any, int]:
         items: list[Any] = []
         count, at = _count(data, at)
         while count:
+            room.take(min(count, len(data)), at)
             for _ in range(count):
                 item, end = read_item(data, at)
                 if end == at:  # a few bytes could say that there are any number of them
@@ -169,11 +188,12 @@ def _array(read_item: Read) -> Read:
     return read
 
 
-def _map(read_value: Read) -> Read:
+def _map(read_value: Read, room: _Room) -> Read:
     def read(data: bytes, at: int) -> tuple[Any, int]:
         pairs: dict[Any, Any] = {}
         count, at = _count(data, at)
         while count:
+            room.take(min(count, len(data)), at)
             for _ in range(count):
                 key, end = _string(data, at)
                 if key in pairs:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.bodies import avro
 from worker.bodies.avro import AvroSchema
 from worker.bodies.payload import NotPayload
 
@@ -196,6 +197,22 @@ def test_bytes_behind_the_value_are_refused(schema: Any, value: Any, expected: A
 def test_a_value_that_cannot_be_is_refused_with_its_place(schema: Any, body: bytes, reason: str) -> None:
     with pytest.raises(NotPayload, match=f"the body is not Avro of its schema: .*{reason}"):
         read(schema, body)
+
+
+def test_values_are_bounded_because_few_bytes_can_be_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(avro, "MOST_VALUES", 1000)
+    array, doubled = {"type": "array", "items": "boolean"}, record(("a", "null"), name="R0")
+    for depth in range(1, 40):
+        doubled = record(("a", doubled), ("b", f"R{depth - 1}"), name=f"R{depth}")
+    assert len(read(array, encoded(array, [True] * 1000))) == 1000
+    for schema, body in (
+        (array, encoded(array, [True] * 1001)),
+        (array, (encoded("long", 1) + b"\x01") * 1001 + b"\x00"),
+        ({"type": "map", "values": "null"}, encoded("long", 1001) + b"\x02a" * 1001),
+        (record(("a", doubled), ("b", "int")), b"\x00"),
+    ):
+        with pytest.raises(NotPayload, match=r"it has more than 1000 values"):
+            read(schema, body)
 
 
 def test_a_value_that_is_as_deep_as_its_body_is_long_ends_nothing() -> None:
