@@ -29,6 +29,7 @@ from worker.rows.row_format import RowFormat
 from worker.rows.unknown_keys import UnknownKeys
 from worker.rows.variant import encode
 
+NULL = b"null"
 MOST_COLONS = 100_000  # of a large body that is taken apart: each may be a key, and takes a quarter of a kilobyte
 
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -79,7 +80,10 @@ class Columns(RowFormat):
         return b"{%b%b%b}}" % (columns, self._begin, b"".join(known)), refusal
 
     def _mapped_row(self, row: Body, place: Sequence[Metadata]) -> bytes:
-        """A mapper's keys go where those of a body go."""
+        """A mapper's keys go where those of a body go. None is no value: a VARIANT column would have a JSON null."""
+        if NULL in row.json:
+            known = {key: json for key, json in _split(row.json).items() if bytes(json) != NULL}
+            row = Body(encode(known), known)
         line, refusal = self._row(row, place)
         if refusal:
             raise NotMapped(f"{refusal.what}: {refusal.why}")

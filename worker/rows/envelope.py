@@ -68,7 +68,7 @@ class Envelope(RowFormat):
     def _mapped_row(self, row: Body, place: Sequence[Metadata]) -> bytes:
         columns = _split(row.json)
         _refuse_unknown(columns)
-        known = {name: json for name, json in columns.items() if name == PAYLOAD or bytes(json) != b"null"}
+        known = {name: json for name, json in columns.items() if bytes(json) != b"null"}
         if not known.keys() & {PAYLOAD, RAW_BODY}:  # then it could not be told from a row that lost its body
             known[PAYLOAD] = msgspec.Raw(b"null")
         line = b",".join(b'"%b":%b' % (name.encode(), bytes(json)) for name, json in known.items())

@@ -47,6 +47,10 @@ def raw_body_alone(event: Event) -> Row:
     return {"RAW_BODY": b"\xff\x00"}
 
 
+def raw_body_and_none(event: Event) -> Row:
+    return {"RAW_BODY": b"\xff\x00", "PAYLOAD": None}
+
+
 def gives_none(event: Event) -> None:
     return None
 

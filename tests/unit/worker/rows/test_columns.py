@@ -261,10 +261,15 @@ def test_with_fail_a_mapper_may_give_no_key_without_a_column() -> None:
     assert found.why == "there is no column for 'PAYLOAD': SNOWFLAKE_ON_UNKNOWN_KEY=fail"
 
 
-def mapped(names: list[str], **settings: Any) -> Columns:
+def test_what_a_mapper_gives_as_none_is_no_value() -> None:
+    rows = mapped(["PAYLOAD", "PROPERTIES"], "with_nulls")
+    assert line_of(rows.event_of(event(b"{}"))) == {"_EVSUP": PLACE}
+
+
+def mapped(names: list[str], name: str = "one_column", **settings: Any) -> Columns:
     """Rows of what a mapper gives, into a table with these columns."""
     target = snowflake(row_format="columns", **settings)
-    mapper = RowMapper(f"{mappers.__name__}:one_column")
+    mapper = RowMapper(f"{mappers.__name__}:{name}")
     return Columns("3", target, TableColumns(names=tuple(names)), BodyReader(), mapper)
 
 

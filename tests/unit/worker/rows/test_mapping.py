@@ -83,6 +83,7 @@ def test_a_mapper_gets_any_body(encoded: bytes, value: Any, body: bytes | None, 
         ("with_nulls", {"PAYLOAD": None}),
         ("nothing", {"PAYLOAD": None}),
         ("raw_body_alone", {"RAW_BODY": "/wA="}),
+        ("raw_body_and_none", {"RAW_BODY": "/wA="}),
     ],
 )
 def test_the_row_is_what_the_mapper_returns_and_the_event_s_place(name: str, columns: dict[str, Any]) -> None:
