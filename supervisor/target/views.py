@@ -4,7 +4,7 @@ One event is one row of the table, so splitting and merging are views. Their col
 fails once its table has another column: https://docs.snowflake.com/en/sql-reference/sql/create-view#usage-notes
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.config.formats.identifier import quoted, stored_name
@@ -79,10 +79,10 @@ def _values(settings: SnowflakeSettings, columns: Sequence[StoredColumn]) -> dic
     metadata = envelope_columns()
     if settings.row_format == "columns":
         values = {column.name.lower(): _inside(column.name, column.type) for column in metadata} | _IN_COLUMNS
-        values["array"] = _array('"_EVSUP":"body"', _records(columns))
+        values["array"] = _array('"_EVSUP":"body"', *_records(columns))
     else:
         values = {column.name.lower(): quoted(column.name) for column in metadata} | _IN_ENVELOPE
-        values["array"] = _array('"PAYLOAD"', '"PAYLOAD":"records"', _WHOLE)
+        values["array"] = _array('"PAYLOAD"', '"PAYLOAD":"records"', otherwise=(_WHOLE,))
     groups = {"address": _ADDRESS, "properties": _PROPERTIES, "refusal": _REFUSAL}
     shown = {group: _lines(_shown(name, values[name]) for name in names) for group, names in groups.items()}
     return values | shown | {"table": table_name(settings), "columns": _lines(_names(columns))}
@@ -97,16 +97,20 @@ def _shown(name: str, value: str) -> str:
     return value if value == quoted(name.upper()) else f"{value} AS {quoted(name.upper())}"
 
 
-def _array(body: str, records: str, *otherwise: str) -> str:
-    """The array of an event's records; NULL, which has no elements, where there is none."""
-    cases = [f"WHEN IS_ARRAY({each}) THEN {each}" for each in (body, records)]
+def _array(*places: str, otherwise: Sequence[str] = ()) -> str:
+    """The array of an event's records, at the first of the places; NULL, which has no elements, where there is none."""
+    cases = [f"WHEN IS_ARRAY({each}) THEN {each}" for each in places]
     return "\n            ".join(["CASE", *cases, *otherwise]) + "\n        END"
 
 
-def _records(columns: Sequence[StoredColumn]) -> str:
-    """Where `records` of a body is: in a column of that name, otherwise among the keys without one."""
-    is_column = any(column.name == "RECORDS" and column.type in ("VARIANT", "ARRAY") for column in columns)
-    return '"RECORDS"' if is_column else '"_EVSUP":"unknown"."records"'
+def _records(columns: Sequence[StoredColumn]) -> Iterator[str]:
+    """Where `records` of a body may be: in a column of that name, in any case as a pipe matches it, and among the keys
+    without one, where the rows have it that are older than the column.
+    """
+    for column in columns:
+        if column.name.upper() == "RECORDS" and column.type in ("VARIANT", "ARRAY"):
+            yield quoted(column.name)
+    yield '"_EVSUP":"unknown"."records"'
 
 
 def _latest(is_tombstone: str, latest: LatestBy) -> dict[str, str]:
