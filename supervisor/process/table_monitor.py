@@ -245,15 +245,37 @@ class TableMonitor:
 
 
 def _lost_columns(before: TableColumns | None, now: TableColumns | None) -> RowsDoNotFit | None:
-    """Why rows of late may lack values: columns that some of them have are not there any more."""
-    lost = sorted(set(before.names).difference(now.names)) if before and now else []
-    if not lost:
+    """Why rows of late may lack values: a column that some of them have is not there any more, or was not there for a
+    while, or the pipe does not match its name with their keys any more.
+    """
+    if before is None or now is None:
         return None
-    return RowsDoNotFit(
-        "The target table has lost columns while rows were loaded",
-        f"there is no column {', '.join(lost)} any more",
-        f"Add it again, or start as it is: {EVSUP}:unknown then takes its values.",
-    )
+    what = "The target table has lost columns while rows were loaded"
+    as_it_is = f"start as it is: {EVSUP}:unknown then takes"
+    if lost := sorted(set(before.names).difference(now.names)):
+        why = f"there is no column {', '.join(lost)} any more"
+        return RowsDoNotFit(what, why, f"Add it again, or {as_it_is} its values.")
+    if added := sorted(_added_again(before.names, now.names)):
+        why = f"the column {', '.join(added)} was dropped and added again"
+        return RowsDoNotFit(what, why, "Start again.")
+    if now.are_case_sensitive and not before.are_case_sensitive:
+        why = "the pipe now matches keys with names by their case, too"
+        what = "The pipe has lost keys while rows were loaded"
+        return RowsDoNotFit(what, why, f"Change it back, or {as_it_is} them.")
+    return None
+
+
+def _added_again(before: Sequence[str], now: Sequence[str]) -> set[str]:
+    """The columns of before that are behind one that was added: Snowflake adds each at the end of the table. The last
+    columns of a table cannot be told from those that stayed.
+    """
+    places = {name: place for place, name in enumerate(before)}
+    at = -1
+    for count, name in enumerate(now):
+        if places.get(name, -1) <= at:
+            return set(before).intersection(now[count:])
+        at = places[name]
+    return set()
 
 
 def _range_of(child: Child) -> _Range | None:

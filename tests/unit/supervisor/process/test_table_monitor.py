@@ -166,13 +166,32 @@ def test_without_an_event_since_the_last_check_there_is_nothing_to_read_again(mo
 def test_a_column_that_is_added_is_known_and_one_that_is_lost_ends_the_tree(
     monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
-    for names in (("A", "B"), ("B", "A", "C")):
+    for names in (("A", "B"), ("A", "B", "C")):
         assert check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=names))) is None
         assert monitor.columns == TableColumns(names=names)
     error = check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=("B", "D"))))
     assert error
     assert error.why == "there is no column A, C any more"
     assert "_EVSUP:unknown" in error.fix
+
+
+@pytest.mark.parametrize(("names", "why"), [("BCA", "A was"), ("BAC", "A, C was"), ("ADC", "B"), ("ADCB", "B, C was")])
+def test_a_column_that_was_not_there_for_a_while_ends_the_tree(
+    names: str, why: str, monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    assert check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=tuple("ABC")))) is None
+    error = check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=tuple(names))))
+    assert error
+    assert f"column {why}" in error.why
+
+
+def test_a_pipe_that_regards_case_all_at_once_ends_the_tree(monitor: TableMonitor, probes: Probes, now: Clock) -> None:
+    fits = [TableFits(doubts=(), columns=TableColumns(names=("A",), are_case_sensitive=each)) for each in (True, False)]
+    assert check(monitor, probes, now, fits[0]) is None
+    assert check(monitor, probes, now, fits[1]) is None  # keys that had no column were kept
+    error = check(monitor, probes, now, fits[0])
+    assert error
+    assert "by their case" in error.why
 
 
 def test_many_partitions_are_named_in_part(monitor: TableMonitor) -> None:
