@@ -1,7 +1,7 @@
 """What a table has to be for rows with a column for each key (`SNOWFLAKE_ROW_FORMAT=columns`)."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import count
 
 from shared.config.formats.identifier import quoted
 from shared.config.settings import SnowflakeSettings
@@ -39,12 +39,16 @@ def key_misfits(stored: Sequence[StoredColumn], pipe: PipeCheck, table: str) -> 
 
 
 def _twins(names: Sequence[str], table: str) -> Iterator[Misfit]:
-    """No page says which of two such columns takes a value."""
-    alike = Counter(name.upper() for name in names)
-    for name in names:
-        if alike[name.upper()] > 1 and name != name.upper():
-            rename = f"ALTER TABLE {table} RENAME COLUMN {quoted(name)} TO {quoted(name.upper() + '_2')};"
-            yield Misfit(f"the pipe cannot tell the columns {quoted(name)} and {name.upper()} apart", rename)
+    """No page says which of two such columns takes a value. One keeps its name, the one in capitals if there is one."""
+    kept: dict[str, str] = {}
+    taken = {name.upper() for name in names}
+    for name in sorted(names, key=lambda name: name != name.upper()):
+        if (first := kept.setdefault(name.upper(), name)) == name:
+            continue
+        free = next(new for number in count(2) if (new := f"{name.upper()}_{number}") not in taken)
+        taken.add(free)
+        rename = f"ALTER TABLE {table} RENAME COLUMN {quoted(name)} TO {quoted(free)};"
+        yield Misfit(f"the pipe cannot tell the columns {quoted(name)} and {quoted(first)} apart", rename)
 
 
 def evolution_misfits(session: Queries, settings: SnowflakeSettings, table_row: Row) -> Iterator[Misfit]:

@@ -77,9 +77,12 @@ _EXACT_DIGITS = 15  # that a FLOAT keeps of any number
 
 
 def column_type(shape: KeyShape) -> str:
-    """The type that holds every value of the key: VARIANT where they are of several types, or objects, or only null."""
+    """The type that holds every value of the key: VARIANT where they are of several types, or objects, or only null, or
+    numbers of which a FLOAT would round some.
+    """
     seen = shape.kinds.keys() - {"null"}
-    return next((kind for kinds, kind in _RULES if seen and seen <= kinds), "VARIANT")
+    found = next((kind for kinds, kind in _RULES if seen and seen <= kinds), "VARIANT")
+    return "VARIANT" if found == "FLOAT" and shape.most_digits > _EXACT_DIGITS else found
 
 
 def type_misfits(column: StoredColumn, shape: KeyShape, table: str) -> Iterator[Misfit]:

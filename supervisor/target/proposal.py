@@ -46,7 +46,7 @@ def propose(sampled: Sampled) -> Proposal:
         if why := _problem(name, columns):
             left_out[shape.key] = why
         else:
-            columns[name] = Column(name, column_type(shape))
+            columns[name.upper()] = Column(name, column_type(shape))
     return Proposal(sampled, tuple(columns.values()), left_out)
 
 
@@ -56,9 +56,12 @@ def _column_name(shape: KeyShape) -> str:
 
 
 def _problem(name: str, columns: Mapping[str, Column]) -> str | None:
-    if name == EVSUP:
+    """Why a key can have no column beside these. They are by their names in capitals: a start refuses a table with `é`
+    and `É`, because a pipe may not tell them apart.
+    """
+    if name.upper() == EVSUP:
         return "that is evsup's own column"
-    if name in columns:
+    if name.upper() in columns:
         return "it differs from another key in case only"
     if not name or len(name) > MOST_CHARACTERS or '"' in name or not name.isprintable():
         return "it cannot be the name of a column"

@@ -52,7 +52,7 @@ class KeyValues:
         found = _NUMBER.fullmatch(text)
         if found is None or found["exponent"]:
             return "number"
-        self._digits = max(self._digits, len(found["digits"]))
+        self._digits = max(self._digits, len(found["digits"].lstrip("0")))
         self._scale = max(self._scale, len(found["scale"] or ""))
         if found["scale"]:
             return "number"

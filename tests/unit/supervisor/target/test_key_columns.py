@@ -70,11 +70,17 @@ def test_the_column_of_evsup_has_to_be_there_as_a_variant() -> None:
 def test_columns_that_differ_in_case_alone_are_refused_unless_the_pipe_tells_them_apart() -> None:
     twins = (EVSUP, {"name": "DELAY"}, {"name": "delay"})
     error = refused(checked(*twins))
-    assert error.why == 'the pipe cannot tell the columns "delay" and DELAY apart'
+    assert error.why == 'the pipe cannot tell the columns "delay" and "DELAY" apart'
     assert 'RENAME COLUMN "delay" TO "DELAY_2";' in error.fix
     check = checked(*twins, pipe=BY_NAME.format("CASE_SENSITIVE"))
     check.refuse()
     assert check.key_columns == TableColumns(names=("DELAY", "delay"), are_case_sensitive=True)
+
+
+def test_columns_that_differ_in_case_alone_are_renamed_to_names_that_are_free() -> None:
+    error = refused(checked(EVSUP, *({"name": name} for name in ("Ab", "aB", "ab", "ab_2"))))
+    assert [part.split(";")[0] for part in error.fix.split(" TO ")[1:]] == ['"AB_3"', '"AB_4"']
+    assert '"Ab"' not in error.fix
 
 
 def test_a_pipe_that_selects_values_cannot_take_keys() -> None:

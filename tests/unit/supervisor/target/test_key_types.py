@@ -31,6 +31,11 @@ def test_a_column_is_proposed_that_holds_every_value(kinds: list[ValueKind], kin
     assert column_type(shape(*kinds)) == kind
 
 
+def test_numbers_that_a_float_would_round_have_a_variant() -> None:
+    assert column_type(shape("integer", "number", digits=15, scale=20)) == "FLOAT"
+    assert column_type(shape("integer", "number", digits=16)) == "VARIANT"
+
+
 def misfits(stored: str, found: KeyShape) -> list[tuple[str, str]]:
     return [(each.problem, each.fix) for each in type_misfits(StoredColumn("K", stored), found, TABLE)]
 

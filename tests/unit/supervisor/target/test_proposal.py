@@ -31,6 +31,13 @@ def test_a_key_that_can_have_no_column_is_named_in_a_comment_on_one_line(key: st
     assert "\n" not in comment
 
 
+@pytest.mark.parametrize(("key", "other"), [("É", "é"), ("STRASSE", "straße"), ("id", "_evſup")])
+def test_no_table_is_proposed_that_a_start_refuses(key: str, other: str) -> None:
+    made = propose(sampled(key, other))
+    assert [column.name for column in made.columns] == [key.upper()]
+    assert list(made.left_out) == [other]
+
+
 def test_a_body_that_is_a_map_does_not_make_a_table_of_thousands_of_columns() -> None:
     made = propose(sampled(*(f"k{number}" for number in range(MOST_COLUMNS + 7))))
     assert (len(made.columns), len(made.left_out)) == (MOST_COLUMNS, 7)

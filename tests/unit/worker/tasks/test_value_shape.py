@@ -45,6 +45,12 @@ def test_sizes_are_those_of_the_largest_value_and_no_value_is_kept() -> None:
     assert b"secret" not in msgspec.json.encode(shape)
 
 
+def test_a_nought_before_the_point_is_no_digit_that_a_column_has_to_hold() -> None:
+    values = KeyValues("k")
+    values.add(b"-0.55")
+    assert (values.shape().most_digits, values.shape().most_scale) == (0, 2)
+
+
 def test_keys_of_objects_are_counted_and_other_bodies_are_not() -> None:
     sampled = shapes([b'{"a": 1, "b": {"c": 2}}', b"", b"[1]", b'{"a": "x"}', b"{}"])
     assert (sampled.events, sampled.objects) == (5, 3)
