@@ -113,7 +113,9 @@ class Columns(RowFormat):
         come first, no page says. So until the column is known a row has the value twice.
         """
         parts = _split(json)
-        asked = keys.to_be_added(unknown) if self._on_unknown_key == "evolve" else set()
+        asked = set[str]()
+        if self._on_unknown_key == "evolve":  # not by a null: it has no type, and Snowflake would be asked without end
+            asked = keys.to_be_added(key for key in unknown if bytes(parts[key]) != b"null")
         self._unknown.note(unknown, keys, asked)
         kept = {key: parts[key] for key in unknown}
         columns = {key: value for key, value in parts.items() if key in asked or key not in kept}

@@ -191,6 +191,13 @@ def test_columns_are_asked_for_up_to_a_bound(bound: str, value: int, monkeypatch
     assert sent == [{"k0"}, {"k1"}, set(), {"k0"}]
 
 
+def test_no_column_is_asked_for_by_a_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(column_keys, "MOST_AWAITED", 1)
+    rows = rows_of("A", on_unknown_key="evolve")
+    assert line_of(rows.event_of(event(b'{"b": null}'))) == {"_EVSUP": PLACE | {"unknown": {"b": None}}}
+    assert line_of(rows.event_of(event(b'{"c": 1}'))) == {"c": 1, "_EVSUP": PLACE | {"unknown": {"c": 1}}}
+
+
 # --- bodies without keys ----------------------------------------------------------------------------------------------
 
 
