@@ -22,6 +22,7 @@ settings.load_profile("evsup")
 # A process of the suite takes whole files, in their order. The longest come first, so that all processes end together:
 # those of 35 s and more, by `make test` with `--durations=0` on two cores.
 LONGEST_FIRST = (
+    "test_columns",
     "test_check",
     "test_faults_stage",
     "test_faults_sink",
@@ -35,6 +36,11 @@ LONGEST_FIRST = (
     "test_faults_late_counts",
     "test_quarantine",
     "test_target_table",
+    "test_cycles",
+    "test_columns_evolve",
+    "test_moving_over",
+    "test_chaos",
+    "test_avro",
     "test_demo",
     "test_faults_store",
     "test_faults_source",
@@ -76,7 +82,6 @@ LONGEST_FIRST = (
     "test_file_mode",
     "test_localcloud_snow",
     "test_signals",
-    "test_chaos",
     "test_store_checkpoints",
     "test_oauth",
 )

@@ -40,9 +40,10 @@ class Host:
     def output(self, *arguments: str, code: int = 0, **environment: str) -> str:
         """What a command printed. Raises NotAsPromised unless it ended with `code`."""
         done = self.run(*arguments, **environment)
+        output = done.stdout + done.stderr
         if done.returncode != code:
-            raise NotAsPromised(f"evsup {' '.join(arguments)} ended with {done.returncode}, not {code}", done.stderr)
-        return done.stdout + done.stderr
+            raise NotAsPromised(f"evsup {' '.join(arguments)} ended with {done.returncode}, not {code}", output)
+        return output
 
     def start(
         self, *arguments: str, command: Sequence[str] = (EVSUP,), stderr: int | None = None, **environment: str
