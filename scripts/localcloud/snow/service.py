@@ -183,12 +183,8 @@ class Service:
         rejected, rest = self._rejected(channel.name, body)
         loop = asyncio.get_running_loop()
         opened = channel.pipe.table
-        # What Snowflake does to an open channel when a column goes is a guess. Here it goes on, with the table as it is
-        # now: a field that has no column any more is dropped like any other one.
-        table = self.catalog.table((opened.database, opened.schema, opened.name))
         try:
-            if table.evolves:
-                table = await loop.run_in_executor(self._writer, self._evolve, table, rest)
+            table = await loop.run_in_executor(self._writer, self._current, opened, rest)
             options = self.options_of(channel.pipe)
             loaded = await loop.run_in_executor(self._writer, self.warehouse.load, table, rest, options)
         except duckdb.CatalogException as exc:
@@ -206,7 +202,16 @@ class Service:
             return loaded
         return replace(loaded, parsed=loaded.parsed + len(rejected), complaint=loaded.complaint or REJECTED)
 
-    def _evolve(self, table: Table, body: bytes) -> Table:
+    def _current(self, opened: Table, body: bytes) -> Table:
+        """The table of a channel as it is now; one that evolves gets a column for each new field.
+
+        What Snowflake does to an open channel when a column goes is a guess. Here it goes on: a field that has no
+        column any more is dropped like any other one.
+        """
+        # Looked up on the writer's only thread: the load before this one may have added the same column.
+        table = self.catalog.table((opened.database, opened.schema, opened.name))
+        if not table.evolves:
+            return table
         evolved, clauses = self.evolution.evolved(table, body, time.monotonic())
         self.warehouse.alter(table, clauses)
         self.catalog.alter(evolved)
