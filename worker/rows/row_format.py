@@ -74,7 +74,7 @@ class RowFormat(ABC):
         self._partition_id, self._mapper = partition_id, mapper
         self._keeps, self._bodies = on_decode_error == "keep", bodies
         self._is_usual = bodies.takes_any_json and mapper is None
-        """Whether messages are of the usual form: without a word of their bodies, which are JSON."""
+        """Whether the quick pass may make rows: a body without a content type is JSON, and there is no mapper."""
         self.unusual = 0
         """Messages that were read section by section."""
         self.decoded_by_sdk = 0
