@@ -1,4 +1,4 @@
-"""What the service manager is told, where one asks: that the tree has started, that its loop turns, and that it stops.
+"""Reports to the service manager, where one asks: the tree has started, its loop turns, it stops.
 
 systemd sets NOTIFY_SOCKET for a unit of `Type=notify`, and WATCHDOG_USEC with `WatchdogSec=`. A shell and Kubernetes
 set neither, and then nothing is sent. https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
@@ -31,17 +31,17 @@ class NotifySocket:
     def __init__(self, address: str | None, watchdog_s: float = math.inf) -> None:
         self._address = address
         self._feed_every_s, self._feed_due_s = watchdog_s / FEEDS, 0.0 if watchdog_s < math.inf else math.inf
-        self._told: list[str] = []
+        self._sent: list[str] = []
 
     def follow(self, tree: TreeStatus, now_s: float) -> None:
         """After each turn of the loop: send what is new. What could not be sent is still new at the next turn."""
         if self._address is None:
             return
         facts = _facts(tree)
-        new = [fact for fact in facts if fact not in self._told]
+        new = [fact for fact in facts if fact not in self._sent]
         is_due = now_s >= self._feed_due_s
         if (new or is_due) and _send(self._address, [*new, *(["WATCHDOG=1"] if is_due else [])]):
-            self._told = facts
+            self._sent = facts
             if is_due:
                 self._feed_due_s = now_s + self._feed_every_s
 
@@ -62,9 +62,10 @@ def _facts(tree: TreeStatus) -> list[str]:
 
 
 def _send(address: str, lines: list[str]) -> bool:
+    name = f"\0{address[1:]}" if address.startswith("@") else address
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto("\n".join(lines).encode(errors="replace"), socket.MSG_DONTWAIT, address.replace("@", "\0", 1))
+            sender.sendto("\n".join(lines).encode(errors="replace"), socket.MSG_DONTWAIT, name)
     except OSError as error:
         log.debug("service_manager_unreachable", reason=str(error))
         return False

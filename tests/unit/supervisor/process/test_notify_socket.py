@@ -17,9 +17,10 @@ LIMIT_S = 30.0
 HEALTHY = "STATUS=1 of 4 partitions of ns.servicebus.windows.net/flights ($Default): running, healthy"
 
 
-@pytest.fixture(params=["a path", "no file"])
+@pytest.fixture(params=["a path", "a path with @", "no file"])
 def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceManager]:
-    address = str(tmp_path / "notify") if request.param == "a path" else f"@evsup-test-{os.getpid()}"
+    path = str(tmp_path / "notify")
+    address = {"a path": path, "a path with @": f"{path}@1000"}.get(request.param, f"@evsup-test-{os.getpid()}")
     with ServiceManager(address) as made:
         yield made
 
