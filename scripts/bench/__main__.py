@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bench import latency, rows, standing, throughput
+from scripts.bench import core_share, latency, rows, standing, throughput
 from scripts.bench.budget import Budget
 from scripts.bench.lab import Lab
 from scripts.bench.results import Machine, Results, read
@@ -54,7 +54,9 @@ def _delays(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
 
 
 def _workers(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
-    results.workers = throughput.workers(lab, budget, say)
+    on_shares = core_share.is_possible()
+    results.worker_share = core_share.SHARE if on_shares else None
+    results.workers = throughput.workers(lab, budget, say, on_shares=on_shares)
 
 
 def _latency(lab: Lab, results: Results, budget: Budget, say: Say) -> None:

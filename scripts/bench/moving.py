@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from scripts.bench import core_share
 from scripts.bench.lab import Turn
 from scripts.bench.measure import Run
 from scripts.harness.evsup import Evsup
@@ -42,10 +43,15 @@ class Sample:
     rss_bytes: int
 
 
-def move(turn: Turn, total: int, partitions: int = 1) -> Run:
-    """Start evsup on full partitions, watch until all `total` events are durable, drain it."""
-    with running(turn.environment, turn.directory, partitions) as evsup:
+def move(turn: Turn, total: int, partitions: int = 1, *, on_shares: bool = False) -> Run:
+    """Start evsup on full partitions, watch until all `total` events are durable, drain it.
+
+    `on_shares` gives each worker `core_share.SHARE` of a core.
+    """
+    with ExitStack() as after, running(turn.environment, turn.directory, partitions) as evsup:
         workers, first = _first(turn, evsup, partitions)
+        for worker in workers if on_shares else ():
+            after.enter_context(core_share.limited(worker.pid))
         samples = _samples(turn, evsup, workers, total)
     return run_of(first, samples, total)
 

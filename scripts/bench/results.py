@@ -135,6 +135,8 @@ class Results(msgspec.Struct, kw_only=True):
     rivals: list[Rival] = []
     delays: list[Setting] = []
     workers: list[Setting] = []
+    worker_share: float | None = None
+    """What each of these might use of a core; None: all of it, beside the local services."""
     latency: list[Latency] = []
     idle: Idle | None = None
     starts: list[Start] = []

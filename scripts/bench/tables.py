@@ -27,7 +27,7 @@ def tables(results: Results) -> Sequence[Shown]:
         _rivals(results),
         _shapes(results),
         _settings("delays", "Commit delay", "Snowflake commits after", results, "s"),
-        _settings("workers", "Workers", "Workers", results, ""),
+        _settings("workers", "Workers", _workers(results.worker_share), results, ""),
         _latency(results),
         _standing(results),
         _rows(results),
@@ -83,6 +83,10 @@ def _settings(name: str, title: str, head: str, results: Results, unit: str) -> 
         for one in settings
     ]
     return Shown(name, title, (head, "events/s", "of the first", "CPU for an event", "turns"), rows)
+
+
+def _workers(share: float | None) -> str:
+    return "Workers" if share is None else f"Workers, each with {share:g} of a core"
 
 
 def _latency(results: Results) -> Shown:

@@ -96,14 +96,14 @@ def delays(lab: Lab, budget: Budget, say: Say) -> list[Setting]:
     return [Setting(value=delay_s, side=Side.of(done)) for delay_s, done in runs.items()]
 
 
-def workers(lab: Lab, budget: Budget, say: Say) -> list[Setting]:
-    """Two workers against one, each on a partition of its own."""
+def workers(lab: Lab, budget: Budget, say: Say, *, on_shares: bool) -> list[Setting]:
+    """Two workers against one, each on a partition of its own, and on a share of a core where that is possible."""
     lab.cloud.snow.set_commit_delay(COMMIT_DELAY_S)
     runs: dict[int, list[Run]] = {1: [], 2: []}
     for number in budget.rounds(3):
         for partitions, done in runs.items():
             lab.fill(Events(budget.events), partitions)
-            done.append(move(lab.turn(), partitions * budget.events, partitions))
+            done.append(move(lab.turn(), partitions * budget.events, partitions, on_shares=on_shares))
             say(f"workers: {partitions}, turn {number + 1}: {_told(done[-1])}")
     return [Setting(value=partitions, side=Side.of(done)) for partitions, done in runs.items()]
 
