@@ -7,7 +7,7 @@ import ssl
 from shared.errors import ConfigurationError
 from shared.fixes import TRUST_SNOWFLAKE
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 10.0  # a host on which many workers start at once is slow, too
 
 
 def probe_tls(host: str, port: int, ca_file: str | None) -> None:

@@ -13,7 +13,7 @@ from shared.timeout import within
 
 Verdict = Literal["ok", "warn", "fail", "skipped"]
 
-LIMIT_S = 30.0  # side by side they share the processor; a client has a limit of its own, and a shorter one
+LIMIT_S = 15.0  # side by side they share the processor, and it is waited for once
 AT_ONCE = 16  # all that a site has, without those of its partitions
 _NO_ANSWER = "Check the address (`evsup config` shows it) and the network between, or try again."
 

@@ -142,6 +142,6 @@ def test_services_that_accept_a_connection_and_never_answer_are_named_in_time(sh
     shared.snow.hang("hostname", times=None)
     found = checked(shared, 69)
     shared.snow.clear_faults()
-    assert "no answer for 30 s" in found["snowflake login"]["detail"]
-    assert "no answer for 30 s" in found["pipe"]["detail"]
+    assert "no answer for 15 s" in found["snowflake login"]["detail"]
+    assert "no answer for 15 s" in found["pipe"]["detail"]
     assert found["control store"]["verdict"] == "ok"
