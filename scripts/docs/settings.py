@@ -1,8 +1,9 @@
-"""Write `.env.example` and the README's table of settings from the structs, or check that they are up to date.
+"""Write `.env.example` and the tables of docs/settings.md from the structs, or check that they are up to date.
 
 `python -m scripts.docs.settings --write` writes; without the flag, exit code 1 says that something differs.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from itertools import groupby
@@ -16,6 +17,7 @@ from shared.config.variables import VARIABLES, Variable, as_text, shown
 
 BEGIN, END = "<!-- settings:begin -->", "<!-- settings:end -->"
 WIDTH = 100
+PAGE_NAME = re.compile(r"docs/([\w-]+\.md)")  # as a meaning names a page, which the settings' own is beside
 NOTE_MARK = "## "  # of what holds for several settings
 
 # What most people need besides the settings that have no default: identity's half of the source, and a key.
@@ -53,16 +55,16 @@ def env_example() -> str:
     return "\n".join(_env_lines()) + "\n"
 
 
-def with_table(readme: str) -> str:
-    """`readme` with the tables, one a section, between its markers."""
-    return between(readme, BEGIN, END, "\n".join([*_table_lines(), ""]))
+def with_table(page: str) -> str:
+    """`page` with the tables, one a section, between its markers."""
+    return between(page, BEGIN, END, "\n".join([*_table_lines(), ""]))
 
 
 def documents(root: Path) -> Iterator[tuple[Path, str]]:
     """Each file that is made here, with the text it should have."""
     yield root / ".env.example", env_example()
-    readme = root / "README.md"
-    yield readme, with_table(text_of(readme))
+    page = root / "docs" / "settings.md"
+    yield page, with_table(text_of(page))
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -107,14 +109,14 @@ def _limits(kind: inspect.Type) -> Iterator[str]:
 
 def _table_lines() -> Iterator[str]:
     for title, variables in groupby(VARIABLES.values(), key=lambda variable: variable.title):
-        yield from ("", f"**{title}**", "", "| Variable | Default | Meaning |", "|---|---|---|")
+        yield from ("", f"## {title}", "", "| Variable | Default | Meaning |", "|---|---|---|")
         yield from map(_row, variables)
 
 
 def _row(variable: Variable) -> str:
     default = _default(variable)
     shown_default = "required" if variable.required else f"`{default}`" if default else ""
-    meaning = _meaning(variable).replace("|", "\\|")
+    meaning = PAGE_NAME.sub(r"[\1](\1)", _meaning(variable).replace("|", "\\|"))
     return f"| `{variable.name}` | {shown_default} | {meaning} |"
 
 

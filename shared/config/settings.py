@@ -1,7 +1,7 @@
 """Every setting of evsup: its name, type, default and meaning, in one place.
 
 A variable's name is its struct's prefix plus the field in capitals (`EVENTHUB_` + `NAME`). `shared.config.environment`
-reads the environment into these structs; `.env.example`, the README's table and `evsup config` are made from them, so
+reads the environment into these structs; `.env.example`, docs/settings.md and `evsup config` are made from them, so
 that none of the four can differ from the others.
 """
 

@@ -1,5 +1,6 @@
-"""`.env.example` and the README say what the structs say."""
+"""`.env.example` and docs/settings.md say what the structs say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from shared.config.variables import VARIABLES
 from tests.unit.shared.config.configurations import complete, key
 
 EXAMPLE = ROOT / ".env.example"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NO_SETTINGS = ("EVSUP_LOADER", "EVSUP_OAUTH", "EVSUP_WH")  # role, integration and warehouse of the examples
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +22,7 @@ def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_env_example_and_readme_are_up_to_date() -> None:
+def test_env_example_and_the_page_of_settings_are_up_to_date() -> None:
     assert main([]) == 0
 
 
@@ -62,19 +65,38 @@ def test_env_example_explains_identity_options_and_the_override() -> None:
         assert said in text
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    named = set(re.findall(r"\b(?:EVENTHUB|SNOWFLAKE|CONTROL|EVSUP)_[A-Z][A-Z_]*[A-Z]\b", page.read_text()))
+    assert named <= {*VARIABLES, *NO_SETTINGS}
+
+
+def test_the_readme_names_identity_options_and_the_override() -> None:
+    text = (ROOT / "README.md").read_text()
+    for name in ("EVENTHUB_IDENTITY", "EVENTHUB_CONNECTION_STRING", "EVENTHUB_PREFETCH", "EVENTHUB_RETRY_TOTAL"):
+        assert f"`{name}" in text
+
+
 def test_a_difference_is_told_and_written_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "README.md").write_text("# evsup\n\n<!-- settings:begin -->\nstale\n<!-- settings:end -->\n\nmore\n")
+    page = tmp_path / "docs" / "settings.md"
+    page.parent.mkdir()
+    page.write_text("# Settings\n\n<!-- settings:begin -->\nstale\n<!-- settings:end -->\n\nmore\n")
     assert main([], root=tmp_path) == 1
-    assert "README.md: differs" in capsys.readouterr().out
+    assert "settings.md: differs" in capsys.readouterr().out
     assert main(["--write"], root=tmp_path) == 0
     assert main([], root=tmp_path) == 0
-    text = (tmp_path / "README.md").read_text()
-    assert text.startswith("# evsup\n")
+    text = page.read_text()
+    assert text.startswith("# Settings\n")
     assert text.endswith("\n\nmore\n")
     assert "\nstale\n" not in text
 
 
-def test_a_readme_without_markers_gets_them_at_its_end() -> None:
-    text = with_table("# evsup\n")
-    assert text.startswith("# evsup\n\n<!-- settings:begin -->")
+def test_a_page_that_a_meaning_names_is_linked_from_the_page_of_settings() -> None:
+    assert "[bodies.md](bodies.md)" in with_table("")
+    assert "docs/bodies.md" in EXAMPLE.read_text()
+
+
+def test_a_page_without_markers_gets_them_at_its_end() -> None:
+    text = with_table("# Settings\n")
+    assert text.startswith("# Settings\n\n<!-- settings:begin -->")
     assert with_table(text) == text
