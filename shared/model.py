@@ -232,6 +232,8 @@ class PartitionFacts:
     """Offset of the event `last`."""
     last_enqueued_at_s: float | None = None
     """Unix time at which the hub took the event `last`."""
+    read_s: float | None = field(default=None, compare=False)
+    """When the hub was asked for its creation time, on the host's monotonic clock; None: nobody looked at a clock."""
 
     @property
     def oldest(self) -> int:

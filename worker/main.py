@@ -48,6 +48,8 @@ class Boot:
     """Whether the supervisor had a token for Event Hubs. If so, a worker waits for a sign-in service that does not
     answer.
     """
+    asks_from_s: float
+    """From when on it may ask the hub, on the host's monotonic clock: all that start at once share what it answers."""
     columns: TableColumns | None = None
     """Of the target table, where rows have a column for each key."""
 
@@ -96,7 +98,9 @@ def work(boot: Boot, messages: MessagePipe[Command]) -> None:
     name = channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
     channel = Channel(settings.snowflake, name, uploads)
     store = store_of(settings)
-    worker = Worker(OwnedPartition(settings, term, channel, store, boot.columns), boot.lease, messages)
+    worker = Worker(
+        OwnedPartition(settings, term, channel, store, boot.columns, boot.asks_from_s), boot.lease, messages
+    )
     memory.tune_collector()  # now that all that stays has been made
     # Last before the loop: the guard would end a worker that boots slowly and whose renewals nobody has read yet.
     guard.watch(lambda: worker.trusted_until_s)

@@ -94,7 +94,8 @@ class StartingPoint:
         is_reset = self.checkpoint.channel_generation > 0
         from_oldest = starting_position == LATEST or is_reset or self.checkpoint.offset == OLDEST
         fresh = "-1" if from_oldest else starting_position
-        return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s, self.last_event)
+        read_s = self.partition.read_s if self.partition else None
+        return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s, self.last_event, read_s)
 
 
 def open_partition(

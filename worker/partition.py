@@ -1,7 +1,9 @@
 """One partition for one term: how it is opened, how its rejected rows are quarantined, how its events are moved."""
 
+import time
 from typing import Protocol
 
+from shared.clock import monotonic
 from shared.config.settings import Settings
 from shared.control.store import ControlStore
 from shared.ipc.messages import Counters, TableColumns
@@ -62,8 +64,9 @@ class OwnedPartition:
         channel: Channel,
         store: ControlStore,
         columns: TableColumns | None = None,
+        asks_from_s: float = 0.0,
     ) -> None:
-        self.settings, self.term = settings, term
+        self.settings, self.term, self._asks_from_s = settings, term, asks_from_s
         self._channel, self._store, self._columns = channel, store, columns
         self._rows = row_format(term.partition_id, settings, columns)
 
@@ -87,7 +90,8 @@ class OwnedPartition:
         self._rows.learn(columns)
 
     def open(self, written: int | None) -> StartingPoint | Rejection:
-        """As `Partition`."""
+        """As `Partition`. The first time it waits for its turn to ask the hub."""
+        time.sleep(max(0.0, self._asks_from_s - monotonic()))
         return open_partition(self.settings, self.term, self._channel, self._store, written)
 
     def quarantine(self, rejection: Rejection) -> int:

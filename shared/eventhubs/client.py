@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from azure.eventhub import TransportType, parse_connection_string
 
-from shared.clock import Deadline
+from shared.clock import Deadline, monotonic
 from shared.config.formats import endpoint
 from shared.config.settings import EventHubSettings
 from shared.errors import DataRefused
@@ -29,6 +29,7 @@ QUESTIONS_AT_ONCE = 8  # at a round trip of 200 ms, as many as the pace lets thr
 # Event Hubs answers 50 a second for a consumer group, all its clients together. Its supervisors make 10 of them at most
 # (`supervisor.ownership.partition_discovery`). https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
 QUESTIONS_PER_S = 40.0
+QUESTIONS_OF_A_START = 2  # of a worker (`EventHubClient.partition`): what the hub is, and where its partition ends
 ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is wrong
 AUTH_TIMEOUT_S = 20  # the SDK's 60 would use up the whole minute in which a start with a wrong key has to say so
 
@@ -121,7 +122,10 @@ class EventHubClient:
 
         `hub` is what was just read of the hub, where many partitions are asked for.
         """
-        created_at_s = (hub or self.hub()).created_at_s
+        read_s = None
+        if hub is None:
+            self.sdk.keep_connections()  # both questions go over one
+            read_s, hub = monotonic(), self.hub()
         try:
             properties = _answer(partial(self.sdk.get_partition_properties, partition_id), limit_s)
         except Exception as error:
@@ -130,9 +134,10 @@ class EventHubClient:
             int(properties["beginning_sequence_number"]),
             int(properties["last_enqueued_sequence_number"]),
             bool(properties["is_empty"]),
-            created_at_s,
+            hub.created_at_s,
             properties["last_enqueued_offset"],
             properties["last_enqueued_time_utc"].timestamp(),
+            read_s,
         )
 
     def ask_partitions(

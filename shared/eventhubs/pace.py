@@ -1,4 +1,4 @@
-"""How often something is done: callers on any thread are let through one after the other, so many a second."""
+"""How often something is done: callers on any thread get their turns one after the other, so many a second."""
 
 import threading
 import time
@@ -15,11 +15,15 @@ class Pace:
         self._lock = threading.Lock()
         self._due_s = 0.0
 
+    def turn_s(self, sharers: int = 1) -> float:
+        """When it is the caller's turn, on the clock. `sharers` is how many such paces have to share the rate."""
+        with self._lock:
+            turn_s = max(self._clock(), self._due_s)
+            self._due_s = turn_s + self._every_s * sharers
+        return turn_s
+
     def wait(self) -> None:
         """Return when it is the caller's turn."""
-        with self._lock:
-            now_s = self._clock()
-            turn_s = max(now_s, self._due_s)
-            self._due_s = turn_s + self._every_s
-        if turn_s > now_s:
-            self._sleep(turn_s - now_s)
+        wait_s = self.turn_s() - self._clock()
+        if wait_s > 0:
+            self._sleep(wait_s)

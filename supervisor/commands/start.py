@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import click
@@ -27,7 +28,8 @@ from supervisor.ownership.initial_positions import record_initial_positions
 from supervisor.ownership.lease_keeper import LeaseKeeper
 from supervisor.ownership.leases import Leases
 from supervisor.ownership.partition_discovery import HubQuery, PartitionDiscovery
-from supervisor.process import notify_socket, signals
+from supervisor.process import notify_socket, signals, worker_process
+from supervisor.process.child import Child
 from supervisor.process.notify_socket import NotifySocket
 from supervisor.process.signals import SignalInbox
 from supervisor.process.table_monitor import TableMonitor
@@ -143,7 +145,8 @@ def run_tree(
     hub = PartitionDiscovery(HubQuery(settings.eventhub), facts, interval_s, keeper.learn, lambda: leases.group_size)
     status = _initial_status(settings, me, store, facts)
     limits_s = settings.process.drain_timeout, settings.snowflake.commit_timeout
-    tree = Tree(status, inbox, keeper, hub, directory, *limits_s, table=monitor, service=service)
+    make_child = partial(Child, start=partial(worker_process.start, turn_s=hub.start_turn_s))
+    tree = Tree(status, inbox, keeper, hub, directory, *limits_s, table=monitor, make_child=make_child, service=service)
 
     def read() -> TreeStatus:
         return tree.status

@@ -12,7 +12,8 @@ from shared.clock import Clock, backoff_s, jittered, monotonic
 from shared.command_line import complete
 from shared.config.settings import EventHubSettings
 from shared.errors import Bug, EvsupError
-from shared.eventhubs.client import EventHubClient
+from shared.eventhubs.client import QUESTIONS_OF_A_START, QUESTIONS_PER_S, EventHubClient
+from shared.eventhubs.pace import Pace
 from shared.log.logger import get_logger
 from shared.model import HubFacts
 
@@ -59,7 +60,7 @@ class PartitionDiscovery:
         clock: Clock = monotonic,
     ) -> None:
         self._ask, self._interval_s, self._learn, self._group_size = ask, interval_s, learn, group_size
-        self._clock = clock
+        self._clock, self._starts = clock, Pace(QUESTIONS_PER_S / QUESTIONS_OF_A_START, clock)
         self.partition_ids = known.partition_ids
         self.answered_s = clock()
         """When the hub last answered, on the host's monotonic clock."""
@@ -76,6 +77,13 @@ class PartitionDiscovery:
     def close(self) -> None:
         """Ask no more. A query that is under way is not waited for."""
         self._closing.set()
+
+    def start_turn_s(self) -> float:
+        """When a worker that is started now may ask the hub, on the host's monotonic clock.
+
+        A group that starts a thousand workers at once, on many hosts, stays within what a consumer group may ask.
+        """
+        return self._starts.turn_s(max(1, self._group_size()))
 
     def _run(self) -> None:
         pause_s = self._interval_s

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, TypeAlias
 
-import worker.main
 from shared import limits
+from shared.clock import monotonic
 from shared.eventhubs.identity import Identity
 from shared.ipc import spawn
 from shared.ipc.messages import Lease, Report, TableColumns
@@ -17,6 +17,7 @@ from shared.ipc.pipe import MessagePipe
 from shared.model import Term
 from supervisor.process.signals import HANDLED
 from supervisor.process.stderr_relay import StderrRelay
+from worker.main import Boot, run
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -59,25 +60,30 @@ class WorkerProcess:
 Start: TypeAlias = Callable[[Term, float, TableColumns | None], WorkerProcess]
 
 
-def start(term: Term, trusted_until_s: float, columns: TableColumns | None = None) -> WorkerProcess:
+def start(
+    term: Term,
+    trusted_until_s: float,
+    columns: TableColumns | None = None,
+    turn_s: Callable[[], float] = monotonic,
+) -> WorkerProcess:
     """Start the worker of a term. Only from the main thread: the kernel ends a worker with the thread that started it.
 
-    Raises LimitReached or ConfigurationError when the kernel does not give what a process takes.
+    `turn_s` says from when on it may ask the hub. Raises LimitReached or ConfigurationError when the kernel does not
+    give what a process takes.
     """
+    lease = Lease(trusted_until_s=trusted_until_s)
     try:
-        return _started(term, trusted_until_s, columns)
+        return _started(Boot(term, lease, os.getpid(), Identity.has_signed_in, turn_s(), columns))
     except OSError as error:
         raise limits.start_limit_error(error, f"No worker can be started for partition {term.partition_id}") from None
 
 
-def _started(term: Term, trusted_until_s: float, columns: TableColumns | None) -> WorkerProcess:
-    lease = Lease(trusted_until_s=trusted_until_s)
-    boot = worker.main.Boot(term, lease, os.getpid(), Identity.has_signed_in, columns)
-    name = f"evsup-worker-{term.partition_id}"
+def _started(boot: Boot) -> WorkerProcess:
+    name = f"evsup-worker-{boot.term.partition_id}"
     stderr, their_stderr = Pipe(duplex=False)
     # Our copy of the worker's end is closed in any case: as long as one is open, the end of its stderr is never seen.
     with ExitStack() as after_failure, their_stderr:
         after_failure.callback(stderr.close)
-        process, ours = spawn.start(worker.main.run, boot, their_stderr, name=name, held_back=HANDLED)
+        process, ours = spawn.start(run, boot, their_stderr, name=name, held_back=HANDLED)
         after_failure.pop_all()
     return WorkerProcess(process, MessagePipe(ours, Report), StderrRelay(stderr))

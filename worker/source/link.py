@@ -8,7 +8,7 @@ no more than that, while heartbeats, the token and a link that somebody steals a
 import select
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -34,6 +34,7 @@ from worker.source.stream import BrokenStream, Received, Stream
 SDK_RETRIES = 0
 OLDEST = "-1"
 NO_HUB = HubFacts((), 0.0)  # nothing is asked of it
+FRESH_S = 5.0  # nobody deletes a hub and creates it again in less
 TURN_S = 1.0  # a link turns as often at least: for the token, heartbeats, and to be seen alive
 
 Mapper: TypeAlias = Callable[[bytes], Event]
@@ -50,6 +51,8 @@ class Position:
     """Creation time of the hub that the number is one of; None: not known."""
     last_event: LastEvent | None = None
     """The event `after` as it was read; None: nothing is known of it."""
+    hub_read_s: float | None = field(default=None, compare=False)
+    """When the hub was last asked for its creation time, on the host's monotonic clock, if no link has begun since."""
 
     def for_sdk(self) -> int | str | datetime:
         """As the SDK takes it: an int is a sequence number, a str an offset.
@@ -136,8 +139,10 @@ class Link:
         """A hub that was recreated while no link was open numbers its events anew: after our position there may be some
         by now, and those before it would be skipped without a gap.
         """
-        known_s = self.position.hub_created_at_s
-        if known_s is not None and not self._is_stopped():
+        known_s, read_s = self.position.hub_created_at_s, self.position.hub_read_s
+        self.position = replace(self.position, hub_read_s=None)
+        is_fresh = read_s is not None and monotonic() - read_s < FRESH_S
+        if known_s is not None and not is_fresh and not self._is_stopped():
             refuse_another_hub(self._spec.partition_id, known_s, client.hub().created_at_s)
 
     def _live(self, client: EventHubClient) -> None:

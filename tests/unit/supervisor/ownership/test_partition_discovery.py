@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shared.errors import EvsupError, SourceUnavailable
+from shared.eventhubs.client import QUESTIONS_OF_A_START, QUESTIONS_PER_S
 from shared.model import HubFacts
 from supervisor.ownership.partition_discovery import MOST_PAUSE_S, PartitionDiscovery
 from tests.unit.captured_log import capture_logs
@@ -47,9 +48,24 @@ def hub() -> Hub:
     return Hub()
 
 
+def busiest(times_s: list[float]) -> int:
+    """How many of these there were in the busiest second."""
+    return max(sum(0 <= each - begin_s < 0.999 for each in times_s) for begin_s in times_s)
+
+
 def logged(logs: list[Any], event: str) -> list[Any]:
     """The log lines of an event."""
     return [line for line in logs if line["event"] == event]
+
+
+@pytest.mark.parametrize("supervisors", [1, 5])
+def test_a_thousand_workers_that_start_at_once_ask_as_often_as_their_group_may(hub: Hub, supervisors: int) -> None:
+    hub.group_size = supervisors
+    group = [hub.discovery() for _ in range(supervisors)]
+    turns_s = [each.start_turn_s() for each in group for _ in range(1000 // supervisors)]
+    assert busiest(turns_s) * QUESTIONS_OF_A_START == QUESTIONS_PER_S
+    hub.clock.now_s = max(turns_s) + 60
+    assert group[0].start_turn_s() == hub.clock(), "a worker that starts later does not wait"
 
 
 def test_added_partitions_are_passed_on_once_and_logged(hub: Hub) -> None:

@@ -30,7 +30,7 @@ from worker.rows.event import Event
 from worker.source import link as link_module
 from worker.source import partition_end
 from worker.source import receiver as receiver_module
-from worker.source.link import Position
+from worker.source.link import FRESH_S, Position
 from worker.source.receiver import HUNG_AFTER_S, Receiver
 
 # --- links that end ---------------------------------------------------------------------------------------------------
@@ -84,6 +84,22 @@ def test_a_hub_that_was_recreated_between_two_links_is_not_read(start: Start, hu
     assert taken_numbers(receiver, 2) == [5, 6]
     assert isinstance(raised(receiver), ResumeRefused)
     assert len(hub.links) == 1
+
+
+def test_a_hub_that_was_just_asked_when_it_was_created_is_asked_again_from_the_second_link_on(
+    start: Start, hub: Hub
+) -> None:
+    hub.created_at_s = [5000.0]
+    receiver = start(broken_after(5, 6), position=Position(4, hub_created_at_s=1000.0, hub_read_s=monotonic()))
+    assert taken_numbers(receiver, 2) == [5, 6]
+    assert isinstance(raised(receiver), ResumeRefused)
+
+
+def test_a_hub_that_was_asked_a_while_ago_is_asked_again(start: Start, hub: Hub) -> None:
+    hub.created_at_s = [5000.0]
+    asked_s = monotonic() - FRESH_S
+    assert isinstance(raised(start(position=Position(4, hub_created_at_s=1000.0, hub_read_s=asked_s))), ResumeRefused)
+    assert not hub.links
 
 
 def test_a_link_begins_with_the_last_event_known_and_goes_on_after_it(start: Start, hub: Hub) -> None:
