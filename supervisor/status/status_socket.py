@@ -36,6 +36,8 @@ class StatusServer:
     def __init__(self, directory: Path, read: Callable[[], TreeStatus]) -> None:
         self._path = directory / SOCKET_NAME
         self._read, self._closing = read, False
+        self._encoded: tuple[TreeStatus, bytes] | None = None
+        """The status that was sent last, and what was sent."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         mask = os.umask(0o177)  # so that it is never readable by others
         try:
@@ -72,9 +74,15 @@ class StatusServer:
     def _answer(self, client: socket.socket) -> None:
         client.settimeout(CLIENT_S)
         try:
-            client.sendall(msgspec.json.encode(self._read()))
+            client.sendall(self._document(self._read()))
         except OSError as error:
             log.debug("status_reader_left", reason=str(error))
+
+    def _document(self, status: TreeStatus) -> bytes:
+        """Made once for each status: many clients may come in one turn of the tree, and wait for each other."""
+        if self._encoded is None or self._encoded[0] is not status:
+            self._encoded = status, msgspec.json.encode(status)
+        return self._encoded[1]
 
 
 def read_status(directory: Path) -> TreeStatus | None:

@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared.errors import ServiceUnavailable
@@ -63,6 +64,26 @@ def test_a_thousand_clients_keep_nobody_out(directory: Path) -> None:
     for _ in range(1000):
         connect(directory).close()
     assert read_status(directory) == many_partitions()
+
+
+def test_what_many_clients_read_of_one_turn_is_encoded_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    encode = msgspec.json.encode
+
+    def noting(status: object) -> bytes:
+        made.append(status)
+        return encode(status)
+
+    monkeypatch.setattr(msgspec.json, "encode", noting)
+    for _ in range(3):
+        assert read_status(directory) == many_partitions()
+    assert len(made) == 1
+
+
+def test_a_client_is_answered_with_the_newest_status(tmp_path: Path) -> None:
+    turns = [a_tree(), many_partitions()]
+    with closing(StatusServer(tmp_path, lambda: turns.pop(0))):
+        assert [read_status(tmp_path), read_status(tmp_path)] == [a_tree(), many_partitions()]
 
 
 def test_the_socket_answers_again_after_descriptors_ran_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
