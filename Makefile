@@ -9,7 +9,7 @@ STAMP := $(VENV)/.synced
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit test-python fuzz coverage lint format bench bench-balance soak chaos peers smoke audit release clean
+.PHONY: help setup demo test unit test-python fuzz coverage lint format bench bench-balance bench-store soak chaos peers smoke audit release clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ bench: $(STAMP) ## Measure evsup against other programs for twelve minutes, and 
 
 bench-balance: $(STAMP) ## Measure leases and balancing: 4 supervisors, 32 partitions, one Postgres
 	@$(BIN)/python -m scripts.bench.balance
+
+bench-store: $(STAMP) ## Measure what Postgres is asked as a control store, and what 1,000 partitions cost it
+	@$(BIN)/python -m scripts.bench.store
 
 soak: $(STAMP) ## Move two partitions at full speed for half an hour: memory, descriptors and speed must not change
 	@$(BIN)/python -m scripts.bench.soak

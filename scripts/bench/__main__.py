@@ -5,6 +5,7 @@ within a minute. A part that fails leaves the others their figures.
 """
 
 import argparse
+import compileall
 import sys
 import time
 import traceback
@@ -24,7 +25,9 @@ from scripts.bench.tables import tables
 from scripts.bench.throughput import SMALL, Say
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 
-RESULTS = Path(__file__).resolve().parents[2] / "docs" / "performance" / "results.json"
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "docs" / "performance" / "results.json"
+PRODUCT = ("shared", "supervisor", "worker")
 MINUTES = 10.0  # beside the services, which start anew for each part
 DEFAULT_PER_S = 50_000.0  # where no throughput was measured before
 
@@ -98,6 +101,10 @@ def main() -> int:
     if options.only and options.write and RESULTS.exists():
         results = read(RESULTS)
     names = options.only or list(PARTS)
+    for (
+        package
+    ) in PRODUCT:  # as an installation does, also where the environment forbids Python to keep what it compiles
+        compileall.compile_dir(ROOT / package, quiet=1)
     whole = Budget(options.turns, options.events, 60 * options.minutes / sum(PARTS[name].share for name in names))
     began_s = time.monotonic()
     for name in names:

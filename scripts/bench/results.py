@@ -109,6 +109,10 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     all_s: float
     """Of the last one."""
     turns: int
+    tree_cpu_s: float = 0.0
+    """Processor time of the supervisor and its processes until then."""
+    services_cpu_s: float = 0.0
+    """That of the local services, which run on the same cores."""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,12 @@
 """What a tree costs before and between events: its start, its memory, and a worker that waits."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
+
+import psutil
 
 from scripts.bench.budget import Budget
 from scripts.bench.lab import Events, Lab, Turn
@@ -81,28 +84,54 @@ def starts(lab: Lab, budget: Budget, say: Say) -> tuple[list[Start], Memory]:
     for partitions, most in ((FEW, 3), (MANY, 2)):
         lab.fill(Events(FIRST_EVENTS), partitions)
         times = [_start(lab.turn(), partitions, memory) for _ in budget.part(0.5).rounds(most)]
-        found.append(
-            Start(
-                partitions=partitions,
-                first_s=median_low([first_s for first_s, _ in times]),
-                all_s=median_low([all_s for _, all_s in times]),
-                turns=len(times),
-            )
-        )
-        say(f"{partitions} partitions: first row after {found[-1].first_s:.1f} s, in all after {found[-1].all_s:.1f} s")
+        found.append(_medians(partitions, times))
+        say(_told(found[-1]))
     say(f"{memory[-1].workers} workers: {memory[-1].workers_bytes / 1e9:.2f} GB")
     return found, memory[-1]
 
 
-def _start(turn: Turn, partitions: int, memory: list[Memory]) -> tuple[float, float]:
+def _medians(partitions: int, times: Sequence[Start]) -> Start:
+    """Each figure by itself."""
+    return Start(
+        partitions=partitions,
+        first_s=median_low([one.first_s for one in times]),
+        all_s=median_low([one.all_s for one in times]),
+        turns=len(times),
+        tree_cpu_s=median_low([one.tree_cpu_s for one in times]),
+        services_cpu_s=median_low([one.services_cpu_s for one in times]),
+    )
+
+
+def _told(start: Start) -> str:
+    return (
+        f"{start.partitions} partitions: first row after {start.first_s:.1f} s, in all after {start.all_s:.1f} s;"
+        f" processor: evsup {start.tree_cpu_s:.1f} s, services {start.services_cpu_s:.1f} s"
+    )
+
+
+def _start(turn: Turn, partitions: int, memory: list[Memory]) -> Start:
+    services = [turn.cloud.hub_service.pid, turn.cloud.snow_service.pid]
+    before_s = _cpu_s(services)
     with running(turn.environment, turn.directory, partitions) as evsup:
         began_s = monotonic()  # the command has just been started
         evsup.until(turn.durable, "the first row is in the table", every_s=LOOK_S)
         first_s = monotonic() - began_s
         evsup.until(lambda: len(turn.durable()) == partitions, "each partition has a row", every_s=LOOK_S)
         all_s = monotonic() - began_s
+        cpu_s = _cpu_s(_family(evsup.pid)), _cpu_s(services) - before_s
         memory.append(_memory(evsup))
-    return first_s, all_s
+    return Start(
+        partitions=partitions, first_s=first_s, all_s=all_s, turns=1, tree_cpu_s=cpu_s[0], services_cpu_s=cpu_s[1]
+    )
+
+
+def _family(pid: int) -> list[int]:
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+
+
+def _cpu_s(pids: Sequence[int]) -> float:
+    """Processor time of these, and of their children that have ended."""
+    return sum(sum(psutil.Process(pid).cpu_times()[:4]) for pid in pids)
 
 
 def _memory(evsup: Evsup) -> Memory:
@@ -110,7 +139,7 @@ def _memory(evsup: Evsup) -> Memory:
     return Memory(
         workers=len(pids),
         workers_bytes=sum(map(pss_bytes, pids)),
-        supervisor_bytes=pss_bytes(evsup.pid),
+        supervisor_bytes=sum(pss_bytes(pid) for pid in _family(evsup.pid) if pid not in pids),
     )
 
 

@@ -103,6 +103,14 @@ def _standing(results: Results) -> Shown:
         (f"start to the first row in the table, {_partitions(one.partitions)}", f"{one.all_s:.1f} s")
         for one in results.starts
     ]
+    rows += [
+        (
+            f"processor time of that start, {_partitions(one.partitions)}",
+            f"{one.tree_cpu_s:.1f} s, the local services {one.services_cpu_s:.1f} s",
+        )
+        for one in results.starts
+        if one.tree_cpu_s
+    ]
     if memory := results.memory:
         each = memory.workers_bytes / memory.workers / MEGABYTE
         rows.append((f"memory of {memory.workers} workers (PSS)", f"{memory.workers_bytes / GIGABYTE:.2f} GB"))
