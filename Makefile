@@ -61,6 +61,7 @@ lint: $(STAMP) ## Check format, style, types, import rules, generated files and 
 	@$(BIN)/python -m scripts.docs.metrics
 	@$(BIN)/python -m scripts.docs.json_contract
 	@$(BIN)/python -m scripts.docs.events
+	@$(BIN)/python -m scripts.docs.runbook
 	@$(BIN)/python -m scripts.docs.performance
 	@$(BIN)/python -m scripts.docs.links
 

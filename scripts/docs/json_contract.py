@@ -20,6 +20,7 @@ from supervisor.commands.check import Checks
 from supervisor.commands.config import Configuration
 from supervisor.commands.verify import Proofs
 from supervisor.status.group import GroupStatus
+from supervisor.status.http.overview import Overview
 from supervisor.status.model import TreeStatus
 
 BEGIN, END = "<!-- json:begin -->", "<!-- json:end -->"
@@ -29,6 +30,7 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "evsup check --json": Checks,
     "evsup verify --json": Proofs,
     "evsup config --json": Configuration,
+    "/overview": Overview,
 }
 OURS = ("shared", "supervisor")
 SCALARS: dict[type[types.Type], str] = {

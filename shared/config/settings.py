@@ -409,7 +409,7 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     http_address: Annotated[
         str | None,
         Meta(
-            description="IP:PORT of `/metrics`, `/healthz`, `/readyz`, `/status`, without a password. Empty: off.",
+            description="IP:PORT of a page, `/metrics`, `/healthz`, `/readyz`, `/status`; no password. Empty: off.",
             examples=["127.0.0.1:9464"],
         ),
     ] = None

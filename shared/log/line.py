@@ -8,9 +8,9 @@ Event: TypeAlias = Mapping[str, object]
 """What a line says, in its order: time, level and name of the event first, then ids and values."""
 Render: TypeAlias = Callable[[Event], str]
 
+HEAD = ("timestamp", "level", "event")  # the keys that every line has
 TRACEBACK = "exception"  # the key of an error's traceback
 _LEVEL_WIDTH, _NAME_WIDTH = 9, 24
-_HEAD = ("timestamp", "level", "event")
 
 _DIM, _BOLD, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 _RED, _GREEN, _YELLOW, _MAGENTA, _CYAN = ("\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[35m", "\x1b[36m")
@@ -33,12 +33,12 @@ def as_coloured_text(event: Event) -> str:
 
 
 def _columns(event: Event, styled: Callable[..., str]) -> str:
-    time, level, name = (str(event[key]) for key in _HEAD)
+    time, level, name = (str(event[key]) for key in HEAD)
     # The `repr` of a value: a line break in it must not begin a line of its own.
     values = (
         f"{styled(key, _CYAN)}={styled(repr(value), _MAGENTA)}"
         for key, value in event.items()
-        if key not in (*_HEAD, TRACEBACK)
+        if key not in (*HEAD, TRACEBACK)
     )
     head = (
         styled(time, _DIM),

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from shared.command_line import complete
 from shared.log.line import TRACEBACK, Render, as_coloured_text, as_json, as_text
 from shared.log.printable import printable
+from shared.log.recent import RecentLines
 from shared.log.secret import MASK, Secret, mask, names_a_secret, remember_all
 from shared.log.stderr import FILE_DESCRIPTOR, Stderr
 
@@ -42,6 +43,7 @@ class _Configuration:
 
 _configuration = _Configuration(logging.INFO, as_json, {})
 _stderr: Stderr | None = None
+_recent: RecentLines | None = None
 
 
 class Logger:
@@ -76,7 +78,10 @@ class Logger:
         traceback = _traceback(exc_info)
         last = {TRACEBACK: traceback} if traceback else {}
         # Masked after the exception was formatted and before anything is rendered: nothing gets past it.
-        line = configuration.render(masked({**head, **configuration.ids, **values, **last}))
+        shown = masked({**head, **configuration.ids, **values, **last})
+        if _recent:
+            _recent.add(shown)
+        line = configuration.render(shown)
         if _stderr:
             _stderr.write(line)
         else:  # nothing is configured, as in a test
@@ -138,6 +143,12 @@ def write_to(stderr: Stderr | None) -> Stderr | None:
     return before
 
 
+def keep_in(recent: RecentLines | None) -> None:
+    """Also keep what is logged and relayed from now on there; None: nowhere."""
+    global _recent  # noqa: PLW0603 (as `configure`)
+    _recent = recent
+
+
 def flush(timeout_s: float = LAST_FLUSH_S) -> bool:
     """Wait until what was logged is written, for `timeout_s` at most; whether it is. To be called before `os._exit`."""
     return _stderr is None or _stderr.flush(timeout_s)
@@ -145,7 +156,10 @@ def flush(timeout_s: float = LAST_FLUSH_S) -> bool:
 
 def relay(line: str) -> None:
     """Pass on a line that another process has rendered and masked already: a worker's, through its supervisor."""
-    _opened(None).write(printable(line))
+    line = printable(line)
+    if _recent:
+        _recent.add_rendered(line)
+    _opened(None).write(line)
 
 
 def final_line(line: str) -> None:

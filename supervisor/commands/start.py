@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from shared.control.store import ControlStore
 from shared.eventhubs.client import EventHubClient
 from shared.ipc import task
 from shared.limits import raise_descriptors
-from shared.log.logger import configure, default_format, get_logger
+from shared.log.logger import configure, default_format, get_logger, keep_in
+from shared.log.recent import RecentLines
 from shared.model import HubFacts, SupervisorRow
 from supervisor import version
 from supervisor.commands import shared_options
@@ -36,7 +37,7 @@ from supervisor.process.table_monitor import TableMonitor
 from supervisor.process.tree import Tree
 from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status.model import TreeStatus
-from supervisor.status.status_socket import StatusServer
+from supervisor.status.status_socket import status_socket
 
 QUARANTINE_S = 60.0  # to check the quarantine: a suspended warehouse has to start first
 
@@ -154,8 +155,7 @@ def run_tree(
     # Left in the opposite order: the group first, so that others can take the partitions, and the status last.
     with (
         closing(hub),
-        closing(StatusServer(directory, read)),
-        _http_server(settings.process.http_address, read),
+        _http_server(directory, settings.process.http_address, read),
         _membership(store, me, keeper),
     ):
         _log_started(status, settings, directory)
@@ -194,13 +194,17 @@ def _membership(store: ControlStore, me: SupervisorRow, keeper: LeaseKeeper) -> 
             keeper.leases.retire()
 
 
-def _http_server(address: str | None, read: Callable[[], TreeStatus]) -> AbstractContextManager[object]:
-    """The HTTP endpoint. Without an address nothing of it is even imported."""
-    if address is None:
-        return nullcontext()
-    from supervisor.status.http_server import HttpServer
+@contextmanager
+def _http_server(directory: Path, address: str | None, read: Callable[[], TreeStatus]) -> Iterator[None]:
+    """One server for the status socket and, if there is one, the address."""
+    from supervisor.status.http.server import HttpServer, listen
 
-    return closing(HttpServer(address, read))
+    recent = RecentLines()
+    keep_in(recent)
+    with status_socket(directory) as local:
+        sockets = [local, *([listen(address)] if address else [])]
+        with closing(HttpServer(sockets, read, recent)):
+            yield
 
 
 def _identity(settings: Settings) -> SupervisorRow:

@@ -6,6 +6,7 @@ A tree may be healthy and still have findings: a restart would not help, but a p
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from supervisor.status.columns import age
 from supervisor.status.health import WORKING
 from supervisor.status.model import PartitionStatus, TreeStatus
 
@@ -13,6 +14,7 @@ from supervisor.status.model import PartitionStatus, TreeStatus
 HUB_SILENT_S = 16.0
 COMMIT_LATE_S = 12.0  # Snowflake takes about 5 s for a commit
 REPORT_LATE_S = 5.0  # workers report every second
+LATE_S = 300.0  # as the alert EvsupLate
 LAG_OLD_S = 90.0  # a receiver that gets no event asks the hub every minute where the partition ends
 
 Rows = tuple[PartitionStatus, ...]
@@ -20,10 +22,11 @@ Rows = tuple[PartitionStatus, ...]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong: a sentence, what to do, and the partitions it is about."""
+    """Something wrong: a sentence, what to do, the anchor of its section in the runbook, and the partitions."""
 
     text: str
     fix: str
+    section: str
     partitions: frozenset[str]
 
     def __str__(self) -> str:
@@ -40,7 +43,7 @@ def _findings(tree: TreeStatus) -> Iterator[Finding]:
     for rule in RULES:
         if rows := tuple(row for row in tree.partitions if rule.applies(row)):
             ids = frozenset(row.partition for row in rows)
-            yield Finding(f"{rule.text(rows)} ({named(ids, total)})", rule.fix, ids)
+            yield Finding(f"{rule.text(rows)} ({named(ids, total)})", rule.fix, rule.section, ids)
 
 
 def named(partitions: Iterable[str], total: int) -> str:
@@ -59,11 +62,15 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A kind of finding: which partitions have it, what is said of them together, and what to do."""
+    """A kind of finding: which partitions have it, what is said of them together, and what to do.
+
+    `section` is the anchor in docs/operations.md where the runbook says more.
+    """
 
     applies: Callable[[PartitionStatus], bool]
     text: Callable[[Rows], str]
     fix: str
+    section: str
 
 
 def _longest(rows: Rows, seconds: Callable[[PartitionStatus], float | None]) -> str:
@@ -75,11 +82,13 @@ RULES = (
         lambda row: row.state == "failed",
         lambda rows: "The worker has failed" if len(rows) == 1 else "Workers have failed",
         "The log says why (`worker_ended`).",
+        "evsuprestarts",
     ),
     _Rule(
         lambda row: row.report_age_s > REPORT_LATE_S,
         lambda rows: f"No report from the worker for {_longest(rows, lambda row: row.report_age_s)}",
         "Look at the host's load; a worker that hangs is killed after 12 s.",
+        "a-worker-that-does-not-report",
     ),
     _Rule(
         lambda row: row.state == "running" and (row.frame_age_s or 0.0) > HUB_SILENT_S,
@@ -87,6 +96,7 @@ RULES = (
             f"Nothing heard from Event Hubs for {_longest(rows, lambda row: row.frame_age_s)}; lag is as of then"
         ),
         "Run `evsup check`.",
+        "evsupunheard",
     ),
     _Rule(
         lambda row: row.commit_wait_s > COMMIT_LATE_S,
@@ -94,6 +104,7 @@ RULES = (
             f"Rows are in flight and nothing was committed for {_longest(rows, lambda row: row.commit_wait_s)}"
         ),
         "See https://status.snowflake.com, and run `evsup check`.",
+        "evsupstalled",
     ),
     _Rule(
         lambda row: row.state == "running" and (row.lag_age_s or 0.0) > LAG_OLD_S,
@@ -102,10 +113,18 @@ RULES = (
             f" {_longest(rows, lambda row: row.lag_age_s)} ago"
         ),
         "Run `evsup check`.",
+        "evsupunheard",
+    ),
+    _Rule(
+        lambda row: row.state == "running" and (row.lag_s or 0.0) > LATE_S,
+        lambda rows: f"The table is {age(max(row.lag_s or 0.0 for row in rows))} behind",
+        "It catches up while BEHIND falls; if it rises, start another supervisor.",
+        "evsuplate",
     ),
     _Rule(
         lambda row: row.state not in (*WORKING, "failed"),
         lambda rows: f"Not receiving yet: {rows[0].state}",
         "This may take two minutes after a crash; the log says what it waits for.",
+        "evsupunhealthy",
     ),
 )

@@ -82,7 +82,7 @@ def command_lines(marker: str) -> str:
 def pages(port: int) -> str:
     """Of the HTTP endpoint."""
     found = []
-    for page in ("/metrics", "/healthz", "/readyz", "/status", "/nothing"):
+    for page in ("/", "/overview", "/metrics", "/healthz", "/readyz", "/status", "/nothing"):
         with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
             connection.request("GET", page)
             found.append(connection.getresponse().read().decode())
@@ -157,7 +157,7 @@ CRASHES = (
     ("shared.control.store:ControlStore.check", "check"),
     ("supervisor.ownership.leases:Leases.step", "start"),
     ("supervisor.process.tree:Tree.step", "start"),
-    ("supervisor.status.status_socket:StatusServer.__init__", "start"),
+    ("supervisor.status.http.server:HttpServer.__init__", "start"),
     ("worker.main:work", "start"),
 )
 

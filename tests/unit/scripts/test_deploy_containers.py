@@ -12,7 +12,7 @@ from scripts.docs.generated import ROOT
 from shared.config import environment
 from shared.config.variables import VARIABLES
 from shared.errors import ExitCode
-from supervisor.status.http_responses import PAGES
+from supervisor.status.http.responses import PAGES
 from tests.unit.scripts.test_deploy import LONGEST_STOP_S, NEEDS_A_PERSON
 
 DEPLOY = ROOT / "scripts" / "deploy"

@@ -5,14 +5,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from shared.errors import AlreadyRunning, ConfigurationError
 from supervisor.state_dir import LOCK_NAME, Lock, prepare, state_dir
-from supervisor.status.status_socket import SOCKET_NAME, StatusServer, read_status
+from supervisor.status.status_socket import SOCKET_NAME, read_status, status_socket
+from tests.unit.supervisor.status.served import served
 from tests.unit.supervisor.status.statuses import a_tree
 
 PRECIOUS = "precious"
@@ -79,7 +79,7 @@ def test_everything_that_is_made_is_private_whatever_the_umask(tmp_path: Path, u
     directory = tmp_path / "run" / "evsup"
     prepare(directory)
     Lock(directory).release()
-    with closing(StatusServer(directory, a_tree)):
+    with status_socket(directory):
         assert {path.name: mode(path) for path in (directory.parent, *directory.rglob("*"), directory)} == {
             "run": 0o700,
             "evsup": 0o700,
@@ -184,7 +184,7 @@ def test_a_file_in_the_socket_s_place_is_replaced_and_not_followed(
 ) -> None:
     precious(tmp_path / "victim")
     plant(tmp_path / SOCKET_NAME)
-    with closing(StatusServer(tmp_path, a_tree)):
+    with served(tmp_path, a_tree):
         assert read_status(tmp_path) == a_tree()
         assert mode(tmp_path / SOCKET_NAME) == 0o600
     assert (tmp_path / "victim").read_text() == PRECIOUS
@@ -193,4 +193,4 @@ def test_a_file_in_the_socket_s_place_is_replaced_and_not_followed(
 def test_a_directory_in_the_socket_s_place_is_a_fault_of_the_setting(tmp_path: Path) -> None:
     (tmp_path / SOCKET_NAME).mkdir()
     with pytest.raises(ConfigurationError, match=f"{SOCKET_NAME}: Is a directory.*EVSUP_STATE_DIR"):
-        StatusServer(tmp_path, a_tree)
+        status_socket(tmp_path).__enter__()

@@ -4,7 +4,7 @@ import errno
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import pytest
 from shared.errors import ServiceUnavailable
 from supervisor.status import status_socket
 from supervisor.status.model import TreeStatus
-from supervisor.status.status_socket import SOCKET_NAME, StatusServer, read_status
+from supervisor.status.status_socket import SOCKET_NAME, read_status
+from tests.unit.supervisor.status.served import served
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
 TIMEOUT_S = 30.0  # of a test's own socket: the machine may be busy
@@ -23,7 +24,7 @@ TIMEOUT_S = 30.0  # of a test's own socket: the machine may be busy
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
     """Where a tree answers that has more to say than a socket's buffer holds."""
-    with closing(StatusServer(tmp_path, many_partitions)):
+    with served(tmp_path, many_partitions):
         yield tmp_path
 
 
@@ -43,21 +44,30 @@ def connect(directory: Path) -> socket.socket:
 
 
 @pytest.mark.parametrize("noise", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x00\xff" * 500_000])
-def test_whatever_bytes_a_client_sends_the_next_client_is_answered(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, noise: bytes
-) -> None:
-    monkeypatch.setattr(status_socket, "CLIENT_S", 0.1)
+def test_whatever_bytes_a_client_sends_the_next_client_is_answered(directory: Path, noise: bytes) -> None:
     with connect(directory) as client, suppress(OSError):
         client.sendall(noise)
     assert read_status(directory) == many_partitions()
 
 
-def test_a_client_that_does_not_read_delays_the_next_one_until_its_deadline_only(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(status_socket, "CLIENT_S", 0.1)
-    with connect(directory):
+def test_a_client_that_does_not_read_delays_nobody(directory: Path) -> None:
+    with connect(directory) as client:
+        client.sendall(status_socket.REQUEST)
         assert read_status(directory) == many_partitions()
+
+
+def test_the_socket_has_every_page_of_the_http_address(directory: Path) -> None:
+    with connect(directory) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 ")
+
+
+def test_a_supervisor_of_before_that_sends_its_status_at_once_is_understood(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server, ThreadPoolExecutor(1) as threads:
+        server.bind(str(tmp_path / SOCKET_NAME))
+        server.listen()
+        threads.submit(tell, server, msgspec.json.encode(a_tree()))
+        assert read_status(tmp_path) == a_tree()
 
 
 def test_a_thousand_clients_keep_nobody_out(directory: Path) -> None:
@@ -66,24 +76,12 @@ def test_a_thousand_clients_keep_nobody_out(directory: Path) -> None:
     assert read_status(directory) == many_partitions()
 
 
-def test_what_many_clients_read_of_one_turn_is_encoded_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[object] = []
-    encode = msgspec.json.encode
-
-    def noting(status: object) -> bytes:
-        made.append(status)
-        return encode(status)
-
-    monkeypatch.setattr(msgspec.json, "encode", noting)
-    for _ in range(3):
-        assert read_status(directory) == many_partitions()
-    assert len(made) == 1
-
-
 def test_a_client_is_answered_with_the_newest_status(tmp_path: Path) -> None:
-    turns = [a_tree(), many_partitions()]
-    with closing(StatusServer(tmp_path, lambda: turns.pop(0))):
-        assert [read_status(tmp_path), read_status(tmp_path)] == [a_tree(), many_partitions()]
+    turns = [a_tree()]
+    with served(tmp_path, lambda: turns[-1]):
+        assert read_status(tmp_path) == a_tree()
+        turns.append(many_partitions())
+        assert read_status(tmp_path) == many_partitions()
 
 
 def test_the_socket_answers_again_after_descriptors_ran_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +94,7 @@ def test_the_socket_answers_again_after_descriptors_ran_out(tmp_path: Path, monk
         return accept(self)
 
     monkeypatch.setattr(socket.socket, "accept", accept_at_the_second_try)
-    with closing(StatusServer(tmp_path, a_tree)):
+    with served(tmp_path, a_tree):
         assert read_status(tmp_path) == a_tree()
 
 
@@ -111,6 +109,12 @@ def test_an_answer_without_an_end_is_given_up(
         threads.submit(talk, server, piece)
         with pytest.raises(ServiceUnavailable, match=f"does not answer{why}"):
             read_status(tmp_path)
+
+
+def tell(server: socket.socket, status: bytes) -> None:
+    client, _ = server.accept()
+    with client:
+        client.sendall(status)
 
 
 def talk(server: socket.socket, piece: bytes) -> None:

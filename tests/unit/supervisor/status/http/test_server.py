@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ConfigurationError, ExitCode
-from supervisor.status import http_server as http
-from supervisor.status.http_server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer
+from supervisor.status.http import server as http
+from supervisor.status.http.server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer, listen
 from tests.harness.ports import free_port
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
@@ -22,7 +22,7 @@ TIMEOUT_S = 30.0  # of a test's own socket: the machine may be busy
 def port() -> Iterator[int]:
     """Where a healthy tree answers."""
     number = free_port()
-    with closing(HttpServer(f"127.0.0.1:{number}", lambda: a_tree(a_partition()), clock=lambda: NOW_S)):
+    with closing(HttpServer([listen(f"127.0.0.1:{number}")], lambda: a_tree(a_partition()), clock=lambda: NOW_S)):
         yield number
 
 
@@ -54,7 +54,7 @@ def test_a_page_is_served(port: int) -> None:
 
 def test_a_page_is_served_on_an_ipv6_address() -> None:
     number = free_port("::1")
-    with closing(HttpServer(f"[::1]:{number}", a_tree, clock=lambda: NOW_S)):
+    with closing(HttpServer([listen(f"[::1]:{number}")], a_tree, clock=lambda: NOW_S)):
         assert get(number, host="::1") == (200, b"ok\n")
 
 
@@ -116,7 +116,7 @@ def test_a_client_that_disconnects_is_forgotten(port: int) -> None:
 
 def test_a_close_waits_for_no_client() -> None:
     number = free_port()
-    server = HttpServer(f"127.0.0.1:{number}", a_tree)
+    server = HttpServer([listen(f"127.0.0.1:{number}")], a_tree)
     with connect(number) as client:
         get(number)
         server.close()
@@ -127,11 +127,11 @@ def test_a_close_waits_for_no_client() -> None:
 
 def test_a_port_in_use_is_a_fault_of_the_setting(port: int) -> None:
     with pytest.raises(ConfigurationError, match=f"EVSUP_HTTP_ADDRESS=127.0.0.1:{port} .* already in use") as raised:
-        HttpServer(f"127.0.0.1:{port}", a_tree)
+        listen(f"127.0.0.1:{port}")
     assert raised.value.exit_code == ExitCode.CONFIGURATION
 
 
 def test_an_address_of_another_host_is_a_fault_of_the_setting() -> None:
     """192.0.2.0/24 belongs to nobody: https://www.rfc-editor.org/rfc/rfc5737."""
     with pytest.raises(ConfigurationError, match=r"EVSUP_HTTP_ADDRESS=192\.0\.2\.1"):
-        HttpServer(f"192.0.2.1:{free_port()}", a_tree)
+        listen(f"192.0.2.1:{free_port()}")

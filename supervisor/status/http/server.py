@@ -1,4 +1,4 @@
-"""The HTTP endpoint: `/metrics`, `/healthz`, `/readyz` and `/status`, served beside the loop.
+"""The HTTP server of a supervisor, on its status socket and on `EVSUP_HTTP_ADDRESS`, served beside the loop.
 
 It is one thread with an event loop, and each client has one deadline. So clients that send nothing, or do not read,
 take a socket each and delay nobody. The servers of the standard library do not give that: http.server and wsgiref, and
@@ -9,15 +9,20 @@ their response.
 import asyncio
 import socket
 import threading
-from asyncio import StreamReader, StreamWriter
-from collections.abc import Callable
+from asyncio import AbstractEventLoop, StreamReader, StreamWriter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
+from typing import Any
 
 from shared.clock import Clock, monotonic
 from shared.config.formats.endpoint import parse_listening
 from shared.errors import ConfigurationError
 from shared.log.logger import get_logger
-from supervisor.status.http_responses import refusal, respond
+from shared.log.recent import RecentLines
+from supervisor.status.http.history import EVERY_S, History
+from supervisor.status.http.overview import Past
+from supervisor.status.http.responses import refusal, respond
 from supervisor.status.model import TreeStatus
 
 CLIENT_S = 5.0  # for a client to send its request and to read the response
@@ -28,15 +33,22 @@ log = get_logger()
 
 
 class HttpServer:
-    """Answers on `address` (IP:PORT) from the newest status. Raises ConfigurationError when it cannot be bound."""
+    """Answers on listening sockets from the newest status. It closes them at its end."""
 
-    def __init__(self, address: str, read: Callable[[], TreeStatus], clock: Clock = monotonic) -> None:
-        self._socket = _bound(address)
-        self._read, self._clock = read, clock
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        read: Callable[[], TreeStatus],
+        recent: RecentLines | None = None,
+        clock: Clock = monotonic,
+    ) -> None:
+        self._sockets, self._read, self._clock = sockets, read, clock
+        self._recent, self._history = recent or RecentLines(), History()
         self._clients: dict[StreamWriter, None] = {}  # the oldest first
         self._closing = asyncio.Event()
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._loop = self._runner.get_loop()
+        self._loop.set_exception_handler(_report)
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._thread.start()
 
@@ -50,11 +62,16 @@ class HttpServer:
             self._runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(
-            self._serve_client, sock=self._socket, limit=MOST_HEAD_BYTES, backlog=BACKLOG
-        )
-        await self._closing.wait()
-        server.close()  # it does not wait for clients: the runner cancels their tasks
+        servers = [
+            await asyncio.start_server(self._serve_client, sock=each, limit=MOST_HEAD_BYTES, backlog=BACKLOG)
+            for each in self._sockets
+        ]
+        while not self._closing.is_set():
+            self._history.add(self._read())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), EVERY_S)
+        for server in servers:
+            server.close()  # it does not wait for clients: the runner cancels their tasks
 
     async def _serve_client(self, reader: StreamReader, writer: StreamWriter) -> None:
         """One client, from its first byte to its last."""
@@ -84,11 +101,15 @@ class HttpServer:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:
             return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        return respond(head.partition(b"\r\n")[0], self._read(), self._clock())
+        past = Past(self._history.samples(), self._recent.lines())
+        return respond(head.partition(b"\r\n")[0], self._read(), self._clock(), past)
 
 
-def _bound(address: str) -> socket.socket:
-    """On exactly this address: `::` does not include the IPv4 addresses."""
+def listen(address: str) -> socket.socket:
+    """A socket that listens on `address` (IP:PORT). Raises ConfigurationError when it cannot be bound.
+
+    On exactly this address: `::` does not include the IPv4 addresses.
+    """
     where = parse_listening(address)
     family = socket.AF_INET6 if where.ip.version == 6 else socket.AF_INET
     try:
@@ -99,3 +120,8 @@ def _bound(address: str) -> socket.socket:
             error.strerror or str(error),
             "Set a free port on an address of this host, or leave it unset.",
         ) from error
+
+
+def _report(_: AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """What the event loop cannot raise to anybody: no descriptor is left for a client, for example."""
+    log.warning("status_not_answered", reason=f"{context['message']}: {context.get('exception', '')}")

@@ -1,6 +1,7 @@
-"""The responses of the HTTP endpoint: a pure function of the request line and the tree's status.
+"""The responses of the HTTP server: a pure function of the request line, the tree's status, and how it was before.
 
-A response never repeats any part of the request. `/healthz` and `/readyz` are decided in `health.py`.
+A response never repeats any part of the request. `/healthz` and `/readyz` are decided in `health.py`, and what
+the page at `/` shows in `overview.py`.
 """
 
 import re
@@ -11,11 +12,14 @@ from http import HTTPStatus
 import msgspec
 
 from supervisor.status.health import complaints, stuck
-from supervisor.status.metrics import exposition
+from supervisor.status.http import documents
+from supervisor.status.http.overview import NO_PAST, Past, overview
 from supervisor.status.model import TreeStatus
 
 TEXT = "text/plain; charset=utf-8"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+HTML, JSON = "text/html; charset=utf-8", "application/json"
+NOTHING_ACTIVE = "default-src 'none'; frame-ancestors 'none'"
 METHODS = ("GET", "HEAD")
 
 _REQUEST_LINE = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.[01]")
@@ -28,6 +32,8 @@ class Response:
     status: HTTPStatus
     page: bytes
     content_type: str = TEXT
+    policy: str = NOTHING_ACTIVE
+    """What a browser may load and run: https://www.w3.org/TR/CSP3/."""
 
     def encode(self, *, with_page: bool = True) -> bytes:
         """The bytes to send; a response to `HEAD` has no page. The connection closes after it."""
@@ -37,13 +43,17 @@ class Response:
             f"Content-Length: {len(self.page)}",
             f"Allow: {', '.join(METHODS)}",
             "Cache-Control: no-store",
+            f"Content-Security-Policy: {self.policy}",
+            "Cross-Origin-Resource-Policy: same-origin",
+            "Referrer-Policy: no-referrer",
             "X-Content-Type-Options: nosniff",
+            "X-Frame-Options: DENY",
             "Connection: close",
         )
         return "\r\n".join((*head, "", "")).encode() + (self.page if with_page else b"")
 
 
-def respond(request_line: bytes, tree: TreeStatus, now_s: float) -> bytes:
+def respond(request_line: bytes, tree: TreeStatus, now_s: float, past: Past = NO_PAST) -> bytes:
     """The whole response to a request with this first line."""
     parts = _REQUEST_LINE.fullmatch(request_line)
     if parts is None:
@@ -52,7 +62,7 @@ def respond(request_line: bytes, tree: TreeStatus, now_s: float) -> bytes:
     if method not in METHODS:
         return refusal(HTTPStatus.METHOD_NOT_ALLOWED)
     page = PAGES.get(target.partition("?")[0])
-    found = page(tree, now_s) if page else _not_found()
+    found = page(tree, now_s, past) if page else _not_found()
     return found.encode(with_page=method == "GET")
 
 
@@ -65,20 +75,34 @@ def _not_found() -> Response:
     return Response(HTTPStatus.NOT_FOUND, f"Not found. Pages: {', '.join(PAGES)}\n".encode())
 
 
-def _metrics(tree: TreeStatus, now_s: float) -> Response:
+def _page(*_: object) -> Response:
+    return Response(HTTPStatus.OK, documents.PAGE, HTML, documents.policy(documents.PAGE))
+
+
+def _runbook(*_: object) -> Response:
+    return Response(HTTPStatus.OK, documents.RUNBOOK, HTML, documents.policy(documents.RUNBOOK))
+
+
+def _overview(tree: TreeStatus, now_s: float, past: Past) -> Response:
+    return Response(HTTPStatus.OK, msgspec.json.encode(overview(tree, past, now_s)), JSON)
+
+
+def _metrics(tree: TreeStatus, now_s: float, _: Past) -> Response:
+    from supervisor.status.metrics import exposition  # here, because without a scrape its package is not needed
+
     return Response(HTTPStatus.OK, exposition(tree, now_s), EXPOSITION)
 
 
-def _healthz(tree: TreeStatus, now_s: float) -> Response:
+def _healthz(tree: TreeStatus, now_s: float, _: Past) -> Response:
     return _verdict(stuck(tree, now_s))
 
 
-def _readyz(tree: TreeStatus, now_s: float) -> Response:
+def _readyz(tree: TreeStatus, now_s: float, _: Past) -> Response:
     return _verdict(stuck(tree, now_s) or "\n".join(complaints(tree)))
 
 
-def _status(tree: TreeStatus, _: float) -> Response:
-    return Response(HTTPStatus.OK, msgspec.json.encode(tree), "application/json")
+def _status(tree: TreeStatus, *_: object) -> Response:
+    return Response(HTTPStatus.OK, msgspec.json.encode(tree), JSON)
 
 
 def _verdict(against: str | None) -> Response:
@@ -87,7 +111,10 @@ def _verdict(against: str | None) -> Response:
     return Response(HTTPStatus.OK, b"ok\n")
 
 
-PAGES: dict[str, Callable[[TreeStatus, float], Response]] = {
+PAGES: dict[str, Callable[[TreeStatus, float, Past], Response]] = {
+    "/": _page,
+    "/overview": _overview,
+    "/runbook": _runbook,
     "/metrics": _metrics,
     "/healthz": _healthz,
     "/readyz": _readyz,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from supervisor.status.health import STUCK_AFTER_S
-from supervisor.status.http_responses import PAGES, respond
+from supervisor.status.http.responses import PAGES, respond
 from supervisor.status.model import TreeStatus
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
@@ -62,7 +62,9 @@ def test_a_head_request_is_answered_without_the_page(page: str) -> None:
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ("GET / HTTP/1.1", 404),
+        ("GET /nothing HTTP/1.1", 404),
+        ("GET /overview/ HTTP/1.1", 404),
+        ("POST / HTTP/1.1", 405),
         ("GET /metrics/canary HTTP/1.1", 404),
         ("GET http://canary/metrics HTTP/1.1", 404),
         ("POST /metrics HTTP/1.1", 405),
@@ -82,5 +84,33 @@ def test_any_other_request_is_refused_and_not_repeated(line: str, code: int) -> 
 
 
 def test_a_request_for_an_unknown_page_is_answered_with_the_known_ones() -> None:
-    assert asked("GET / HTTP/1.1")[1] == "Not found. Pages: /metrics, /healthz, /readyz, /status\n"
+    known = "Not found. Pages: /, /overview, /runbook, /metrics, /healthz, /readyz, /status\n"
+    assert asked("GET /index.html HTTP/1.1") == (404, known)
     assert b"Allow: GET, HEAD\r\n" in respond(b"POST / HTTP/1.1", HEALTHY, NOW_S)
+
+
+@pytest.mark.parametrize(
+    "line", [*(f"GET {page} HTTP/1.1" for page in PAGES), "GET /nothing HTTP/1.1", "POST / HTTP/1.1"]
+)
+def test_no_response_is_kept_framed_sniffed_or_read_by_another_site(line: str) -> None:
+    head = respond(line.encode(), HEALTHY, NOW_S).partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert {
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        "X-Frame-Options: DENY",
+        "Referrer-Policy: no-referrer",
+        "Cross-Origin-Resource-Policy: same-origin",
+    } <= set(head)
+    (policy,) = (each for each in head if each.startswith("Content-Security-Policy: "))
+    assert policy.startswith("Content-Security-Policy: default-src 'none'")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_a_stuck_loop_is_what_the_page_says_first() -> None:
+    shown = json.loads(asked("GET /overview HTTP/1.1", now_s=STUCK_S)[1])
+    assert (shown["verdict"], shown["headline"]) == ("degraded", "stuck, was running, healthy")
+    assert shown["troubles"][0]["text"].startswith(
+        "the loop has not turned for 11 s, and everything here is as of then"
+    )
