@@ -13,6 +13,9 @@ from shared.errors import UsageError
 _NAME = r'[A-Za-z_][A-Za-z0-9_$]*|"[^"\x00-\x1f\x7f]+"'
 _STEP = rf"(?:\.(?:{_NAME})|\[\d+\])"
 _PATH = re.compile(rf"(?P<column>{_NAME})(?P<inside>:(?:{_NAME}){_STEP}*)?")
+# A key of JSON may be "a|b" or "a=b": in quotes, a mark is one of its characters.
+_BAR = re.compile(r'\|(?=(?:[^"]*"[^"]*")*[^"]*$)')
+_CONDITION = re.compile(r'(?P<path>(?:"[^"]*"|[^"=])*)=(?P<text>.*)', re.DOTALL)
 _PLAIN_NAME = re.compile(rf"(?P<mark>[:.])(?P<name>{_NAME})")
 _EXAMPLE = (
     """Write a column and a path, for example PAYLOAD:id, PAYLOAD:after.id, PARTITION_KEY, 'PAYLOAD:"a key"[0]'."""
@@ -63,15 +66,15 @@ class Equals:
 
 def parse_key(text: str) -> Key:
     """A key as `--key` takes it, places parted by `|`. Raises `UsageError`."""
-    return Key([_parse_path("--key", text, place) for place in text.split("|")])
+    return Key([_parse_path("--key", text, place) for place in _BAR.split(text)])
 
 
 def parse_condition(text: str) -> Equals:
     """A condition as `--deleted` takes it, `PATH=VALUE`. Raises `UsageError`."""
-    path, equals, value = text.partition("=")
-    if not equals or not value.isprintable():
+    found = _CONDITION.fullmatch(text)
+    if found is None or not found["text"].isprintable():
         raise UsageError(f"--deleted {text!r} is not PATH=VALUE", fix="For example --deleted PAYLOAD:op=d")
-    return Equals(_parse_path("--deleted", text, path), value)
+    return Equals(_parse_path("--deleted", text, found["path"]), found["text"])
 
 
 def refuse_unknown(paths: Collection[ValuePath], columns: Collection[str]) -> None:
