@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from shared.ipc.messages import TableColumns
+from shared.snowflake.tables import envelope_columns
 from worker.bodies.body import Body
 from worker.bodies.body_reader import BodyReader
 from worker.rows.event import Event, Refusal
@@ -32,6 +33,7 @@ OWN = frozenset(name.upper() for name in (*PLACE, "partition_id"))
 """What says which event a row is of: it proves that each is there once."""
 MAPPED = frozenset(name.upper() for name in (*METADATA, PAYLOAD, RAW_BODY, "DECODE_ERROR")) - OWN
 """What a mapper may return."""
+TYPES = {column.name: column.type for column in envelope_columns()}
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _KEYS = {name: b',"%b":' % name.upper().encode() for name in METADATA}
 
@@ -40,6 +42,7 @@ class Envelope(RowFormat):
     """Makes events with the envelope as their rows."""
 
     raw_bodies_in = "RAW_BODY"
+    mapped_types = TYPES
 
     def __init__(
         self,
@@ -83,16 +86,6 @@ def _refuse_unknown(columns: dict[str, msgspec.Raw]) -> None:
             f"it returns {', '.join(unknown)}, and the envelope has no such column: its columns are"
             f" {', '.join(sorted(MAPPED))}; SNOWFLAKE_ROW_FORMAT=columns writes columns of your own"
         )
-    if RAW_BODY in columns and not _is_base64(columns[RAW_BODY]):
-        raise NotMapped(f"it returns a {RAW_BODY} that is not of type bytes")
-
-
-def _is_base64(json: msgspec.Raw) -> bool:
-    try:
-        msgspec.json.decode(json, type=bytes | None)
-    except msgspec.MsgspecError:
-        return False
-    return True
 
 
 def _body(body: Body) -> bytes:

@@ -2,11 +2,11 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from struct import Struct
 from struct import error as struct_error
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -63,6 +63,8 @@ class RowFormat(ABC):
 
     raw_bodies_in: str
     """Where a body goes that is not JSON, for people."""
+    mapped_types: ClassVar[Mapping[str, str]] = {}
+    """Types of the columns that a mapper returns, where they are known."""
 
     def __init__(
         self,
@@ -209,10 +211,11 @@ class RowFormat(ABC):
         is_undecoded = body.reason is not None
         if self._mapper and message and (self._keeps or not is_undecoded):
             try:
-                row = self._mapper.row(mapper_event(self._partition_id, body, message.raw_body, known))
+                event = mapper_event(self._partition_id, body, message.raw_body, known)
+                row = self._mapper.row(event, self.mapped_types)
                 return self._mapped_row(row, [each for each in known if each[0] in PLACE]), None, False
-            except NotMapped as error:
-                return NO_ROW, error.refusal, False
+            except NotMapped as why:
+                return NO_ROW, self._mapper.refusal(why), False
         line, refusal = self._row(body, known)
         if body.reason and not self._keeps:
             refusal = self._undecodable(body.reason)

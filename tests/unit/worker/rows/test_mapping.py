@@ -1,9 +1,11 @@
 """A mapper's mapping is the row, with what proves that the event is there once; all else that it does is a refusal."""
 
+import inspect
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -125,11 +127,54 @@ def test_what_nobody_can_decode_goes_past_the_mapper() -> None:
         ("endless_value", "the column PAYLOAD has a value that is no JSON: RecursionError"),
         ("long_integer", "an integer has more than 38 digits"),
         ("nul", "the character NUL"),
-        ("text_as_raw_body", "RAW_BODY that is not of type bytes"),
     ],
 )
 def test_a_result_that_is_no_row_is_a_data_error_that_names_it(name: str, why: str) -> None:
     assert why in refusal(name)
+    line = inspect.getsourcelines(getattr(mappers, name))[1]
+    assert refusal(name).endswith(f" (the mapper is {name} at {mappers.__file__}:{line})")
+
+
+TEXTS = ("PARTITION_KEY", "CONTENT_TYPE", "MESSAGE_ID", "CORRELATION_ID", "DECODE_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("columns", "value", "json"),
+    [
+        (("PAYLOAD", "PROPERTIES", "SYSTEM_PROPERTIES"), {"a": [1, None]}, {"a": [1, None]}),
+        (("PAYLOAD", "PROPERTIES", "SYSTEM_PROPERTIES"), b"\xff", "/w=="),
+        (TEXTS, "text", "text"),
+        (TEXTS, UUID(int=7), str(UUID(int=7))),
+        (("RAW_BODY",), b"\xff", "/w=="),
+        (("RAW_BODY",), bytearray(b"\xff"), "/w=="),
+        (("RAW_BODY",), memoryview(b"\xff"), "/w=="),
+        (("RAW_BODY",), b"", ""),
+    ],
+)
+def test_each_column_takes_values_of_its_type(columns: Sequence[str], value: Any, json: Any) -> None:
+    for column in columns:
+        mappers.given = {column: value}
+        assert line_of(mapped("as_given"))[column] == json
+
+
+@pytest.mark.parametrize(
+    ("columns", "value", "why"),
+    [
+        (TEXTS, 1, "a value of type int, and takes text alone"),
+        (TEXTS, True, "a value of type bool, and takes text alone"),
+        (TEXTS, {"a": 1}, "a value of type dict, and takes text alone"),
+        (TEXTS, b"text", "a value of type bytes, and takes text alone"),
+        (("RAW_BODY",), "not base64", "a value of type str, and takes bytes alone"),
+        (("RAW_BODY",), "/w==", "a value of type str, and takes bytes alone"),
+        (("RAW_BODY",), "", "a value of type str, and takes bytes alone"),
+        (("RAW_BODY",), 1, "a value of type int, and takes bytes alone"),
+        (("RAW_BODY",), [1], "a value of type list, and takes bytes alone"),
+    ],
+)
+def test_a_value_of_another_type_than_its_column_takes_is_refused(columns: Sequence[str], value: Any, why: str) -> None:
+    for column in columns:
+        mappers.given = {column: value}
+        assert refusal("as_given").startswith(f"the column {column} has {why}")
 
 
 @pytest.mark.parametrize(
