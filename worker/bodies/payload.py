@@ -70,11 +70,14 @@ class NotPayload(Exception):
     """The body is not JSON that PAYLOAD can hold; the text says why, and nothing of what is in the body."""
 
 
-def payload(body: bytes) -> tuple[bytes, Any]:
-    """The body as one line of JSON, checked, not built again, and its value or `UNREAD`; raises `NotPayload`."""
+def payload(body: bytes, around: int = 0) -> tuple[bytes, Any]:
+    """The body as one line of JSON, checked, not built again, and its value or `UNREAD`; raises `NotPayload`.
+
+    `around` is how many levels are around it where it goes.
+    """
     text = body.removeprefix(UTF8_BOM).strip(WHITESPACE)
     if len(text) > DEEPEST and text[0] in CONTAINER:  # a shorter one cannot be deeper; brackets may never close
-        _refuse_deep(text)
+        _refuse_deep(text, around)
     value = UNREAD
     try:
         if len(text) <= LARGE:
@@ -120,13 +123,13 @@ def _is_large_suspect(text: bytes) -> bool:
 # --- the second look --------------------------------------------------------------------------------------------------
 
 
-def _refuse_deep(text: bytes) -> None:
+def _refuse_deep(text: bytes, around: int) -> None:
     """Raise when it is nested too deep. May be no JSON."""
-    if text.count(b"[") + text.count(b"{") <= DEEPEST:
+    if around + text.count(b"[") + text.count(b"{") <= DEEPEST:
         return
     brackets = (outside.translate(_STEPS, _NO_BRACKET) for outside in _outside_strings(_plain(text)))
     steps = chain.from_iterable(memoryview(each).cast("b") for each in brackets)
-    depth = max(accumulate(steps), default=0)
+    depth = around + max(accumulate(steps), default=0)
     if depth > DEEPEST:
         raise NotPayload(f"the JSON is nested {depth} levels deep, {DEEPEST} is the bound")
 
