@@ -11,6 +11,11 @@ _bundles: dict[str, frozenset[str]] = {}
 """The files that each bundle was made of."""
 
 
+def trusted() -> str:
+    """The file with the certificate authorities that this process trusts now."""
+    return os.environ.get(VARIABLE) or certifi.where()
+
+
 def trust(ca_file: str) -> None:
     """Trust `ca_file` beside what this process trusts already.
 
@@ -18,7 +23,7 @@ def trust(ca_file: str) -> None:
     variable, which replaces the public authorities. So the whole bundle is written into memory and ends with the
     process. Its path names the process, because workers inherit the variable.
     """
-    present = os.environ.get(VARIABLE) or certifi.where()
+    present = trusted()
     files = _bundles.get(present, frozenset())
     if ca_file in files:
         return

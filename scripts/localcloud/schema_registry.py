@@ -8,18 +8,22 @@ import threading
 import time
 import uuid
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, urlsplit
 
 from scripts.localcloud.hub.token import TokenRefusedError, verify_identity
 from scripts.localcloud.snow.certificate import make_certificate
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HOST = "127.0.0.1"
+STOP_S = 0.05  # until it sees that it is to end
 PATH = "/$schemaGroups/$schemas/"
 API_VERSION = "2022-10"
 GROUP = "flights"
@@ -29,11 +33,12 @@ class SchemaRegistry:
     """A context manager: it listens inside the block, with TLS.
 
     `identity_key` is the one that the hub knows. The attributes may be changed at any time: with `refusal` every answer
-    is that status. `asked` counts the questions by the id.
+    is that status, and with `instead` it is whatever that writes. `asked` counts the questions by the id.
     """
 
     def __init__(self, directory: Path, identity_key: str) -> None:
         self.refusal: HTTPStatus | None = None
+        self.instead: Callable[[BaseHTTPRequestHandler], None] | None = None
         self.asked: Counter[str] = Counter()
         self._directory, self._key = directory, identity_key
         self._schemas: dict[str, tuple[str, int]] = {}
@@ -44,7 +49,7 @@ class SchemaRegistry:
         self.ca_file = certificate.ca_file
         self._server = _server(self)
         self._server.socket = certificate.server_context().wrap_socket(self._server.socket, server_side=True)
-        threading.Thread(target=self._server.serve_forever, name="schema registry", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(STOP_S,), daemon=True).start()
         self._stack.callback(self._server.server_close)
         self._stack.callback(self._server.shutdown)
         return self
@@ -99,6 +104,10 @@ def _error(status: HTTPStatus) -> tuple[HTTPStatus, dict[str, str], str]:
 def _server(registry: SchemaRegistry) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if registry.instead:
+                with suppress(OSError):  # the client has had enough
+                    registry.instead(self)
+                return
             status, headers, text = registry.answer(self.path, self.headers.get("Authorization", ""))
             body = text.encode()
             self.send_response(status)

@@ -23,6 +23,7 @@ from scripts.localcloud.snow.certificate import make_certificate
 from scripts.localcloud.snow.tokens import sign
 
 HOST = "127.0.0.1"
+STOP_S = 0.05  # until it sees that it is to end
 LIFETIME_S = 3600.0
 APP_SERVICE, IMDS = "/msi/token", "/metadata/identity/oauth2/token"
 _DISCOVERY, _TOKEN = ".well-known/openid-configuration", "oauth2/v2.0/token"
@@ -59,7 +60,7 @@ class SignIn:
         self._plain, self._tls = self._server(), self._server()
         self._tls.socket = certificate.server_context().wrap_socket(self._tls.socket, server_side=True)
         for server in (self._plain, self._tls):
-            threading.Thread(target=server.serve_forever, name="sign-in", daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(STOP_S,), daemon=True).start()
             self._stack.callback(server.server_close)
             self._stack.callback(server.shutdown)
         return self

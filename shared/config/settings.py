@@ -116,7 +116,11 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
     ] = "amqp"
     proxy: Annotated[
         Secret | None,
-        Meta(description="HTTP proxy. Implies `amqp_websocket`.", examples=["http://proxy.example:3128"]),
+        Meta(
+            description="HTTP proxy, also of the schema registry. Implies `amqp_websocket`. An identity signs in"
+            " through `HTTPS_PROXY`.",
+            examples=["http://proxy.example:3128"],
+        ),
     ] = None
     custom_endpoint: Annotated[
         str | None,
@@ -158,14 +162,14 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
     schema_registry: Annotated[
         str | None,
         Meta(
-            description="Namespace of the Azure Schema Registry, for `avro/binary+ID` bodies. Needs the extra `avro`.",
+            description="Namespace of the Azure Schema Registry, for `avro/binary+ID` bodies.",
             examples=["name.servicebus.windows.net"],
         ),
     ] = None
     avro_schema_file: Annotated[
         str | None,
         Meta(
-            description="Avro schema of bodies whose messages name none (docs/bodies.md). Needs the extra `avro`.",
+            description="Avro schema of bodies whose messages name none (docs/bodies.md).",
             examples=["/etc/evsup/flight.avsc"],
         ),
     ] = None

@@ -12,46 +12,26 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
-HOST = "127.0.0.1"
+from tests.harness.listener import HOST, Listener
+
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 BINARY, CLOSE = 0x82, 8
 PIECE_BYTES = 30_000
 
 
-class WebsocketFront:
+class WebsocketFront(Listener):
     """A context manager: it listens inside the block, and every byte takes `delay_s` in each direction."""
 
     def __init__(self, hub_port: int, delay_s: float = 0.0) -> None:
+        super().__init__()
         self._hub_port, self._delay_s = hub_port, delay_s
-        self._listener = socket.create_server((HOST, 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._sockets: list[socket.socket] = [self._listener]
         self.upgrades = 0
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for each in self._sockets:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
+        """As `Listener`."""
         hub = socket.create_connection((HOST, self._hub_port))
-        self._sockets += [client, hub]
+        self.sockets.append(hub)
         with suppress(OSError):
             self._upgrade(client)
             up, down = self._line(hub.sendall), self._line(client.sendall)

@@ -1,28 +1,32 @@
 """Avro bodies as JSON: a schema becomes a function that reads one value of it.
 
-fastavro reads schemas: names, namespaces, what is valid. It does not read bodies here, because it trusts them: a body
-of 5 KB ends the process when its schema contains itself, ten bytes say that an array has a billion values, and a
-damaged index counts from the end. So a value is read in place, as one of AMQP is, and whatever is not as it has to be
-is refused with its place.
+Avro's libraries trust a body: 5 KB end the process when a schema contains itself, ten bytes say that an array has a
+billion values, and a damaged index counts from the end. So a value is read in place, as one of AMQP is, and whatever is
+not as it has to be is refused with its place.
 https://avro.apache.org/docs/1.12.0/specification/#binary-encoding
+
+A few bytes can be much JSON: a record of a hundred nulls has none, a symbol has one, and names are in the schema. So
+what comes out is counted before it is made.
 
 Bytes are base64, because a text that is sometimes base64 could not be read back. A union is the value that it holds.
 What the logical types become is in `worker/bodies/avro_logical.py`.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from struct import Struct
 from typing import Any, TypeAlias
 
 import msgspec
 
+from shared.config.formats import avro_schema as avro
 from worker.bodies.avro_logical import LOGICAL_TYPES, Convert
+from worker.bodies.decoded_size import LARGEST
 from worker.bodies.payload import NotPayload
 
 Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 """Reads the value at a place; gives it, fit for JSON, and where it ends."""
-Schema: TypeAlias = Any
 
 LONGEST_NUMBER, LONGEST_VARINT = 64, 10  # bits, and the bytes that they take
 # Of one body. Each takes up to 100 bytes and 2 µs, and may be of one byte, or of none: a field of null.
@@ -35,54 +39,54 @@ class Malformed(Exception):
     """A body is not what its schema says; the text says why and where, and nothing of what is in it."""
 
 
-class _Room:
-    """How many values a body may still have."""
+class _Bounds:
+    """How many values, and how many bytes of JSON, one body may still become."""
 
-    left = MOST_VALUES
+    def __init__(self) -> None:
+        self._values, self._json_bytes, self._most_bytes = MOST_VALUES, LARGEST, LARGEST
 
-    def take(self, count: int, at: int) -> None:
-        """Count so many values more. Raises `Malformed` when they are too many."""
-        self.left -= count
-        if self.left < 0:
+    def reset(self, most_bytes: int) -> None:
+        """Begin with another body."""
+        self._values, self._json_bytes, self._most_bytes = MOST_VALUES, most_bytes, most_bytes
+
+    def take(self, values: int, json_bytes: int, at: int) -> None:
+        """Count so many more, before they are read. Raises `Malformed` when they are too many."""
+        self._values -= values
+        self._json_bytes -= json_bytes
+        if self._values < 0:
             raise Malformed(f"it has more than {MOST_VALUES} values (byte {at})")
+        if self._json_bytes < 0:
+            raise Malformed(f"more than {self._most_bytes} bytes of JSON come out of it (byte {at})")
 
 
 class AvroSchema:
     """A schema, ready to read bodies."""
 
-    def __init__(self, definition: str) -> None:
-        """Raises `ValueError` when the definition is no valid schema; the text says why."""
-        self._room = _Room()
-        self._read = _read_of(definition, self._room)
+    def __init__(self, schema: avro.Type) -> None:
+        self._bounds = _Bounds()
+        self._read = _Types(self._bounds).reader(schema)
 
-    def json(self, body: bytes) -> bytes:
-        """The value that is the whole body, as JSON. Raises `NotPayload`."""
-        self._room.left = MOST_VALUES
+    def json(self, body: bytes, most_bytes: int = LARGEST) -> bytes:
+        """The value that is the whole body, as JSON of at most so many bytes. Raises `NotPayload`."""
         try:
-            value, end = self._read(body, 0)
-            json = _encode(value)
+            return self._json(body, most_bytes)
         except Malformed as error:
             raise NotPayload(f"the body is not Avro of its schema: {error}") from None
         except IndexError:
             raise NotPayload("the body is not Avro of its schema: it ends too early") from None
         except RecursionError:
             raise NotPayload("the Avro value is nested too deep to be read") from None
+
+    def _json(self, body: bytes, most_bytes: int) -> bytes:
+        self._bounds.reset(most_bytes)
+        value, end = self._read(body, 0)
         if end != len(body):
-            raise NotPayload(f"the body is not Avro of its schema: bytes are behind its end (byte {end})")
+            raise Malformed(f"bytes are behind its end (byte {end})")
+        json = _encode(value)
+        # Once more: escapes, base64 and times are not counted before, because each has some bytes of the body.
+        if len(json) > most_bytes:
+            raise Malformed(f"more than {most_bytes} bytes of JSON come out of it")
         return json
-
-
-def _read_of(definition: str, room: _Room) -> Read:
-    import fastavro
-
-    try:
-        return _Types(room).reader(fastavro.parse_schema(msgspec.json.decode(definition)))
-    except msgspec.DecodeError:
-        raise ValueError("it is no JSON") from None
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-    except Exception as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 # --- a schema becomes a function --------------------------------------------------------------------------------------
@@ -91,55 +95,57 @@ def _read_of(definition: str, room: _Room) -> Read:
 class _Types:
     """The readers of the types of one schema. A type that has a name may be used within itself, and anywhere behind."""
 
-    def __init__(self, room: _Room) -> None:
+    def __init__(self, bounds: _Bounds) -> None:
         self._named: dict[str, Read] = {}
-        self._room = room
+        self._bounds = bounds
 
-    def reader(self, schema: Schema) -> Read:
+    def reader(self, schema: avro.Type) -> Read:
         """The reader of a type."""
-        if isinstance(schema, list):
-            return _union([self.reader(each) for each in schema])
-        if isinstance(schema, str):
-            return _PRIMITIVES.get(schema) or self._named[schema]
-        if not isinstance(schema["type"], str):
-            return self.reader(schema["type"])
-        if schema["type"] in ("record", "error"):
-            return self._record(schema)
-        read = self._plain(schema)
-        if make := LOGICAL_TYPES.get((schema["type"], schema.get("logicalType", ""))):
-            read = _converted(read, make(schema))
-        if name := schema.get("name"):
-            self._named[name] = read
-        return read
+        match schema:
+            case avro.Reference(name):
+                return self._named[name]
+            case avro.Record():
+                return self._record(schema)
+            case avro.Union(branches):
+                return _union([self.reader(each) for each in branches])
+            case avro.Array(items):
+                return _array(self.reader(items), self._bounds)
+            case avro.Map(values):
+                return _map(self.reader(values), self._bounds)
+            case avro.Primitive(name, logical):
+                return _of_logical(name, logical, _PRIMITIVES[name])
+            case avro.Enum(name, symbols):
+                return self._named.setdefault(name, _enum(symbols, self._bounds))
+            case avro.Fixed(name, size, logical):
+                return self._named.setdefault(name, _of_logical("fixed", logical, _fixed(size), size))
 
-    def _plain(self, schema: dict[str, Any]) -> Read:
-        """The reader of what is no record, without regard to its logical type."""
-        match schema["type"]:
-            case "enum":
-                return _enum(schema["symbols"])
-            case "fixed":
-                return _fixed(schema["size"])
-            case "array":
-                return _array(self.reader(schema["items"]), self._room)
-            case "map":
-                return _map(self.reader(schema["values"]), self._room)
-            case primitive_or_name:
-                return self.reader(primitive_or_name)
-
-    def _record(self, schema: dict[str, Any]) -> Read:
-        fields: list[tuple[str, Read]] = []
-        self._named[schema["name"]] = read = _record(fields, self._room)  # before its fields: it may be in one of them
-        fields += [(field["name"], self.reader(field["type"])) for field in schema["fields"]]
-        if len(dict(fields)) < len(fields):  # fastavro allows it, and one value would take the place of another
-            raise ValueError(f"the record {schema['name']} has a field twice")
+    def _record(self, schema: avro.Record) -> Read:
+        fields = _Fields()
+        self._named[schema.name] = read = _record(fields, self._bounds)  # before its fields: it may be in one of them
+        fields.readers = [(name, self.reader(each)) for name, each in schema.fields]
+        fields.json_bytes = 2 + sum(len(_encode(name)) + 2 + _least_json(read) for name, read in fields.readers)
         return read
 
 
-def _record(fields: Sequence[tuple[str, Read]], room: _Room) -> Read:
+@dataclass(slots=True)
+class _Fields:
+    """The fields of a record."""
+
+    readers: Sequence[tuple[str, Read]] = ()
+    json_bytes: int = 0
+    """How long the JSON of the record is at least."""
+
+
+def _least_json(read: Read) -> int:
+    """How long the JSON of a value is at least that takes no byte of the body."""
+    return len("null") if read is _null else 0
+
+
+def _record(fields: _Fields, bounds: _Bounds) -> Read:
     def read(data: bytes, at: int) -> tuple[Any, int]:
-        room.take(len(fields), at)
+        bounds.take(len(fields.readers), fields.json_bytes, at)
         record = {}
-        for name, read_field in fields:
+        for name, read_field in fields.readers:
             record[name], at = read_field(data, at)
         return record, at
 
@@ -156,11 +162,14 @@ def _union(branches: Sequence[Read]) -> Read:
     return read
 
 
-def _enum(symbols: Sequence[str]) -> Read:
+def _enum(symbols: Sequence[str], bounds: _Bounds) -> Read:
+    sizes = [len(_encode(symbol)) for symbol in symbols]
+
     def read(data: bytes, at: int) -> tuple[Any, int]:
         index, end = _long(data, at)
         if not 0 <= index < len(symbols):
             raise Malformed(f"an enum has no such symbol (byte {at})")
+        bounds.take(0, sizes[index], at)
         return symbols[index], end
 
     return read
@@ -170,30 +179,30 @@ def _fixed(size: int) -> Read:
     return lambda data, at: _slice(data, at, size)
 
 
-def _array(read_item: Read, room: _Room) -> Read:
+def _array(read_item: Read, bounds: _Bounds) -> Read:
+    least_json = 1 + _least_json(read_item)  # a comma is in front of it, or a bracket
+
     def read(data: bytes, at: int) -> tuple[Any, int]:
         items: list[Any] = []
         count, at = _count(data, at)
         while count:
-            room.take(min(count, len(data)), at)
+            # Before any is read: a count of ten bytes can be of a billion items, and these may have none.
+            bounds.take(count, count * least_json, at)
             for _ in range(count):
-                item, end = read_item(data, at)
-                if end == at:  # a few bytes could say that there are any number of them
-                    raise Malformed(f"an array is of values without bytes (byte {at})")
+                item, at = read_item(data, at)
                 items.append(item)
-                at = end
             count, at = _count(data, at)
         return items, at
 
     return read
 
 
-def _map(read_value: Read, room: _Room) -> Read:
+def _map(read_value: Read, bounds: _Bounds) -> Read:
     def read(data: bytes, at: int) -> tuple[Any, int]:
         pairs: dict[Any, Any] = {}
         count, at = _count(data, at)
         while count:
-            room.take(min(count, len(data)), at)
+            bounds.take(count, count, at)
             for _ in range(count):
                 key, end = _string(data, at)
                 if key in pairs:
@@ -211,6 +220,13 @@ def _count(data: bytes, at: int) -> tuple[int, int]:
     if count < 0:  # then the size of the block in bytes comes first
         return -count, _long(data, at)[1]
     return count, at
+
+
+def _of_logical(kind: str, logical: avro.Logical | None, read: Read, size: int = 0) -> Read:
+    """The reader of a plain type that may have a logical one."""
+    make = LOGICAL_TYPES.get((kind, logical.name)) if logical else None
+    convert = make(logical, size) if make and logical else None
+    return _converted(read, convert) if convert else read
 
 
 def _converted(read: Read, convert: Convert) -> Read:

@@ -3,31 +3,38 @@
 https://avro.apache.org/docs/1.12.0/specification/#logical-types
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from shared import iso8601
+from shared.config.formats.avro_schema import Logical
 
 Convert: TypeAlias = Callable[[Any], Any]
 """Makes of a plain value (a number, text, bytes) one that is fit for JSON. Raises `ValueError`."""
-Schema: TypeAlias = Mapping[str, Any]
+Make: TypeAlias = Callable[[Logical, int], Convert | None]
+"""Makes that of a logical type, for a fixed of so many bytes; None: it does not fit, and the plain type is meant."""
 
 MOST_DIGITS = 38  # of a NUMBER: https://docs.snowflake.com/en/sql-reference/data-types-numeric#number
 MOST_DECIMAL_BYTES = 1024  # of a number that Python makes text of
 UUID_BYTES, DURATION_BYTES = 16, 12
 
 
-def _decimal(schema: Schema) -> Convert:
-    """An exact number; its text where it has more digits than a NUMBER."""
-    scale = int(schema.get("scale", 0))
+def _decimal(logical: Logical, _: int) -> Convert:
+    """An exact number; its text where it has more digits than a NUMBER.
+
+    With a scale that no NUMBER has, it is the digits with an exponent: written out, one byte could be a billion zeros.
+    """
+    scale = logical.scale
 
     def convert(data: bytes) -> Any:
         if len(data) > MOST_DECIMAL_BYTES:
             raise ValueError("a decimal has too many digits")
         unscaled = int.from_bytes(data, "big", signed=True)
+        if scale > MOST_DIGITS:
+            return f"{unscaled}E-{scale}"
         digits = f"{abs(unscaled):0{scale + 1}d}"
         point = len(digits) - scale
         text = ("-" if unscaled < 0 else "") + digits[:point] + ("." + digits[point:] if scale else "")
@@ -36,29 +43,29 @@ def _decimal(schema: Schema) -> Convert:
     return convert
 
 
-def _instant(units_in_a_second: int, zone: str = "") -> Callable[[Schema], Convert]:
+def _instant(units_in_a_second: int, zone: str = "") -> Make:
     """A time since 1970, with or without a zone."""
 
     def convert(count: int) -> Any:
         text = iso8601.date_time(count, units_in_a_second)
         return count if text is None else text + zone
 
-    return lambda _: convert
+    return lambda *_: convert
 
 
-def _time_of_day(units_in_a_second: int) -> Callable[[Schema], Convert]:
-    return lambda _: lambda count: iso8601.time_of_day(count, units_in_a_second) or count
+def _time_of_day(units_in_a_second: int) -> Make:
+    return lambda *_: lambda count: iso8601.time_of_day(count, units_in_a_second) or count
 
 
-def _date(_: Schema) -> Convert:
+def _date(*_: object) -> Convert:
     return lambda days: iso8601.day(days) or days
 
 
-def _uuid(schema: Schema) -> Convert:
-    return (lambda data: str(UUID(bytes=data))) if schema["size"] == UUID_BYTES else bytes
+def _uuid(_: Logical, size: int) -> Convert | None:
+    return (lambda data: str(UUID(bytes=data))) if size == UUID_BYTES else None
 
 
-def _duration(schema: Schema) -> Convert:
+def _duration(_: Logical, size: int) -> Convert | None:
     """Months, days and milliseconds, none of which is made of another."""
 
     def convert(data: bytes) -> str:
@@ -66,10 +73,10 @@ def _duration(schema: Schema) -> Convert:
         seconds = f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".") if milliseconds else ""
         return iso8601.in_parts({"M": months, "D": days}, {"S": seconds})
 
-    return convert if schema["size"] == DURATION_BYTES else bytes
+    return convert if size == DURATION_BYTES else None
 
 
-LOGICAL_TYPES: dict[tuple[str, str], Callable[[Schema], Convert]] = {
+LOGICAL_TYPES: dict[tuple[str, str], Make] = {
     ("bytes", "decimal"): _decimal,
     ("fixed", "decimal"): _decimal,
     ("fixed", "uuid"): _uuid,

@@ -1,18 +1,22 @@
 """Which Avro schema a body has, by its content type: one of the schema registry, or the file of the settings.
 
 A schema of the registry never changes, so it is asked for once. An id that the registry does not know may be registered
-later, so it is asked for again after a while, and not for every event.
+later, and what is no schema may be mended. So both are asked for again after a while, and not for every event.
 """
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from shared.clock import Clock, monotonic
+from shared.config.formats.avro_schema import parse
 from worker.bodies.avro import AvroSchema
 from worker.bodies.content_type import ContentType
 from worker.bodies.payload import NotPayload
 
-UNKNOWN_FOR_S = 60.0
-MOST_UNKNOWN = 1000  # ids that are remembered: senders may make up any number of them
+REFUSED_FOR_S = 60.0
+MOST_REMEMBERED = 1000  # ids of either kind: senders may make up any number of them
+
+
+Answer = TypeVar("Answer")
 
 
 class Registry(Protocol):
@@ -31,10 +35,10 @@ class AvroSchemas:
         self._registry, self._clock = registry, clock
         self.untyped = untyped
         """The schema of bodies whose messages name none; None: such bodies are no Avro."""
-        self._known: dict[str, AvroSchema | str] = {}
-        """Schemas by their ids; a text: the registry's definition is none, and why."""
-        self._unknown: dict[str, float] = {}
-        """Until when an id counts as unknown."""
+        self._known: dict[str, AvroSchema] = {}
+        """Schemas by their ids."""
+        self._refused: dict[str, tuple[float, str]] = {}
+        """Why there is no schema by an id, and until when the registry is not asked for it again."""
 
     def of(self, kind: ContentType) -> AvroSchema | None:
         """The schema of a body; None: it is no Avro. Raises `NotPayload`, and what the registry raises."""
@@ -49,26 +53,32 @@ class AvroSchemas:
             raise NotPayload("the content type names no schema: behind avro/binary+ belong 32 hexadecimal digits")
         if self._registry is None:
             raise NotPayload("the body is Avro of a schema registry, and EVENTHUB_SCHEMA_REGISTRY is not set")
-        if (known := self._known.get(schema_id)) is None:
-            known = self._known[schema_id] = self._asked(self._registry, schema_id)
-        if isinstance(known, str):
-            raise NotPayload(known)
-        return known
+        return self._known.get(schema_id) or self._asked(self._registry, schema_id)
 
-    def _asked(self, registry: Registry, schema_id: str) -> AvroSchema | str:
-        if self._clock() < self._unknown.get(schema_id, 0.0):
-            raise _unknown(schema_id)
+    def _asked(self, registry: Registry, schema_id: str) -> AvroSchema:
+        until_s, reason = self._refused.get(schema_id, (0.0, ""))
+        if self._clock() < until_s:
+            raise NotPayload(reason)
         definition = registry.definition(schema_id)
-        if definition is None:
-            if len(self._unknown) >= MOST_UNKNOWN:
-                self._unknown.clear()
-            self._unknown[schema_id] = self._clock() + UNKNOWN_FOR_S
-            raise _unknown(schema_id)
         try:
-            return AvroSchema(definition)
-        except ValueError as error:
-            return f"the schema {schema_id} of the registry is no Avro schema: {error}"
+            schema = _schema(schema_id, definition)
+        except NotPayload as why:
+            _remember(self._refused, schema_id, (self._clock() + REFUSED_FOR_S, str(why)))
+            raise
+        _remember(self._known, schema_id, schema)
+        return schema
 
 
-def _unknown(schema_id: str) -> NotPayload:
-    return NotPayload(f"the schema registry does not know the schema {schema_id}")
+def _schema(schema_id: str, definition: str | None) -> AvroSchema:
+    if definition is None:
+        raise NotPayload(f"the schema registry does not know the schema {schema_id}")
+    try:
+        return AvroSchema(parse(definition))
+    except ValueError as error:
+        raise NotPayload(f"the schema {schema_id} of the registry is no Avro schema: {error}") from None
+
+
+def _remember(answers: dict[str, Answer], schema_id: str, answer: Answer) -> None:
+    if len(answers) >= MOST_REMEMBERED:
+        answers.clear()
+    answers[schema_id] = answer

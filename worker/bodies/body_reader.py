@@ -8,8 +8,7 @@ Bytes that cannot be read are kept as they came, with the reason.
 
 from typing import Any, Literal
 
-from shared.config.formats.avro_schema import MOST_BYTES
-from shared.config.formats.files import text_of
+from shared.config.formats.avro_schema import of_file
 from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError
 from shared.eventhubs.schema_registry import SchemaRegistry
@@ -19,6 +18,7 @@ from worker.bodies.avro_schemas import AvroSchemas
 from worker.bodies.body import TOMBSTONE, Body
 from worker.bodies.content_encoding import as_utf8, decoded, is_compressed
 from worker.bodies.content_type import ContentType
+from worker.bodies.decoded_size import most_bytes
 from worker.bodies.json_lines import NotALine, array_of
 from worker.bodies.payload import UTF8_BOM, WHITESPACE, NotPayload, payload
 
@@ -72,7 +72,7 @@ class BodyReader:
             return TOMBSTONE
         try:
             if schema := self._schemas.of(kind):
-                return Body(*payload(schema.json(plain)))
+                return Body(*payload(schema.json(plain, most_bytes(len(data)))))
             return Body(*_json(as_utf8(plain) if kind.is_wide else plain, kind))
         except NotPayload as why:
             if plain == data:
@@ -90,7 +90,7 @@ def body_reader(settings: EventHubSettings) -> BodyReader:
 
 def _of_file(path: str | None) -> AvroSchema | None:
     try:
-        return AvroSchema(text_of(path, MOST_BYTES)) if path else None
+        return AvroSchema(of_file(path)) if path else None
     except ValueError as error:  # it was good when the settings were checked
         raise ConfigurationError("The Avro schema cannot be used", f"{path}: {error}", CORRECT_FILE) from None
 

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias
 
+from worker.bodies.decoded_size import most_bytes
 from worker.bodies.payload import NotPayload
 
 if sys.version_info >= (3, 14):
@@ -25,9 +26,6 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 
-LARGEST = 20 * 1024 * 1024  # bytes: as large as an event that is sent as it is
-LARGEST_RATIO = 200  # of the decoded length to the length as it came; text that repeats itself has 20, a bomb 1,000
-ALWAYS_ALLOWED = 64 * 1024  # bytes: a short text that repeats itself has any ratio
 MOST_CODINGS = 4
 MOST_MEMBERS = 100_000  # of one coding: to begin a frame of zstd takes 40 µs, and 8 bytes can be one
 PORTION = 16 * 1024  # bytes that are unpacked, or come out, at once
@@ -68,7 +66,7 @@ def decoded(body: bytes, encoding: str) -> bytes:
     if len(codings) > MOST_CODINGS:
         raise NotPayload(f"the content encoding names {len(codings)} codings, {MOST_CODINGS} is the bound")
     decoders = [_decoder(each) for each in codings]
-    most = min(LARGEST, max(ALWAYS_ALLOWED, LARGEST_RATIO * len(body)))
+    most = most_bytes(len(body))
     for decode in reversed(decoders):
         body = decode(body, most)
     return body

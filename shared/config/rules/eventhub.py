@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.config.faults import Fault
 from shared.config.formats import connection_string, endpoint
-from shared.config.formats.avro_schema import package_problem, schema_problem
+from shared.config.formats.avro_schema import schema_problem
 from shared.config.formats.files import certificate_problem
 from shared.config.settings import EventHubSettings, Settings
 from shared.model import LATEST, OLDEST
@@ -208,7 +208,7 @@ def managed_identity_fits(settings: Settings) -> Iterator[Fault]:
 
 
 def schema_registry_is_a_host_name(settings: Settings) -> Iterator[Fault]:
-    """The schema registry is a host name, with a port at most, and its packages are there."""
+    """The schema registry is a host name, with a port at most."""
     text = settings.eventhub.schema_registry
     if text is None:
         return
@@ -219,15 +219,13 @@ def schema_registry_is_a_host_name(settings: Settings) -> Iterator[Fault]:
         return
     if found.scheme or found.has_path or found.has_credentials or "." not in found.host:
         yield Fault("EVENTHUB_SCHEMA_REGISTRY", f"must be a host name alone, NAME.{CLOUDS[0]}")
-    elif problem := package_problem():
-        yield Fault("EVENTHUB_SCHEMA_REGISTRY", problem, "")
 
 
 def avro_schema_file_is_a_schema(settings: Settings) -> Iterator[Fault]:
     """The file holds a schema: with one that does not, no body could be read."""
     path = settings.eventhub.avro_schema_file
     if path and (problem := schema_problem(path)):
-        yield Fault("EVENTHUB_AVRO_SCHEMA_FILE", problem)
+        yield Fault("EVENTHUB_AVRO_SCHEMA_FILE", problem, "")
 
 
 def raw_bodies_have_no_schema(settings: Settings) -> Iterator[str]:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from shared.config.formats.avro_schema import Array, Primitive, Record
 from shared.errors import ConfigurationError
 from tests.unit.plain_settings import eventhub
 from worker.bodies.avro import AvroSchema
 from worker.bodies.avro_schemas import AvroSchemas
 from worker.bodies.body import TOMBSTONE, Body
 from worker.bodies.body_reader import BodyReader, body_reader
+from worker.bodies.decoded_size import ALWAYS_ALLOWED
 
 LINES = b'{"id":1}\n{"id":2}\n'
 JSON = b'{"n":1}'
@@ -141,7 +143,7 @@ def test_raw_takes_bodies_as_json_or_bytes_alone() -> None:
 
 # --- Avro -------------------------------------------------------------------------------------------------------------
 
-LONG = AvroSchema('"long"')
+LONG = AvroSchema(Primitive("long"))
 
 
 def test_avro_is_the_json_of_its_value_also_when_it_is_compressed() -> None:
@@ -159,9 +161,19 @@ def test_what_is_no_avro_of_its_schema_is_kept_as_it_came() -> None:
 
 
 def test_avro_that_a_variant_cannot_hold_is_kept_as_it_came() -> None:
-    body = BodyReader("auto", AvroSchemas(untyped=AvroSchema('"string"'))).data(b"\x02\x00", "avro/binary")
+    body = BodyReader("auto", AvroSchemas(untyped=AvroSchema(Primitive("string")))).data(b"\x02\x00", "avro/binary")
     assert body.raw == b"\x02\x00"
     assert "NUL" in (body.reason or "")
+
+
+def test_avro_may_become_no_longer_than_what_was_compressed() -> None:
+    null = ("a_field_of_a_kilobyte" * 50, Primitive("null"))
+    reader = BodyReader("auto", AvroSchemas(untyped=AvroSchema(Array(Record("R", [null])))))
+    body = b"\xd0\x0f\x00"  # a thousand records without a byte
+    for data, encoding in ((body, ""), (gzip(body), "gzip")):
+        refused = reader.data(data, "avro/binary", encoding)
+        assert refused.raw == data
+        assert f"more than {ALWAYS_ALLOWED} bytes of JSON come out of it" in (refused.reason or "")
 
 
 def test_with_a_schema_file_a_body_of_which_nothing_is_said_is_avro_and_one_that_says_json_is_json() -> None:

@@ -11,7 +11,8 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.bodies.content_encoding import ALWAYS_ALLOWED, LARGEST, LARGEST_RATIO, MOST_MEMBERS, decoded
+from worker.bodies.content_encoding import MOST_MEMBERS, decoded
+from worker.bodies.decoded_size import ALWAYS_ALLOWED, LARGEST, LARGEST_RATIO
 from worker.bodies.payload import NotPayload
 
 BODY = b'{"a": 1, "b": "' + bytes(range(97, 123)) * 20 + b'"}'
