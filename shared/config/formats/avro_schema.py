@@ -228,11 +228,13 @@ class _Parser:
 
     def _define(self, schema: dict[str, Any], namespace: str, place: str) -> tuple[str, str]:
         """The full name of a type that is defined here, and its namespace."""
-        name, own = _name(schema, place, has_dots=True), schema.get("namespace", namespace) or ""
-        if not isinstance(own, str) or (own and not _is_name(own, has_dots=True)):
-            raise _invalid("a namespace is no name", f"{place}.namespace", "use letters, digits, underscores and dots")
-        namespace = name.rpartition(".")[0] if "." in name else own
-        full = name if "." in name or not own else f"{own}.{name}"
+        # Any text is a namespace: that of a class within another ends with a $ in Java.
+        own = schema.get("namespace", namespace) or ""
+        if not isinstance(own, str):
+            raise _invalid("a namespace is no text", f"{place}.namespace", 'write "…"')
+        before, dot, name = _name(schema, place, has_dots=True).rpartition(".")
+        namespace = before if dot else own
+        full = f"{namespace}.{name}" if namespace else name
         if full in self._defined or full in PRIMITIVES:
             raise _invalid(f"the name {_shown(full)} is taken by another type", f"{place}.name", "rename one")
         self._defined.add(full)
@@ -241,14 +243,10 @@ class _Parser:
 
 def _name(schema: Mapping[str, Any], place: str, *, has_dots: bool = False) -> str:
     name = _part(schema, "name", place)
-    if not isinstance(name, str) or not _is_name(name, has_dots=has_dots):
+    if not isinstance(name, str) or not _NAME.fullmatch(name.rpartition(".")[2] if has_dots else name):
         shown = f"{_shown(name)} is no name" if isinstance(name, str) else "a name is no text"
         raise _invalid(shown, f"{place}.name", "use letters, digits and underscores, and no digit in front")
     return name
-
-
-def _is_name(text: str, *, has_dots: bool) -> bool:
-    return all(map(_NAME.fullmatch, text.split(".") if has_dots else [text]))
 
 
 def _symbols(schema: Mapping[str, Any], place: str) -> Sequence[str]:
