@@ -24,8 +24,9 @@ from shared.errors import ConfigurationError, EvsupError, NotPermitted, Ownershi
 from shared.eventhubs import client
 from shared.log.secret import Secret
 from tests.harness import sdk_sockets
+from tests.harness.listener import HOST
 from tests.harness.sources import running
-from tests.harness.websocket_front import HOST, WebsocketFront
+from tests.harness.websocket_front import WebsocketFront
 from worker.rows.envelope import Envelope
 from worker.rows.event import Event
 from worker.source import partition_end
