@@ -1,7 +1,7 @@
 """Checks run side by side and within their limits. A failed check skips those that need it, and no other."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shared.errors import ConfigurationError, NotPermitted
 from supervisor.check.runner import Check, CheckResult, Outcome, exit_code, run_all
@@ -70,19 +70,24 @@ def test_checks_run_side_by_side_and_their_results_come_in_order() -> None:
 
 
 def test_a_check_that_hangs_holds_up_no_other_and_is_named_while_it_is_waited_for() -> None:
-    released = threading.Event()
+    others_ended, was_named = threading.Event(), threading.Event()
     ended: list[str] = []
     waited: list[list[str]] = []
 
     def waits() -> Outcome:
-        released.wait()
+        others_ended.wait()
+        was_named.wait()  # on a busy machine the others end before anybody looks who has not
         return Outcome("late")
 
     def quick(name: str) -> Outcome:
         ended.append(name)
         if len(ended) == 2:
-            released.set()
+            others_ended.set()
         return Outcome("fine")
+
+    def waiting(names: Sequence[str]) -> None:
+        waited.append([*names])
+        was_named.set()
 
     checks = [
         Check("a", waits),
@@ -90,7 +95,7 @@ def test_a_check_that_hangs_holds_up_no_other_and_is_named_while_it_is_waited_fo
         Check("c", lambda: quick("c")),
         Check("d", passes, ["a"]),
     ]
-    found = list(run_all([checks], waiting=lambda names: waited.append([*names])))
+    found = list(run_all([checks], waiting=waiting))
     assert [result.name for result in found] == ["a", "b", "c", "d"]
     assert sorted(ended) == ["b", "c"]
     assert waited[0][0] == "a"
