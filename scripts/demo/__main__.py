@@ -35,13 +35,13 @@ and one worker is killed on the way. \
 Both services are stand-ins on this machine; the SDKs that talk to them are the real ones."""
 
 
-def main() -> int:
-    """Play the demo and clean up, whatever happens."""
+def main(screen: Screen | None = None) -> int:
+    """Play the demo on the terminal, or on another `screen`, and clean up, whatever happens."""
     options = _parser().parse_args()
     for number in SIGNALS:
         signal.signal(number, _interrupt)
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # what matters is raised
-    screen = Screen()
+    screen = screen or Screen()
     try:
         return _play(screen, options)
     except KeyboardInterrupt:
