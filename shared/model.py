@@ -137,6 +137,12 @@ class Checkpoint:
     from before. None: none of them was written before."""
     last_enqueued: Count | None = None
     """The last event of the partition, as the hub reported it when the checkpoint was made; None: not known."""
+    checked_up_to: Count | None = None
+    """The last event that was durable before somebody saw that the target table still had its columns: no value up to
+    there was dropped. None: not known."""
+    target_columns: str | None = None
+    """The columns that later rows were made for, as `shared.snowflake.made_for` writes them. A save leaves them as they
+    are. None: not known."""
     age_s: Age | None = field(default=None, compare=False)  # two readings of one row are equal
     """Seconds since the row was written, counted by the database when it was read; None in one still to be written."""
 

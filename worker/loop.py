@@ -16,7 +16,7 @@ from shared.clock import Clock, Deadline, Instant, LoopClock, monotonic
 from shared.errors import DrainTimedOut, OwnershipLost
 from shared.eventhubs.retention import time_to_loss_s
 from shared.ipc.memory import rss_bytes
-from shared.ipc.messages import Abort, Command, Drain, Drained, Lease, Status, TableColumns
+from shared.ipc.messages import Abort, Command, Drain, Drained, Lease, Status, TableChecked, TableColumns
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
 from worker.partition import Partition
@@ -108,7 +108,12 @@ class Worker:
                 self._drain_by = Deadline(deadline_s)  # of several, the newest counts
                 self.state = self.state.drain()
             case TableColumns():
-                self._partition.learn(command)
+                kept = self._partition.learn(command)
+                if self.state.pipeline:  # else the opening keeps it
+                    self.state.pipeline.note_table(target_columns=kept)
+            case TableChecked(up_to=up_to):
+                if self.state.pipeline:
+                    self.state.pipeline.note_table(checked_up_to=up_to)
             case Abort(reason=reason):
                 raise OwnershipLost(
                     f"The worker of partition {self._partition.term.partition_id} was aborted by the supervisor",

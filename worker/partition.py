@@ -1,6 +1,7 @@
 """One partition for one term: how it is opened, how its rejected rows are quarantined, how its events are moved."""
 
 import time
+from dataclasses import replace
 from typing import Protocol
 
 from shared.clock import monotonic
@@ -8,6 +9,7 @@ from shared.config.settings import Settings
 from shared.control.store import ControlStore
 from shared.ipc.messages import Counters, TableColumns
 from shared.model import Term
+from worker.column_record import ColumnRecord
 from worker.opening import StartingPoint, open_partition
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import EventSource, Ports
@@ -41,8 +43,8 @@ class Partition(Protocol):
     def counted(self, counters: Counters) -> Counters:
         """The counters with what is counted where rows are made, since the worker's start."""
 
-    def learn(self, columns: TableColumns) -> None:
-        """Make rows by these columns of the target table from now on."""
+    def learn(self, columns: TableColumns) -> str | None:
+        """Make rows by these columns of the target table, once a checkpoint has kept the text that is returned."""
 
     def open(self, written: int | None) -> StartingPoint | Rejection:
         """Take the channel over and decide where to start, as `open_partition` says. Blocks."""
@@ -67,8 +69,9 @@ class OwnedPartition:
         asks_from_s: float = 0.0,
     ) -> None:
         self.settings, self.term, self._asks_from_s = settings, term, asks_from_s
-        self._channel, self._store, self._columns = channel, store, columns
+        self._channel, self._store = channel, store
         self._rows = row_format(term.partition_id, settings, columns)
+        self._columns = ColumnRecord(settings.snowflake, store, columns, self._rows.learn)
 
     @property
     def hub_name(self) -> str:
@@ -84,24 +87,30 @@ class OwnedPartition:
         """As `Partition`."""
         return self._rows.counted(counters)
 
-    def learn(self, columns: TableColumns) -> None:
+    def learn(self, columns: TableColumns) -> str | None:
         """As `Partition`."""
-        self._columns = columns
-        self._rows.learn(columns)
+        self._columns.columns = columns
+        return self._columns.text
 
     def open(self, written: int | None) -> StartingPoint | Rejection:
         """As `Partition`. The first time it waits for its turn to ask the hub."""
         time.sleep(max(0.0, self._asks_from_s - monotonic()))
-        return open_partition(self.settings, self.term, self._channel, self._store, written)
+        found = open_partition(self.settings, self.term, self._channel, self._store, written)
+        if isinstance(found, Rejection):
+            return found
+        durable = found.resume.after if found.status.token is None else found.status.token
+        return replace(found, checkpoint=self._columns.begin(found.checkpoint, durable))
 
     def quarantine(self, rejection: Rejection) -> int:
         """As `Partition`."""
-        return quarantine.quarantine_rows(rejection, self._store, self._channel, self._columns)
+        return quarantine.quarantine_rows(rejection, self._store, self._channel, self._columns.columns)
 
     def pipeline(self, start: StartingPoint, totals: Counters) -> Pipeline:
         """As `Partition`."""
         source = self.source(start.position(self.settings.eventhub.starting_position))
-        return Pipeline(self.settings, start, Ports(source, self._channel, self._store.save_checkpoint), totals)
+        made = Pipeline(self.settings, start, Ports(source, self._channel, self._columns.save), totals)
+        made.note_table(target_columns=self._columns.text)  # others may have been learned while it was opened
+        return made
 
     def source(self, position: Position) -> EventSource:
         """The receiver, with the term's epoch as its owner level."""

@@ -189,7 +189,8 @@ class Running:
         channel, resume = partition.channel_name, start.resume
         self.pipeline = partition.pipeline(start, totals)
         self.pipeline.start()
-        self.opened = Opened(channel=channel, resumed_after=resume.after, reason=resume.reason)
+        checked = start.checkpoint.checked_up_to
+        self.opened = Opened(channel=channel, resumed_after=resume.after, reason=resume.reason, checked_up_to=checked)
         """The report of it, for the supervisor."""
         log.info("partition_opened", channel=channel, after=resume.after, reason=resume.reason)
 

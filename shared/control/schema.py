@@ -8,7 +8,7 @@ from shared.control.queries import source
 from shared.errors import ConfigurationError, NoControlTables
 from shared.model import ConsumerGroup
 
-VERSION = 5  # as in record_schema.sql and raise_schema.sql
+VERSION = 6  # as in record_schema.sql and raise_schema.sql
 NO_TABLES = 0
 
 _TABLES = ("create_schema", "create_ownership", "create_checkpoint", "create_supervisor", "create_audit")
@@ -18,6 +18,7 @@ MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
     3: ("add_enqueued_at",),
     4: ("add_lease_expiration", "add_heartbeat_expiration", "add_unsettled_from", "add_repeats_up_to"),
     5: ("add_last_enqueued", "add_lag_events"),
+    6: ("add_checked_up_to", "add_target_columns"),
 }
 INIT = "Run `evsup init`."
 

@@ -22,6 +22,8 @@ _GRANT_AUDIT = (
     " the role of evsup."
 )
 
+_NOT_AUDITED = ("age_s", "target_columns")
+
 
 class ControlStore:
     """Ownership, checkpoints and heartbeats of one consumer group.
@@ -171,6 +173,25 @@ class ControlStore:
         """Save a checkpoint after quarantined rows, with their count; the same transaction writes an audit row."""
         self._write_audited("save_checkpoint", checkpoint, actor, action)
 
+    def record_columns(self, checkpoint: Checkpoint, actor: str, lost: str | None = None) -> None:
+        """Write `target_columns` and `checked_up_to` of a checkpoint, and nothing else of it.
+
+        `lost` says what had been lost before; it is kept in an audit row. Raises `OwnershipLost` when the row carries a
+        newer epoch, and `NotPermitted` when the audit row cannot be written.
+        """
+        if lost:
+            self._write_audited("record_columns", checkpoint, actor, lost)
+            return
+        with self._database.transaction() as transaction:
+            self._write(self._in_group(transaction), "record_columns", checkpoint)
+
+    def settle_columns(self, terms: Sequence[Term]) -> int:
+        """The target table had its columns after the last row of these terms, which have drained; how many of them are
+        the newest of their partition still.
+        """
+        keys = json.dumps({f"{term.partition_id} {term.epoch}": True for term in terms})
+        return len(self._run("settle_columns", terms=keys)) if terms else 0
+
     def check_audit(self) -> None:
         """Raise `NotPermitted`, with the grant, when an audit row could not be written; nothing is written."""
         try:
@@ -275,5 +296,5 @@ def _as_keys(terms: Sequence[Term]) -> str:
 
 
 def _as_json(rows: list[Row]) -> str:
-    """A checkpoint row as it stands in the table."""
-    return json.dumps({name: value for name, value in rows[0].items() if name != "age_s"} if rows else None)
+    """A checkpoint row as it stands in the table, without its age and the long list of columns."""
+    return json.dumps({name: value for name, value in rows[0].items() if name not in _NOT_AUDITED} if rows else None)

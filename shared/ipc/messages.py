@@ -37,14 +37,22 @@ class Abort(Message, frozen=True):
 
 
 class TableColumns(Message, frozen=True):
-    """The columns of the target table that a row can fill, for rows with a column for each key."""
+    """The columns of the target table that a row can fill: evsup's own, or those that keys of a body go to."""
 
     names: tuple[str, ...]
     are_case_sensitive: bool = False
     """Whether the pipe compares a key with a name by its case, too."""
+    order: tuple[tuple[str, str], ...] = ()
+    """All columns of the table in order, each with its type (without a length)."""
 
 
-Command: TypeAlias = Lease | Drain | Abort | TableColumns
+class TableChecked(Message, frozen=True):
+    """The table had its columns after the event `up_to` was durable: no value of a row up to there was dropped."""
+
+    up_to: int
+
+
+Command: TypeAlias = Lease | Drain | Abort | TableColumns | TableChecked
 
 # --- worker to supervisor ---------------------------------------------------------------------------------------------
 
@@ -57,6 +65,8 @@ class Opened(Message, frozen=True):
     channel: str
     resumed_after: int | None
     reason: str
+    checked_up_to: int | None = None
+    """The last event whose row certainly lacks nothing, if the table has lost a column; None: that of `resumed_after`."""
 
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -289,8 +299,7 @@ class TableFits(Message, frozen=True):
     """Rows fit. `doubts` name what cannot be known to be right, a sentence each."""
 
     doubts: tuple[str, ...]
-    columns: TableColumns | None = None
-    """None: rows have the same columns whatever the table has."""
+    columns: TableColumns
 
 
 TableReport: TypeAlias = TableFits | Failed

@@ -75,7 +75,7 @@ def _columns(target: SnowflakeSettings) -> TableColumns | None:
     with closing(SqlSession(target)) as session:
         check = check_target(session, target)
     check.refuse()
-    return check.key_columns
+    return check.filled
 
 
 def _replay(order: worker.tasks.replay.Order) -> None:

@@ -17,6 +17,7 @@ from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
+from shared.errors import RowsDoNotFit
 from shared.eventhubs.client import EventHubClient
 from shared.ipc import task
 from shared.limits import raise_descriptors
@@ -33,7 +34,7 @@ from supervisor.process import notify_socket, signals, worker_process
 from supervisor.process.child import Child
 from supervisor.process.notify_socket import NotifySocket
 from supervisor.process.signals import SignalInbox
-from supervisor.process.table_monitor import TableMonitor
+from supervisor.process.table_monitor import TableMonitor, unchecked, with_ranges
 from supervisor.process.tree import Tree
 from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status.model import TreeStatus
@@ -120,11 +121,20 @@ def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | 
         if settings.snowflake.quarantines:
             store.check_audit()
             task.send(worker.tasks.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
-        for doubt in monitor.first_result() if monitor else ():
+        for doubt in _doubts(monitor, store) if monitor else ():
             log.warning("target_suspicious", detail=doubt)
         # Before the first claim: a partition without a row begins with its oldest event.
         record_initial_positions(store, settings.eventhub, facts)
         run_tree(settings, directory, facts, store, monitor, service)
+
+
+def _doubts(monitor: TableMonitor, store: ControlStore) -> tuple[str, ...]:
+    """What is doubtful about the table. Rows that do not fit end the start; those of an earlier tree are named."""
+    try:
+        return monitor.first_result()
+    except RowsDoNotFit as error:
+        ranges = tuple(unchecked(store.checkpoints()))
+        raise (with_ranges(error, ranges) if ranges else error) from None
 
 
 def run_tree(

@@ -6,7 +6,8 @@ while the tree runs. The loop gives it jobs, and receives what happened as event
 
 import queue
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from shared.clock import Clock, Deadline, monotonic
@@ -81,6 +82,10 @@ class LeaseKeeper:
         """Give a partition back soon: its worker has exited. Those that come while the store is busy go together."""
         self._returned.put(term)
         self._jobs.put(self._release_returned)
+
+    def settle(self, terms: Sequence[Term]) -> None:
+        """These terms have drained, and the target table had its columns after that."""
+        self._jobs.put(partial(self.leases.settle, terms))
 
     def close(self, deadline: Deadline) -> None:
         """Release what is still held and end the thread. Blocks, until the deadline at most."""

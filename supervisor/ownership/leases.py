@@ -175,6 +175,13 @@ class Leases:
         except EvsupError as error:  # they expire by themselves; the next owner only waits longer
             log.warning("release_failed", partitions=[term.partition_id for term in terms], reason=str(error))
 
+    def settle(self, terms: Sequence[Term]) -> None:
+        """As `ControlStore.settle_columns`. Never raises: without it, a later start names more rows than it has to."""
+        try:
+            self._store.settle_columns(terms)
+        except EvsupError as error:
+            log.warning("columns_not_settled", partitions=[term.partition_id for term in terms], reason=str(error))
+
     def retire(self) -> None:
         """Leave the group. Never raises: what cannot be taken back expires.
 

@@ -7,7 +7,19 @@ from shared.clock import Deadline
 from shared.errors import Bug, EvsupError, ProtocolError, WorkerHung
 from shared.ipc.failure import error_of
 from shared.ipc.memory import vitals
-from shared.ipc.messages import Abort, Command, Drain, Drained, Failed, Lease, Opened, Report, Status, TableColumns
+from shared.ipc.messages import (
+    Abort,
+    Command,
+    Drain,
+    Drained,
+    Failed,
+    Lease,
+    Opened,
+    Report,
+    Status,
+    TableChecked,
+    TableColumns,
+)
 from shared.log.logger import get_logger
 from shared.model import Term
 from supervisor.process import worker_process
@@ -63,6 +75,10 @@ class Child:
     def learn(self, columns: TableColumns) -> None:
         """Report which columns the target table has now."""
         self._send(columns, topic="columns")
+
+    def note_checked(self, up_to: int) -> None:
+        """Report that no value of a row up to this event was dropped."""
+        self._send(TableChecked(up_to=up_to), topic="checked")
 
     def drain(self, deadline: Deadline) -> None:
         """Ask it to drain. It reports `Drained` in time, or fails."""

@@ -6,7 +6,7 @@ that do not fit. A check that cannot be made stops nothing, because events are l
 (docs/decisions/table-watch.md).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,8 +25,8 @@ from shared.ipc.failure import error_of
 from shared.ipc.messages import CheckTable, Failed, TableColumns, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
-from shared.model import Term
-from shared.snowflake.tables import EVSUP
+from shared.model import Checkpoint, Term
+from shared.snowflake.column_loss import loss
 from supervisor.process import table_probe
 from supervisor.process.child import Child
 from supervisor.target.target_check import with_opt_out
@@ -38,6 +38,8 @@ CHECK_EVERY_S = 30.0  # so that a change is noticed within a minute, the check i
 CHECK_S = 50.0  # for an answer: a boot, a login (20 s) and three statements
 NAMED = 3  # ranges of events that a message names; the log has all of them
 
+EventRange: TypeAlias = tuple[str, int, int]
+"""Partition, first and last sequence number."""
 StartProbe: TypeAlias = "Callable[[], tuple[BaseProcess, MessagePipe[TableReport]]]"
 
 log = get_logger()
@@ -71,8 +73,9 @@ class TableMonitor:
         self._earlier: list[tuple[str, _Range]] = []
         """Of earlier terms, by partition, until a check covers them."""
         self._durable_when_asked: Sequence[tuple[_Range, int]] = ()
+        self._newly_checked: dict[str, int] = {}
         self.columns: TableColumns | None = None
-        """Of the table as the last check found it, where rows have a column for each key."""
+        """Those that rows fill, as the last check found them."""
         self.unseen: str | None = None
         """Why the last check could not be made; None when it could."""
 
@@ -142,11 +145,41 @@ class TableMonitor:
         """The table was right: rows that were durable when the check was requested lack nothing."""
         for one, durable in self._durable_when_asked:
             one.checked = max(one.checked, durable)
+        self._newly_checked = {name: one.checked for name, one in self._ranges.items()}
         self._earlier = [(name, one) for name, one in self._earlier if one.appended > one.checked]
+
+    def take_checked(self) -> dict[str, int]:
+        """By partition, up to which event no value was dropped, as a check since the last call has found."""
+        found, self._newly_checked = self._newly_checked, {}
+        return found
 
     def turn(self, now_s: float) -> RowsDoNotFit | None:
         """One turn of the loop: read a result, request the next check when due; the error when rows do not fit."""
-        report = self._receive()
+        error = self._judge(self._receive())
+        if self._answer_by and self._answer_by.passed(now_s):
+            self.close()
+            self._note(_no_answer())
+        if self._killed_has_exited() and self._answer_by is None and self._due.passed(now_s):
+            self._ask_again()
+        return error
+
+    def last_turn(self, deadline: Deadline) -> RowsDoNotFit | None:
+        """Check once more, now that every row is durable: nobody does so after us. Blocks until the deadline at most.
+
+        What it finds right is in `take_checked`; without an answer there is nothing. A column that is lost is no error
+        when every row was loaded before.
+        """
+        self._newly_checked = {}
+        if self._answer_by:  # asked before the last row was durable
+            self._wait_for_report(deadline)
+        if self._pipe is None or deadline.passed(self._clock()):
+            return None
+        self.ask()
+        error = self._judge(self._wait_for_report(deadline))
+        return error if self._in_doubt() else None
+
+    def _judge(self, report: TableReport | None) -> RowsDoNotFit | None:
+        """The error of a table that rows do not fit any more."""
         if isinstance(report, Failed):
             error = error_of(report)
             # Only this ends the tree. Any other failure means that nobody knows, and rows are loaded without SQL.
@@ -154,36 +187,28 @@ class TableMonitor:
                 return error
             self._note(error)
         elif isinstance(report, TableFits):
-            if lost := _lost_columns(self.columns, report.columns):
+            if self.columns and (lost := loss(self.columns, report.columns)):
                 return lost
             self.columns = report.columns
             self._note(None)
             self._mark_checked()
-        elif self._answer_by and self._answer_by.passed(now_s):
-            self.close()
-            self._note(_no_answer())
-        if self._killed_has_exited() and self._answer_by is None and self._due.passed(now_s):
-            self._ask_again()
+        return None
+
+    def _wait_for_report(self, deadline: Deadline) -> TableReport | None:
+        """The next report; None: none came in time, or the process has exited."""
+        while self._pipe is not None and not deadline.passed(self._clock()):
+            connection.wait(self.sources, deadline.remaining_s(self._clock()))
+            if report := self._receive():
+                return report
         return None
 
     def located(self, error: RowsDoNotFit) -> RowsDoNotFit:
         """The error with the events whose rows may lack a value: those loaded since the last check that found none."""
-        ranges = [
-            (name, one.checked + 1, one.appended) for name, one in self._all_ranges() if one.appended > one.checked
-        ]
-        log.error("rows_do_not_fit", reason=error.why, fix=error.fix, ranges=ranges)
-        if not ranges:
-            return RowsDoNotFit(
-                error.what, f"{error.why}; no event was loaded since the last check that passed", error.fix
-            )
-        since = "; ".join(f"events {first} to {last} of partition {name}" for name, first, last in _few(ranges))
-        again = ", ".join(f"`evsup replay --partition {name} --from {a} --to {b}`" for name, a, b in _few(ranges))
-        more = f", and more ranges ({len(ranges)} in all; the log has them)" if len(ranges) > NAMED else ""
-        return RowsDoNotFit(
-            error.what,
-            f"{error.why}; rows loaded since the last check may lack it: {since}{more}",
-            f"{error.fix} Then {again}{more}: docs/target-table.md#rows-that-lack-a-column says how to go on.",
-        )
+        return with_ranges(error, self._in_doubt())
+
+    def _in_doubt(self) -> Sequence[EventRange]:
+        """The events that were loaded since the last check that passed."""
+        return [(name, one.checked + 1, one.appended) for name, one in self._all_ranges() if one.appended > one.checked]
 
     def close(self) -> None:
         """Kill the process, and do not wait for its exit: in kernel state D it may take minutes."""
@@ -244,38 +269,27 @@ class TableMonitor:
         self.unseen = unseen
 
 
-def _lost_columns(before: TableColumns | None, now: TableColumns | None) -> RowsDoNotFit | None:
-    """Why rows of late may lack values: a column that some of them have is not there any more, or was not there for a
-    while, or the pipe does not match its name with their keys any more.
-    """
-    if before is None or now is None:
-        return None
-    what = "The target table has lost columns while rows were loaded"
-    as_it_is = f"start as it is: {EVSUP}:unknown then takes"
-    if lost := sorted(set(before.names).difference(now.names)):
-        why = f"there is no column {', '.join(lost)} any more"
-        return RowsDoNotFit(what, why, f"Add it again, or {as_it_is} its values.")
-    if added := sorted(_added_again(before.names, now.names)):
-        why = f"the column {', '.join(added)} was dropped and added again"
-        return RowsDoNotFit(what, why, "Start again.")
-    if now.are_case_sensitive and not before.are_case_sensitive:
-        why = "the pipe now matches keys with names by their case, too"
-        what = "The pipe has lost keys while rows were loaded"
-        return RowsDoNotFit(what, why, f"Change it back, or {as_it_is} them.")
-    return None
+def unchecked(checkpoints: Iterable[Checkpoint]) -> Iterator[EventRange]:
+    """The events that were loaded since somebody last saw that the table was right, as the control store knows it."""
+    for one in checkpoints:
+        checked, last = one.checked_up_to, one.sequence_number
+        if checked is not None and last is not None and checked < last:
+            yield one.partition_id, checked + 1, last
 
 
-def _added_again(before: Sequence[str], now: Sequence[str]) -> set[str]:
-    """The columns of before that are behind one that was added: Snowflake adds each at the end of the table. The last
-    columns of a table cannot be told from those that stayed.
-    """
-    places = {name: place for place, name in enumerate(before)}
-    at = -1
-    for count, name in enumerate(now):
-        if places.get(name, -1) <= at:
-            return set(before).intersection(now[count:])
-        at = places[name]
-    return set()
+def with_ranges(error: RowsDoNotFit, ranges: Sequence[EventRange]) -> RowsDoNotFit:
+    """The error with the events whose rows may lack a value."""
+    log.error("rows_do_not_fit", reason=error.why, fix=error.fix, ranges=ranges)
+    if not ranges:
+        return RowsDoNotFit(error.what, f"{error.why}; no event was loaded since the last check that passed", error.fix)
+    since = "; ".join(f"events {first} to {last} of partition {name}" for name, first, last in _few(ranges))
+    again = ", ".join(f"`evsup replay --partition {name} --from {a} --to {b}`" for name, a, b in _few(ranges))
+    more = f", and more ranges ({len(ranges)} in all; the log has them)" if len(ranges) > NAMED else ""
+    return RowsDoNotFit(
+        error.what,
+        f"{error.why}; rows loaded since the last check may lack it: {since}{more}",
+        f"{error.fix} Then {again}{more}: docs/target-table.md#rows-that-lack-a-column says how to go on.",
+    )
 
 
 def _range_of(child: Child) -> _Range | None:
@@ -284,12 +298,14 @@ def _range_of(child: Child) -> _Range | None:
     if opened is None or counters.appended is None:
         return None
     begun = counters.appended - counters.rows_total if opened.resumed_after is None else opened.resumed_after
-    drained = child.drained.checkpointed if child.drained else None
-    last = max(counters.appended, -1 if drained is None else drained)
-    return _Range(child.term, begun, begun if counters.durable is None else counters.durable, last)
+    # An earlier owner may have ended before anybody saw whether the table still had what its last rows need.
+    checked = begun if opened.checked_up_to is None else min(begun, opened.checked_up_to)
+    drained = -1 if child.drained is None or child.drained.checkpointed is None else child.drained.checkpointed
+    durable = max(begun if counters.durable is None else counters.durable, drained)
+    return _Range(child.term, checked, durable, max(counters.appended, drained))
 
 
-def _few(ranges: Sequence[tuple[str, int, int]]) -> Sequence[tuple[str, int, int]]:
+def _few(ranges: Sequence[EventRange]) -> Sequence[EventRange]:
     return sorted(ranges, key=lambda one: (len(one[0]), one))[:NAMED]
 
 

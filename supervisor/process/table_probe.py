@@ -70,4 +70,4 @@ def _checked(session: SqlSession, settings: SnowflakeSettings) -> TableReport:
         check.refuse()
     except Exception as error:  # noqa: BLE001 (the supervisor judges it)
         return failure_message(error)[1]
-    return TableFits(doubts=tuple(check.doubts), columns=check.key_columns)
+    return TableFits(doubts=tuple(check.doubts), columns=check.filled)

@@ -38,6 +38,7 @@ from supervisor.status.latency import total
 from supervisor.status.model import TreeState, TreeStatus
 
 TURN_S = 1.0  # the longest wait in a turn: deadlines are kept by so much
+LAST_LOOK_S = 3.0  # at the target table, after a drain
 RELEASE_S = 5.0  # for the control store to take back what was held
 
 MakeChild: TypeAlias = Callable[[Term, float, float, TableColumns | None], Child]
@@ -79,6 +80,8 @@ class Tree:
         self._stop: Stop = Running(drain_timeout_s)
         self._former_latencies = Latencies()
         self._last_drain_s: float | None = None
+        self._drained: dict[str, Term] = {}
+        """The terms whose workers have drained, each the newest of its partition."""
         self.status: TreeStatus = self._describe(clock())
         """As of the end of the last turn; any thread may read it."""
 
@@ -93,6 +96,7 @@ class Tree:
         try:
             while self.step():
                 pass
+            self._look_a_last_time()
         finally:
             for child in self._children.values():  # only after a bug of ours: nobody is left to drain them
                 child.kill()
@@ -236,6 +240,7 @@ class Tree:
             self._lose(child, child.failure, now_s)
         elif child.drained:
             self._last_drain_s = child.drained.took_s
+            self._drained[child.term.partition_id] = child.term
             log.info("worker_drained", partition=child.term.partition_id, checkpointed=child.drained.checkpointed)
 
     def _lose(self, child: Child, failure: EvsupError, now_s: float) -> None:
@@ -266,10 +271,26 @@ class Tree:
             return
         if error := self._table.turn(now_s):
             self._fail(error, now_s)
-        elif (columns := self._table.columns) and columns != self._columns:
+            return
+        for partition_id, up_to in self._table.take_checked().items():
+            if child := self._children.get(partition_id):
+                child.note_checked(up_to)
+        if (columns := self._table.columns) and columns != self._columns:
             self._columns = columns
             for child in self._children.values():
                 child.learn(columns)
+
+    def _look_a_last_time(self) -> None:
+        """After a drain nobody else would notice that the table has lost a column since the last look at it."""
+        if self._table is None or not isinstance(self._stop, Draining) or isinstance(self.cause, RowsDoNotFit):
+            return
+        now_s = self._clock()
+        error = self._table.last_turn(Deadline(min(now_s + LAST_LOOK_S, self._stop.deadline.at_s)))
+        if error:
+            self._fail(error, self._clock())
+            return
+        checked = self._table.take_checked()
+        self._keeper.settle([term for name, term in self._drained.items() if name in checked])
 
     # --- stopping -----------------------------------------------------------------------------------------------------
 

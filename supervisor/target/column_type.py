@@ -35,6 +35,11 @@ def holds(found: str, wanted: str) -> bool:
     return is_same(found, wanted) and not is_short(found, wanted)
 
 
+def type_name(text: str) -> str:
+    """The type without its length."""
+    return _parts(text)[0].partition("(")[0]
+
+
 def _parts(text: str) -> tuple[str, int | None, int]:
     """Name, size and scale. The size is None when it is the default."""
     match = _TYPE.fullmatch(text)

@@ -1,6 +1,6 @@
 """What a table has to be for rows with a column for each key (`SNOWFLAKE_ROW_FORMAT=columns`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 
 from shared.config.formats.identifier import quoted
@@ -9,6 +9,7 @@ from shared.errors import EvsupError, ServiceUnavailable
 from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
 from shared.snowflake.tables import EVSUP, role_name, table_name
+from supervisor.target.column_type import type_name
 from supervisor.target.columns import TRY, Misfit, StoredColumn
 from supervisor.target.pipe.definition import PipeCheck
 from supervisor.target.queries import Queries
@@ -16,10 +17,15 @@ from supervisor.target.queries import Queries
 EVOLVES = ("OWNERSHIP", "EVOLVE SCHEMA")
 
 
-def key_columns(stored: Sequence[StoredColumn], pipe: PipeCheck) -> TableColumns:
-    """The columns that a key can go to: not evsup's own, and none that Snowflake computes."""
-    names = (column.name for column in stored if column.name != EVSUP and not column.is_computed)
-    return TableColumns(names=tuple(names), are_case_sensitive=pipe.is_case_sensitive)
+def table_columns(stored: Sequence[StoredColumn], pipe: PipeCheck, own: Collection[str] | None) -> TableColumns:
+    """The columns that rows fill: evsup's `own`; with None, those for keys as well. None of them is computed."""
+    names = (column.name for column in stored if not column.is_computed and (own is None or column.name in own))
+    return TableColumns(
+        names=tuple(names),
+        # evsup's own columns have the spelling of its keys.
+        are_case_sensitive=own is None and pipe.is_case_sensitive,
+        order=tuple((column.name, type_name(column.type)) for column in stored),
+    )
 
 
 def key_misfits(stored: Sequence[StoredColumn], pipe: PipeCheck, table: str) -> Iterator[Misfit]:

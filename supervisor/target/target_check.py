@@ -26,7 +26,7 @@ from shared.snowflake.session import Row
 from shared.snowflake.tables import EVSUP, Column, own_columns, role_name, table_name
 from supervisor.target.columns import Misfit, StoredColumn, misfits
 from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits, is_iceberg
-from supervisor.target.key_columns import evolution_misfits, key_columns, key_misfits
+from supervisor.target.key_columns import evolution_misfits, key_misfits, table_columns
 from supervisor.target.pipe.definition import PipeCheck, check_definition
 from supervisor.target.queries import Queries
 
@@ -46,8 +46,8 @@ class TargetCheck:
     columns: int
     misfits: Sequence[Misfit]
     pipe_check: PipeCheck
-    key_columns: TableColumns | None = None
-    """Where keys of bodies can go; None: rows have the same columns whatever the table has."""
+    filled: TableColumns
+    """The columns that rows fill."""
     pipe_not_visible: ConfigurationError | NotPermitted | None = None
     """Why the pipe's definition could not be read."""
 
@@ -101,10 +101,10 @@ def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
         pipe = _check_pipe(session, settings, names)
     except (ConfigurationError, NotPermitted) as error:
         pipe, not_visible = PipeCheck(filled=frozenset(names)), error
-    found, keys = _misfits(session, settings, stored, pipe), None
-    if settings.row_format == "columns":
-        keys = key_columns(stored, pipe)
-    return TargetCheck(table, settings.pipe_name, len(stored), tuple(found), pipe, keys, not_visible)
+    found = _misfits(session, settings, stored, pipe)
+    own = None if settings.row_format == "columns" else [column.name for column in own_columns(settings)]
+    filled = table_columns(stored, pipe, own)
+    return TargetCheck(table, settings.pipe_name, len(stored), tuple(found), pipe, filled, not_visible)
 
 
 def _misfits(

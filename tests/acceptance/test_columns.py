@@ -92,6 +92,40 @@ def test_a_replay_knows_the_columns(pipeline: Pipeline) -> None:
     assert [tuple(row) for row in side] == [("0", 0), ("1", 2), ("2", None), ("3", None)]
 
 
+def test_a_column_that_is_dropped_before_a_tree_is_killed_is_told_by_the_next_start(pipeline: Pipeline) -> None:
+    evsup = pipeline.start()
+    lost = pipeline.in_hub()[P].last + 1
+    pipeline.change(f'ALTER TABLE {EVENTS} DROP COLUMN "dest"')
+    pipeline.hub.append(P, [b'{"n": 7, "dest": "LAX"}'])
+    evsup.until(lambda: pipeline.position(P) == lost, "the row is there without its value")
+    evsup.kill()
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    [told] = evsup.events("columns_lost")
+    assert (told["partition"], told["reason"], told["first"], told["last"]) == (
+        P, "there is no column dest any more", lost, lost,
+    )  # fmt: skip
+    assert f"`evsup replay --partition {P} --from {lost} --to {lost}`" in told["fix"]
+    pipeline.change(f"ALTER TABLE {EVENTS} DROP COLUMN PARTITION")
+    pipeline.publish(1)
+    evsup.until(lambda: pipeline.position(P) == lost + 1, "the row is there without its value")
+    assert evsup.stop() == 78, "the last look after a drain"
+    assert f"events {lost + 1} to {lost + 1} of partition {P}" in evsup.last_line
+
+
+def test_a_column_that_is_dropped_while_nothing_runs_has_lost_nothing(pipeline: Pipeline) -> None:
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    pipeline.publish(1)
+    evsup.until(lambda: pipeline.position(P) == pipeline.in_hub()[P].last, "everything is checkpointed")
+    assert evsup.stop() == 0
+    pipeline.change(f"ALTER TABLE {EVENTS} DROP COLUMN DETAIL")
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    assert evsup.events("columns_lost") == []
+    assert evsup.stop() == 0
+
+
 def test_with_fail_the_event_its_key_and_the_fix_are_named(pipeline: Pipeline) -> None:
     number = pipeline.in_hub()[P].last + 1
     pipeline.hub.append(P, [b'{"n": 1, "brand new": 2}'])

@@ -42,6 +42,40 @@ def test_what_is_saved_is_loaded(store: ControlStore) -> None:
     assert stored(store).enqueued_at_s is None
 
 
+def test_columns_are_kept_beside_a_checkpoint_and_settled_by_the_term_that_drained(store: ControlStore) -> None:
+    term = won(store)
+    store.save_checkpoint(at(10, term.epoch))
+    store.record_columns(at(None, term.epoch, checked_up_to=7, target_columns="for A"), "me")
+    assert (stored(store).sequence_number, stored(store).target_columns) == (10, "for A")
+    store.save_checkpoint(at(12, term.epoch, checked_up_to=8, target_columns="not saved"))
+    assert (stored(store).checked_up_to, stored(store).target_columns) == (8, "for A")
+    assert store.settle_columns([replace(term, epoch=term.epoch + 1)]) == 0
+    assert (store.settle_columns([]), store.settle_columns([term])) == (0, 1)
+    assert stored(store).checked_up_to == 12
+    with pytest.raises(OwnershipLost):
+        store.record_columns(at(None, term.epoch - 1, target_columns="for B"), "me")
+
+
+@pytest.mark.parametrize(("moved_to", "checked"), [(3, 3), (50, 10), (None, None)])
+def test_a_checkpoint_that_is_moved_back_leaves_no_later_event_checked(
+    store: ControlStore, moved_to: int | None, checked: int | None
+) -> None:
+    epoch = won(store).epoch
+    store.save_checkpoint(at(12, epoch, checked_up_to=10))
+    store.move_checkpoint(at(moved_to, epoch), "me@host", "set")
+    assert stored(store).checked_up_to == checked
+
+
+def test_what_columns_have_lost_is_in_an_audit_row(site: Site, store: ControlStore) -> None:
+    epoch = won(store).epoch
+    store.record_columns(
+        at(None, epoch, checked_up_to=7, target_columns="for A"), "me", "there is no column B any more"
+    )
+    group = f"eventhub_name = '{site.group.eventhub_name}'"
+    rows = site.sql(f"SELECT actor, action FROM evsup_audit WHERE {group}")  # noqa: S608
+    assert [tuple(row) for row in rows] == [("me", "there is no column B any more")]
+
+
 def lag_in_table(site: Site) -> object:
     """What an autoscaler reads."""
     hub = site.group.eventhub_name

@@ -193,7 +193,7 @@ def rows(database: Database) -> tuple[list[Ownership], list[Checkpoint]]:
 
 
 def test_a_start_on_older_tables_names_the_command_that_moves_them(older: ControlSettings, version: int) -> None:
-    refused = pytest.raises(ConfigurationError, match=rf"version {version}, this evsup needs version 5.*evsup init")
+    refused = pytest.raises(ConfigurationError, match=rf"version {version}, this evsup needs version 6.*evsup init")
     with closing(open_database(older)) as database, refused:
         schema.check(database)
 
@@ -202,7 +202,7 @@ def test_init_moves_older_tables_forward_and_keeps_their_rows(
     older: ControlSettings, version: int, run: Callable[..., Any]
 ) -> None:
     told = run()
-    assert f"moved from version {version} to 5" in told.stderr
+    assert f"moved from version {version} to 6" in told.stderr
     with closing(open_database(older)) as database:
         schema.check(database)
         owners, checkpoints = rows(database)
@@ -211,15 +211,16 @@ def test_init_moves_older_tables_forward_and_keeps_their_rows(
         store = ControlStore(database, GROUP, 60.0)
         assert store.claim("0", "next", 60.0 if older.store == "sqlite" else 0.001) == Term("0", "next", 8)
         store.move_checkpoint(Checkpoint("0", 5, None, 8), "me@host", "set")
-        moved = Checkpoint("0", 5, None, 8, channel_generation=1, begins_after=5)
+        moved = Checkpoint("0", 5, None, 8, channel_generation=1, begins_after=5, checked_up_to=5)
         assert rows(database)[1] == [moved]
         saved = replace(moved, enqueued_at_s=1700000001.456, unsettled_from=3, repeats_up_to=2, last_enqueued=9)
+        saved = replace(saved, checked_up_to=4)
         store.save_checkpoint(saved)
         assert rows(database)[1] == [saved]
     assert "are ready" in run().stderr
 
 
-@pytest.mark.parametrize(("version", "cut"), [*((1, cut) for cut in range(10)), *((2, cut) for cut in (0, 3, 6))])
+@pytest.mark.parametrize(("version", "cut"), [*((1, cut) for cut in range(12)), *((2, cut) for cut in (0, 4, 8))])
 def test_init_moves_tables_in_snowflake_forward_also_when_it_was_ended_in_the_middle(
     snow_sql: SnowSql, version: int, cut: int
 ) -> None:
@@ -230,13 +231,13 @@ def test_init_moves_tables_in_snowflake_forward_also_when_it_was_ended_in_the_mi
         schema.create(database)
         for statement in older_in_snowflake(version):
             session.change(statement)
-        with pytest.raises(ConfigurationError, match=rf"version {version}, this evsup needs version 5.*evsup init"):
+        with pytest.raises(ConfigurationError, match=rf"version {version}, this evsup needs version 6.*evsup init"):
             schema.check(database)
         added = [name for name in schema.statements(version) if name.startswith("add_")]
         for name in added[:cut]:
             session.change(query(name, "snowflake"))
         assert schema.create(database) == version
-        assert schema.create(database) == 5
+        assert schema.create(database) == 6
         schema.check(database)
         assert rows(database)[1] == [Checkpoint("0", 2**62, "geo:1", 7, 3)]
 
@@ -244,9 +245,9 @@ def test_init_moves_tables_in_snowflake_forward_also_when_it_was_ended_in_the_mi
 def test_a_migration_that_fails_changes_nothing(
     older: ControlSettings, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(schema.MIGRATIONS, 5, ("add_lag_events", "add_lag_events"))
+    monkeypatch.setitem(schema.MIGRATIONS, 6, ("add_checked_up_to", "add_checked_up_to"))
     with closing(open_database(older)) as database:
-        with pytest.raises(Exception, match="lag_events"):
+        with pytest.raises(Exception, match="checked_up_to"):
             schema.create(database)
         monkeypatch.undo()
         assert schema.version(database) == version
@@ -257,7 +258,7 @@ def test_init_print_shows_what_would_run_on_these_tables(
     older: ControlSettings, version: int, run: Callable[..., Any]
 ) -> None:
     printed = run("--print").stdout
-    assert "ADD COLUMN lag_events" in printed
+    assert "ADD COLUMN target_columns" in printed
     with closing(open_database(older)) as database:
         assert schema.version(database) == version
     run()

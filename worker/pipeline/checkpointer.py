@@ -72,6 +72,7 @@ class Checkpointer:
         return checkpoint
 
 
-def _written_part(checkpoint: Checkpoint) -> tuple[int | None, int | None]:
+def _written_part(checkpoint: Checkpoint) -> tuple[int | str | None, ...]:
     """What a pipeline changes in a checkpoint; all else follows from it."""
-    return checkpoint.sequence_number, checkpoint.unsettled_from
+    about_table = checkpoint.checked_up_to, checkpoint.target_columns
+    return checkpoint.sequence_number, checkpoint.unsettled_from, *about_table

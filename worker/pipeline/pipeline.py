@@ -131,6 +131,13 @@ class Pipeline:
         except EvsupError as error:
             log.warning("flush_failed", reason=str(error))
 
+    def note_table(self, *, checked_up_to: int | None = None, target_columns: str | None = None) -> None:
+        """Have the checkpoint say what is known of the target table, also where no commit brings another one."""
+        newest = self._checkpoints.newest
+        if checked_up_to is not None and newest.sequence_number is not None:
+            newest = replace(newest, checked_up_to=checked_up_to)
+        self._checkpoints.newest = replace(newest, target_columns=target_columns or newest.target_columns)
+
     def stop(self) -> None:
         """Stop receiving, and give up what is not durable: the partition is opened and read again."""
         self._source.stop()

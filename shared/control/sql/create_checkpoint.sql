@@ -5,7 +5,8 @@
 -- hub took the event of sequence_number, by its own clock; null: not known. unsettled_from is the first event whose row may
 -- have been rejected without being counted yet, repeats_up_to the last one that an earlier channel may have written.
 -- last_enqueued is the last event of the partition, and lag_events how many were not durable, both as of the write and for
--- whoever scales by them; null: not known.
+-- whoever scales by them; null: not known. target_columns are the columns of the target table that rows are made for, and
+-- checked_up_to is the last event that was durable before somebody saw that the table still had them; null: not known.
 CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     fully_qualified_namespace TEXT NOT NULL,
     eventhub_name TEXT NOT NULL,
@@ -25,5 +26,7 @@ CREATE TABLE IF NOT EXISTS evsup_checkpoint (
     repeats_up_to BIGINT,
     last_enqueued BIGINT,
     lag_events BIGINT,
+    checked_up_to BIGINT,
+    target_columns TEXT,
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
 )

@@ -11,6 +11,7 @@ UPDATE evsup_checkpoint SET
     unsettled_from = NULL,
     last_enqueued = NULL,
     lag_events = NULL,
+    checked_up_to = CASE WHEN checked_up_to < :sequence_number THEN checked_up_to ELSE :sequence_number END,
     enqueued_at = to_timestamp(:enqueued_at_s),
     updated_at = now()
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name

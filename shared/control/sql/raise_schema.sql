@@ -1,2 +1,2 @@
 -- Older tables have it now too.
-UPDATE evsup_schema SET version = 5 WHERE name = 'control'
+UPDATE evsup_schema SET version = 6 WHERE name = 'control'

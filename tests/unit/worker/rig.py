@@ -83,8 +83,9 @@ class StandInPartition:
     def counted(self, counters: Counters) -> Counters:
         return replace(counters, unknown_keys_total=self.unknown_keys_total)
 
-    def learn(self, columns: TableColumns) -> None:
+    def learn(self, columns: TableColumns) -> str | None:
         self.learned.append(columns)
+        return f"for {', '.join(columns.names)}"
 
     def open(self, written: int | None) -> StartingPoint | Rejection:
         self.written.append(written)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ChannelGone, DrainTimedOut, OwnershipLost, ResumeRefused, SinkUnavailable, StoreUnavailable
-from shared.ipc.messages import Abort, Drained, Lease, Opened, TableColumns
+from shared.ipc.messages import Abort, Drained, Lease, Opened, TableChecked, TableColumns
 from tests.unit.worker.calls import Calls
 from tests.unit.worker.rig import START, WorkerRig
 from worker.loop import DETACH_S, REPORT_S
@@ -38,6 +38,28 @@ def test_columns_that_the_table_has_now_are_for_the_rows_and_keys_without_one_ar
     rig.step(REPORT_S)
     assert rig.partition.learned == [columns]
     assert rig.worker.status(0.0).counters.unknown_keys_total == 7
+
+
+def test_what_is_known_of_the_table_is_in_the_checkpoint_also_where_no_event_comes(make: Make) -> None:
+    rig = make().run()
+    rig.send(TableColumns(names=("A", "B")))
+    rig.send(TableChecked(up_to=4))
+    assert not rig.steps()
+    assert [(one.sequence_number, one.checked_up_to, one.target_columns) for one in rig.store.saved] == [
+        (4, 4, "for A, B")
+    ]
+    rig.send(TableChecked(up_to=4))
+    assert not rig.steps()
+    assert len(rig.store.saved) == 1
+
+
+def test_a_table_that_is_looked_at_while_the_partition_opens_is_left_to_the_opening(make: Make) -> None:
+    rig = make()
+    rig.send(TableChecked(up_to=4))
+    rig.send(TableColumns(names=("A",)))
+    rig.open()
+    assert [each.names for each in rig.partition.learned] == [("A",)]
+    assert rig.store.saved == []
 
 
 def test_a_lease_extends_trust(make: Make) -> None:

@@ -2,6 +2,6 @@
 SELECT
     evsup_checkpoint.channel_generation, evsup_checkpoint.opened_generation, evsup_checkpoint.begins_after,
     evsup_checkpoint.enqueued_at, evsup_checkpoint.unsettled_from, evsup_checkpoint.repeats_up_to,
-    evsup_checkpoint.last_enqueued, evsup_checkpoint.lag_events
+    evsup_checkpoint.last_enqueued, evsup_checkpoint.lag_events, evsup_checkpoint.checked_up_to, evsup_checkpoint.target_columns
 FROM evsup_checkpoint, evsup_audit
 WHERE FALSE

@@ -6,7 +6,7 @@ SELECT
     DATEDIFF(MICROSECOND, updated_at, SYSDATE())::FLOAT / 1000000 AS age_s,
     channel_generation, opened_generation, begins_after,
     DATE_PART(EPOCH_MICROSECOND, enqueued_at)::FLOAT / 1000000 AS enqueued_at_s,
-    unsettled_from, repeats_up_to, last_enqueued
+    unsettled_from, repeats_up_to, last_enqueued, checked_up_to, target_columns
 FROM evsup_checkpoint
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
     AND consumer_group = :consumer_group AND partition_id = COALESCE(:partition_id, partition_id)

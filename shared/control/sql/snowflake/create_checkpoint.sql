@@ -5,7 +5,8 @@
 -- hub took the event of sequence_number, by its own clock; null: not known. unsettled_from is the first event whose row may
 -- have been rejected without being counted yet, repeats_up_to the last one that an earlier channel may have written.
 -- last_enqueued is the last event of the partition, and lag_events how many were not durable, both as of the write and for
--- whoever scales by them; null: not known.
+-- whoever scales by them; null: not known. target_columns are the columns of the target table that rows are made for, and
+-- checked_up_to is the last event that was durable before somebody saw that the table still had them; null: not known.
 CREATE HYBRID TABLE IF NOT EXISTS evsup_checkpoint (
     fully_qualified_namespace VARCHAR(256) NOT NULL,
     eventhub_name VARCHAR(256) NOT NULL,
@@ -25,5 +26,7 @@ CREATE HYBRID TABLE IF NOT EXISTS evsup_checkpoint (
     repeats_up_to NUMBER(38, 0),
     last_enqueued NUMBER(38, 0),
     lag_events NUMBER(38, 0),
+    checked_up_to NUMBER(38, 0),
+    target_columns VARCHAR,
     PRIMARY KEY (fully_qualified_namespace, eventhub_name, consumer_group, partition_id)
 )

@@ -11,6 +11,7 @@ UPDATE evsup_checkpoint SET
     unsettled_from = NULL,
     last_enqueued = NULL,
     lag_events = NULL,
+    checked_up_to = CASE WHEN checked_up_to < :sequence_number THEN checked_up_to ELSE :sequence_number END,
     enqueued_at = TO_TIMESTAMP_NTZ(ROUND(CAST(:enqueued_at_s AS FLOAT) * 1000000)::NUMBER(38, 0), 6),
     updated_at = SYSDATE()
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name

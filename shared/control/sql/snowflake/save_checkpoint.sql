@@ -13,7 +13,8 @@ UPDATE evsup_checkpoint SET
     unsettled_from = :unsettled_from,
     repeats_up_to = :repeats_up_to,
     last_enqueued = :last_enqueued,
-    lag_events = :lag_events
+    lag_events = :lag_events,
+    checked_up_to = :checked_up_to
 WHERE fully_qualified_namespace = :fully_qualified_namespace AND eventhub_name = :eventhub_name
     AND consumer_group = :consumer_group AND partition_id = :partition_id
     AND epoch <= :epoch

@@ -42,7 +42,7 @@ def test_every_file_holds_one_statement(name: str) -> None:
 def test_the_printed_tables_are_complete(table: str) -> None:
     printed = schema.as_sql("postgres")
     assert printed.count(f"CREATE TABLE IF NOT EXISTS evsup_{table} (") == 1
-    assert printed.endswith("VALUES ('control', 5);")
+    assert printed.endswith("VALUES ('control', 6);")
 
 
 def test_the_recorded_version_is_the_known_one() -> None:
@@ -53,7 +53,7 @@ def test_the_recorded_version_is_the_known_one() -> None:
 def test_older_tables_get_only_what_they_lack() -> None:
     from_1, from_2 = schema.as_sql("postgres", 1), schema.as_sql("postgres", 2)
     for printed in (from_1, from_2):
-        assert printed.endswith("UPDATE evsup_schema SET version = 5 WHERE name = 'control';")
+        assert printed.endswith("UPDATE evsup_schema SET version = 6 WHERE name = 'control';")
         assert "ADD COLUMN enqueued_at" in printed
         assert printed.count("ADD COLUMN unsettled_from") == printed.count("ADD COLUMN repeats_up_to") == 1
     assert "ADD COLUMN channel_generation" in from_1

@@ -21,6 +21,7 @@ from shared.ipc.messages import (
     Opened,
     Report,
     Status,
+    TableChecked,
     TableColumns,
     Times,
 )
@@ -29,7 +30,8 @@ COMMANDS: list[Message] = [
     Lease(trusted_until_s=12.25),
     Drain(deadline_s=0.0),
     Abort(reason="lost"),
-    TableColumns(names=("A", "ü")),
+    TableColumns(names=("A", "ü"), order=(("A", "NUMBER"), ("ü", "VARCHAR"))),
+    TableChecked(up_to=7),
 ]
 REPORTS: list[Message] = [
     Opened(channel="C", resumed_after=None, reason="fresh"),

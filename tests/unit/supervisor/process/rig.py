@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ class StandInKeeper(LeaseKeeper):
         self._wakeup = Wakeup()
         self.events: deque[LeaseEvent] = deque()
         self.released: list[Term] = []
+        self.settled: list[Term] = []
         self.is_claiming = True
 
     def start(self) -> None: ...
@@ -84,6 +85,9 @@ class StandInKeeper(LeaseKeeper):
 
     def release(self, term: Term) -> None:
         self.released.append(term)
+
+    def settle(self, terms: Sequence[Term]) -> None:
+        self.settled += terms
 
 
 class StandInChild(Child):
@@ -114,6 +118,9 @@ class StandInChild(Child):
 
     def learn(self, columns: TableColumns) -> None:
         self.asked.append(f"columns {', '.join(columns.names)}")
+
+    def note_checked(self, up_to: int) -> None:
+        self.asked.append(f"checked up to {up_to}")
 
     def drain(self, deadline: Deadline) -> None:
         self.drain_deadline, self.state = deadline, "draining"
@@ -155,7 +162,10 @@ class StandInTable(TableMonitor):
         self.found: RowsDoNotFit | None = None
         self.unseen: str | None = None
         self.columns: TableColumns | None = None
-        self.turns = 0
+        self.checked: dict[str, int] = {}
+        self.checked_last: dict[str, int] = {}
+        self.found_last: RowsDoNotFit | None = None
+        self.turns = self.last_turns = 0
         self.followed: set[str] = set()
 
     @property
@@ -168,6 +178,15 @@ class StandInTable(TableMonitor):
     def turn(self, now_s: float) -> RowsDoNotFit | None:
         self.turns += 1
         return self.found
+
+    def last_turn(self, deadline: Deadline) -> RowsDoNotFit | None:
+        self.last_turns += 1
+        self.checked = self.checked_last
+        return self.found_last
+
+    def take_checked(self) -> dict[str, int]:
+        found, self.checked = self.checked, {}
+        return found
 
     def located(self, error: RowsDoNotFit) -> RowsDoNotFit:
         return RowsDoNotFit(error.what, f"in {', '.join(sorted(self.followed))}")

@@ -2,11 +2,13 @@
 
 import errno
 from collections.abc import Iterator
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import connection, get_context
 
 import pytest
 from msgspec import Struct
 
+from shared.clock import Deadline
 from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed
 from shared.ipc import spawn
 from shared.ipc.failure import failure_message
@@ -32,6 +34,16 @@ TERM = Term("0", "owner", 1)
 NEXT_TERM = Term("0", "owner", 1)  # epochs begin again when a partition was forgotten between both
 
 
+def of(*names: str) -> TableColumns:
+    """These columns, all of one type."""
+    return TableColumns(names=names, order=tuple((name, "VARCHAR") for name in names))
+
+
+def fits(names: str) -> TableFits:
+    """A table that is right, with a column for each letter."""
+    return TableFits(doubts=(), columns=of(*names))
+
+
 class Probes:
     """Starts stand-ins of the process that checks the table; the newest one answers what a test says."""
 
@@ -44,6 +56,10 @@ class Probes:
         ours, theirs = get_context("spawn").Pipe(duplex=True)
         self.newest: MessagePipe[CheckTable] = MessagePipe(theirs, CheckTable)
         return self.started[-1], MessagePipe(ours, TableReport)
+
+    def answer_when_asked(self, message: Struct) -> None:
+        connection.wait([self.newest.fileno()])
+        self.answer(message)
 
     def answer(self, message: Struct) -> None:
         assert self.newest.receive(), "a check was requested"
@@ -61,10 +77,11 @@ class Worker(Child):
         rows: int = 0,
         term: Term = TERM,
         drained: int | None = None,
+        checked: int | None = None,
     ) -> None:
         self.term = term
         self.status = Status(state="running", counters=Counters(durable=durable, appended=appended, rows_total=rows))
-        self.opened = Opened(channel="C", resumed_after=after, reason="")
+        self.opened = Opened(channel="C", resumed_after=after, reason="", checked_up_to=checked)
         self.drained = None if drained is None else Drained(checkpointed=drained)
 
 
@@ -86,7 +103,7 @@ def monitor(now: Clock, probes: Probes) -> Iterator[TableMonitor]:
     """One whose first check found the table right."""
     made = TableMonitor(now, probes.start)
     made.ask()
-    probes.answer(TableFits(doubts=("narrow",)))
+    probes.answer(TableFits(doubts=("narrow",), columns=of()))
     assert made.first_result() == ("narrow",)
     yield made
     made.close()
@@ -100,7 +117,7 @@ def check(monitor: TableMonitor, probes: Probes, now: Clock, answer: Struct | No
     """Let the next check be made, with this answer or a table that is right."""
     now.move(CHECK_EVERY_S * 1.1)
     monitor.turn(now())
-    probes.answer(answer or TableFits(doubts=()))
+    probes.answer(answer or TableFits(doubts=(), columns=of()))
     return monitor.turn(now())
 
 
@@ -166,32 +183,62 @@ def test_without_an_event_since_the_last_check_there_is_nothing_to_read_again(mo
 def test_a_column_that_is_added_is_known_and_one_that_is_lost_ends_the_tree(
     monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
-    for names in (("A", "B"), ("A", "B", "C")):
-        assert check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=names))) is None
-        assert monitor.columns == TableColumns(names=names)
-    error = check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=("B", "D"))))
+    for names in ("AB", "ABC"):
+        assert check(monitor, probes, now, fits(names)) is None
+        assert monitor.columns == of(*names)
+    error = check(monitor, probes, now, fits("BD"))
     assert error
     assert error.why == "there is no column A, C any more"
     assert "_EVSUP:unknown" in error.fix
 
 
-@pytest.mark.parametrize(("names", "why"), [("BCA", "A was"), ("BAC", "A, C was"), ("ADC", "B"), ("ADCB", "B, C was")])
-def test_a_column_that_was_not_there_for_a_while_ends_the_tree(
-    names: str, why: str, monitor: TableMonitor, probes: Probes, now: Clock
+def test_rows_of_an_earlier_owner_are_in_doubt_until_a_check_covers_them(
+    monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
-    assert check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=tuple("ABC")))) is None
-    error = check(monitor, probes, now, TableFits(doubts=(), columns=TableColumns(names=tuple(names))))
-    assert error
-    assert f"column {why}" in error.why
+    follow(monitor, p0=Worker(None, 20, after=20, checked=12))
+    assert "events 13 to 20 of partition 0" in monitor.located(GONE).why
+    check(monitor, probes, now)
+    assert monitor.take_checked() == {"0": 20}
+    assert monitor.take_checked() == {}
 
 
-def test_a_pipe_that_regards_case_all_at_once_ends_the_tree(monitor: TableMonitor, probes: Probes, now: Clock) -> None:
-    fits = [TableFits(doubts=(), columns=TableColumns(names=("A",), are_case_sensitive=each)) for each in (True, False)]
-    assert check(monitor, probes, now, fits[0]) is None
-    assert check(monitor, probes, now, fits[1]) is None  # keys that had no column were kept
-    error = check(monitor, probes, now, fits[0])
+def test_the_last_look_covers_what_became_durable_after_the_one_before_it_was_requested(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    follow(monitor, p0=Worker(19, 25))
+    now.move(CHECK_EVERY_S * 1.1)
+    monitor.turn(now())  # requests a check
+    follow(monitor, p0=Worker(25, 25, drained=25))
+    with ThreadPoolExecutor() as answering:
+        for _ in range(2):
+            answering.submit(probes.answer_when_asked, fits(""))
+        assert monitor.last_turn(Deadline.after(5.0, now())) is None
+    assert monitor.take_checked() == {"0": 25}
+
+
+def test_a_last_look_that_finds_a_column_lost_says_so_and_one_without_an_answer_settles_nothing(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    assert check(monitor, probes, now, fits("AB")) is None
+    follow(monitor, p0=Worker(25, 25, drained=25))
+    with ThreadPoolExecutor() as answering:
+        answering.submit(probes.answer_when_asked, fits("A"))
+        error = monitor.last_turn(Deadline.after(5.0, now()))
     assert error
-    assert "by their case" in error.why
+    assert error.why == "there is no column B any more"
+    probes.newest.close()
+    assert monitor.last_turn(Deadline.after(5.0, now())) is None
+    assert monitor.take_checked() == {}
+
+
+def test_a_last_look_misses_no_column_where_every_row_was_loaded_before(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    follow(monitor, p0=Worker(25, 25, drained=25))
+    assert check(monitor, probes, now, fits("AB")) is None
+    with ThreadPoolExecutor() as answering:
+        answering.submit(probes.answer_when_asked, fits("A"))
+        assert monitor.last_turn(Deadline.after(5.0, now())) is None
 
 
 def test_many_partitions_are_named_in_part(monitor: TableMonitor) -> None:
@@ -204,7 +251,7 @@ def test_many_partitions_are_named_in_part(monitor: TableMonitor) -> None:
 def test_a_check_that_fails_ends_nothing_and_is_reported_until_one_succeeds(
     monitor: TableMonitor, probes: Probes, now: Clock, error: Exception
 ) -> None:
-    for answer, unseen in ((failure_message(error)[1], str(error)), (TableFits(doubts=()), None)):
+    for answer, unseen in ((failure_message(error)[1], str(error)), (TableFits(doubts=(), columns=of()), None)):
         assert check(monitor, probes, now, answer) is None
         assert monitor.unseen == unseen
 

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from shared.clock import Deadline
-from shared.errors import DrainTimedOut, LimitReached, OwnershipLost, RowsDoNotFit, StoreUnavailable, WorkerCrashed
+from shared.errors import (
+    DrainTimedOut,
+    EvsupError,
+    LimitReached,
+    OwnershipLost,
+    RowsDoNotFit,
+    StoreUnavailable,
+    WorkerCrashed,
+)
 from shared.ipc.messages import TableColumns
 from supervisor.ownership.balance import HeldElsewhere
 from supervisor.ownership.lease_events import Claimed, LeasesFailed, Lost, Renewed
@@ -165,6 +173,44 @@ def test_every_worker_knows_the_columns_that_the_last_check_found(two: TreeRig) 
     two.table.columns = TableColumns(names=("A", "B"))
     two.step()
     assert [child.asked[-1] for child in two.children.values()] == ["columns A, B"] * 3
+
+
+def test_a_worker_knows_up_to_where_the_table_was_right(two: TreeRig) -> None:
+    two.table.checked = {"0": 12, "gone": 4}
+    two.step()
+    two.step()
+    assert [child.asked for child in two.children.values()] == [["checked up to 12"], []]
+
+
+def drained(tree: TreeRig) -> None:
+    """The tree's whole run, in which everything has drained."""
+    tree.step(signals=(signal.SIGTERM,))
+    tree.end("0", "1")
+    tree.tree.run()
+
+
+def test_after_a_drain_the_table_is_looked_at_a_last_time_and_what_it_covers_is_settled(two: TreeRig) -> None:
+    two.table.checked_last = {"0": 4, "elsewhere": 9}
+    drained(two)
+    assert two.table.last_turns == 1
+    assert two.keeper.settled == [term_of("0")]
+
+
+def test_a_column_that_the_last_look_misses_is_the_failure_of_the_tree_and_settles_nothing(two: TreeRig) -> None:
+    two.table.found_last = RowsDoNotFit("No column")
+    with pytest.raises(RowsDoNotFit, match="in 0, 1"):
+        drained(two)
+    assert two.keeper.settled == []
+
+
+def test_a_tree_that_is_stopped_at_once_looks_at_nothing(two: TreeRig) -> None:
+    two.step(signals=(signal.SIGTERM,))
+    two.step(signals=(signal.SIGTERM,))
+    for child in two.children.values():
+        child.crash()
+    with pytest.raises(EvsupError):
+        two.tree.run()
+    assert two.table.last_turns == 0
 
 
 def test_a_table_that_cannot_be_checked_shows_in_the_status_and_degrades_nothing(two: TreeRig) -> None:

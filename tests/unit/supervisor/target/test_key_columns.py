@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable
-from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
 from supervisor.target.target_check import TargetCheck, check_target
 from tests.unit.plain_settings import snowflake
@@ -52,11 +51,12 @@ def refused(check: TargetCheck) -> RowsDoNotFit:
     return error.value
 
 
-def test_keys_can_go_to_every_column_but_evsups_own_and_those_that_are_computed() -> None:
+def test_rows_fill_every_column_but_those_that_are_computed() -> None:
     check = checked(EVSUP, {"name": "A"}, {"name": "b c"}, {"name": "SUM", "expression": "A || A"})
     check.refuse()
     assert list(check.doubts) == []
-    assert check.key_columns == TableColumns(names=("A", "b c"))
+    assert check.filled.names == ("_EVSUP", "A", "b c")
+    assert check.filled.order == (("_EVSUP", "VARIANT"), *((name, "VARCHAR") for name in ("A", "b c", "SUM")))
 
 
 def test_the_column_of_evsup_has_to_be_there_as_a_variant() -> None:
@@ -74,7 +74,8 @@ def test_columns_that_differ_in_case_alone_are_refused_unless_the_pipe_tells_the
     assert 'RENAME COLUMN "delay" TO "DELAY_2";' in error.fix
     check = checked(*twins, pipe=BY_NAME.format("CASE_SENSITIVE"))
     check.refuse()
-    assert check.key_columns == TableColumns(names=("DELAY", "delay"), are_case_sensitive=True)
+    assert check.filled.names == ("_EVSUP", "DELAY", "delay")
+    assert check.filled.are_case_sensitive
 
 
 def test_columns_that_differ_in_case_alone_are_renamed_to_names_that_are_free() -> None:

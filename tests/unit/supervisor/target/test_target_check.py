@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, RowsDoNotFit, SnowflakeUnavailable
+from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
 from shared.snowflake.tables import envelope_columns
 from supervisor.target.columns import Misfit
@@ -16,6 +17,7 @@ from tests.unit.plain_settings import snowflake
 if TYPE_CHECKING:
     from shared.config.settings import SnowflakeSettings
 
+NO_COLUMNS = TableColumns(names=())
 BY_NAME = "COPY INTO FLIGHTS FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
 
 
@@ -67,9 +69,9 @@ def test_a_named_pipe_is_trusted_for_its_definition_or_refused_by_what_is_in_it(
 def test_a_refusal_names_what_is_certain_and_leaves_the_doubts_out() -> None:
     found = [Misfit("B is gone", "ADD B;"), Misfit("C has a DEFAULT", "DROP C;", is_doubtful=True)]
     with pytest.raises(RowsDoNotFit) as refused:
-        TargetCheck("T", "P", 2, found, PipeCheck()).refuse()
+        TargetCheck("T", "P", 2, found, PipeCheck(), NO_COLUMNS).refuse()
     assert (refused.value.why, refused.value.fix) == ("B is gone", "ADD B;")
-    TargetCheck("T", "P", 2, found[1:], PipeCheck()).refuse()
+    TargetCheck("T", "P", 2, found[1:], PipeCheck(), NO_COLUMNS).refuse()
 
 
 def test_a_pipe_that_snowflake_calls_invalid_is_refused() -> None:

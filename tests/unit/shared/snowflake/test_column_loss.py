@@ -1,0 +1,77 @@
+"""Rows that were made for some columns have lost values when a later look finds one of them gone, or new."""
+
+import pytest
+from msgspec.structs import replace
+
+from shared.ipc.messages import TableColumns
+from shared.snowflake.column_loss import MadeFor, loss, made_for
+
+
+def of(names: str, **types: str) -> TableColumns:
+    """A column for each letter; one in small letters is not evsup's to fill."""
+    filled = tuple(name for name in names if name.isupper())
+    return TableColumns(names=filled, order=tuple((name, types.get(name, "VARCHAR")) for name in names))
+
+
+def why(before: TableColumns, now: TableColumns) -> str | None:
+    error = loss(before, now)
+    return error.why if error else None
+
+
+@pytest.mark.parametrize("names", ["ABC", "ABCD", "ABCx", "xABC"])
+def test_columns_that_are_there_still_have_lost_nothing(names: str) -> None:
+    assert why(of(names.replace("D", "")), of(names)) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "lost"),
+    [
+        ("BCA", "the column A was dropped and added again"),
+        ("BAC", "the column A, C was dropped and added again"),
+        ("ADC", "there is no column B any more"),
+        ("ADCB", "the column B, C was dropped and added again"),
+        ("ABDC", "the column C was dropped and added again"),
+    ],
+)
+def test_a_column_that_was_not_there_for_a_while_is_named(names: str, lost: str) -> None:
+    assert why(of("ABC"), of(names)) == lost
+
+
+def test_a_last_column_that_comes_back_behind_one_of_somebody_elses_is_noticed() -> None:
+    assert why(of("ABx"), of("AxB")) == "the column B was dropped and added again"
+    assert why(of("AxB"), of("AB")) is None, "evsup fills no column of somebody else's"
+    assert why(of("AxB"), of("ABx")) is None
+
+
+def test_a_column_of_another_type_was_made_anew() -> None:
+    assert why(of("AB"), of("AB", B="NUMBER")) == "the column B was dropped and added again"
+    assert why(of("Ab"), of("Ab", b="NUMBER")) is None
+
+
+def test_a_computed_column_in_its_place_takes_no_value() -> None:
+    assert why(of("AB"), replace(of("AB"), names=("A",))) == "there is no column B any more"
+
+
+def test_a_pipe_that_begins_to_regard_case_has_lost_keys() -> None:
+    sensitive = replace(of("A"), are_case_sensitive=True)
+    assert "by their case" in (why(of("A"), sensitive) or "")
+    assert why(sensitive, of("A")) is None
+
+
+def test_what_is_kept_says_what_was_lost_since() -> None:
+    now = MadeFor("T", "P", of("A"))
+    error = now.lost_since(MadeFor("T", "P", of("AB")).text)
+    assert error
+    assert error.why == "there is no column B any more"
+    assert made_for(now.text) == now
+
+
+@pytest.mark.parametrize("kept", [None, "", "{}", "[", MadeFor("OTHER", "P", of("AB")).text])
+def test_where_nothing_is_known_of_this_table_nothing_is_lost(kept: str | None) -> None:
+    assert MadeFor("T", "P", of("A")).lost_since(kept) is None
+
+
+def test_another_pipe_may_regard_case() -> None:
+    now = MadeFor("T", "NEW", replace(of("A"), are_case_sensitive=True))
+    assert now.lost_since(MadeFor("T", "OLD", of("A")).text) is None
+    assert now.lost_since(MadeFor("T", "NEW", of("A")).text) is not None
