@@ -66,7 +66,7 @@ class Opened(Message, frozen=True):
     resumed_after: int | None
     reason: str
     checked_up_to: int | None = None
-    """The last event whose row certainly lacks nothing, if the table has lost a column; None: that of `resumed_after`."""
+    """The last event whose row lacks nothing for certain if the table loses a column; None: that of `resumed_after`."""
 
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)

@@ -125,12 +125,12 @@ class Quarantine(Target):
         [row] = self._query("recent", "in_quarantine", partition_id=partition_id, first=before, near=from_on)
         return RecentQuarantine(int(row["event_count"]), int(row["near_count"]))
 
-    def logged(self, partition_id: str, numbers: range) -> dict[int, Rejected]:
-        """The rejected rows of these events that the error table has, without bodies; the newest of each event.
+    def logged(self, partition_id: str, numbers: range, channel: str) -> dict[int, Rejected]:
+        """The rejected rows of these events that the error table has of a channel, without bodies; the newest of each.
 
         Raises `DoesNotExist` and others of `SqlSession` where the table logs no errors or the role may not read them.
         """
-        found = self._query("logged", partition_id=partition_id, first=numbers[0], last=numbers[-1])
+        found = self._query("logged", partition_id=partition_id, first=numbers[0], last=numbers[-1], channel=channel)
         return {int(row["sequence_number"]): _as_logged(row) for row in found}
 
     def insert(self, partition_id: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:

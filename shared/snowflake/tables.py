@@ -108,9 +108,21 @@ def events_sql(settings: SnowflakeSettings) -> str:
     table = table_name(settings)
     if settings.row_format == "envelope":
         return table
-    fields = {column.name: column.type for column in envelope_columns() if column.name in COUNTED_BY}
-    values = (f'"{EVSUP}":{name.lower()}::{kind} AS {name}' for name, kind in fields.items())
+    columns = [column for column in envelope_columns() if column.name in COUNTED_BY]
+    values = (f"{inside_evsup(column)} AS {column.name}" for column in columns)
     return f"(SELECT {', '.join(values)} FROM {table})"  # noqa: S608 (names of ours, and a quoted one)
+
+
+def inside_evsup(column: Column) -> str:
+    """The value in `_EVSUP` that the envelope has in this column, of the column's type.
+
+    It is NULL where it is no such value: anybody may insert a row, and one of them must not end a query for all.
+    """
+    value = f'"{EVSUP}":"{column.name.lower()}"'
+    if column.type == "VARIANT":
+        return value
+    text = f"{value}::VARCHAR"
+    return text if column.type == "VARCHAR" else f"TRY_CAST({text} AS {column.type})"
 
 
 def create_quarantine_sql(settings: SnowflakeSettings) -> str:
@@ -135,9 +147,18 @@ def quarantine_name(settings: SnowflakeSettings) -> str:
 
 
 def name_beside(settings: SnowflakeSettings, suffix: str) -> str:
-    """The full name, quoted, of what stands beside the target table: the table's name with a suffix."""
-    beside = identifier.quoted(identifier.stored_name(settings.table) + suffix)
-    return table_name(msgspec.structs.replace(settings, table=beside))
+    """The full name, quoted, of what stands beside the target table: the table's name with a suffix.
+
+    Raises ConfigurationError when that is too long for a name.
+    """
+    beside, most = identifier.stored_name(settings.table) + suffix, identifier.MOST_CHARACTERS
+    if len(beside) > most:
+        raise ConfigurationError(
+            f"SNOWFLAKE_TABLE is too long for the name of {suffix} beside it",
+            f"that would have {len(beside)} characters, and Snowflake takes {most}",
+            f"Rename the table to at most {most - len(suffix)} characters, or do without {suffix}.",
+        )
+    return table_name(msgspec.structs.replace(settings, table=identifier.quoted(beside)))
 
 
 def _create(table: str, columns: tuple[Column, ...], options: str = "") -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import SnowflakeSettings
 from shared.queries import source
-from shared.snowflake.tables import envelope_columns, name_beside, table_name
+from shared.snowflake.tables import envelope_columns, inside_evsup, name_beside, table_name
 from supervisor.target.columns import StoredColumn
 from supervisor.target.value_path import Equals, Key, refuse_unknown
 
@@ -28,7 +28,7 @@ _IN_ENVELOPE = {
 _IN_COLUMNS = {
     "about_records": "An event that is one object is a row of the table itself.",
     "base64": '"_EVSUP":"raw_body"::VARCHAR',
-    "raw_body": 'TO_BINARY("_EVSUP":"raw_body"::VARCHAR, \'BASE64\')',
+    "raw_body": 'TRY_TO_BINARY("_EVSUP":"raw_body"::VARCHAR, \'BASE64\')',
     "is_tombstone": 'IS_NULL_VALUE("_EVSUP":"body") OR "_EVSUP":"raw_body"::VARCHAR = \'\'',
 }
 
@@ -78,7 +78,7 @@ def _values(settings: SnowflakeSettings, columns: Sequence[StoredColumn]) -> dic
     """What the queries read in a row of the settings' format, by the name under which they mention it."""
     metadata = envelope_columns()
     if settings.row_format == "columns":
-        values = {column.name.lower(): _inside(column.name, column.type) for column in metadata} | _IN_COLUMNS
+        values = {column.name.lower(): inside_evsup(column) for column in metadata} | _IN_COLUMNS
         values["array"] = _array('"_EVSUP":"body"', *_records(columns))
     else:
         values = {column.name.lower(): quoted(column.name) for column in metadata} | _IN_ENVELOPE
@@ -86,11 +86,6 @@ def _values(settings: SnowflakeSettings, columns: Sequence[StoredColumn]) -> dic
     groups = {"address": _ADDRESS, "properties": _PROPERTIES, "refusal": _REFUSAL}
     shown = {group: _lines(_shown(name, values[name]) for name in names) for group, names in groups.items()}
     return values | shown | {"table": table_name(settings), "columns": _lines(_names(columns))}
-
-
-def _inside(name: str, kind: str) -> str:
-    """A value of the metadata, of the type that it has as a column of the envelope."""
-    return f'"_EVSUP":"{name.lower()}"' + ("" if kind == "VARIANT" else f"::{kind}")
 
 
 def _shown(name: str, value: str) -> str:

@@ -94,6 +94,7 @@ def test_a_replay_knows_the_columns(pipeline: Pipeline) -> None:
 
 def test_a_column_that_is_dropped_before_a_tree_is_killed_is_told_by_the_next_start(pipeline: Pipeline) -> None:
     evsup = pipeline.start()
+    evsup.await_running(1)
     lost = pipeline.in_hub()[P].last + 1
     pipeline.change(f'ALTER TABLE {EVENTS} DROP COLUMN "dest"')
     pipeline.hub.append(P, [b'{"n": 7, "dest": "LAX"}'])

@@ -21,6 +21,8 @@ from shared.snowflake.quarantine_table import Coverage, Quarantine, RecentQuaran
 from shared.snowflake.session import SqlSession
 from shared.snowflake.tables import table_name
 from supervisor.check import snowflake as check
+from supervisor.target.columns import StoredColumn
+from supervisor.target.views import LatestBy, view_statements
 from tests.harness.snow_sql import ROLE, SnowSql
 from tests.integration.conftest import a_group, snowflake_settings_of
 from tests.unit.plain_settings import plain
@@ -213,24 +215,51 @@ def test_what_the_page_says_moves_rows_into_the_table(tables: Quarantine, settin
 def test_the_error_table_has_the_reason_and_the_row_of_an_event(
     tables: Quarantine, settings: SnowflakeSettings, group: ConsumerGroup, row_format: Literal["envelope", "columns"]
 ) -> None:
-    def log(number: int, message: str, second: int = 0, partition_id: str = P) -> None:
-        event = {"PARTITION_ID": partition_id, "SEQUENCE_NUMBER": number, "ENQUEUED_TIME": enqueued_at(second)}
+    def log(
+        number: object,
+        message: str,
+        enqueued: object = enqueued_at(0),
+        partition_id: str = P,
+        channel: str | None = "channel_3",
+    ) -> None:
+        event = {"PARTITION_ID": partition_id, "SEQUENCE_NUMBER": number, "ENQUEUED_TIME": enqueued}
+        about = {"error_message": message} | ({"details": {"channel_name": channel}} if channel else {})
         row = {"_EVSUP": {name.lower(): value for name, value in event.items()}} if row_format == "columns" else event
         statement = 'INSERT INTO "FLIGHTS$ERRORS" SELECT CURRENT_TIMESTAMP(), NULL, 1, PARSE_JSON(?), PARSE_JSON(?)'
         with closing(SqlSession(settings)) as session:
-            session.change(statement, json.dumps({"error_message": message}), json.dumps(row))
+            session.change(statement, json.dumps(about), json.dumps(row))
 
-    log(12, "an earlier try")
+    log(12, "an earlier try", channel=None)
     log(12, "too long")
-    log(13, "of an earlier hub", second=-60)
+    log(12, "of another hub that feeds the table", channel="ANOTHER_3")
+    log(13, "of an earlier hub", enqueued_at(-60))
+    times: list[object] = ["yesterday", None, {}, "99999-13-77"]
+    numbers: list[object] = ["many", None, [], "1e400"]
+    for number, enqueued in [*((13, time) for time in times), *((number, enqueued_at(0)) for number in numbers)]:
+        log(number, "of no event", enqueued)
     log(14, "of another partition", partition_id="4")
     log(30, "of a later event")
     with closing(Quarantine(structs.replace(settings, row_format=row_format), group, BORN_S)) as made:
-        [row] = made.logged(P, NUMBERS).values()
+        [row] = made.logged(P, NUMBERS, "CHANNEL_3").values()
     assert (row.sequence_number, row.enqueued_time, row.reason) == (12, enqueued_at(0), "too long")
     assert "12" in row.row_json
     with closing(SqlSession(settings)) as session:
         session.change('DELETE FROM "FLIGHTS$ERRORS"')
+
+
+def test_a_row_that_somebody_else_inserted_ends_no_query(settings: SnowflakeSettings, group: ConsumerGroup) -> None:
+    keys = structs.replace(settings, table="FOREIGN_KEYS", row_format="columns")
+    rows = [{"sequence_number": "many"}, {"enqueued_time": "yesterday"}, {"raw_body": "§"}, {}, [1]]
+    with closing(Quarantine(keys, group, BORN_S)) as made, closing(SqlSession(keys)) as session:
+        made.create()
+        for row in [{"partition_id": P, "sequence_number": 7, "enqueued_time": enqueued_at(0)}, *rows]:
+            session.change("INSERT INTO FOREIGN_KEYS (_EVSUP) SELECT PARSE_JSON(?)", json.dumps(row))
+        assert made.count(P, None)[P].numbers == 1
+        assert made.missing(P, range(6, 9)) == [6, 8]
+        columns = [StoredColumn("_EVSUP", "VARIANT")]
+        for name, statement in view_statements(keys, columns, LatestBy(), replace=False).items():
+            session.change(statement)
+            session.query(f"SELECT * FROM {name}")  # noqa: S608
 
 
 def test_what_was_quarantined_in_the_last_hour_is_counted_without_the_range_that_is_tried_again(

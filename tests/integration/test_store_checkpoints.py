@@ -174,6 +174,7 @@ def test_a_worker_begins_the_next_channel_after_its_checkpoint_with_nothing_reje
     store.save_checkpoint(replace(known, unsettled_from=3, repeats_up_to=2))
     store.begin_next_channel(replace(known, unsettled_from=3, repeats_up_to=2))
     begun = replace(known, rows_error_count=0, channel_generation=1, begins_after=10, repeats_up_to=2)
+    begun = replace(begun, checked_up_to=10)
     assert as_written(stored(store)) == begun
     with pytest.raises(OwnershipLost, match=f"epoch {epoch} owns"):
         store.begin_next_channel(replace(begun, epoch=epoch - 1))

@@ -18,18 +18,20 @@ log = logger.get_logger()
 _FIX = "ALTER TABLE … SET ERROR_LOGGING = TRUE and GRANT SELECT ERROR TABLE: docs/quarantine.md#the-reason-of-each-row"
 
 
-def logged_rows(tables: Quarantine, partition_id: str, numbers: Sequence[int]) -> Mapping[int, Rejected]:
+def logged_rows(tables: Quarantine, partition_id: str, numbers: Sequence[int], channel: str) -> Mapping[int, Rejected]:
     """By number, what the error table has of these events. What it does not have is in the log, and no error.
+
+    A row without a time cannot be told from one of another event, and does not count.
 
     Blocks for a query. Raises when Snowflake is not available.
     """
     try:
-        logged = tables.logged(partition_id, range(numbers[0], numbers[-1] + 1))
+        logged = tables.logged(partition_id, range(numbers[0], numbers[-1] + 1), channel)
     # Which number Snowflake gives for a table that logs no errors is not documented, so a Bug is expected, too.
     except (DoesNotExist, NotPermitted, Unsupported, Bug) as error:
         log.warning("error_table_not_read", reason=error.why, fix=_FIX)
         return {}
-    found = {number: logged[number] for number in numbers if number in logged}
+    found = {number: logged[number] for number in numbers if number in logged and _time(logged[number])}
     if len(found) < len(numbers):
         log.warning("error_table_incomplete", rows=len(numbers), found=len(found))
     return found
@@ -39,7 +41,7 @@ def with_reasons(events: Sequence[Rejected], logged: Mapping[int, Rejected]) -> 
     """The events, each with its own logged reason. A logged row of another event with its number does not count."""
     for event in events:
         row = logged.get(event.sequence_number)
-        is_same = row is not None and _time(row) is not None and _time(row) == _time(event)
+        is_same = row is not None and _time(row) == _time(event)
         yield msgspec.structs.replace(event, reason=row.reason) if row and is_same else event
 
 

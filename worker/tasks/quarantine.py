@@ -195,7 +195,7 @@ def _write(
     """Quarantine the events as they came from the hub. One that has left it is taken from the error table."""
     partition_id, checkpoint = rejection.partition_id, rejection.checkpoint
     quarantine = partial(tables.insert, reason=rejection.reason, channel=rejection.channel, epoch=checkpoint.epoch)
-    logged = logged_rows(tables, partition_id, rejected)
+    logged = logged_rows(tables, partition_id, rejected, rejection.channel)
     # All of them or none: half of the rejected rows in the quarantine would look like the whole.
     in_hub = _require_readable(settings.eventhub, rejection, rejected, logged)
     if expired := rejected[: len(rejected) - len(in_hub)]:

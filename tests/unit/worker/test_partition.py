@@ -10,6 +10,7 @@ from tests.unit.plain_settings import plain, snowflake
 from tests.unit.shared.control.stores import Clock, Stores
 from tests.unit.worker.rig import START, TERM
 from worker import partition
+from worker.opening import StartingPoint
 from worker.partition import OwnedPartition
 from worker.sink.channel import Channel
 from worker.source.link import Position
@@ -19,7 +20,12 @@ def test_a_worker_waits_for_its_turn_to_ask_the_hub(monkeypatch: pytest.MonkeyPa
     did: list[float | str] = []
     monkeypatch.setattr(partition, "monotonic", lambda: 100.0)
     monkeypatch.setattr(time, "sleep", did.append)
-    monkeypatch.setattr(partition, "open_partition", lambda *_: did.append("opened"))
+
+    def opened(*_: object) -> StartingPoint:
+        did.append("opened")
+        return START
+
+    monkeypatch.setattr(partition, "open_partition", opened)
     stores = Stores(tmp_path / "control.db", Clock())
     store, _ = stores.open()
     for asks_from_s in (101.5, 99.0):

@@ -16,12 +16,13 @@ from scripts.localcloud.snow.sql import hybrid, keys, pipes
 from scripts.localcloud.snow.sql.definition import SUCCESS, Definitions
 from scripts.localcloud.snow.sql.grants import Grants
 from scripts.localcloud.snow.sql.locks import WHOLE, Blocked, Key, Locks
-from scripts.localcloud.snow.sql.refusal import internal, unknown_object
+from scripts.localcloud.snow.sql.refusal import internal, too_many_shown, unknown_object
 from scripts.localcloud.snow.sql.rowset import Rowset, single
 from scripts.localcloud.snow.sql.session import Session, Transaction
 from scripts.localcloud.snow.sql.statement import Name, Statement
 from scripts.localcloud.snow.warehouse import ERRORS, Table
 
+MOST_SHOWN = 10_000  # rows of a SHOW: https://docs.snowflake.com/en/sql-reference/sql/show-tables
 ADMIN = 0  # the owner of locks that a test holds; sessions count from 1
 
 
@@ -109,6 +110,8 @@ class Engine:
         if statement.hybrid:
             return hybrid.shown(result)
         if isinstance(statement.tree, exp.Show) and statement.tree.name.upper() == "TABLES":
+            if len(result.rows) > MOST_SHOWN:
+                raise too_many_shown(MOST_SHOWN)
             return _listed(result, self.definitions.catalog)
         described = statement.tree.this if isinstance(statement.tree, exp.Describe) else None
         table = (

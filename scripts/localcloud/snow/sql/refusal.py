@@ -44,6 +44,12 @@ def unknown_object(name: str) -> SqlRefusal:
     return compilation("002003", "42S02", f"Object '{name}' does not exist or not authorized.")
 
 
+def too_many_shown(most: int) -> SqlRefusal:
+    """Refuse a SHOW with more rows than it can give. The number is from a report of an account that had so many."""
+    text = f"The result set size exceeded the max number of rows({most}) supported for SHOW statements."
+    return SqlRefusal("090153", "22000", f"{text} Use LIMIT option to limit result set to a smaller number.")
+
+
 def already_exists(name: str) -> SqlRefusal:
     """Refuse to create what is there."""
     return compilation("002002", "42710", f"Object '{name}' already exists.")

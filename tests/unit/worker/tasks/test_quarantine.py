@@ -82,7 +82,8 @@ class World:
         lacking = {*self.lacks, *self.row_of_another}
         return [event.sequence_number for event in events if event.sequence_number in lacking]
 
-    def logged(self, _: str, numbers: range) -> dict[int, Rejected]:
+    def logged(self, _: str, numbers: range, channel: str) -> dict[int, Rejected]:
+        assert channel == REJECTION.channel
         if isinstance(self.logged_rows, EvsupError):
             raise self.logged_rows
         return {row.sequence_number: row for row in self.logged_rows if row.sequence_number in numbers}
@@ -239,6 +240,17 @@ def test_an_event_that_has_left_the_hub_is_quarantined_as_the_error_table_has_it
     world.logged_rows = [logged(6), logged(8)]
     assert carry_out() == Quarantined(rows=2)
     assert world.did == ["write [6, 8]: too long, CHANNEL_3, 7", "count"], "nothing is read again"
+
+
+@pytest.mark.parametrize("time", ["yesterday", None])
+def test_a_logged_row_without_a_time_is_not_taken_for_an_event_that_has_left_the_hub(
+    world: World, time: str | None
+) -> None:
+    world.facts = PartitionFacts(7, 20, is_empty=False, hub_created_at_s=1.0)
+    world.logged_rows, world.in_hub = [logged(6, time)], [8]
+    with pytest.raises(RowsRejected, match="the hub does not have events 6 any more"):
+        carry_out()
+    assert not world.did
 
 
 def test_a_range_that_would_not_be_read_within_the_time_is_not_begun(
