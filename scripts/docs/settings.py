@@ -104,7 +104,11 @@ def _limits(kind: inspect.Type) -> Iterator[str]:
         case inspect.LiteralType(values=values):
             yield f"One of {', '.join(f'`{value}`' for value in values)}."
         case inspect.IntType() | inspect.FloatType() if kind.ge is not None and kind.le is not None:
-            yield f"From {kind.ge:g} to {kind.le:.0f}."
+            yield f"From {_figure(kind.ge)} to {_figure(kind.le)}."
+
+
+def _figure(bound: float) -> str:
+    return f"{bound:.0f}" if bound == int(bound) else f"{bound:g}"
 
 
 def _table_lines() -> Iterator[str]:

@@ -71,6 +71,17 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     assert named <= {*VARIABLES, *NO_SETTINGS}
 
 
+def test_the_settings_of_the_quick_start_can_be_used(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "quick-start.md").read_text()
+    (block,) = re.findall(r"```\n(EVENTHUB_NAMESPACE=.*?)```", page, re.DOTALL)
+    (tmp_path / "rsa_key.p8").write_text(key())
+    (tmp_path / "rsa_key.p8").chmod(0o600)
+    (tmp_path / ".env").write_text(block)
+    loaded = load(environ={})
+    assert (loaded.settings.eventhub.consumer_group, loaded.settings.snowflake.role) == ("evsup", "EVSUP_LOADER")
+    assert loaded.warnings == ()
+
+
 def test_the_readme_names_identity_options_and_the_override() -> None:
     text = (ROOT / "README.md").read_text()
     for name in ("EVENTHUB_IDENTITY", "EVENTHUB_CONNECTION_STRING", "EVENTHUB_PREFETCH", "EVENTHUB_RETRY_TOTAL"):
