@@ -175,6 +175,10 @@ class DrainTimedOut(Temporary):
     """The drain deadline passed, or a second signal came; what was in flight is read again at the next start."""
 
 
+class StoppedAtOnce(Temporary):
+    """A worker did not end its drain, because an operator asked a second time for an end. No fault of anything."""
+
+
 class WorkerKilled(Temporary):
     """A worker was ended from outside by a signal (kill -9, the out-of-memory killer)."""
 

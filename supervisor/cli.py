@@ -1,8 +1,6 @@
 """The command line: one module for each command, and one place where errors become exit codes."""
 
 import sys
-from importlib import import_module
-from io import StringIO
 from typing import Any
 
 import click
@@ -10,22 +8,37 @@ import click
 from shared.errors import EvsupError, ExitCode
 from shared.limits import limit_error
 from shared.log import logger
+from shared.log.printable import printable
 from shared.log.secret import mask
 from supervisor import standard_streams
+from supervisor.commands import usage
+from supervisor.commands.command import Entry, Group
 
-COMMANDS = ("start", "status", "init", "check", "verify", "checkpoints", "replay", "config")
+_HERE = "supervisor.commands."
+SECTIONS = {
+    "Set up": {
+        "config": Entry(f"{_HERE}config:config", "Show the effective settings and where each came from."),
+        "init": Entry(f"{_HERE}init:init", "Create the control tables, the target table and its views."),
+        "check": Entry(f"{_HERE}check:check", "Check everything that a start needs, and change nothing."),
+    },
+    "Run": {
+        "start": Entry(f"{_HERE}start:start", "Claim partitions and run a worker process for each."),
+        "status": Entry(f"{_HERE}status:status", "Show the running tree, or the whole consumer group."),
+    },
+    "Prove": {
+        "verify": Entry(f"{_HERE}verify:verify", "Prove that each event is in the table once."),
+    },
+    "Mend": {
+        "checkpoints": Entry(
+            f"{_HERE}checkpoints:checkpoints", "Show or move the position of a partition.", is_group=True
+        ),
+        "replay": Entry(f"{_HERE}replay:replay", "Read events again into a side table."),
+    },
+}
 
 
-class Commands(click.Group):
-    """The commands. Each is imported when it is called, because `evsup status` must not load the SDKs.
-
-    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
-    """
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which users need them."""
-        del ctx  # click's signature
-        return list(COMMANDS)
+class Evsup(Group):
+    """The whole command line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Click takes every EPIPE, also one of a database's socket, for a closed stdout and exits with 1 silently."""
@@ -34,16 +47,19 @@ class Commands(click.Group):
         except BrokenPipeError as error:
             raise RuntimeError(str(error)) from error
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command `name` in the module `supervisor.commands.<name>`."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(f"supervisor.commands.{cmd_name}"), cmd_name)
-        return command
 
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Evsup,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    page="docs/README.md; how a shell completes commands: docs/operations.md#shell-completion",
+    examples={
+        "evsup config": "Are the settings right?",
+        "evsup init --target": "Make the tables.",
+        "evsup check": "Would a start work?",
+        "evsup start": "Move events until Ctrl-C.",
+    },
+)
 @click.version_option(package_name="evsup", prog_name="evsup")
 def evsup() -> None:
     """Move Azure Event Hubs events into Snowflake, each one once.
@@ -65,9 +81,7 @@ def _exit_code() -> int:
         code = _run()
         sys.stdout.flush()
     except click.UsageError as error:
-        refusal = StringIO()
-        error.show(refusal)
-        click.echo(mask(refusal.getvalue()), err=True, nl=False)  # it quotes what was typed, which may be a secret
+        click.echo(printable(mask(usage.sentence(error))), err=True)  # it quotes what was typed, which may be a secret
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.TEMPORARY

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, Instant, LoopClock, monotonic
-from shared.errors import DrainTimedOut, OwnershipLost
+from shared.errors import DrainTimedOut, OwnershipLost, StoppedAtOnce
 from shared.eventhubs.retention import time_to_loss_s
 from shared.ipc.memory import rss_bytes
 from shared.ipc.messages import Abort, Command, Drain, Drained, Lease, Status, TableChecked, TableColumns
@@ -114,11 +114,10 @@ class Worker:
             case TableChecked(up_to=up_to):
                 if self.state.pipeline:
                     self.state.pipeline.note_table(checked_up_to=up_to)
-            case Abort(reason=reason):
-                raise OwnershipLost(
-                    f"The worker of partition {self._partition.term.partition_id} was aborted by the supervisor",
-                    reason,
-                )
+            case Abort(reason=reason, is_asked_for=is_asked_for):
+                kind = StoppedAtOnce if is_asked_for else OwnershipLost
+                partition_id = self._partition.term.partition_id
+                raise kind(f"The worker of partition {partition_id} was aborted by the supervisor", reason)
 
     def _require_supervisor(self) -> None:
         if self._pipe.ended:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from shared.clock import Deadline
 from shared.config import environment
 from shared.control.open import store_of
-from shared.errors import ExitCode
+from shared.errors import ExitCode, StoppedAtOnce
 from shared.eventhubs.client import consumer_group
 from shared.eventhubs.identity import Identity
 from shared.ipc.failure import failure_message
@@ -109,6 +109,7 @@ def work(boot: Boot, messages: MessagePipe[Command]) -> None:
 
 def _report_failure(error: Exception, messages: MessagePipe[Command]) -> ExitCode:
     known, failed = failure_message(error)
-    log.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
+    if not isinstance(known, StoppedAtOnce):  # the supervisor logs that once for all workers
+        log.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
     messages.send(failed)
     return known.exit_code

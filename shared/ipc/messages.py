@@ -31,9 +31,11 @@ class Drain(Message, frozen=True):
 
 
 class Abort(Message, frozen=True):
-    """Exit at once, without a flush: the term is lost, or the drain took too long."""
+    """Exit at once, without a flush: the term is lost, the drain took too long, or an operator will not wait for it."""
 
     reason: str
+    is_asked_for: bool = False
+    """Whether an operator wants it."""
 
 
 class TableColumns(Message, frozen=True):

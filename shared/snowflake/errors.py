@@ -24,14 +24,11 @@ from shared.errors import (
 )
 from shared.fixes import REACH_SNOWFLAKE, TRUST_SNOWFLAKE
 from shared.log.secret import mask
+from shared.snowflake.fixes import Refusal
 
 if TYPE_CHECKING:
     from snowflake.connector import Error
 
-LOGIN = (
-    "Check SNOWFLAKE_USER, SNOWFLAKE_ROLE and the credential: DESC USER shows the key pair's RSA_PUBLIC_KEY_FP, DESC"
-    " SECURITY INTEGRATION whose OAuth tokens are taken, and for which users."
-)
 _GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
 _NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
 _WAREHOUSE = "Set SNOWFLAKE_WAREHOUSE to a warehouse that the role may use."
@@ -59,14 +56,14 @@ _LOCKED = re.compile(r"deadlock|lock.{0,60}(time(d )?-?out|not yet been released
 
 
 @contextmanager
-def translated(address: str) -> Iterator[None]:
-    """Translate what the connector raises in the block."""
+def translated(address: str, refusal: Refusal) -> Iterator[None]:
+    """Translate what the connector raises in the block, which runs the statement of `refusal`."""
     from snowflake.connector import Error
 
     try:
         yield
     except Error as error:
-        raise translate(error, address) from None  # its own text is not masked
+        raise refusal.with_fix(translate(error, address)) from None  # its own text is not masked
 
 
 def translate(error: "Error", address: str) -> EvsupError:
@@ -81,7 +78,7 @@ def translate(error: "Error", address: str) -> EvsupError:
     if number in SESSION_LOST:  # of a new session, too
         return SnowflakeUnavailable(what, why)
     if number in _AUTHENTICATION or (number == _NOT_CONNECTED and _ANSWERED.search(why)):
-        return NotSignedIn(what, why, LOGIN)
+        return NotSignedIn(what, why)
     if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
         kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable
         return kind(what, why, REACH_SNOWFLAKE)

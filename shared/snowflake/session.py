@@ -13,6 +13,7 @@ from shared.config.formats import account, private_key
 from shared.config.settings import SnowflakeSettings
 from shared.errors import EvsupError, SnowflakeUnavailable
 from shared.snowflake import connector, errors, oauth, tls_probe
+from shared.snowflake.fixes import Refusal
 from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
 
@@ -95,7 +96,8 @@ class SqlSession:
 
     @contextmanager
     def _executed(self, statement: str, values: tuple[object, ...]) -> "Iterator[SnowflakeCursor]":
-        with self._lock, errors.translated(self.address), closing(self._execute(statement, values)) as cursor:
+        refusal = Refusal(statement, self._settings, self._database, self._schema)
+        with self._lock, errors.translated(self.address, refusal), closing(self._execute(statement, values)) as cursor:
             yield cursor
 
     def _execute(self, statement: str, values: tuple[object, ...]) -> "SnowflakeCursor":

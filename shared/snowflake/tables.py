@@ -130,6 +130,23 @@ def create_quarantine_sql(settings: SnowflakeSettings) -> str:
     return _create(quarantine_name(settings), quarantine_columns())
 
 
+def create_pipe_sql(settings: SnowflakeSettings) -> str:
+    """The statement that creates the named pipe, in the simpler form that evsup trusts: columns are matched by name.
+
+    https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
+    """
+    return (
+        f"CREATE PIPE {named_pipe(settings)} AS COPY INTO {table_name(settings)}"
+        " FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE;"
+    )
+
+
+def named_pipe(settings: SnowflakeSettings) -> str:
+    """The pipe's full name, quoted, as it may stand in SQL."""
+    own_name = identifier.quoted(identifier.stored_name(settings.pipe_name))
+    return table_name(msgspec.structs.replace(settings, table=own_name))
+
+
 def table_name(settings: SnowflakeSettings) -> str:
     """The target table's full name, quoted, as it may stand in SQL."""
     names = {"DATABASE": settings.database, "SCHEMA": settings.schema, "TABLE": settings.table}

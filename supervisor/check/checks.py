@@ -194,8 +194,8 @@ class StartChecks:
 
     def _partition(self, partition_id: str) -> Outcome:
         facts = self._answers[partition_id].result()
-        channel, on_gap = self._channels[partition_id], self._settings.eventhub.on_gap
-        outcome = start_outcome(self._checkpoint(partition_id), channel, facts, on_gap, quarantines=self._quarantines)
+        channel, hub = self._channels[partition_id], self._settings.eventhub
+        outcome = start_outcome(self._checkpoint(partition_id), channel, facts, hub, quarantines=self._quarantines)
         is_added = bool(self._checkpoints) and partition_id not in self._checkpoints and channel.token is None
         return Outcome("begins with its oldest event: it was added after the group began") if is_added else outcome
 

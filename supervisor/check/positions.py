@@ -1,10 +1,9 @@
 """Where a start would resume a partition, or why it would refuse: the worker's own decision, made from outside."""
 
-from typing import Literal
-
+from shared.config.settings import EventHubSettings
 from shared.errors import RowsRejected
 from shared.ipc.messages import ChannelStatus
-from shared.model import Checkpoint, PartitionFacts
+from shared.model import LATEST, OLDEST, Checkpoint, PartitionFacts
 from shared.resume import counted_back, decide
 from supervisor.check.runner import Outcome
 
@@ -13,12 +12,12 @@ def start_outcome(
     checkpoint: Checkpoint,
     channel: ChannelStatus,
     partition: PartitionFacts,
-    on_gap: Literal["fail", "warn"],
+    settings: EventHubSettings,
     *,
     quarantines: bool,
 ) -> Outcome:
     """What a start would do. Raises the error that it would end with."""
-    decided = decide(channel.token, checkpoint, partition, on_gap, channel_exists=channel.exists)
+    decided = decide(channel.token, checkpoint, partition, settings.on_gap, channel_exists=channel.exists)
     # The next channel counts rejected rows from 0.
     rejected = 0 if decided.begins_next else channel.rows_error_count - checkpoint.rows_error_count
     if rejected < 0:
@@ -30,8 +29,23 @@ def start_outcome(
         return Outcome(f"{rejected} rows were rejected ({reason}): a start quarantines them", "warn")
     if decided.lost:
         return Outcome(decided.reason, "warn", "EVENTHUB_ON_GAP=warn goes on without them.")
-    after = "at the starting position" if decided.after is None else f"after event {decided.after}"
-    return Outcome(f"resumes {after}: {decided.reason}")
+    if decided.after is None:
+        return Outcome(f"begins {_beginning(checkpoint, partition, settings.starting_position)}: {decided.reason}")
+    return Outcome(f"resumes after event {decided.after}: {decided.reason}")
+
+
+def _beginning(checkpoint: Checkpoint, partition: PartitionFacts, starting_position: str) -> str:
+    """Where a partition begins that has neither token nor position: as `worker.opening`, and as a first start."""
+    setting = f"(EVENTHUB_STARTING_POSITION={starting_position})"
+    was_moved = checkpoint.channel_generation > 0 or checkpoint.offset == OLDEST
+    has_row = checkpoint.hub_created_at_s is not None
+    if was_moved or (starting_position == LATEST and has_row):
+        return "with its oldest event"
+    if starting_position == OLDEST or (starting_position == LATEST and partition.last < 0):
+        return f"with its oldest event {setting}"
+    if starting_position == LATEST:
+        return f"after event {partition.last}, its last one now {setting}"
+    return f"with its first event from then on {setting}"
 
 
 def _rows_rejected(partition_id: str, rejected: int, channel: ChannelStatus) -> RowsRejected:

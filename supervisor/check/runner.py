@@ -5,8 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
+from msgspec import Struct, structs
 
+from shared.clock import monotonic
 from shared.errors import Bug, EvsupError, ExitCode, ServiceUnavailable
 from shared.log.secret import mask
 from shared.timeout import within
@@ -40,7 +41,7 @@ class Check:
     after: Sequence[str] = ()
 
 
-class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(Struct, frozen=True, kw_only=True):
     """One line of `evsup check`."""
 
     name: str
@@ -53,6 +54,8 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """What to do; empty: nothing."""
     exit_code: int = 0
     """The error's; 0 unless the check failed."""
+    took_s: float = 0.0
+    """How long it took, without the wait for checks that it needs."""
 
 
 def run_all(
@@ -87,6 +90,11 @@ def _run_after(check: Check, results: Mapping[str, "Future[CheckResult]"]) -> Ch
 
 
 def _run(check: Check) -> CheckResult:
+    began_s = monotonic()
+    return structs.replace(_result(check), took_s=round(monotonic() - began_s, 3))
+
+
+def _result(check: Check) -> CheckResult:
     try:
         outcome = within(check.limit_s, check.run)
     except EvsupError as error:

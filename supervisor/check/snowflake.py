@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from contextlib import closing
 
+from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import Settings, SnowflakeSettings
 from shared.control.store import ControlStore
 from shared.errors import Bug, DoesNotExist, NotPermitted, Unsupported
 from shared.eventhubs.client import consumer_group
+from shared.snowflake.key_pair import fingerprint, signing_key
 from shared.snowflake.quarantine_table import Quarantine
 from shared.snowflake.tables import EVSUP, address, role_name, table_name
 from supervisor.check.column_types import column_types
@@ -39,13 +41,24 @@ class SnowflakeChecks:
         )
 
     def login(self) -> Outcome:
-        """User, role and warehouse of the session."""
+        """User, role, key and warehouse of the session."""
         [row] = self._session.query(SIGNED_IN_AS)
         user = f"{row['user_name']} as {row['role_name']}"
+        if not self._settings.oauth_client_id:
+            user += f" with the key {fingerprint(signing_key(self._settings))}"
         if row["warehouse_name"] is None:
-            fix = "Set SNOWFLAKE_WAREHOUSE for `evsup verify` and CONTROL_STORE=snowflake; loading needs none."
-            return Outcome(f"{user}, without a warehouse", "warn", fix)
-        return Outcome(f"{user} with warehouse {row['warehouse_name']}")
+            return self._without_warehouse(user)
+        return Outcome(f"{user} and warehouse {row['warehouse_name']}")
+
+    def _without_warehouse(self, user: str) -> Outcome:
+        """Snowflake signs in all the same where there is no such warehouse, or the role may not use it."""
+        needed = "`evsup verify` and CONTROL_STORE=snowflake need one; loading needs none."
+        if self._settings.warehouse is None:
+            return Outcome(f"{user}, without a warehouse", "warn", f"Set SNOWFLAKE_WAREHOUSE: {needed}")
+        name = quoted(stored_name(self._settings.warehouse))
+        grant = f"GRANT USAGE ON WAREHOUSE {name} TO ROLE {role_name(self._settings)};"
+        fix = f"Correct SNOWFLAKE_WAREHOUSE, or run {grant} {needed}"
+        return Outcome(f"{user}; there is no warehouse {name} that the role can use", "warn", fix)
 
     def target(self) -> TargetCheck:
         """The table's columns and the pipe. Raises when the role may not see them."""

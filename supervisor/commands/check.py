@@ -9,16 +9,17 @@ from pathlib import Path
 import click
 import msgspec
 
+from shared.clock import monotonic
 from shared.command_line import complete
-from shared.log.printable import printable
 from supervisor.check.checks import StartChecks
 from supervisor.check.runner import CheckResult, exit_code, run_all
+from supervisor.check.screen import VERDICT_WIDTH, collapsed, is_of_partition, lines, summary
 from supervisor.commands import shared_options
-from supervisor.commands.output import print_json
+from supervisor.commands.command import Command
+from supervisor.commands.output import print_json, terminal_width
 from supervisor.commands.progress import Progress
 from supervisor.version import JSON_VERSION
 
-NAME_WIDTH = 16
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
 
 
@@ -29,11 +30,21 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     """Of the document."""
     exit_code: int
     """That of the first check that failed; 0: none did."""
+    took_s: float
+    """How long all of it took."""
     checks: tuple[CheckResult, ...]
     """In the order in which they were made."""
 
 
-@click.command(short_help="Check everything that a start needs, and change nothing.")
+@click.command(
+    cls=Command,
+    page="docs/operations.md",
+    examples={
+        "evsup check": "What a start with ./.env would meet.",
+        "evsup check --env-file /etc/evsup/flights.env": "With the settings of another file.",
+        "evsup check --json": "For scripts; docs/json.md has the fields.",
+    },
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, at the end.")
 @shared_options.env_file
 def check(*, as_json: bool, env_file: Path | None) -> None:
@@ -42,16 +53,22 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
     Nothing is changed: no channel is opened, no partition claimed. Exits with the code of the first failure, else 0.
     """
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # its errors are raised, too
+    began_s = monotonic()
     results = []
     with Progress() as progress:
         stages = StartChecks(env_file).stages()
         for result in run_all(stages, waiting=lambda names: progress.show(_waiting_for(names))):
-            progress.hide()
             results.append(_with_whole_commands(result))
-            if not as_json:
+            if not as_json and not is_of_partition(result):
+                progress.hide()
                 _show(results[-1])
+    took_s = round(monotonic() - began_s, 3)
     if as_json:
-        print_json(Checks(exit_code=exit_code(results), checks=tuple(results)))
+        print_json(Checks(exit_code=exit_code(results), took_s=took_s, checks=tuple(results)))
+    else:
+        for result in collapsed(list(filter(is_of_partition, results))):
+            _show(result)
+        click.echo(complete(summary(results, took_s)))
     sys.stdout.flush()
     os._exit(exit_code(results))  # a thread that waits for a silent service would keep the process alive
 
@@ -66,7 +83,6 @@ def _with_whole_commands(result: CheckResult) -> CheckResult:
 
 
 def _show(result: CheckResult) -> None:
-    verdict = click.style(f"{result.verdict:8}", fg=COLOURS[result.verdict])
-    click.echo(f"{verdict}{result.name:{NAME_WIDTH}}  {printable(result.detail)}")
-    if result.fix:
-        click.echo(f"{'':{NAME_WIDTH + 10}}{printable(result.fix)}")
+    first, *others = lines(result, terminal_width())
+    click.secho(first[:VERDICT_WIDTH], fg=COLOURS[result.verdict], nl=False)
+    click.echo("\n".join([first[VERDICT_WIDTH:], *others]))

@@ -1,7 +1,7 @@
 """`evsup config`: the effective settings and where each came from."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,35 +12,48 @@ import msgspec
 from shared.config.environment import DEFAULT, Loaded, load
 from shared.config.variables import VARIABLES, Variable, as_text, shown
 from supervisor.commands import shared_options
+from supervisor.commands.command import Command
 from supervisor.version import JSON_VERSION
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 NOT_SET = "-"
 WIDEST_SOURCE = 16  # columns; a longer path of a .env file continues in the next line
+LEAST_VALUE = 30  # columns; most values and paths take no more
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    page="docs/README.md",
+    examples={
+        "evsup config": "Every setting of ./.env, the environment and the defaults.",
+        "evsup config --changed": "Only those that differ from their defaults.",
+        "evsup config --env-file /etc/evsup/flights.env": "Those of another file.",
+        "evsup config --json": "For scripts; docs/json.md has the fields.",
+    },
+)
+@click.option("--changed", is_flag=True, help="Only settings that differ from their defaults.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document: settings and warnings.")
 @shared_options.env_file
-def config(*, as_json: bool, env_file: Path | None) -> None:
+def config(*, changed: bool, as_json: bool, env_file: Path | None) -> None:
     """Show the effective settings and their sources.
 
     Secrets are masked. Exits with 78, and reports every fault at once, when they cannot be used.
     """
     loaded = load(env_file)
+    shown_ones = [each for each in VARIABLES.values() if not changed or is_changed(each, loaded)]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(document(loaded)), indent=2))
+        click.echo(msgspec.json.format(msgspec.json.encode(document(loaded, shown_ones)), indent=2))
     elif sys.stdout.isatty():
         from rich.console import Console  # here, because JSON and lines need none
 
         console = Console()
-        for table in tables(loaded):
-            console.print(table)
+        for section in sections(loaded, shown_ones, console.width):
+            console.print(section)
             console.print()
     else:
-        click.echo("\n".join(lines(loaded)))
+        click.echo("\n".join(lines(loaded, shown_ones)))
     if not as_json:
         for warning in loaded.warnings:
             click.echo(f"evsup: warning: {warning}", err=True)
@@ -61,46 +74,82 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     version: int = JSON_VERSION
     """Of the document."""
     settings: dict[str, EffectiveSetting]
-    """By variable."""
+    """By variable. With `--changed` only those that differ from their defaults."""
     warnings: tuple[str, ...]
     """What is allowed and probably a mistake."""
 
 
-def document(loaded: Loaded) -> Configuration:
+def is_changed(variable: Variable, loaded: Loaded) -> bool:
+    """Whether it differs from its default; one that has none always does."""
+    return variable.required or variable.of(loaded.settings) != variable.default
+
+
+def document(loaded: Loaded, variables: Sequence[Variable]) -> Configuration:
     """The settings with their sources."""
     settings = {
-        name: EffectiveSetting(value=shown(variable.of(loaded.settings)), source=loaded.sources[name])
-        for name, variable in VARIABLES.items()
+        each.name: EffectiveSetting(value=shown(each.of(loaded.settings)), source=loaded.sources[each.name])
+        for each in variables
     }
     return Configuration(settings=settings, warnings=tuple(loaded.warnings))
 
 
-def lines(loaded: Loaded) -> Iterator[str]:
+def lines(loaded: Loaded, variables: Sequence[Variable]) -> Iterator[str]:
     """Plain text in columns, for pipes and files: variable, source and, because it may be long, the value last."""
-    width = max(map(len, VARIABLES))
-    source_width = max(map(len, loaded.sources.values()))
-    for name, variable in VARIABLES.items():
-        yield f"{name:{width}}  {loaded.sources[name]:{source_width}}  {_value(variable, loaded)}"
+    width = _widest(each.name for each in variables)
+    source_width = _widest(loaded.sources[each.name] for each in variables)
+    for each in variables:
+        yield f"{each.name:{width}}  {loaded.sources[each.name]:{source_width}}  {_value(each, loaded)}"
 
 
-def tables(loaded: Loaded) -> "Iterator[Table]":
-    """One table for each section, for a terminal, with the columns of `lines`. Defaults are dim."""
+def sections(loaded: Loaded, variables: Sequence[Variable], width: int) -> "Iterator[RenderableType]":
+    """Each section for a terminal, with its title. Defaults are dim. Where a table has no room for values, each setting
+    is an assignment with its source.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    name_width = _widest(each.name for each in variables)
+    source_width = min(_widest(loaded.sources[each.name] for each in variables), WIDEST_SOURCE)
+    is_wide = width >= name_width + source_width + LEAST_VALUE
+    for title, group in groupby(variables, key=lambda variable: variable.title):
+        members = list(group)
+        content = _table(loaded, members, name_width, source_width) if is_wide else _assignments(loaded, members)
+        yield Group(Text(title, "bold underline"), content)
+
+
+def _table(loaded: Loaded, variables: Iterable[Variable], name_width: int, source_width: int) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    width = max(map(len, VARIABLES))
-    source_width = max(map(len, loaded.sources.values()))
-    for title, variables in groupby(VARIABLES.values(), key=lambda variable: variable.title):
-        table = Table(title=title, title_justify="left", title_style="bold underline", box=None, show_header=False)
-        table.add_column(min_width=width, no_wrap=True)
-        table.add_column(min_width=min(source_width, WIDEST_SOURCE), max_width=WIDEST_SOURCE, overflow="fold")
-        table.add_column(overflow="fold")
-        for variable in variables:
-            source = loaded.sources[variable.name]
-            style = "dim" if source == DEFAULT else "bold"
-            table.add_row(variable.name, Text(source, style), Text(_value(variable, loaded), style))
-        yield table
+    table = Table(box=None, show_header=False)
+    table.add_column(min_width=name_width, no_wrap=True)
+    table.add_column(min_width=source_width, max_width=WIDEST_SOURCE, overflow="fold")
+    table.add_column(overflow="fold")
+    for each in variables:
+        source, style = loaded.sources[each.name], _style(each, loaded)
+        table.add_row(each.name, Text(source, style), Text(_value(each, loaded), style))
+    return table
+
+
+def _assignments(loaded: Loaded, variables: Iterable[Variable]) -> "RenderableType":
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    rows: list[RenderableType] = []
+    for each in variables:
+        rows.append(Text.assemble(" ", each.name, (f"  {loaded.sources[each.name]}", "dim"), overflow="fold"))
+        rows.append(Padding(Text(_value(each, loaded), _style(each, loaded), overflow="fold"), (0, 0, 0, 4)))
+    return Group(*rows)
+
+
+def _style(variable: Variable, loaded: Loaded) -> str:
+    return "dim" if loaded.sources[variable.name] == DEFAULT else "bold"
 
 
 def _value(variable: Variable, loaded: Loaded) -> str:
     return as_text(shown(variable.of(loaded.settings))) or NOT_SET
+
+
+def _widest(texts: Iterable[str]) -> int:
+    return max(map(len, texts))

@@ -1,6 +1,7 @@
 """How commands write their results on standard output."""
 
 import sys
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,11 @@ def console() -> "Console":
     from rich.console import Console  # here, because JSON and lines need none
 
     return Console() if sys.stdout.isatty() else Console(width=WIDE)
+
+
+def terminal_width() -> int | None:
+    """Characters in a line of the terminal on standard output; None where there is none."""
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def print_json(document: object) -> None:

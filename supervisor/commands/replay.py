@@ -17,13 +17,24 @@ from shared.snowflake.session import SqlSession
 from shared.snowflake.target_table import Target
 from supervisor.checkpoints.admin_session import AdminSession, open_session
 from supervisor.commands import shared_options
+from supervisor.commands.command import Command
 from supervisor.target.target_check import check_target
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    page="docs/verify.md#read-a-range-again",
+    examples={
+        "evsup replay --partition 3 --from 100 --to 199": "100 events, into <TABLE>_REPLAY.",
+        "evsup replay --partition 3 --from 100 --to 199 --into FLIGHTS_AGAIN": "Into a table of another name.",
+        "evsup replay --partition 3 --from 100 --to 199 --consumer-group audit": "While supervisors run.",
+    },
+)
 @click.option("--partition", required=True, metavar="P", help="The partition.")
-@click.option("--from", "first", required=True, type=click.IntRange(min=0), metavar="N", help="The first event.")
-@click.option("--to", "last", required=True, type=click.IntRange(min=0), metavar="M", help="The last event.")
+@click.option(
+    "--from", "first", required=True, type=shared_options.WholeNumber(0), metavar="N", help="The first event."
+)
+@click.option("--to", "last", required=True, type=shared_options.WholeNumber(0), metavar="M", help="The last event.")
 @shared_options.repeated(
     "--into", metavar="TABLE", help="In the target's schema; created if missing. Default: <TABLE>_REPLAY."
 )

@@ -26,6 +26,7 @@ from shared.log.recent import RecentLines
 from shared.model import HubFacts, SupervisorRow
 from supervisor import version
 from supervisor.commands import shared_options
+from supervisor.commands.command import Command
 from supervisor.ownership.initial_positions import record_initial_positions
 from supervisor.ownership.lease_keeper import LeaseKeeper
 from supervisor.ownership.leases import Leases
@@ -45,16 +46,24 @@ QUARANTINE_S = 60.0  # to check the quarantine: a suspended warehouse has to sta
 log = get_logger()
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    page="docs/operations.md",
+    examples={
+        "evsup start": "Claim this supervisor's share of the partitions.",
+        "evsup start --max-partitions 4": "Claim 4 at most; others are left to other supervisors.",
+        "evsup start --env-file /etc/evsup/flights.env": "One tree of several on this host.",
+    },
+)
 @shared_options.repeated(
     "--max-partitions",
-    type=click.IntRange(min=1),
+    type=shared_options.OfSetting("EVSUP_MAX_PARTITIONS"),
     metavar="N",
     help="Most partitions to claim; default: EVSUP_MAX_PARTITIONS, else all.",
 )
 @shared_options.repeated(
     "--drain-timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=shared_options.OfSetting("EVSUP_DRAIN_TIMEOUT"),
     metavar="S",
     help="Seconds a drain may take; default: EVSUP_DRAIN_TIMEOUT, else 30.",
 )

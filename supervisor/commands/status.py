@@ -19,6 +19,7 @@ from shared.eventhubs.retention import time_to_loss_s
 from shared.log.printable import printable
 from supervisor import standard_streams
 from supervisor.commands import shared_options
+from supervisor.commands.command import Command
 from supervisor.commands.output import console, print_json
 from supervisor.state_dir import state_dir
 from supervisor.status.group import GroupStatus, read_group, with_losses
@@ -38,7 +39,16 @@ NOT_RUNNING_HERE = "evsup is not running here; EVSUP_STATE_DIR names the directo
 Status: TypeAlias = TreeStatus | GroupStatus | None
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    page="docs/operations.md",
+    examples={
+        "evsup status": "The tree on this host, and what is wrong with it.",
+        "evsup status --watch": "The same every second, until Ctrl-C.",
+        "evsup status --all --sort age": "The whole group; the partition with the oldest newest row first.",
+        "evsup status --json": "For scripts; docs/json.md has the fields.",
+    },
+)
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on stdout; with --watch one a line and second."
 )

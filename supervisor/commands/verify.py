@@ -20,6 +20,7 @@ from supervisor.checkpoints.admin_session import AdminSession, open_session
 from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.checkpoints.verification import Evidence, Proof, beginning, prove, unknown
 from supervisor.commands import shared_options
+from supervisor.commands.command import Command
 from supervisor.commands.output import console, print_json
 from supervisor.commands.progress import Progress
 from supervisor.status.checkpoint_screens import proof_screen
@@ -51,7 +52,15 @@ class Proofs(msgspec.Struct, frozen=True, kw_only=True):
     """Those of the hub, or the one of `--partition`."""
 
 
-@click.command(short_help="Prove that each event is in the table once.")
+@click.command(
+    cls=Command,
+    page="docs/verify.md",
+    examples={
+        "evsup verify": "Every event of every partition.",
+        "evsup verify --partition 3": "One partition only.",
+        "evsup verify --since 2026-01-31T00:00:00Z": "Only events that the hub took since then.",
+    },
+)
 @click.option("--partition", metavar="P", help="One partition only.")
 @click.option("--since", metavar="TIME", help="Only events enqueued since this ISO 8601 time; UTC without an offset.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

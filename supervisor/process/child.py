@@ -85,9 +85,9 @@ class Child:
         self.drain_deadline = deadline
         self._send(Drain(deadline_s=deadline.at_s))
 
-    def abort(self, reason: str) -> None:
-        """Ask it to exit at once."""
-        self._send(Abort(reason=reason))
+    def abort(self, reason: str, *, is_asked_for: bool = False) -> None:
+        """Tell it to exit at once; whether an operator asked for that."""
+        self._send(Abort(reason=reason, is_asked_for=is_asked_for))
 
     def kill(self) -> None:
         """Send SIGKILL, unless it has exited."""

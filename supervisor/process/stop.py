@@ -49,6 +49,8 @@ class Aborting:
     cause: EvsupError | None
     reason: str
     """Why the drain was cut short."""
+    is_asked_for: bool = False
+    """Whether an operator did that, by a second signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def signalled(stop: Stop, now_s: float) -> Stop:
         case Draining(is_signalled=False):  # a failure began this drain: the operator waits for its end as well
             return replace(stop, is_signalled=True)
         case Draining():
-            return _abort(stop, "a second signal came", now_s)
+            return replace(_abort(stop, "a second signal came", now_s), is_asked_for=True)
     return stop
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, monotonic
-from shared.errors import DrainTimedOut, EvsupError, RowsDoNotFit
+from shared.errors import DrainTimedOut, EvsupError, RowsDoNotFit, StoppedAtOnce
 from shared.ipc.memory import rss_bytes, stacks
 from shared.ipc.messages import Latencies, TableColumns
 from shared.log.logger import get_logger
@@ -34,6 +34,7 @@ from supervisor.process.signals import STOPPING, SignalInbox
 from supervisor.process.stop import Aborting, Draining, Killing, Running, Stop, blame, escalate, failed, signalled
 from supervisor.process.table_monitor import TableMonitor
 from supervisor.status.health import complaints
+from supervisor.status.hourly import HourlyReport
 from supervisor.status.latency import total
 from supervisor.status.model import TreeState, TreeStatus
 
@@ -78,7 +79,7 @@ class Tree:
         self._columns = table.columns if table else None
         """Those of the target table that the workers know."""
         self._stop: Stop = Running(drain_timeout_s)
-        self._former_latencies = Latencies()
+        self._former_latencies, self._hourly = Latencies(), HourlyReport(clock())
         self._last_drain_s: float | None = None
         self._drained: dict[str, Term] = {}
         """The terms whose workers have drained, each the newest of its partition."""
@@ -132,6 +133,8 @@ class Tree:
         self._orphans.reap({child.pid for child in self._children.values()}, now_s)
         self.status = self._describe(now_s)
         self._service.follow(self.status, now_s)
+        if isinstance(self._stop, Running):
+            self._hourly.follow(self.status, now_s)
         return isinstance(self._stop, Running) or bool(self._children)
 
     # --- signals ------------------------------------------------------------------------------------------------------
@@ -231,12 +234,16 @@ class Tree:
 
     def _reap(self, child: Child, now_s: float) -> None:
         child.reap(now_s)
-        self._former_latencies = total([self._former_latencies, child.describe(now_s).latencies])
+        last = child.describe(now_s)
+        self._former_latencies = total([self._former_latencies, last.latencies])
+        self._hourly.count(last)
         if self._table:
             self._table.follow({child.term.partition_id: child})
         # Only now that the process has ended: a worker that still runs might write beside the next owner.
         self._keeper.release(child.term)
-        if child.failure:
+        if isinstance(child.failure, StoppedAtOnce):
+            log.debug("worker_stopped", partition=child.term.partition_id, worker=child.pid)
+        elif child.failure:
             self._lose(child, child.failure, now_s)
         elif child.drained:
             self._last_drain_s = child.drained.took_s
@@ -310,11 +317,12 @@ class Tree:
                 self._keeper.stop_claiming()
                 for child in self._children.values():
                     child.drain(deadline)
-            case Aborting(reason=reason):
+            case Aborting(reason=reason, is_asked_for=is_asked_for):
                 if self._children:  # else there was no drain
                     self._stop = blame(stop, self._cut_short(reason))
+                    log.warning("drain_cut_short", partitions=[*self._children], reason=reason)
                 for child in self._children.values():
-                    child.abort(reason)
+                    child.abort(reason, is_asked_for=is_asked_for)
             case Killing():
                 for child in self._children.values():
                     child.kill()

@@ -23,16 +23,14 @@ from shared.errors import (
 )
 from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
-from shared.snowflake.tables import EVSUP, Column, own_columns, role_name, table_name
+from shared.snowflake.tables import EVSUP, Column, create_pipe_sql, named_pipe, own_columns, role_name, table_name
+from supervisor.target.absent import absent_target
 from supervisor.target.columns import Misfit, StoredColumn, misfits
 from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits, is_iceberg
 from supervisor.target.key_columns import evolution_misfits, key_misfits, table_columns
 from supervisor.target.pipe.definition import PipeCheck, check_definition
 from supervisor.target.queries import Queries
 
-_NO_TABLE = (
-    "Run `evsup init --target`, or correct SNOWFLAKE_DATABASE, _SCHEMA and _TABLE, or grant SNOWFLAKE_ROLE their use."
-)
 OPT_OUT = "SNOWFLAKE_CHECK_COLUMNS=false starts without this check."
 _PIPES = "docs/target-table.md#a-pipe-of-your-own shows one that evsup can trust."
 
@@ -164,10 +162,17 @@ def _not_visible(session: Queries, settings: SnowflakeSettings, table: str, erro
     Listing a table needs no more than INSERT, describing it does:
     https://docs.snowflake.com/en/user-guide/security-access-control-privileges#table-privileges
     """
-    if find_table(session, settings) is None:
-        return ConfigurationError(f"There is no table {table}", error.why, _NO_TABLE)
+    if not _is_listed(session, settings):
+        return absent_target(session, settings, error)
     grant = f"GRANT REFERENCES ON TABLE {table} TO ROLE {role_name(settings)};"
     return NotPermitted(f"{table} exists, but the role may not see its columns", error.why, grant)
+
+
+def _is_listed(session: Queries, settings: SnowflakeSettings) -> bool:
+    try:
+        return find_table(session, settings) is not None
+    except DoesNotExist:  # nor is there a schema
+        return False
 
 
 def find_table(session: Queries, settings: SnowflakeSettings) -> Row | None:
@@ -205,13 +210,13 @@ def _check_described(
 
 
 def _describe_pipe(session: Queries, settings: SnowflakeSettings) -> Row:
-    database, schema = (quoted(stored_name(each)) for each in (settings.database, settings.schema))
-    pipe = f"{database}.{schema}.{quoted(stored_name(settings.pipe_name))}"
+    pipe = named_pipe(settings)
     grant = f"GRANT OPERATE ON PIPE {pipe} TO ROLE {role_name(settings)};"
     try:
         rows = session.query(f"DESCRIBE PIPE {pipe}")
     except DoesNotExist as error:
-        fix = f"Correct SNOWFLAKE_PIPE, or create it (docs/target-table.md#a-pipe-of-your-own), or {grant}"
+        create = create_pipe_sql(settings)
+        fix = f"Correct SNOWFLAKE_PIPE, or run {create} If it is there: {grant}"
         raise ConfigurationError(f"There is no pipe {pipe} that the role can see", error.why, fix) from error
     if not rows:
         raise NotPermitted(f"The role may not see the definition of {pipe}", "DESCRIBE PIPE returns nothing", grant)

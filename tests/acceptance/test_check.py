@@ -1,13 +1,18 @@
 """`evsup check` names each broken thing in a line with its fix, and changes nothing."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from scripts.harness.table import EVENTS
 from scripts.harness.waiting import eventually
+from shared.config.formats.private_key import pem
+from shared.snowflake.key_pair import fingerprint, signing_key
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 TABLE = tuple(EVENTS.split("."))
@@ -32,7 +37,11 @@ def checked(pipeline: Pipeline, code: int, **environment: str) -> dict[str, dict
 def test_a_site_that_is_ready_gets_ok_in_each_line_and_stays_as_it_was(shared: Pipeline) -> None:
     done = shared.run("check")
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 13
+    *lines, summary = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["ok"] * 13
+    assert re.fullmatch(r"13 ok in \d+\.\d s\. A start would work\.", summary)
+    assert fingerprint(signing_key(shared.settings.snowflake)) in done.stdout
+    assert "begins with its oldest event (EVENTHUB_STARTING_POSITION=-1)" in lines[-1]
     assert not shared.snow.channels(), "no channel was opened"
     assert shared.checkpoint("0") is None, "no partition was claimed"
 
@@ -59,8 +68,22 @@ BROKEN = [
     ({"SNOWFLAKE_USER": ""}, 78, "config", "SNOWFLAKE_USER", ""),
     ({"EVENTHUB_CONSUMER_GROUP": "nobody"}, 78, "consumer group", "could not be found", "EVENTHUB_CONSUMER_GROUP"),
     ({"CONTROL_SQLITE_PATH": "/tmp/evsup-nothing-is-here.db"}, 78, "control store", "", "evsup init"),
-    ({"SNOWFLAKE_TABLE": "NOPE"}, 78, "table", "does not exist", "evsup init --target"),
-    ({"SNOWFLAKE_PIPE": "NOPE"}, 78, "pipe definition", "There is no pipe", "NOPE"),
+    (
+        {"SNOWFLAKE_DATABASE": "NOPE"},
+        78,
+        "table",
+        'no database "NOPE"',
+        'USAGE ON DATABASE "NOPE" TO ROLE "EVSUP_LOADER";',
+    ),
+    ({"SNOWFLAKE_SCHEMA": "NOPE"}, 78, "table", 'no schema "EVSUP"."NOPE"', 'CREATE SCHEMA "EVSUP"."NOPE"'),
+    ({"SNOWFLAKE_TABLE": "NOPE"}, 78, "table", 'no table "EVSUP"."PUBLIC"."NOPE"', "evsup init --target"),
+    (
+        {"SNOWFLAKE_PIPE": "NOPE"},
+        78,
+        "pipe definition",
+        "There is no pipe",
+        'CREATE PIPE "EVSUP"."PUBLIC"."NOPE" AS COPY',
+    ),
     ({"SNOWFLAKE_URL": "https://127.0.0.1:1"}, 69, "snowflake login", "", "the network between"),
 ]
 
@@ -92,9 +115,18 @@ def test_a_stage_that_cannot_be_reached_is_named_with_what_helps(shared: Pipelin
 
 def test_a_role_that_is_not_ours_is_named_by_sql_and_by_streaming(shared: Pipeline) -> None:
     found = checked(shared, 77, SNOWFLAKE_ROLE="OTHER")
-    assert "'OTHER'" in found["snowflake login"]["detail"]
-    assert "SNOWFLAKE_ROLE" in found["snowflake login"]["fix"]
-    assert "'OTHER'" in found["pipe"]["detail"]
+    for name in ("snowflake login", "pipe"):
+        assert "'OTHER'" in found[name]["detail"]
+        assert 'GRANT ROLE "OTHER" TO USER "EVSUP";' in found[name]["fix"]
+
+
+def test_a_key_that_is_not_the_user_s_is_named_by_its_fingerprint(shared: Pipeline, tmp_path: Path) -> None:
+    other = rsa.generate_private_key(65537, 2048)
+    (tmp_path / "key.p8").write_text(pem(other))
+    (tmp_path / "key.p8").chmod(0o600)
+    found = checked(shared, 77, SNOWFLAKE_PRIVATE_KEY_FILE=str(tmp_path / "key.p8"), SNOWFLAKE_PRIVATE_KEY="")
+    for name in ("snowflake login", "pipe"):
+        assert fingerprint(other) in found[name]["fix"]
 
 
 def test_an_unknown_hub_is_named_and_the_checks_that_need_it_are_skipped(shared: Pipeline) -> None:
@@ -116,7 +148,9 @@ def test_without_a_warehouse_everything_else_is_checked(shared: Pipeline) -> Non
 
 def test_a_missing_grant_and_a_column_that_does_not_fit_are_named(shared: Pipeline) -> None:
     shared.snow.revoke("INSERT", TABLE, ROLE)
-    assert "Insufficient privileges" in checked(shared, 77)["insert"]["detail"]
+    insert = checked(shared, 77)["insert"]
+    assert "Insufficient privileges" in insert["detail"]
+    assert insert["fix"] == f'GRANT INSERT ON TABLE "{TABLE[0]}"."{TABLE[1]}"."{TABLE[2]}" TO ROLE "{ROLE}";'
     shared.snow.grant("INSERT", TABLE, ROLE)
     shared.snow.create_table(("EVSUP", "PUBLIC", "OTHER"), (("PAYLOAD", "VARCHAR"), ("THEIRS", "FLOAT", False)))
     found = checked(shared, 78, SNOWFLAKE_TABLE="OTHER")["table"]

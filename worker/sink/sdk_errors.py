@@ -15,7 +15,7 @@ from shared.errors import (
 )
 from shared.ipc.messages import CHANNEL_GONE
 from shared.log.secret import mask
-from shared.snowflake import errors
+from shared.snowflake import fixes
 
 # The SDK's codes, by what they mean for a worker. Any other code, and those that a newer SDK brings, are a failed sink.
 # A code of the service that the SDK does not know is `Fatal`, with the service's code in the text.
@@ -57,15 +57,9 @@ def translate(error: Exception, what: str, settings: SnowflakeSettings) -> Evsup
     if code == INVALID_CHANNEL:
         return invalid_channel(what, why)
     if code in REFUSED:
-        return NotSignedIn(what, why, errors.LOGIN)
+        return NotSignedIn(what, why, fixes.sign_in(settings, why))
     if code in MISSING:
-        target = f"{settings.database}.{settings.schema}.{settings.table}"
-        return ConfigurationError(
-            what,
-            why,
-            f"Check that {target} and the pipe {settings.pipe_name} exist and the role may use them; `evsup init"
-            " --target --print` shows the table's SQL.",
-        )
+        return ConfigurationError(what, why, fixes.target(settings))
     if not hasattr(error, "error_code") and not isinstance(error, OSError):
         return Bug(what, f"{code}: {why}")
     reason = why if why.startswith(code) else f"{code}: {why}"

@@ -9,9 +9,17 @@ from shared.errors import UsageError
 from supervisor.checkpoints.admin_session import open_session
 from supervisor.checkpoints.documents import encode
 from supervisor.commands import shared_options
+from supervisor.commands.command import Command
 
 
-@click.command(short_help="Write the position of every partition as JSON.")
+@click.command(
+    cls=Command,
+    page="docs/checkpoints.md",
+    examples={
+        "evsup checkpoints export": "On standard output.",
+        "evsup checkpoints export --file positions.json": "Into a new file that only you can read.",
+    },
+)
 @click.option(
     "--file", "path", type=click.Path(path_type=Path), metavar="F", help="A new file (0600); default: stdout."
 )

@@ -13,9 +13,19 @@ from supervisor.checkpoints.importers import blob, evsnow
 from supervisor.checkpoints.move import plan_move
 from supervisor.commands import shared_options
 from supervisor.commands.checkpoints import confirmation
+from supervisor.commands.command import Command
 
 
-@click.command("import", short_help="Take over the positions of another program or of a file.")
+@click.command(
+    "import",
+    cls=Command,
+    page="docs/checkpoints.md, docs/moving-over.md",
+    examples={
+        "evsup checkpoints import positions.json": "Show what a file of `evsup checkpoints export` would change.",
+        "evsup checkpoints import positions.json --yes": "Change it.",
+        "evsup checkpoints import --from blob:https://ACCOUNT.blob.core.windows.net/CONTAINER": "Of the Azure SDK.",
+    },
+)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--from",

@@ -14,17 +14,30 @@ from supervisor.checkpoints.admin_session import AdminSession, claimed, open_ses
 from supervisor.checkpoints.move import Destination, plan_move
 from supervisor.commands import shared_options
 from supervisor.commands.checkpoints import confirmation
+from supervisor.commands.command import Command
 
 
-@click.command("set", short_help="Move a partition, or accept its rejected rows.")
+@click.command(
+    "set",
+    cls=Command,
+    page="docs/checkpoints.md",
+    examples={
+        "evsup checkpoints set --partition 3 --sequence-number 1234": "Show what would repeat or be skipped.",
+        "evsup checkpoints set --partition 3 --sequence-number 1234 --yes": "Resume after event 1234.",
+        "evsup checkpoints set --partition 3 --table-end --yes": "Resume after the last row of the table.",
+    },
+)
 @click.option("--partition", required=True, metavar="P", help="The partition.")
 @click.option(
-    "--sequence-number", type=click.IntRange(min=0), metavar="N", help="The last event that is to count as done."
+    "--sequence-number",
+    type=shared_options.WholeNumber(0),
+    metavar="N",
+    help="The last event that is to count as done.",
 )
 @click.option("--table-end", is_flag=True, help="The last event in the table or the quarantine counts as done.")
 @click.option(
     "--rejected-rows",
-    type=click.IntRange(min=0, max=MOST),
+    type=shared_options.WholeNumber(0, MOST),
     metavar="N",
     help="Accept rejected rows: N is the channel's whole count, as the refusal names it; the position stays.",
 )
@@ -53,7 +66,15 @@ def set_(
         confirmation.show_and_move(session, [move], "set", actor, yes=yes)
 
 
-@click.command(short_help="Begin partitions anew.")
+@click.command(
+    cls=Command,
+    page="docs/checkpoints.md",
+    examples={
+        "evsup checkpoints reset --partition 3 --to -1 --yes": "Read partition 3 from its oldest event.",
+        "evsup checkpoints reset --partition 3 --partition 4 --to @latest --yes": "Skip what is there in two of them.",
+        "evsup checkpoints reset --all --to 2026-01-31T00:00:00Z": "Show what a time would mean for each.",
+    },
+)
 @click.option("--partition", "partitions", multiple=True, metavar="P", help="A partition; may be repeated.")
 @click.option("--all", "everything", is_flag=True, help="All partitions, as after the hub was recreated.")
 @click.option(

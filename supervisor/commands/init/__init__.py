@@ -13,19 +13,29 @@ from shared.control.open import open_database
 from shared.errors import UsageError
 from shared.eventhubs.client import consumer_group
 from supervisor.commands import shared_options
+from supervisor.commands.command import Command
 from supervisor.commands.init import tables
 from supervisor.commands.init import views as views_over_it
 from supervisor.target.value_path import parse_condition, parse_key
 from supervisor.target.views import LatestBy
 
 
-@click.command(short_help="Create the control tables and, with --target and --views, what events go to.")
+@click.command(
+    cls=Command,
+    page="docs/target-table.md, docs/views.md",
+    examples={
+        "evsup init": "The control tables.",
+        "evsup init --target --print": "The SQL of the target table, to run it in a worksheet.",
+        "evsup init --target": "Control tables and target table.",
+        "evsup init --views --key PAYLOAD:id": "Also the views; the newest event of each id is one of them.",
+    },
+)
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL and change nothing.")
 @shared_options.repeated("--target", is_flag=True, help="The Snowflake tables, too; with --print only their SQL.")
 @click.option(
     "--from-sample",
     "sample",
-    type=click.IntRange(min=1, max=10_000),
+    type=shared_options.WholeNumber(1, 10_000),
     is_flag=False,
     flag_value=100,
     metavar="[N]",

@@ -10,7 +10,13 @@ from shared.config.settings import SnowflakeSettings
 from shared.errors import OwnershipLost, PartitionHeld, UsageError
 from shared.eventhubs.client import EventHubClient
 from shared.snowflake.session import SqlSession
-from shared.snowflake.tables import create_quarantine_sql, create_table_sql, quarantine_name, table_name
+from shared.snowflake.tables import (
+    create_pipe_sql,
+    create_quarantine_sql,
+    create_table_sql,
+    quarantine_name,
+    table_name,
+)
 from supervisor.target.proposal import Proposal, propose
 from supervisor.target.sample import sample
 
@@ -84,4 +90,4 @@ def _about_the_pipe(settings: SnowflakeSettings) -> str:
     """
     if settings.pipe is None:
         return f"-- Its default pipe {settings.pipe_name} comes with it."
-    return f"-- SNOWFLAKE_PIPE names {settings.pipe_name}: a pipe into it with MATCH_BY_COLUMN_NAME has to be there."
+    return f"-- SNOWFLAKE_PIPE names a pipe of your own. If it is missing, create it:\n-- {create_pipe_sql(settings)}"

@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.errors import ChannelGone, DrainTimedOut, OwnershipLost, ResumeRefused, SinkUnavailable, StoreUnavailable
+from shared.errors import (
+    ChannelGone,
+    DrainTimedOut,
+    OwnershipLost,
+    ResumeRefused,
+    SinkUnavailable,
+    StoppedAtOnce,
+    StoreUnavailable,
+)
 from shared.ipc.messages import Abort, Drained, Lease, Opened, TableChecked, TableColumns
 from tests.unit.worker.calls import Calls
 from tests.unit.worker.rig import START, WorkerRig
@@ -145,6 +153,13 @@ def test_an_abort_ends_it_at_once_without_a_flush(make: Make, opened: bool) -> N
         rig.step()
     assert rig.channel.numbers == []
     assert not rig.channel.flushed
+
+
+def test_an_abort_that_an_operator_asked_for_is_no_loss_of_the_lease(make: Make) -> None:
+    rig = make().run()
+    rig.send(Abort(reason="a second signal came", is_asked_for=True))
+    with pytest.raises(StoppedAtOnce):
+        rig.step()
 
 
 @pytest.mark.parametrize("opened", [False, True])

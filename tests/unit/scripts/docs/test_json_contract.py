@@ -41,7 +41,8 @@ def test_what_status_prints_is_what_the_page_says() -> None:
 
 
 def test_what_check_prints_is_what_the_page_says() -> None:
-    document = printed(Checks(exit_code=0, checks=(CheckResult(name="table", verdict="ok", detail="13 columns"),)))
+    table = CheckResult(name="table", verdict="ok", detail="13 columns")
+    document = printed(Checks(exit_code=0, took_s=2.5, checks=(table,)))
     assert list(document) == fields_of("evsup check --json")
     assert list(document["checks"][0]) == fields_of("CheckResult")
 

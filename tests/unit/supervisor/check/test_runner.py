@@ -56,6 +56,7 @@ def test_a_check_without_an_answer_in_time_fails_as_unavailable() -> None:
     released.set()
     assert (found.verdict, found.exit_code) == ("fail", 69)
     assert "no answer for" in found.detail
+    assert found.took_s >= 0.05
 
 
 def test_checks_run_side_by_side_and_their_results_come_in_order() -> None:

@@ -1,6 +1,6 @@
 """Snowflake's checks name the grant or the statement that is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,19 +15,22 @@ from tests.unit.shared.control.stores import Clock, Stores
 
 
 class OnlyInsert:
-    """A session of a role that may insert and not describe."""
+    """A session of a role that may insert and not describe. It sees these names."""
 
-    def __init__(self, *tables: str) -> None:
-        self._tables = tables
+    def __init__(self, databases: Sequence[str], schemas: Sequence[str], tables: Sequence[str]) -> None:
+        self._listed = {"SHOW DATABASES": databases, "SHOW SCHEMAS IN DATABASE": schemas, "SHOW TABLES IN": tables}
 
     def query(self, statement: str, /) -> list[Row]:
         if statement.startswith("DESCRIBE"):
             raise DoesNotExist("Snowflake failed", "does not exist or not authorized")
-        return [{"name": name, "error_logging": "N"} for name in self._tables]
+        [listed] = [names for begin, names in self._listed.items() if statement.startswith(begin)]
+        if statement.startswith("SHOW TABLES") and not self._listed["SHOW SCHEMAS IN DATABASE"]:
+            raise DoesNotExist("Snowflake failed", "Object does not exist, or operation cannot be performed.")
+        return [{"name": name, "error_logging": "N"} for name in listed]
 
 
 def checks(*tables: str) -> SnowflakeChecks:
-    return SnowflakeChecks(snowflake(), OnlyInsert(*tables))
+    return SnowflakeChecks(snowflake(), OnlyInsert(["EVENTS"], ["PUBLIC"], tables))
 
 
 def test_a_role_that_may_only_insert_is_not_permitted_and_the_grant_is_named() -> None:
@@ -36,9 +39,45 @@ def test_a_role_that_may_only_insert_is_not_permitted_and_the_grant_is_named() -
     assert refused.value.fix == 'GRANT REFERENCES ON TABLE "EVENTS"."PUBLIC"."FLIGHTS" TO ROLE …;'
 
 
-def test_a_table_that_does_not_exist_is_a_fault_of_the_configuration() -> None:
-    with pytest.raises(ConfigurationError, match="init --target"):
-        checks("OTHER").target()
+ABSENT = [
+    ([], [], 'database "EVENTS"', "SNOWFLAKE_DATABASE", 'GRANT USAGE ON DATABASE "EVENTS" TO ROLE "LOADER";'),
+    (
+        ["EVENTS"],
+        [],
+        'schema "EVENTS"."PUBLIC"',
+        "SNOWFLAKE_SCHEMA",
+        'USAGE ON SCHEMA "EVENTS"."PUBLIC" TO ROLE "LOADER";',
+    ),
+    (["EVENTS"], ["PUBLIC"], "table", "SNOWFLAKE_TABLE", 'INSERT, REFERENCES ON TABLE "EVENTS"."PUBLIC"."FLIGHTS" TO'),
+]
+
+
+@pytest.mark.parametrize(("databases", "schemas", "what", "setting", "grant"), ABSENT)
+def test_the_first_name_of_the_target_that_leads_nowhere_is_named_with_its_grant(
+    databases: list[str], schemas: list[str], what: str, setting: str, grant: str
+) -> None:
+    session = OnlyInsert(databases, schemas, ["OTHER"])
+    with pytest.raises(ConfigurationError) as refused:
+        SnowflakeChecks(snowflake(role="LOADER"), session).target()
+    assert refused.value.what.startswith(f"There is no {what}")
+    assert setting in refused.value.fix
+    assert grant in refused.value.fix
+
+
+class WithoutWarehouse:
+    """A session that Snowflake has opened without the warehouse that was asked for."""
+
+    def query(self, statement: str, /) -> list[Row]:
+        return [{"user_name": "EVSUP", "role_name": "LOADER", "warehouse_name": None}]
+
+
+def test_a_warehouse_that_cannot_be_used_is_named_with_its_grant() -> None:
+    by_oauth = {"oauth_client_id": "id", "role": "LOADER"}
+    without = SnowflakeChecks(snowflake(**by_oauth), WithoutWarehouse()).login()
+    assert (without.verdict, without.fix[:24]) == ("warn", "Set SNOWFLAKE_WAREHOUSE:")
+    unusable = SnowflakeChecks(snowflake(warehouse="nope", **by_oauth), WithoutWarehouse()).login()
+    assert 'no warehouse "NOPE" that the role can use' in unusable.detail
+    assert 'GRANT USAGE ON WAREHOUSE "NOPE" TO ROLE "LOADER";' in unusable.fix
 
 
 def test_rejected_rows_that_are_not_kept_are_a_warning() -> None:

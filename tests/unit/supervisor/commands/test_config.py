@@ -10,8 +10,10 @@ from rich.console import Console
 from shared.config.environment import load
 from shared.config.variables import VARIABLES
 from shared.errors import ConfigurationError
-from supervisor.commands.config import config, lines, tables
+from supervisor.commands.config import config, lines, sections
 from tests.unit.shared.config.configurations import CONNECTION_STRING, complete, loaded
+
+ALL = tuple(VARIABLES.values())
 
 
 @pytest.fixture(autouse=True)
@@ -56,17 +58,38 @@ def test_all_faults_are_reported_in_one_error(monkeypatch: pytest.MonkeyPatch) -
     assert "2 faults" in str(result.exception)
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_a_terminal_shows_every_name_whole(width: int) -> None:
     console = Console(width=width, force_terminal=True, no_color=True, color_system=None)
     with console.capture() as captured:
-        console.print(*tables(loaded(SNOWFLAKE_STREAMING_PROPERTIES='{"a": "' + "b" * 90 + '"}')))
+        properties = loaded(SNOWFLAKE_STREAMING_PROPERTIES='{"a": "' + "b" * 90 + '"}')
+        console.print(*sections(properties, ALL, width))
     shown = captured.get().splitlines()
     assert all(len(line.rstrip()) <= width for line in shown)
     assert {line.split()[0] for line in shown if line.split()} >= set(VARIABLES)
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_path_is_not_taken_to_pieces(width: int) -> None:
+    path = "/var/lib/evsup/flights"
+    console = Console(width=width, force_terminal=True, no_color=True, color_system=None)
+    with console.capture() as captured:
+        console.print(*sections(loaded(EVSUP_STATE_DIR=path), ALL, width))
+    assert path in captured.get()
+
+
+def test_only_what_differs_from_its_default_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTHUB_PREFETCH", "1000")
+    monkeypatch.setenv("EVSUP_DRAIN_TIMEOUT", "40")
+    shown = CliRunner().invoke(config, ["--changed"])
+    rows = {line.split()[0]: line.split()[1:] for line in shown.stdout.splitlines()}
+    assert rows.keys() == {*complete(), "EVENTHUB_CONNECTION_STRING", "EVSUP_DRAIN_TIMEOUT"}
+    assert rows["EVSUP_DRAIN_TIMEOUT"] == ["environment", "40"]
+    document = json.loads(CliRunner().invoke(config, ["--changed", "--json"]).stdout)
+    assert document["settings"].keys() == rows.keys()
+
+
 def test_secrets_inside_streaming_properties_are_masked() -> None:
     result = load(environ=complete(SNOWFLAKE_STREAMING_PROPERTIES='{"pat": "canary", "max_x": "7", "y": "true"}'))
-    (line,) = (line for line in lines(result) if line.startswith("SNOWFLAKE_STREAMING_PROPERTIES"))
+    (line,) = (line for line in lines(result, ALL) if line.startswith("SNOWFLAKE_STREAMING_PROPERTIES"))
     assert line.endswith('{"pat":"***","max_x":"7","y":"true"}')

@@ -126,7 +126,7 @@ class StandInChild(Child):
         self.drain_deadline, self.state = deadline, "draining"
         self.asked.append("drain")
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: str, *, is_asked_for: bool = False) -> None:
         self.asked.append(f"abort: {reason}")
 
     def kill(self) -> None:

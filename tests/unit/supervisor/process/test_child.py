@@ -150,7 +150,13 @@ def test_commands_reach_the_worker(rig: Rig) -> None:
     rig.child.renew(2000.0)
     rig.child.drain(Deadline(3000.0))
     rig.child.abort("lost")
-    assert rig.worker.receive() == [Lease(trusted_until_s=2000.0), Drain(deadline_s=3000.0), Abort(reason="lost")]
+    rig.child.abort("a second signal came", is_asked_for=True)
+    assert rig.worker.receive() == [
+        Lease(trusted_until_s=2000.0),
+        Drain(deadline_s=3000.0),
+        Abort(reason="lost"),
+        Abort(reason="a second signal came", is_asked_for=True),
+    ]
     assert rig.child.describe(NOW_S).lease_s == 2000.0 - NOW_S
 
 

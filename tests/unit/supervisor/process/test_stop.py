@@ -34,19 +34,20 @@ def draining(cause: EvsupError | None = None, *, is_signalled: bool = False) -> 
 
 
 def aborting(reason: str, cause: EvsupError | None = None, at_s: float = NOW_S) -> Aborting:
-    return Aborting(Deadline(at_s + ABORT_GRACE_S), cause, reason)
+    return Aborting(Deadline(at_s + ABORT_GRACE_S), cause, reason, is_asked_for=reason == SECOND)
 
 
-ABORTING = aborting("a second signal came")
+SECOND = "a second signal came"
+ABORTING = aborting(SECOND)
 
 
 @pytest.mark.parametrize(
     ("stop", "expected"),
     [
         (RUNNING, draining(is_signalled=True)),
-        (draining(is_signalled=True), aborting("a second signal came")),
+        (draining(is_signalled=True), aborting(SECOND)),
         (draining(FIRST), draining(FIRST, is_signalled=True)),
-        (draining(FIRST, is_signalled=True), aborting("a second signal came", FIRST)),
+        (draining(FIRST, is_signalled=True), aborting(SECOND, FIRST)),
         (ABORTING, ABORTING),
         (Killing(None), Killing(None)),
     ],
@@ -61,7 +62,7 @@ def test_the_first_signal_drains_the_second_aborts_and_a_third_changes_nothing(s
         (RUNNING, draining(FIRST)),
         (draining(is_signalled=True), draining(FIRST, is_signalled=True)),
         (draining(LATER), draining(LATER)),
-        (ABORTING, aborting("a second signal came", FIRST)),
+        (ABORTING, aborting(SECOND, FIRST)),
         (aborting("late", LATER), aborting("late", LATER)),
         (Killing(LATER), Killing(LATER)),
     ],

@@ -13,6 +13,7 @@ from shared.errors import (
     LimitReached,
     OwnershipLost,
     RowsDoNotFit,
+    StoppedAtOnce,
     StoreUnavailable,
     WorkerCrashed,
 )
@@ -20,6 +21,8 @@ from shared.ipc.messages import TableColumns
 from supervisor.ownership.balance import HeldElsewhere
 from supervisor.ownership.lease_events import Claimed, LeasesFailed, Lost, Renewed
 from supervisor.process.stop import ABORT_GRACE_S, LATE_S
+from supervisor.status.hourly import PERIOD_S
+from tests.unit.captured_log import capture_logs
 from tests.unit.supervisor.process.rig import DRAIN_S, HAND_OVER_S, TRUST_S, TreeRig, term_of
 
 TERM, INT, USR1 = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1
@@ -264,6 +267,18 @@ def test_a_second_signal_aborts_at_once(two: TreeRig) -> None:
     assert two.tree.cause.what == "The drain was cut short (partitions 0, 1)"
 
 
+def test_workers_that_a_second_signal_stops_are_no_errors_and_the_log_says_so_once(two: TreeRig) -> None:
+    with capture_logs() as logged:
+        two.step(signals=(INT, INT))
+        for child in two.children.values():
+            child.end(StoppedAtOnce("The worker was aborted by the supervisor", "a second signal came"))
+        assert not two.step()
+    assert isinstance(two.tree.cause, DrainTimedOut)
+    assert two.crash_reports == []
+    assert [line["event"] for line in logged] == ["drain_started", "drain_cut_short", *["worker_stopped"] * 2]
+    assert two.keeper.released == [term_of("0"), term_of("1")]
+
+
 def test_a_second_signal_cuts_nothing_short_where_no_worker_runs(rig: TreeRig) -> None:
     assert not rig.step(signals=(TERM, TERM))
     assert rig.tree.cause is None
@@ -360,6 +375,16 @@ def test_a_tree_that_stops_shows_why(two: TreeRig) -> None:
     two.step()
     status = two.tree.status
     assert (status.state, status.healthy, status.cause) == ("draining", False, "Partition 0: crashed")
+
+
+def test_a_tree_that_runs_says_one_line_an_hour_and_one_that_stops_says_none(two: TreeRig) -> None:
+    with capture_logs() as logged:
+        two.step(after_s=PERIOD_S - 1)
+        two.step(after_s=1)
+        assert [line["event"] for line in logged] == ["hourly_report"]
+        two.step(signals=(TERM,))
+        two.step(after_s=PERIOD_S)
+    assert "hourly_report" not in [line["event"] for line in logged[1:]]
 
 
 def test_partitions_are_in_the_order_of_their_numbers(rig: TreeRig) -> None:

@@ -1,0 +1,39 @@
+"""Which name of the target leads nowhere: the database, the schema or the table. Snowflake says the same of each.
+
+SHOW lists what the role has any privilege on: https://docs.snowflake.com/en/sql-reference/sql/show-databases
+"""
+
+from shared.config.formats.identifier import quoted, stored_name
+from shared.config.settings import SnowflakeSettings
+from shared.errors import ConfigurationError, EvsupError
+from shared.snowflake.tables import role_name, table_name
+from supervisor.target.queries import Queries
+
+
+def absent_target(session: Queries, settings: SnowflakeSettings, error: EvsupError) -> ConfigurationError:
+    """The error for a target table that the role does not see: the first of its names that leads nowhere."""
+    database, schema = stored_name(settings.database), stored_name(settings.schema)
+    if not _is_listed(session, "SHOW DATABASES", database):
+        return _absent(settings, "DATABASE", quoted(database), error)
+    if not _is_listed(session, f"SHOW SCHEMAS IN DATABASE {quoted(database)}", schema):
+        return _absent(settings, "SCHEMA", f"{quoted(database)}.{quoted(schema)}", error)
+    table = table_name(settings)
+    return ConfigurationError(
+        f"There is no table {table} that the role can see",
+        error.why,
+        "Run `evsup init --target`, or correct SNOWFLAKE_TABLE, or run"
+        f" GRANT INSERT, REFERENCES ON TABLE {table} TO ROLE {role_name(settings)};",
+    )
+
+
+def _is_listed(session: Queries, statement: str, name: str) -> bool:
+    return any(row["name"] == name for row in session.query(statement))
+
+
+def _absent(settings: SnowflakeSettings, kind: str, name: str, error: EvsupError) -> ConfigurationError:
+    return ConfigurationError(
+        f"There is no {kind.lower()} {name} that the role can see",
+        error.why,
+        f"Correct SNOWFLAKE_{kind}, or run CREATE {kind} {name}; or GRANT USAGE ON {kind} {name} TO ROLE"
+        f" {role_name(settings)};",
+    )
