@@ -1,5 +1,6 @@
 """The command line: one module for each command, and one place where errors become exit codes."""
 
+import os
 import sys
 from typing import Any
 
@@ -15,6 +16,8 @@ from supervisor.commands import usage
 from supervisor.commands.command import Entry, Group
 
 _HERE = "supervisor.commands."
+# None: as the terminal is. Rich looks at both by itself, click at neither: https://no-color.org
+_COLOUR = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 SECTIONS = {
     "Set up": {
         "config": Entry(f"{_HERE}config:config", "Show the effective settings and where each came from."),
@@ -51,7 +54,7 @@ class Evsup(Group):
 @click.group(
     cls=Evsup,
     sections=SECTIONS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "color": _COLOUR},
     page="docs/README.md; how a shell completes commands: docs/operations.md#shell-completion",
     examples={
         "evsup config": "Are the settings right?",
@@ -84,7 +87,8 @@ def _exit_code() -> int:
         click.echo(printable(mask(usage.sentence(error))), err=True)  # it quotes what was typed, which may be a secret
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        return ExitCode.TEMPORARY
+        logger.flush()
+        os._exit(ExitCode.TEMPORARY)  # Python would wait for threads, and they for services that may never answer
     except EvsupError as error:
         logger.final_line(f"evsup: {error}")
         return error.exit_code

@@ -30,7 +30,7 @@ def start_outcome(
     if decided.lost:
         return Outcome(decided.reason, "warn", "EVENTHUB_ON_GAP=warn goes on without them.")
     if decided.after is None:
-        return Outcome(f"begins {_beginning(checkpoint, partition, settings.starting_position)}: {decided.reason}")
+        return Outcome(f"begins {_beginning(checkpoint, partition, settings.starting_position)}; {decided.reason}")
     return Outcome(f"resumes after event {decided.after}: {decided.reason}")
 
 

@@ -68,13 +68,16 @@ def run_all(
     """
     results: dict[str, Future[CheckResult]] = {}
     for stage in stages:
-        with ThreadPoolExecutor(AT_ONCE, "check") as pool:
+        pool = ThreadPoolExecutor(AT_ONCE, "check")
+        try:
             for check in stage:  # one waits for those before it alone, so the first that has not ended has a thread
                 results[check.name] = pool.submit(_run_after, check, results)
             for check in stage:
                 if not results[check.name].done():
                     waiting([each.name for each in stage if not results[each.name].done()])
                 yield results[check.name].result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # whoever presses Ctrl-C waits for no silent service
 
 
 def exit_code(results: Iterable[CheckResult]) -> int:

@@ -33,7 +33,7 @@ def lines(result: CheckResult, width: int | None) -> Iterator[str]:
         yield head.rstrip()
         head = " " * NARROW_INDENT
     for text in texts:
-        for line in _wrapped(text, width, len(head)):
+        for line in wrapped(text, width, len(head)):
             yield f"{head}{line}"
             head = " " * len(head)
 
@@ -102,8 +102,8 @@ def _ranges(ids: Sequence[int]) -> str:
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
-def _wrapped(text: str, width: int | None, indent: int) -> Iterator[str]:
-    """A command between backticks stays in one line, so that it can be copied."""
+def wrapped(text: str, width: int | None, indent: int = 0) -> Iterator[str]:
+    """The lines of a text behind an indent. A command between backticks stays in one line, so that it can be copied."""
     if width is None:
         yield text
         return

@@ -13,7 +13,7 @@ from shared.clock import monotonic
 from shared.command_line import complete
 from supervisor.check.checks import StartChecks
 from supervisor.check.runner import CheckResult, exit_code, run_all
-from supervisor.check.screen import VERDICT_WIDTH, collapsed, is_of_partition, lines, summary
+from supervisor.check.screen import VERDICT_WIDTH, collapsed, is_of_partition, lines, summary, wrapped
 from supervisor.commands import shared_options
 from supervisor.commands.command import Command
 from supervisor.commands.output import print_json, terminal_width
@@ -68,7 +68,7 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
     else:
         for result in collapsed(list(filter(is_of_partition, results))):
             _show(result)
-        click.echo(complete(summary(results, took_s)))
+        click.echo("\n".join(wrapped(complete(summary(results, took_s)), terminal_width())))
     sys.stdout.flush()
     os._exit(exit_code(results))  # a thread that waits for a silent service would keep the process alive
 

@@ -16,11 +16,11 @@ from supervisor.commands.command import Command
 from supervisor.version import JSON_VERSION
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.text import Text
 
 NOT_SET = "-"
 WIDEST_SOURCE = 16  # columns; a longer path of a .env file continues in the next line
-LEAST_VALUE = 30  # columns; most values and paths take no more
+OWN_LINE = "     "  # before a value that has a line of its own
 
 
 @click.command(
@@ -51,7 +51,6 @@ def config(*, changed: bool, as_json: bool, env_file: Path | None) -> None:
         console = Console()
         for section in sections(loaded, shown_ones, console.width):
             console.print(section)
-            console.print()
     else:
         click.echo("\n".join(lines(loaded, shown_ones)))
     if not as_json:
@@ -101,50 +100,24 @@ def lines(loaded: Loaded, variables: Sequence[Variable]) -> Iterator[str]:
         yield f"{each.name:{width}}  {loaded.sources[each.name]:{source_width}}  {_value(each, loaded)}"
 
 
-def sections(loaded: Loaded, variables: Sequence[Variable], width: int) -> "Iterator[RenderableType]":
-    """Each section for a terminal, with its title. Defaults are dim. Where a table has no room for values, each setting
-    is an assignment with its source.
+def sections(loaded: Loaded, variables: Sequence[Variable], width: int) -> "Iterator[Text]":
+    """The settings for a terminal, by section, with the columns of `lines`. Defaults are dim.
+
+    A value that does not fit in its line has one of its own, so that a path is not taken to pieces.
     """
-    from rich.console import Group
     from rich.text import Text
 
     name_width = _widest(each.name for each in variables)
     source_width = min(_widest(loaded.sources[each.name] for each in variables), WIDEST_SOURCE)
-    is_wide = width >= name_width + source_width + LEAST_VALUE
-    for title, group in groupby(variables, key=lambda variable: variable.title):
-        members = list(group)
-        content = _table(loaded, members, name_width, source_width) if is_wide else _assignments(loaded, members)
-        yield Group(Text(title, "bold underline"), content)
-
-
-def _table(loaded: Loaded, variables: Iterable[Variable], name_width: int, source_width: int) -> "RenderableType":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, show_header=False)
-    table.add_column(min_width=name_width, no_wrap=True)
-    table.add_column(min_width=source_width, max_width=WIDEST_SOURCE, overflow="fold")
-    table.add_column(overflow="fold")
-    for each in variables:
-        source, style = loaded.sources[each.name], _style(each, loaded)
-        table.add_row(each.name, Text(source, style), Text(_value(each, loaded), style))
-    return table
-
-
-def _assignments(loaded: Loaded, variables: Iterable[Variable]) -> "RenderableType":
-    from rich.console import Group
-    from rich.padding import Padding
-    from rich.text import Text
-
-    rows: list[RenderableType] = []
-    for each in variables:
-        rows.append(Text.assemble(" ", each.name, (f"  {loaded.sources[each.name]}", "dim"), overflow="fold"))
-        rows.append(Padding(Text(_value(each, loaded), _style(each, loaded), overflow="fold"), (0, 0, 0, 4)))
-    return Group(*rows)
-
-
-def _style(variable: Variable, loaded: Loaded) -> str:
-    return "dim" if loaded.sources[variable.name] == DEFAULT else "bold"
+    for title, members in groupby(variables, key=lambda variable: variable.title):
+        section = Text(f"{title}\n", "bold underline")
+        for each in members:
+            head = f" {each.name:{name_width}}  {loaded.sources[each.name]:{source_width}}  "
+            value, style = _value(each, loaded), "dim" if loaded.sources[each.name] == DEFAULT else "bold"
+            if len(head) + len(value) > width:
+                head, value = f" {each.name}  {loaded.sources[each.name]}", f"\n{OWN_LINE}{value}"
+            section.append(f"{head}{value}\n", style)
+        yield section
 
 
 def _value(variable: Variable, loaded: Loaded) -> str:

@@ -82,7 +82,7 @@ BROKEN = [
         78,
         "pipe definition",
         "There is no pipe",
-        'CREATE PIPE "EVSUP"."PUBLIC"."NOPE" AS COPY',
+        'CREATE PIPE "EVSUP"."PUBLIC"."NOPE" AS ',
     ),
     ({"SNOWFLAKE_URL": "https://127.0.0.1:1"}, 69, "snowflake login", "", "the network between"),
 ]

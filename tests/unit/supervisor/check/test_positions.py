@@ -31,16 +31,16 @@ def test_it_says_after_which_event_a_start_resumes() -> None:
 
 
 BEGINNINGS = [
-    ("-1", {}, "begins with its oldest event (EVENTHUB_STARTING_POSITION=-1): "),
-    ("@latest", {}, "begins after event 100, its last one now (EVENTHUB_STARTING_POSITION=@latest): "),
-    ("@latest", {"hub_created_at_s": 1.0}, "begins with its oldest event: "),  # it never had one when the group began
+    ("-1", {}, "begins with its oldest event (EVENTHUB_STARTING_POSITION=-1); "),
+    ("@latest", {}, "begins after event 100, its last one now (EVENTHUB_STARTING_POSITION=@latest); "),
+    ("@latest", {"hub_created_at_s": 1.0}, "begins with its oldest event; "),  # it never had one when the group began
     (
         "2026-01-31T00:00:00+00:00",
         {},
         "begins with its first event from then on (EVENTHUB_STARTING_POSITION=2026-01-31T",
     ),
-    ("@latest", {"offset": OLDEST}, "begins with its oldest event: "),
-    ("@latest", {"channel_generation": 1}, "begins with its oldest event: "),
+    ("@latest", {"offset": OLDEST}, "begins with its oldest event; "),
+    ("@latest", {"channel_generation": 1}, "begins with its oldest event; "),
 ]
 
 

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Iterator, Sequence
 
+import pytest
+
 from shared.errors import ConfigurationError, NotPermitted
 from supervisor.check.runner import Check, CheckResult, Outcome, exit_code, run_all
 
@@ -100,6 +102,22 @@ def test_a_check_that_hangs_holds_up_no_other_and_is_named_while_it_is_waited_fo
     assert [result.name for result in found] == ["a", "b", "c", "d"]
     assert sorted(ended) == ["b", "c"]
     assert waited[0][0] == "a"
+
+
+def test_who_stops_waiting_is_held_up_by_no_check() -> None:
+    released = threading.Event()
+
+    def waits() -> Outcome:
+        released.wait()
+        return Outcome("late")
+
+    def interrupt(_: Sequence[str]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run_all([[Check("a", waits)]], waiting=interrupt))
+    assert not released.is_set()
+    released.set()
 
 
 def test_a_check_may_come_after_one_that_failed() -> None:
