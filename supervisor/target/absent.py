@@ -6,6 +6,7 @@ SHOW lists what the role has any privilege on: https://docs.snowflake.com/en/sql
 from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, EvsupError
+from shared.snowflake.session import Row
 from shared.snowflake.tables import role_name, table_name
 from supervisor.target.queries import Queries
 
@@ -13,9 +14,9 @@ from supervisor.target.queries import Queries
 def absent_target(session: Queries, settings: SnowflakeSettings, error: EvsupError) -> ConfigurationError:
     """The error for a target table that the role does not see: the first of its names that leads nowhere."""
     database, schema = stored_name(settings.database), stored_name(settings.schema)
-    if not _is_listed(session, "SHOW DATABASES", database):
+    if find(session, "DATABASES", database) is None:
         return _absent(settings, "DATABASE", quoted(database), error)
-    if not _is_listed(session, f"SHOW SCHEMAS IN DATABASE {quoted(database)}", schema):
+    if find(session, "SCHEMAS", schema, f" IN DATABASE {quoted(database)}") is None:
         return _absent(settings, "SCHEMA", f"{quoted(database)}.{quoted(schema)}", error)
     table = table_name(settings)
     return ConfigurationError(
@@ -26,8 +27,12 @@ def absent_target(session: Queries, settings: SnowflakeSettings, error: EvsupErr
     )
 
 
-def _is_listed(session: Queries, statement: str, name: str) -> bool:
-    return any(row["name"] == name for row in session.query(statement))
+def find(session: Queries, objects: str, name: str, where: str = "") -> Row | None:
+    """The row of SHOW for the object of this name; None when the role sees none."""
+    # By its name, because Snowflake lists at most 10,000. A wildcard stands for what would need an escape.
+    pattern = name.replace("\\", "_").replace("'", "_")
+    rows = session.query(f"SHOW {objects} LIKE '{pattern}'{where}")
+    return next((row for row in rows if row["name"] == name), None)
 
 
 def _absent(settings: SnowflakeSettings, kind: str, name: str, error: EvsupError) -> ConfigurationError:

@@ -24,7 +24,7 @@ from shared.errors import (
 from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
 from shared.snowflake.tables import EVSUP, Column, create_pipe_sql, named_pipe, own_columns, role_name, table_name
-from supervisor.target.absent import absent_target
+from supervisor.target.absent import absent_target, find
 from supervisor.target.columns import Misfit, StoredColumn, misfits
 from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits, is_iceberg
 from supervisor.target.key_columns import evolution_misfits, key_misfits, table_columns
@@ -178,10 +178,7 @@ def _is_listed(session: Queries, settings: SnowflakeSettings) -> bool:
 def find_table(session: Queries, settings: SnowflakeSettings) -> Row | None:
     """The row of SHOW TABLES for the table; None when the role sees no such table."""
     database, schema, table = (stored_name(each) for each in (settings.database, settings.schema, settings.table))
-    # By its name, because Snowflake lists at most 10,000 tables. A wildcard stands for what would need an escape.
-    pattern = table.replace("\\", "_").replace("'", "_")
-    rows = session.query(f"SHOW TABLES LIKE '{pattern}' IN SCHEMA {quoted(database)}.{quoted(schema)}")
-    return next((row for row in rows if row["name"] == table), None)
+    return find(session, "TABLES", table, f" IN SCHEMA {quoted(database)}.{quoted(schema)}")
 
 
 def _check_pipe(session: Queries, settings: SnowflakeSettings, stored: Sequence[str]) -> PipeCheck:

@@ -18,13 +18,13 @@ class OnlyInsert:
     """A session of a role that may insert and not describe. It sees these names."""
 
     def __init__(self, databases: Sequence[str], schemas: Sequence[str], tables: Sequence[str]) -> None:
-        self._listed = {"SHOW DATABASES": databases, "SHOW SCHEMAS IN DATABASE": schemas, "SHOW TABLES IN": tables}
+        self._listed = {"SHOW DATABASES": databases, "SHOW SCHEMAS": schemas, "SHOW TABLES": tables}
 
     def query(self, statement: str, /) -> list[Row]:
         if statement.startswith("DESCRIBE"):
             raise DoesNotExist("Snowflake failed", "does not exist or not authorized")
         [listed] = [names for begin, names in self._listed.items() if statement.startswith(begin)]
-        if statement.startswith("SHOW TABLES") and not self._listed["SHOW SCHEMAS IN DATABASE"]:
+        if statement.startswith("SHOW TABLES") and not self._listed["SHOW SCHEMAS"]:
             raise DoesNotExist("Snowflake failed", "Object does not exist, or operation cannot be performed.")
         return [{"name": name, "error_logging": "N"} for name in listed]
 
