@@ -121,6 +121,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     workers_bytes: int
     supervisor_bytes: int
+    fork_server_bytes: int = 0
+    """With the small process that `multiprocessing` has beside it."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -139,7 +139,8 @@ def _memory(evsup: Evsup) -> Memory:
     return Memory(
         workers=len(pids),
         workers_bytes=sum(map(pss_bytes, pids)),
-        supervisor_bytes=sum(pss_bytes(pid) for pid in _family(evsup.pid) if pid not in pids),
+        supervisor_bytes=pss_bytes(evsup.pid),
+        fork_server_bytes=sum(pss_bytes(pid) for pid in _family(evsup.pid) if pid not in (evsup.pid, *pids)),
     )
 
 

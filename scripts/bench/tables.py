@@ -116,6 +116,8 @@ def _standing(results: Results) -> Shown:
         rows.append((f"memory of {memory.workers} workers (PSS)", f"{memory.workers_bytes / GIGABYTE:.2f} GB"))
         rows.append(("memory of one of them", f"{each:.0f} MB"))
         rows.append(("memory of the supervisor", f"{memory.supervisor_bytes / MEGABYTE:.0f} MB"))
+        if memory.fork_server_bytes:
+            rows.append(("memory of its fork server", f"{memory.fork_server_bytes / MEGABYTE:.0f} MB"))
     return Shown("standing", "A tree that stands", ("", ""), rows)
 
 

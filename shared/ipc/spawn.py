@@ -1,7 +1,7 @@
 """Starting a process with a pipe to it.
 
-Never fork: the SDKs start native threads on import, and after a fork appends "work" while every wait hangs. Nor
-forkserver: the kernel's parent-death signal would follow the fork server instead of the supervisor.
+A process with threads is never forked: the streaming SDK starts native ones on import, and after a fork appends "work"
+while every wait hangs. Workers are copies of a process without any (`shared.ipc.fork_server`), which is spawned itself.
 https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
 """
 
@@ -21,7 +21,7 @@ _spawn = get_context("spawn")
 def start(
     target: Callable[..., None],
     order: object,
-    *streams: "Connection[bytes, bytes]",
+    *streams: object,
     name: str,
     held_back: Collection[int],
     daemon: bool = False,

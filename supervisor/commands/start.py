@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+import worker.main
 import worker.tasks.quarantine
 from shared import mapper
 from shared.config import environment
@@ -20,6 +21,7 @@ from shared.control.store import ControlStore
 from shared.errors import RowsDoNotFit
 from shared.eventhubs.client import EventHubClient
 from shared.ipc import task
+from shared.ipc.fork_server import ForkServer
 from shared.limits import raise_descriptors
 from shared.log.logger import configure, default_format, get_logger, keep_in
 from shared.log.recent import RecentLines
@@ -37,9 +39,11 @@ from supervisor.process.notify_socket import NotifySocket
 from supervisor.process.signals import SignalInbox
 from supervisor.process.table_monitor import TableMonitor, unchecked, with_ranges
 from supervisor.process.tree import Tree
+from supervisor.process.worker_process import Begin
 from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status.model import TreeStatus
 from supervisor.status.status_socket import status_socket
+from worker import fork_server
 
 QUARANTINE_S = 60.0  # to check the quarantine: a suspended warehouse has to start first
 
@@ -100,8 +104,10 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
 
 
 def _run(settings: Settings, directory: Path, service: NotifySocket) -> None:
-    with _table_monitor(settings) as monitor:
-        _run_monitored(settings, directory, monitor, service)
+    # First: it imports while everything else is checked.
+    server = ForkServer(fork_server.serve, worker.main.run, signals.HANDLED)
+    with closing(server), _table_monitor(settings) as monitor:
+        _run_monitored(settings, directory, monitor, service, server)
 
 
 @contextmanager
@@ -120,7 +126,9 @@ def _table_monitor(settings: Settings) -> Iterator[TableMonitor | None]:
         yield monitor
 
 
-def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | None, service: NotifySocket) -> None:
+def _run_monitored(
+    settings: Settings, directory: Path, monitor: TableMonitor | None, service: NotifySocket, server: ForkServer
+) -> None:
     with EventHubClient(settings.eventhub) as hub:
         facts = hub.hub()
     # As soon as the number of workers is known, and before anything is claimed that could not be started.
@@ -134,7 +142,8 @@ def _run_monitored(settings: Settings, directory: Path, monitor: TableMonitor | 
             log.warning("target_suspicious", detail=doubt)
         # Before the first claim: a partition without a row begins with its oldest event.
         record_initial_positions(store, settings.eventhub, facts)
-        run_tree(settings, directory, facts, store, monitor, service)
+        server.await_boot()
+        run_tree(settings, directory, facts, store, monitor, service, server.start)
 
 
 def _doubts(monitor: TableMonitor, store: ControlStore) -> tuple[str, ...]:
@@ -153,6 +162,7 @@ def run_tree(
     store: ControlStore,
     monitor: TableMonitor | None,
     service: NotifySocket | None = None,
+    begin: Begin = worker_process.spawned,
 ) -> None:
     """Run the tree until it has drained. Raises what ended it otherwise."""
     # From here on a signal is left to the tree, which drains. Up to here it ends the process at once: a service that
@@ -165,7 +175,7 @@ def run_tree(
     hub = PartitionDiscovery(HubQuery(settings.eventhub), facts, interval_s, keeper.learn, lambda: leases.group_size)
     status = _initial_status(settings, me, store, facts)
     limits_s = settings.process.drain_timeout, settings.snowflake.commit_timeout
-    make_child = partial(Child, start=partial(worker_process.start, turn_s=hub.start_turn_s))
+    make_child = partial(Child, start=partial(worker_process.start, turn_s=hub.start_turn_s, begin=begin))
     tree = Tree(status, inbox, keeper, hub, directory, *limits_s, table=monitor, make_child=make_child, service=service)
 
     def read() -> TreeStatus:

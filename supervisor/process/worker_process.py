@@ -6,12 +6,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import Pipe
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from shared import limits
 from shared.clock import monotonic
 from shared.eventhubs.identity import Identity
 from shared.ipc import spawn
+from shared.ipc.fork_server import Started
 from shared.ipc.messages import Lease, Report, TableColumns
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
@@ -20,14 +21,14 @@ from supervisor.process.stderr_relay import StderrRelay
 from worker.main import Boot, run
 
 if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
+    from multiprocessing.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcess:
     """A process that was started, and the supervisor's ends of its pipes."""
 
-    process: "BaseProcess"
+    process: Started
     pipe: MessagePipe[Report]
     stderr: StderrRelay
 
@@ -60,11 +61,28 @@ class WorkerProcess:
 Start: TypeAlias = Callable[[Term, float, TableColumns | None], WorkerProcess]
 
 
+class Begin(Protocol):
+    """Runs `worker.main.run` with the order, a pipe, and a pipe for its stderr, in a process of its own."""
+
+    def __call__(
+        self, order: Boot, stderr: "Connection[bytes, bytes]", /, *, name: str
+    ) -> "tuple[Started, Connection[bytes, bytes]]":
+        """The process, and our end of the pipe. Raises the kernel's OSError."""
+
+
+def spawned(
+    order: Boot, stderr: "Connection[bytes, bytes]", /, *, name: str
+) -> "tuple[Started, Connection[bytes, bytes]]":
+    """As `Begin`."""
+    return spawn.start(run, order, stderr, name=name, held_back=HANDLED)
+
+
 def start(
     term: Term,
     trusted_until_s: float,
     columns: TableColumns | None = None,
     turn_s: Callable[[], float] = monotonic,
+    begin: Begin = spawned,
 ) -> WorkerProcess:
     """Start the worker of a term. Only from the main thread: the kernel ends a worker with the thread that started it.
 
@@ -73,17 +91,17 @@ def start(
     """
     lease = Lease(trusted_until_s=trusted_until_s)
     try:
-        return _started(Boot(term, lease, os.getpid(), Identity.has_signed_in, turn_s(), columns))
+        return _started(Boot(term, lease, os.getpid(), Identity.has_signed_in, turn_s(), columns), begin)
     except OSError as error:
         raise limits.start_limit_error(error, f"No worker can be started for partition {term.partition_id}") from None
 
 
-def _started(boot: Boot) -> WorkerProcess:
+def _started(boot: Boot, begin: Begin) -> WorkerProcess:
     name = f"evsup-worker-{boot.term.partition_id}"
     stderr, their_stderr = Pipe(duplex=False)
     # Our copy of the worker's end is closed in any case: as long as one is open, the end of its stderr is never seen.
     with ExitStack() as after_failure, their_stderr:
         after_failure.callback(stderr.close)
-        process, ours = spawn.start(run, boot, their_stderr, name=name, held_back=HANDLED)
+        process, ours = begin(boot, their_stderr, name=name)
         after_failure.pop_all()
     return WorkerProcess(process, MessagePipe(ours, Report), StderrRelay(stderr))

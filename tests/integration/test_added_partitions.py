@@ -1,13 +1,17 @@
 """A hub that gets partitions while supervisors run: they are read from their beginning, and nothing else stops."""
 
 import json
+import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from scripts.harness.evsup import Evsup
+from scripts.harness.marker import marked
 from scripts.harness.table import PartitionCount
 from scripts.harness.waiting import eventually
 from tests.harness.pipeline import BRISK, UNCHECKED, Pipeline, pipeline_of
@@ -27,6 +31,12 @@ def in_both(evsups: list[Evsup]) -> dict[str, str]:
     return {partition: row.state for evsup in evsups for partition, row in evsup.workers().items()}
 
 
+def fork_server_of(evsup: Evsup) -> int:
+    """Its process."""
+    titles = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in marked(evsup.marker)}
+    return next(pid for pid, title in titles.items() if title.startswith("evsup fork server"))
+
+
 def total(evsup: Evsup) -> int | None:
     """How many partitions it knows."""
     tree = evsup.status()
@@ -38,10 +48,13 @@ def test_new_partitions_are_read_from_their_first_event_while_the_tree_runs_and_
 ) -> None:
     pipeline2.publish(100)
     evsup = pipeline2.start()
-    evsup.await_running(2)
+    workers = evsup.await_running(2)
+    os.kill(fork_server_of(evsup), signal.SIGKILL)  # so the next worker is spawned
     pipeline2.hub.grow(1)
     pipeline2.publish(50)
-    evsup.await_running(3)
+    after = evsup.await_running(3)
+    assert {after[partition].pid for partition in workers} == {row.pid for row in workers.values()}
+    assert len(evsup.events("fork_server_lost")) == 1
     eventually(lambda: pipeline2.rows() >= 150, "what came since the first start is in the table")
     assert total(evsup) == 3
     assert [line["partitions"] for line in evsup.events("partitions_added")] == [["2"]]

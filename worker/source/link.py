@@ -19,7 +19,7 @@ from shared.errors import EventRefused, ResumeRefused, SourceUnavailable
 from shared.eventhubs import client as eventhubs
 from shared.eventhubs.client import EventHubClient, access
 from shared.eventhubs.errors import translate
-from shared.eventhubs.sdk_internals import SdkLink
+from shared.eventhubs.sdk_link import SdkLink
 from shared.model import HubFacts, PartitionFacts
 from shared.resume import refuse_another_hub
 from worker.rows.event import Event, refused

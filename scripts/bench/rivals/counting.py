@@ -9,7 +9,7 @@ from scripts.bench.measure import Run, hand_over
 from shared.clock import monotonic
 from shared.config import environment
 from shared.eventhubs.client import EventHubClient
-from shared.eventhubs.sdk_internals import SdkLink
+from shared.eventhubs.sdk_link import SdkLink
 from shared.ipc.memory import rss_bytes
 from worker.source.stream import HEADER_BYTES, TRANSFER
 

@@ -19,9 +19,9 @@ from azure.eventhub._pyamqp.session import Session
 from azure.eventhub._transport._pyamqp_transport import PyamqpTransport
 
 import shared
-from shared.eventhubs import sdk_internals
+from shared.eventhubs import sdk_internals, sdk_link
 
-# Which class of the SDK has each attribute that `sdk_internals` reads, sets or calls.
+# Which class of the SDK has each attribute that `sdk_internals` or `sdk_link` reads, sets or calls.
 OWNERS: dict[str, type] = {
     "_consumer_group": EventHubConsumerClient,
     "_create_consumer": EventHubConsumerClient,
@@ -96,14 +96,17 @@ def test_each_name_is_still_where_it_was(name: str) -> None:
 
 
 def test_no_other_private_name_is_used() -> None:
-    tree = ast.parse(inspect.getsource(sdk_internals))
+    tree = ast.parse(inspect.getsource(sdk_internals) + inspect.getsource(sdk_link))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr.startswith("_")}
     assert {name for name in used if not name.startswith("__")} - OURS - {"_pyamqp"} <= OWNERS.keys()
 
 
 def test_nothing_else_of_evsup_uses_what_is_private_to_the_sdk() -> None:
     root = Path(shared.__file__).parent.parent
-    allowed = {root / "shared/eventhubs" / name for name in ("sdk_internals.py", "amqp_types.py", "sdk_error.py")}
+    allowed = {
+        root / "shared/eventhubs" / name
+        for name in ("sdk_internals.py", "sdk_link.py", "amqp_types.py", "sdk_error.py")
+    }
     files = [file for room in ("shared", "worker", "supervisor") for file in (root / room).rglob("*.py")]
     importers = {file for file in files if "azure.eventhub._" in file.read_text()}
     assert importers <= allowed

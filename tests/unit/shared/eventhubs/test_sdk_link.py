@@ -10,8 +10,7 @@ import pytest
 from azure.eventhub._pyamqp.constants import ConnectionState, LinkState, SessionState
 from azure.eventhub.exceptions import EventHubError
 
-from shared.eventhubs import sdk_internals
-from shared.eventhubs.sdk_internals import SERIAL, SdkLink
+from shared.eventhubs.sdk_link import SERIAL, WRITE_LIMIT_S, SdkLink
 
 
 class Opened:
@@ -82,7 +81,7 @@ def test_it_is_read_without_waiting_and_written_with_a_limit(opened: Opened) -> 
     opened.hub.sendall(b"x" * 10)
     assert link.read() == b"x" * 10
     link.grant(7)
-    assert (opened.written, opened.timeouts) == (["credit 7"], [sdk_internals.WRITE_LIMIT_S])
+    assert (opened.written, opened.timeouts) == (["credit 7"], [WRITE_LIMIT_S])
     assert opened.ours.gettimeout() == 0
 
 

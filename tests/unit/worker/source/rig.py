@@ -81,7 +81,7 @@ def delivering(*numbers: int, last: int | None = None) -> Script:
 
 
 class StandInLink:
-    """Stands for `shared.eventhubs.sdk_internals.SdkLink`, on a real socket."""
+    """Stands for `shared.eventhubs.sdk_link.SdkLink`, on a real socket."""
 
     channel, handle, largest_frame, has_more = 1, 3, 1024 * 1024, False
 

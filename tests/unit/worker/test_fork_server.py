@@ -1,0 +1,223 @@
+"""Copies of the fork server are children of the process that asked for them; without it processes are spawned."""
+
+import errno
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from multiprocessing import connection, get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+import pytest
+
+from shared.ipc import fork_server
+from shared.ipc.fork_server import ForkServer, Started
+from tests.unit.captured_log import capture_logs
+from tests.unit.readable import DEADLINE_S
+from worker import guard
+from worker.fork_server import serve
+
+if TYPE_CHECKING:
+    import socket
+    from multiprocessing.connection import Connection
+
+Pipe: TypeAlias = "Connection[Any, Any]"
+HELD_BACK = {signal.SIGUSR1}
+CODE = 7
+
+_spawn = get_context("spawn")
+
+
+# --- what the processes do --------------------------------------------------------------------------------------------
+
+
+def talk(order: str, pipe: Pipe) -> NoReturn:
+    """Say who this is; leave when told to, with a code of its own."""
+    pipe.send((order, os.getpid(), os.getppid(), signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+    with suppress(EOFError):
+        pipe.recv()
+    os._exit(CODE)
+
+
+def supervise(pipe: Pipe) -> None:
+    """A supervisor with a worker that hangs in native code, and holds the interpreter's lock."""
+    server = ForkServer(serve, hang, HELD_BACK)
+    server.await_boot()
+    server.start(os.getpid(), pipe, name="copy")
+    pipe.close()
+    signal.pause()
+
+
+def hang(parent_pid: int, _: Pipe, said: Pipe) -> NoReturn:
+    guard.die_with(parent_pid)
+    said.send(os.getppid() == parent_pid)
+    while True:
+        signal.pause()
+
+
+def serve_beside_a_thread(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    serve(pid, pipe, requests)
+
+
+def serve_without_room(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+    """As where a container may have no more processes."""
+
+    def refuse() -> NoReturn:
+        raise OSError(errno.EAGAIN, "no")
+
+    os.fork = refuse
+    serve(pid, pipe, requests)
+
+
+# --- for the tests ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    with closing(booted(serve)) as made:
+        yield made
+
+
+def booted(serving: Callable[..., None]) -> ForkServer:
+    made = ForkServer(serving, talk, HELD_BACK)
+    made.await_boot()
+    return made
+
+
+class Copy:
+    """A process that `talk`s, and what it has said."""
+
+    def __init__(self, server: ForkServer, order: object = "order") -> None:
+        self.process, self.pipe = server.start(order, name="copy")
+        assert self.pipe.poll(DEADLINE_S), "it said nothing"
+        said: Any = self.pipe.recv()
+        self.order, self.pid, self.parent, self.blocked = said
+
+    @property
+    def is_forked(self) -> bool:
+        return isinstance(self.process, fork_server.ForkedProcess)
+
+    def end(self) -> int | None:
+        self.pipe.close()
+        return ended(self.process)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def ended(process: Started) -> int | None:
+    assert connection.wait([process.sentinel], DEADLINE_S), "it did not end"
+    process.join()
+    assert not process.is_alive()
+    return process.exitcode
+
+
+def spawned(server: ForkServer) -> list[Any]:
+    """What is logged when a copy is asked for, and a process is spawned instead, which is as good as a copy."""
+    with capture_logs() as logs:
+        instead = Copy(server)
+    assert not instead.is_forked
+    assert (instead.order, instead.parent, instead.end()) == ("order", os.getpid(), CODE)
+    return logs
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_is_a_child_of_who_asked_for_it_and_its_exit_code_is_known(server: ForkServer) -> None:
+    copies = [Copy(server, number) for number in range(3)]
+    assert all(copy.is_forked and copy.process.is_alive() for copy in copies)
+    assert [(copy.order, copy.pid, copy.parent) for copy in copies] == [
+        (number, copy.process.pid, os.getpid()) for number, copy in enumerate(copies)
+    ]
+    assert all(copy.blocked >= HELD_BACK for copy in copies)
+    copies[0].process.kill()
+    assert ended(copies[0].process) == -signal.SIGKILL
+    assert [copy.end() for copy in copies[1:]] == [CODE, CODE]
+    copies[0].process.kill()  # its pid may be another's by now
+
+
+def test_a_copy_that_hangs_dies_with_who_asked_for_it() -> None:
+    ours, theirs = _spawn.Pipe()
+    supervisor = _spawn.Process(target=supervise, args=(theirs,))
+    supervisor.start()
+    theirs.close()
+    assert ours.poll(DEADLINE_S)
+    assert ours.recv() is True
+    supervisor.kill()
+    supervisor.join()
+    assert ours.poll(DEADLINE_S), "it lives on"
+    with pytest.raises(EOFError):
+        ours.recv()
+
+
+# --- without a fork server --------------------------------------------------------------------------------------------
+
+
+def test_one_that_was_killed_ends_no_copy_and_others_are_spawned() -> None:
+    with closing(booted(serve)) as server:
+        copy = Copy(server)
+        assert server.pid
+        os.kill(server.pid, signal.SIGKILL)
+        assert [line["event"] for line in spawned(server)] == ["fork_server_lost"]
+        assert not spawned(server), "it is lost once"
+        assert copy.process.is_alive()
+        assert copy.end() == CODE
+
+
+def test_one_that_stands_still_is_not_waited_for_and_starts_nothing_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork_server, "ANSWER_LIMIT_S", 0.1)
+    with closing(booted(serve)) as server:
+        assert server.pid
+        os.kill(server.pid, signal.SIGSTOP)
+        assert "timed out" in spawned(server)[0]["reason"]
+        assert not Path(f"/proc/{server.pid}").exists()
+
+
+def test_one_that_has_a_thread_forks_nothing() -> None:
+    with closing(booted(serve_beside_a_thread)) as server:
+        assert "it cannot fork" in spawned(server)[0]["reason"]
+
+
+@pytest.mark.parametrize("length", [fork_server.MOST_BYTES, 1_000_000])
+def test_an_order_that_is_too_long_for_a_packet_is_spawned(server: ForkServer, length: int) -> None:
+    order = "x" * length
+    long, short = Copy(server, order), Copy(server)
+    assert (long.order, long.is_forked, long.end()) == (order, False, CODE)
+    assert (short.is_forked, short.end()) == (True, CODE)
+
+
+def test_without_descriptors_of_processes_everything_is_spawned(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> NoReturn:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)  # Linux before 5.3
+    with capture_logs() as logs, closing(booted(serve)) as server:
+        assert not spawned(server)
+    assert [line["event"] for line in logs] == ["fork_server_lost"]
+
+
+def test_a_kernel_that_gives_no_process_is_an_error_that_leaves_no_descriptor_open() -> None:
+    with closing(booted(serve_without_room)) as server:
+        before = descriptors()
+        for _ in range(2):
+            with pytest.raises(BlockingIOError):
+                server.start("order", name="copy")
+        assert descriptors() == before
+
+
+def test_a_copy_whose_end_nobody_could_see_is_ended(server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    forked: list[int] = []
+
+    def refuse(pid: int) -> NoReturn:
+        forked.append(pid)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    with pytest.raises(OSError, match="Too many"):
+        server.start("order", name="copy")
+    assert not Path(f"/proc/{forked[0]}").exists()
