@@ -137,9 +137,9 @@ class ForkServer:
         self._requests.settimeout(BOOT_LIMIT_S)
         try:
             self._answer()
+            self._requests.settimeout(ANSWER_LIMIT_S)
         except OSError as error:
             self._lose(error)
-        self._requests.settimeout(ANSWER_LIMIT_S)
 
     def start(
         self, order: object, *streams: "Connection[bytes, bytes]", name: str

@@ -62,6 +62,10 @@ def serve_beside_a_thread(pid: int, pipe: Pipe, requests: "socket.socket") -> No
     serve(pid, pipe, requests)
 
 
+def leave(*_: object) -> NoReturn:
+    os._exit(CODE)
+
+
 def serve_without_room(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
     """As where a container may have no more processes."""
 
@@ -176,6 +180,12 @@ def test_one_that_stands_still_is_not_waited_for_and_starts_nothing_later(monkey
         os.kill(server.pid, signal.SIGSTOP)
         assert "timed out" in spawned(server)[0]["reason"]
         assert not Path(f"/proc/{server.pid}").exists()
+
+
+def test_one_that_exits_while_it_imports_is_not_waited_for() -> None:
+    with capture_logs() as logs, closing(booted(leave)) as server:
+        assert not spawned(server)
+    assert [line["event"] for line in logs] == ["fork_server_lost"]
 
 
 def test_one_that_has_a_thread_forks_nothing() -> None:
