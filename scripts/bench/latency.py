@@ -1,12 +1,13 @@
 """How long an event is on its way, while events come at a steady rate: from its enqueued time until it is durable."""
 
+import os
 import time
 from collections import deque
 from dataclasses import dataclass
 
 from scripts.bench.budget import Budget
 from scripts.bench.lab import Events, Lab, Turn
-from scripts.bench.moving import running
+from scripts.bench.moving import cpu_s, family, running
 from scripts.bench.results import Latency
 from scripts.bench.throughput import Say
 from scripts.harness.evsup import Evsup
@@ -45,6 +46,8 @@ def latency(lab: Lab, per_s: float, budget: Budget, say: Say) -> list[Latency]:
 def _measured(turn: Turn, evsup: Evsup, load: float, per_s: float) -> Latency:
     waiting: deque[Published] = deque()
     seen: list[tuple[float, int]] = []
+    others = [turn.cloud.hub_service.pid, turn.cloud.snow_service.pid, os.getpid()]
+    own_s, other_s = cpu_s(family(evsup.pid)), cpu_s(others)
     began_s = monotonic()
     published, ends = 0, Deadline.after(WARM_UP_S + STEADY_S + LAST_S)
     while waiting or monotonic() - began_s < WARM_UP_S + STEADY_S:
@@ -63,7 +66,16 @@ def _measured(turn: Turn, evsup: Evsup, load: float, per_s: float) -> Latency:
             if one.at_s - began_s >= WARM_UP_S:
                 seen.append((now_s - one.at_s, one.events))
         time.sleep(max(0.0, TICK_S - (monotonic() - now_s)))
-    return Latency(load=load, per_s=per_s, p50_s=share(seen, 0.5), p90_s=share(seen, 0.9), p99_s=share(seen, 0.99))
+    seconds = monotonic() - began_s
+    return Latency(
+        load=load,
+        per_s=per_s,
+        p50_s=share(seen, 0.5),
+        p90_s=share(seen, 0.9),
+        p99_s=share(seen, 0.99),
+        evsup_cores=(cpu_s(family(evsup.pid)) - own_s) / seconds,
+        other_cores=(cpu_s(others) - other_s) / seconds,
+    )
 
 
 def share(seen: list[tuple[float, int]], part: float) -> float:

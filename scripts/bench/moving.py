@@ -1,7 +1,7 @@
 """evsup itself: one supervisor, its workers watched from outside, by the kernel's counters and Snowflake's tokens."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,16 @@ def running(environment: Mapping[str, str], directory: Path, partitions: int) ->
         yield evsup
         if code := evsup.stop():
             raise NotAsPromised(f"evsup ended with {code}", evsup.last_lines())
+
+
+def family(pid: int) -> list[int]:
+    """A process and all below it."""
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+
+
+def cpu_s(pids: Sequence[int]) -> float:
+    """Processor time of these processes, and of their children that have ended."""
+    return float(sum(sum(psutil.Process(pid).cpu_times()[:4]) for pid in pids))
 
 
 @dataclass(frozen=True, slots=True)

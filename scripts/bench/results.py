@@ -82,6 +82,10 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     p50_s: float
     p90_s: float
     p99_s: float
+    evsup_cores: float = 0.0
+    """Processors that the supervisor and its processes kept busy."""
+    other_cores: float = 0.0
+    """Those of the local services and of the sender."""
 
 
 class Threads(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
 
-import psutil
-
 from scripts.bench.budget import Budget
 from scripts.bench.lab import Events, Lab, Turn
-from scripts.bench.moving import running
+from scripts.bench.moving import cpu_s, family, running
 from scripts.bench.results import Idle, Memory, Start, Threads
 from scripts.bench.throughput import Say
 from scripts.harness.evsup import Evsup
@@ -111,27 +109,18 @@ def _told(start: Start) -> str:
 
 def _start(turn: Turn, partitions: int, memory: list[Memory]) -> Start:
     services = [turn.cloud.hub_service.pid, turn.cloud.snow_service.pid]
-    before_s = _cpu_s(services)
+    before_s = cpu_s(services)
     with running(turn.environment, turn.directory, partitions) as evsup:
         began_s = monotonic()  # the command has just been started
         evsup.until(turn.durable, "the first row is in the table", every_s=LOOK_S)
         first_s = monotonic() - began_s
         evsup.until(lambda: len(turn.durable()) == partitions, "each partition has a row", every_s=LOOK_S)
         all_s = monotonic() - began_s
-        cpu_s = _cpu_s(_family(evsup.pid)), _cpu_s(services) - before_s
+        tree_s, services_s = cpu_s(family(evsup.pid)), cpu_s(services) - before_s
         memory.append(_memory(evsup))
     return Start(
-        partitions=partitions, first_s=first_s, all_s=all_s, turns=1, tree_cpu_s=cpu_s[0], services_cpu_s=cpu_s[1]
+        partitions=partitions, first_s=first_s, all_s=all_s, turns=1, tree_cpu_s=tree_s, services_cpu_s=services_s
     )
-
-
-def _family(pid: int) -> list[int]:
-    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-
-
-def _cpu_s(pids: Sequence[int]) -> float:
-    """Processor time of these, and of their children that have ended."""
-    return sum(sum(psutil.Process(pid).cpu_times()[:4]) for pid in pids)
 
 
 def _memory(evsup: Evsup) -> Memory:
@@ -140,7 +129,7 @@ def _memory(evsup: Evsup) -> Memory:
         workers=len(pids),
         workers_bytes=sum(map(pss_bytes, pids)),
         supervisor_bytes=pss_bytes(evsup.pid),
-        fork_server_bytes=sum(pss_bytes(pid) for pid in _family(evsup.pid) if pid not in (evsup.pid, *pids)),
+        fork_server_bytes=sum(pss_bytes(pid) for pid in family(evsup.pid) if pid not in (evsup.pid, *pids)),
     )
 
 

@@ -91,10 +91,19 @@ def _workers(share: float | None) -> str:
 
 def _latency(results: Results) -> Shown:
     rows = [
-        (f"{one.load:.0%}", f"{one.per_s:,.0f}", f"{one.p50_s:.2f} s", f"{one.p90_s:.2f} s", f"{one.p99_s:.2f} s")
+        (
+            f"{one.load:.0%}",
+            f"{one.per_s:,.0f}",
+            f"{one.p50_s:.2f} s",
+            f"{one.p90_s:.2f} s",
+            f"{one.p99_s:.2f} s",
+            f"{one.evsup_cores:.1f}" if one.evsup_cores else "",
+            f"{one.other_cores:.1f}" if one.other_cores else "",
+        )
         for one in results.latency
     ]
-    return Shown("latency", "From enqueued to durable", ("load", "events/s", "p50", "p90", "p99"), rows)
+    head = ("load", "events/s", "p50", "p90", "p99", "cores of evsup", "of services and sender")
+    return Shown("latency", "From enqueued to durable", head, rows)
 
 
 def _standing(results: Results) -> Shown:
