@@ -24,7 +24,7 @@ def test_the_status_of_a_tree_as_json_needs_no_sdk_and_nothing_that_draws_tables
 
 
 def test_a_worker_loads_the_azure_sdk_and_nothing_that_only_some_workers_need() -> None:
-    found = imported("supervisor.__main__", "worker.main")
+    found = imported("supervisor.__main__", "worker.fork_server")
     assert "azure" in found
     # The Azure SDK itself imports tempfile, through certifi.
     assert not found & (SDKS - {"azure"} | FOR_PEOPLE | HTTP | SELDOM - {"tempfile"})
