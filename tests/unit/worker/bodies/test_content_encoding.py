@@ -5,6 +5,7 @@ import random
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from backports import zstd
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.bodies.content_encoding import MOST_MEMBERS, decoded
-from worker.bodies.decoded_size import ALWAYS_ALLOWED, LARGEST, LARGEST_RATIO
+from worker.bodies.decoded_size import ALWAYS_ALLOWED, LARGEST, LARGEST_RATIO, most_bytes
 from worker.bodies.payload import NotPayload
 
 BODY = b'{"a": 1, "b": "' + bytes(range(97, 123)) * 20 + b'"}'
@@ -97,6 +98,19 @@ def test_an_unknown_encoding_is_named_and_refused(encoding: str) -> None:
 
 
 # --- half a body is none ----------------------------------------------------------------------------------------------
+
+
+@KINDS
+@given(body=st.binary(max_size=300), data=st.data())
+def test_damaged_bytes_are_refused_or_give_a_body_within_the_limits(
+    kind: str, body: bytes, data: st.DataObject
+) -> None:
+    encoding, compress = COMPRESS[kind]
+    damaged = bytearray(compress(body))
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(NotPayload):
+        assert len(decoded(bytes(damaged), encoding)) <= most_bytes(len(damaged))
 
 
 @KINDS
