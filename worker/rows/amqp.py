@@ -120,6 +120,8 @@ def require_whole(data: bytes, at: int, end: int) -> None:
     """Raise `Malformed` unless each container in a value holds just the values that it says. Calls itself nowhere: a
     value may be deeper than Python's stack.
     """
+    # Of all arrays together: a dozen bytes can be a million nulls, and a message has room for thousands of such arrays.
+    bare_left = end - at
     unfinished: list[Unfinished] = [(end, 1, None)]
     while unfinished:
         stop, left, code = unfinished.pop()
@@ -136,37 +138,42 @@ def require_whole(data: bytes, at: int, end: int) -> None:
             unfinished.append((stop, left - 1, None))
         else:
             unfinished.append((stop, left - 1, code))
-        at, inside = _inside(data, at, code)
+        at, inside, bare = _inside(data, at, code)
+        bare_left -= bare
+        if bare_left < 0:
+            raise Malformed(f"arrays have more values without bytes than there are bytes (byte {at - 1})")
         if at > stop or (inside and inside[0] > stop):  # past the message each value is empty, and takes no end
             raise Malformed(f"a value is longer than its container (byte {at})")
         if inside:
             unfinished.append(inside)
 
 
-def _inside(data: bytes, at: int, code: int) -> tuple[int, Unfinished | None]:
-    """Where a value goes on, after its constructor `code`: at its end, or where the first value in it begins."""
+def _inside(data: bytes, at: int, code: int) -> tuple[int, Unfinished | None, int]:
+    """Where a value goes on, after its constructor `code`: at its end, or where the first value in it begins. And how
+    many values of an array take no byte.
+    """
     kind = code >> 4
     if (width := _FIXED.get(kind)) is not None:
-        return at + width, None
+        return at + width, None, 0
     if (width := _SIZED.get(kind)) is None:
         raise Malformed(f"no AMQP type has the code 0x{code:02x} (byte {at - 1})")
     head = at + width
     stop = head + int.from_bytes(data[at:head], "big")
     if kind < LISTS:
-        return stop, None
+        return stop, None, 0
     count, first = int.from_bytes(data[head : head + width], "big"), head + width
     if kind < ARRAYS:
-        return first, (stop, count, None)
+        return first, (stop, count, None), 0
     if not count:
-        return first, (stop, 0, None)  # the SDK does not know that an empty one may have a constructor
+        return first, (stop, 0, None), 0  # the SDK does not know that an empty one may have a constructor
     if stop <= first:
         raise Malformed(f"an array has no constructor (byte {at - 1})")
     each = data[first]
     if (width := _FIXED.get(each >> 4)) is not None:
-        if not each or count > len(data):
-            raise Malformed(f"an array is of values without bytes, or described (byte {at - 1})")
-        return first + 1 + count * width, (stop, 0, None)
-    return first + 1, (stop, count, each)
+        if not each:
+            raise Malformed(f"an array is of described values (byte {at - 1})")
+        return first + 1 + count * width, (stop, 0, None), 0 if width else count
+    return first + 1, (stop, count, each), 0
 
 
 def _filling(found: Any, stop: int, end: int) -> Any:

@@ -6,7 +6,7 @@ does not is kept beside the columns, while the opposite would lose its value.
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
@@ -15,6 +15,7 @@ from shared.ipc.messages import TableColumns
 from shared.snowflake.tables import EVSUP
 
 MOST_MET = 10_000  # keys that are remembered at once: a sender may invent any number
+MOST_SHAPES, LONGEST_SHAPE = 256, 256  # bodies whose keys are remembered, and keys of one
 # Snowflake adds at most so many columns in one load, and a table of thousands of columns is slow to read.
 # https://docs.snowflake.com/en/user-guide/data-load-schema-evolution
 MOST_AWAITED, MOST_COLUMNS = 100, 1000
@@ -37,6 +38,8 @@ class ColumnKeys:
         """One of them for each column."""
         self._has_variants = False
         """Whether two of these are spellings of one column."""
+        self._shapes: dict[tuple[str, ...], Sequence[str]] = {}
+        """The keys of whole bodies, and those of them that no column takes."""
         self._awaited: set[str] = set()
         """Names of columns that Snowflake was asked for and does not have yet."""
 
@@ -52,10 +55,19 @@ class ColumnKeys:
             return False
         return not self._has_variants or len({self.fold(key) for key in body}) == len(body)
 
-    def without_column(self, keys: Iterable[str]) -> list[str]:
-        """Those that no column takes, in order. Of two keys for one column it takes the one that is spelled as its
+    def without_column(self, body: dict[str, Any]) -> Sequence[str]:
+        """The keys that no column takes, in order. Of two keys for one column it takes the one that is spelled as its
         name, else the first.
         """
+        shape = tuple(body)  # senders repeat their keys: to look each of them up takes five times as long
+        if (known := self._shapes.get(shape)) is not None:
+            return known
+        unknown = self._without_column(shape)
+        if len(shape) <= LONGEST_SHAPE and len(self._shapes) < MOST_SHAPES:
+            self._shapes[shape] = unknown
+        return unknown
+
+    def _without_column(self, keys: Iterable[str]) -> list[str]:
         met, taken, unknown = self._met, dict[str, str](), list[str]()
         for key in keys:
             column = met[key] if key in met else self._meet(key)

@@ -117,10 +117,9 @@ class Columns(RowFormat):
         if self._on_unknown_key == "evolve":  # not by a null: it has no type, and Snowflake would be asked without end
             asked = keys.to_be_added(key for key in unknown if bytes(parts[key]) != b"null")
         self._unknown.note(unknown, keys, asked)
-        kept = {key: parts[key] for key in unknown}
-        columns = {key: value for key, value in parts.items() if key in asked or key not in kept}
+        kept = {key: parts[key] if key in asked else parts.pop(key) for key in unknown}
         refusal = self._unknown.refusal(unknown, keys) if self._on_unknown_key == "fail" else None
-        return encode(columns)[1:-1] + b"," if columns else b"", (("unknown", encode(kept)),), refusal
+        return encode(parts)[1:-1] + b"," if parts else b"", (("unknown", encode(kept)),), refusal
 
     def _too_many(self) -> Refusal | None:
         if self._on_unknown_key != "fail":

@@ -29,6 +29,8 @@ class UnknownKeys:
     def note(self, unknown: Sequence[str], keys: ColumnKeys, asked: Collection[str]) -> None:
         """Count the values of keys that have no column, and log each key once."""
         self.total += len(unknown)
+        if self._logged.issuperset(unknown):  # nearly always: senders repeat their keys
+            return
         for key in unknown:
             shown = key[:LONGEST_SHOWN]
             if shown not in self._logged and len(self._logged) < MOST_LOGGED:

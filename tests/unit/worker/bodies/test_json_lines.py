@@ -1,14 +1,16 @@
 """JSON lines are one array of their lines, or no JSON lines at all."""
 
 import json
+import time
 import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.bodies import json_lines
 from worker.bodies.json_lines import NotALine, array_of
-from worker.bodies.payload import NotPayload
+from worker.bodies.payload import UNREAD, NotPayload
 
 VALUES = st.recursive(
     st.none()
@@ -85,10 +87,24 @@ def test_lines_as_deep_as_json_may_be_are_too_deep_in_an_array() -> None:
         array_of(b"1\n" + b"[" * 500 + b"]" * 500)
 
 
-def test_many_lines_take_a_few_times_the_memory_of_their_text() -> None:
-    body = b'"0123456789abcde"\n' * 60_000
+def test_many_lines_take_a_few_times_the_memory_of_their_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_lines, "LARGE", 100_000)
+    body = b'"0123456789abcde"\n' * 15_000
     tracemalloc.start()
     array, _ = array_of(body)
     assert tracemalloc.get_traced_memory()[1] < 4 * len(body)
     tracemalloc.stop()
     assert len(array) == len(body) + 1
+
+
+def test_a_large_body_is_checked_as_quickly_as_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"id": 12345, "carrier": "AA", "delays": [1, 2.5, null]}\n' * 40_000
+    began_s = time.process_time()
+    array, value = array_of(body)
+    assert (len(array), value) == (len(body) + 1, UNREAD)
+    took_s = time.process_time() - began_s
+
+    monkeypatch.setattr(json_lines, "LARGE", len(body))
+    began_s = time.process_time()
+    assert array_of(body) == (array, json.loads(array))
+    assert took_s < 2 * (time.process_time() - began_s), "as long as one that is decoded"

@@ -2,6 +2,7 @@
 
 import base64
 import struct
+import tracemalloc
 
 import pytest
 from azure.eventhub._pyamqp.message import Properties
@@ -234,3 +235,29 @@ def test_a_damaged_message_gives_a_row_or_is_refused_and_never_hangs(encoded: by
         found = event_of(one)
         row = line_of(found)
         assert ("PAYLOAD" in row) != ("RAW_BODY" in row)
+
+
+NULLS = held(0xE0, 10_000, b"\x40", large=True)  # nulls of an array take no byte
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        section(0x77, held(0xC0, 1000, 1000 * NULLS)),
+        1000 * section(0x76, held(0xC0, 1, NULLS)),
+        section(0x74, mapping([(sized(0xA1, b"%d" % number), NULLS) for number in range(1000)])) + BODY,
+    ],
+    ids=["value", "sequences", "properties"],
+)
+def test_few_bytes_of_arrays_are_not_millions_of_values(parts: bytes) -> None:
+    tracemalloc.start()
+    row = row_of(KNOWN + parts)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+    assert "arrays have more values without bytes than there are bytes" in row["DECODE_ERROR"]
+    assert base64.b64decode(row["RAW_BODY"]) == KNOWN + parts
+
+
+def test_an_array_may_be_of_values_without_bytes() -> None:
+    array = held(0xE0, 3, b"\x41")
+    assert row_of(KNOWN + section(0x77, held(0xC0, 2, array + sized(0xA1, b"x"))))["PAYLOAD"] == [[True] * 3, "x"]

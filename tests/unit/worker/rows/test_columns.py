@@ -131,6 +131,7 @@ def test_each_key_is_logged_once_with_the_statement_that_adds_its_column() -> No
 def test_a_sender_that_invents_keys_fills_neither_memory_nor_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unknown_keys, "MOST_LOGGED", 5)
     monkeypatch.setattr(column_keys, "MOST_MET", 5)
+    monkeypatch.setattr(column_keys, "MOST_SHAPES", 5)
     rows = rows_of("A")
     with capture_logs() as logged:
         for number in range(100):
