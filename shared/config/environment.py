@@ -24,6 +24,7 @@ COMMAND_LINE, ENVIRONMENT, DEFAULT = "command line", "environment", "default"
 
 # How alike two names must be, after their prefix, before one is taken for a misspelt other.
 LIKE_A_TYPING_ERROR = 0.75
+STANDARD_PREFIX = "OTEL_"  # variables that the SDK of OpenTelemetry reads from the environment
 OWN_PREFIX = "EVSUP_"  # ours alone: an unknown name with it is a typing error even when it resembles no setting
 
 
@@ -37,7 +38,7 @@ class Loaded:
     warnings: tuple[str, ...]
     """What is allowed and probably not meant, one sentence each."""
     texts: Mapping[str, Secret] = field(repr=False)
-    """The variables that were set, as they were typed."""
+    """The variables that were set, as they were typed; those of OpenTelemetry among them."""
 
 
 def load(
@@ -84,8 +85,9 @@ def environment_for_worker(loaded: Loaded) -> dict[str, str]:
 
 def _load(layers: list[tuple[str, Mapping[str, str]]], faults: list[Fault], others: Mapping[str, str]) -> Loaded:
     texts, sources = _typed(layers)
+    standard = _standard(layers)
     # Before anything is parsed: a fault quotes what was typed.
-    remember_all(texts)
+    remember_all(texts | standard)
     remember_all(os.environ)  # what other tools read there: a proxy's login, AZURE_CLIENT_SECRET
     values, malformed = _parsed(texts)
     faults = [*faults, *malformed]
@@ -98,7 +100,7 @@ def _load(layers: list[tuple[str, Mapping[str, str]]], faults: list[Fault], othe
         settings=settings,
         sources={name: sources.get(name, DEFAULT) for name in VARIABLES},
         warnings=(*rules.cautions(settings), *_unknown_in_environment(others)),
-        texts={name: Secret(text) for name, text in texts.items()},
+        texts={name: Secret(text) for name, text in (standard | texts).items()},
     )
 
 
@@ -111,6 +113,14 @@ def _typed(layers: list[tuple[str, Mapping[str, str]]]) -> tuple[dict[str, str],
             if text := VARIABLES[name].clean(layer.get(name, "")):
                 texts[name], sources[name] = text, source
     return texts, sources
+
+
+def _standard(layers: list[tuple[str, Mapping[str, str]]]) -> dict[str, str]:
+    """The variables of OpenTelemetry that are set. They are no settings, and yet may stand in the file beside them."""
+    found: dict[str, str] = {}
+    for _, layer in reversed(layers):
+        found |= {name: text for name, text in layer.items() if name.startswith(STANDARD_PREFIX) and text}
+    return found
 
 
 def _parsed(texts: Mapping[str, str]) -> tuple[dict[str, Any], list[Fault]]:

@@ -109,6 +109,9 @@ SHORTEST_KNOWN = 8  # characters; a shorter one would be found in the middle of 
 DIRECTORIES = ("PWD", "OLDPWD")  # of the shell: no passwords, whatever they are called
 MOST_KNOWN = 200  # the lines of two keys, and every token of a day
 
+# Which of the headers is the credential only the collector knows.
+# https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables
+_HEADERS = re.compile(r"OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS")
 _PEM = re.compile(r"-----[A-Z0-9 ]+-----|\s+")
 _WORD = re.compile(r"[^\s&]+")
 _PASSWORDS = re.compile(
@@ -134,7 +137,8 @@ def remember_all(variables: Mapping[str, str]) -> None:
     """Remember what environment variables hold: all of one that is named after a credential, else what is within."""
     for name, text in variables.items():
         is_credential = names_a_secret(name) and name not in DIRECTORIES
-        for part in [text] if is_credential else _passwords_in(text):
+        within = _values_of(text) if _HEADERS.fullmatch(name) else _passwords_in(text)
+        for part in [text] if is_credential else within:
             remember(part)
 
 
@@ -149,6 +153,12 @@ def forget_all() -> None:
 def _passwords_in(text: str) -> list[str]:
     """Of a connection string, a DSN, a URL with a login."""
     return ["".join(groups).strip("'\"") for groups in _PASSWORDS.findall(text)]
+
+
+def _values_of(headers: str) -> list[str]:
+    """Of `name=value,name=value`, percent-encoded: each value, and each word of it, as after `Bearer`."""
+    values = [pair.partition("=")[2].strip() for pair in headers.split(",")]
+    return [*values, *(word for value in values for word in unquote(value).split())]
 
 
 def names_a_secret(name: str) -> bool:

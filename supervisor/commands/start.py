@@ -18,7 +18,7 @@ from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
-from shared.errors import RowsDoNotFit
+from shared.errors import ConfigurationError, RowsDoNotFit
 from shared.eventhubs.client import EventHubClient
 from shared.ipc import task
 from shared.ipc.fork_server import ForkServer
@@ -42,6 +42,7 @@ from supervisor.process.tree import Tree
 from supervisor.process.worker_process import Begin
 from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status.model import TreeStatus
+from supervisor.status.otlp.collector import collector_of
 from supervisor.status.status_socket import status_socket
 from worker import fork_server
 
@@ -185,6 +186,7 @@ def run_tree(
     with (
         closing(hub),
         _http_server(directory, settings.process.http_address, read),
+        _push(read),
         _membership(store, me, keeper),
     ):
         _log_started(status, settings, directory)
@@ -234,6 +236,23 @@ def _http_server(directory: Path, address: str | None, read: Callable[[], TreeSt
         sockets = [local, *([listen(address)] if address else [])]
         with closing(HttpServer(sockets, read, recent)):
             yield
+
+
+def _push(read: Callable[[], TreeStatus]) -> AbstractContextManager[object]:
+    """Metrics pushed by OTLP, where the environment names a collector. Otherwise nothing of it is even imported."""
+    collector = collector_of(os.environ)
+    if collector is None:
+        return nullcontext()
+    try:
+        from supervisor.status.otlp.push import Push
+    except ImportError as error:
+        raise ConfigurationError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and metrics cannot be pushed",
+            str(error),
+            "Install evsup with its extra `otel`: pip install '.[otel]' in its source directory. Or set"
+            " OTEL_METRICS_EXPORTER=none.",
+        ) from error
+    return closing(Push(collector, read))
 
 
 def _identity(settings: Settings) -> SupervisorRow:

@@ -5,7 +5,7 @@ import sys
 
 SDKS = {"azure", "cryptography", "psycopg", "snowflake"}
 FOR_PEOPLE = {"click", "prometheus_client", "pygments", "rich"}
-HTTP = {"aiohttp", "boto3", "botocore", "msal", "requests", "urllib3"}
+HTTP = {"aiohttp", "boto3", "botocore", "msal", "opentelemetry", "requests", "urllib3"}
 # Of the standard library: what takes 2 ms or more, and only some processes need.
 SELDOM = {"asyncio", "csv", "difflib", "dotenv", "sqlite3", "tempfile", "zipfile"}
 

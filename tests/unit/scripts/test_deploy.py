@@ -17,13 +17,14 @@ from supervisor.process.stop import ABORT_GRACE_S, LATE_S
 from supervisor.process.tree import RELEASE_S
 from supervisor.status.health import STUCK_AFTER_S
 from supervisor.status.metrics import METRICS
+from supervisor.status.otlp.push import CLOSE_S
 
 UNIT = "evsup@.service"
 MOST_EXPOSED = 2.0  # of 10, by systemd's own measure
 DEPLOY = ROOT / "scripts" / "deploy"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 NAMES = {metric.name for metric in METRICS}
-LONGEST_STOP_S = ProcessSettings().drain_timeout + LATE_S + ABORT_GRACE_S + RELEASE_S
+LONGEST_STOP_S = ProcessSettings().drain_timeout + LATE_S + ABORT_GRACE_S + RELEASE_S + CLOSE_S
 NEEDS_A_PERSON = {ExitCode.USAGE, ExitCode.DATA, ExitCode.NOT_PERMITTED, ExitCode.CONFIGURATION}
 
 

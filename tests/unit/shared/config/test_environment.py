@@ -184,6 +184,14 @@ def test_a_worker_gets_the_same_settings_from_its_environment_alone() -> None:
     assert load_worker(environ | environment_for_worker(result)) == result.settings
 
 
+def test_variables_of_opentelemetry_in_the_file_count_as_in_the_environment_which_wins() -> None:
+    Path(".env").write_text("OTEL_EXPORTER_OTLP_ENDPOINT=http://file\nOTEL_SERVICE_NAME=file\nOTHER_NAME=file\n")
+    found = environment_for_worker(load(environ=complete(OTEL_SERVICE_NAME="environment")))
+    assert found["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://file"
+    assert found["OTEL_SERVICE_NAME"] == "environment"
+    assert "OTHER_NAME" not in found
+
+
 def test_a_home_directory_is_found_in_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "key.p8").write_text(key())

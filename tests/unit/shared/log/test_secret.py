@@ -160,6 +160,18 @@ def test_of_the_environment_credentials_are_known_by_their_names_and_by_what_is_
     assert mask("client-canary proxy-canary /a/dir-name") == "*** *** /a/dir-name"
 
 
+def test_every_value_of_headers_for_a_collector_is_a_credential_as_it_was_typed_and_as_it_is_sent() -> None:
+    remember_all(
+        {
+            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=canary-one, authorization=Basic%20canary%2Ftwo",
+            "OTEL_EXPORTER_OTLP_METRICS_HEADERS": "x=canary-three",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318",
+        }
+    )
+    said = "canary-one canary%2Ftwo canary/two canary-three"
+    assert mask(f"{said} api-key collector.example:4318") == "*** *** *** *** api-key collector.example:4318"
+
+
 def test_a_credential_that_begins_or_stands_in_another_uncovers_nothing_of_it() -> None:
     for credential in ("canary22x", "canary22x-prod-tail", "head-canary22x-tail"):
         remember(credential)
