@@ -103,6 +103,10 @@ class SourceUnavailable(ServiceUnavailable):
     """Event Hubs cannot be reached, detached the receiver for good, or the receiver hangs."""
 
 
+class SourceThrottled(SourceUnavailable):
+    """Event Hubs has more to do than the throughput that was bought, and takes this request later."""
+
+
 class SchemaRegistryUnavailable(SourceUnavailable):
     """The schema registry does not answer; events that need it wait in the hub."""
 

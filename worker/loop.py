@@ -80,6 +80,7 @@ class Worker:
             self.state.pipeline.join(Deadline.after(DETACH_S, self._clock()))
         checkpointed, took_s = self.state.counters.checkpointed, round(self._clock() - self._drain_began_s, 2)
         log.info("partition_drained", checkpointed=checkpointed, took_s=took_s)
+        self._pipe.send(self.status(self._clock()), topic="status")  # what the drain moved is in no report before
         self._pipe.send(Drained(checkpointed=checkpointed, took_s=took_s))
 
     def _wait(self) -> None:

@@ -4,6 +4,8 @@ import time
 from dataclasses import replace
 from typing import Protocol
 
+from msgspec import structs
+
 from shared.clock import monotonic
 from shared.config.settings import Settings
 from shared.control.store import ControlStore
@@ -41,7 +43,7 @@ class Partition(Protocol):
         """Name of the channel that was opened last."""
 
     def counted(self, counters: Counters) -> Counters:
-        """The counters with what is counted where rows are made, since the worker's start."""
+        """The counters with what is counted where rows are made and sent, since the worker's start."""
 
     def learn(self, columns: TableColumns) -> str | None:
         """Make rows by these columns of the target table, once a checkpoint has kept the text that is returned."""
@@ -85,7 +87,7 @@ class OwnedPartition:
 
     def counted(self, counters: Counters) -> Counters:
         """As `Partition`."""
-        return self._rows.counted(counters)
+        return structs.replace(self._rows.counted(counters), snowflake_throttled_total=self._channel.throttled)
 
     def learn(self, columns: TableColumns) -> str | None:
         """As `Partition`."""

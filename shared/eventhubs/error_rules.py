@@ -15,6 +15,7 @@ from shared.errors import (
     NotPermitted,
     OwnershipLost,
     ResumeRefused,
+    SourceThrottled,
     SourceUnavailable,
 )
 from shared.eventhubs.sdk_error import Cause, SdkError
@@ -109,6 +110,10 @@ _RECREATED = (
 _ROLE = "Grant the identity the role 'Azure Event Hubs Data Receiver' on {namespace}; a new grant takes some minutes."
 _SIGN_IN = "Check how this host signs in, or set EVENTHUB_CONNECTION_STRING."
 _SPELLING = "Check the spelling of {namespace}, and the name servers of this host."
+_THROUGHPUT = (
+    "Nothing is lost; it is tried again. If it goes on, raise the throughput or processing units of {namespace}:"
+    " https://aka.ms/event-hubs-scalability."
+)
 _TENANT = "Sign in with an identity of its tenant (AZURE_TENANT_ID, or a managed identity there)."
 STRICT_FIX = (
     "Have the authority in EVENTHUB_CA_FILE issued anew with what is missing (key usage keyCertSign, key identifiers),"
@@ -181,6 +186,7 @@ RULES: tuple[Rule, ...] = (
         "others read this partition in the same consumer group, and Event Hubs allows five receivers",
         _OWN_GROUP,
     ),
+    Rule(when(conditions=("server-busy",)), SourceThrottled, "Event Hubs throttles {namespace}", _THROUGHPUT),
     Rule(when(conditions=_LIMIT), SourceUnavailable, "a quota of {namespace} is used up", _QUOTA),
     # A new link brings a new token, or the reason why there is none.
     Rule(

@@ -139,9 +139,13 @@ class Counters(Struct, frozen=True, kw_only=True):
     """Sequence numbers that never came and were passed, since the worker's start."""
     receiver_reopened_total: int = 0
     """Links of the receiver that broke and were opened again, since the worker's start."""
+    hub_throttled_total: int = 0
+    """Those of them that Event Hubs broke or refused because it throttles (server-busy)."""
+    snowflake_throttled_total: int = 0
+    """Requests that Snowflake refused because it throttles (429), since the worker's start. They are sent again."""
     append_retries_total: int = 0
-    """Appends that the streaming SDK did not take for now, since the worker's start: Snowflake throttles (429), or the
-    SDK's memory is full. The same rows are appended again."""
+    """Appends that the streaming SDK did not take for now, since the worker's start: it holds as many rows as it may,
+    or its memory is full. The same rows are appended again."""
     status_retries_total: int = 0
     """Readings of the channel's status that failed and were tried again, since the worker's start (429, 5xx)."""
     checkpoint_retries_total: int = 0

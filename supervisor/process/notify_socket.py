@@ -56,8 +56,13 @@ def take(environ: MutableMapping[str, str]) -> NotifySocket:
 
 
 def _facts(tree: TreeStatus) -> list[str]:
-    """What the service manager is to know of a tree. Each fact is one line: a line break would begin another one."""
-    progress = {"starting": [], "draining": ["STOPPING=1"]}.get(tree.state, ["READY=1"])
+    """What the service manager is to know of a tree. Each fact is one line: a line break would begin another one.
+
+    It is ready when it holds a partition, or has once taken part in the group without getting one: hub, target and
+    control store have answered, and all else is the group's matter.
+    """
+    is_up = tree.state != "starting" or tree.store_round_s > 0
+    progress = ["STOPPING=1"] if tree.state == "draining" else ["READY=1"] * is_up
     return [*progress, f"STATUS={shorten(printable(sentence(tree)), MOST_CHARACTERS, placeholder=' …')}"]
 
 

@@ -72,10 +72,20 @@ COUNTERS: dict[str, tuple[str, Unit, str]] = {
         "",
         "Links of the receiver that broke and were opened again, since the worker's start.",
     ),
+    "hub_throttled_total": (
+        "evsup_hub_throttled_total",
+        "",
+        "Links that Event Hubs broke or refused because it throttles (server-busy), since the worker's start.",
+    ),
+    "snowflake_throttled_total": (
+        "evsup_snowflake_throttled_total",
+        "",
+        "Requests that Snowflake refused because it throttles (429), and the SDK sent again, since the worker's start.",
+    ),
     "append_retries_total": (
         "evsup_append_retries_total",
         "",
-        "Appends that the streaming SDK did not take for now, because Snowflake throttles (429) or its memory is full.",
+        "Appends that the streaming SDK did not take for now, because it holds as many rows as it may.",
     ),
     "status_retries_total": (
         "evsup_status_retries_total",

@@ -82,7 +82,7 @@ class SimulatedReceiver:
         self._again = False
         self._error: OwnershipLost | None = None
         self.heard_s: float | None = None
-        self.reopened = 0
+        self.reopened = self.throttled = 0
         """Nobody asks for either."""
 
     def start(self) -> None:

@@ -154,6 +154,7 @@ class Pipeline:
             rows_inflight=self._window.rows,
             bytes_inflight=self._window.size_bytes,
             receiver_reopened_total=self._totals.receiver_reopened_total + self._source.reopened,
+            hub_throttled_total=self._totals.hub_throttled_total + self._source.throttled,
             status_retries_total=self._totals.status_retries_total + self._poll.failures,
             checkpoint_retries_total=self._totals.checkpoint_retries_total + self._checkpoints.failures,
             latencies=self._timing.latencies,

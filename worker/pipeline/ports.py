@@ -35,6 +35,10 @@ class EventSource(Protocol):
         """How many links broke and were opened again."""
 
     @property
+    def throttled(self) -> int:
+        """How many of these because the source throttles."""
+
+    @property
     def heard_s(self) -> float | None:
         """When anything came from Event Hubs last, on the monotonic clock; None: receiving has not begun."""
 

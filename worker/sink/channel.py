@@ -135,6 +135,11 @@ class Channel:
                 return None
             time.sleep(REFRESH_S)
 
+    @property
+    def throttled(self) -> int:
+        """How many requests Snowflake has refused with 429, over all opens."""
+        return self._uploads.throttled
+
     def delay_reason(self) -> str:
         """Why commits may take long, as a part of a sentence; empty when nothing is known."""
         return self._uploads.evidence

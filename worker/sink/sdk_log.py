@@ -19,18 +19,21 @@ _QUIET = re.compile(r"\| (?:INFO|DEBUG|TRACE) \|")
 _PLACE = re.compile(r"Using \w+ (S3) endpoint for client=[^,]*, (.+?)(?:, stage_location=.*)?$")
 _REFUSED = re.compile(r"FileUploader: received token expired error for provider=(.+?) stage")
 _UPLOADED = "FileUploader: uploaded file"
+_THROTTLED = re.compile(r"Failed to execute the request .*\bHTTP 429\b")
 
 log = get_logger()
 
 
 class Uploads:
-    """What is known of the SDK's uploads. Written by the thread that reads the log, read by any."""
+    """What is known of the SDK's uploads and other requests. Written by the thread that reads the log, read by any."""
 
     def __init__(self) -> None:
         self._place = self._refused_by = ""
+        self.throttled = 0
+        """Requests that Snowflake refused with 429. The SDK sends them again for hours, and raises nothing."""
 
     def read(self, line: str) -> None:
-        """Note what one line of the log says of uploads."""
+        """Note what one line of the log says."""
         if found := _PLACE.search(line):
             self._place = mask(f"{found[1]}: {found[2]}")
         elif found := _REFUSED.search(line):
@@ -38,6 +41,8 @@ class Uploads:
             log.warning("upload_refused", storage=self._refused_by, place=self._place or None)
         elif _UPLOADED in line:
             self._refused_by = ""
+        elif _THROTTLED.search(line):
+            self.throttled += 1
 
     @property
     def evidence(self) -> str:

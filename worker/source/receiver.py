@@ -9,7 +9,7 @@ import threading
 from shared.backoff import Backoff
 from shared.clock import Deadline, monotonic
 from shared.config.settings import EventHubSettings
-from shared.errors import EvsupError, SchemaRegistryUnavailable, SourceUnavailable
+from shared.errors import EvsupError, SchemaRegistryUnavailable, SourceThrottled, SourceUnavailable
 from shared.eventhubs.errors import is_passing
 from shared.log.logger import get_logger
 from worker import memory
@@ -45,8 +45,8 @@ class Receiver:
         self._is_opening = True
         self._link: Link | None = None
         self._heard_s: float | None = None
-        self.reopened = 0
-        """How many links broke and were opened again."""
+        self.reopened = self.throttled = 0
+        """How many links broke and were opened again, and how many of those because Event Hubs throttles."""
         self._turns = 0
         self._noticed = -1, 0.0
         """Which turn the loop saw last, and since when, on the loop's clock."""
@@ -136,6 +136,7 @@ class Receiver:
                 return
             log.warning("receiver_reopening", reason=str(error))
             self.reopened += 1
+            self.throttled += isinstance(error, SourceThrottled)
             self._stopping.wait(trouble.until_s - now_s)
 
     def _await_registry(self, error: SchemaRegistryUnavailable) -> None:

@@ -9,7 +9,7 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from shared.config.faults import Fault, report
 from shared.config.formats.files import certificate_problem, text_of
@@ -47,7 +47,7 @@ def collector_of(environ: Mapping[str, str]) -> Collector | None:
         raise report(faults, {}, {})
     timeout_s = float(_exporter(environ, "TIMEOUT")[1] or DEFAULT_TIMEOUT_S)
     interval_ms = float(environ.get(INTERVAL) or DEFAULT_INTERVAL_MS)
-    return Collector(_endpoint(environ)[1], interval_ms / 1000, min(MOST_TIMEOUT_S, timeout_s))
+    return Collector(_endpoint(environ), interval_ms / 1000, min(MOST_TIMEOUT_S, timeout_s))
 
 
 def _is_on(environ: Mapping[str, str]) -> bool:
@@ -63,17 +63,16 @@ def _exporter(environ: Mapping[str, str], option: str) -> tuple[str, str]:
     return name, environ.get(name, "").strip()
 
 
-def _endpoint(environ: Mapping[str, str]) -> tuple[str, str]:
+def _endpoint(environ: Mapping[str, str]) -> str:
     """The path is added to the endpoint of all signals, and to no other."""
     name, text = _exporter(environ, "ENDPOINT")
-    if name == f"{EXPORTER}METRICS_ENDPOINT":
-        return name, text
-    return name, f"{(text or DEFAULT_ENDPOINT).removesuffix('/')}/{PATH}"
+    is_whole = name == f"{EXPORTER}METRICS_ENDPOINT"
+    return text if is_whole else f"{(text or DEFAULT_ENDPOINT).removesuffix('/')}/{PATH}"
 
 
 def _faults(environ: Mapping[str, str]) -> Iterator[Fault]:
-    name, text = _endpoint(environ)
-    if not _is_url(text):
+    name, text = _exporter(environ, "ENDPOINT")
+    if not _is_url(text or DEFAULT_ENDPOINT):
         yield Fault(name, f"'{mask(text)}' is no address that begins with http:// or https://", "http://localhost:4318")
     name, text = _exporter(environ, "PROTOCOL")
     if text not in ("", PROTOCOL):
@@ -91,7 +90,7 @@ def _faults(environ: Mapping[str, str]) -> Iterator[Fault]:
     if text not in ("", "none", "gzip", "deflate"):
         yield Fault(name, f"'{mask(text)}' is neither none, gzip nor deflate", "gzip")
     name, text = _exporter(environ, "HEADERS")
-    if any("=" not in pair for pair in text.split(",") if pair.strip()):
+    if not all(_is_header(pair) for pair in text.split(",") if pair.strip()):
         yield Fault(name, "has a part between commas that is no NAME=VALUE; a comma in a value is %2C", "api-key=…")
     yield from _file_faults(environ)
 
@@ -108,6 +107,11 @@ def _file_faults(environ: Mapping[str, str]) -> Iterator[Fault]:
             text_of(path, MOST_KEY_BYTES)
     except ValueError as error:
         yield Fault(name, str(error), "/etc/evsup/collector-key.pem")
+
+
+def _is_header(pair: str) -> bool:
+    name, equals, value = pair.strip().partition("=")
+    return bool(name and equals) and unquote(name + value).isascii() and unquote(name + value).isprintable()
 
 
 def _is_url(text: str) -> bool:

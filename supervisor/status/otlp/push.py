@@ -86,10 +86,11 @@ class _Session(requests.Session):
             options["verify"] = self.verify
         try:
             response = super().request(*arguments, **options)
-            self.outcome = f"the collector answers {response.status_code} {response.reason}"
-            if 300 <= response.status_code < 400:
-                raise requests.TooManyRedirects(f"{self.outcome}: {response.headers.get('Location')}")
-        except requests.RequestException as error:
+        except Exception as error:
             self.outcome = f"{type(error).__name__}: {error}"
             raise
+        self.outcome = f"the collector answers {response.status_code} {response.reason}"
+        if 300 <= response.status_code < 400:
+            self.outcome += f": {response.headers.get('Location')}"
+            raise requests.TooManyRedirects(self.outcome)
         return response

@@ -17,6 +17,7 @@ from shared.errors import (
     NotPermitted,
     OwnershipLost,
     ResumeRefused,
+    SourceThrottled,
     SourceUnavailable,
 )
 from shared.eventhubs.error_rules import Credential
@@ -285,7 +286,13 @@ CASES = [
         "Entity was updated",
         "",
     ),
-    Case("a busy hub", link("com.microsoft:server-busy", "Please wait 4 seconds"), SourceUnavailable, "wait", ""),
+    Case(
+        "a busy hub",
+        link("com.microsoft:server-busy", "Please wait 4 seconds"),
+        SourceThrottled,
+        "Event Hubs throttles ns.servicebus.windows.net: Please wait",
+        "throughput or processing units of ns.servicebus.windows.net",
+    ),
     # https://github.com/Azure/azure-event-hubs/issues/320
     Case(
         "a hub that moves",

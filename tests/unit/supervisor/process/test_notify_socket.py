@@ -42,6 +42,15 @@ def test_a_standby_is_ready(manager: ServiceManager) -> None:
     assert manager.heard()[0][0] == READY
 
 
+def test_a_tree_that_gets_no_partition_is_ready_after_its_first_round_with_the_store(manager: ServiceManager) -> None:
+    """As beside the heartbeat of one that was killed: its share is left alone until that has ended."""
+    service = NotifySocket(manager.address)
+    service.follow(a_tree(state="starting", healthy=False), NOW_S)
+    service.follow(a_tree(state="starting", healthy=False, store_round_s=0.004), NOW_S + 1)
+    starting, ready = manager.heard()
+    assert (READY in starting, ready) == (False, [READY])
+
+
 def test_nothing_is_sent_while_nothing_is_new(manager: ServiceManager) -> None:
     service = NotifySocket(manager.address)
     service.follow(tree(), NOW_S)

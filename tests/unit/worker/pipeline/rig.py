@@ -37,7 +37,7 @@ class StandInSource:
         self.stopped = 0
         self.joined: Deadline | None = None
         self.heard_s: float | None = None
-        self.reopened = 0
+        self.reopened = self.throttled = 0
 
     def start(self) -> None:
         self.started = True

@@ -15,6 +15,11 @@ REFUSED = (
     " retry_count=0. Refreshing credentials and retrying."
 )
 UPLOADED = f"{AT} (816) | sf | FileUploader: uploaded file. provider=AWS S3, stage_type=transient, client=C"
+FAILED = (
+    "2026-11-28T14:26:17Z | WARN | core::prod::sf_client::client_utils (344) | sf | Failed to execute the request at"
+    " retry_count=0 for api=insert_rows url=https://s/v2 with error=HTTP request failed with a retryable error for API"
+    " insert_rows. HTTP {}, error_code=390701, message=Request rate exceeds max. Try later., url=https://s/v2"
+)
 FOLLOW = """
 import os, sys, threading
 from shared.log import logger
@@ -83,3 +88,8 @@ def test_warnings_are_passed_on_and_the_rest_only_when_somebody_set_a_level(pass
     assert "a line without a level" in done.stderr
     assert (CUSTOM in done.stderr) is pass_on_all
     assert "refused the SDK's upload" in done.stderr.splitlines()[-1]
+
+
+def test_requests_that_are_throttled_are_counted_and_others_that_fail_are_not() -> None:
+    assert uploads(FAILED.format(429), FAILED.format(503), UPLOADED, FAILED.format(429)).throttled == 2
+    assert uploads("| INFO | HTTP 429 is what a limit says", FAILED.format(4290)).throttled == 0
