@@ -97,6 +97,7 @@ class Handle:
         self._unsent: deque[Sent] = deque()
         self._refused = False
         self.uploads = Uploads()
+        self.throttled = self.uploads.throttled
 
     def probe(self) -> None:
         """It answers."""

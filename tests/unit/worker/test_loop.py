@@ -13,7 +13,7 @@ from shared.errors import (
     StoppedAtOnce,
     StoreUnavailable,
 )
-from shared.ipc.messages import Abort, Drained, Lease, Opened, TableChecked, TableColumns
+from shared.ipc.messages import Abort, Drained, Lease, Opened, Status, TableChecked, TableColumns
 from tests.unit.worker.calls import Calls
 from tests.unit.worker.rig import START, WorkerRig
 from worker.loop import DETACH_S, REPORT_S
@@ -302,6 +302,21 @@ def test_a_drain_whose_flush_fails_goes_on_until_all_is_checkpointed(rig: Worker
     rig.commit(6)
     assert rig.steps()
     assert rig.store.saved[-1].sequence_number == 6
+
+
+def test_the_last_report_has_what_the_drain_moved(rig: WorkerRig) -> None:
+    rig.source.deliver(5, 6)
+    rig.step()
+    rig.send_drain()
+    assert not rig.step()
+    rig.commit(6)
+    assert rig.steps()
+    rig.worker.leave()
+    *_, last, drained = rig.supervisor.receive()
+    assert isinstance(last, Status)
+    assert isinstance(drained, Drained)
+    assert (last.counters.durable, last.counters.checkpointed) == (6, 6)
+    assert sum(last.counters.latencies.appended_durable.counts) == 2
 
 
 def test_a_drain_while_opening_ends_at_once(make: Make) -> None:

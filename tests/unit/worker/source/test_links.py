@@ -20,6 +20,7 @@ from shared.eventhubs import client
 from shared.model import LastEnqueued
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
+from tests.unit.shared.eventhubs import failures
 from tests.unit.worker.rows.events import ENQUEUED_MS, event, long
 from tests.unit.worker.source.conftest import EVENT_OF
 from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
@@ -389,3 +390,10 @@ def test_links_that_were_opened_again_are_counted(start: Start) -> None:
     receiver = start(broken_after(5), broken_after(6), delivering(7))
     assert taken_numbers(receiver, 3) == [5, 6, 7]
     assert receiver.reopened == 2
+
+
+def test_a_link_that_event_hubs_breaks_because_it_throttles_is_counted(start: Start) -> None:
+    busy = failures.link("com.microsoft:server-busy", "Please wait 4 seconds")
+    receiver = start(broken_after(5, error=busy), broken_after(6), delivering(7))
+    assert taken_numbers(receiver, 3) == [5, 6, 7]
+    assert (receiver.reopened, receiver.throttled) == (2, 1)
