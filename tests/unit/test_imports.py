@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SDKS = {"azure", "cryptography", "psycopg", "snowflake"}
 FOR_PEOPLE = {"click", "prometheus_client", "pygments", "rich"}
 HTTP = {"aiohttp", "boto3", "botocore", "msal", "opentelemetry", "requests", "urllib3"}
@@ -10,11 +12,12 @@ HTTP = {"aiohttp", "boto3", "botocore", "msal", "opentelemetry", "requests", "ur
 SELDOM = {"asyncio", "csv", "difflib", "dotenv", "sqlite3", "tempfile", "zipfile"}
 
 
-def imported(*modules: str) -> set[str]:
-    """The packages that a fresh process has after an import."""
-    program = f"import sys, {', '.join(modules)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+def imported(*modules: str, then: str = "pass") -> set[str]:
+    """The packages that a fresh process has after an import, and a statement."""
+    names = "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    program = f"import sys, {', '.join(modules)}; {then}; {names}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return set(done.stderr.split())
 
 
 def test_the_status_of_a_tree_as_json_needs_no_sdk_and_nothing_that_draws_tables() -> None:
@@ -33,3 +36,16 @@ def test_a_worker_loads_the_azure_sdk_and_nothing_that_only_some_workers_need() 
 def test_a_supervisor_loads_neither_what_starts_native_threads_nor_what_serves_http() -> None:
     found = imported("supervisor.__main__", "supervisor.cli", "supervisor.commands.start")
     assert not found & ({"snowflake"} | HTTP | FOR_PEOPLE - {"click"})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "evsup.main(['--help'], standalone_mode=False)",
+        "evsup.main(['checkpoints', '--help'], standalone_mode=False)",
+        "assert len(evsup.shell_complete(click.Context(evsup), '')) >= 8",
+    ],
+)
+def test_the_help_and_the_completion_of_commands_load_none_of_them(call: str) -> None:
+    found = imported("click", then=f"from supervisor.cli import evsup; {call}")
+    assert not found & (SDKS | HTTP | FOR_PEOPLE - {"click"})

@@ -32,6 +32,8 @@ class Dsn:
     conninfo: Secret = field(repr=False)
     address: str
     """Host, port and database, to be shown."""
+    user: str
+    """Empty: libpq takes the one of the operating system, or of PGUSER."""
     password: Secret = field(repr=False)
 
     def masked(self, text: str) -> str:
@@ -52,6 +54,7 @@ def parse(text: Secret) -> Dsn:
     return Dsn(
         Secret(conninfo.make_conninfo("", **(_DEFAULTS | fields))),
         _address(fields),
+        fields.get("user", ""),
         Secret(fields.get("password", "")),
     )
 

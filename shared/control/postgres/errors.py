@@ -19,6 +19,15 @@ from shared.errors import (
     StoreUnavailable,
 )
 
+# What evsup does with its tables: docs/postgres.md#roles.
+_DENIED = re.compile(r"permission denied for table (\w+)")
+_PRIVILEGES = {
+    "evsup_schema": "SELECT",
+    "evsup_audit": "SELECT, INSERT",
+    "evsup_ownership": "SELECT, INSERT, UPDATE",
+    "evsup_checkpoint": "SELECT, INSERT, UPDATE",
+    "evsup_supervisor": "SELECT, INSERT, UPDATE, DELETE",
+}
 _GRANT = "Check user and password in CONTROL_POSTGRES_DSN, and the user's rights on the database."
 _HOST = "Correct the host in CONTROL_POSTGRES_DSN: the parts between its dots have 1 to 63 characters each."
 _NAME = "Correct CONTROL_POSTGRES_DSN, or create the database."
@@ -74,7 +83,7 @@ def translate(error: psycopg.Error, dsn: Dsn) -> EvsupError:
     state, what, why = error.sqlstate or "", f"The control store {dsn.address} failed", dsn.masked(str(error))
     match state[:2], state:
         case ("28", _) | (_, "42501"):
-            return NotPermitted(what, why, _GRANT)
+            return NotPermitted(what, why, _missing_grant(why, dsn) or _GRANT)
         case ("3D", _):
             return ConfigurationError(what, why, _NAME)
         case ("3F", _) | (_, "42P01" | "42703"):
@@ -86,3 +95,12 @@ def translate(error: psycopg.Error, dsn: Dsn) -> EvsupError:
         case ("22" | "23" | "42", _):
             return Bug(what, why)
     return StoreUnavailable(what, why)
+
+
+def _missing_grant(why: str, dsn: Dsn) -> str:
+    """The statement that lets evsup use the table which it was denied; empty: it was denied something else."""
+    denied = _DENIED.search(why)
+    if denied is None or denied[1] not in _PRIVILEGES:
+        return ""
+    user = f'"{dsn.user}"' if dsn.user else "…"
+    return f"As the owner of the table, run GRANT {_PRIVILEGES[denied[1]]} ON {denied[1]} TO {user};"

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import psycopg
 import pytest
 from psycopg import errors
@@ -98,3 +101,24 @@ def test_a_host_that_can_be_no_name_is_a_fault_of_the_setting(host: str) -> None
 )
 def test_a_failed_statement_is_told_apart_by_its_sqlstate(raised: type[psycopg.Error], kind: type[EvsupError]) -> None:
     assert type(translate(raised("text"), DSN)) is kind
+
+
+def test_a_table_that_is_denied_has_its_grant_and_anything_else_the_advice() -> None:
+    denied = translate(errors.InsufficientPrivilege("permission denied for table evsup_supervisor"), DSN)
+    assert (
+        denied.fix == 'As the owner of the table, run GRANT SELECT, INSERT, UPDATE, DELETE ON evsup_supervisor TO "u";'
+    )
+    for other in ("permission denied for table theirs", "permission denied for schema public"):
+        assert "rights on the database" in translate(errors.InsufficientPrivilege(other), DSN).fix
+
+
+def test_the_grants_of_the_errors_are_those_of_the_page() -> None:
+    page = (Path(__file__).parents[5] / "docs" / "postgres.md").read_text()
+    granted: dict[str, str] = {}
+    for privileges, tables in re.findall(r"^GRANT ([A-Z, ]+) ON (evsup_.+) TO evsup;", page, re.MULTILINE):
+        for table in tables.split(", "):
+            granted[table] = ", ".join(filter(None, (granted.get(table), privileges)))
+    for table, privileges in granted.items():
+        fix = translate(errors.InsufficientPrivilege(f"permission denied for table {table}"), DSN).fix
+        assert f"GRANT {privileges} ON {table} TO" in fix
+    assert len(granted) == 5
