@@ -1,13 +1,14 @@
 """The lines of `evsup check` for people: wrapped on a terminal, equal partitions in one line, a summary at the end."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from msgspec import structs
 
 from shared.log.printable import printable
-from supervisor.check.runner import CheckResult
+from supervisor.check.runner import CheckResult, Verdict
 
 VERDICT_WIDTH, NAME_WIDTH = 8, 16
 NARROW, NARROW_INDENT = 64, 4  # columns; below them a detail begins in a line of its own
@@ -52,30 +53,19 @@ def collapsed(results: Sequence[CheckResult]) -> Iterator[CheckResult]:
         yield group[0] if len(group) == 1 else _together(group)
 
 
-def summary(results: Sequence[CheckResult], took_s: float) -> str:
+def summary(results: Iterable[CheckResult], took_s: float) -> str:
     """How many passed, and what to do next."""
-    counts = {
-        "ok": _count(results, "ok"),
-        "warnings": _count(results, "warn"),
-        "failed": _count(results, "fail"),
-        "skipped": _count(results, "skipped"),
-    }
-    counted = ", ".join(_counted(number, what) for what, number in counts.items() if number)
+    counts = Counter(result.verdict for result in results)
+    warnings = "warning" if counts["warn"] == 1 else "warnings"
+    names: dict[Verdict, str] = {"ok": "ok", "warn": warnings, "fail": "failed", "skipped": "skipped"}
+    counted = ", ".join(f"{counts[verdict]} {name}" for verdict, name in names.items() if counts[verdict])
     return f"{counted} in {took_s:.1f} s. {_next(counts)}"
 
 
-def _count(results: Iterable[CheckResult], verdict: str) -> int:
-    return sum(result.verdict == verdict for result in results)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what.removesuffix('s') if number == 1 else what}"
-
-
-def _next(counts: dict[str, int]) -> str:
-    if failed := counts["failed"]:
+def _next(counts: Mapping[Verdict, int]) -> str:
+    if failed := counts["fail"]:
         return f"Fix {'the one' if failed == 1 else 'those'} that failed, then run `evsup check` again."
-    return "A start would work" + (", but read the warnings." if counts["warnings"] else ".")
+    return "A start would work" + (", but read the warnings." if counts["warn"] else ".")
 
 
 def _together(group: Sequence[CheckResult]) -> CheckResult:

@@ -126,7 +126,7 @@ class Group(Command, click.Group):
         known = {name: name for name in self._entries}
         for path in self._paths_within():
             known.setdefault(path.rpartition(" ")[2], path)
-        begun = [name for name in known if name.startswith(typed)]
+        begun = [name for name in known if typed and name.startswith(typed)]
         return [known[name] for name in begun or get_close_matches(typed.lower(), known, MOST_MEANT, ALIKE)]
 
     def _paths_within(self) -> Iterator[str]:

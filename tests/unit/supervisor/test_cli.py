@@ -88,6 +88,7 @@ MISTYPED = {
     "Check": "evsup: There is no command Check. Did you mean check? See evsup --help.",
     "ver": "evsup: There is no command ver. Did you mean verify? See evsup --help.",
     "reset": "evsup: There is no command reset. Did you mean checkpoints reset? See evsup --help.",
+    "''": "evsup: There is no command . See evsup --help.",
     "stop": "evsup: There is no command stop. See evsup --help.",
     "checkpoints lst": "evsup: There is no command lst. Did you mean list? See evsup checkpoints --help.",
     "checkpoints xyz --yes": "evsup: There is no command xyz. See evsup checkpoints --help.",
