@@ -8,6 +8,7 @@ from textwrap import wrap
 from msgspec import structs
 
 from shared.log.printable import printable
+from supervisor.check.partitions import ranges
 from supervisor.check.runner import CheckResult, Verdict
 
 VERDICT_WIDTH, NAME_WIDTH = 8, 16
@@ -70,26 +71,15 @@ def _next(counts: Mapping[Verdict, int]) -> str:
 
 def _together(group: Sequence[CheckResult]) -> CheckResult:
     first = group[0]
-    ids = sorted(int(result.name.partition(" ")[2]) for result in group)
+    ids = ranges([result.name.partition(" ")[2] for result in group])
     parts = zip(*(_NUMBER.split(result.detail) for result in group), strict=True)
     detail = "".join(part[0] if len(set(part)) == 1 else "…" for part in parts)
     return structs.replace(
         first,
         name=f"{len(group)} partitions",
-        detail=f"{_ranges(ids)}: each {detail}" if first.verdict == "ok" else f"{_ranges(ids)}: {detail}",
+        detail=f"{ids}: each {detail}" if first.verdict == "ok" else f"{ids}: {detail}",
         took_s=max(result.took_s for result in group),
     )
-
-
-def _ranges(ids: Sequence[int]) -> str:
-    """`0-3, 7` for 0, 1, 2, 3, 7."""
-    runs: list[list[int]] = []
-    for each in ids:
-        if runs and each == runs[-1][-1] + 1:
-            runs[-1].append(each)
-        else:
-            runs.append([each])
-    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def wrapped(text: str, width: int | None, indent: int = 0) -> Iterator[str]:

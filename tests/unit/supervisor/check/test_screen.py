@@ -63,7 +63,7 @@ def test_partitions_of_which_the_same_can_be_said_are_one_line_and_the_others_th
 
 def test_numbers_that_are_equal_stay() -> None:
     [found] = collapsed([resumes(0, 9), resumes(1, 9)])
-    assert found.detail == "0-1: each resumes after event 9: token and checkpoint agree"
+    assert found.detail == "0, 1: each resumes after event 9: token and checkpoint agree"
 
 
 def test_failures_and_warnings_are_never_collapsed() -> None:
