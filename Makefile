@@ -9,7 +9,7 @@ STAMP := $(VENV)/.synced
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit test-python fuzz coverage lint format bench bench-balance bench-store soak chaos peers smoke audit release clean
+.PHONY: help setup demo test unit test-python fuzz coverage lint format bench bench-balance bench-store soak chaos chaos-hosts peers smoke audit release clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -81,8 +81,14 @@ bench-store: $(STAMP) ## Measure what Postgres is asked as a control store, and 
 soak: $(STAMP) ## Move two partitions at full speed for half an hour: memory, descriptors and speed must not change
 	@$(BIN)/python -m scripts.bench.soak
 
+# make chaos SEED=7 SECONDS=30; without them the seed is random, and each run knows how long it takes.
+STORM = $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+
 chaos: $(STAMP) ## Strike two supervisors with random faults for a minute, then prove every event
-	@$(BIN)/python -m scripts.chaos
+	@$(BIN)/python -m scripts.chaos $(STORM)
+
+chaos-hosts: $(STAMP) ## Break the network between many hosts (namespaces), restart and scale, and prove every event
+	@$(BIN)/python -m scripts.chaos.hosts $(STORM)
 
 peers: $(STAMP) ## Run Azure's client for JavaScript against the local Event Hubs (needs node and npm)
 	@$(BIN)/python -m scripts.peers

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from scripts.chaos.fault import Fault, nothing
-from scripts.chaos.scene import EXPIRATION_S, Scene
+from scripts.chaos.limits import BRISK
+from scripts.chaos.scene import Scene
 from scripts.chaos.schedule import Strike
 from scripts.chaos.unit import Unit
 from scripts.harness.marker import process_state
 
 STOPPED = "T"
-PAST_LEASE_S = (EXPIRATION_S + 1.0, EXPIRATION_S + 3.0)
+PAST_LEASE_S = (BRISK.expiration_s + 1.0, BRISK.expiration_s + 3.0)
 HANGS_S = (1.0, 14.0)  # on both sides of the three heartbeats after which a worker is taken for hung
 
 
@@ -72,6 +73,7 @@ def _twice(unit: Unit) -> None:
     unit.send(signal.SIGINT)
 
 
+HOST_KILLED = _of_unit("all processes killed", lambda unit: unit.send(signal.SIGKILL, group=True))
 PROCESS_FAULTS = (
     _of_worker("worker killed", signal.SIGKILL),
     _of_worker("worker frozen", signal.SIGSTOP, _continue_workers, HANGS_S),

@@ -1,20 +1,23 @@
 """What a run says at its end: faults, partitions, and how the trees ended."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import median
 
 from rich import box
 from rich.table import Table
 
+from scripts.chaos.act import Played
 from scripts.chaos.run import Run
+from scripts.chaos.storm import Storm
 from scripts.harness.table import PartitionCount
 
 
-def faults_table(run: Run) -> Table:
+def faults_table(storm: Storm) -> Table:
     """Every fault of the mix, and how often it struck."""
     table = _table("fault", "struck", "fired")
-    for name, blows in sorted(Counter(blow.fault.name for blow in run.storm.blows).items()):
-        fired = sum(blow.fired for blow in run.storm.blows if blow.fault.name == name)
+    for name, blows in sorted(Counter(blow.fault.name for blow in storm.blows).items()):
+        fired = sum(blow.fired for blow in storm.blows if blow.fault.name == name)
         table.add_row(name, f"{blows}", f"{fired}")
     return table
 
@@ -27,12 +30,22 @@ def counts_table(counts: Mapping[str, PartitionCount]) -> Table:
     return table
 
 
-def verdict(run: Run, seed: int) -> str:
+def acts_table(played: Sequence[Played]) -> Table:
+    """A line for each act: how long it took, and how long partitions stood still in it."""
+    table = _table("act", "took", "pauses", "p50", "longest")
+    for act in played:
+        pauses_s = act.pauses_s or (0.0,)
+        times = (f"{seconds:.1f} s" for seconds in (median(pauses_s), max(pauses_s)))
+        table.add_row(act.name, f"{act.took_s:.1f} s", f"{len(act.pauses_s)}", *times)
+    return table
+
+
+def verdict(run: Run, faults: int, seed: int) -> str:
     """The last line of a run in which everything held."""
     ends = sum((unit.ends for unit in run.scene.units), Counter[int]())
     codes = ", ".join(f"{count} × {code}" for code, count in sorted(ends.items()))
     return (
-        f"HELD with seed {seed}: {len(run.strikes)} faults, {run.scene.load.total:,} events, {run.moved:,} of them"
+        f"HELD with seed {seed}: {faults} faults, {run.scene.load.total:,} events, {run.moved:,} of them"
         f" moved under fire, the rest {run.recovered_s:.1f} s after it; trees ended {codes};"
         f" {run.changes['checkpoint']:,} checkpoints and {run.changes['ownership']:,} leases audited"
     )

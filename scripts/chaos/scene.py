@@ -1,7 +1,7 @@
-"""What the faults strike: local services, and two supervisors over one control store."""
+"""What the faults strike: local services, and supervisors over one control store."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +10,14 @@ from typing import Any
 import psycopg
 
 from scripts.chaos.audit import Audit
+from scripts.chaos.limits import BRISK, Limits
 from scripts.chaos.load import Load
+from scripts.chaos.pauses import Pauses
 from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
 from scripts.chaos.unit import Unit
 from scripts.harness.table import total
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
+from shared.clock import monotonic
 from shared.config.environment import load_worker
 from shared.control.open import open_store
 from shared.eventhubs.client import consumer_group
@@ -23,56 +26,74 @@ from supervisor.status.model import PartitionStatus
 
 PARTITIONS, UNITS = 4, 2
 EVENTS_PER_S = 2400.0
-EXPIRATION_S, COMMIT_TIMEOUT_S, DRAIN_TIMEOUT_S = 8.0, 8.0, 10.0
 CLOUD = CloudSettings(partitions=PARTITIONS, store="postgres", commit_delay_s=0.3)
 KEYS = ("N NUMBER(38,0)", "PARTITION VARCHAR")
 """The columns of a table with a column for a key; the padding of bodies has none."""
-# Short leases, stalls and drains, so that every wait ends within seconds.
-BRISK = {
-    "EVENTHUB_LOAD_BALANCING_INTERVAL": "1",
-    "EVENTHUB_OWNERSHIP_EXPIRATION": f"{EXPIRATION_S:g}",
-    "SNOWFLAKE_COMMIT_TIMEOUT": f"{COMMIT_TIMEOUT_S:g}",
-    "EVSUP_DRAIN_TIMEOUT": f"{DRAIN_TIMEOUT_S:g}",
-}
+CHECKPOINTS = "SELECT partition_id, sequence_number FROM evsup_checkpoint"
 
 
 class Scene:
     """Everything of one run. `look` compares all reports once, and raises when they contradict each other."""
 
-    def __init__(self, cloud: LocalCloud, directory: Path) -> None:
+    def __init__(
+        self, cloud: LocalCloud, directory: Path, events_per_s: float = EVENTS_PER_S, limits: Limits = BRISK
+    ) -> None:
         assert cloud.postgres
         self.hub, self.snow, self.postgres = cloud.hub, cloud.snow, cloud.postgres
         self.columns = cloud.settings.columns
-        self.load = Load(self.hub, EVENTS_PER_S)
+        self.limits = limits
+        self.load, self.pauses = Load(self.hub, events_per_s), Pauses(limits.recovery_s)
         self.struck: Counter[str] = Counter()
         """How often faults without a counter of their own were seen to strike."""
         self.locks: dict[str, psycopg.Connection[Any]] = {}
-        settings = load_worker({**cloud.environment, **BRISK})
+        self._directory, self._environment = directory, {**cloud.environment, **limits.settings}
+        settings = load_worker(self._environment)
         group = consumer_group(settings.eventhub)
         self.channels = {
             partition: channel_name(settings.snowflake.channel_prefix, group, partition)
             for partition in self.hub.facts().partitions
         }
-        with closing(open_store(settings.control, group, EXPIRATION_S)) as store:
+        with closing(open_store(settings.control, group, limits.expiration_s)) as store:
             store.initialise()
-        self.audit = Audit(self.postgres.dsn)
+        self.audit = Audit(self.postgres.socket_dsn)
         self._owners = Owners()
-        environment = {**cloud.environment, **BRISK}
-        self.units = [
-            Unit(f"supervisor {number}", environment, directory / f"supervisor-{number}", DRAIN_TIMEOUT_S)
-            for number in range(UNITS)
-        ]
+        self.units: list[Unit] = []
+        self._seen: list[tuple[Unit, Sequence[PartitionStatus]]] = []
 
-    def look(self) -> None:
-        """Check I3 and I5: the trees' own reports, and what the control store and Snowflake have."""
-        rows = [row for unit in self.units for row in unit.workers().values()]
+    def join(self, entrance: Sequence[str] = ()) -> None:
+        """Start one more supervisor, on the host behind `entrance`."""
+        number = len(self.units)
+        directory = self._directory / f"supervisor-{number}"
+        name, drain_timeout_s = f"supervisor {number}", self.limits.drain_timeout_s
+        self.units.append(Unit(name, self._environment, directory, drain_timeout_s, entrance))
+
+    def look(self, changed_s: float | None) -> None:
+        """Check I3, I5 and I10: the trees' own reports, and what the control store and Snowflake have.
+
+        While events are published, `changed_s` is when something was last done to the group.
+        """
+        self._seen = [(unit, tuple(unit.workers().values())) for unit in self.units]
+        rows = [row for _, workers in self._seen for row in workers]
         for row in rows:
             require_marks_in_order(row)
         self._owners.see(rows)
-        if self.postgres.pid:
-            checkpoints = dict(self.ask("SELECT partition_id, sequence_number FROM evsup_checkpoint"))
-            tokens = {name: one.token for name, one in self.snow.channels().items()}
-            require_checkpoints_behind(checkpoints, {p: tokens.get(name) for p, name in self.channels.items()})
+        checkpoints = dict(self.ask(CHECKPOINTS)) if self.postgres.pid else {}
+        tokens = self.tokens()
+        require_checkpoints_behind(checkpoints, tokens)
+        if changed_s is not None:
+            self.pauses.see(tokens, monotonic(), changed_s)
+
+    def tokens(self) -> Mapping[str, str | None]:
+        """What Snowflake has committed, by partition."""
+        tokens = {name: one.token for name, one in self.snow.channels().items()}
+        return {partition: tokens.get(name) for partition, name in self.channels.items()}
+
+    def is_shared(self) -> bool:
+        """Whether, at the last look, the supervisors that are to run had a worker for each partition in fair shares."""
+        shares = [_running(workers) for unit, workers in self._seen if unit.is_wanted]
+        if [unit for unit, _ in self._seen] != self.units or not shares:
+            return False
+        return sum(shares) == len(self.channels) and max(shares) - min(shares) <= 1
 
     def worker(self, partition: str) -> PartitionStatus | None:
         """The running worker of a partition, whoever has it."""
@@ -81,7 +102,7 @@ class Scene:
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
         """Ask the control store's database behind evsup's back."""
-        with psycopg.connect(self.postgres.dsn, autocommit=True) as session:
+        with psycopg.connect(self.postgres.socket_dsn, autocommit=True) as session:
             return session.execute(statement.encode()).fetchall()
 
     def rows(self) -> int:
@@ -100,4 +121,10 @@ class Scene:
 def staged(directory: Path, columns: tuple[str, ...] = ()) -> Iterator[Scene]:
     """Fresh services and two supervisors that begin to claim, and nothing left of them after."""
     with LocalCloud(replace(CLOUD, columns=columns)) as cloud, closing(Scene(cloud, directory)) as scene:
+        for _ in range(UNITS):
+            scene.join()
         yield scene
+
+
+def _running(workers: Sequence[PartitionStatus]) -> int:
+    return sum(row.state == "running" for row in workers)

@@ -19,10 +19,17 @@ class Strike:
     """Where between its shortest and its longest a fault that lasts is to end, from 0 to 1."""
 
 
-def plan(seed: int, seconds: float, faults: Sequence[str], partitions: Sequence[str], units: int) -> list[Strike]:
+def plan(
+    seed: int,
+    seconds: float,
+    faults: Sequence[str],
+    partitions: Sequence[str],
+    units: int,
+    every_s: float = EVERY_S,
+) -> list[Strike]:
     """Faults dealt like cards: each comes once before any comes twice, in an order that the seed decides."""
     random = Random(seed)  # noqa: S311 (no secret hangs on it)
-    count = max(1, int(seconds / EVERY_S))
+    count = max(1, int(seconds / every_s))
     cards = _dealt(random, faults)
     return [
         Strike(

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from scripts.chaos.fault import Fault, nothing
-from scripts.chaos.scene import COMMIT_TIMEOUT_S, Scene
+from scripts.chaos.limits import BRISK
+from scripts.chaos.scene import Scene
 from scripts.chaos.schedule import Strike
 from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.faults import Call
 
-STANDS_S = (3.0, COMMIT_TIMEOUT_S + 3.0)  # on both sides of the commit timeout
+STANDS_S = (3.0, BRISK.commit_timeout_s + 3.0)  # on both sides of the commit timeout
 LATE_S = 2.0
 TIMES = 2
 

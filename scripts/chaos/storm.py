@@ -10,6 +10,7 @@ from scripts.chaos.broken import InvariantBroken
 from scripts.chaos.fault import Fault
 from scripts.chaos.scene import Scene
 from scripts.chaos.schedule import Strike
+from shared.clock import monotonic
 
 AGAIN_S = 8.0  # a fault that hurt nobody strikes again: both trees may just have been starting
 MISSED_S = 60.0  # and fails the run so long after it was due
@@ -38,16 +39,24 @@ class Storm:
 
     scene: Scene
     strikes: Sequence[Strike]
+    seconds: float
     faults: Iterable[Fault]
     say: Callable[[str], None]
+    name: str = "storm"
     blows: list[Blow] = field(init=False)
+    changed_s: float = field(init=False, default_factory=monotonic)
 
     def __post_init__(self) -> None:
         named = {fault.name: fault for fault in self.faults}
         self.blows = [Blow(strike, named[strike.fault]) for strike in self.strikes]
 
-    def turn(self, at_s: float) -> None:
-        """Do what is due at this many seconds after the beginning."""
+    @property
+    def limit_s(self) -> float:
+        """No storm lasts longer."""
+        return self.seconds + MISSED_S
+
+    def turn(self, at_s: float) -> bool:
+        """Do what is due so many seconds after the beginning; whether nothing of any blow is left to do or to see."""
         for blow in self.blows:
             if blow.is_over or at_s < blow.strike.at_s:
                 continue
@@ -56,17 +65,13 @@ class Storm:
                 go_on(blow, at_s)
             if not blow.fired and at_s > blow.strike.at_s + MISSED_S:
                 raise InvariantBroken("mix", f"{blow.fault.name} was due at {blow.strike.at_s:.1f} s and never fired")
-
-    @property
-    def is_over(self) -> bool:
-        """Whether every blow was struck, mended and seen to have fired."""
-        return all(blow.is_over for blow in self.blows)
+        return at_s >= self.seconds and all(blow.is_over for blow in self.blows)
 
     def _strike(self, blow: Blow, at_s: float) -> None:
         before = blow.fault.fired(self.scene)
         if blow.fault.strike(self.scene, blow.strike) is False:
             return
-        blow.before, blow.struck_s = before, at_s
+        blow.before, blow.struck_s, self.changed_s = before, at_s, monotonic()
         blow.mend_s = blow.fault.ends_s(blow.strike, at_s) if any(blow.fault.lasts_s) else None
         self.say(self._line(blow, at_s))
 
@@ -75,7 +80,7 @@ class Storm:
         blow.fired = blow.fired or blow.fault.fired(self.scene) > blow.before
         if blow.mend_s is not None and at_s >= blow.mend_s:
             blow.fault.mend(self.scene, blow.strike)
-            blow.mend_s = None
+            blow.mend_s, self.changed_s = None, monotonic()
         is_missed = blow.mend_s is None and not blow.fired and at_s > blow.struck_s + AGAIN_S
         if is_missed and not blow.fault.stays:
             blow.struck_s = None

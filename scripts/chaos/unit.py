@@ -2,7 +2,7 @@
 
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,12 +28,19 @@ STOP_GRACE_S = LATE_S + ABORT_GRACE_S + RELEASE_S + 1.0
 class Unit:
     """Keeps one tree running until `stop`; `follow` is one turn and never blocks."""
 
-    def __init__(self, name: str, settings: Mapping[str, str], directory: Path, drain_timeout_s: float) -> None:
-        self.name, self._host = name, Host(settings, directory)
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, str],
+        directory: Path,
+        drain_timeout_s: float,
+        entrance: Sequence[str] = (),
+    ) -> None:
+        self.name, self._host = name, Host(settings, directory, entrance)
         self._stop_limit_s = drain_timeout_s + STOP_GRACE_S
         self.ends: Counter[int] = Counter()
         self.is_frozen = False
-        self._is_wanted = True
+        self.is_wanted = True
         self._stop_by: Deadline | None = None
         self._start_due_s = 0.0
         self._leftover: dict[str, Deadline] = {}
@@ -55,7 +62,7 @@ class Unit:
     @property
     def has_stopped(self) -> bool:
         """Whether it was stopped for good, and no process of any of its lives is left."""
-        return not self._is_wanted and self._is_ended and not self._leftover
+        return not self.is_wanted and self._is_ended and not self._leftover
 
     def status(self) -> TreeStatus | None:
         """What `evsup status` knows; None while there is nobody to ask."""
@@ -92,7 +99,7 @@ class Unit:
 
     def stop(self) -> None:
         """Drain it for good."""
-        self._is_wanted = False
+        self.is_wanted = False
         if self.evsup.is_running:
             self.send(signal.SIGTERM)
 
@@ -118,7 +125,7 @@ class Unit:
         self._is_ended = True
         self.ends[code] += 1
         self._leftover[self.evsup.marker] = Deadline.after(GRACE_S, now_s)
-        if self._is_wanted:
+        if self.is_wanted:
             self._start_due_s = now_s + RESTART_S
         require_same_cause(code, self.evsup.stderr, self._new_reports(), None if code == KILLED else self._cause)
 

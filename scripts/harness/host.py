@@ -17,17 +17,21 @@ OUR_VARIABLES = ("EVENTHUB_", "SNOWFLAKE_", "CONTROL_", "EVSUP_")
 
 
 class Host:
-    """Settings and a directory, in which nobody's `.env` is. `close` ends every tree."""
+    """Settings and a directory, in which nobody's `.env` is. `close` ends every tree.
 
-    def __init__(self, settings: Mapping[str, str], directory: Path) -> None:
+    `entrance` is the command with which a program gets there, when it is not the host of this process.
+    """
+
+    def __init__(self, settings: Mapping[str, str], directory: Path, entrance: Sequence[str] = ()) -> None:
         own = {"EVSUP_STATE_DIR": str(directory / "state")}
         self.directory, self.environment = directory, {**_environment(), **settings, **own}
+        self._entrance = entrance
         self.started: list[Evsup] = []
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Any command that ends by itself, with all it wrote; `environment` is for this run alone."""
         return subprocess.run(
-            [EVSUP, *arguments],
+            [*self._entrance, EVSUP, *arguments],
             env={**self.environment, **environment},
             cwd=self.directory,
             stdin=subprocess.DEVNULL,
@@ -50,6 +54,7 @@ class Host:
     ) -> Evsup:
         """`evsup start`."""
         directory = self.directory / f"run-{len(self.started)}"
+        command = (*self._entrance, *command)
         evsup = Evsup({**self.environment, **environment}, directory, *arguments, command=command, stderr=stderr)
         self.started.append(evsup)
         return evsup

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from scripts.localcloud.hub.admin import HubAdmin
+from scripts.localcloud.place import ALL_HERE, Places
 from scripts.localcloud.postgres import Postgres
 from scripts.localcloud.service import Service
 from scripts.localcloud.snow.admin import SnowAdmin
@@ -51,6 +52,7 @@ class CloudSettings:
     consumer_group: str = "$Default"
     columns: tuple[str, ...] = ()
     """Declarations of columns for the keys of bodies; none: rows are the envelope."""
+    places: Places = ALL_HERE
 
 
 class LocalCloud:
@@ -69,6 +71,7 @@ class LocalCloud:
 
     def __init__(self, settings: CloudSettings | None = None) -> None:
         self.settings = settings or CloudSettings()
+        self._places = self.settings.places
         self._hub_key = base64.b64encode(secrets.token_bytes(32)).decode()
         self.identity_key = secrets.token_hex(32)
         """What the hub knows tokens of identities by: for `scripts.localcloud.sign_in`."""
@@ -80,12 +83,12 @@ class LocalCloud:
             self.directory = Path(tempfile.mkdtemp(prefix="evsup-localcloud-"))  # mode 0700
             stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
             self.hub_service = self._start_hub(stack)
-            self.hub = HubAdmin(self.hub_service.ready["admin_port"])
+            self.hub = HubAdmin(self.hub_service.ready["admin_port"], self._places.hub.address)
             self.snow_service = self._start_snow(stack)
-            self.snow = SnowAdmin(self.snow_service.ready["admin_port"])
+            self.snow = SnowAdmin(self.snow_service.ready["admin_port"], self._places.snow.address)
             self._make_account()
             if self.settings.store == "postgres":
-                self.postgres = stack.enter_context(Postgres(_postgres_directory()))
+                self.postgres = stack.enter_context(Postgres(_postgres_directory(), self._places.postgres))
             self._stack = stack.pop_all()
         return self
 
@@ -103,7 +106,7 @@ class LocalCloud:
     def connection_string(self) -> str:
         """What the Event Hubs SDK connects with."""
         return (
-            f"Endpoint=sb://127.0.0.1:{self.hub_service.ready['port']};SharedAccessKeyName={KEY_NAME};"
+            f"Endpoint=sb://{self._places.hub.address}:{self.hub_service.ready['port']};SharedAccessKeyName={KEY_NAME};"
             f"SharedAccessKey={self._hub_key};EntityPath={self.settings.hub};UseDevelopmentEmulator=true"
         )
 
@@ -125,7 +128,7 @@ class LocalCloud:
             "SNOWFLAKE_TABLE": TABLE,
             "SNOWFLAKE_ROW_FORMAT": "columns" if self.settings.columns else "envelope",
             "SNOWFLAKE_PRIVATE_KEY_FILE": str(self.private_key_file),
-            "SNOWFLAKE_URL": f"https://127.0.0.1:{self.snow_service.ready['port']}",
+            "SNOWFLAKE_URL": f"https://{self._places.snow.address}:{self.snow_service.ready['port']}",
             "SNOWFLAKE_CA_FILE": self.snow_service.ready["ca_file"],
             **self._control(),
             "EVSUP_STATE_DIR": str(state),
@@ -149,19 +152,22 @@ class LocalCloud:
         return {"CONTROL_STORE": "sqlite", "CONTROL_SQLITE_PATH": str(self.directory / "control.db")}
 
     def _start_hub(self, stack: ExitStack) -> Service:
-        arguments = ["--port", "0", "--admin-port", "0", "--hub", self.settings.hub, "--key-name", KEY_NAME]
+        place = self._places.hub
+        arguments = ["--address", place.address, "--hub", self.settings.hub, "--key-name", KEY_NAME]
         arguments += ["--partitions", str(self.settings.partitions)]
         arguments += ["--consumer-group", self.settings.consumer_group]
         keys = {"LOCALCLOUD_HUB_KEY": self._hub_key, "LOCALCLOUD_IDENTITY_KEY": self.identity_key}
-        hub = Service.start("scripts.localcloud.hub", arguments, keys)
+        hub = Service.start("scripts.localcloud.hub", arguments, keys, entrance=place.entrance)
         stack.callback(hub.stop)
         return hub
 
     def _start_snow(self, stack: ExitStack) -> Service:
         state = self.directory / "snow"
         state.mkdir(mode=0o700)
-        delay = str(self.settings.commit_delay_s)
-        snow = Service.start("scripts.localcloud.snow", ["--state-dir", str(state), "--commit-delay", delay])
+        place = self._places.snow
+        arguments = ["--address", place.address, "--state-dir", str(state)]
+        arguments += ["--commit-delay", str(self.settings.commit_delay_s)]
+        snow = Service.start("scripts.localcloud.snow", arguments, entrance=place.entrance)
         stack.callback(snow.stop)
         return snow
 

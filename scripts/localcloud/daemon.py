@@ -11,14 +11,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psycopg
 
+from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.service import REPOSITORY, SHOWN_STDERR_BYTES, ServiceError, leave_with_parent
 
-HOST = "127.0.0.1"
+HOST = LOOPBACK
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.05  # between two tries to connect to a server that starts
@@ -62,11 +63,20 @@ class Daemon:
             said = done.stderr.decode(errors="replace")
             raise ServiceError(f"{command[0]} exited with {done.returncode}\n{said}")
 
-    def start(self, *command: str, dsn: str, environment: Mapping[str, str] | None = None) -> None:
-        """Start the server and wait until `dsn` answers; raise `ServiceError` with its log when it does not."""
+    def start(
+        self,
+        *command: str,
+        dsn: str,
+        environment: Mapping[str, str] | None = None,
+        entrance: Sequence[str] = (),
+    ) -> None:
+        """Start the server behind `entrance`, and wait until `dsn` answers.
+
+        Raises `ServiceError` with the server's log when it does not.
+        """
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._as_owner(*command),
+                [*entrance, *self._as_owner(*command)],
                 cwd=REPOSITORY,
                 env={**os.environ, **(environment or {})},
                 stdout=log,

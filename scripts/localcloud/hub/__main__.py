@@ -11,9 +11,10 @@ import sys
 
 from scripts.localcloud.hub.admin_port import AdminPort
 from scripts.localcloud.hub.hub import DEFAULT_GROUP, Hub, HubSpec
-from scripts.localcloud.hub.listener import LOOPBACK, Listener
+from scripts.localcloud.hub.listener import Listener
 from scripts.localcloud.hub.operator import Operator
 from scripts.localcloud.hub.token import Policy
+from scripts.localcloud.place import LOOPBACK
 
 KEY_VARIABLE = "LOCALCLOUD_HUB_KEY"
 IDENTITY_KEY_VARIABLE = "LOCALCLOUD_IDENTITY_KEY"
@@ -35,6 +36,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.localcloud.hub", description=__doc__)
+    parser.add_argument("--address", default=LOOPBACK, help="where to listen (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="AMQP port; 0 takes a free one")
     parser.add_argument("--admin-port", type=int, default=0, help="HTTP port for facts and faults; 0 takes a free one")
     parser.add_argument("--hub", required=True, help="name of the event hub")
@@ -56,16 +58,17 @@ async def _serve(arguments: argparse.Namespace, policy: Policy) -> None:
         name=arguments.hub,
         partition_count=arguments.partitions,
         groups=tuple(arguments.consumer_group),
-        namespace=arguments.namespace or LOOPBACK,
+        namespace=arguments.namespace or arguments.address,
         policy=policy,
         idle_ms=arguments.idle_timeout_ms,
         identity_key=os.environ.get(IDENTITY_KEY_VARIABLE)
         or secrets.token_hex(32),  # one that nobody knows, when none is set
     )
     hub = Hub(spec)
-    listener = Listener(hub, arguments.port)
+    listener = Listener(hub, arguments.port, arguments.address)
     listener.open()
-    admin = await asyncio.start_server(AdminPort(Operator(hub, listener)).serve, LOOPBACK, arguments.admin_port)
+    serve_admin = AdminPort(Operator(hub, listener)).serve
+    admin = await asyncio.start_server(serve_admin, arguments.address, arguments.admin_port)
     ports = {"port": listener.port, "admin_port": admin.sockets[0].getsockname()[1]}
     sys.stdout.write(json.dumps(ports) + "\n")
     sys.stdout.flush()

@@ -8,8 +8,7 @@ import msgspec
 
 from scripts.localcloud.hub import commands
 from scripts.localcloud.hub.gate import EVERYTHING
-
-_HOST = "127.0.0.1"
+from scripts.localcloud.place import LOOPBACK
 
 
 class AdminError(RuntimeError):
@@ -22,7 +21,8 @@ class HubAdmin:
     Raises AdminError for a command that makes no sense, OSError when the process has exited.
     """
 
-    def __init__(self, port: int, timeout_s: float = 60.0) -> None:
+    def __init__(self, port: int, host: str = LOOPBACK, timeout_s: float = 60.0) -> None:
+        self._host = host
         self._port = port
         self._timeout_s = timeout_s
 
@@ -188,7 +188,7 @@ class HubAdmin:
         return self._do(commands.Heal())
 
     def _do(self, command: commands.Command) -> commands.HubFacts:
-        connection = http.client.HTTPConnection(_HOST, self._port, timeout=self._timeout_s)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
         try:
             connection.request("POST", "/", msgspec.json.encode(command))
             response = connection.getresponse()

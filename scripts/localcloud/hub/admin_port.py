@@ -1,4 +1,4 @@
-"""The admin port: HTTP on loopback, one command a request."""
+"""The admin port: HTTP, one command a request."""
 
 import asyncio
 from http import HTTPStatus

@@ -8,7 +8,6 @@ from scripts.localcloud.hub.feed import EventFeed
 from scripts.localcloud.hub.hub import Hub
 from scripts.localcloud.hub.opening import Opener
 
-LOOPBACK = "127.0.0.1"
 _BACKLOG = 512
 
 
@@ -18,13 +17,14 @@ class Listener:
     A second socket that is bound but never listens keeps the port ours meanwhile.
     """
 
-    def __init__(self, hub: Hub, port: int) -> None:
+    def __init__(self, hub: Hub, port: int, address: str) -> None:
         self._hub = hub
+        self._address = address
         self._opener = Opener(hub)
         self.connections: set[Connection] = set()
         # Connections being accepted; asyncio keeps only weak references to its tasks.
         self._accepting: set[asyncio.Task[object]] = set()
-        self._keeper = _bound(port)
+        self._keeper = _bound(address, port)
         self.port: int = self._keeper.getsockname()[1]
         self._socket: socket.socket | None = None
 
@@ -40,7 +40,7 @@ class Listener:
 
     def open(self) -> None:
         """Let clients in."""
-        self._socket = _bound(self.port)
+        self._socket = _bound(self._address, self.port)
         self._socket.listen(_BACKLOG)
         asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
@@ -73,9 +73,9 @@ class Listener:
         return Connection(self._hub, self._opener.open_link, self.connections)
 
 
-def _bound(port: int) -> socket.socket:
+def _bound(address: str, port: int) -> socket.socket:
     one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     one.setblocking(False)
-    one.bind((LOOPBACK, port))
+    one.bind((address, port))
     return one

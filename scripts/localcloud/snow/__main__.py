@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.service import leave_with_parent
 from scripts.localcloud.snow.server import Settings, serve
 
@@ -13,6 +14,7 @@ from scripts.localcloud.snow.server import Settings, serve
 def main() -> int:
     """Read the options and serve until a signal."""
     parser = argparse.ArgumentParser(prog="localcloud.snow", description=__doc__)
+    parser.add_argument("--address", default=LOOPBACK, help="where to listen, the certificate's only name")
     parser.add_argument("--port", type=int, default=0, help="HTTPS port of the REST API (0: any)")
     parser.add_argument("--admin-port", type=int, default=0, help="HTTP port of the admin API (0: any)")
     parser.add_argument("--state-dir", type=Path, required=True, help="an empty directory for files")
@@ -20,7 +22,8 @@ def main() -> int:
     options = parser.parse_args()
     leave_with_parent()
     tempfile.tempdir = str(options.state_dir)  # fakesnow makes a directory when it is imported, and leaves it there
-    asyncio.run(serve(Settings(options.port, options.admin_port, options.state_dir, options.commit_delay)))
+    settings = Settings(options.address, options.port, options.admin_port, options.state_dir, options.commit_delay)
+    asyncio.run(serve(settings))
     return 0
 
 

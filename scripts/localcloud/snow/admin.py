@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.snow.column import BinaryFormat
 from scripts.localcloud.snow.faults import Call, Kind
 from scripts.localcloud.snow.refusal import Shape
@@ -46,7 +47,7 @@ class ChannelFacts:
 class SnowAdmin:
     """Talks to the admin port of `python -m scripts.localcloud.snow`. Every call blocks until it is answered."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = LOOPBACK) -> None:
         self._host = host
         self._port = port
 

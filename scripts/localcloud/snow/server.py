@@ -18,14 +18,14 @@ from scripts.localcloud.snow.service import Service
 from scripts.localcloud.snow.stage import StageEndpoint
 from scripts.localcloud.snow.wire import Handler, serve_connection
 
-HOST = "127.0.0.1"
 BUFFER_BYTES = 1024 * 1024  # of a connection: a large body arrives in few turns of the loop
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to listen (0: any free port), where to keep the certificate, and seconds until a commit."""
+    """Where to listen (port 0: any free one), where to keep the certificate, and seconds until a commit."""
 
+    address: str
     port: int
     admin_port: int
     state_dir: Path
@@ -38,13 +38,14 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    certificate = make_certificate(settings.state_dir, HOST)
+    address = settings.address
+    certificate = make_certificate(settings.state_dir, address)
     service = Service(settings.commit_delay_s)
     ports = (settings.port, settings.admin_port, 0, 0)
-    public, private, plain, stage = (socket.create_server((HOST, port)) for port in ports)
-    service.endpoint = f"{HOST}:{_port(public)}"
-    service.stage.endpoint = f"{HOST}:{_port(stage)}"
-    front, control, tls = Front(service, HOST), Control(service), certificate.server_context()
+    public, private, plain, stage = (socket.create_server((address, port)) for port in ports)
+    service.endpoint = f"{address}:{_port(public)}"
+    service.stage.endpoint = f"{address}:{_port(stage)}"
+    front, control, tls = Front(service, address), Control(service), certificate.server_context()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(service.close)
         for server in (

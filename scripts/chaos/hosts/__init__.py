@@ -1,0 +1,1 @@
+"""Many hosts on one machine: network namespaces, the links between them, and what breaks there."""
