@@ -40,6 +40,7 @@ LONGEST_FIRST = (
     "test_columns_evolve",
     "test_moving_over",
     "test_chaos",
+    "test_hosts",
     "test_avro",
     "test_demo",
     "test_faults_store",

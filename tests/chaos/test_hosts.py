@@ -22,7 +22,7 @@ def way() -> tuple[str, ...]:
         pytest.skip(str(reason))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_group_on_hosts_grows_loses_a_cable_restarts_and_shrinks_and_breaks_no_promise(way: tuple[str, ...]) -> None:
     options = ["--hosts", HOSTS, "--partitions", PARTITIONS, "--seconds", SECONDS, "--seed", SEED]
     command = [*way, sys.executable, "-m", MODULE, "--inside", *map(str, options)]
