@@ -155,7 +155,7 @@ class StartChecks:
         if misfits:
             fixes = " ".join(dict.fromkeys(each.fix for each in misfits))
             return Outcome("; ".join(each.problem for each in misfits), "warn", fixes)
-        return Outcome(f"{self._target.columns} columns, and rows fit")
+        return Outcome(f"{len(self._target.stored)} columns, and rows fit")
 
     def _not_visible(self, error: NotPermitted) -> Outcome:
         if self._settings.snowflake.check_columns:
@@ -173,7 +173,9 @@ class StartChecks:
         return Outcome(self._target.pipe_summary)
 
     def _column_types(self) -> Outcome:
-        return self._snowflake.column_types(self._partition_ids)
+        if self._target is None:
+            return Outcome("the role may not see the columns", "skipped")
+        return column_types.column_types(self._partition_ids, self._target)
 
     def _insert(self) -> Outcome:
         return self._snowflake.insert()

@@ -1,6 +1,5 @@
 """Snowflake before a start, by SQL that needs no warehouse: login, storage, table, INSERT, error logging."""
 
-from collections.abc import Sequence
 from contextlib import closing
 
 from shared.config.formats.identifier import quoted, stored_name
@@ -11,11 +10,10 @@ from shared.eventhubs.client import consumer_group
 from shared.snowflake.key_pair import fingerprint, signing_key
 from shared.snowflake.quarantine_table import Quarantine
 from shared.snowflake.tables import EVSUP, address, role_name, table_name
-from supervisor.check.column_types import column_types
 from supervisor.check.runner import Outcome
 from supervisor.check.storage import stage_hosts, storage_outcome
 from supervisor.target.queries import Queries
-from supervisor.target.target_check import TargetCheck, check_target, find_table, stored_columns
+from supervisor.target.target_check import TargetCheck, check_target, find_table
 
 SIGNED_IN_AS = "SELECT CURRENT_USER() AS USER_NAME, CURRENT_ROLE() AS ROLE_NAME, CURRENT_WAREHOUSE() AS WAREHOUSE_NAME"
 
@@ -63,10 +61,6 @@ class SnowflakeChecks:
     def target(self) -> TargetCheck:
         """The table's columns and the pipe. Raises when the role may not see them."""
         return check_target(self._session, self._settings)
-
-    def column_types(self, partition_ids: Sequence[str]) -> Outcome:
-        """Whether the columns take the values of recent events as they are."""
-        return column_types(partition_ids, stored_columns(self._session, self._settings), self._table)
 
     def insert(self) -> Outcome:
         """Whether the role may insert: the statement is compiled and not run.

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import worker.tasks.replay
-from shared.config.formats.identifier import quoted, stored_name
+from shared.config.formats.identifier import problem, quoted, stored_name
 from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, OwnershipLost, PartitionHeld, UsageError
 from shared.ipc.messages import TableColumns
@@ -76,6 +76,8 @@ def _side_table(session: AdminSession, into: str | None) -> SnowflakeSettings:
     """The settings with the side table, and its default pipe, for a target."""
     live = session.settings.snowflake
     side = into or quoted(f"{stored_name(live.table)}_REPLAY")
+    if reason := problem(side):
+        raise UsageError("There is no name for the side table", f"{side!r} {reason}", "Name another one with --into.")
     return live.beside(side)
 
 

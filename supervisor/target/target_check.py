@@ -41,7 +41,7 @@ class TargetCheck:
 
     table: str
     pipe: str
-    columns: int
+    stored: Sequence[StoredColumn]
     misfits: Sequence[Misfit]
     pipe_check: PipeCheck
     filled: TableColumns
@@ -102,7 +102,7 @@ def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
     found = _misfits(session, settings, stored, pipe)
     own = None if settings.row_format == "columns" else [column.name for column in own_columns(settings)]
     filled = table_columns(stored, pipe, own)
-    return TargetCheck(table, settings.pipe_name, len(stored), tuple(found), pipe, filled, not_visible)
+    return TargetCheck(table, settings.pipe_name, stored, tuple(found), pipe, filled, not_visible)
 
 
 def _misfits(

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import SnowflakeSettings
+from shared.ipc.messages import TableColumns
 from shared.queries import source
 from shared.snowflake.tables import envelope_columns, inside_evsup, name_beside, table_name
 from supervisor.target.columns import StoredColumn
 from supervisor.target.value_path import Equals, Key, refuse_unknown
+from worker.rows.column_keys import ColumnKeys
 
 LATEST = "_LATEST"
 _ADDRESS = ("partition_id", "sequence_number", "offset", "enqueued_time", "partition_key")
@@ -47,14 +49,20 @@ class LatestBy:
 
 
 def view_statements(
-    settings: SnowflakeSettings, columns: Sequence[StoredColumn], latest: LatestBy, *, replace: bool
+    settings: SnowflakeSettings,
+    columns: Sequence[StoredColumn],
+    latest: LatestBy,
+    filled: TableColumns | None = None,
+    *,
+    replace: bool,
 ) -> dict[str, str]:
     """By name, the statement that creates each view; that of the latest events only if there is a key.
 
-    `columns` are the table's. `replace` makes a view anew that is there already, and keeps its grants.
+    `columns` are the table's, `filled` those that keys go to, if keys have columns. `replace` makes a view anew that is
+    there already, and keeps its grants.
     """
     queries = {"_RECORDS": "records", "_UNDECODED": "undecoded"} | ({LATEST: "latest"} if latest.key else {})
-    values = _values(settings, columns)
+    values = _values(settings, columns, filled)
     values |= _latest(values["is_tombstone"], latest)
     statements = {}
     for suffix, query in queries.items():
@@ -74,12 +82,14 @@ def dynamic_table_statement(settings: SnowflakeSettings, columns: Sequence[Store
     )
 
 
-def _values(settings: SnowflakeSettings, columns: Sequence[StoredColumn]) -> dict[str, str]:
+def _values(
+    settings: SnowflakeSettings, columns: Sequence[StoredColumn], filled: TableColumns | None
+) -> dict[str, str]:
     """What the queries read in a row of the settings' format, by the name under which they mention it."""
     metadata = envelope_columns()
     if settings.row_format == "columns":
         values = {column.name.lower(): inside_evsup(column) for column in metadata} | _IN_COLUMNS
-        values["array"] = _array('"_EVSUP":"body"', *_records(columns))
+        values["array"] = _array('"_EVSUP":"body"', *_records(columns, filled or TableColumns(names=())))
     else:
         values = {column.name.lower(): quoted(column.name) for column in metadata} | _IN_ENVELOPE
         values["array"] = _array('"PAYLOAD"', '"PAYLOAD":"records"', otherwise=(_WHOLE,))
@@ -98,12 +108,13 @@ def _array(*places: str, otherwise: Sequence[str] = ()) -> str:
     return "\n            ".join(["CASE", *cases, *otherwise]) + "\n        END"
 
 
-def _records(columns: Sequence[StoredColumn]) -> Iterator[str]:
-    """Where `records` of a body may be: in a column of that name, in any case as a pipe matches it, and among the keys
-    without one, where the rows have it that are older than the column.
+def _records(columns: Sequence[StoredColumn], filled: TableColumns) -> Iterator[str]:
+    """Where `records` of a body may be: in the column that takes this key, and among the keys without one, where the
+    rows have it that are older than the column.
     """
+    taker = ColumnKeys(filled).column_of("records")
     for column in columns:
-        if column.name.upper() == "RECORDS" and column.type in ("VARIANT", "ARRAY"):
+        if column.name == taker and column.type in ("VARIANT", "ARRAY"):
             yield quoted(column.name)
     yield '"_EVSUP":"unknown"."records"'
 

@@ -34,6 +34,7 @@ def pipeline() -> Iterator[Pipeline]:
     cloud = CloudSettings(partitions=1, commit_delay_s=0.3, columns=COLUMNS)
     with pipeline_of(1, cloud, SNOWFLAKE_ON_REJECT="quarantine") as made:
         made.output("init", "--target")
+        made.snow.regard_case(regarded=True)  # no page says that a default pipe does not
         made.hub.append(P, list(BODIES))
         evsup = made.start()
         evsup.until(lambda: (made.position(P) or -1) >= WRONG_TYPE, "what was rejected is quarantined")

@@ -1,14 +1,16 @@
 """Which column of the target table takes the value of a key.
 
-The default pipe matches names without regard to case, and a named one may regard it. Only ASCII letters are compared
-without case here, because no page says what Snowflake does with others: a key that Snowflake would match and evsup
-does not is kept beside the columns, while the opposite would lose its value.
+The default pipe matches names without regard to case, and a named one may regard it. So a key is compared without case,
+and then sent as the column is spelled, which every pipe matches. Only ASCII letters are compared without case, because
+no page says what Snowflake does with others.
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
+
+import msgspec
 
 from shared.config.formats.identifier import MOST_CHARACTERS
 from shared.ipc.messages import TableColumns
@@ -34,6 +36,7 @@ class ColumnKeys:
         """Keys of bodies, and the column of each."""
         self._spellings: set[str] = set()
         """Those that have one."""
+        self._names = frozenset(self._columns.values())
         self._spelling: dict[str, str] = {}
         """One of them for each column."""
         self._has_variants = False
@@ -54,6 +57,19 @@ class ColumnKeys:
         if not body.keys() <= self._spellings:
             return False
         return not self._has_variants or len({self.fold(key) for key in body}) == len(body)
+
+    def are_names(self, body: dict[str, Any]) -> bool:
+        """Whether each key of a body is spelled as a column."""
+        return body.keys() <= self._names
+
+    def column_of(self, key: str) -> str | None:
+        """The column that takes a key, if no other key of the event does; None: there is none."""
+        return self._columns.get(self.fold(key))
+
+    def named(self, parts: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+        """The same values, each under the name of its column, or of the one that it is to have."""
+        known = self._met.get  # a call of our own for each key of each event would take several times as long
+        return {known(key) or self.column_of(key) or self.fold(key): value for key, value in parts.items()}
 
     def without_column(self, body: dict[str, Any]) -> Sequence[str]:
         """The keys that no column takes, in order. Of two keys for one column it takes the one that is spelled as its

@@ -3,8 +3,9 @@
 What is known of an event beside its body is in `_EVSUP`, under the envelope's names in lower case. So is what has no
 column: keys (`unknown`), a body that is no object (`body`), one that is no JSON (`raw_body` with `decode_error`).
 
-The text of a body becomes the row as it came, with `_EVSUP` behind its last key. Only a body with keys that have no
-column is taken apart, and put together without them: Snowflake drops a field that has no column, and counts nothing.
+The text of a body becomes the row as it came, with `_EVSUP` behind its last key. Only a body with other keys than names
+of columns is taken apart. It is put together with the columns' own spelling, which no pipe can miss, and without keys
+that have no column: Snowflake drops such a field, and counts nothing.
 """
 
 import base64
@@ -51,7 +52,7 @@ class Columns(RowFormat):
         super().__init__(partition_id, settings.on_decode_error, bodies, mapper)
         self._on_unknown_key = settings.on_unknown_key
         self._begin = b'"%b":{"partition_id":%b' % (EVSUP.encode(), encode(partition_id))
-        self._usual_line = b'%%b,%b,"sequence_number":%%d,"offset":"%%b","enqueued_time":%%b}}' % (
+        self._usual_line = b'{%%b,%b,"sequence_number":%%d,"offset":"%%b","enqueued_time":%%b}}' % (
             self._begin.replace(b"%", b"%%")
         )
         self._keys = ColumnKeys(columns)
@@ -67,8 +68,10 @@ class Columns(RowFormat):
         self._keys = ColumnKeys(columns)
 
     def _usual_event(self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes]) -> Event:
-        if value.__class__ is dict and value and self._keys.has_all(value):
-            line = self._usual_line % (json[:-1], number, offset, time[1])
+        keys = self._keys
+        if value.__class__ is dict and value and keys.has_all(value):
+            columns = json[1:-1] if keys.are_names(value) else encode(keys.named(_split(json)))[1:-1]
+            line = self._usual_line % (columns, number, offset, time[1])
             return Event(number, offset.decode(), time[0], len(line), msgspec.Raw(line))
         known = ("sequence_number", b"%d" % number), ("offset", b'"%b"' % offset), ("enqueued_time", time[1])
         line, refusal = self._row(Body(json, value), known)
@@ -102,7 +105,10 @@ class Columns(RowFormat):
         keys = self._keys
         if not keys.has_all(value) and (unknown := keys.without_column(value)):
             return self._parted(body.json, unknown, keys)
-        return (body.json[1:-1] + b"," if value else b""), (), None
+        if not value:
+            return b"", (), None
+        columns = body.json if keys.are_names(value) else encode(keys.named(_split(body.json)))
+        return columns[1:-1] + b",", (), None
 
     def _parted(
         self, json: bytes, unknown: Sequence[str], keys: ColumnKeys
@@ -119,7 +125,7 @@ class Columns(RowFormat):
         self._unknown.note(unknown, keys, asked)
         kept = {key: parts[key] if key in asked else parts.pop(key) for key in unknown}
         refusal = self._unknown.refusal(unknown, keys) if self._on_unknown_key == "fail" else None
-        return encode(parts)[1:-1] + b"," if parts else b"", (("unknown", encode(kept)),), refusal
+        return encode(keys.named(parts))[1:-1] + b"," if parts else b"", (("unknown", encode(kept)),), refusal
 
     def _too_many(self) -> Refusal | None:
         if self._on_unknown_key != "fail":

@@ -21,6 +21,7 @@ from worker.sink.large_rows import LargeRows
 from worker.sink.sdk_errors import PASSING, SATURATED, code_of, invalid_channel, translate
 from worker.sink.sdk_log import Uploads
 
+STATUSES_AT_ONCE = 100  # channels that one call asks for; the SDK knows ERR_GET_CHANNEL_STATUS_BATCH_TOO_MANY_CHANNELS
 REFRESH_S = 1.0  # the SDK refreshes its cache of statuses so often
 
 # The pipe says in which form it takes the bytes of a BINARY column, and the SDK writes them so: BASE64, HEX or UTF8.
@@ -193,12 +194,17 @@ def read_statuses(
 ) -> dict[str, ChannelStatus]:
     """The status of each channel, without opening one, which would take it from its owner.
 
-    A channel that does not exist has a status, too (`ChannelStatus.exists`). Blocks for as long as the SDK tries.
+    A channel that does not exist has a status, too (`ChannelStatus.exists`). Blocks for as long as the SDK tries. Many
+    are asked for in several calls: Snowflake has an error for too many in one, and no page gives the number.
     https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-rest-api
     """
     try:
         client = new_client(settings, f"evsup_reader_{os.getpid()}")
-        statuses = {name: read_status(status) for name, status in client.get_channel_statuses(list(names)).items()}
+        statuses = {
+            name: read_status(status)
+            for first in range(0, len(names), STATUSES_AT_ONCE)
+            for name, status in client.get_channel_statuses(list(names[first : first + STATUSES_AT_ONCE])).items()
+        }
     except Exception as error:
         raise translate(error, "The channels' statuses cannot be read", settings) from error
     _close(client, wait_for_flush=False, timeout_seconds=0)

@@ -37,12 +37,20 @@ def logged_rows(tables: Quarantine, partition_id: str, numbers: Sequence[int], c
     return found
 
 
-def with_reasons(events: Sequence[Rejected], logged: Mapping[int, Rejected]) -> Iterator[Rejected]:
-    """The events, each with its own logged reason. A logged row of another event with its number does not count."""
+def with_reasons(events: Sequence[Rejected], logged: Mapping[int, Rejected], *, is_mapped: bool) -> Iterator[Rejected]:
+    """The events, each with its own logged reason. A logged row of another event with its number does not count.
+
+    A mapper is not called again, so with `is_mapped` the row is the logged one, too. Without, it is the one that was
+    made again: a VARIANT may have rounded the numbers of the logged one.
+    """
     for event in events:
         row = logged.get(event.sequence_number)
-        is_same = row is not None and _time(row) == _time(event)
-        yield msgspec.structs.replace(event, reason=row.reason) if row and is_same else event
+        if row is None or _time(row) != _time(event):
+            yield event
+        elif is_mapped:
+            yield msgspec.structs.replace(event, reason=row.reason, row_json=row.row_json)
+        else:
+            yield msgspec.structs.replace(event, reason=row.reason)
 
 
 def _time(event: Rejected) -> datetime | None:

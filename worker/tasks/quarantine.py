@@ -203,6 +203,6 @@ def _write(
     missing = set(in_hub)
     event_of = keeping(partition_id, settings, columns).event_of
     for events in reread(settings.eventhub, checkpoint, in_hub, event_of) if in_hub else ():
-        quarantine(partition_id, [*with_reasons(events, logged)])
+        quarantine(partition_id, [*with_reasons(events, logged, is_mapped=settings.process.mapper is not None)])
         missing -= {event.sequence_number for event in events}
     refuse_expired(rejection, sorted(missing))

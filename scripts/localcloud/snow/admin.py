@@ -180,6 +180,14 @@ class SnowAdmin:
         """
         self._call("use_defaults", used=used)
 
+    def regard_case(self, *, regarded: bool) -> None:
+        """Have default pipes compare keys with the names of columns by their case, too, which no page says of them."""
+        self._call("regard_case", regarded=regarded)
+
+    def limit_shown(self, rows: int) -> None:
+        """Refuse a SHOW with more rows than these (10,000 at start)."""
+        self._call("limit_shown", rows=rows)
+
     def set_time_zone(self, name: str) -> None:
         """Set the account's time zone (America/Los_Angeles at start, as a new account's).
 

@@ -4,6 +4,7 @@ https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-h
 """
 
 import datetime as dt
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from scripts.localcloud.snow.warehouse import Table
 
 DEFAULT_PIPE_SUFFIX = "-STREAMING"
 BY_NAME = "FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+_CASE = re.compile(r"MATCH_BY_COLUMN_NAME\s*=\s*'?CASE_SENSITIVE", re.IGNORECASE)
 
 Name = tuple[str, str, str]
 
@@ -93,6 +95,10 @@ class Catalog:
         text = definition or f"COPY INTO {fed.identifier} {BY_NAME}"
         self._pipes[name] = Definition((fed.database, fed.schema, fed.name), text, comment)
         self._dropped.discard(name)
+
+    def regards_case(self, pipe: Pipe) -> bool:
+        """Say whether a named pipe compares keys with names by their case, too."""
+        return bool(_CASE.search(self._pipes[pipe.name].text))
 
     def definitions(self) -> dict[Name, Definition]:
         """Give the named pipes that are there."""

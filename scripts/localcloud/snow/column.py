@@ -51,6 +51,7 @@ class LoadOptions:
     binary: BinaryFormat = "BASE64"
     time_zone: str = "America/Los_Angeles"
     uses_defaults: bool = False
+    is_case_sensitive: bool = False
 
 
 @dataclass(frozen=True)

@@ -132,8 +132,14 @@ class Control:
     def _do_use_defaults(self, used: bool) -> None:
         self._service.load_options = replace(self._service.load_options, uses_defaults=used)
 
+    def _do_regard_case(self, regarded: bool) -> None:
+        self._service.load_options = replace(self._service.load_options, is_case_sensitive=regarded)
+
     def _do_set_time_zone(self, name: str) -> None:
         self._service.load_options = replace(self._service.load_options, time_zone=ZoneInfo(name).key)
+
+    def _do_limit_shown(self, rows: int) -> None:
+        self._service.database.engine.most_shown = rows
 
     def _do_limit_channels(self, requests_per_s: float | None, bytes_per_s: float | None) -> None:
         self._service.limits.set(requests_per_s, bytes_per_s)

@@ -1,6 +1,6 @@
 """The SQL that moves one request's lines into a table, and finds the line that does not fit.
 
-One statement reads the NDJSON text with `json_transform`; columns are matched by name without regard to case
+One statement reads the NDJSON text with `json_transform`; columns are matched by name, as a rule without regard to case
 (`MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE` of the default pipe), unknown keys are ignored, absent ones are NULL.
 """
 
@@ -107,9 +107,9 @@ def plan(
 ) -> Load:
     """Make the statements for the key sets that `SHAPES` found."""
     seen = dict.fromkeys(key for keys, _ in shapes if keys is not None for key in keys)
-    spellings = []
+    spellings, is_free = [], not options.is_case_sensitive
     for one in columns:
-        alike = [key for key in seen if key.upper() == one.name.upper()]
+        alike = [key for key in seen if key == one.name or (is_free and key.upper() == one.name.upper())]
         spellings.append(tuple(sorted(alike, key=lambda key: key != one.name)))
     broken = any(keys is None for keys, _ in shapes)
     return Load(target, columns, spellings, broken, options)

@@ -129,7 +129,9 @@ class Service:
 
         https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
         """
-        return replace(self.load_options, binary="BASE64") if pipe.is_default else self.load_options
+        if pipe.is_default:
+            return replace(self.load_options, binary="BASE64")
+        return replace(self.load_options, is_case_sensitive=self.catalog.regards_case(pipe))
 
     def shown_token(self, channel: Channel) -> str | None:
         """Give the token a status shows: the committed one, or an older one while it is frozen."""

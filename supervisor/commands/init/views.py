@@ -5,10 +5,11 @@ from contextlib import closing
 
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError
+from shared.ipc.messages import TableColumns
 from shared.snowflake.session import SqlSession
 from shared.snowflake.tables import envelope_columns, table_name
 from supervisor.target.columns import StoredColumn
-from supervisor.target.target_check import stored_columns
+from supervisor.target.target_check import check_target
 from supervisor.target.views import LatestBy, dynamic_table_statement, view_statements
 
 _NO_KEY = "The view of the latest events needs a key: add --key, for example --key PAYLOAD:id."
@@ -16,9 +17,11 @@ _NO_KEY = "The view of the latest events needs a key: add --key, for example --k
 
 def printed(settings: SnowflakeSettings, latest: LatestBy, *, replace: bool) -> Iterator[str]:
     """The statements. For the `columns` format the table is read, because its columns are the user's."""
-    with closing(SqlSession(settings)) as session:  # it logs in at the first statement
-        columns = _columns(session, settings, latest) if settings.row_format == "columns" else _envelope()
-    yield "\n\n".join(view_statements(settings, columns, latest, replace=replace).values())
+    columns, filled = _envelope(), None
+    if settings.row_format == "columns":
+        with closing(SqlSession(settings)) as session:
+            columns, filled = _columns(session, settings, latest)
+    yield "\n\n".join(view_statements(settings, columns, latest, filled, replace=replace).values())
     yield ""
     yield _commented(dynamic_table_statement(settings, columns) if latest.key else _NO_KEY)
 
@@ -26,17 +29,22 @@ def printed(settings: SnowflakeSettings, latest: LatestBy, *, replace: bool) -> 
 def created(settings: SnowflakeSettings, latest: LatestBy, *, replace: bool) -> Iterator[str]:
     """Create the views and say what Snowflake answers. Without `replace` existing views stay as they are."""
     with closing(SqlSession(settings)) as session:
-        columns = _columns(session, settings, latest)
-        for name, statement in view_statements(settings, columns, latest, replace=replace).items():
+        columns, filled = _columns(session, settings, latest)
+        for name, statement in view_statements(settings, columns, latest, filled, replace=replace).items():
             [row] = session.query(statement)
             yield f"{name}: {row['status']}"
     if not latest.key:
         yield _NO_KEY
 
 
-def _columns(session: SqlSession, settings: SnowflakeSettings, latest: LatestBy) -> Sequence[StoredColumn]:
-    """The table's columns. Raises when there is no such table, or it lacks a column of evsup's or of the key."""
-    columns = stored_columns(session, settings)
+def _columns(
+    session: SqlSession, settings: SnowflakeSettings, latest: LatestBy
+) -> tuple[Sequence[StoredColumn], TableColumns]:
+    """The table's columns, and those that rows fill. Raises when there is no such table, or it lacks a column of
+    evsup's or of the key.
+    """
+    target = check_target(session, settings)
+    columns = target.stored
     there = {column.name for column in columns}
     wanted = [column.name for column in _envelope()] if settings.row_format == "envelope" else ["_EVSUP"]
     if lacking := [name for name in wanted if name not in there]:
@@ -52,7 +60,7 @@ def _columns(session: SqlSession, settings: SnowflakeSettings, latest: LatestBy)
             "Create the Iceberg table with ICEBERG_VERSION = 3, which has VARIANT, or query PARSE_JSON(PAYLOAD).",
         )
     latest.refuse_unknown(columns)
-    return columns
+    return columns, target.filled
 
 
 def _envelope() -> Sequence[StoredColumn]:

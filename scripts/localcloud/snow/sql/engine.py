@@ -32,6 +32,7 @@ class Engine:
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
         self.grants = Grants()
+        self.most_shown = MOST_SHOWN
         self._locks = Locks()
 
     def read(self, session: Session, statement: Statement) -> Rowset:
@@ -110,8 +111,8 @@ class Engine:
         if statement.hybrid:
             return hybrid.shown(result)
         if isinstance(statement.tree, exp.Show) and statement.tree.name.upper() == "TABLES":
-            if len(result.rows) > MOST_SHOWN:
-                raise too_many_shown(MOST_SHOWN)
+            if len(result.rows) > self.most_shown:
+                raise too_many_shown(self.most_shown)
             return _listed(result, self.definitions.catalog)
         described = statement.tree.this if isinstance(statement.tree, exp.Describe) else None
         table = (

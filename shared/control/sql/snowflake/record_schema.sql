@@ -1,2 +1,2 @@
 -- New tables have the newest version.
-INSERT INTO evsup_schema (name, version) VALUES ('control', 5)
+INSERT INTO evsup_schema (name, version) VALUES ('control', 6)

@@ -45,9 +45,10 @@ def test_the_printed_tables_are_complete(table: str) -> None:
     assert printed.endswith("VALUES ('control', 6);")
 
 
-def test_the_recorded_version_is_the_known_one() -> None:
-    assert f"VALUES ('control', {schema.VERSION})" in query("record_schema", "sqlite")
-    assert f"SET version = {schema.VERSION} " in query("raise_schema", "sqlite")
+@pytest.mark.parametrize("dialect", ["sqlite", "postgres", "snowflake", "smoke"])
+def test_the_recorded_version_is_the_known_one(dialect: str) -> None:
+    assert f"'control', {schema.VERSION}" in query("record_schema", dialect)
+    assert f"SET version = {schema.VERSION} " in query("raise_schema", dialect)
 
 
 def test_older_tables_get_only_what_they_lack() -> None:

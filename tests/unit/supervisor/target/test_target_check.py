@@ -69,9 +69,9 @@ def test_a_named_pipe_is_trusted_for_its_definition_or_refused_by_what_is_in_it(
 def test_a_refusal_names_what_is_certain_and_leaves_the_doubts_out() -> None:
     found = [Misfit("B is gone", "ADD B;"), Misfit("C has a DEFAULT", "DROP C;", is_doubtful=True)]
     with pytest.raises(RowsDoNotFit) as refused:
-        TargetCheck("T", "P", 2, found, PipeCheck(), NO_COLUMNS).refuse()
+        TargetCheck("T", "P", (), found, PipeCheck(), NO_COLUMNS).refuse()
     assert (refused.value.why, refused.value.fix) == ("B is gone", "ADD B;")
-    TargetCheck("T", "P", 2, found[1:], PipeCheck(), NO_COLUMNS).refuse()
+    TargetCheck("T", "P", (), found[1:], PipeCheck(), NO_COLUMNS).refuse()
 
 
 def test_a_pipe_that_snowflake_calls_invalid_is_refused() -> None:

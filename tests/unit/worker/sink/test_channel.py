@@ -9,7 +9,7 @@ from tests.unit.plain_settings import snowflake
 from tests.unit.worker.rows.events import event, event_of
 from tests.unit.worker.sink.stand_ins import PreviewChannel, SdkChannel, SdkClient, SdkError, opened
 from worker.rows.event import Event
-from worker.sink.channel import Channel, Saturated
+from worker.sink.channel import Channel, Saturated, read_statuses
 from worker.sink.sdk_errors import PASSING, SATURATED
 
 EVENTS = [event_of(event(b"{}", number)) for number in (5, 6, 7)]
@@ -169,6 +169,12 @@ def test_whether_a_channel_exists_is_asked_without_an_open(sdk: SdkChannel | Non
     assert channel.exists(0) is (sdk is not None)
     assert (client.asked, client.opened) == ([["EVSUP_FLIGHTS_0"]], [])
     assert client.closed, "no second client stays"
+
+
+def test_many_channels_are_asked_for_in_several_calls() -> None:
+    client, names = SdkClient(SdkChannel()), [f"C_{number}" for number in range(250)]
+    assert list(read_statuses(snowflake(), names, lambda *_: client)) == names
+    assert [len(asked) for asked in client.asked] == [100, 100, 50]
 
 
 def test_a_channel_that_never_opened_can_be_abandoned() -> None:

@@ -30,6 +30,7 @@ from tests.unit.captured_log import capture_logs
 from tests.unit.plain_settings import plain
 from worker.sink.rejection import Rejection
 from worker.tasks import quarantine
+from worker.tasks.logged_rows import with_reasons
 
 STATUS = ChannelStatus(9, 2, last_error="too long")
 REJECTION = Rejection(STATUS, 0, range(5, 10), "CHANNEL_3", Checkpoint("3", 9, None, 7, 2, hub_created_at_s=1.0))
@@ -196,6 +197,13 @@ def test_each_row_has_its_own_reason_where_the_error_table_has_one(world: World)
     world.logged_rows = [logged(6, "2026-01-31T00:00:00Z"), logged(7)]
     carry_out()
     assert world.reasons == ["why 6", None]
+
+
+@pytest.mark.parametrize(("is_mapped", "row"), [(True, "{}"), (False, "")])
+def test_the_row_of_a_mapper_is_the_one_that_was_rejected(is_mapped: bool, row: str) -> None:
+    event = structs.replace(logged(6), row_json="", reason=None)
+    [found] = with_reasons([event], {6: logged(6)}, is_mapped=is_mapped)
+    assert (found.row_json, found.reason) == (row, "why 6")
 
 
 @pytest.mark.parametrize("time", ["2026-01-30T00:00:00Z", "yesterday", None])

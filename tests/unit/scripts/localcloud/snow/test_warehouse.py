@@ -108,6 +108,12 @@ def test_columns_match_by_name_without_regard_to_case_in_each_row(warehouse: War
     ]
 
 
+def test_a_pipe_that_regards_case_takes_the_spelling_of_the_column_alone(warehouse: Warehouse) -> None:
+    lines = b'{"K": 1, "S": "a"}\n{"K": 2, "s": "b"}'
+    warehouse.load(TABLE, lines, LoadOptions(is_case_sensitive=True))
+    assert warehouse.query("SELECT k, s FROM t ORDER BY k", "DB", "PUBLIC").rows == [[1, "a"], [2, None]]
+
+
 def test_a_column_that_rows_spell_differently_is_read_with_the_type_of_each_value(warehouse: Warehouse) -> None:
     loaded = warehouse.load(
         TABLE, b'{"K":1,"B":true}\n{"K":2,"b":"no"}\n{"K":3,"b":null}\n{"K":4,"b":0}\n{"K":5,"b":"0"}'
