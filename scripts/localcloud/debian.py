@@ -47,7 +47,7 @@ def _download(scratch: Path, packages: Sequence[str], *, with_dependencies: bool
     _run([*apt, "update"], scratch)
     if with_dependencies:
         planned = _run([*apt, "--simulate", "--no-install-recommends", "install", *packages], scratch)
-        packages = re.findall(r"^Inst (\S+)", planned, re.MULTILINE)
+        packages = sorted({*packages, *re.findall(r"^Inst (\S+)", planned, re.MULTILINE)})
     _run([*apt, "download", *packages], scratch)
     for package in scratch.glob("*.deb"):
         _run(["dpkg", "-x", str(package), str(root)], scratch)

@@ -23,8 +23,9 @@ from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud import debian
 from shared.clock import Deadline
 
-NAMES = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome", "chrome")
-PACKAGE = "chromium-headless-shell"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+SHELL = "chromium-headless-shell"
+PACKAGES = (SHELL, "chromium-common")  # the second has the data that the first needs beside it
 FLAGS = (
     "--headless",
     "--remote-debugging-pipe",
@@ -173,9 +174,10 @@ def find() -> tuple[str, dict[str, str]]:
     for name in NAMES:
         if installed := shutil.which(name):
             return installed, {}
-    root = debian.unpack("chromium", [PACKAGE], with_dependencies=True)
+    root = debian.unpack("chromium", PACKAGES, with_dependencies=True)
     libraries = [str(path) for path in (root / "usr" / "lib").glob("*-linux-gnu")]
-    return str(root / "usr" / "lib" / "chromium" / PACKAGE), {"LD_LIBRARY_PATH": ":".join(libraries)}
+    fonts = {"FONTCONFIG_SYSROOT": str(root)} if (root / "etc" / "fonts").is_dir() else {}
+    return str(root / "usr" / "lib" / "chromium" / SHELL), {"LD_LIBRARY_PATH": ":".join(libraries), **fonts}
 
 
 def _pipe() -> tuple[int, int]:

@@ -82,6 +82,13 @@ def test_a_tree_that_drains_is_unready(pipeline: Pipeline) -> None:
     assert 86000 < endpoint.metric("evsup_time_to_loss_seconds") < 86400
     evsup.send(signal.SIGTERM)
     eventually(lambda: endpoint.get("/readyz") == (503, "draining\n"), "it says so")
+    shown = json.loads(endpoint.get("/overview")[1])
+    assert [trouble["text"] for trouble in shown["troubles"]] == [
+        "it was asked to; rows in flight are committed first: 10"
+    ]
+    logged = {line["event"]: line["text"] for line in shown["log"]}
+    assert "signal=SIGTERM" in logged["drain_started"]
+    assert "partition=0" in logged["partition_opened"], "what its workers log is there, too"
     assert endpoint.get("/healthz") == (200, "ok\n")
     pipeline.snow.release_commits()
     assert evsup.wait() == 0

@@ -175,6 +175,22 @@ def test_a_supervisor_that_is_gone_is_said_and_its_return_is_noticed(page: Page)
         assert text(page, "#headline") == "running, healthy"
 
 
+def test_a_page_that_nobody_looks_at_asks_seldom(page: Page, scene: Scene) -> None:
+    show(page, scene, healthy(4))
+    page.evaluate("clearTimeout(timer); window.setTimeout = (_, delay) => { window.delay = delay; }")
+    for is_hidden, delay_ms in ((True, 30_000), (False, 1_000)):
+        page.evaluate(f"Object.defineProperty(document, 'hidden', {{value: {str(is_hidden).lower()}, writable: true}})")
+        page.evaluate("poll()")
+        page.wait(f"window.delay === {delay_ms}")
+
+
+def test_after_an_upgrade_the_page_is_loaded_anew(page: Page, scene: Scene) -> None:
+    show(page, scene, healthy(4))
+    page.evaluate("window.before = true")
+    scene.tree = tree(*healthy(4).partitions, evsup="9.9.9")
+    page.wait("!window.before && document.getElementById('headline')?.textContent === 'running, healthy'")
+
+
 def test_only_the_state_is_read_out_when_it_changes(page: Page, scene: Scene) -> None:
     show(page, scene, lagging())
     live = "[...document.querySelectorAll('[aria-live], [role=status], [role=alert]')].map(node => node.id)"

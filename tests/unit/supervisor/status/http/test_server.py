@@ -1,5 +1,6 @@
 """The endpoint over real sockets: whoever connects, the next one is answered."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
@@ -9,9 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scripts.harness.waiting import eventually
 from shared.errors import ConfigurationError, ExitCode
+from shared.log.recent import RecentLines
 from supervisor.status.http import server as http
 from supervisor.status.http.server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer, listen
+from supervisor.status.model import TreeStatus
 from tests.harness.ports import free_port
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
@@ -112,6 +116,26 @@ def test_a_client_that_disconnects_is_forgotten(port: int) -> None:
     for _ in range(2 * MOST_CLIENTS):
         connect(port).close()
     assert get(port) == (200, b"ok\n")
+
+
+def test_a_page_that_is_opened_later_has_what_was_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "EVERY_S", 0.01)
+    number, recent = free_port(), RecentLines()
+    recent.add({"timestamp": "2026-11-28T13:00:00Z", "level": "info", "event": "worker_started", "partition": "3"})
+    lags = iter(range(1_000_000))
+
+    def read() -> TreeStatus:
+        return a_tree(a_partition(lag=next(lags)))
+
+    def lag_so_far() -> list[int]:
+        found: list[int] = json.loads(get(number, "/overview")[1])["figures"][2]["values"]
+        return found
+
+    with closing(HttpServer([listen(f"127.0.0.1:{number}")], read, recent, clock=lambda: NOW_S)):
+        eventually(lambda: len(lag_so_far()) > 5, "the server takes samples")
+        lags_shown = lag_so_far()
+        assert lags_shown == sorted(lags_shown)
+        assert json.loads(get(number, "/overview")[1])["log"][0]["text"] == "partition=3"
 
 
 def test_a_close_waits_for_no_client() -> None:
