@@ -236,7 +236,6 @@ def _http_server(directory: Path, address: str | None, read: Callable[[], TreeSt
         sockets = [local, *([listen(address)] if address else [])]
         with closing(HttpServer(sockets, read, recent)):
             yield
-    keep_in(None)
 
 
 def _push(read: Callable[[], TreeStatus]) -> AbstractContextManager[object]:

@@ -106,8 +106,9 @@ class Page:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def screenshot(self, path: Path) -> None:
-        """The whole page as a PNG."""
-        data = self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+        """The whole page, as WebP or PNG by the name of the file."""
+        kind = path.suffix.removeprefix(".")
+        data = self.call("Page.captureScreenshot", format=kind, captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(data))
 
     def complaints(self) -> list[str]:

@@ -41,8 +41,9 @@ class HttpServer:
         read: Callable[[], TreeStatus],
         recent: RecentLines | None = None,
         clock: Clock = monotonic,
+        sample_every_s: float = EVERY_S,
     ) -> None:
-        self._sockets, self._read, self._clock = sockets, read, clock
+        self._sockets, self._read, self._clock, self._sample_every_s = sockets, read, clock, sample_every_s
         self._recent, self._history = recent or RecentLines(), History()
         self._clients: dict[StreamWriter, None] = {}  # the oldest first
         self._closing = asyncio.Event()
@@ -69,7 +70,7 @@ class HttpServer:
         while not self._closing.is_set():
             self._history.add(self._read())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), EVERY_S)
+                await asyncio.wait_for(self._closing.wait(), self._sample_every_s)
         for server in servers:
             server.close()  # it does not wait for clients: the runner cancels their tasks
 
