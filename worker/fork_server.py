@@ -24,6 +24,7 @@ from shared.config.settings import Settings
 from shared.control.open import store_of
 from shared.errors import EvsupError, ExitCode
 from shared.ipc.fork_server import ANSWER, CANNOT, MOST_BYTES
+from shared.limits import raise_descriptors
 from worker import guard
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def serve(supervisor_pid: int, pipe: "Connection[bytes, bytes]", requests: socke
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of the others it was started with all blocked, and keeps them so
     setproctitle("evsup fork server")
     with suppress(EvsupError):  # a worker reports it
+        raise_descriptors(1)  # the supervisor does so later, when it knows how many partitions there are
         _import_what_is_needed(environment.load_worker())
     # What stays is not looked at again, neither here nor in a worker: the collector would write into each object, and
     # a page that is written to is shared no longer.

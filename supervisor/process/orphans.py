@@ -9,6 +9,7 @@ import ctypes
 import os
 from collections.abc import Collection
 from contextlib import suppress
+from multiprocessing import active_children
 from pathlib import Path
 
 from shared.ipc.memory import parent_and_state
@@ -34,6 +35,9 @@ class OrphanReaper:
         if not self._gets_orphans or now_s < self._due_s:
             return
         self._due_s = now_s + EVERY_S
+        # It reaps the processes that it has started, and keeps their exit codes: a pid whose end it does not know of
+        # would be killed with the fork server, and be another's by then.
+        active_children()
         zombies = {pid for pid in _zombies() if pid not in own}
         for pid in zombies & self._zombies:
             # Whoever started it has reaped it meanwhile.

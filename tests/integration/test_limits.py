@@ -37,8 +37,9 @@ def test_a_tree_with_just_enough_descriptors_runs(pipeline2: Pipeline) -> None:
 
 def test_a_soft_limit_of_descriptors_is_raised(pipeline2: Pipeline) -> None:
     evsup = pipeline2.start(command=("sh", "-c", 'ulimit -Sn 33; exec "$0" "$@"', EVSUP))
-    evsup.await_running(2)
-    assert resource.prlimit(evsup.pid, resource.RLIMIT_NOFILE)[0] > 33
+    workers = evsup.await_running(2).values()
+    for pid in (evsup.pid, *(worker.pid for worker in workers)):
+        assert resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] > 33
     assert evsup.stop() == 0
 
 

@@ -1,0 +1,31 @@
+"""Orphans are reaped, and nobody loses the exit code of a process that was started here."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from multiprocessing import connection, get_context
+
+import pytest
+
+from supervisor.process.orphans import EVERY_S, OrphanReaper
+from tests.unit.readable import DEADLINE_S
+
+PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+CODE = 7
+
+
+@pytest.fixture
+def reaper() -> Iterator[OrphanReaper]:
+    """Of a process to which the kernel gives orphans."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    yield OrphanReaper()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0)
+
+
+def test_the_exit_code_of_a_process_that_was_started_here_is_not_lost(reaper: OrphanReaper) -> None:
+    process = get_context("spawn").Process(target=os._exit, args=(CODE,))
+    process.start()
+    assert connection.wait([process.sentinel], DEADLINE_S)
+    for turn in range(3):
+        reaper.reap([], turn * EVERY_S)
+    assert process.exitcode == CODE
