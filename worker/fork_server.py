@@ -30,7 +30,7 @@ from worker import guard
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FDS = 2  # a worker's pipe, and its stderr
+FDS = 3  # what is open for as long as the worker lives; its pipe; its stderr
 ADOPTED_WITHIN_S, LOOK_S = 1.0, 0.0005
 
 
@@ -49,7 +49,7 @@ def serve(supervisor_pid: int, pipe: "Connection[bytes, bytes]", requests: socke
     gc.freeze()
     requests.send(ANSWER.pack(os.getpid()))
     while True:
-        order, descriptors, _, _ = socket.recv_fds(requests, MOST_BYTES, FDS)
+        order, descriptors, _, _ = socket.recv_fds(requests, MOST_BYTES, FDS, socket.MSG_CMSG_CLOEXEC)
         if not order:
             os._exit(ExitCode.OK)
         requests.send(ANSWER.pack(_forked(supervisor_pid, order, descriptors, requests)))
@@ -101,7 +101,7 @@ def _fork_and_exit(supervisor_pid: int, order: bytes, descriptors: "Sequence[int
             os.write(writer, ANSWER.pack(os.getpid()))
             os.close(writer)
             target, argument = pickle.loads(order)  # noqa: S301 (the supervisor alone holds the other end)
-            target(argument, *map(Connection, descriptors))
+            target(argument, *map(Connection, descriptors[1:]))
     finally:
         os._exit(ExitCode.BUG)
 

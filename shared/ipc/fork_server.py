@@ -17,7 +17,7 @@ import struct
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import Pipe
-from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from shared.ipc import spawn
 from shared.log.logger import get_logger
@@ -63,21 +63,19 @@ class Started(Protocol):
 
 
 class ForkedProcess:
-    """A `Started` that the fork server has forked, and that is a child of this process."""
+    """A `Started` that the fork server has forked, and that is a child of this process.
 
-    def __init__(self, pid: int, sentinel: int) -> None:
-        self.pid, self.sentinel = pid, sentinel
+    `end` is that of a pipe whose other end is open for as long as the process lives.
+    """
+
+    def __init__(self, pid: int, end: "Connection[bytes, bytes]") -> None:
+        self.pid, self._end = pid, end
         self.exitcode: int | None = None
 
-    @classmethod
-    def of(cls, pid: int) -> Self:
-        """Raises OSError when no descriptor is left to see its end by; then it is ended."""
-        try:
-            return cls(pid, os.pidfd_open(pid))
-        except OSError:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            raise
+    @property
+    def sentinel(self) -> int:
+        """As `Started`."""
+        return self._end.fileno()
 
     def is_alive(self) -> bool:
         """As `Started`."""
@@ -98,15 +96,12 @@ class ForkedProcess:
             self.exitcode = os.waitstatus_to_exitcode(status) if pid else None
         return self.exitcode is not None
 
-    def __del__(self) -> None:
-        os.close(self.sentinel)
-
 
 class ForkServer:
     """The supervisor's end of the fork server, whose process runs `serve(pid, pipe, requests)`.
 
     The copies run `target(order, pipe, *streams)`; so does what is spawned where there is no fork server. They start
-    with the signals `held_back` blocked. To create one never fails.
+    with the signals `held_back` blocked.
     """
 
     def __init__(self, serve: Target, target: Target, held_back: Collection[int]) -> None:
@@ -116,7 +111,6 @@ class ForkServer:
         self._is_lost = False
         with theirs:
             try:
-                os.close(os.pidfd_open(os.getpid()))  # before Linux 5.3 there are none
                 # Kept until the workers have exited, although it may be lost: they would take its end for that of the
                 # supervisor (worker/guard.py).
                 self._process, self._pipe = spawn.start(
@@ -166,16 +160,17 @@ class ForkServer:
 
     def _forked(self, request: bytes, *streams: "Connection[bytes, bytes]") -> ForkedProcess | None:
         """None: the fork server is lost. Raises the OSError of a fork that failed."""
+        end, life = Pipe(duplex=False)
         try:
-            with _adopting():
-                socket.send_fds(self._requests, [request], [each.fileno() for each in streams])
+            with life, _adopting():
+                socket.send_fds(self._requests, [request], [each.fileno() for each in (life, *streams)])
                 answer = self._answer()
         except OSError as error:
             self._lose(error)
             return None
         if answer < 0:
             raise OSError(-answer, os.strerror(-answer))
-        return ForkedProcess.of(answer)
+        return ForkedProcess(answer, end)
 
     def _answer(self) -> int:
         """Raises OSError when there is none, or when it is that nothing can be forked."""

@@ -201,16 +201,6 @@ def test_an_order_that_is_too_long_for_a_packet_is_spawned(server: ForkServer, l
     assert (short.is_forked, short.end()) == (True, CODE)
 
 
-def test_without_descriptors_of_processes_everything_is_spawned(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: int) -> NoReturn:
-        raise OSError(errno.ENOSYS, "Function not implemented")
-
-    monkeypatch.setattr(os, "pidfd_open", refuse)  # Linux before 5.3
-    with capture_logs() as logs, closing(booted(serve)) as server:
-        assert not spawned(server)
-    assert [line["event"] for line in logs] == ["fork_server_lost"]
-
-
 def test_a_kernel_that_gives_no_process_is_an_error_that_leaves_no_descriptor_open() -> None:
     with closing(booted(serve_without_room)) as server:
         before = descriptors()
@@ -218,16 +208,3 @@ def test_a_kernel_that_gives_no_process_is_an_error_that_leaves_no_descriptor_op
             with pytest.raises(BlockingIOError):
                 server.start("order", name="copy")
         assert descriptors() == before
-
-
-def test_a_copy_whose_end_nobody_could_see_is_ended(server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    forked: list[int] = []
-
-    def refuse(pid: int) -> NoReturn:
-        forked.append(pid)
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr(os, "pidfd_open", refuse)
-    with pytest.raises(OSError, match="Too many"):
-        server.start("order", name="copy")
-    assert not Path(f"/proc/{forked[0]}").exists()
