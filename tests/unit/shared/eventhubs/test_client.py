@@ -11,9 +11,17 @@ from azure.eventhub import EventHubConsumerClient, TransportType
 from azure.eventhub._transport._pyamqp_transport import PyamqpTransport
 from azure.eventhub.exceptions import ConnectError, ConnectionLostError
 
+from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
 from shared.errors import DataRefused, OwnershipLost, SourceUnavailable
-from shared.eventhubs.client import QUESTIONS_AT_ONCE, EventHubClient, access, consumer_group, sdk_options
+from shared.eventhubs.client import (
+    QUESTIONS_AT_ONCE,
+    QUESTIONS_OF_A_START,
+    EventHubClient,
+    access,
+    consumer_group,
+    sdk_options,
+)
 from shared.eventhubs.errors import translate
 from shared.log.secret import Secret
 from shared.model import ConsumerGroup, HubFacts, LastEnqueued
@@ -181,14 +189,15 @@ class Questions:
         return True
 
     def mgmt_request(self, *_: object, **__: object) -> tuple[int, bytes, SimpleNamespace]:
-        """An answer for any partition."""
+        """An answer for the hub, and for any partition."""
         self.asked += 1
         if Questions.failures:
             Questions.failures -= 1
             raise ConnectionResetError
         names = (b"begin_sequence_number", b"last_enqueued_sequence_number", b"last_enqueued_time_utc")
         texts = {b"name": b"h", b"partition": b"0", b"last_enqueued_offset": b"o", b"is_partition_empty": False}
-        return 200, b"OK", SimpleNamespace(value=dict.fromkeys(names, 1) | texts)
+        hub = {b"created_at": 1, b"partition_count": 1, b"partition_ids": [b"0"]}
+        return 200, b"OK", SimpleNamespace(value=dict.fromkeys(names, 1) | texts | hub)
 
     def close(self) -> None:
         """Count it."""
@@ -219,6 +228,15 @@ def test_many_questions_share_connections_that_are_closed_with_the_client(questi
         assert len(questions) <= QUESTIONS_AT_ONCE
         assert not any(each.closed for each in questions)
     assert [each.closed for each in questions] == [1] * len(questions)
+
+
+def test_what_a_worker_asks_at_its_start_goes_over_one_connection(questions: list[Questions]) -> None:
+    before_s = monotonic()
+    with EventHubClient(CONNECTED) as client:
+        facts = client.partition("0")
+        assert [(each.asked, each.closed) for each in questions] == [(QUESTIONS_OF_A_START, 0)]
+    assert facts.read_s is not None
+    assert before_s <= facts.read_s <= monotonic()
 
 
 def test_a_single_question_keeps_no_connection(questions: list[Questions]) -> None:
