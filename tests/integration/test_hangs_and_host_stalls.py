@@ -106,23 +106,31 @@ while not os.path.exists(end):
 def test_a_worker_that_gets_no_processor_is_waited_for(pipeline: Pipeline) -> None:
     """Sixty others want it, and the kernel gives it what they leave.
 
-    They are of evsup's own session, for the kernel shares fairly between sessions first (sched(7), autogroup).
+    They are of evsup's own session, for the kernel shares fairly between sessions first (sched(7), autogroup). From
+    then on it has its share again, whatever else the host does.
     """
     begin, end = (pipeline.cloud.directory / name for name in ("begin", "end"))
-    core = min(os.sched_getaffinity(0))
+    cores = os.sched_getaffinity(0)
+    core = min(cores)
     busy = f"env -u {MARKER} {shlex.join([sys.executable, '-c', BUSY_CODE, str(begin), str(end), str(core)])} &"
     evsup = pipeline.start("--max-partitions", "1", command=("sh", "-c", busy * BUSY + ' exec "$0" "$@"', EVSUP))
     (worker,) = evsup.await_running(1).values()
-    for thread in Path(f"/proc/{worker.pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {core})
-        os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
+    schedule(worker.pid, os.SCHED_IDLE, {core})
     begin.touch()
     try:
         eventually(lambda: silent_s(evsup) > HUNG_AFTER_S + 3.0, "it is silent for longer than one that hangs", 60.0)
     finally:
         end.touch()
+        schedule(worker.pid, os.SCHED_OTHER, cores)
     eventually(lambda: silent_s(evsup) < 2.0, "it reports again")
     assert evsup.stop() == 0
+
+
+def schedule(pid: int, policy: int, cores: set[int]) -> None:
+    """All threads of a process."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
+        os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))
 
 
 def silent_s(evsup: Evsup) -> float:
@@ -161,7 +169,7 @@ def test_sigusr1_shows_the_whole_state_and_every_stack_and_disturbs_nothing(pipe
         partition: row.pid for partition, row in workers.items()
     }
     (stacks,) = [line["threads"] for line in lines if line["event"] == "supervisor_stacks"]
-    assert {"MainThread", "lease", "status"} <= stacks.keys()
+    assert {"MainThread", "lease", "http"} <= stacks.keys()
     pipeline.publish(100)
     pipeline.await_all()
     assert evsup.stop() == 0
