@@ -61,6 +61,11 @@ class LeaseKeeper:
         """Seconds that the last round took in the control store."""
         return self.leases.round_s
 
+    @property
+    def lost_members(self) -> int:
+        """Members of the group that ended without leaving it, and whose heartbeat is still there."""
+        return self.leases.lost_members
+
     def fileno(self) -> int:
         """For `multiprocessing.connection.wait`."""
         return self.leases.events.fileno()

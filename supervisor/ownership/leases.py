@@ -45,8 +45,8 @@ class Leases:
         """Whether partitions are claimed; without it, terms are only renewed and released."""
         self.failures, self.round_s = 0, 0.0
         """Rounds that failed and were tried again, and how long the last one took: any thread may read them."""
-        self.group_size = 1
-        """Live members of the group at the last look."""
+        self.group_size, self.lost_members = 1, 0
+        """Members of the group at the last look: those that live, and those that ended without leaving it."""
         self.clock, self._store, self._settings = clock, store, settings
         self.window_s = trust_window_s(settings.ownership_expiration)
         self._retry_s = retry_s(settings)
@@ -128,6 +128,7 @@ class Leases:
     def _view(self, now_s: float) -> GroupView:
         rows, members = self._store.ownerships(), self._store.supervisors()
         self.group_size = sum(row.is_live for row in members)
+        self.lost_members = len(members) - self.group_size
         return GroupView(
             self.partition_ids,
             rows,

@@ -224,6 +224,12 @@ METRICS = (
         lambda tree: tree.last_drain_s,
     ),
     _tree(
+        "evsup_supervisors_lost",
+        "",
+        "Supervisors of the group that ended without leaving it (killed, cut off), within the last ten lease times.",
+        lambda tree: tree.supervisors_lost,
+    ),
+    _tree(
         "evsup_partitions_owned",
         "partitions",
         "Partitions that this supervisor owns.",

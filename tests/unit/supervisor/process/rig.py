@@ -61,7 +61,7 @@ class StandInSignals(SignalInbox):
 class StandInKeeper(LeaseKeeper):
     """Leases as a test says; notes what is given back."""
 
-    failures, round_s = 3, 0.25
+    failures, round_s, lost_members = 3, 0.25, 1
 
     def __init__(self) -> None:
         self._wakeup = Wakeup()

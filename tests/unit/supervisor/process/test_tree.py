@@ -395,6 +395,7 @@ def test_partitions_are_in_the_order_of_their_numbers(rig: TreeRig) -> None:
 def test_the_status_says_how_long_the_last_drain_and_the_last_round_of_the_store_took(two: TreeRig) -> None:
     status = two.tree.status
     assert (status.last_drain_s, status.store_round_s, status.store_retries_total) == (None, 0.25, 3)
+    assert status.supervisors_lost == 1
     two.step(signals=(TERM,))
     two.end("0", "1")
     assert two.tree.status.last_drain_s == 1.5

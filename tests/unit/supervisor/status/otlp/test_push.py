@@ -116,6 +116,8 @@ def test_a_collector_that_does_not_answer_delays_the_end_by_a_bounded_time(
     began_s = time.monotonic()
     push.close()
     assert time.monotonic() - began_s < CLOSE_S + BUSY_S
+    collector.may_answer.set()
+    push.close()  # so that its thread is gone before the next test
 
 
 def test_one_that_was_away_is_not_waited_for(log: list[dict[str, Any]]) -> None:
