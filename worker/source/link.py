@@ -35,6 +35,7 @@ SDK_RETRIES = 0
 OLDEST = "-1"
 NO_HUB = HubFacts((), 0.0)  # nothing is asked of it
 FRESH_S = 5.0  # nobody deletes a hub and creates it again in less
+REFUSED_S = 0.5  # for what ends the link in the same moment: that is the reason then, and not an event
 TURN_S = 1.0  # a link turns as often at least: for the token, heartbeats, and to be seen alive
 
 Mapper: TypeAlias = Callable[[bytes], Event]
@@ -186,7 +187,7 @@ class Link:
                 self._turned()
                 if data:
                     received_s, self.heard_s = now_s, monotonic()
-                    stream.feed(data)
+                    self._feed(stream, data, now_s)
                     self._account(link, stream)
                 elif now_s - received_s > eventhubs.SILENCE_LIMIT_S:
                     raise self._silent()
@@ -208,6 +209,13 @@ class Link:
             # What ended the link is the reason, not an event that is refused: the next link begins with that one.
             with suppress(EventRefused, ResumeRefused):
                 self._hand_over(stream, float("inf"))
+
+    def _feed(self, stream: Stream, data: bytes, now_s: float) -> None:
+        """Make events of what came. Where one may not be stored, no batch waits until it is full."""
+        held = len(stream.events)
+        stream.feed(data)
+        if _any_is_refused(stream.events[held:]):
+            self._due_s = min(self._due_s, now_s + REFUSED_S)
 
     def _now_s(self) -> float:
         """On a clock that stands still while this process does: then nobody was silent."""
@@ -245,7 +253,7 @@ class Link:
             if not self._backlog.offer(Batch(fresh, last)):
                 return False
             del events[: len(fresh)]
-            self._due_s = self._now_s() + settings.max_wait_time
+            self._due_s = self._now_s() + (REFUSED_S if _any_is_refused(events) else settings.max_wait_time)
             # After the queue has them: a link that fails before is followed by one that reads them again.
             self._advance(fresh)
         return True
@@ -297,3 +305,7 @@ class Link:
             f"no frame came for {eventhubs.SILENCE_LIMIT_S} s, not even a heartbeat",
             "Nothing is lost; it is opened again.",
         )
+
+
+def _any_is_refused(events: Sequence[Event]) -> bool:
+    return any(event.refusal for event in events)

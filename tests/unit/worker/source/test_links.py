@@ -21,7 +21,7 @@ from shared.model import LastEnqueued
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
 from tests.unit.shared.eventhubs import failures
-from tests.unit.worker.rows.events import ENQUEUED_MS, event, long
+from tests.unit.worker.rows.events import ENQUEUED_MS, event, events, long
 from tests.unit.worker.source.conftest import EVENT_OF
 from tests.unit.worker.source.receiving import AFTER_4, Start, numbers, raised, taken, taken_numbers, until
 from tests.unit.worker.source.rig import Hub, HubSide, Script, delivering
@@ -60,6 +60,17 @@ def test_a_stolen_link_is_the_reason_and_not_an_event_that_is_refused(start: Sta
         hub.fail(ConnectionLostError("amqp:link:stolen: New receiver with higher epoch"), refused)
 
     assert isinstance(raised(start(link, max_wait_time=60.0)), OwnershipLost)
+
+
+def test_an_event_that_is_refused_is_said_at_once_however_long_a_batch_may_wait(start: Start) -> None:
+    def link(hub: HubSide) -> None:
+        # As many as it takes until the next event is no full batch.
+        hub.deliver_messages([*events(*range(5, 105)), event(b"not json", 105)])
+        hub.stay()
+
+    receiver = start(link, max_wait_time=600.0, prefetch=100)
+    assert taken_numbers(receiver, 100) == list(range(5, 105))
+    assert "event 105" in str(raised(receiver))
 
 
 def test_a_connection_that_ends_is_opened_again(start: Start, hub: Hub) -> None:
