@@ -111,17 +111,32 @@ def value_by_sdk(message: bytes, at: int, end: int) -> Any:
 
     They look at no size: what is longer than its container would be cut short, or read on in the next value.
     """
-    require_whole(message, at, end)
+    pairs = require_whole(message, at, end)
     found, stop = decode_value(message, at, end)
+    if pairs and _pairs_in(found) < pairs:
+        raise Malformed(f"a map has a key twice (byte {at})")
     return _filling(found, stop, end)
 
 
-def require_whole(data: bytes, at: int, end: int) -> None:
-    """Raise `Malformed` unless each container in a value holds just the values that it says. Calls itself nowhere: a
-    value may be deeper than Python's stack.
+def _pairs_in(found: Any) -> int:
+    """How many keys the maps in a value have."""
+    containers, pairs = [found], 0
+    for each in containers:  # grows on the way
+        if isinstance(each, dict):
+            pairs += len(each)
+            containers += each.keys()
+            containers += each.values()
+        elif isinstance(each, list | tuple):
+            containers += each
+    return pairs
+
+
+def require_whole(data: bytes, at: int, end: int) -> int:
+    """Raise `Malformed` unless each container in a value holds just the values that it says; how many keys its maps
+    have. Calls itself nowhere: a value may be deeper than Python's stack.
     """
     # Of all arrays together: a dozen bytes can be a million nulls, and a message has room for thousands of such arrays.
-    bare_left = end - at
+    bare_left, pairs = end - at, 0
     unfinished: list[Unfinished] = [(end, 1, None)]
     while unfinished:
         stop, left, code = unfinished.pop()
@@ -146,6 +161,8 @@ def require_whole(data: bytes, at: int, end: int) -> None:
             raise Malformed(f"a value is longer than its container (byte {at})")
         if inside:
             unfinished.append(inside)
+            pairs += inside[1] // 2 if code in _MAP_HEADS else 0
+    return pairs
 
 
 def _inside(data: bytes, at: int, code: int) -> tuple[int, Unfinished | None, int]:
@@ -277,6 +294,8 @@ def _pairs(data: bytes, at: int, count: int, end: int) -> tuple[Any, int]:
         else:
             pairs[key], at = DECODERS[data[at]](data, at + 1)
     _require_end(at, end)
+    if len(pairs) < count // 2:  # of AMQP's types or of one: Python has one key for the text a and the symbol a
+        raise Malformed(f"a map has a key twice (byte {end})")
     return pairs, end
 
 
