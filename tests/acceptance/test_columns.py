@@ -72,7 +72,7 @@ def test_each_key_is_in_its_column_and_what_has_none_is_beside(pipeline: Pipelin
 def test_a_wrong_type_is_quarantined_and_both_tables_prove_every_event(pipeline: Pipeline) -> None:
     [(number, row)] = pipeline.snow.query(f"SELECT SEQUENCE_NUMBER, ROW_JSON FROM {EVENTS}_QUARANTINE")
     assert int(number) == WRONG_TYPE
-    assert json.loads(row)["n"] == "many"
+    assert json.loads(row)["N"] == "many"
     proof = verified(pipeline, code=0)[P]
     assert (proof["verdict"], proof["rows"], proof["quarantined"]) == ("proven", len(BODIES) + 99, 1)
 
