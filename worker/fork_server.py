@@ -30,6 +30,7 @@ from worker import guard
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+TITLE = "evsup fork server"
 FDS = 3  # what is open for as long as the worker lives; its pipe; its stderr
 ADOPTED_WITHIN_S, LOOK_S = 1.0, 0.0005
 
@@ -39,7 +40,7 @@ def serve(supervisor_pid: int, pipe: "Connection[bytes, bytes]", requests: socke
     guard.die_with(supervisor_pid)
     pipe.close()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of the others it was started with all blocked, and keeps them so
-    setproctitle("evsup fork server")
+    setproctitle(TITLE)
     with suppress(EvsupError):  # a worker reports it
         raise_descriptors(1)  # the supervisor does so later, when it knows how many partitions there are
         _import_what_is_needed(environment.load_worker())

@@ -126,7 +126,6 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     workers_bytes: int
     supervisor_bytes: int
     fork_server_bytes: int = 0
-    """With the small process that `multiprocessing` has beside it."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from scripts.bench.results import Idle, Memory, Start, Threads
 from scripts.bench.throughput import Say
 from scripts.harness.evsup import Evsup
 from shared.clock import monotonic
+from worker.fork_server import TITLE
 
 SDK_THREADS = "sf"  # what the streaming SDK calls its own
 SETTLE_S, IDLE_S = 8.0, 20.0
@@ -129,8 +130,12 @@ def _memory(evsup: Evsup) -> Memory:
         workers=len(pids),
         workers_bytes=sum(map(pss_bytes, pids)),
         supervisor_bytes=pss_bytes(evsup.pid),
-        fork_server_bytes=sum(pss_bytes(pid) for pid in family(evsup.pid) if pid not in (evsup.pid, *pids)),
+        fork_server_bytes=sum(pss_bytes(pid) for pid in family(evsup.pid) if _title(pid) == TITLE),
     )
+
+
+def _title(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0")
 
 
 def pss_bytes(pid: int) -> int:

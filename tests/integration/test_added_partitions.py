@@ -15,6 +15,7 @@ from scripts.harness.marker import marked
 from scripts.harness.table import PartitionCount
 from scripts.harness.waiting import eventually
 from tests.harness.pipeline import BRISK, UNCHECKED, Pipeline, pipeline_of
+from worker.fork_server import TITLE
 
 LEASE_S = float(BRISK["EVENTHUB_OWNERSHIP_EXPIRATION"])
 OLDER = (sys.executable, "-m", "tests.harness.run_older_supervisor")
@@ -34,7 +35,7 @@ def in_both(evsups: list[Evsup]) -> dict[str, str]:
 def fork_server_of(evsup: Evsup) -> int:
     """Its process."""
     titles = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in marked(evsup.marker)}
-    return next(pid for pid, title in titles.items() if title.startswith("evsup fork server"))
+    return next(pid for pid, title in titles.items() if title.startswith(TITLE))
 
 
 def total(evsup: Evsup) -> int | None:
