@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37  # <linux/prctl.h>
 BOOT_LIMIT_S = 20.0  # a cold start of Python on a slow disk
-ANSWER_LIMIT_S = 2.0  # the loop of the process tree stands still meanwhile
+ANSWER_LIMIT_S = 5.0  # the loop of the process tree stands still meanwhile
 MOST_BYTES = 128 * 1024  # of an order: a packet is sent whole, or not at all
 ANSWER = struct.Struct("i")
 """The pid of what was forked, at first its own; the negative errno of a fork that failed; `CANNOT`."""
