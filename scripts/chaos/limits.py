@@ -41,5 +41,6 @@ class Limits:
 
 # Short leases, stalls and drains, so that every wait ends within seconds.
 BRISK = Limits(expiration_s=8.0, commit_timeout_s=8.0, drain_timeout_s=10.0)
-# Many supervisors on one machine starve each other, and a drain that runs out would be no fault of the network.
-PATIENT = Limits(expiration_s=8.0, commit_timeout_s=25.0, drain_timeout_s=25.0)
+# Many supervisors on one machine starve each other: beside other work a drain of a second was seen to take 25 s. That
+# is no fault of the network. No part of a run waits for either of the long ones.
+PATIENT = Limits(expiration_s=8.0, commit_timeout_s=60.0, drain_timeout_s=60.0)
