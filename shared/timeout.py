@@ -1,8 +1,9 @@
-"""A time limit for a call that may block without end."""
+"""Calls that may block without end: with a time limit, and left behind by whoever will not wait for them."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -26,3 +27,13 @@ def within(limit_s: float, call: Callable[[], Result]) -> Result:
         return answer.result(limit_s)
     except TimeoutError as error:
         raise TimeoutError(f"no answer for {limit_s:.0f} s") from error
+
+
+@contextmanager
+def side_by_side(most: int, name: str) -> Iterator[ThreadPoolExecutor]:
+    """A pool for calls of a block that waits for each of them. A block that fails, as on Ctrl-C, waits for none."""
+    pool = ThreadPoolExecutor(most, name)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -24,8 +24,9 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
     `silence` when it does not answer in time, and what `shared.limits` makes of a kernel that starts no process.
     """
     try:
-        # A signal to the group asks for stacks, which a worker gives; it must not end what a worker has sent.
-        process, ours = spawn.start(target, order, name="evsup-task", held_back=[signal.SIGUSR1])
+        # Signals to the group are for the command. SIGUSR1 asks for stacks, which a worker gives, and must not end what
+        # a worker has sent. On Ctrl-C the kernel ends the task with the command, without a traceback.
+        process, ours = spawn.start(target, order, name="evsup-task", held_back=[signal.SIGUSR1, signal.SIGINT])
     except OSError as error:
         raise limits.start_limit_error(error, "No process can be started for the task") from None
     pipe: MessagePipe[TaskResult] = MessagePipe(ours, TaskResult)

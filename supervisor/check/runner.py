@@ -1,7 +1,7 @@
 """Runs checks side by side, each within a time limit, and gives their results in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from shared.clock import monotonic
 from shared.errors import Bug, EvsupError, ExitCode, ServiceUnavailable
 from shared.log.secret import mask
-from shared.timeout import within
+from shared.timeout import side_by_side, within
 
 Verdict = Literal["ok", "warn", "fail", "skipped"]
 
@@ -68,16 +68,13 @@ def run_all(
     """
     results: dict[str, Future[CheckResult]] = {}
     for stage in stages:
-        pool = ThreadPoolExecutor(AT_ONCE, "check")
-        try:
+        with side_by_side(AT_ONCE, "check") as pool:
             for check in stage:  # one waits for those before it alone, so the first that has not ended has a thread
                 results[check.name] = pool.submit(_run_after, check, results)
             for check in stage:
                 if not results[check.name].done():
                     waiting([each.name for each in stage if not results[each.name].done()])
                 yield results[check.name].result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # whoever presses Ctrl-C waits for no silent service
 
 
 def exit_code(results: Iterable[CheckResult]) -> int:

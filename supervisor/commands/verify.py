@@ -1,7 +1,6 @@
 """`evsup verify`: proves that every event is in the table once."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, HubFacts
 from shared.snowflake.session import SqlSession
 from shared.snowflake.target_table import Bodiless, PartitionRows, Target
+from shared.timeout import side_by_side
 from supervisor.checkpoints.admin_session import AdminSession, open_session
 from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.checkpoints.verification import Evidence, Proof, beginning, prove, unknown
@@ -101,7 +101,7 @@ def _read(session: AdminSession, partition: str | None, since: str | None, progr
     progress.show("waiting for the hub")
     hub = session.hub_facts([partition] if partition is not None else [])
     settings = session.settings.snowflake
-    with ThreadPoolExecutor(1) as beside:
+    with side_by_side(1, "pipe") as beside:
         # Beside the process that asks for the channels: to import the connector and sign in takes as long.
         pipe = beside.submit(_pipe_summary, settings)
         checkpoints = session.checkpoints(hub.partition_ids)

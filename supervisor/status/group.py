@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
 from shared.model import Checkpoint, Ownership, SupervisorRow, lag
+from shared.timeout import side_by_side
 from supervisor.version import JSON_VERSION
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def with_losses(group: GroupStatus, loss_s: Callable[[str, int | None], float | 
     `loss_s` is called for each of them, with the partition and its checkpoint, on several threads.
     """
     waiting = {row.partition: _reached(row) for row in group.partitions if row.lag and row.lease != "held"}
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+    with side_by_side(LOOKS_AT_ONCE, "losses") as pool:
         losses = dict(zip(waiting, pool.map(loss_s, waiting, waiting.values()), strict=True))
     partitions = (replace(row, time_to_loss_s=losses.get(row.partition)) for row in group.partitions)
     return replace(group, partitions=tuple(partitions))

@@ -1,18 +1,25 @@
 """`evsup check` names each broken thing in a line with its fix, and changes nothing."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from scripts.harness.evsup import EVSUP
 from scripts.harness.table import EVENTS
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import BUSY_S, PATIENCE_S, eventually
 from shared.config.formats.private_key import pem
 from shared.snowflake.key_pair import fingerprint, signing_key
+from shared.snowflake.session import SqlSession
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 TABLE = tuple(EVENTS.split("."))
@@ -169,6 +176,34 @@ def test_init_creates_the_table_that_check_misses(shared: Pipeline) -> None:
     shared.snow.revoke("CREATE TABLE", TABLE[:2], ROLE)
     assert shared.run("init", "--target", SNOWFLAKE_TABLE="REFUSED").returncode == 77
     shared.snow.grant("CREATE TABLE", TABLE[:2], ROLE)
+
+
+def test_the_statement_that_check_prints_makes_the_pipe_that_it_misses(shared: Pipeline) -> None:
+    elsewhere = {"SNOWFLAKE_PIPE": "MADE_PIPE"}
+    fix = checked(shared, 78, **elsewhere)["pipe definition"]["fix"]
+    [statement] = re.findall(r"CREATE PIPE .*?;", fix)
+    with closing(SqlSession(shared.settings.snowflake)) as session:
+        session.change(statement)
+    assert checked(shared, 0, **elsewhere)["pipe definition"]["detail"] == "MADE_PIPE: columns are matched by name"
+
+
+def test_ctrl_c_ends_it_at_once_and_silently_although_a_service_does_not_answer(shared: Pipeline) -> None:
+    shared.snow.hang("login", times=None)
+    before = shared.snow.fired().get("hang login", 0)
+    with subprocess.Popen(
+        [EVSUP, "check"],
+        env=shared.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as check:
+        eventually(lambda: shared.snow.fired().get("hang login", 0) > before, "it waits for Snowflake")
+        sent_s = time.monotonic()
+        os.killpg(check.pid, signal.SIGINT)  # as a terminal does
+        _, stderr = check.communicate(timeout=PATIENCE_S)
+    shared.snow.clear_faults()
+    assert (check.returncode, stderr) == (75, b"")
+    assert time.monotonic() - sent_s < BUSY_S
 
 
 def test_services_that_accept_a_connection_and_never_answer_are_named_in_time(shared: Pipeline) -> None:
