@@ -1,9 +1,8 @@
 """Runs checks side by side, each within a time limit, and gives their results in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, structs
 
@@ -11,6 +10,9 @@ from shared.clock import monotonic
 from shared.errors import Bug, EvsupError, ExitCode, ServiceUnavailable
 from shared.log.secret import mask
 from shared.timeout import side_by_side, within
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Verdict = Literal["ok", "warn", "fail", "skipped"]
 
