@@ -1,11 +1,16 @@
 """The type for a key is one that holds all its values; a column of another type is a warning with the fix."""
 
+import re
+from pathlib import Path
+from typing import get_args
+
 import pytest
 
 from shared.ipc.messages import KeyShape, ValueKind
 from supervisor.target.columns import StoredColumn
 from supervisor.target.key_types import column_type, type_misfits
 
+PAGE = Path(__file__).parents[4] / "docs" / "target-table.md"
 TABLE = '"EVENTS"."PUBLIC"."FLIGHTS"'
 
 
@@ -85,3 +90,14 @@ def test_a_trap_is_named_with_column_key_kind_of_value_and_fix(
 )  # fmt: skip
 def test_values_that_are_stored_as_they_are_are_no_warning(stored: str, found: KeyShape) -> None:
     assert misfits(stored, found) == []
+
+
+def test_the_page_names_the_types_that_change_a_value() -> None:
+    _, _, section = PAGE.read_text().partition("## Values that a column changes")
+    rows = [line.split("|")[1::2] for line in section.splitlines() if line.startswith("| `")]
+    said = {name for cell, effect in rows if "rejects the row" not in effect for name in re.findall("`([A-Z_]+)", cell)}
+    anything = shape(*get_args(ValueKind), characters=99, digits=16, scale=9)
+    types = ["BOOLEAN", "NUMBER(5,2)", "FLOAT", "BINARY", "VARCHAR(3)", "DATE", "TIME", "ARRAY", "OBJECT", "VARIANT"]
+    types += ["TIMESTAMP_NTZ", "TIMESTAMP_TZ", "TIMESTAMP_LTZ"]
+    changing = {each for each in types if any(": Snowflake rejects" not in why for why, _ in misfits(each, anything))}
+    assert {each.partition("(")[0] for each in changing} == said | {"BINARY"}, "BINARY does either"
