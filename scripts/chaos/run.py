@@ -69,7 +69,10 @@ class Run:
         began_s = monotonic()
         self.say(f"{began_s - self._began_s:6.1f} s  {act.name}")
         self._await(lambda: act.turn(monotonic() - began_s), act.limit_s, "mix", f"{act.name} is over")
-        self.played.append(Played(act.name, monotonic() - began_s, self.scene.pauses.take()))
+        played = Played(act.name, monotonic() - began_s, self.scene.pauses.take())
+        self.played.append(played)
+        longest_s = max(played.pauses_s, default=0.0)
+        self.say(f"          {played.took_s:.1f} s, pauses of partitions up to {longest_s:.1f} s")
 
     def _all_run(self) -> bool:
         return all(self.scene.worker(partition) for partition in self.scene.channels)
