@@ -4,7 +4,6 @@ https://chromedevtools.github.io/devtools-protocol/; with `--remote-debugging-pi
 descriptor 3 and writes them to 4, each with a NUL at its end.
 """
 
-import base64
 import fcntl
 import json
 import os
@@ -14,7 +13,6 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
@@ -104,12 +102,6 @@ class Page:
         """A key of the keyboard, down and up; `code` is its Windows virtual key code."""
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
-
-    def screenshot(self, path: Path) -> None:
-        """The whole page, as WebP or PNG by the name of the file."""
-        kind = path.suffix.removeprefix(".")
-        data = self.call("Page.captureScreenshot", format=kind, captureBeyondViewport=True)["data"]
-        path.write_bytes(base64.b64decode(data))
 
     def complaints(self) -> list[str]:
         """Errors of the console: exceptions, refusals by the page's policy, requests that failed."""
