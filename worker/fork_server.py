@@ -9,22 +9,24 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import time
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
+from traceback import format_exc
 from typing import TYPE_CHECKING, NoReturn
 
 from setproctitle import setproctitle
 
 import worker.main  # noqa: F401 (what its copies run is imported here, once)
-from shared.clock import Deadline
 from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import store_of
 from shared.errors import EvsupError, ExitCode
-from shared.ipc.fork_server import ANSWER, CANNOT, MOST_BYTES
+from shared.ipc.fork_server import ANSWER, CANNOT, GO, MOST_BYTES
 from shared.limits import raise_descriptors
+from shared.log.secret import mask
 from worker import guard
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 TITLE = "evsup fork server"
 FDS = 3  # what is open for as long as the worker lives; its pipe; its stderr
-ADOPTED_WITHIN_S, LOOK_S = 1.0, 0.0005
+LOOK_S = 0.0005
 
 
 def serve(supervisor_pid: int, pipe: "Connection[bytes, bytes]", requests: socket.socket) -> NoReturn:
@@ -86,11 +88,13 @@ def _forked(supervisor_pid: int, order: bytes, descriptors: "Sequence[int]", req
             os.close(writer)
         code = os.waitstatus_to_exitcode(os.waitpid(between, 0)[1])
         pid = adopted.read()  # ends when the worker has closed it, or has ended
-    return ANSWER.unpack(pid)[0] if pid else -code
+    # A negative code is the signal that ended the process in between.
+    return ANSWER.unpack(pid)[0] if pid else -code if code > 0 else CANNOT
 
 
 def _fork_and_exit(supervisor_pid: int, order: bytes, descriptors: "Sequence[int]", writer: int) -> NoReturn:
     """The process in between. Its exit code is the errno of a fork that failed."""
+    between = os.getpid()
     try:
         is_worker = os.fork() == 0
     except OSError as error:
@@ -98,18 +102,20 @@ def _fork_and_exit(supervisor_pid: int, order: bytes, descriptors: "Sequence[int
     if not is_worker:
         os._exit(0)
     try:
-        if _is_adopted(supervisor_pid):
-            os.write(writer, ANSWER.pack(os.getpid()))
-            os.close(writer)
+        while os.getppid() == between:
+            time.sleep(LOOK_S)
+        if os.getppid() == supervisor_pid and _is_known(writer, descriptors[0]):
             target, argument = pickle.loads(order)  # noqa: S301 (the supervisor alone holds the other end)
             target(argument, *map(Connection, descriptors[1:]))
+    except BaseException:  # noqa: BLE001 (as of a spawned one: it was not reported, and would be seen nowhere)
+        print(mask(format_exc()), file=sys.stderr, flush=True)
     finally:
         os._exit(ExitCode.BUG)
 
 
-def _is_adopted(supervisor_pid: int) -> bool:
-    """Wait for the process in between to end; whether the supervisor is the parent then."""
-    deadline = Deadline.after(ADOPTED_WITHIN_S)
-    while os.getppid() != supervisor_pid and not deadline.passed():
-        time.sleep(LOOK_S)
-    return os.getppid() == supervisor_pid
+def _is_known(writer: int, life: int) -> bool:
+    """Say that the worker is there, and wait; whether the supervisor knows. If not, it has started another instead."""
+    with suppress(BrokenPipeError):  # the fork server has been killed
+        os.write(writer, ANSWER.pack(os.getpid()))
+    os.close(writer)
+    return bool(os.read(life, len(GO)))

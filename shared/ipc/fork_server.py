@@ -15,7 +15,7 @@ import signal
 import socket
 import struct
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -32,6 +32,7 @@ MOST_BYTES = 128 * 1024  # of an order: a packet is sent whole, or not at all
 ANSWER = struct.Struct("i")
 """The pid of what was forked, at first its own; the negative errno of a fork that failed; `CANNOT`."""
 CANNOT = 0
+GO = b"!"  # to a worker whose pid is known; without it none begins
 
 Target: TypeAlias = Callable[..., None]
 log = get_logger()
@@ -148,7 +149,6 @@ class ForkServer:
             process = self._forked(request, theirs, *streams)
             if process:
                 without_process.pop_all()
-        # Spawned after the pipe was closed: a copy that came about all the same exits, because its supervisor is gone.
         return (process, ours) if process else self.start(order, *streams, name=name)
 
     def close(self) -> None:
@@ -160,16 +160,20 @@ class ForkServer:
 
     def _forked(self, request: bytes, *streams: "Connection[bytes, bytes]") -> ForkedProcess | None:
         """None: the fork server is lost. Raises the OSError of a fork that failed."""
-        end, life = Pipe(duplex=False)
+        end, life = Pipe(duplex=True)
         try:
             with life, _adopting():
                 socket.send_fds(self._requests, [request], [each.fileno() for each in (life, *streams)])
                 answer = self._answer()
         except OSError as error:
+            end.close()  # a copy that came about all the same exits
             self._lose(error)
             return None
         if answer < 0:
+            end.close()
             raise OSError(-answer, os.strerror(-answer))
+        with suppress(BrokenPipeError):  # it has been killed
+            os.write(end.fileno(), GO)
         return ForkedProcess(answer, end)
 
     def _answer(self) -> int:

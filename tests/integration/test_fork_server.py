@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import pytest
 
+from shared.errors import ExitCode
 from shared.ipc import fork_server
 from shared.ipc.fork_server import ForkServer, Started
 from tests.unit.captured_log import capture_logs
@@ -60,6 +62,42 @@ def hang(parent_pid: int, _: Pipe, said: Pipe) -> NoReturn:
 def serve_beside_a_thread(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     serve(pid, pipe, requests)
+
+
+def serve_and_stop(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+    """It stands still once it has forked."""
+    wait = os.waitpid
+
+    def stop(between: int, options: int) -> tuple[int, int]:
+        found = wait(between, options)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return found
+
+    os.waitpid = stop
+    serve(pid, pipe, requests)
+
+
+def serve_and_lose(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+    """The process in between is killed, as when memory runs out."""
+    fork, server = os.fork, os.getpid()
+
+    def lose() -> int:
+        if os.getpid() != server:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return fork()
+
+    os.fork = lose
+    serve(pid, pipe, requests)
+
+
+def say(_: object, pipe: Pipe, said: Pipe) -> NoReturn:
+    """Say who has begun."""
+    said.send(os.getpid())
+    talk("order", pipe)
+
+
+def fail(*_: object) -> NoReturn:
+    sys.exit("a mapper has ended it")
 
 
 def leave(*_: object) -> NoReturn:
@@ -159,6 +197,14 @@ def test_a_copy_that_hangs_dies_with_who_asked_for_it() -> None:
         ours.recv()
 
 
+def test_what_ends_a_copy_and_is_reported_by_nobody_is_on_its_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    with closing(ForkServer(serve, fail, HELD_BACK)) as server:
+        server.await_boot()
+        process, _ = server.start("order", name="copy")
+        assert ended(process) == ExitCode.BUG
+    assert "SystemExit: a mapper has ended it" in capfd.readouterr().err
+
+
 # --- without a fork server --------------------------------------------------------------------------------------------
 
 
@@ -180,6 +226,29 @@ def test_one_that_stands_still_is_not_waited_for_and_starts_nothing_later(monkey
         os.kill(server.pid, signal.SIGSTOP)
         assert "timed out" in spawned(server)[0]["reason"]
         assert not Path(f"/proc/{server.pid}").exists()
+
+
+def test_one_that_stands_still_once_it_has_forked_has_begun_no_second_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork_server, "ANSWER_LIMIT_S", 0.5)
+    ours, theirs = _spawn.Pipe(duplex=False)
+    with closing(ForkServer(serve_and_stop, say, HELD_BACK)) as server:
+        server.await_boot()
+        process, pipe = server.start("order", theirs, name="copy")
+    theirs.close()
+    assert ours.poll(DEADLINE_S)
+    assert ours.recv() == process.pid
+    assert pipe.poll(DEADLINE_S)
+    pipe.recv()
+    pipe.close()
+    assert ended(process) == CODE
+    assert ours.poll(DEADLINE_S)
+    with pytest.raises(EOFError):
+        ours.recv()
+
+
+def test_one_whose_child_is_killed_before_it_has_forked_names_no_process() -> None:
+    with closing(booted(serve_and_lose)) as server:
+        assert [line["event"] for line in spawned(server)] == ["fork_server_lost"]
 
 
 def test_one_that_exits_while_it_imports_is_not_waited_for() -> None:
