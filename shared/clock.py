@@ -5,13 +5,14 @@ Unlike `CLOCK_MONOTONIC` it also counts while the host is suspended, because a l
 (https://man7.org/linux/man-pages/man2/clock_gettime.2.html). Wall clocks jump, so no decision depends on one.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 Clock = Callable[[], float]
+random = SystemRandom()  # it has no state, which copies of a process and tests with a seed would share
 
 
 def monotonic() -> float:
@@ -108,7 +109,7 @@ class LoopClock:
 
 def jittered(seconds: float, spread: float = 0.1) -> float:
     """`seconds` ± `spread` (a fraction), so that many processes do not call a service at the same time."""
-    return seconds * (1 + spread * (2 * random.random() - 1))  # noqa: S311 (no secret hangs on it)
+    return seconds * (1 + spread * (2 * random.random() - 1))
 
 
 def backoff_s(first: float, most: float) -> Iterator[float]:

@@ -1,8 +1,10 @@
 """Two clocks: one is another machine's, and neither makes an age negative."""
 
+import random
+
 import pytest
 
-from shared.clock import Instant
+from shared.clock import Instant, jittered
 
 NOW = Instant(unix_s=5000.0, monotonic_s=80.0)
 
@@ -19,3 +21,10 @@ def test_a_time_of_a_machine_whose_clock_is_ahead_is_now() -> None:
 def test_now_is_the_same_on_both_clocks() -> None:
     first, second = Instant.now(), Instant.now()
     assert second.unix_s - first.unix_s == pytest.approx(second.monotonic_s - first.monotonic_s, abs=0.1)
+
+
+def test_jitter_leaves_the_random_numbers_of_others_alone() -> None:
+    """Those of a test with a seed: some threads that other tests have started live on."""
+    before = random.getstate()
+    assert 0.9 <= jittered(1.0) <= 1.1
+    assert random.getstate() == before
