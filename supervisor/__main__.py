@@ -5,6 +5,7 @@ takes a second, in which a signal would still meet Python's own handlers.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from traceback import format_exc
@@ -20,6 +21,8 @@ def main() -> None:
     """Run the command line."""
     _open_standard_descriptors()
     core_file.forbid()
+    # Whoever starts evsup may ignore it, and the kernel would then keep no exit code of a worker.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if command_of(sys.argv[1:]) == "start":
         signals.exit_on_stop_signal()
     _command_line()()
