@@ -1,12 +1,10 @@
 """One partition for one term: how it is opened, how its rejected rows are quarantined, how its events are moved."""
 
-import time
 from dataclasses import replace
 from typing import Protocol
 
 from msgspec import structs
 
-from shared.clock import monotonic
 from shared.config.settings import Settings
 from shared.control.store import ControlStore
 from shared.ipc.messages import Counters, TableColumns
@@ -37,6 +35,10 @@ class Partition(Protocol):
     @property
     def hub_name(self) -> str:
         """The event hub's name."""
+
+    @property
+    def asks_from_s(self) -> float:
+        """When it may be opened for the first time, which asks the hub, on the host's monotonic clock."""
 
     @property
     def channel_name(self) -> str:
@@ -70,7 +72,7 @@ class OwnedPartition:
         columns: TableColumns | None = None,
         asks_from_s: float = 0.0,
     ) -> None:
-        self.settings, self.term, self._asks_from_s = settings, term, asks_from_s
+        self.settings, self.term, self.asks_from_s = settings, term, asks_from_s
         self._channel, self._store = channel, store
         self._rows = row_format(term.partition_id, settings, columns)
         self._columns = ColumnRecord(settings.snowflake, store, columns, self._rows.learn)
@@ -95,8 +97,7 @@ class OwnedPartition:
         return self._columns.text
 
     def open(self, written: int | None) -> StartingPoint | Rejection:
-        """As `Partition`. The first time it waits for its turn to ask the hub."""
-        time.sleep(max(0.0, self._asks_from_s - monotonic()))
+        """As `Partition`."""
         found = open_partition(self.settings, self.term, self._channel, self._store, written)
         if isinstance(found, Rejection):
             return found

@@ -79,7 +79,8 @@ class ChannelHistory:
 class Opening:
     """The channel is taken over and the starting position decided, on a thread of its own: that may take minutes.
 
-    It begins with the first turn, and so after the lease was checked and the commands of the supervisor were read.
+    It begins with the first turn in which the hub may be asked, and so after the lease was checked and the commands of
+    the supervisor were read.
     """
 
     name: WorkerState = "opening"
@@ -98,12 +99,12 @@ class Opening:
         return [self._found.fileno()]
 
     def due_s(self, now_s: float) -> float:
-        """At once until the call has begun; then its end wakes the loop."""
-        return math.inf if self._found.is_busy else now_s
+        """As soon as it may, until the call has begun; then its end wakes the loop."""
+        return math.inf if self._found.is_busy else max(now_s, self._partition.asks_from_s)
 
     def turn(self, now_s: float) -> State:
         """Begin to open; when that has ended, run, or quarantine the rows that were rejected."""
-        if not self._found.is_busy:
+        if not self._found.is_busy and now_s >= self._partition.asks_from_s:
             self._begin(now_s)
         self._refuse_slow_open(now_s)
         match self._found.take():

@@ -64,7 +64,7 @@ class StandInPartition:
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.term = settings, TERM
-        self.hub_name = "flights"
+        self.hub_name, self.asks_from_s = "flights", 0.0
         self.channel, self.store = rig.StandInChannel(START.status), rig.StandInStore()
         self.channel_name = self.channel.name
         self.sources = [StandInSource()]

@@ -123,6 +123,19 @@ def test_the_limit_of_opening_counts_anew_after_them(rig: WorkerRig, calls: Call
     calls.release("opening")
 
 
+def test_a_worker_that_waits_for_its_turn_to_ask_the_hub_has_the_whole_limit_from_then_on(
+    rig: WorkerRig, calls: Calls
+) -> None:
+    rig.partition.asks_from_s = rig.clock() + 2 * OPEN_LIMIT_S
+    calls.release("opening")
+    rig.turn_for(2 * OPEN_LIMIT_S - REPORT_S)
+    assert not rig.partition.written, "it was not opened yet"
+    calls.hold("opening")
+    rig.turn_for(OPEN_LIMIT_S - 3 * REPORT_S)
+    rig.open()
+    assert rig.partition.written == [None]
+
+
 def failed_open() -> Rejection:
     raise REJECTION.error()
 
