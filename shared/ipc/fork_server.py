@@ -187,9 +187,11 @@ class ForkServer:
         return answer
 
     def _lose(self, error: OSError) -> None:
-        """From now on workers are spawned. Killed first: it must not start one beside the one that is spawned."""
+        """From now on workers are spawned. Its end is not waited for: it may wait in the kernel, for a disk."""
         log.warning("fork_server_lost", reason=str(error), consequence="workers start more slowly and share no memory")
-        self.close()
+        self._requests.close()
+        if self._process:
+            self._process.kill()
         self._is_lost = True
 
 

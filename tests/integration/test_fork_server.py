@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import pytest
 
 from shared.errors import ExitCode
-from shared.ipc import fork_server
+from shared.ipc import fork_server, spawn
 from shared.ipc.fork_server import ForkServer, Started
 from tests.unit.captured_log import capture_logs
 from tests.unit.readable import DEADLINE_S
@@ -129,6 +129,18 @@ def booted(serving: Callable[..., None]) -> ForkServer:
     return made
 
 
+class Stuck:
+    """A process in the state D."""
+
+    kills = 0
+
+    def kill(self) -> None:
+        self.kills += 1
+
+    def join(self) -> None:
+        pytest.fail("the tree stands still")
+
+
 class Copy:
     """A process that `talk`s, and what it has said."""
 
@@ -225,7 +237,27 @@ def test_one_that_stands_still_is_not_waited_for_and_starts_nothing_later(monkey
         assert server.pid
         os.kill(server.pid, signal.SIGSTOP)
         assert "timed out" in spawned(server)[0]["reason"]
-        assert not Path(f"/proc/{server.pid}").exists()
+        with suppress(ChildProcessError):  # it has been killed, and the next start has read its exit code
+            os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
+
+
+def test_one_that_waits_in_the_kernel_and_cannot_be_killed_yet_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stuck = Stuck()
+    monkeypatch.setattr(fork_server, "BOOT_LIMIT_S", 0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(spawn, "start", lambda *_, **__: (stuck, None))
+        server = ForkServer(serve, talk, HELD_BACK)
+    server.await_boot()
+    assert stuck.kills == 1
+    assert not spawned(server), "it is lost once"
+
+
+def test_where_the_kernel_gives_no_orphan_away_processes_are_spawned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork_server, "PR_SET_CHILD_SUBREAPER", -1)
+    with closing(booted(serve)) as server:
+        assert "it cannot fork" in spawned(server)[0]["reason"]
 
 
 def test_one_that_stands_still_once_it_has_forked_has_begun_no_second_worker(monkeypatch: pytest.MonkeyPatch) -> None:
