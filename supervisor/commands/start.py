@@ -26,7 +26,7 @@ from shared.limits import raise_descriptors
 from shared.log.logger import configure, default_format, get_logger, keep_in
 from shared.log.recent import RecentLines
 from shared.model import HubFacts, SupervisorRow
-from supervisor import version
+from supervisor import last_failure, version
 from supervisor.commands import shared_options
 from supervisor.commands.command import Command
 from supervisor.ownership.initial_positions import record_initial_positions
@@ -97,7 +97,8 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     os.environ.update(environment.environment_for_worker(loaded))
     os.environ["EVSUP_LOG_FORMAT"] = settings.process.log_format or default_format()  # workers write to a pipe
     try:
-        _run(settings, directory, service)
+        with last_failure.recorded(directory):
+            _run(settings, directory, service)
     finally:
         # Signals first: a late one must not replace the exit code while the lock is released.
         signals.ignore_signals()

@@ -17,7 +17,7 @@ from shared.config.settings import EventHubSettings
 from shared.errors import EvsupError, ServiceUnavailable
 from shared.eventhubs.retention import time_to_loss_s
 from shared.log.printable import printable
-from supervisor import standard_streams
+from supervisor import last_failure, standard_streams
 from supervisor.commands import shared_options
 from supervisor.commands.command import Command
 from supervisor.commands.output import console, print_json
@@ -67,7 +67,13 @@ def status(*, as_json: bool, watch: bool, everybody: bool, sort: Sort, env_file:
     if everybody:
         sys.exit(_show_group(as_json=as_json, watch=watch, sort=sort, env_file=env_file))
     directory = state_dir(environment.load_one("EVSUP_STATE_DIR", env_file))
-    sys.exit(_show(lambda: read_status(directory), as_json=as_json, watch=watch, sort=sort))
+    not_running = partial(_not_running, directory)
+    sys.exit(_show(lambda: read_status(directory), not_running, as_json=as_json, watch=watch, sort=sort))
+
+
+def _not_running(directory: Path) -> str:
+    failure = last_failure.read(directory)
+    return f"{NOT_RUNNING_HERE}. {failure}" if failure else NOT_RUNNING_HERE
 
 
 def _show_group(*, as_json: bool, watch: bool, sort: Sort, env_file: Path | None) -> int:
@@ -121,24 +127,26 @@ def _time_to_loss_s(
     return 0.0 if is_lost else time_to_loss_s(enqueued, settings.retention_hours, datetime.now(UTC))
 
 
-def _show(read: Callable[[], Status], *, as_json: bool, watch: bool, sort: Sort) -> int:
+def _show(
+    read: Callable[[], Status], not_running: Callable[[], str] = str, *, as_json: bool, watch: bool, sort: Sort
+) -> int:
     if watch:
-        return _watch(read, as_json=as_json, sort=sort)
+        return _watch(read, not_running, as_json=as_json, sort=sort)
     found = read()
     if as_json:
         print_json(found)
     else:
         output = console()
-        output.print(_screen(found, output, sort, NOT_RUNNING_HERE))
+        output.print(_screen(found, output, sort, not_running()))
     return _exit_code(found)
 
 
-def _watch(read: Callable[[], Status], *, as_json: bool, sort: Sort) -> int:
+def _watch(read: Callable[[], Status], not_running: Callable[[], str], *, as_json: bool, sort: Sort) -> int:
     """Show it every second, also while what is watched restarts, until Ctrl-C or until nobody reads the output."""
     output, found = console(), None
     with suppress(KeyboardInterrupt), _live(output, as_json=as_json) as live:
         while True:
-            found, trouble = _found(read)
+            found, trouble = _found(read, not_running)
             if standard_streams.is_unread():
                 break
             if as_json:
@@ -159,10 +167,10 @@ def _live(output: "Console", *, as_json: bool) -> "AbstractContextManager[Live |
     return Live(console=output, auto_refresh=False, vertical_overflow="crop") if is_drawn else nullcontext()
 
 
-def _found(read: Callable[[], Status]) -> tuple[Status, str]:
+def _found(read: Callable[[], Status], not_running: Callable[[], str]) -> tuple[Status, str]:
     """What there is to see; where there is nothing, what is waited for."""
     try:
-        return read(), f"{NOT_RUNNING_HERE}. Waiting for it; Ctrl-C ends this"
+        return read(), f"{not_running()}\nWaiting for it; Ctrl-C ends this"
     except ServiceUnavailable as error:
         return None, f"{error} Waiting; Ctrl-C ends this"
 

@@ -57,6 +57,11 @@ class LeaseKeeper:
         return self.leases.failures
 
     @property
+    def trouble(self) -> str | None:
+        """Why the last round in the control store failed; None when it did not."""
+        return self.leases.trouble
+
+    @property
     def round_s(self) -> float:
         """Seconds that the last round took in the control store."""
         return self.leases.round_s

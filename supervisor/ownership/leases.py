@@ -45,6 +45,8 @@ class Leases:
         """Whether partitions are claimed; without it, terms are only renewed and released."""
         self.failures, self.round_s = 0, 0.0
         """Rounds that failed and were tried again, and how long the last one took: any thread may read them."""
+        self.trouble: str | None = None
+        """Why the last round failed; None when it did not."""
         self.group_size, self.lost_members = 1, 0
         """Members of the group at the last look: those that live, and those that ended without leaving it."""
         self.clock, self._store, self._settings = clock, store, settings
@@ -77,10 +79,12 @@ class Leases:
         except ServiceUnavailable as error:
             self.failures += 1
             self._require_time_to_retry(error)
-            log.warning("lease_retrying", reason=str(error))
+            self.trouble = str(error)
+            log.warning("lease_retrying", reason=self.trouble)
             return self._retry_s
         finally:
             self.round_s = self.clock() - began_s
+        self.trouble = None
         return min(self._renew_due_s - self.clock(), look_in_s)
 
     def decide(self, view: GroupView) -> Assignment:

@@ -19,6 +19,7 @@ from shared.ipc import spawn
 from shared.ipc.failure import failure_message
 from shared.ipc.messages import CheckTable, TableFits, TableReport
 from shared.ipc.pipe import MessagePipe
+from shared.log import logger
 from shared.snowflake.session import SqlSession
 from supervisor.process.signals import HANDLED
 from supervisor.target.target_check import check_target
@@ -48,9 +49,13 @@ def run(asked_by: int, pipe: "Connection[bytes, bytes]") -> None:
     guard.die_with(asked_by)
     for number in (*HANDLED, signal.SIGHUP):  # a signal to the process group is for the supervisor
         signal.signal(number, signal.SIG_IGN)
+    # What fails is the answer. Python would show the tracebacks of the connector's own threads, unmasked.
+    logger.begin("error", libraries="error")
+    settings = environment.load_worker()
+    logger.configure(settings.process.log_format, "error", libraries="error")
     messages: MessagePipe[CheckTable] = MessagePipe(pipe, CheckTable)
     with suppress(BrokenPipeError):
-        _answer(messages, environment.load_worker().snowflake)
+        _answer(messages, settings.snowflake)
     os._exit(0)  # no finalizers: the session's would log out of a Snowflake that may not answer
 
 

@@ -354,6 +354,7 @@ class Tree:
             former_latencies=self._former_latencies,
             store_round_s=round(self._keeper.round_s, 3),
             store_retries_total=self._keeper.failures,
+            store_trouble=self._keeper.trouble,
             supervisors_lost=self._keeper.lost_members,
             last_drain_s=self._last_drain_s,
             described_at_s=now_s,

@@ -77,6 +77,11 @@ def _longest(rows: Rows, seconds: Callable[[PartitionStatus], float | None]) -> 
     return f"{max(seconds(row) or 0.0 for row in rows):.0f} s"
 
 
+def _throttled(rows: Rows) -> str:
+    refused = sum(row.snowflake_throttled_total for row in rows)
+    return f"; Snowflake has refused {refused} requests as too many (429) since the workers started" if refused else ""
+
+
 RULES = (
     _Rule(
         lambda row: row.state == "failed",
@@ -102,6 +107,7 @@ RULES = (
         lambda row: row.commit_wait_s > COMMIT_LATE_S,
         lambda rows: (
             f"Rows are in flight and nothing was committed for {_longest(rows, lambda row: row.commit_wait_s)}"
+            f"{_throttled(rows)}"
         ),
         "See https://status.snowflake.com, and run `evsup check`.",
         "evsupstalled",

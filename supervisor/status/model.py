@@ -120,6 +120,8 @@ class TreeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Supervisors of the group that ended without leaving it, within the last ten lease times: killed, or cut off."""
     store_retries_total: int = 0
     """Rounds that failed and were tried again, since the supervisor's start."""
+    store_trouble: str | None = None
+    """Why the last round of renewing leases failed; None when it did not."""
     last_drain_s: float | None = None
     """Seconds that the last worker took to drain that did; None: none has, since the supervisor's start."""
     rss_bytes: int = 0

@@ -81,6 +81,10 @@ def troubles(tree: TreeStatus) -> Iterator[Trouble]:
     for waits_for in sorted({row.waits_for for row in tree.partitions if row.waits_for}):
         held = [row.partition for row in tree.partitions if row.waits_for == waits_for]
         yield Trouble("waits", f"{named(held, len(tree.partitions))}: {waits_for}", "evsupunhealthy")
+    if tree.store_trouble:
+        left = min((row.lease_s for row in tree.partitions), default=0.0)
+        text = f"leases cannot be renewed, and the tree stops in {age(max(left, 0.0))}: {tree.store_trouble}"
+        yield Trouble("store", text, "evsupleaseending")
     if tree.hub_trouble:
         text = f"last listed its partitions {age(tree.hub_age_s)} ago: {tree.hub_trouble}"
         yield Trouble("hub", text, "evsuphubsilent")

@@ -75,7 +75,7 @@ def hostile() -> TreeStatus:
     """Every text that others have a say in tries to be HTML."""
     row = a_partition(HOSTILE, state="opening", waits_for=HOSTILE)
     named = dict.fromkeys(
-        ("host", "source", "consumer_group", "target", "store", "hub_trouble", "table_unseen"), HOSTILE
+        ("host", "source", "consumer_group", "target", "store", "hub_trouble", "store_trouble", "table_unseen"), HOSTILE
     )
     return tree(row, **named, cause=HOSTILE, healthy=False, unowned=(HOSTILE,))
 

@@ -3,6 +3,8 @@
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-error-handling
 """
 
+import re
+
 from shared.config.settings import SnowflakeSettings
 from shared.errors import (
     Bug,
@@ -29,6 +31,11 @@ SATURATED = frozenset(
 )
 PASSING = SATURATED | {"HttpRetriesExhaustedError", "SfApiInternalServerError"}
 INVALID_CHANNEL = "InvalidChannelError"  # whatever made it invalid: the service's own code is in the text
+# A key that was replaced while the channel was open: no new token is given, and that ends the client and its channels.
+# The text ends with the reason.
+SIGN_IN_REFUSED = re.compile(
+    'Fail to create authorization token.*(HTTP request failed with an authentication error[^"]*)'
+)
 NOT_FOUND = "ChannelNotFound"  # of a status
 REFUSED = frozenset(("AuthTokenError", "SfApiAuthError"))
 MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "SfApiUserError"))
@@ -54,6 +61,8 @@ def translate(error: Exception, what: str, settings: SnowflakeSettings) -> Evsup
     code, why = code_of(error), mask(" ".join(str(error).split()))
     if code == NOT_FOUND:
         return _channel_gone(what, why)
+    if code == INVALID_CHANNEL and (refused := SIGN_IN_REFUSED.search(why)):
+        return NotSignedIn(what, refused[1], fixes.sign_in(settings, why))
     if code == INVALID_CHANNEL:
         return invalid_channel(what, why)
     if code in REFUSED:

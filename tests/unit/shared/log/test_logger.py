@@ -4,12 +4,15 @@ import json
 import logging
 import os
 import re
+import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
 import pytest
+from snowflake.connector.errors import OperationalError
 
 from shared.log import logger
 from shared.log.secret import Secret
@@ -112,6 +115,30 @@ def test_the_text_of_an_exception_and_its_causes_is_masked(read: Lines) -> None:
     assert CANARY not in str(event)
     assert "ConnectionError" in event["exception"]
     assert "RuntimeError" in event["exception"]
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "event"),
+    [
+        (OperationalError("250003: Read timed out"), "warning", "statement_not_canceled"),
+        (RuntimeError("boom"), "error", "uncaught_exception"),
+    ],
+)
+def test_what_ends_a_thread_is_one_line_and_of_the_connector_no_bug(
+    read: Lines, monkeypatch: pytest.MonkeyPatch, error: Exception, level: str, event: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(threading, "excepthook", None)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    logger.begin("info")
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    line = only(read)
+    assert (line["level"], line["event"]) == (level, event)
+    assert str(error) in str(line)
 
 
 def test_a_library_speaks_through_the_same_lines_from_warning_up(read: Lines) -> None:

@@ -1,12 +1,14 @@
-"""`evsup status --watch` goes on while what it watches restarts, for a person and for a script."""
+"""`evsup status --watch` goes on while what it watches restarts, and where none runs it says why."""
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from shared.errors import ServiceUnavailable
+from shared.errors import NotSignedIn, ServiceUnavailable
+from supervisor import last_failure
 from supervisor.commands import status as command
 from supervisor.status.model import TreeStatus
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
@@ -62,3 +64,23 @@ def test_as_json_each_look_is_one_line_and_null_where_there_is_nothing(watch: Wa
 @pytest.mark.parametrize(("found", "code"), [(a_tree(), 0), (a_tree(healthy=False), 1), (None, 3)])
 def test_the_exit_code_is_that_of_the_last_look(watch: Watch, found: TreeStatus | None, code: int) -> None:
     assert watch(a_tree(), found).exit_code == code
+
+
+def test_where_none_runs_it_says_why_the_last_one_failed_until_one_ends_in_order(tmp_path: Path) -> None:
+    def seen(*options: str) -> Result:
+        return CliRunner().invoke(command.status, options, env={"EVSUP_STATE_DIR": str(tmp_path)})
+
+    nothing = seen().output
+    with pytest.raises(NotSignedIn), last_failure.recorded(tmp_path):
+        raise NotSignedIn("Partition 3: Snowflake failed", "password=Xq7canary", "Check the key with `evsup check`.")
+    after = seen()
+    assert after.exit_code == 3
+    assert after.output.startswith(nothing.rstrip())
+    assert "UTC with exit code 77: Partition 3: Snowflake failed: password=*** Check the key" in after.output.replace(
+        "\n", " "
+    )
+    assert seen("--json").stdout.strip() == "null"
+    with last_failure.recorded(tmp_path):
+        assert seen().output == nothing, "another one begins"
+    assert seen().output == nothing
+    assert list(tmp_path.iterdir()) == []

@@ -95,8 +95,10 @@ def test_a_store_that_is_away_is_asked_again_while_trust_lasts(make: Make, clock
         assert leases.step() == RETRY_S
         clock.move(RETRY_S)
     assert leases.events.receive() == []
+    assert leases.trouble
     wire.away = False
     assert stepped(leases)[0] == Renewed((term,), clock.now_s + WINDOW_S)
+    assert leases.trouble is None
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ class StandInKeeper(LeaseKeeper):
     """Leases as a test says; notes what is given back."""
 
     failures, round_s, lost_members = 3, 0.25, 1
+    trouble: str | None = None
 
     def __init__(self) -> None:
         self._wakeup = Wakeup()

@@ -32,6 +32,14 @@ def test_of_a_tree_that_moves_events_nothing_is_said() -> None:
             ),
         ),
         (
+            {"commit_wait_s": COMMIT_LATE_S + 2, "snowflake_throttled_total": 5},
+            (
+                "Rows are in flight and nothing was committed for 14 s; Snowflake has refused 5 requests as too many"
+                " (429) since the workers started (partition 1). See https://status.snowflake.com, and run `evsup"
+                " check`."
+            ),
+        ),
+        (
             {"lag_age_s": LAG_OLD_S + 1},
             "Event Hubs does not say where the partition ends; lag is as of 91 s ago (partition 1). Run `evsup check`.",
         ),

@@ -19,6 +19,7 @@ NOT_SHOWN = {
     "version",
     "cause",
     "hub_trouble",
+    "store_trouble",
     "waits_for",
     "owner_id",
     "pid",

@@ -73,6 +73,26 @@ def test_a_credential_in_an_error_is_masked() -> None:
     assert "abc.def.ghi" not in str(error)
 
 
+@pytest.mark.parametrize(
+    ("inner", "expected"),
+    [
+        ("HTTP request failed with an authentication error for API refresh_scoped_token. HTTP 401", NotSignedIn),
+        ("HTTP request failed with a retryable error for API refresh_scoped_token. HTTP 503", SinkUnavailable),
+    ],
+)
+def test_a_channel_that_ended_with_its_key_is_a_refused_key_and_not_an_outage(
+    inner: str, expected: type[EvsupError]
+) -> None:
+    text = (
+        "Channel C is in an invalid state. Inner Error: Client C is in an invalid state. Inner Error: Fail to create"
+        f' authorization token for C with error=Failed to refresh scoped token: AuthTokenError {{ message: "{inner}" }}'
+    )
+    error = translate(SdkError("InvalidChannelError", text), "Rows cannot be appended", snowflake())
+    assert type(error) is expected
+    assert inner in error.why
+    assert (error.why == inner) == (expected is NotSignedIn), "the reason alone, without what it made invalid"
+
+
 # --- codes of the service ---------------------------------------------------------------------------------------------
 
 CODES: dict[str, type[EvsupError]] = {

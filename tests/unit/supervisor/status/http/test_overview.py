@@ -16,6 +16,7 @@ TROUBLED = a_tree(
     a_partition("9", lag=None),
     unowned=("2",),
     hub_trouble="No answer",
+    store_trouble="Connection refused",
     healthy=False,
 )
 

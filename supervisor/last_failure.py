@@ -1,0 +1,55 @@
+"""Why the last supervisor of a state directory ended, for `evsup status` while none runs there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from shared.command_line import complete
+from shared.errors import EvsupError
+from shared.log.secret import mask
+
+NAME = "last-failure.json"
+
+
+class LastFailure(msgspec.Struct, frozen=True):
+    """What the last line on stderr said."""
+
+    at: datetime
+    exit_code: int
+    reason: str
+
+    def __str__(self) -> str:
+        at = self.at.astimezone(UTC)
+        return f"The last one failed at {at:%Y-%m-%d %H:%M:%S} UTC with exit code {self.exit_code}: {self.reason}"
+
+
+@contextmanager
+def recorded(directory: Path) -> Iterator[None]:
+    """Keep the failure that ends the block, until the next one begins here. One that ends in order leaves nothing."""
+    path = directory / NAME
+    with suppress(OSError):
+        path.unlink()
+    try:
+        yield
+    except EvsupError as error:
+        failure = LastFailure(datetime.now(UTC), int(error.exit_code), complete(mask(str(error))))
+        with suppress(OSError):  # a full disk: the last line on stderr says it, too
+            _write(path, failure)
+        raise
+
+
+def _write(path: Path, failure: LastFailure) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(failure))
+
+
+def read(directory: Path) -> LastFailure | None:
+    """The last failure; None when the last supervisor ended in order, or was killed, or nobody may read it."""
+    try:
+        return msgspec.json.decode((directory / NAME).read_bytes(), type=LastFailure)
+    except (OSError, msgspec.MsgspecError):  # also a file that a full disk cut short
+        return None

@@ -1,0 +1,52 @@
+"""The last failure in a state directory is private, masked, and never in the way of the failure itself."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.errors import SourceUnavailable
+from supervisor import last_failure
+
+
+def fail(directory: Path) -> None:
+    with last_failure.recorded(directory):
+        raise SourceUnavailable("Event hub 'flights' cannot be read", "SharedAccessKey=Xq7canary", "Try again.")
+
+
+def test_a_failure_is_kept_private_and_masked_with_its_code(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable):
+        fail(tmp_path)
+    path = tmp_path / last_failure.NAME
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "Xq7canary" not in path.read_text()
+    kept = last_failure.read(tmp_path)
+    assert kept
+    assert kept.exit_code == 69
+
+
+@pytest.mark.parametrize("plant", [Path.mkdir, lambda path: path.write_text("victim")], ids=["directory", "file"])
+def test_whatever_stands_in_its_place_or_a_missing_directory_hides_no_failure(
+    tmp_path: Path, plant: Callable[[Path], object]
+) -> None:
+    plant(tmp_path / last_failure.NAME)
+    with pytest.raises(SourceUnavailable):
+        fail(tmp_path)
+    with pytest.raises(SourceUnavailable):
+        fail(tmp_path / "missing")
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / last_failure.NAME).symlink_to(victim)
+    with pytest.raises(SourceUnavailable):
+        fail(tmp_path)
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"at":"2026-01-02T03:04:05Z"', "null", '{"at":"x"}'])
+def test_a_file_that_was_cut_short_says_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / last_failure.NAME).write_text(text)
+    assert last_failure.read(tmp_path) is None
