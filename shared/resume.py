@@ -233,12 +233,21 @@ def _move_command(checkpoint: Checkpoint) -> str:
     return f"evsup checkpoints set --partition {checkpoint.partition_id} --sequence-number {checkpoint.sequence_number}"
 
 
+def is_another_hub(known_s: float | None, created_at_s: float) -> bool:
+    """Whether the hub that was created at `known_s` (None: nobody knows) is gone, and another one has its name."""
+    return known_s is not None and abs(known_s - created_at_s) > CREATION_TOLERANCE_S
+
+
+def _utc(unix_s: float) -> str:
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def refuse_another_hub(partition_id: str, known_s: float | None, created_at_s: float) -> None:
     """Raise `ResumeRefused` unless a hub is the one that was created at `known_s` (None: nobody knows)."""
-    if known_s is not None and abs(known_s - created_at_s) > CREATION_TOLERANCE_S:
+    if known_s is not None and is_another_hub(known_s, created_at_s):
         raise ResumeRefused(
             f"Partition {partition_id}: the event hub is not the one of the checkpoint",
-            f"it was created at {created_at_s:.0f} (Unix time), the checkpoint's at {known_s:.0f}",
+            f"it was created at {_utc(created_at_s)}, the checkpoint's at {_utc(known_s)}",
             "Sequence numbers of a recreated hub begin anew. Run `evsup checkpoints reset --all --to -1` to read it"
             " from its oldest event on, or give it a new EVENTHUB_CONSUMER_GROUP.",
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import DataRefused
 from shared.model import Checkpoint
+from shared.resume import is_another_hub
 
 if TYPE_CHECKING:
     from shared.model import PartitionFacts
@@ -46,6 +47,11 @@ class Move:
         """The generation of the channel that begins with the move."""
         return self.before.channel_generation + 1
 
+    @property
+    def is_of_another_hub(self) -> bool:
+        """Whether the old position is one of a hub of this name that is gone."""
+        return is_another_hub(self.before.hub_created_at_s, self.partition.hub_created_at_s)
+
     def checkpoint(self, epoch: int) -> Checkpoint:
         """The row to write under the command's own term."""
         return Checkpoint(
@@ -58,7 +64,9 @@ class Move:
         )
 
     def _known_offset(self) -> str | None:
-        known = {self.partition.last: self.partition.last_offset, self.before.sequence_number: self.before.offset}
+        known: dict[int | None, str | None] = {self.partition.last: self.partition.last_offset}
+        if not self.is_of_another_hub:
+            known[self.before.sequence_number] = self.before.offset
         return None if self.to.sequence_number is None else known.get(self.to.sequence_number)
 
 
@@ -70,10 +78,14 @@ def plan_move(before: Checkpoint, to: Destination, partition: "PartitionFacts") 
             "no event was ever in it" if partition.last < 0 else f"its last event is {partition.last}",
             "Give the sequence number of an event that was done. A position of another hub is of no use in this one.",
         )
+    if is_another_hub(before.hub_created_at_s, partition.hub_created_at_s):
+        # Its numbers are those of a hub that is gone: of this one nothing was read yet.
+        done, durable = None, None
+    else:
+        done, durable = before.sequence_number, before.durable_up_to
     oldest = partition.oldest
     following = oldest if to.sequence_number is None else to.sequence_number + 1
-    done = before.sequence_number
-    unread = oldest if before.durable_up_to is None else before.durable_up_to + 1
+    unread = oldest if durable is None else durable + 1
     return Move(
         before,
         to,
@@ -89,13 +101,15 @@ def describe(move: Move, owner: str | None) -> Iterator[str]:
     before, partition = move.before, move.partition
     retained = "no event" if partition.is_empty else f"events {partition.first} to {partition.last}"
     yield f"Partition {before.partition_id}: the hub has {retained}"
-    yield f"  from     {_position(before.durable_up_to)}, channel generation {before.channel_generation}"
+    of = " of a hub that is gone" if move.is_of_another_hub else ""
+    yield f"  from     {_position(before.durable_up_to)}{of}, channel generation {before.channel_generation}"
     yield f"  to       {_position(move.to.sequence_number)}, channel generation {move.generation}"
     yield f"  repeats  {_events(move.repeated, 'their rows are written again')}"
     yield f"  skips    {_events(move.skipped, 'are never read')}"
     if move.lost:
         yield f"  lost     {_events(move.lost, 'have left the hub; a start needs EVENTHUB_ON_GAP=warn')}"
-    yield "  token    the new channel begins here; rows committed after the last checkpoint are written again"
+    again = "" if move.is_of_another_hub else "; rows committed after the last checkpoint are written again"
+    yield f"  token    the new channel begins here{again}"
     if owner:
         yield f"  owner    {owner} holds the partition: nothing can be moved until it releases it"
 

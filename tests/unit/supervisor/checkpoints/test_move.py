@@ -18,7 +18,9 @@ def partition(first: int = 0, last: int = 100, *, is_empty: bool = False) -> Par
 
 
 def at(sequence_number: int | None) -> Checkpoint:
-    return Checkpoint("3", sequence_number, "offset-stored", 5, 2, 1.0, channel_generation=4, opened_generation=4)
+    return Checkpoint(
+        "3", sequence_number, "offset-stored", 5, 2, HUB_CREATED_AT_S, channel_generation=4, opened_generation=4
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,3 +118,19 @@ def test_a_move_is_described_line_by_line() -> None:
     assert "9 events, 21 to 29: have left the hub" in lines
     assert "somebody holds the partition" in lines
     assert "owner" not in "\n".join(describe(plan_move(at(50), Destination(20), partition()), owner=None))
+
+
+@pytest.mark.parametrize(
+    ("to", "skipped", "offset"), [(None, range(0), None), (50, range(51), None), (100, range(101), "offset-100")]
+)
+def test_after_a_position_of_a_hub_that_is_gone_nothing_is_repeated(
+    to: int | None, skipped: range, offset: str | None
+) -> None:
+    of_the_one_before = replace(at(50), hub_created_at_s=HUB_CREATED_AT_S - 60)
+    move = plan_move(of_the_one_before, Destination(to), partition())
+    assert (list(move.repeated), list(move.skipped)) == ([], list(skipped))
+    assert move.checkpoint(epoch=9).offset == offset
+    lines = "\n".join(describe(move, owner=None))
+    assert "event 50 done of a hub that is gone" in lines
+    assert "repeats  nothing" in lines
+    assert "written again" not in lines
