@@ -8,6 +8,7 @@ comes after it (`worker.column_record`).
 from collections.abc import Iterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.errors import RowsDoNotFit
 from shared.ipc.messages import TableColumns
@@ -29,13 +30,17 @@ class MadeFor(msgspec.Struct, frozen=True):
     def lost_since(self, text: str | None) -> RowsDoNotFit | None:
         """Why rows that were made for the kept `text` may lack values; None: nothing is lost, or nothing was kept.
 
-        Of another table nothing is known. Another pipe matches names in its own way, so its case says nothing.
+        Of another table nothing is known. Another pipe matches names in its own way, so its case says nothing. Rows of
+        another format fill other columns: what one of them fills no more is lost only if the table has it no more.
         """
-        before = made_for(text)
+        before, now = made_for(text), self.columns
         if before is None or before.table != self.table:
             return None
-        was_case_sensitive = before.columns.are_case_sensitive or before.pipe != self.pipe
-        return loss(msgspec.structs.replace(before.columns, are_case_sensitive=was_case_sensitive), self.columns)
+        is_other_format = (EVSUP in before.columns.names) != (EVSUP in now.names)
+        was_case_sensitive = before.columns.are_case_sensitive or before.pipe != self.pipe or is_other_format
+        if is_other_format:
+            now = replace(now, names=tuple(name for name, _ in now.order))
+        return loss(replace(before.columns, are_case_sensitive=was_case_sensitive), now)
 
 
 def made_for(text: str | None) -> MadeFor | None:
@@ -50,6 +55,8 @@ def loss(before: TableColumns, now: TableColumns) -> RowsDoNotFit | None:
     """Why rows that were made for the columns of `before` may lack values: one of them is not there any more, or was
     not there for a while, or the pipe does not match its name with their keys any more.
     """
+    if not (before.are_case_sensitive or now.are_case_sensitive):
+        now = _respelled(now, before)
     what = "The target table has lost columns while rows were loaded"
     as_it_is = f"start as it is: {EVSUP}:unknown then takes"
     if gone := sorted(set(before.names).difference(now.names)):
@@ -63,6 +70,18 @@ def loss(before: TableColumns, now: TableColumns) -> RowsDoNotFit | None:
         what = "The pipe has lost keys while rows were loaded"
         return RowsDoNotFit(what, why, f"Change it back, or {as_it_is} them.")
     return None
+
+
+def _respelled(now: TableColumns, before: TableColumns) -> TableColumns:
+    """The columns under their former names, where these differ in case alone: the pipe matches either with a key."""
+    there, known = {name for name, _ in now.order}, {name for name, _ in before.order}
+    former = {name.upper(): name for name in known - there if name.isascii()}
+
+    def of(name: str) -> str:
+        return name if name in known else former.get(name.upper(), name)
+
+    order = tuple((of(name), kind) for name, kind in now.order)
+    return replace(now, names=tuple(map(of, now.names)), order=order)
 
 
 def _moved(before: TableColumns, now: TableColumns) -> Sequence[str]:

@@ -13,7 +13,7 @@ from tests.harness.snow_sql import SnowSql
 from tests.integration.conftest import snowflake_settings_of
 
 
-@pytest.mark.parametrize("table", ["EVENTS", "E_ENTS", "it's", "back\\slash", "MiXed"])
+@pytest.mark.parametrize("table", ["EVENTS", "E_ENTS", "it's", "back\\slash", "a%b", "MiXed"])
 def test_a_table_is_found_in_a_schema_of_more_tables_than_snowflake_lists(snow_server: SnowSql, table: str) -> None:
     settings = structs.replace(snowflake_settings_of(snow_server.elsewhere()), table=quoted(table))
     with closing(SqlSession(settings)) as session:

@@ -53,6 +53,7 @@ SYSTEM_FIELDS = {
 }
 NO_FIELDS = (None,) * len(SYSTEM_FIELDS)
 UNUSED = frozenset((HEADER, DELIVERY_ANNOTATIONS, FOOTER))
+BODIES, REPEATED = frozenset((DATA, SEQUENCE, VALUE)), frozenset((DATA, SEQUENCE))
 
 PLACE = ("sequence_number", "offset", "enqueued_time")
 METADATA = (
@@ -72,9 +73,12 @@ _system_fields = itemgetter(*SYSTEM_FIELDS.values())
 class Message:
     """The sections of an encoded message that a row is made of, decoded."""
 
-    __slots__ = ("annotations", "application_properties", "data", "decoded_by_sdk", "properties", "sequences", "value")
+    __slots__ = (
+        "_codes", "annotations", "application_properties", "data", "decoded_by_sdk", "properties", "sequences", "value",
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self._codes: set[int] = set()
         self.annotations: dict[Any, Any] = {}
         self.properties: list[Any] | None = None
         self.application_properties: Any = None
@@ -85,12 +89,22 @@ class Message:
         """Sections that only the SDK's functions could decode."""
 
     def add(self, code: int, value: Any) -> None:
-        """Take the value of one section."""
+        """Take the value of one section. Raises `Malformed` for one that would hide what is in another.
+
+        https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-messaging-v1.0-os.html#section-message-format
+        """
+        if code in self._codes and code not in REPEATED:
+            raise amqp.Malformed("the message has a section twice")
+        if code in BODIES and not self._codes.isdisjoint(BODIES - {code}):
+            raise amqp.Malformed("the message has bodies of two kinds")
+        self._codes.add(code)
         if code == DATA:
             self.data.append(value)
         elif code == ANNOTATIONS:
             self.annotations = value or {}
         elif code == PROPERTIES:
+            if value and len(value) > FIELDS:
+                raise amqp.Malformed("the properties have more fields than AMQP names")
             self.properties = value and value + [None] * (FIELDS - len(value))
         elif code == APPLICATION_PROPERTIES:
             self.application_properties = value
@@ -189,7 +203,12 @@ def _system_properties(annotations: dict[Any, Any], properties: list[Any] | None
         return {}
     named = {name: variant(value) for name, value in zip(SYSTEM_FIELDS, fields, strict=True) if value is not None}
     extra = object_of({key: annotations[key] for key in annotations if key not in COLUMN_ANNOTATIONS}, variant)
-    return {ANNOTATION + key if key in named else key: value for key, value in extra.items()} | named
+    for key, value in extra.items():
+        name = key
+        while name in named:
+            name = ANNOTATION + name
+        named[name] = value
+    return named
 
 
 def time_of(milliseconds: Any) -> tuple[datetime, bytes] | None:

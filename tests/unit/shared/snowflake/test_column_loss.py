@@ -75,3 +75,33 @@ def test_another_pipe_may_regard_case() -> None:
     now = MadeFor("T", "NEW", replace(of("A"), are_case_sensitive=True))
     assert now.lost_since(MadeFor("T", "OLD", of("A")).text) is None
     assert now.lost_since(MadeFor("T", "NEW", of("A")).text) is not None
+
+
+def test_a_column_that_is_spelled_anew_takes_values_still_unless_the_pipe_regards_case() -> None:
+    before, now = columns(("a", "b", "_EVSUP")), columns(("A", "b", "_EVSUP"))
+    assert why(before, now) is None
+    assert why(before, columns(("b", "_EVSUP", "A"))) == "the column a was dropped and added again"
+    assert why(before, columns(("A", "b", "_EVSUP"), A="NUMBER")) == "the column a was dropped and added again"
+    sensitive = replace(before, are_case_sensitive=True)
+    assert why(sensitive, replace(now, are_case_sensitive=True)) == "there is no column a any more"
+
+
+def test_columns_that_differ_in_case_alone_are_two() -> None:
+    twins = columns(("A", "B", "a"), filled=("A", "B"))
+    assert why(twins, twins) is None
+    assert why(twins, columns(("B", "a"), filled=("B",))) == "there is no column A any more"
+
+
+def test_rows_of_another_format_fill_other_columns_and_have_lost_nothing_by_that() -> None:
+    names = ("K", "_EVSUP", "PAYLOAD")
+    by_key, envelope = MadeFor("T", "P", columns(names)), MadeFor("T", "P", columns(names, filled=("PAYLOAD",)))
+    assert envelope.lost_since(by_key.text) is None
+    assert by_key.lost_since(envelope.text) is None
+    error = MadeFor("T", "P", columns(("_EVSUP", "PAYLOAD"), filled=("PAYLOAD",))).lost_since(by_key.text)
+    assert error
+    assert error.why == "there is no column K any more"
+
+
+def columns(names: tuple[str, ...], *, filled: tuple[str, ...] | None = None, **types: str) -> TableColumns:
+    order = tuple((name, types.get(name, "VARCHAR")) for name in names)
+    return TableColumns(names=names if filled is None else filled, order=order)

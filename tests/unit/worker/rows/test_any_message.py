@@ -286,3 +286,42 @@ def test_a_key_twice_in_a_map_of_amqp_loses_no_value(
         assert "a map has a key twice" in row["DECODE_ERROR"]
         assert base64.b64decode(row["RAW_BODY"]) == KNOWN + parts
         assert row["SEQUENCE_NUMBER"] == 7
+
+
+VALUE = section(0x77, sized(0xA1, b"value"))
+SEQUENCE = section(0x76, held(0xC0, 1, b"\x54\x01"))
+TO = section(0x73, held(0xC0, 3, b"\x40\x40" + sized(0xA1, b"someone")))
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        (
+            section(0x74, mapping([(TEXT, b"\x54\x01")])) + section(0x74, mapping([(SYMBOL, b"\x54\x02")])) + BODY,
+            "a section twice",
+        ),
+        (TO + section(0x73, held(0xC0, 1, sized(0xA1, b"id"))) + BODY, "a section twice"),
+        (KNOWN + BODY, "a section twice"),
+        (VALUE + VALUE, "a section twice"),
+        (BODY + VALUE, "bodies of two kinds"),
+        (VALUE + BODY, "bodies of two kinds"),
+        (BODY + SEQUENCE, "bodies of two kinds"),
+        (SEQUENCE + VALUE, "bodies of two kinds"),
+        (section(0x73, held(0xC0, 14, b"\x40" * 13 + b"\x54\x01")) + BODY, "more fields"),
+    ],
+)
+@pytest.mark.parametrize("is_rare", [False, True], ids=["", "by the SDK"])
+def test_a_section_that_would_hide_another_loses_no_value(parts: bytes, reason: str, is_rare: bool) -> None:
+    rare = section(0x78, mapping([(TEXT, held(0xE0, 1, b"\x54\x07"))])) if is_rare else b""
+    row = row_of(KNOWN + parts + rare)
+    assert reason in row["DECODE_ERROR"]
+    assert base64.b64decode(row["RAW_BODY"]) == KNOWN + parts + rare
+
+
+def test_an_annotation_that_is_named_as_a_field_hides_no_other_annotation() -> None:
+    names = [(sized(0xA3, name), sized(0xA1, name)) for name in (b"to", b"annotation:to")]
+    for others in (names, names[::-1]):
+        known = section(0x72, mapping([NUMBER, (wire.OFFSET_KEY, sized(0xA1, b"123")), *others]))
+        kept = row_of(known + TO + BODY)["SYSTEM_PROPERTIES"]
+        assert kept["to"] == "someone"
+        assert sorted(kept.values()) == ["annotation:to", "someone", "to"]
