@@ -63,6 +63,7 @@ class ColumnRecord:
         """
         columns = self.columns  # the loop may learn others meanwhile
         if columns is None:
+            self._kept = stored.target_columns
             return stored
         now = MadeFor(self._table, self._pipe, columns)
         lost = now.lost_since(stored.target_columns)

@@ -115,8 +115,10 @@ def test_what_is_as_it_was_is_not_written_again_and_stays_in_doubt_until_a_look(
 
 def test_where_nobody_looks_at_the_table_nothing_is_written(store: StandInStore) -> None:
     stored = kept("A", "B")
-    assert begun(store, stored, 20)[0] == stored
-    assert store.written == []
+    unseen = record(store)
+    assert unseen.begin(stored, 20) == stored
+    unseen.save(stored)
+    assert (store.written, store.saved) == ([], [15])
 
 
 def test_rows_are_made_for_a_new_column_once_the_store_has_kept_it(store: StandInStore) -> None:
