@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.hosts import possible
+from scripts.chaos.hosts import unshare
 from scripts.chaos.pauses import Pauses
 
 MODULE = "scripts.chaos.hosts"
@@ -14,18 +14,20 @@ HOSTS, PARTITIONS, SECONDS, SEED = 2, 2, 15, 180
 
 
 @pytest.fixture
-def way() -> tuple[str, ...]:
+def enter() -> tuple[str, ...]:
     """How hosts are made here."""
     try:
-        return possible.way()
-    except possible.NotPossible as reason:
+        return unshare.command()
+    except unshare.NotPossible as reason:
         pytest.skip(str(reason))
 
 
 @pytest.mark.timeout(400)
-def test_a_group_on_hosts_grows_loses_a_cable_restarts_and_shrinks_and_breaks_no_promise(way: tuple[str, ...]) -> None:
+def test_a_group_on_hosts_grows_loses_a_cable_restarts_and_shrinks_and_breaks_no_promise(
+    enter: tuple[str, ...],
+) -> None:
     options = ["--hosts", HOSTS, "--partitions", PARTITIONS, "--seconds", SECONDS, "--seed", SEED]
-    command = [*way, sys.executable, "-m", MODULE, "--inside", *map(str, options)]
+    command = [*enter, sys.executable, "-m", MODULE, "--inside", *map(str, options)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "cable out past the lease" in done.stdout
@@ -34,8 +36,8 @@ def test_a_group_on_hosts_grows_loses_a_cable_restarts_and_shrinks_and_breaks_no
 
 def test_why_hosts_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(possible.NotPossible, match=r"may not be made here: there is no unshare \(package util-linux\)"):
-        possible.way()
+    with pytest.raises(unshare.NotPossible, match=r"may not be made here: there is no unshare \(package util-linux\)"):
+        unshare.command()
 
 
 def test_a_partition_that_stands_still_for_too_long_is_detected() -> None:

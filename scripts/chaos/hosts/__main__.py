@@ -16,7 +16,7 @@ from random import Random
 from rich.console import Console
 
 from scripts.chaos import command, report, schedule
-from scripts.chaos.hosts import possible
+from scripts.chaos.hosts import unshare
 from scripts.chaos.hosts.cluster import Cluster, staged
 from scripts.chaos.hosts.link_faults import LinkFaults
 from scripts.chaos.hosts.rolling_restart import RollingRestart
@@ -45,9 +45,9 @@ def main() -> int:
 def _enter() -> int:
     """Start again inside of a namespace; the process stays the same."""
     try:
-        way = possible.way()
-        os.execvp(way[0], [*way, sys.executable, "-m", MODULE, INSIDE, *sys.argv[1:]])  # noqa: S606 (there is no shell)
-    except (possible.NotPossible, OSError) as error:
+        enter = unshare.command()
+        os.execvp(enter[0], [*enter, sys.executable, "-m", MODULE, INSIDE, *sys.argv[1:]])  # noqa: S606 (there is no shell)
+    except (unshare.NotPossible, OSError) as error:
         print(error, file=sys.stderr)
         return os.EX_UNAVAILABLE
 

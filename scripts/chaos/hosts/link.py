@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from scripts.chaos.hosts.namespace import run
 from scripts.chaos.hosts.packet_filter import Direction, dropping
-from scripts.chaos.hosts.possible import NotPossible
+from scripts.chaos.hosts.unshare import NotPossible
 
 INNER = "eth0"
 HOOKS = {"out": "ingress", "in": "egress"}  # at the router's end

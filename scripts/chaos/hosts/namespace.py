@@ -10,7 +10,7 @@ import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from scripts.chaos.hosts.possible import NotPossible
+from scripts.chaos.hosts.unshare import NotPossible
 
 CLONE_NEWUTS, CLONE_NEWNET = 0x04000000, 0x40000000  # linux/sched.h; `os.unshare` is there from Python 3.12 on
 

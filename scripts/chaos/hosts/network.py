@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scripts.chaos.hosts.link import INNER, Link
 from scripts.chaos.hosts.namespace import Namespace, run
-from scripts.chaos.hosts.possible import NotPossible
+from scripts.chaos.hosts.unshare import NotPossible
 from scripts.localcloud.place import Place
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")

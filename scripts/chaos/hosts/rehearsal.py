@@ -4,7 +4,7 @@ import sys
 from contextlib import closing
 
 from scripts.chaos.hosts.network import Network
-from scripts.chaos.hosts.possible import NotPossible
+from scripts.chaos.hosts.unshare import NotPossible
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Whether hosts can be made on this machine, and how."""
+"""Whether network namespaces can be made on this machine, and by which command."""
 
 import os
 import shutil
@@ -14,13 +14,13 @@ class NotPossible(Exception):
     """Something that the kernel or a program of the system refused; the message says what."""
 
 
-def way() -> tuple[str, ...]:
+def command() -> tuple[str, ...]:
     """The command that makes this process the router of a network. Raises NotPossible when there is none."""
     for program, package in (("unshare", "util-linux"), ("ip", "iproute2"), ("tc", "iproute2")):
         if shutil.which(program) is None:
             raise NotPossible(f"network namespaces may not be made here: there is no {program} (package {package})")
-    command = AS_USER if os.geteuid() else AS_ROOT
-    done = subprocess.run([*command, sys.executable, "-m", REHEARSAL], capture_output=True, text=True, check=False)
+    unshare = AS_USER if os.geteuid() else AS_ROOT
+    done = subprocess.run([*unshare, sys.executable, "-m", REHEARSAL], capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotPossible(f"network namespaces may not be made here: {done.stderr.strip().rpartition(chr(10))[2]}")
-    return command
+    return unshare
