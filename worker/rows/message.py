@@ -203,12 +203,13 @@ def _system_properties(annotations: dict[Any, Any], properties: list[Any] | None
         return {}
     named = {name: variant(value) for name, value in zip(SYSTEM_FIELDS, fields, strict=True) if value is not None}
     extra = object_of({key: annotations[key] for key in annotations if key not in COLUMN_ANNOTATIONS}, variant)
+    others: dict[str, Any] = {}
     for key, value in extra.items():
         name = key
-        while name in named:
+        while name in named or name in others:
             name = ANNOTATION + name
-        named[name] = value
-    return named
+        others[name] = value
+    return others | named
 
 
 def time_of(milliseconds: Any) -> tuple[datetime, bytes] | None:
