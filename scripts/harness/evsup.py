@@ -168,6 +168,7 @@ class Evsup:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
+        eventually(lambda: not self._others(), "what was killed has ended")  # on a busy machine it takes a moment
 
     def _others(self) -> list[int]:
         return marked(self.marker, self.pid)

@@ -129,7 +129,7 @@ CASES: Mapping[str, Callable[[Site], Refusal]] = {
     "a wrong Snowflake key": lambda site: Refusal(
         {"SNOWFLAKE_PRIVATE_KEY_FILE": str(strange_key(site.directory)), **STREAMING},
         77,
-        ("Partition 0", "key pair", "RSA_PUBLIC_KEY"),
+        ("Partition 0", "key's fingerprint", "RSA_PUBLIC_KEY"),
     ),
     "no such table": lambda _: Refusal(
         {"SNOWFLAKE_TABLE": "NOWHERE", **STREAMING}, 78, ("Partition 0", "NOWHERE", "evsup init")

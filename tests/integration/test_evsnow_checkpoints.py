@@ -99,7 +99,7 @@ def test_snowflake_says_what_is_missing(
             evsnow.read(f"DB.{account.schema}.{other}", account, GROUP)
     table = in_snowflake(theirs, account.schema)
     snow_sql.admin.revoke("SELECT", tuple(table.address.split(".")), ROLE)
-    with pytest.raises(NotPermitted, match="Grant the privilege"):
+    with pytest.raises(NotPermitted, match="GRANT SELECT ON TABLE"):
         read(table, account)
 
 

@@ -67,17 +67,17 @@ def test_init_print_changes_nothing_and_prints_what_creates_the_tables(run: Run,
 
 
 @pytest.mark.parametrize(
-    ("pipe", "comment"),
+    ("pipe", "end"),
     [
         ("", "-- Its default pipe FLIGHTS-STREAMING comes with it."),
-        ("MY_PIPE", "-- SNOWFLAKE_PIPE names MY_PIPE: a pipe into it with MATCH_BY_COLUMN_NAME has to be there."),
+        ("MY_PIPE", "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE;"),
     ],
 )
 def test_init_target_prints_the_snowflake_table_alone_and_connects_to_nothing(
-    run: Run, pipe: str, comment: str
+    run: Run, pipe: str, end: str
 ) -> None:
     result = run("--target", "--print", SNOWFLAKE_PIPE=pipe)  # an account that does not exist
     assert result.exit_code == 0
     assert result.stdout.startswith('CREATE TABLE IF NOT EXISTS "EVENTS"."PUBLIC"."FLIGHTS"')
-    assert result.stdout.endswith(f"{comment}\n")
+    assert result.stdout.endswith(f"{end}\n")
     assert "evsup_" not in result.stdout
