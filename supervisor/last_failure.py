@@ -11,6 +11,7 @@ import msgspec
 from shared.command_line import complete
 from shared.errors import EvsupError
 from shared.log.secret import mask
+from supervisor.json_text import encoded
 
 NAME = "last-failure.json"
 
@@ -44,7 +45,7 @@ def recorded(directory: Path) -> Iterator[None]:
 
 def _write(path: Path, failure: LastFailure) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(msgspec.json.encode(failure))
+        file.write(encoded(failure))
 
 
 def read(directory: Path) -> LastFailure | None:

@@ -77,7 +77,7 @@ def _parsed(line: str) -> LogLine:
 
 def _line(event: Mapping[str, object]) -> LogLine:
     values = (f"{key}={value}" for key, value in event.items() if key not in (*HEAD, *OTHERS))
-    time, level, name = (str(event[key])[:LONGEST_NAME] for key in HEAD)
+    time, level, name = (printable(str(event[key])[:LONGEST_NAME]) for key in HEAD)
     return LogLine(time, level, name, _shortened(" ".join(values)))
 
 

@@ -1,7 +1,7 @@
 """The checks of `evsup check`, in order, and what each one needs from those before it."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -45,8 +45,9 @@ class StartChecks:
     _channels: Mapping[str, ChannelStatus]
     _answers: Mapping[str, Future[PartitionFacts]]
 
-    def __init__(self, env_file: Path | None) -> None:
-        self._env_file = env_file
+    def __init__(self, env_file: Path | None, refuse: Callable[[Mapping[str, str]], object]) -> None:
+        """`refuse` raises what a start would end with because of the other variables in the environment."""
+        self._env_file, self._refuse = env_file, refuse
         self._partition_ids: Sequence[str] = ()
         self._quarantines = self._has_pipe = self._has_registry = self._has_key_columns = False
         self._mapper: str | None = None
@@ -93,6 +94,7 @@ class StartChecks:
     def _load(self) -> Outcome:
         loaded = environment.load(self._env_file)
         os.environ.update(environment.environment_for_worker(loaded))
+        self._refuse(os.environ)
         self._settings = loaded.settings
         self._quarantines = self._settings.snowflake.quarantines
         self._has_pipe = self._settings.snowflake.pipe is not None

@@ -18,6 +18,7 @@ from supervisor.commands import shared_options
 from supervisor.commands.command import Command
 from supervisor.commands.output import print_json, terminal_width
 from supervisor.commands.progress import Progress
+from supervisor.status.otlp.collector import collector_of
 from supervisor.version import JSON_VERSION
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
@@ -56,7 +57,7 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
     began_s = monotonic()
     results = []
     with Progress() as progress:
-        stages = StartChecks(env_file).stages()
+        stages = StartChecks(env_file, collector_of).stages()
         for result in run_all(stages, waiting=lambda names: progress.show(_waiting_for(names))):
             results.append(_with_whole_commands(result))
             if not as_json and not is_of_partition(result):

@@ -13,6 +13,7 @@ from shared.config.environment import DEFAULT, Loaded, load
 from shared.config.variables import VARIABLES, Variable, as_text, shown
 from supervisor.commands import shared_options
 from supervisor.commands.command import Command
+from supervisor.json_text import encoded
 from supervisor.version import JSON_VERSION
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def config(*, changed: bool, as_json: bool, env_file: Path | None) -> None:
     loaded = load(env_file)
     shown_ones = [each for each in VARIABLES.values() if not changed or is_changed(each, loaded)]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(document(loaded, shown_ones)), indent=2))
+        click.echo(msgspec.json.format(encoded(document(loaded, shown_ones)), indent=2))
     elif sys.stdout.isatty():
         from rich.console import Console  # here, because JSON and lines need none
 

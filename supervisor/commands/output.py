@@ -5,7 +5,8 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
+
+from supervisor.json_text import encoded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,4 +28,4 @@ def terminal_width() -> int | None:
 
 def print_json(document: object) -> None:
     """Write one JSON document."""
-    click.echo(msgspec.json.encode(document).decode())
+    click.echo(encoded(document).decode())

@@ -12,6 +12,7 @@ from shared.command_line import complete
 from shared.errors import EvsupError
 from shared.log.logger import get_logger
 from shared.log.secret import mask
+from supervisor.json_text import encoded
 from supervisor.status.model import PartitionStatus
 
 KEPT = 20
@@ -53,7 +54,7 @@ def write(
     path = directory / f"crash-{at:%Y%m%dT%H%M%S.%fZ}-p{worker.partition}.json"
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(report), indent=2))
+            file.write(msgspec.json.format(encoded(report), indent=2))
     except OSError as error:
         log.warning("crash_report_not_written", reason=str(error))
         return None

@@ -30,6 +30,7 @@ class Collector:
         """Of the last request."""
         self.tries = 0
         self.answer, self.location = 200, ""
+        self.page = b""
         self.may_answer = threading.Event()
         self.may_answer.set()
 
@@ -76,8 +77,9 @@ class Collector:
         request.send_response(self.answer)
         if self.location:
             request.send_header("Location", self.location)
-        request.send_header("Content-Length", "0")
+        request.send_header("Content-Length", str(len(self.page)))
         request.end_headers()
+        request.wfile.write(self.page)
 
     # --- what came ----------------------------------------------------------------------------------------------------
 

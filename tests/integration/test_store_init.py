@@ -73,9 +73,7 @@ def test_init_print_changes_nothing_and_prints_what_creates_the_tables(run: Run,
         ("MY_PIPE", "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE;"),
     ],
 )
-def test_init_target_prints_the_snowflake_table_alone_and_connects_to_nothing(
-    run: Run, pipe: str, end: str
-) -> None:
+def test_init_target_prints_the_snowflake_table_alone_and_connects_to_nothing(run: Run, pipe: str, end: str) -> None:
     result = run("--target", "--print", SNOWFLAKE_PIPE=pipe)  # an account that does not exist
     assert result.exit_code == 0
     assert result.stdout.startswith('CREATE TABLE IF NOT EXISTS "EVENTS"."PUBLIC"."FLIGHTS"')

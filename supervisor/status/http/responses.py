@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import msgspec
-
+from supervisor.json_text import encoded
 from supervisor.status.health import complaints, stuck
 from supervisor.status.http import documents
 from supervisor.status.http.overview import NO_PAST, Past, overview
@@ -84,7 +83,7 @@ def _runbook(*_: object) -> Response:
 
 
 def _overview(tree: TreeStatus, now_s: float, past: Past) -> Response:
-    return Response(HTTPStatus.OK, msgspec.json.encode(overview(tree, past, now_s)), JSON)
+    return Response(HTTPStatus.OK, encoded(overview(tree, past, now_s)), JSON)
 
 
 def _metrics(tree: TreeStatus, now_s: float, _: Past) -> Response:
@@ -102,12 +101,12 @@ def _readyz(tree: TreeStatus, now_s: float, _: Past) -> Response:
 
 
 def _status(tree: TreeStatus, *_: object) -> Response:
-    return Response(HTTPStatus.OK, msgspec.json.encode(tree), JSON)
+    return Response(HTTPStatus.OK, encoded(tree), JSON)
 
 
 def _verdict(against: str | None) -> Response:
     if against:
-        return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"{against}\n".encode())
+        return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"{against}\n".encode(errors="replace"))
     return Response(HTTPStatus.OK, b"ok\n")
 
 

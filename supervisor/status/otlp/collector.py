@@ -23,6 +23,7 @@ PROTOCOL = "http/protobuf"
 DEFAULT_INTERVAL_MS, DEFAULT_TIMEOUT_S = 60_000.0, 10.0
 # The SDK for Python takes the timeout in seconds, the specification in milliseconds: 10000 must not be three hours.
 MOST_TIMEOUT_S = 30.0
+MOST_INTERVAL_S = 86_400.0  # a lock of Python cannot wait for 300 years
 MOST_KEY_BYTES = 1024 * 1024
 
 
@@ -47,7 +48,7 @@ def collector_of(environ: Mapping[str, str]) -> Collector | None:
         raise report(faults, {}, {})
     timeout_s = float(_exporter(environ, "TIMEOUT")[1] or DEFAULT_TIMEOUT_S)
     interval_ms = float(environ.get(INTERVAL) or DEFAULT_INTERVAL_MS)
-    return Collector(_endpoint(environ), interval_ms / 1000, min(MOST_TIMEOUT_S, timeout_s))
+    return Collector(_endpoint(environ), min(MOST_INTERVAL_S, interval_ms / 1000), min(MOST_TIMEOUT_S, timeout_s))
 
 
 def _is_on(environ: Mapping[str, str]) -> bool:

@@ -5,12 +5,15 @@ when they end. The numbers are of the status, so nothing is lost with a push tha
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import requests
+from google.protobuf.message import DecodeError
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.sdk.metrics.export import MetricExportResult
 
 from shared.clock import Deadline, Instant, jittered
@@ -33,6 +36,7 @@ class Push:
         self._interval_s, self._read = collector.interval_s, read
         self._reader = Reader(read(), Instant.now())
         self._session = _Session()
+        _forget_empty_variables()
         self._exporter = OTLPMetricExporter(
             endpoint=collector.endpoint, timeout=collector.timeout_s, session=self._session
         )
@@ -72,6 +76,12 @@ class Push:
         return None if result == MetricExportResult.SUCCESS else self._session.outcome
 
 
+def _forget_empty_variables() -> None:
+    """Empty means unset. Version 1.35 of the exporter takes an empty certificate for "verify nothing"."""
+    for name in [name for name, text in os.environ.items() if name.startswith("OTEL_") and not text.strip()]:
+        del os.environ[name]
+
+
 class _Session(requests.Session):
     """Remembers how the last request ended, which the exporter only logs."""
 
@@ -93,4 +103,20 @@ class _Session(requests.Session):
         if 300 <= response.status_code < 400:
             self.outcome += f": {response.headers.get('Location')}"
             raise requests.TooManyRedirects(self.outcome)
+        if response.ok and (rejected := _rejected(response.content)):
+            self.outcome = rejected
+            raise requests.RequestException(rejected)
         return response
+
+
+def _rejected(answer: bytes) -> str:
+    """What a collector that answers 200 has not taken; empty where it has taken all, or does not say.
+
+    https://opentelemetry.io/docs/specs/otlp/#partial-success-1
+    """
+    try:
+        partial = ExportMetricsServiceResponse.FromString(answer).partial_success
+    except DecodeError:  # a proxy in between may say something of its own
+        return ""
+    count = partial.rejected_data_points
+    return f"the collector rejects {count} data points: {partial.error_message}" if count else ""

@@ -37,6 +37,12 @@ def test_whatever_stands_in_its_place_or_a_missing_directory_hides_no_failure(
         fail(tmp_path / "missing")
 
 
+def test_a_reason_that_is_no_unicode_hides_no_failure(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable), last_failure.recorded(tmp_path):
+        raise SourceUnavailable("The hub does not answer", "it is away", "Run `evsup check --env-file \udcff.env`.")
+    assert "?.env" in str(last_failure.read(tmp_path))
+
+
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")

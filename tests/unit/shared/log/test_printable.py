@@ -17,9 +17,10 @@ from supervisor.status.group import GroupStatus, GroupSupervisor
 from supervisor.status.screen import group_screen, tree_screen
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
-# A title of the window, a line erased, the writing turned around; and rich's own marks, one of them never opened.
-HOSTILE = "\x1b]0;owned\x07 \x9b2K \u202e [red]x[/] [/nothing]"
-SHOWN = r"\x1b]0;owned\x07 \x9b2K \u202e [red]x[/] [/nothing]"
+# A title of the window, a line erased, the writing turned around, half a character; and rich's own marks, one of them
+# never opened.
+HOSTILE = "\x1b]0;owned\x07 \x9b2K \u202e \udcff [red]x[/] [/nothing]"
+SHOWN = r"\x1b]0;owned\x07 \x9b2K \u202e \udcff [red]x[/] [/nothing]"
 
 
 def test_control_characters_are_shown() -> None:

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from shared.log import logger
@@ -68,6 +69,16 @@ def test_a_line_that_is_not_from_a_log_has_a_text_alone(line: str) -> None:
     kept = RecentLines()
     kept.add_rendered(line)
     assert kept.lines() == (LogLine("", "", "", line[: LONGEST_TEXT - 1] + "…" if len(line) > LONGEST_TEXT else line),)
+
+
+@pytest.mark.parametrize("key", EVENT)
+def test_every_line_can_be_sent_whatever_is_in_it(key: str) -> None:
+    kept = RecentLines()
+    event = {**EVENT, key: "half a character \ud83d, a path of bytes \udcff"}
+    kept.add(event)
+    kept.add_rendered(json.dumps(event))
+    kept.add_rendered(as_text(event))
+    assert all(msgspec.json.encode(line) for line in kept.lines())
 
 
 def test_a_stack_of_many_lines_takes_the_place_of_one() -> None:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.errors import ConfigurationError
 from supervisor.check.checks import StartChecks
+from supervisor.status.otlp.collector import collector_of
 from tests.unit.shared.config.configurations import CONNECTION_STRING, complete
 
 
@@ -17,7 +19,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def names(**settings: str) -> Iterator[str]:
     os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING, **settings))
-    for stage in StartChecks(None).stages():
+    for stage in StartChecks(None, collector_of).stages():
         for check in stage:
             yield check.name
             if check.name == "config":
@@ -36,5 +38,12 @@ def test_the_definition_of_a_pipe_is_checked_where_the_settings_name_one() -> No
 
 def test_the_first_check_names_the_sdks_that_run() -> None:
     os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING))
-    [config], *_ = StartChecks(None).stages()
+    [config], *_ = StartChecks(None, collector_of).stages()
     assert "azure-eventhub 5.15" in config.run().detail
+
+
+def test_a_variable_of_opentelemetry_that_ends_a_start_fails_the_first_check() -> None:
+    os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING, OTEL_EXPORTER_OTLP_ENDPOINT="collector"))
+    [config], *_ = StartChecks(None, collector_of).stages()
+    with pytest.raises(ConfigurationError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+        config.run()

@@ -44,6 +44,12 @@ def test_json_is_typed_and_masked() -> None:
     assert document["warnings"] == []
 
 
+def test_json_is_written_also_of_a_file_whose_name_is_no_unicode() -> None:
+    Path("\udcff.env").write_text("EVENTHUB_PREFETCH=7\n")
+    result = CliRunner().invoke(config, ["--json", "--env-file", "\udcff.env"])
+    assert json.loads(result.stdout)["settings"]["EVENTHUB_PREFETCH"] == {"value": 7, "source": "?.env"}
+
+
 def test_warnings_go_to_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVSUP_COLOUR", "blue")
     result = CliRunner().invoke(config)

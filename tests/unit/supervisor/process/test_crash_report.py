@@ -64,6 +64,13 @@ def test_a_file_or_link_in_its_place_is_neither_followed_nor_overwritten(
     assert Path("victim").read_text() == "precious"
 
 
+def test_a_text_that_is_no_unicode_is_no_reason_for_no_report(tmp_path: Path) -> None:
+    failure = SourceUnavailable("Appending failed", "it is away", "Run `evsup check --env-file \udcff.env`.")
+    path = crash_report.write(tmp_path, failure, a_partition(), [], [])
+    assert path
+    assert "?.env" in path.read_text()
+
+
 def test_the_newest_reports_are_kept_and_a_directory_of_that_name_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "crash-0.json").mkdir()
     for number in range(crash_report.KEPT):

@@ -83,6 +83,12 @@ def test_any_other_request_is_refused_and_not_repeated(line: str, code: int) -> 
     assert "canary" not in page.lower()
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_text_that_is_no_unicode_leaves_no_page_unanswered(page: str) -> None:
+    tree = a_tree(a_partition(waits_for="\udcff"), cause="the file \udcff", hub_trouble="\ud83d", healthy=False)
+    assert asked(f"GET {page} HTTP/1.1", tree)[0] == (503 if page == "/readyz" else 200)
+
+
 def test_a_request_for_an_unknown_page_is_answered_with_the_known_ones() -> None:
     known = "Not found. Pages: /, /overview, /runbook, /metrics, /healthz, /readyz, /status\n"
     assert asked("GET /index.html HTTP/1.1") == (404, known)

@@ -57,6 +57,7 @@ def test_the_endpoint_is_the_one_of_the_specification(environ: dict[str, str], e
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "3", "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "4.5"}, 60, 4.5),
         # In milliseconds, as the specification has it: no push may take hours.
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10000"}, 60, 30),
+        ({"OTEL_METRIC_EXPORT_INTERVAL": "1e300"}, 86_400, 10),
     ],
 )
 def test_a_push_is_bounded_in_time(variables: dict[str, str], interval_s: float, timeout_s: float) -> None:

@@ -1,5 +1,6 @@
 """Metrics reach a collector over real sockets, and whatever a collector does, a stop takes no longer than it may."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from scripts.harness.waiting import BUSY_S, eventually
 from scripts.localcloud.snow.certificate import make_certificate
@@ -152,3 +154,31 @@ def test_what_a_collector_says_shows_no_header(collector: Collector, log: list[d
         eventually(lambda: log, "it is refused", every_s=0.01)
     assert collector.headers["authorization"] == "Basic canary/one"
     assert "https://elsewhere/?tried=***" in log[0]["reason"]
+
+
+def test_what_a_collector_takes_and_rejects_is_said_and_a_page_of_a_proxy_is_not(
+    collector: Collector, log: list[dict[str, Any]]
+) -> None:
+    collector.page = b"<html>welcome</html>"
+    with closing(pushing(collector)):
+        await_tries(collector, 2)
+        assert not log
+        answer = ExportMetricsServiceResponse()
+        answer.partial_success.rejected_data_points, answer.partial_success.error_message = 3, "too many series"
+        collector.page = answer.SerializeToString()
+        eventually(lambda: log, "points are rejected", every_s=0.01)
+        assert log[0]["reason"] == "the collector rejects 3 data points: too many series"
+        collector.page = b""
+        eventually(lambda: len(log) == 2, "all are taken again", every_s=0.01)
+    assert events(log) == ["metrics_not_pushed", "metrics_pushed_again"]
+
+
+def test_an_empty_variable_is_unset_for_every_version_of_the_sdk(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1.35 verifies no certificate where its variable is empty, and fails with an empty compression."""
+    names = [f"OTEL_EXPORTER_OTLP_{part}" for part in ("CERTIFICATE", "METRICS_CERTIFICATE", "COMPRESSION", "HEADERS")]
+    for name in names:
+        monkeypatch.setenv(name, " ")
+    with closing(pushing(collector)):
+        assert not os.environ.keys() & set(names)
