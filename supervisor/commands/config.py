@@ -111,7 +111,7 @@ def sections(loaded: Loaded, variables: Sequence[Variable], width: int) -> "Iter
     name_width = _widest(each.name for each in variables)
     source_width = min(_widest(loaded.sources[each.name] for each in variables), WIDEST_SOURCE)
     for title, members in groupby(variables, key=lambda variable: variable.title):
-        section = Text(f"{title}\n", "bold underline")
+        section = Text().append(f"{title}\n", "bold underline")  # a style of the whole would go on to the end
         for each in members:
             head = f" {each.name:{name_width}}  {loaded.sources[each.name]:{source_width}}  "
             value, style = _value(each, loaded), "dim" if loaded.sources[each.name] == DEFAULT else "bold"

@@ -87,15 +87,15 @@ class HttpServer:
         except (OSError, asyncio.IncompleteReadError) as error:
             log.debug("http_client_left", reason=str(error))
         finally:
-            writer.transport.abort()
             self._clients.pop(writer, None)
+            _cut(writer)
 
     def _make_room(self) -> None:
         """Close the oldest connection. A request is answered at once, so the oldest client has not sent one."""
         while len(self._clients) >= MOST_CLIENTS:
             oldest = next(iter(self._clients))
             del self._clients[oldest]
-            oldest.transport.abort()
+            _cut(oldest)
 
     async def _respond(self, reader: StreamReader) -> bytes:
         try:
@@ -104,6 +104,12 @@ class HttpServer:
             return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         past = Past(self._history.samples(), self._recent.lines())
         return respond(head.partition(b"\r\n")[0], self._read(), self._clock(), past)
+
+
+def _cut(client: StreamWriter) -> None:
+    """End a connection at once, unless it has ended."""
+    with suppress(AttributeError):  # asyncio's own, where the last byte went later than `close` was called
+        client.transport.abort()
 
 
 def listen(address: str) -> socket.socket:

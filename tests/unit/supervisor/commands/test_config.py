@@ -75,6 +75,14 @@ def test_a_terminal_shows_every_name_whole(width: int) -> None:
     assert {line.split()[0] for line in shown if line.split()} >= set(VARIABLES)
 
 
+def test_a_terminal_underlines_headings_and_nothing_else() -> None:
+    console = Console(width=120, force_terminal=True, color_system="standard", legacy_windows=False)
+    with console.capture() as captured:
+        console.print(*sections(loaded(), ALL, 120))
+    underlined = [line for line in captured.get().splitlines() if "\x1b[1;4m" in line]
+    assert len(underlined) == len({variable.title for variable in ALL})
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_a_path_is_not_taken_to_pieces(width: int) -> None:
     path = "/var/lib/evsup/flights"

@@ -17,6 +17,7 @@ from supervisor.status.http import server as http
 from supervisor.status.http.server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer, listen
 from supervisor.status.model import TreeStatus
 from tests.harness.ports import free_port
+from tests.unit.captured_log import capture_logs
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 TIMEOUT_S = 30.0  # of a test's own socket: the machine may be busy
@@ -116,6 +117,14 @@ def test_a_client_that_disconnects_is_forgotten(port: int) -> None:
     for _ in range(2 * MOST_CLIENTS):
         connect(port).close()
     assert get(port) == (200, b"ok\n")
+
+
+def test_a_page_that_a_client_takes_in_pieces_is_whole_and_no_trouble() -> None:
+    number, tree = free_port(), a_tree(a_partition(), cause="x" * 16_000_000)  # more than two sockets hold
+    with capture_logs() as log, closing(HttpServer([listen(f"127.0.0.1:{number}")], lambda: tree, clock=lambda: NOW_S)):
+        assert len(get(number, "/readyz")[1]) > 16_000_000
+        get(number)  # the loop has turned since
+    assert not log
 
 
 def test_a_page_that_is_opened_later_has_what_was_before() -> None:
