@@ -1,5 +1,6 @@
 """Fixtures of both tiers that run the real evsup, the order of files, and how much hypothesis tries."""
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 settings.register_profile("evsup", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("explore", deadline=None, print_blob=True, max_examples=1000)
 settings.load_profile("evsup")
+
+# A shell starts background jobs with SIGINT ignored, and what ignores a signal passes that on to all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A process of the suite takes whole files, in their order. The longest come first, so that all processes end together:
 # those of 35 s and more, by `make test` with `--durations=0` on two cores.

@@ -84,7 +84,7 @@ PARTS: Mapping[str, Part] = {
     "feed": Part(0.04, _feed),
     "shapes": Part(0.42, _shapes),
     "rivals": Part(0.10, _rivals),
-    "delays": Part(0.16, _delays),
+    "delays": Part(0.25, _delays),
     "workers": Part(0.10, _workers),
     "latency": Part(0.10, _latency),
     "idle": Part(0.05, _idle),

@@ -17,6 +17,7 @@ WAITING_BATCHES = (300, 1_000, 50_000)
 WAITING_S = 10.0
 COMMIT_DELAY_S = 2.0
 DELAYS_S = (0.0, 2.0, 6.0)
+DELAYED = 10  # times the events of other turns, so that they are more than fit the window
 RAW_EVENTS = 40_000  # at most: enough to know its speed
 Say = Callable[[str], None]
 
@@ -85,13 +86,14 @@ def _asyncio(lab: Lab, budget: Budget, count: int) -> Side:
 
 
 def delays(lab: Lab, budget: Budget, say: Say) -> list[Setting]:
-    """One worker while Snowflake takes this or that time for a commit."""
-    lab.fill(Events(budget.events))
+    """One worker while Snowflake takes this or that time for a commit, on more events than fit the window."""
+    count = DELAYED * budget.events
+    lab.fill(Events(count))
     runs: dict[float, list[Run]] = {delay_s: [] for delay_s in DELAYS_S}
     for number in budget.rounds(3):
         for delay_s, done in runs.items():
             lab.cloud.snow.set_commit_delay(delay_s)
-            done.append(move(lab.turn(), budget.events))
+            done.append(move(lab.turn(), count))
             say(f"commits after {delay_s:g} s, turn {number + 1}: {_told(done[-1])}")
     return [Setting(value=delay_s, side=Side.of(done)) for delay_s, done in runs.items()]
 

@@ -112,19 +112,19 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
             ge=1,
             le=100_000_000,
             description="How many rows may be appended and not yet committed.",
-            examples=["1000000"],
+            examples=["3000000"],
         ),
-    ] = 1_000_000
+    ] = 3_000_000
     max_inflight_bytes: Annotated[
         int,
         Meta(
             ge=1_000_000,
             le=64 * 1024**3,
-            description="How many bytes of row JSON may be appended and not yet committed. A worker holds them in"
-            " memory only while Snowflake takes none.",
-            examples=["268435456"],
+            description="How many bytes of row JSON may be appended and not yet committed. A worker holds the last"
+            " 256 MiB of them in memory, and only while Snowflake takes none.",
+            examples=["805306368"],
         ),
-    ] = 256 * 1024 * 1024
+    ] = 768 * 1024 * 1024
     row_format: Annotated[
         Literal["envelope", "columns"],
         Meta(description="`envelope`: one VARIANT and metadata columns. `columns`: top-level keys are the columns."),
