@@ -43,8 +43,6 @@ def _rivals(results: Results) -> Shown:
         rows.append(("**evsup, one worker, to the table**", *_side(small.evsup)))
         rows.append(("the SDK's `receive_batch`, receive only", *_side(small.raw)))
     rows += [(one.name, *_side(one.side)) for one in results.rivals]
-    if rows:
-        rows.append(("EvSnow 0.3.0, as published; its sender sent no more", "800", "", "", ""))
     return Shown("rivals", "Events of 250 B", ("", "events/s", "CPU for an event", "memory", "turns"), rows)
 
 

@@ -1,7 +1,7 @@
 """What was appended and is not committed yet, bounded in rows and bytes.
 
 Rows are appended while older ones are in flight, because a commit takes seconds. The bound limits what is read again
-after a crash, and what memory has to hold.
+after a crash. Memory has its own limit: of what Snowflake does not take, the streaming SDK holds 256 MiB.
 """
 
 from collections import deque

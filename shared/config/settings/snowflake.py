@@ -120,8 +120,8 @@ class SnowflakeSettings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=1_000_000,
             le=64 * 1024**3,
-            description="How many bytes of row JSON may be appended and not yet committed. A worker holds the last"
-            " 256 MiB of them in memory, and only while Snowflake takes none.",
+            description="How many bytes of row JSON may be appended and not yet committed. Memory holds at"
+            " most 256 MiB of them, and only while Snowflake takes none.",
             examples=["805306368"],
         ),
     ] = 768 * 1024 * 1024
