@@ -10,7 +10,6 @@ These names stay where they are. What a mapper may do is in docs/mapper.md.
 
 import importlib
 import inspect
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -63,8 +62,8 @@ def load(path: str) -> Mapper:
     what = f"The mapper {path} cannot be used"
     if found is None:
         raise ConfigurationError(what, str(problem(path)), "Correct EVSUP_MAPPER.")
-    if (here := os.getcwd()) not in sys.path:  # noqa: PTH109 (sys.path has texts)
-        sys.path.append(here)  # last, so that a file there hides no package
+    if "" not in sys.path:  # the working directory, also where that was deleted
+        sys.path.append("")  # last, so that a file there hides no package
     try:
         function = getattr(importlib.import_module(found["module"]), found["function"])
     except (Exception, SystemExit) as error:

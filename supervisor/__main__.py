@@ -23,6 +23,8 @@ def main() -> None:
     core_file.forbid()
     # Whoever starts evsup may ignore it, and the kernel would then keep no exit code of a worker.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # Or block signals: then a SIGTERM would wait for ever. One that is ignored stays so, as Ctrl-C in the background.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     if command_of(sys.argv[1:]) == "start":
         signals.exit_on_stop_signal()
     _command_line()()

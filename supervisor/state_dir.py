@@ -75,12 +75,15 @@ class Lock:
         if not _is_ours_alone(os.fstat(self._fd)):
             os.close(self._fd)
             raise unusable(directory, f"{self._path} is not a file of its own, or belongs to another user")
-        # For a file of an older evsup or of another umask; the mode of `open` is only for one that it creates.
-        os.fchmod(self._fd, 0o600)
         try:
+            # For a file of an older evsup or of another umask; the mode of `open` is only for one that it creates.
+            os.fchmod(self._fd, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise self._held() from error
+        except OSError as error:  # of a filesystem without modes, or of a network without locks
+            os.close(self._fd)
+            raise unusable(directory, f"{self._path} cannot be locked: {error.strerror}") from error
         with suppress(OSError):  # the pid is only for people: the lock holds on a full disk, too
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)

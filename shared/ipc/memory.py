@@ -12,8 +12,14 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def rss_bytes() -> int:
-    """Resident memory of this process (https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+    """Resident memory of this process (https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html).
+
+    0 while no file descriptor is left to read it: no work ends because of a figure.
+    """
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0
 
 
 def stacks() -> dict[str, list[str]]:
@@ -40,20 +46,20 @@ class Vitals:
 
 
 def vitals(pid: int) -> Vitals | None:
-    """What the kernel says of the process; None when it has ended."""
+    """What the kernel says of the process; None when it has ended, or no file descriptor is left to look."""
     try:
         state, *fields = _stat(Path(f"/proc/{pid}/stat"))
         threads = [_stat(task / "stat")[0] for task in Path(f"/proc/{pid}/task").iterdir()]
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return None
     return Vitals(state, "R" in threads, (int(fields[10]) + int(fields[11])) / _TICKS_PER_S)
 
 
 def parent_and_state(pid: int) -> tuple[int, str] | None:
-    """Its parent, and its state: Z is a zombie. None when it has ended."""
+    """Its parent, and its state: Z is a zombie. None as of `vitals`."""
     try:
         state, parent, *_ = _stat(Path(f"/proc/{pid}/stat"))
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return None
     return int(parent), state
 

@@ -5,6 +5,7 @@ while every wait hangs. Workers are copies of a process without any (`shared.ipc
 https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
 """
 
+import os
 import signal
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,7 @@ def start(
     Raises the kernel's OSError (see `limits.start_limit_error`), and then leaves no descriptor open and no signal
     blocked.
     """
+    _leave_deleted_directory()
     ours, theirs = _spawn.Pipe(duplex=True)
     with ExitStack() as after_failure, theirs:
         after_failure.callback(ours.close)
@@ -40,6 +42,16 @@ def start(
             process.start()
         after_failure.pop_all()
     return process, ours
+
+
+def _leave_deleted_directory() -> None:
+    """A process begins in the working directory of ours, and cannot in one that was deleted, as by a new release.
+    Nothing is lost: no relative path leads anywhere from there.
+    """
+    try:
+        os.getcwd()  # noqa: PTH109 (only whether there is one)
+    except FileNotFoundError:
+        os.chdir("/")
 
 
 @contextmanager

@@ -47,7 +47,9 @@ class OrphanReaper:
 
 
 def _zombies() -> list[int]:
-    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    pids: list[int] = []
+    with suppress(OSError):  # no file descriptor is left to look: the next look finds them
+        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
     return [pid for pid in pids if parent_and_state(pid) == (os.getpid(), "Z")]
 
 

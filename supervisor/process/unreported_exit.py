@@ -4,6 +4,15 @@ import signal
 
 from shared.errors import EvsupError, ExitCode, OwnershipLost, WorkerCrashed, WorkerKilled
 
+# Of native code, to itself (https://man7.org/linux/man-pages/man7/signal.7.html). All others come from outside.
+FAULTS = {
+    signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP
+}  # fmt: skip
+WHY: dict[int, str] = {
+    signal.SIGKILL: "an operator did it, or the kernel because memory ran out",
+    signal.SIGXCPU: "it has used the processor time that it may (`ulimit -t`, LimitCPU=)",
+}
+
 
 def unreported_exit(code: int, pid: int, epoch: int, *, is_out_of_memory: bool) -> EvsupError:
     """The failure of a worker that exited with `code`, a negative one for a signal.
@@ -31,13 +40,13 @@ def _killed(number: int, pid: int, *, is_out_of_memory: bool) -> EvsupError:
             "Nothing is lost. Give it more memory (MemoryMax=, the container's limit), or lower EVENTHUB_PREFETCH,"
             " EVSUP_MAX_PARTITIONS and SNOWFLAKE_MAX_INFLIGHT_BYTES.",
         )
-    if number in (signal.SIGKILL, signal.SIGTERM):
-        return WorkerKilled(
-            f"The worker (pid {pid}) was killed by {_name(number)}",
-            "an operator did it, or the kernel because memory ran out",
-            "Start again: it resumes after the last committed row. `dmesg` shows what the kernel did.",
-        )
-    return WorkerCrashed(f"The worker (pid {pid}) died of {_name(number)}", "a fault in native code", "")
+    if number in FAULTS:
+        return WorkerCrashed(f"The worker (pid {pid}) died of {_name(number)}", "a fault in native code", "")
+    return WorkerKilled(
+        f"The worker (pid {pid}) was killed by {_name(number)}",
+        WHY.get(number, "somebody sent it"),
+        "Start again: it resumes after the last committed row. `dmesg` shows what the kernel did.",
+    )
 
 
 def _name(number: int) -> str:

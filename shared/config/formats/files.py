@@ -30,7 +30,8 @@ def bytes_of(path: str, most_bytes: int) -> bytes:
         with file.open("rb") as opened:
             return opened.read(most_bytes)
     except FileNotFoundError:
-        raise ValueError(f"there is no such file (from the directory {Path.cwd()})") from None
+        here = os.readlink("/proc/self/cwd")  # noqa: PTH115 (which also names one that was deleted)
+        raise ValueError(f"there is no such file (from the directory {here})") from None
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
 

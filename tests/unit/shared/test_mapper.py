@@ -46,6 +46,16 @@ def test_a_mapper_is_imported_from_the_working_directory(path: str) -> None:
     assert mapper.load(path)(event) in ({"PAYLOAD": 1}, {})
 
 
+def test_a_mapper_of_elsewhere_is_imported_although_the_working_directory_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert callable(mapper.load("users.mapper:fits"))
+
+
 @pytest.mark.parametrize(
     ("path", "why"),
     [

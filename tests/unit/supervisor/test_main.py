@@ -23,10 +23,21 @@ def test_the_command_is_the_first_argument_that_is_not_an_option(typed: str, com
     assert command_of(typed.split()) == command
 
 
-def test_the_kernel_keeps_the_exit_codes_of_workers_also_when_who_starts_evsup_ignores_those_of_its_own() -> None:
+def at_its_end(started_by: str, shown: str) -> str:
+    """What evsup shows at its end, where whoever starts it has done something with signals."""
     program = (
-        "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); from supervisor.__main__ import main;"
-        " import atexit; atexit.register(lambda: print(signal.getsignal(signal.SIGCHLD).name)); main()"
+        f"import signal; {started_by}; from supervisor.__main__ import main;"
+        f" import atexit; atexit.register(lambda: print({shown})); main()"
     )
     done = subprocess.run([sys.executable, "-c", program, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "SIG_DFL"
+    return done.stdout.splitlines()[-1]
+
+
+def test_the_kernel_keeps_the_exit_codes_of_workers_also_when_who_starts_evsup_ignores_those_of_its_own() -> None:
+    ignores = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    assert at_its_end(ignores, "signal.getsignal(signal.SIGCHLD).name") == "SIG_DFL"
+
+
+def test_signals_arrive_also_when_who_starts_evsup_blocks_them() -> None:
+    blocks = "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())"
+    assert at_its_end(blocks, "signal.pthread_sigmask(signal.SIG_BLOCK, [])") == "set()"

@@ -1,11 +1,13 @@
 """The state directory is private, and at most one supervisor uses it."""
 
+import errno
 import os
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -139,6 +141,18 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program + "; os._exit(9)"], check=False, timeout=30)
     assert (tmp_path / LOCK_NAME).read_text().strip().isdigit()
     Lock(tmp_path).release()
+
+
+@pytest.mark.parametrize(("call", "number"), [("fcntl.flock", errno.ENOLCK), ("os.fchmod", errno.EPERM)])
+def test_a_filesystem_without_locks_or_modes_is_a_fault_of_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(call, refuse)
+    with pytest.raises(ConfigurationError, match=f"{LOCK_NAME} cannot be locked: {os.strerror(number)}"):
+        Lock(tmp_path)
 
 
 def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:

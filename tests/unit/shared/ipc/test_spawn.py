@@ -7,12 +7,15 @@ import signal
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from shared.errors import ConfigurationError, ExitCode, LimitReached
 from shared.ipc import spawn, task
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 @pytest.fixture(params=[errno.EAGAIN, errno.EMFILE])
@@ -43,6 +46,22 @@ def test_a_start_that_fails_leaves_no_descriptor_open_and_no_signal_blocked(refu
     with pytest.raises(OSError, match=os.strerror(refusal)):
         spawn.start(print, None, name="x", held_back=[signal.SIGUSR1])
     assert (descriptors(), blocked()) == before
+
+
+def answer(number: int, pipe: "Connection[bytes, bytes]") -> None:
+    """What a process does here."""
+    pipe.send_bytes(bytes([number]))
+
+
+def test_a_process_is_started_although_the_working_directory_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    process, pipe = spawn.start(answer, 7, name="x", held_back=[])
+    with pipe:
+        assert pipe.recv_bytes() == b"\x07"
+    process.join()
 
 
 def test_a_task_that_cannot_be_started_ends_with_the_code_of_the_limit(refusal: int) -> None:

@@ -8,6 +8,7 @@ from multiprocessing import connection, get_context
 import pytest
 
 from supervisor.process.orphans import EVERY_S, OrphanReaper
+from tests.unit.descriptors import no_descriptor_left
 from tests.unit.readable import DEADLINE_S
 
 PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
@@ -29,3 +30,8 @@ def test_the_exit_code_of_a_process_that_was_started_here_is_not_lost(reaper: Or
     for turn in range(3):
         reaper.reap([], turn * EVERY_S)
     assert process.exitcode == CODE
+
+
+def test_without_a_descriptor_orphans_wait_for_the_next_look(reaper: OrphanReaper) -> None:
+    with no_descriptor_left():
+        reaper.reap([], 0.0)

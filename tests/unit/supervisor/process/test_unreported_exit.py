@@ -15,10 +15,12 @@ from supervisor.process.unreported_exit import unreported_exit
         (1, False, WorkerCrashed, "exited without reporting an error: exit code 1"),
         (0, False, WorkerCrashed, "exit code 0"),
         (-signal.SIGKILL, False, WorkerKilled, "(pid 7) was killed by SIGKILL: an operator did it"),
-        (-signal.SIGTERM, True, WorkerKilled, "was killed by SIGTERM"),
+        (-signal.SIGTERM, True, WorkerKilled, "was killed by SIGTERM: somebody sent it"),
+        (-signal.SIGALRM, False, WorkerKilled, "was killed by SIGALRM: somebody sent it"),
+        (-signal.SIGXCPU, False, WorkerKilled, "was killed by SIGXCPU: it has used the processor time"),
         (-signal.SIGKILL, True, WorkerKilled, "was killed by the kernel: memory ran out"),
         (-signal.SIGSEGV, False, WorkerCrashed, "died of SIGSEGV: a fault in native code"),
-        (-36, False, WorkerCrashed, "died of signal 36 (Real-time signal 2)"),
+        (-36, False, WorkerKilled, "was killed by signal 36 (Real-time signal 2): somebody sent it"),
     ],
 )
 def test_the_failure_names_what_ended_the_worker(
