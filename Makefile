@@ -44,7 +44,7 @@ fuzz: $(STAMP) ## Try the properties in the unit tests on a thousand random exam
 
 # Beside the unit tests, the files that start real trees and stop them in order: a killed process writes no data. Not the
 # simulation: it runs the same lines a million times, and each of them costs much more while it is counted.
-COVERED := tests/unit tests/acceptance/test_every_event_once.py tests/acceptance/test_signals.py
+COVERED := tests/unit tests/acceptance/start/test_every_event_once.py tests/acceptance/start/test_signals.py
 
 coverage: $(STAMP) ## Show which lines and branches the unit tests and two acceptance files reach
 	@rm -rf .coverage && mkdir .coverage

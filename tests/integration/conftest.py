@@ -23,8 +23,8 @@ from shared.control.store import ControlStore
 from shared.log.secret import Secret
 from shared.model import ConsumerGroup
 from shared.snowflake.session import SqlSession
-from tests.harness import sdk_sockets
-from tests.harness.snow_sql import ACCOUNT, CLAIM, ROLE, USER, WAREHOUSE, SnowSql, ask
+from tests.harness.azure_sdk import sockets
+from tests.harness.snow.sql import ACCOUNT, CLAIM, ROLE, USER, WAREHOUSE, SnowSql, ask
 
 EXPIRATION_S = 60.0
 _names = itertools.count()
@@ -106,7 +106,7 @@ class Site:
 @pytest.fixture(scope="module", autouse=True)
 def sockets_let_go() -> Iterator[None]:
     yield
-    sdk_sockets.let_go()
+    sockets.let_go()
 
 
 @pytest.fixture(scope="session")

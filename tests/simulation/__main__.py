@@ -5,8 +5,8 @@ import sys
 import time
 from contextlib import nullcontext
 
-from tests.simulation.fiber import on_one_core
 from tests.simulation.guards import distrust
+from tests.simulation.processes.fiber import on_one_core
 from tests.simulation.simulation import run
 from tests.simulation.world import Violation
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation.fiber import on_one_core
+from tests.simulation.processes.fiber import on_one_core
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from tests.simulation.process import Process
+from tests.simulation.processes.process import Process
 
 if TYPE_CHECKING:
+    from tests.simulation.processes.site import Site
+    from tests.simulation.processes.supervisor import Supervisor
+    from tests.simulation.processes.worker import WorkerProcess
     from tests.simulation.simulation import Simulation
-    from tests.simulation.site import Site
-    from tests.simulation.supervisor import Supervisor
-    from tests.simulation.worker import WorkerProcess
 
 LASTS_S = 20.0
 SLOW_S = 8.0

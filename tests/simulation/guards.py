@@ -30,10 +30,10 @@ from tests.simulation.faults import (
     slow_down,
     stick_worker,
 )
-from tests.simulation.hub import SimulatedReceiver
-from tests.simulation.process import Clock
-from tests.simulation.snowpipe import Channel, Handle
-from tests.simulation.worker import WorkerProcess
+from tests.simulation.processes.process import Clock
+from tests.simulation.processes.worker import WorkerProcess
+from tests.simulation.services.hub import SimulatedReceiver
+from tests.simulation.services.snowpipe import Channel, Handle
 from worker.loop import Worker
 from worker.pipeline import pipeline, status_poll
 from worker.pipeline.pipeline import Pipeline

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.ipc.messages import Counters
-    from tests.simulation.snowpipe import Channel
-    from tests.simulation.worker import WorkerProcess
+    from tests.simulation.processes.worker import WorkerProcess
+    from tests.simulation.services.snowpipe import Channel
 
 
 class Invariants:

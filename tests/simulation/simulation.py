@@ -9,17 +9,17 @@ from shared.config.settings import Settings
 from shared.control import schema
 from shared.model import SupervisorRow
 from supervisor.ownership.balance import shares
-from tests.simulation.database import Memory
 from tests.simulation.faults import FAULTS, Fault
-from tests.simulation.hub import Partition
 from tests.simulation.invariants import Invariants
-from tests.simulation.network import Network
-from tests.simulation.process import Clock
-from tests.simulation.rejections import Rejections
-from tests.simulation.site import Site
-from tests.simulation.snowpipe import Channel
+from tests.simulation.processes.process import Clock
+from tests.simulation.processes.site import Site
+from tests.simulation.processes.supervisor import Supervisor
+from tests.simulation.services.database import Memory
+from tests.simulation.services.hub import Partition
+from tests.simulation.services.network import Network
+from tests.simulation.services.rejections import Rejections
+from tests.simulation.services.snowpipe import Channel
 from tests.simulation.stage import staged
-from tests.simulation.supervisor import Supervisor
 from tests.simulation.world import World
 from tests.unit.plain_settings import eventhub, plain, snowflake
 

@@ -12,9 +12,9 @@ import pytest
 from shared import clock
 from supervisor.ownership import initial_positions, lease_keeper, leases, partition_discovery
 from supervisor.process import tree
-from tests.simulation.rejections import carried_out, identified, reread
-from tests.simulation.supervisor import Supervisor
-from tests.simulation.worker import WorkerProcess
+from tests.simulation.processes.supervisor import Supervisor
+from tests.simulation.processes.worker import WorkerProcess
+from tests.simulation.services.rejections import carried_out, identified, reread
 from tests.simulation.world import World
 from worker import loop, opening, states
 from worker.pipeline import checkpointer, pipeline, status_poll

@@ -7,8 +7,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.simulation.fiber import Fiber
-    from tests.simulation.process import Process
+    from tests.simulation.processes.fiber import Fiber
+    from tests.simulation.processes.process import Process
 
 FIRST_PID = 2**22 + 1  # above `pid_max`: no process of this host has one of these
 SHOWN = 60  # last lines of a history that a person reads

@@ -6,7 +6,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tests.harness.oldest import PINS, PYPROJECT
+from tests.harness.versions.oldest import PINS, PYPROJECT
 
 DEPENDENCIES = [Requirement(line) for line in tomllib.loads(PYPROJECT.read_text())["project"]["dependencies"]]
 PINNED = dict(line.split("==") for line in PINS.read_text().splitlines() if "==" in line)

@@ -1,7 +1,7 @@
 -- How a pipe converts the value of a JSON key to the type of a column; NULL says that it does not fit.
 --
 -- `text` is the value as text (of a string: without its quotes), `document` is the value as JSON. The cases and their
--- sources are in tests/integration/test_localcloud_snow_types.py.
+-- sources are in tests/integration/localcloud/snow/test_types.py.
 
 -- An integer in a time column counts seconds, milliseconds, microseconds or nanoseconds since 1970, by its size:
 -- https://docs.snowflake.com/en/sql-reference/functions/to_timestamp#usage-notes

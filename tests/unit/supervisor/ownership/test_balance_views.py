@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.model import Ownership, SupervisorRow
 from supervisor.ownership.balance import Assignment, GroupView, Strategy, assign
 from supervisor.ownership.passive_members import PassiveMembers
-from tests.harness.older_supervisor import older_assignment
+from tests.harness.versions.older_supervisor import older_assignment
 from tests.unit.plain_settings import eventhub
 
 EXPIRATION_S, INTERVAL_S = 60.0, 10.0

@@ -9,7 +9,7 @@ import pytest
 from supervisor.ownership.balance import HeldElsewhere
 from supervisor.process.notify_socket import MOST_CHARACTERS, NotifySocket, take
 from supervisor.status.model import TreeState, TreeStatus
-from tests.harness.service_manager import ServiceManager
+from tests.harness.services.service_manager import ServiceManager
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 READY, STOPPING, FED = "READY=1", "STOPPING=1", "WATCHDOG=1"

@@ -1,4 +1,4 @@
-"""What the views say of tables that differ; that they run is tried by `tests/integration/test_views.py`."""
+"""What the views say of tables that differ; that they run is tried by `tests/integration/target/test_views.py`."""
 
 import re
 

@@ -16,7 +16,7 @@ from shared.log.recent import RecentLines
 from supervisor.status.http import server as http
 from supervisor.status.http.server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer, listen
 from supervisor.status.model import TreeStatus
-from tests.harness.ports import free_port
+from tests.harness.services.ports import free_port
 from tests.unit.captured_log import capture_logs
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 

@@ -12,7 +12,7 @@ from shared.ipc.messages import BOUNDS_S, Histogram, Latencies
 from supervisor.status.metrics import METRICS, exposition
 from supervisor.status.model import TreeStatus
 from supervisor.status.otlp.data import Reader
-from tests.harness.collector import attributes, number, points
+from tests.harness.services.collector import attributes, number, points
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 UNIX_S = 1_800_000_000.0

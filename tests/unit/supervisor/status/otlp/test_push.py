@@ -15,7 +15,7 @@ from scripts.localcloud.snow.certificate import make_certificate
 from shared.log.secret import remember_all
 from supervisor.status.otlp.collector import collector_of
 from supervisor.status.otlp.push import CLOSE_S, Push
-from tests.harness.collector import Collector
+from tests.harness.services.collector import Collector
 from tests.unit.captured_log import capture_logs
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
