@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from supervisor.status.model import TreeStatus
-from supervisor.status.screen import tree_screen
+from supervisor.status.screens.status import tree_screen
 
 INDENT = 3
 BAR_WIDTH = 40

@@ -1,4 +1,4 @@
-"""Write docs/metrics.md's table from `supervisor.status.metrics`, or check that it is up to date.
+"""Write docs/metrics.md's table from `supervisor.status.metrics.catalogue`, or check that it is up to date.
 
 `python -m scripts.docs.metrics --write` writes; without the flag, exit code 1 says that it differs.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.docs.generated import ROOT, between, run, text_of
-from supervisor.status.metrics import METRICS, Metric
+from supervisor.status.metrics.catalogue import METRICS, Metric
 
 BEGIN, END = "<!-- metrics:begin -->", "<!-- metrics:end -->"
 

@@ -20,7 +20,7 @@ from scripts.demo.__main__ import main as play_demo
 from scripts.demo.screen import Progress, Screen, View
 from scripts.docs.generated import ROOT
 from scripts.docs.terminal import svg
-from supervisor.status.screen import tree_screen
+from supervisor.status.screens.status import tree_screen
 
 if TYPE_CHECKING:
     from supervisor.status.model import TreeStatus

@@ -102,7 +102,7 @@ class Latencies(Struct, frozen=True, kw_only=True):
 class Counters(Struct, frozen=True, kw_only=True):
     """What a worker counts: one struct from the pipeline to `evsup status` and `/metrics`.
 
-    A counter is added with two edits: a field here, and its row in supervisor.status.worker_metrics. The sequence
+    A counter is added with two edits: a field here, and its row in supervisor.status.metrics.counters. The sequence
     numbers say where an event stands: `received` ≥ `appended` (in SDK memory) ≥ `durable` (Snowflake's committed token)
     ≥ `checkpointed`; None before the first.
     """

@@ -178,14 +178,14 @@ def _found(read: Callable[[], Status], not_running: Callable[[], str]) -> tuple[
 def _screen(found: Status, output: "Console", sort: Sort, nothing: str) -> "RenderableType":
     from rich.text import Text  # here, because JSON needs none
 
-    from supervisor.status import screen
+    from supervisor.status.screens.status import group_screen, tree_screen
 
     height = output.height if output.is_terminal else None
     match found:
         case TreeStatus():
-            return screen.tree_screen(found, output.width, height, sort)
+            return tree_screen(found, output.width, height, sort)
         case GroupStatus():
-            return screen.group_screen(found, output.width, height, sort)
+            return group_screen(found, output.width, height, sort)
         case None:
             return Text(printable(complete(nothing)))
 

@@ -23,7 +23,7 @@ from supervisor.commands import shared_options
 from supervisor.commands.command import Command
 from supervisor.commands.output import console, print_json
 from supervisor.commands.progress import Progress
-from supervisor.status.checkpoint_screens import proof_screen
+from supervisor.status.screens.checkpoints import proof_screen
 from supervisor.target.target_check import check_target
 from supervisor.version import JSON_VERSION
 

@@ -32,7 +32,7 @@ from supervisor.process.notify_socket import NotifySocket
 from supervisor.process.orphans import OrphanReaper
 from supervisor.process.signals import STOPPING, SignalInbox
 from supervisor.process.stop import Aborting, Draining, Killing, Running, Stop, blame, escalate, failed, signalled
-from supervisor.process.table_monitor import TableMonitor
+from supervisor.process.table_watch.monitor import TableMonitor
 from supervisor.status.health import complaints
 from supervisor.status.hourly import HourlyReport
 from supervisor.status.latency import total

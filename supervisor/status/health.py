@@ -3,7 +3,7 @@
 A tree is alive while its loop turns; one that is not needs a restart. It is healthy while every partition is read, here
 or by another supervisor; a restart would only interrupt that.
 
-`http_responses.py` serves the decisions as `/healthz` and `/readyz`.
+`http/responses.py` serves the decisions as `/healthz` and `/readyz`.
 """
 
 from collections.abc import Iterator

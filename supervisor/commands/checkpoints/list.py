@@ -9,7 +9,7 @@ from supervisor.checkpoints.documents import list_row
 from supervisor.commands import shared_options
 from supervisor.commands.command import Command
 from supervisor.commands.output import console, print_json
-from supervisor.status.checkpoint_screens import checkpoint_table
+from supervisor.status.screens.checkpoints import checkpoint_table
 
 
 @click.command(

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from supervisor.status.columns import age, count
 from supervisor.status.model import PartitionStatus, TreeStatus
-from supervisor.status.summary import known
+from supervisor.status.words.columns import age, count
+from supervisor.status.words.summary import known
 
 EVERY_S = 5.0
 MOST = 120  # ten minutes

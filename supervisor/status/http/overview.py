@@ -10,7 +10,7 @@ from shared.log.recent import LogLine
 from supervisor.status.health import stuck
 from supervisor.status.http.history import Figure, Sample, figures, sample
 from supervisor.status.model import TreeState, TreeStatus
-from supervisor.status.summary import (
+from supervisor.status.words.summary import (
     PARTITIONS,
     Line,
     Trouble,

@@ -87,7 +87,9 @@ def _overview(tree: TreeStatus, now_s: float, past: Past) -> Response:
 
 
 def _metrics(tree: TreeStatus, now_s: float, _: Past) -> Response:
-    from supervisor.status.metrics import exposition  # here, because without a scrape its package is not needed
+    from supervisor.status.metrics.catalogue import (
+        exposition,
+    )  # here, because without a scrape its package is not needed
 
     return Response(HTTPStatus.OK, exposition(tree, now_s), EXPOSITION)
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from shared.clock import Instant
 from shared.ipc.messages import BOUNDS_S, Histogram
-from supervisor.status.metrics import METRICS, Metric
+from supervisor.status.metrics.catalogue import METRICS, Metric
 from supervisor.status.model import TreeStatus
 
 Series: TypeAlias = tuple[str, ...]

@@ -144,7 +144,7 @@ CRASHES = (
     ("supervisor.commands.config:lines", "config"),
     ("click:echo", "config --json"),
     ("supervisor.state_dir:state_dir", "status"),
-    ("supervisor.status.screen:group_screen", "status --all"),
+    ("supervisor.status.screens.status:group_screen", "status --all"),
     ("shared.control.schema:create", "init"),
     ("psycopg:Connection.connect", "init"),
     ("shared.control.store:ControlStore.ownerships", "checkpoints list"),

@@ -16,7 +16,7 @@ from shared.errors import ExitCode
 from supervisor.process.stop import ABORT_GRACE_S, LATE_S
 from supervisor.process.tree import RELEASE_S
 from supervisor.status.health import STUCK_AFTER_S
-from supervisor.status.metrics import METRICS
+from supervisor.status.metrics.catalogue import METRICS
 from supervisor.status.otlp.push import CLOSE_S
 
 UNIT = "evsup@.service"

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from shared.eventhubs.retention import time_to_loss_s
 from supervisor.status.group import GroupPartition, GroupStatus, with_losses
-from supervisor.status.metrics import exposition
-from supervisor.status.screen import group_screen, tree_screen
+from supervisor.status.metrics.catalogue import exposition
+from supervisor.status.screens.status import group_screen, tree_screen
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -14,7 +14,7 @@ from shared.log.printable import printable
 from shared.log.stderr import Stderr
 from supervisor.ownership.balance import HeldElsewhere
 from supervisor.status.group import GroupStatus, GroupSupervisor
-from supervisor.status.screen import group_screen, tree_screen
+from supervisor.status.screens.status import group_screen, tree_screen
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
 # A title of the window, a line erased, the writing turned around, half a character; and rich's own marks, one of them

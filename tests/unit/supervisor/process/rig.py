@@ -22,7 +22,7 @@ from supervisor.process import tree
 from supervisor.process.child import Child
 from supervisor.process.signals import SignalInbox
 from supervisor.process.stderr_relay import StderrRelay
-from supervisor.process.table_monitor import TableMonitor
+from supervisor.process.table_watch.monitor import TableMonitor
 from supervisor.process.tree import Tree
 from supervisor.status.model import PartitionStatus, TreeStatus
 from tests.unit.shared.control import stores

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from supervisor.status.findings import RULES
 from supervisor.status.http.documents import PAGE, RUNBOOK, policy
-from supervisor.status.summary import EXITS
+from supervisor.status.words.findings import RULES
+from supervisor.status.words.summary import EXITS
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 BOTH = pytest.mark.parametrize("document", [PAGE, RUNBOOK], ids=["page", "runbook"])

@@ -6,7 +6,7 @@ from shared.log.recent import LogLine
 from supervisor.status.health import STUCK_AFTER_S
 from supervisor.status.http.overview import Overview, Past, overview
 from supervisor.status.model import TreeStatus
-from supervisor.status.screen import tree_screen
+from supervisor.status.screens.status import tree_screen
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 TROUBLED = a_tree(

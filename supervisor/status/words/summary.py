@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from shared.command_line import complete
 from supervisor.ownership.balance import by_owner
-from supervisor.status.columns import Column, age, count, left, mib, number
-from supervisor.status.findings import findings, named
 from supervisor.status.model import PartitionStatus, Sort, TreeStatus
+from supervisor.status.words.columns import Column, age, count, left, mib, number
+from supervisor.status.words.findings import findings, named
 
 LOSS_NEAR_S = 6 * 3600.0  # as the alert EvsupLossNear
 

@@ -16,8 +16,8 @@ from prometheus_client.registry import Collector
 
 from shared.ipc.messages import BOUNDS_S, Counters, Histogram, WorkerState
 from supervisor.status.latency import STAGES, total
+from supervisor.status.metrics.counters import COUNTERS, LATENCIES, Unit
 from supervisor.status.model import PartitionStatus, TreeState, TreeStatus
-from supervisor.status.worker_metrics import COUNTERS, LATENCIES, Unit
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Sample: TypeAlias = tuple[tuple[str, ...], float | Histogram]

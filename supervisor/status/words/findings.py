@@ -6,9 +6,9 @@ A tree may be healthy and still have findings: a restart would not help, but a p
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from supervisor.status.columns import age
 from supervisor.status.health import WORKING
 from supervisor.status.model import PartitionStatus, TreeStatus
+from supervisor.status.words.columns import age
 
 # evsup tells the hub that it gives a connection up after 30 s of silence, so a heartbeat comes every 15 s or sooner.
 HUB_SILENT_S = 16.0

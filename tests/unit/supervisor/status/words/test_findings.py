@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.status.findings import COMMIT_LATE_S, HUB_SILENT_S, LAG_OLD_S, REPORT_LATE_S, findings, named
+from supervisor.status.words.findings import COMMIT_LATE_S, HUB_SILENT_S, LAG_OLD_S, REPORT_LATE_S, findings, named
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
 

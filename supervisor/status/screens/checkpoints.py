@@ -9,8 +9,8 @@ from rich.text import Text
 from shared.log.printable import printable
 from supervisor.checkpoints.documents import ListedCheckpoint
 from supervisor.checkpoints.verification import Proof
-from supervisor.status.columns import Column, age, count, fitting, number, span
-from supervisor.status.table import table
+from supervisor.status.screens.table import table
+from supervisor.status.words.columns import Column, age, count, fitting, number, span
 
 
 def checkpoint_table(rows: Sequence[ListedCheckpoint], width: int | None = None) -> Table:

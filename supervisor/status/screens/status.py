@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.log.printable import printable
-from supervisor.status.columns import Column, age, count, left, number
 from supervisor.status.group import GroupPartition, GroupStatus, GroupSupervisor
 from supervisor.status.model import Sort, TreeStatus
-from supervisor.status.summary import (
+from supervisor.status.screens.table import fitted
+from supervisor.status.words.columns import Column, age, count, left, number
+from supervisor.status.words.summary import (
     PARTITIONS,
     Line,
     counted,
@@ -27,7 +28,6 @@ from supervisor.status.summary import (
     verdict,
     worst_first,
 )
-from supervisor.status.table import fitted
 
 LEAST_LINES = 4  # for a table, on however small a terminal
 

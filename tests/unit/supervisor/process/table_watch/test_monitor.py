@@ -25,7 +25,7 @@ from shared.ipc.messages import (
 from shared.ipc.pipe import MessagePipe
 from shared.model import Term
 from supervisor.process.child import Child
-from supervisor.process.table_monitor import CHECK_EVERY_S, CHECK_S, TableMonitor
+from supervisor.process.table_watch.monitor import CHECK_EVERY_S, CHECK_S, TableMonitor
 from tests.unit.shared.control.stores import Clock
 from tests.unit.supervisor.process.stand_in_process import StandInProcess
 
@@ -51,7 +51,7 @@ class Probes:
         self.started: list[StandInProcess] = []
 
     def start(self) -> tuple[StandInProcess, MessagePipe[TableReport]]:
-        """In place of `table_probe.start`."""
+        """In place of `probe.start`."""
         self.started.append(StandInProcess())
         ours, theirs = get_context("spawn").Pipe(duplex=True)
         self.newest: MessagePipe[CheckTable] = MessagePipe(theirs, CheckTable)

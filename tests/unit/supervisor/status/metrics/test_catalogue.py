@@ -9,9 +9,9 @@ from prometheus_client.samples import Sample
 
 from shared.ipc.messages import BOUNDS_S, Counters, Histogram, Latencies
 from supervisor.status.latency import STAGES
-from supervisor.status.metrics import GROUP_LABELS, METRICS, TREE_STATES, WORKER_STATES, Metric, exposition
+from supervisor.status.metrics.catalogue import GROUP_LABELS, METRICS, TREE_STATES, WORKER_STATES, Metric, exposition
+from supervisor.status.metrics.counters import COUNTERS
 from supervisor.status.model import PartitionStatus, TreeStatus
-from supervisor.status.worker_metrics import COUNTERS
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 # What a person reads and no graph shows, and what `rate` makes of another number.

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.log.printable import printable
-from supervisor.status.columns import GAP, Column, Shown, fitting
+from supervisor.status.words.columns import GAP, Column, Shown, fitting
 
 
 def table(columns: Sequence[Column[Shown]], rows: Sequence[Shown]) -> Table:

@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 
 from supervisor.status.group import GroupPartition, GroupStatus, GroupSupervisor
 from supervisor.status.model import SORTS, PartitionStatus, Sort, TreeStatus
-from supervisor.status.screen import group_screen, tree_screen
+from supervisor.status.screens.status import group_screen, tree_screen
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
 LARGE = 1_234_567_890_123  # as the sequence numbers of a hub that is some years old

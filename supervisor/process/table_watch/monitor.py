@@ -1,7 +1,7 @@
 """Watches the target table while a tree runs: whether rows still fit it, and which events to read again if not.
 
 When a column is dropped under a running tree, Snowflake loads later events without its values and reports nothing. So
-a process of its own (`table_probe`) checks the table every 30 s, and the tree stops at the first check that finds rows
+a process of its own (`probe`) checks the table every 30 s, and the tree stops at the first check that finds rows
 that do not fit. A check that cannot be made stops nothing, because events are loaded without SQL
 (docs/decisions/table-watch.md).
 """
@@ -27,8 +27,8 @@ from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
 from shared.model import Checkpoint, Term
 from shared.snowflake.column_loss import loss
-from supervisor.process import table_probe
 from supervisor.process.child import Child
+from supervisor.process.table_watch import probe
 from supervisor.target.target_check import with_opt_out
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ class _Range:
 class TableMonitor:
     """Has the table checked, and keeps the result. Only `first_result` blocks; it and `ask` may raise."""
 
-    def __init__(
-        self, clock: Clock = monotonic, start: StartProbe = table_probe.start, *, can_opt_out: bool = True
-    ) -> None:
+    def __init__(self, clock: Clock = monotonic, start: StartProbe = probe.start, *, can_opt_out: bool = True) -> None:
         self._clock, self._start, self._can_opt_out = clock, start, can_opt_out
         self._process: BaseProcess | None = None
         self._killed: BaseProcess | None = None
