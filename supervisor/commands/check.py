@@ -41,7 +41,7 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     cls=Command,
     page="docs/operations.md",
     examples={
-        "evsup check": "What a start with ./.env would meet.",
+        "evsup check": "Would a start with ./.env work?",
         "evsup check --env-file /etc/evsup/flights.env": "With the settings of another file.",
         "evsup check --json": "For scripts; docs/json.md has the fields.",
     },

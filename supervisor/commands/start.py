@@ -77,7 +77,7 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     """Claim partitions and run a worker process for each.
 
     Runs in the foreground until SIGTERM or Ctrl-C drains the tree; a second one, or the end of --drain-timeout, stops
-    it at once (75). SIGUSR1 logs its state and all stacks, SIGHUP is ignored.
+    it at once (75). SIGUSR1 logs the state of the tree and all stacks. SIGHUP is ignored.
     """
     faulthandler.enable()  # the watchdog of systemd sends SIGABRT: the log then says where the loop stood
     flags = {"EVSUP_MAX_PARTITIONS": max_partitions, "EVSUP_DRAIN_TIMEOUT": drain_timeout}

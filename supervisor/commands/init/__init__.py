@@ -48,8 +48,8 @@ from supervisor.target.views import LatestBy
     "keys",
     multiple=True,
     metavar="PATH",
-    help="With --views: by what the latest event is wanted, as PAYLOAD:id or PARTITION_KEY. Several times for a key of"
-    " several parts. 'PAYLOAD:after.id|PAYLOAD:before.id' is the first that has a value.",
+    help="With --views: the key of the view of latest events, as PAYLOAD:id or PARTITION_KEY. Several times for a key"
+    " of several parts. 'PAYLOAD:after.id|PAYLOAD:before.id' is the first that has a value.",
 )
 @click.option(
     "--deleted",

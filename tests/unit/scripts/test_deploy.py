@@ -101,6 +101,15 @@ def test_panels_do_not_lie_on_each_other() -> None:
         taken |= cells
 
 
+def test_every_name_that_stands_for_yours_is_in_the_list_of_those_to_fill_in() -> None:
+    (listed,) = re.findall(r"^## Names to fill in$(.*?)^## ", OPERATIONS, re.MULTILINE | re.DOTALL)
+    files = "\n".join(path.read_text() for path in DEPLOY.rglob("*.yaml"))
+    ours = r"\bREGISTRY\b|\b\w+\.servicebus\.windows\.net|\bmyorg-myaccount\b|0{8}(?:-0+)+|metadata\.name: (\w+)"
+    found = {name.group(1) or name.group() for name in re.finditer(ours, files)}
+    assert len(found) == 5
+    assert [name for name in found if f"`{name}`" not in listed] == []
+
+
 # --- systemd ----------------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from shared.errors import (
 from tests.unit.plain_settings import eventhub, snowflake
 from tests.unit.worker.pipeline.rig import Rig
 from tests.unit.worker.rows.events import ENQUEUED_MS, event, event_of, long
+from worker.pipeline import chunks
 from worker.pipeline.checkpointer import SAVE_MOST_S
 from worker.sink.channel import Saturated
 
@@ -144,6 +145,17 @@ def test_a_saturated_sink_gets_the_same_rows_again_before_any_newer() -> None:
     assert rig.source.taken == 1
     rig.turns(3, 3.0)
     assert rig.channel.appended == [(5, 6), (7, 7)]
+
+
+def test_the_appends_of_one_batch_stay_in_order_while_the_sink_is_saturated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 1)  # an append for each event
+    rig = Rig()
+    rig.channel.refusals.extend([None, FULL, FULL, None])
+    rig.deliver(5, 6, 7, 8)
+    rig.turn()
+    assert rig.channel.appended == [(5, 5)]
+    rig.turns(3, 3.0)
+    assert rig.channel.appended == [(5, 5), (6, 6), (7, 7), (8, 8)]
 
 
 def test_between_tries_it_pauses_and_is_woken_at_the_end_of_the_pause() -> None:
