@@ -17,12 +17,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bench import core_share, latency, rows, standing, throughput
-from scripts.bench.budget import Budget
-from scripts.bench.lab import Lab
+from scripts.bench.lab import core_share
+from scripts.bench.lab.budget import Budget
+from scripts.bench.lab.lab import Lab
+from scripts.bench.parts import latency, rows, standing, throughput
+from scripts.bench.parts.throughput import SMALL, Say
 from scripts.bench.results import Machine, Results, read
 from scripts.bench.tables import tables
-from scripts.bench.throughput import SMALL, Say
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 
 ROOT = Path(__file__).resolve().parents[2]

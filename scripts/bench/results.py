@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from scripts.bench.measure import Side
+from scripts.bench.lab.measure import Side
 
 PACKAGES = ("azure-eventhub", "snowpipe-streaming", "msgspec")
 

@@ -16,7 +16,7 @@ from statistics import median_low
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bench.moving import running
+from scripts.bench.lab.moving import running
 from scripts.harness.table import EVENTS, PartitionCount, count
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from shared.clock import Deadline, monotonic

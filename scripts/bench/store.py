@@ -17,7 +17,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from scripts.bench.moving import running
+from scripts.bench.lab.moving import running
 from scripts.harness.host import Host
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from shared.clock import Deadline, monotonic

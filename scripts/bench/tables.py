@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scripts.bench.measure import Side
+from scripts.bench.lab.measure import Side
+from scripts.bench.parts.throughput import SMALL
 from scripts.bench.results import Idle, Results, Shape, Threads
-from scripts.bench.throughput import SMALL
 
 MEGABYTE, GIGABYTE = 1e6, 1e9
 

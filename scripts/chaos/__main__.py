@@ -9,10 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scripts.chaos import command, report, schedule
+from scripts.chaos import command, report
+from scripts.chaos.acts.storm import Storm
+from scripts.chaos.faults import schedule
 from scripts.chaos.run import FAULTS, Run
-from scripts.chaos.scene import KEYS, PARTITIONS, UNITS, staged
-from scripts.chaos.storm import Storm
+from scripts.chaos.scene.scene import KEYS, PARTITIONS, UNITS, staged
 from shared.clock import monotonic
 
 ROW_FORMATS = ("envelope", "columns")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.judging.broken import InvariantBroken
 
 LONGEST_SEED = 10**6
 INTERRUPTED = 130  # 128 + SIGINT, as shells say

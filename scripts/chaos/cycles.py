@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.traces import left, shared_memory
+from scripts.chaos.judging.broken import InvariantBroken
+from scripts.chaos.judging.traces import left, shared_memory
 from scripts.harness.evsup import GRACE_S, Evsup
 from scripts.harness.failure import NotAsPromised
 from scripts.harness.host import BOUND, Host

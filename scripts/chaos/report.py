@@ -7,9 +7,9 @@ from statistics import median
 from rich import box
 from rich.table import Table
 
-from scripts.chaos.act import Played
+from scripts.chaos.acts.act import Played
+from scripts.chaos.acts.storm import Storm
 from scripts.chaos.run import Run
-from scripts.chaos.storm import Storm
 from scripts.harness.table import PartitionCount
 
 

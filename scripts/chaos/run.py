@@ -4,16 +4,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from scripts.chaos.act import Act, Played
-from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.limits import BRISK
-from scripts.chaos.process_faults import PROCESS_FAULTS
-from scripts.chaos.proof import prove
-from scripts.chaos.scene import Scene
-from scripts.chaos.sink_faults import SINK_FAULTS, STAGE_FAULTS
-from scripts.chaos.source_faults import SOURCE_FAULTS
-from scripts.chaos.store_faults import STORE_FAULTS
-from scripts.chaos.storm import MISSED_S
+from scripts.chaos.acts.act import Act, Played
+from scripts.chaos.acts.storm import MISSED_S
+from scripts.chaos.faults.processes import PROCESS_FAULTS
+from scripts.chaos.faults.sink import SINK_FAULTS, STAGE_FAULTS
+from scripts.chaos.faults.source import SOURCE_FAULTS
+from scripts.chaos.faults.store import STORE_FAULTS
+from scripts.chaos.judging.broken import InvariantBroken
+from scripts.chaos.judging.proof import prove
+from scripts.chaos.scene.limits import BRISK
+from scripts.chaos.scene.scene import Scene
 from scripts.harness.table import PartitionCount
 from shared.clock import monotonic
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from scripts.bench.parts.throughput import SMALL
 from scripts.bench.results import Machine, Results, read
 from scripts.bench.tables import Shown, tables
-from scripts.bench.throughput import SMALL
 from scripts.docs.bars import Bar, chart
 from scripts.docs.generated import ROOT, between, run, text_of
 

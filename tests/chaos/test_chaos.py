@@ -11,15 +11,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from scripts.chaos import schedule
-from scripts.chaos.audit import Audit
-from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.cause import require_same_cause
-from scripts.chaos.proof import require_each_once
+from scripts.chaos.acts.storm import Storm
+from scripts.chaos.faults import schedule
+from scripts.chaos.judging.audit import Audit
+from scripts.chaos.judging.broken import InvariantBroken
+from scripts.chaos.judging.cause import require_same_cause
+from scripts.chaos.judging.proof import require_each_once
+from scripts.chaos.judging.sampler import Owners, require_checkpoints_behind, require_marks_in_order
 from scripts.chaos.run import FAULTS, TAIL_S, Run
-from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
-from scripts.chaos.scene import PARTITIONS, UNITS, staged
-from scripts.chaos.storm import Storm
+from scripts.chaos.scene.scene import PARTITIONS, UNITS, staged
 from scripts.harness.table import PartitionCount
 from scripts.localcloud.postgres import Postgres
 from shared.config.settings import ControlSettings

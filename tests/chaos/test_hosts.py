@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from scripts.chaos.broken import InvariantBroken
 from scripts.chaos.hosts import unshare
-from scripts.chaos.pauses import Pauses
+from scripts.chaos.judging.broken import InvariantBroken
+from scripts.chaos.judging.pauses import Pauses
 
 MODULE = "scripts.chaos.hosts"
 HOSTS, PARTITIONS, SECONDS, SEED = 2, 2, 15, 180

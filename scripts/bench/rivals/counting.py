@@ -5,7 +5,7 @@ import sys
 import time
 from struct import Struct
 
-from scripts.bench.measure import Run, hand_over
+from scripts.bench.lab.measure import Run, hand_over
 from shared.clock import monotonic
 from shared.config import environment
 from shared.eventhubs.client import EventHubClient

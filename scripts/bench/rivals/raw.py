@@ -5,7 +5,7 @@ from typing import Any
 
 from azure.eventhub import EventHubConsumerClient
 
-from scripts.bench.measure import Run, hand_over
+from scripts.bench.lab.measure import Run, hand_over
 from scripts.bench.rivals.receiving import Counter, client_arguments, receive_arguments
 from shared.config import environment
 

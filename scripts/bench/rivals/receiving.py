@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from scripts.bench.measure import Run
+from scripts.bench.lab.measure import Run
 from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
 from shared.eventhubs.client import sdk_options

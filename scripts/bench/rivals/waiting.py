@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from scripts.bench.measure import Run, hand_over
+from scripts.bench.lab.measure import Run, hand_over
 from shared.clock import Deadline, monotonic
 from shared.config import environment
 from shared.control.open import open_store

@@ -15,7 +15,8 @@ from random import Random
 
 from rich.console import Console
 
-from scripts.chaos import command, report, schedule
+from scripts.chaos import command, report
+from scripts.chaos.faults import schedule
 from scripts.chaos.hosts import unshare
 from scripts.chaos.hosts.cluster import Cluster, staged
 from scripts.chaos.hosts.link_faults import LinkFaults

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.chaos.hosts.network import Machine, Network
-from scripts.chaos.limits import PATIENT
-from scripts.chaos.scene import CLOUD, Scene
+from scripts.chaos.scene.limits import PATIENT
+from scripts.chaos.scene.scene import CLOUD, Scene
 from scripts.localcloud.cloud import LocalCloud
 from scripts.localcloud.place import Places
 

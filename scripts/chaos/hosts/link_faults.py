@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from scripts.chaos.fault import Fault
+from scripts.chaos.faults.fault import Fault
+from scripts.chaos.faults.processes import HOST_KILLED
+from scripts.chaos.faults.schedule import Strike
 from scripts.chaos.hosts.cluster import EVENT_HUBS, POSTGRES, SNOWFLAKE, Cluster
 from scripts.chaos.hosts.link import Link
 from scripts.chaos.hosts.packet_filter import Direction
-from scripts.chaos.limits import PATIENT
-from scripts.chaos.process_faults import HOST_KILLED
-from scripts.chaos.scene import Scene
-from scripts.chaos.schedule import Strike
+from scripts.chaos.scene.limits import PATIENT
+from scripts.chaos.scene.scene import Scene
 
 LEASE_S = PATIENT.expiration_s
 WITHIN_LEASE_S = (1.0, LEASE_S / 2)  # a lease is trusted for less than it lasts, and renewed a second ago

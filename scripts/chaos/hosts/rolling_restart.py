@@ -3,10 +3,10 @@
 import signal
 from collections.abc import Iterable
 
-from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.judging.broken import InvariantBroken
 from scripts.chaos.run import START_S
-from scripts.chaos.scene import Scene
-from scripts.chaos.unit import Unit
+from scripts.chaos.scene.scene import Scene
+from scripts.chaos.scene.unit import Unit
 from shared.clock import monotonic
 from shared.errors import ExitCode
 

@@ -1,9 +1,9 @@
 """One fault by itself: it strikes, it is mended, and the group has to be as before."""
 
-from scripts.chaos.fault import Fault
-from scripts.chaos.scene import Scene
-from scripts.chaos.schedule import Strike
-from scripts.chaos.storm import Storm
+from scripts.chaos.acts.storm import Storm
+from scripts.chaos.faults.fault import Fault
+from scripts.chaos.faults.schedule import Strike
+from scripts.chaos.scene.scene import Scene
 
 
 class Trial:

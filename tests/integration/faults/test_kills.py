@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 import psycopg
 import pytest
 
-from scripts.chaos.audit import Audit
+from scripts.chaos.judging.audit import Audit
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings

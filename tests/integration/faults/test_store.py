@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from scripts.chaos.unit import STOP_GRACE_S
+from scripts.chaos.scene.unit import STOP_GRACE_S
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.judging.broken import InvariantBroken
 
 PAUSE_S = 2.0  # a shorter time passes between two commits anyway
 

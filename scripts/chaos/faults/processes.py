@@ -5,11 +5,11 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
-from scripts.chaos.fault import Fault, nothing
-from scripts.chaos.limits import BRISK
-from scripts.chaos.scene import Scene
-from scripts.chaos.schedule import Strike
-from scripts.chaos.unit import Unit
+from scripts.chaos.faults.fault import Fault, nothing
+from scripts.chaos.faults.schedule import Strike
+from scripts.chaos.scene.limits import BRISK
+from scripts.chaos.scene.scene import Scene
+from scripts.chaos.scene.unit import Unit
 from scripts.harness.marker import process_state
 
 STOPPED = "T"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from scripts.bench import core_share
-from scripts.bench.lab import Turn
-from scripts.bench.measure import Run
+from scripts.bench.lab import core_share
+from scripts.bench.lab.lab import Turn
+from scripts.bench.lab.measure import Run
 from scripts.harness.evsup import Evsup
 from scripts.harness.failure import NotAsPromised
 from scripts.harness.host import BOUND, Host

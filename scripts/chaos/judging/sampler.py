@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.judging.broken import InvariantBroken
 from supervisor.status.model import PartitionStatus
 
 NOTHING = -1  # a mark below every sequence number

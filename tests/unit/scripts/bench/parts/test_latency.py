@@ -1,6 +1,6 @@
 """Percentiles over events, not over the moments at which they were published."""
 
-from scripts.bench.latency import share
+from scripts.bench.parts.latency import share
 
 SEEN = [(3.0, 1), (1.0, 90), (2.0, 9)]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
 
-from scripts.bench.budget import Budget
-from scripts.bench.lab import Events, Lab, Turn
-from scripts.bench.moving import cpu_s, family, running
+from scripts.bench.lab.budget import Budget
+from scripts.bench.lab.lab import Events, Lab, Turn
+from scripts.bench.lab.moving import cpu_s, family, running
+from scripts.bench.parts.throughput import Say
 from scripts.bench.results import Idle, Memory, Start, Threads
-from scripts.bench.throughput import Say
 from scripts.harness.evsup import Evsup
 from shared.clock import monotonic
 from worker.fork_server import TITLE

@@ -2,9 +2,9 @@
 
 import psycopg
 
-from scripts.chaos.fault import Fault
-from scripts.chaos.scene import Scene
-from scripts.chaos.schedule import Strike
+from scripts.chaos.faults.fault import Fault
+from scripts.chaos.faults.schedule import Strike
+from scripts.chaos.scene.scene import Scene
 
 AWAY_S = (0.5, 5.0)
 LOCKED_S = (1.0, 7.0)  # on both sides of the store's lock_timeout

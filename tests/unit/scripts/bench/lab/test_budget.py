@@ -1,6 +1,6 @@
 """How many turns are taken."""
 
-from scripts.bench.budget import Budget
+from scripts.bench.lab.budget import Budget
 
 
 def test_all_turns_are_taken_while_time_lasts() -> None:

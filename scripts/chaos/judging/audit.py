@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.judging.broken import InvariantBroken
 
 TRIGGERS = Path(__file__).with_name("audit.sql")
 CHANGES = "SELECT partition_id, before, after FROM chaos_audit WHERE control_table = %s ORDER BY id"

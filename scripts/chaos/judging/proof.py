@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.judging.broken import InvariantBroken
 from scripts.harness.table import PartitionCount, count, foreign_bodies, relation
 from scripts.localcloud.snow.admin import SnowAdmin
 

@@ -5,11 +5,11 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from scripts.bench.budget import Budget
-from scripts.bench.lab import Events, Lab, Turn
-from scripts.bench.moving import cpu_s, family, running
+from scripts.bench.lab.budget import Budget
+from scripts.bench.lab.lab import Events, Lab, Turn
+from scripts.bench.lab.moving import cpu_s, family, running
+from scripts.bench.parts.throughput import Say
 from scripts.bench.results import Latency
-from scripts.bench.throughput import Say
 from scripts.harness.evsup import Evsup
 from scripts.harness.failure import NotAsPromised
 from shared.clock import Deadline, monotonic

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scripts.chaos.unit import STOP_GRACE_S
+from scripts.chaos.scene.unit import STOP_GRACE_S
 from worker.source.receiver import REOPEN_MOST_S
 
 BALANCING_INTERVAL_S = 1.0

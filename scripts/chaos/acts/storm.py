@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.fault import Fault
-from scripts.chaos.scene import Scene
-from scripts.chaos.schedule import Strike
+from scripts.chaos.faults.fault import Fault
+from scripts.chaos.faults.schedule import Strike
+from scripts.chaos.judging.broken import InvariantBroken
+from scripts.chaos.scene.scene import Scene
 from shared.clock import monotonic
 
 AGAIN_S = 8.0  # a fault that hurt nobody strikes again: both trees may just have been starting

@@ -5,10 +5,10 @@ from statistics import median_low
 
 import psutil
 
-from scripts.bench.budget import Budget
-from scripts.bench.lab import Events, Lab
-from scripts.bench.measure import Run, Side
-from scripts.bench.moving import move
+from scripts.bench.lab.budget import Budget
+from scripts.bench.lab.lab import Events, Lab
+from scripts.bench.lab.measure import Run, Side
+from scripts.bench.lab.moving import move
 from scripts.bench.results import Feed, Rival, Setting, Shape
 
 PROPERTIES = {"tail": "N14228", "carrier": "UA", "origin": "EWR"}

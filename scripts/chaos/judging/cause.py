@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import msgspec
 
-from scripts.chaos.broken import InvariantBroken
+from scripts.chaos.judging.broken import InvariantBroken
 from shared.errors import ExitCode
 from supervisor.process.crash_report import CrashReport
 

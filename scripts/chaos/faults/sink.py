@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from scripts.chaos.fault import Fault, nothing
-from scripts.chaos.limits import BRISK
-from scripts.chaos.scene import Scene
-from scripts.chaos.schedule import Strike
+from scripts.chaos.faults.fault import Fault, nothing
+from scripts.chaos.faults.schedule import Strike
+from scripts.chaos.scene.limits import BRISK
+from scripts.chaos.scene.scene import Scene
 from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.faults import Call
 

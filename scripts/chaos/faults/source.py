@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from scripts.chaos.fault import Fault, nothing
-from scripts.chaos.scene import Scene
-from scripts.chaos.schedule import Strike
+from scripts.chaos.faults.fault import Fault, nothing
+from scripts.chaos.faults.schedule import Strike
+from scripts.chaos.scene.scene import Scene
 from scripts.localcloud.hub.admin import HubAdmin
 
 REDELIVERED = 200

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from scripts.bench.measure import Run
+from scripts.bench.lab.measure import Run
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE, TARGET, LocalCloud
 from shared.snowflake.tables import create_table_sql
 

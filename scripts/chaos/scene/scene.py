@@ -9,12 +9,12 @@ from typing import Any
 
 import psycopg
 
-from scripts.chaos.audit import Audit
-from scripts.chaos.limits import BRISK, Limits
-from scripts.chaos.load import Load
-from scripts.chaos.pauses import Pauses
-from scripts.chaos.sampler import Owners, require_checkpoints_behind, require_marks_in_order
-from scripts.chaos.unit import Unit
+from scripts.chaos.judging.audit import Audit
+from scripts.chaos.judging.pauses import Pauses
+from scripts.chaos.judging.sampler import Owners, require_checkpoints_behind, require_marks_in_order
+from scripts.chaos.scene.limits import BRISK, Limits
+from scripts.chaos.scene.load import Load
+from scripts.chaos.scene.unit import Unit
 from scripts.harness.table import total
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from shared.clock import monotonic

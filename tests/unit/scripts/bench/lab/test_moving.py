@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.bench.moving import Sample, run_of
+from scripts.bench.lab.moving import Sample, run_of
 from scripts.harness.failure import NotAsPromised
 
 FIRST = Sample(10.0, 100, 1.0, 5)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scripts.chaos.scene import Scene
-from scripts.chaos.schedule import Strike
+from scripts.chaos.faults.schedule import Strike
+from scripts.chaos.scene.scene import Scene
 
 
 def nothing(_scene: Scene, _strike: Strike) -> None:

@@ -3,9 +3,9 @@
 import time
 from statistics import median_low
 
-from scripts.bench.budget import Budget
+from scripts.bench.lab.budget import Budget
+from scripts.bench.parts.throughput import PROPERTIES, Say
 from scripts.bench.results import Row
-from scripts.bench.throughput import PROPERTIES, Say
 from scripts.localcloud.hub import event
 from scripts.localcloud.hub.partition import Partition
 from worker.rows.envelope import Envelope

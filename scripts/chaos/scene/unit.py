@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from scripts.chaos.broken import InvariantBroken
-from scripts.chaos.cause import KILLED, require_same_cause
+from scripts.chaos.judging.broken import InvariantBroken
+from scripts.chaos.judging.cause import KILLED, require_same_cause
 from scripts.harness.evsup import GRACE_S
 from scripts.harness.host import BOUND, Host
 from scripts.harness.marker import marked
