@@ -14,7 +14,7 @@ from typing import get_args
 
 from scripts.localcloud.cloud import CloudSettings, LocalCloud, Store
 from scripts.localcloud.service import ServiceError
-from scripts.localcloud.snow.certificate import write_private
+from scripts.localcloud.signing.certificate import write_private
 
 
 def main() -> int:

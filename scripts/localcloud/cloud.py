@@ -17,9 +17,9 @@ from scripts.localcloud.hub.admin import HubAdmin
 from scripts.localcloud.place import ALL_HERE, Places
 from scripts.localcloud.postgres import Postgres
 from scripts.localcloud.service import Service
+from scripts.localcloud.signing.certificate import write_private
 from scripts.localcloud.snow.admin import SnowAdmin
-from scripts.localcloud.snow.authorization import ROLE_SCOPE, TOKEN_PATH
-from scripts.localcloud.snow.certificate import write_private
+from scripts.localcloud.snow.identity.authorization import ROLE_SCOPE, TOKEN_PATH
 from shared.config.settings import SnowflakeSettings
 from shared.snowflake.tables import EVSUP, create_table_sql, table_name
 

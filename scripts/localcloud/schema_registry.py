@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, urlsplit
 
-from scripts.localcloud.hub.token import TokenRefusedError, verify_identity
-from scripts.localcloud.snow.certificate import make_certificate
+from scripts.localcloud.hub.access.token import TokenRefusedError, verify_identity
+from scripts.localcloud.signing.certificate import make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

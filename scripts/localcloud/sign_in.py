@@ -18,9 +18,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from scripts.localcloud.hub.token import RESOURCE, TENANT, issuer
-from scripts.localcloud.snow.certificate import make_certificate
-from scripts.localcloud.snow.tokens import sign
+from scripts.localcloud.hub.access.token import RESOURCE, TENANT, issuer
+from scripts.localcloud.signing.certificate import make_certificate
+from scripts.localcloud.signing.jwt import sign
 
 HOST = "127.0.0.1"
 STOP_S = 0.05  # until it sees that it is to end

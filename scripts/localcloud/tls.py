@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from scripts.localcloud.service import Service, leave_with_parent
-from scripts.localcloud.snow.certificate import make_certificate
+from scripts.localcloud.signing.certificate import make_certificate
 
 HOST = "127.0.0.1"
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"

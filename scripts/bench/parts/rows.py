@@ -6,8 +6,8 @@ from statistics import median_low
 from scripts.bench.lab.budget import Budget
 from scripts.bench.parts.throughput import PROPERTIES, Say
 from scripts.bench.results import Row
-from scripts.localcloud.hub import event
-from scripts.localcloud.hub.partition import Partition
+from scripts.localcloud.hub.entity import event
+from scripts.localcloud.hub.entity.partition import Partition
 from worker.rows.envelope import Envelope
 
 MESSAGES, PASSES = 2_000, 5

@@ -8,7 +8,7 @@ from scripts.chaos.faults.schedule import Strike
 from scripts.chaos.scene.limits import BRISK
 from scripts.chaos.scene.scene import Scene
 from scripts.localcloud.snow.admin import SnowAdmin
-from scripts.localcloud.snow.faults import Call
+from scripts.localcloud.snow.http.faults import Call
 
 STANDS_S = (3.0, BRISK.commit_timeout_s + 3.0)  # on both sides of the commit timeout
 LATE_S = 2.0

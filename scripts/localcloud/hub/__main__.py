@@ -9,11 +9,11 @@ import secrets
 import signal
 import sys
 
+from scripts.localcloud.hub.access.token import Policy
 from scripts.localcloud.hub.admin_port import AdminPort
-from scripts.localcloud.hub.hub import DEFAULT_GROUP, Hub, HubSpec
+from scripts.localcloud.hub.entity.hub import DEFAULT_GROUP, Hub, HubSpec
 from scripts.localcloud.hub.listener import Listener
 from scripts.localcloud.hub.operator import Operator
-from scripts.localcloud.hub.token import Policy
 from scripts.localcloud.place import LOOPBACK
 
 KEY_VARIABLE = "LOCALCLOUD_HUB_KEY"

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 
 from scripts.localcloud.hub import commands
-from scripts.localcloud.hub.gate import EVERYTHING
+from scripts.localcloud.hub.access.gate import EVERYTHING
 from scripts.localcloud.place import LOOPBACK
 
 

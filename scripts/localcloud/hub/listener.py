@@ -3,10 +3,10 @@
 import asyncio
 import socket
 
-from scripts.localcloud.hub.connection import Connection
-from scripts.localcloud.hub.feed import EventFeed
-from scripts.localcloud.hub.hub import Hub
-from scripts.localcloud.hub.opening import Opener
+from scripts.localcloud.hub.connections.connection import Connection
+from scripts.localcloud.hub.entity.hub import Hub
+from scripts.localcloud.hub.nodes.feed import EventFeed
+from scripts.localcloud.hub.nodes.opening import Opener
 
 _BACKLOG = 512
 

@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import Callable
 
-from scripts.localcloud.hub import commands, event
-from scripts.localcloud.hub.faults import FaultName, Faults
-from scripts.localcloud.hub.feed import EventFeed
-from scripts.localcloud.hub.gate import Gate, disabled
-from scripts.localcloud.hub.hub import LARGEST_MESSAGE, Hub
+from scripts.localcloud.hub import commands
+from scripts.localcloud.hub.access.gate import Gate, disabled
+from scripts.localcloud.hub.entity import event
+from scripts.localcloud.hub.entity.faults import FaultName, Faults
+from scripts.localcloud.hub.entity.hub import LARGEST_MESSAGE, Hub
 from scripts.localcloud.hub.listener import Listener
-from scripts.localcloud.hub.performatives import Fault
+from scripts.localcloud.hub.nodes.feed import EventFeed
+from scripts.localcloud.hub.wire.performatives import Fault
 
 # Events appended between two turns of the event loop, so that a large seed does not starve the connections.
 _SEED_CHUNK = 5000

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote_plus, urlencode
 
-from scripts.localcloud.hub import event, performatives, values
-from scripts.localcloud.hub.performatives import HEADER_BYTES, Code, Frame
+from scripts.localcloud.hub.entity import event
+from scripts.localcloud.hub.wire import performatives, values
+from scripts.localcloud.hub.wire.performatives import HEADER_BYTES, Code, Frame
 
 _HOST = "127.0.0.1"
 _CHANNEL = 1

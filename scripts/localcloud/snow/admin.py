@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from scripts.localcloud.place import LOOPBACK
-from scripts.localcloud.snow.column import BinaryFormat
-from scripts.localcloud.snow.faults import Call, Kind
-from scripts.localcloud.snow.refusal import Shape
+from scripts.localcloud.snow.http.faults import Call, Kind
+from scripts.localcloud.snow.http.refusal import Shape
+from scripts.localcloud.snow.tables.column import BinaryFormat
 
 TIMEOUT_S = 60.0  # a query over a large table is the slowest call
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations

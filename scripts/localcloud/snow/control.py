@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from scripts.localcloud.snow.catalog import folded
-from scripts.localcloud.snow.column import BinaryFormat, column
-from scripts.localcloud.snow.ddl import create_table
-from scripts.localcloud.snow.faults import Fault
-from scripts.localcloud.snow.refusal import Refusal, bad_request
+from scripts.localcloud.snow.http.faults import Fault
+from scripts.localcloud.snow.http.refusal import Refusal, bad_request
+from scripts.localcloud.snow.http.wire import Request, Response, json_response
 from scripts.localcloud.snow.service import Service
-from scripts.localcloud.snow.warehouse import Table
-from scripts.localcloud.snow.wire import Request, Response, json_response
+from scripts.localcloud.snow.tables.catalog import folded
+from scripts.localcloud.snow.tables.column import BinaryFormat, column
+from scripts.localcloud.snow.tables.ddl import create_table
+from scripts.localcloud.snow.tables.warehouse import Table
 
 
 class Control:

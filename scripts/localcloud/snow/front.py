@@ -6,10 +6,10 @@ The authorization server, which in the cloud is somebody else's, answers at a pa
 import functools
 from typing import TYPE_CHECKING
 
-from scripts.localcloud.snow.authorization import TOKEN_PATH, TokenEndpoint
+from scripts.localcloud.snow.http.wire import Request, Response
+from scripts.localcloud.snow.identity.authorization import TOKEN_PATH, TokenEndpoint
 from scripts.localcloud.snow.ingest import Ingest
 from scripts.localcloud.snow.service import Service
-from scripts.localcloud.snow.wire import Request, Response
 
 if TYPE_CHECKING:
     from scripts.localcloud.snow.sql.endpoint import Endpoint

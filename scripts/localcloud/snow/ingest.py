@@ -11,15 +11,15 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
-from scripts.localcloud.snow.authorization import ROLE_SCOPE
-from scripts.localcloud.snow.catalog import Name, Pipe
-from scripts.localcloud.snow.channel import Append
-from scripts.localcloud.snow.compression import decompressed
-from scripts.localcloud.snow.faults import Call
-from scripts.localcloud.snow.pipe_info import pipe_info
-from scripts.localcloud.snow.refusal import Refusal, bad_request
+from scripts.localcloud.snow.channels.channel import Append
+from scripts.localcloud.snow.http.compression import decompressed
+from scripts.localcloud.snow.http.faults import Call
+from scripts.localcloud.snow.http.refusal import Refusal, bad_request
+from scripts.localcloud.snow.http.wire import Request, Response, json_response, text_response
+from scripts.localcloud.snow.identity.authorization import ROLE_SCOPE
 from scripts.localcloud.snow.service import Service
-from scripts.localcloud.snow.wire import Request, Response, json_response, text_response
+from scripts.localcloud.snow.stage.pipe_info import pipe_info
+from scripts.localcloud.snow.tables.catalog import Name, Pipe
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a kind of grant

@@ -11,12 +11,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.localcloud.snow.certificate import make_certificate
+from scripts.localcloud.signing.certificate import make_certificate
 from scripts.localcloud.snow.control import Control
 from scripts.localcloud.snow.front import Front
+from scripts.localcloud.snow.http.wire import Handler, serve_connection
 from scripts.localcloud.snow.service import Service
-from scripts.localcloud.snow.stage import StageEndpoint
-from scripts.localcloud.snow.wire import Handler, serve_connection
+from scripts.localcloud.snow.stage.stage import StageEndpoint
 
 BUFFER_BYTES = 1024 * 1024  # of a connection: a large body arrives in few turns of the loop
 

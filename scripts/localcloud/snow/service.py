@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from scripts.localcloud.snow.calls import Calls
-from scripts.localcloud.snow.catalog import Catalog, Name, Pipe, stored
-from scripts.localcloud.snow.channel import Channel
-from scripts.localcloud.snow.column import LoadOptions
-from scripts.localcloud.snow.counts import Lateness
-from scripts.localcloud.snow.evolution import Evolution
-from scripts.localcloud.snow.faults import Faults
-from scripts.localcloud.snow.fragments import Fragments
-from scripts.localcloud.snow.identity import Identities
-from scripts.localcloud.snow.limits import ChannelLimits
-from scripts.localcloud.snow.pace import Pace
-from scripts.localcloud.snow.pipe_info import FileKeys
-from scripts.localcloud.snow.refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
-from scripts.localcloud.snow.stage import Stage
-from scripts.localcloud.snow.warehouse import Loaded, Table, Warehouse
+from scripts.localcloud.snow.channels.channel import Channel
+from scripts.localcloud.snow.channels.counts import Lateness
+from scripts.localcloud.snow.channels.limits import ChannelLimits
+from scripts.localcloud.snow.channels.pace import Pace
+from scripts.localcloud.snow.http.calls import Calls
+from scripts.localcloud.snow.http.faults import Faults
+from scripts.localcloud.snow.http.refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
+from scripts.localcloud.snow.identity.identity import Identities
+from scripts.localcloud.snow.stage.fragments import Fragments
+from scripts.localcloud.snow.stage.pipe_info import FileKeys
+from scripts.localcloud.snow.stage.stage import Stage
+from scripts.localcloud.snow.tables.catalog import Catalog, Name, Pipe, stored
+from scripts.localcloud.snow.tables.column import LoadOptions
+from scripts.localcloud.snow.tables.evolution import Evolution
+from scripts.localcloud.snow.tables.warehouse import Loaded, Table, Warehouse
 
 if TYPE_CHECKING:
     from scripts.localcloud.snow.sql.database import Database

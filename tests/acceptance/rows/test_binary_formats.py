@@ -4,7 +4,7 @@ import pytest
 
 from scripts.harness.table import EVENTS
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
-from scripts.localcloud.snow.column import BinaryFormat
+from scripts.localcloud.snow.tables.column import BinaryFormat
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 TEXT, BYTES = "kein JSON: é".encode(), bytes(range(256))

@@ -16,7 +16,7 @@ import certifi
 import pytest
 
 from scripts.localcloud.cloud import key_pair
-from scripts.localcloud.snow.certificate import write_private
+from scripts.localcloud.signing.certificate import write_private
 from shared.config.settings import ControlSettings
 from shared.control import schema
 from shared.control.open import open_database

@@ -10,8 +10,8 @@ from typing import IO, Any, TypeVar
 
 from scripts.localcloud.cloud import key_pair
 from scripts.localcloud.service import Service
+from scripts.localcloud.signing.certificate import write_private
 from scripts.localcloud.snow.admin import SnowAdmin
-from scripts.localcloud.snow.certificate import write_private
 from scripts.localcloud.snow.driver import SdkDriver, SdkError
 
 ACCOUNT, USER, ROLE = "ACCT", "EVSUP", "LOADER"

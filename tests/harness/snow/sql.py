@@ -14,8 +14,8 @@ from snowflake.connector.errors import Error
 
 from scripts.localcloud.cloud import key_pair
 from scripts.localcloud.service import Service
+from scripts.localcloud.signing.certificate import write_private
 from scripts.localcloud.snow.admin import SnowAdmin
-from scripts.localcloud.snow.certificate import write_private
 
 ACCOUNT, USER, ROLE, OTHER_ROLE = "ACCT", "EVSUP", "LOADER", "READER"
 WAREHOUSE = "WH"

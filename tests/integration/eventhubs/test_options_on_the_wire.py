@@ -17,7 +17,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.hub.commands import ConnectionFacts, ReceiverFacts
 from scripts.localcloud.hub.process import HubProcess, HubSettings
-from scripts.localcloud.snow.certificate import make_certificate
+from scripts.localcloud.signing.certificate import make_certificate
 from scripts.localcloud.tls import HOST, TlsFront
 from shared.clock import Deadline
 from shared.config.settings import EventHubSettings

@@ -15,7 +15,7 @@ import pytest
 from azure.eventhub import EventData, EventHubProducerClient
 
 from scripts.harness.waiting import BUSY_S, PATIENCE_S
-from scripts.localcloud.hub.hub import LARGE_MESSAGE
+from scripts.localcloud.hub.entity.hub import LARGE_MESSAGE
 from scripts.localcloud.hub.process import HubProcess, HubSettings
 from scripts.localcloud.tls import TlsFront
 from shared.clock import Deadline, monotonic

@@ -9,7 +9,7 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import BUSY_S, eventually
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
-from scripts.localcloud.snow.faults import Call
+from scripts.localcloud.snow.http.faults import Call
 from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 P, PIPE = "0", f"{TABLE}-STREAMING"

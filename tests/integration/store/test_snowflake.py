@@ -15,7 +15,7 @@ from msgspec import structs
 
 from scripts.harness.waiting import BUSY_S
 from scripts.localcloud.cloud import key_pair
-from scripts.localcloud.snow.certificate import write_private
+from scripts.localcloud.signing.certificate import write_private
 from shared.config.settings import ControlSettings
 from shared.control.store import ControlStore
 from shared.errors import (

@@ -15,7 +15,7 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.transforms import show
 from snowflake.connector.errors import Error as ConnectorError
 
-from scripts.localcloud.snow.sql.refusal import (
+from scripts.localcloud.snow.sql.statements.refusal import (
     SqlRefusal,
     already_exists,
     compilation,
@@ -25,9 +25,9 @@ from scripts.localcloud.snow.sql.refusal import (
     null_key,
     unknown_object,
 )
-from scripts.localcloud.snow.sql.rowset import Rowset
-from scripts.localcloud.snow.sql.statement import Name
-from scripts.localcloud.snow.warehouse import Warehouse
+from scripts.localcloud.snow.sql.statements.rowset import Rowset
+from scripts.localcloud.snow.sql.statements.statement import Name
+from scripts.localcloud.snow.tables.warehouse import Warehouse
 
 OWN_DATABASES = ("memory", "system", "temp", "_fs_global")
 _NO_TABLE = re.compile(r"(?:Table|View) with name (\S+) does not exist")

@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 
 from sqlglot import exp
 
-from scripts.localcloud.snow.catalog import Catalog
 from scripts.localcloud.snow.sql.connection import Dialect
-from scripts.localcloud.snow.sql.definition import SUCCESS, Definitions
 from scripts.localcloud.snow.sql.engine import Engine
-from scripts.localcloud.snow.sql.locks import Blocked
-from scripts.localcloud.snow.sql.refusal import canceled, role_not_assigned
-from scripts.localcloud.snow.sql.rowset import Rowset, single
+from scripts.localcloud.snow.sql.locking.locks import Blocked
+from scripts.localcloud.snow.sql.locking.waits import Waits, left_s
+from scripts.localcloud.snow.sql.objects.definition import SUCCESS, Definitions
 from scripts.localcloud.snow.sql.session import IDLE_TRANSACTION_S, Login, Session, Sessions
-from scripts.localcloud.snow.sql.statement import Statement, parse, settings
-from scripts.localcloud.snow.sql.waits import Waits, left_s
-from scripts.localcloud.snow.warehouse import Warehouse
+from scripts.localcloud.snow.sql.statements.refusal import canceled, role_not_assigned
+from scripts.localcloud.snow.sql.statements.rowset import Rowset, single
+from scripts.localcloud.snow.sql.statements.statement import Statement, parse, settings
+from scripts.localcloud.snow.tables.catalog import Catalog
+from scripts.localcloud.snow.tables.warehouse import Warehouse
 
 READERS = 2  # threads; the machine is shared with the client that streams
 

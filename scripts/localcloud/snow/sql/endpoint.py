@@ -11,18 +11,18 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
-from scripts.localcloud.snow.calls import Calls
-from scripts.localcloud.snow.faults import Call
-from scripts.localcloud.snow.identity import Identities
-from scripts.localcloud.snow.refusal import ACCESS_DENIED, Refusal, bad_request
-from scripts.localcloud.snow.sql import binding
+from scripts.localcloud.snow.http.calls import Calls
+from scripts.localcloud.snow.http.faults import Call
+from scripts.localcloud.snow.http.refusal import ACCESS_DENIED, Refusal, bad_request
+from scripts.localcloud.snow.http.wire import Request, Response, json_response
+from scripts.localcloud.snow.identity.identity import Identities
 from scripts.localcloud.snow.sql.database import Database
-from scripts.localcloud.snow.sql.parameter import Parameters
-from scripts.localcloud.snow.sql.refusal import SqlRefusal
-from scripts.localcloud.snow.sql.rowset import Rowset
 from scripts.localcloud.snow.sql.session import MASTER_S, Login, Session
-from scripts.localcloud.snow.sql.statement import Statement
-from scripts.localcloud.snow.wire import Request, Response, json_response
+from scripts.localcloud.snow.sql.statements import binding
+from scripts.localcloud.snow.sql.statements.parameter import Parameters
+from scripts.localcloud.snow.sql.statements.refusal import SqlRefusal
+from scripts.localcloud.snow.sql.statements.rowset import Rowset
+from scripts.localcloud.snow.sql.statements.statement import Statement
 
 SERVER_VERSION = "9.38.0"
 KEPT_ANSWERS = 32  # of a session, for drivers that ask again

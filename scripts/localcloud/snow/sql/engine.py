@@ -10,17 +10,18 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from scripts.localcloud.snow.catalog import Catalog
-from scripts.localcloud.snow.ddl import ICEBERG
-from scripts.localcloud.snow.sql import hybrid, keys, pipes
-from scripts.localcloud.snow.sql.definition import SUCCESS, Definitions
-from scripts.localcloud.snow.sql.grants import Grants
-from scripts.localcloud.snow.sql.locks import WHOLE, Blocked, Key, Locks
-from scripts.localcloud.snow.sql.refusal import internal, too_many_shown, unknown_object
-from scripts.localcloud.snow.sql.rowset import Rowset, single
+from scripts.localcloud.snow.sql.locking import keys
+from scripts.localcloud.snow.sql.locking.locks import WHOLE, Blocked, Key, Locks
+from scripts.localcloud.snow.sql.objects import hybrid, pipes
+from scripts.localcloud.snow.sql.objects.definition import SUCCESS, Definitions
+from scripts.localcloud.snow.sql.objects.grants import Grants
 from scripts.localcloud.snow.sql.session import Session, Transaction
-from scripts.localcloud.snow.sql.statement import Name, Statement
-from scripts.localcloud.snow.warehouse import ERRORS, Table
+from scripts.localcloud.snow.sql.statements.refusal import internal, too_many_shown, unknown_object
+from scripts.localcloud.snow.sql.statements.rowset import Rowset, single
+from scripts.localcloud.snow.sql.statements.statement import Name, Statement
+from scripts.localcloud.snow.tables.catalog import Catalog
+from scripts.localcloud.snow.tables.ddl import ICEBERG
+from scripts.localcloud.snow.tables.warehouse import ERRORS, Table
 
 MOST_SHOWN = 10_000  # rows of a SHOW: https://docs.snowflake.com/en/sql-reference/sql/show-tables
 ADMIN = 0  # the owner of locks that a test holds; sessions count from 1

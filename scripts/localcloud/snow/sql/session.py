@@ -14,12 +14,12 @@ from http import HTTPStatus
 
 from sqlglot import exp
 
-from scripts.localcloud.snow.identity import User
-from scripts.localcloud.snow.refusal import Refusal
+from scripts.localcloud.snow.http.refusal import Refusal
+from scripts.localcloud.snow.http.wire import Response
+from scripts.localcloud.snow.identity.identity import User
 from scripts.localcloud.snow.sql.connection import Connection
-from scripts.localcloud.snow.sql.parameter import Parameters
-from scripts.localcloud.snow.sql.statement import Name, present, resolved
-from scripts.localcloud.snow.wire import Response
+from scripts.localcloud.snow.sql.statements.parameter import Parameters
+from scripts.localcloud.snow.sql.statements.statement import Name, present, resolved
 
 SESSION_S = 3600.0  # life of a session token
 MASTER_S = 14_400.0  # life of a master token

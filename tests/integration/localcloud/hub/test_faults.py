@@ -7,7 +7,7 @@ from azure.eventhub import EventData
 from azure.eventhub.exceptions import ConnectError, ConnectionLostError, EventHubError
 
 from scripts.localcloud.hub.admin import AdminError
-from scripts.localcloud.hub.hub import LARGE_MESSAGE
+from scripts.localcloud.hub.entity.hub import LARGE_MESSAGE
 from scripts.localcloud.hub.process import HubProcess
 from tests.integration.localcloud.hub.test_sdk import (
     SOON_S,

@@ -9,9 +9,9 @@ import pytest
 from azure.eventhub._pyamqp import performatives as sdk
 from azure.eventhub._pyamqp._decode import decode_frame
 
-from scripts.localcloud.hub.performatives import WIDTHS, Code
 from scripts.localcloud.hub.probe import Probe
 from scripts.localcloud.hub.process import HubProcess, HubSettings
+from scripts.localcloud.hub.wire.performatives import WIDTHS, Code
 
 EVENTS = "amqps://local/flights/ConsumerGroups/$Default/Partitions/0"
 IDLE_MS = 400

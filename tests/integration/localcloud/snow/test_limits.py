@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from scripts.localcloud.snow.refusal import OPEN_IN_PROGRESS
+from scripts.localcloud.snow.http.refusal import OPEN_IN_PROGRESS
 from tests.harness.pipeline import pipeline_of
 from tests.harness.snow.sdk import Snow, append, committed, serving, until
 

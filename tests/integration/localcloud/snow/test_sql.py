@@ -8,7 +8,7 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import DatabaseError, OperationalError
 
 from scripts.localcloud.cloud import key_pair
-from scripts.localcloud.snow.certificate import write_private
+from scripts.localcloud.signing.certificate import write_private
 from scripts.localcloud.snow.driver import SdkDriver, SdkError
 from tests.harness.snow.sql import (
     ACCOUNT,

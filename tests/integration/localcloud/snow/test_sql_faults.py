@@ -8,7 +8,7 @@ import pytest
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import DatabaseError, ProgrammingError, ServiceUnavailableError
 
-from scripts.localcloud.snow.faults import Call
+from scripts.localcloud.snow.http.faults import Call
 from tests.harness.snow.sql import CLAIM, OTHER_ROLE, ROLE, SnowSql, ask, count, refusal, until
 
 NO_PRIVILEGE = (3001, "42501")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from scripts.localcloud.cloud import INLINE_PROPERTIES, key_pair
+from scripts.localcloud.signing.certificate import write_private
 from scripts.localcloud.snow.admin import AdminError
-from scripts.localcloud.snow.certificate import write_private
 from scripts.localcloud.snow.driver import SdkDriver, SdkError
 from tests.harness.snow.sdk import (
     DEADLINE_S,

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.localcloud.daemon import HOST
 from scripts.localcloud.postgres import Postgres
-from scripts.localcloud.snow.certificate import make_certificate
+from scripts.localcloud.signing.certificate import make_certificate
 from scripts.localcloud.tls import TlsFront
 from shared.config.settings import ControlSettings
 from shared.control.open import open_store

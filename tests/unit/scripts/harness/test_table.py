@@ -8,8 +8,8 @@ import pytest
 
 from scripts.harness.table import PartitionCount, count, foreign_bodies, total
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
-from scripts.localcloud.snow.column import column
-from scripts.localcloud.snow.warehouse import Table, Warehouse
+from scripts.localcloud.snow.tables.column import column
+from scripts.localcloud.snow.tables.warehouse import Table, Warehouse
 
 EVENTS = Table(
     DATABASE,

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from scripts.localcloud.snow.certificate import make_certificate
+from scripts.localcloud.signing.certificate import make_certificate
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, EvsupError, NotSignedIn, SnowflakeUnavailable
 from shared.log.secret import Secret

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from snowflake import connector
 
-from scripts.localcloud.snow.certificate import make_certificate
+from scripts.localcloud.signing.certificate import make_certificate
 from shared.errors import ConfigurationError, SnowflakeUnavailable
 from shared.log.secret import Secret
 from shared.snowflake.session import SqlSession

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.localcloud.snow.certificate import Certificate, make_certificate
+from scripts.localcloud.signing.certificate import Certificate, make_certificate
 from shared.errors import SinkUnavailable
 from supervisor.check.storage import Host, stage_hosts, storage_outcome
 

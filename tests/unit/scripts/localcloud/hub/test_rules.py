@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from azure.eventhub._pyamqp.utils import generate_sas_token
 
-from scripts.localcloud.hub import event, position, token, values
-from scripts.localcloud.hub.admission import admit
-from scripts.localcloud.hub.partition import FIRST_OFFSET, Partition
+from scripts.localcloud.hub.access import token
+from scripts.localcloud.hub.access.admission import admit
+from scripts.localcloud.hub.entity import event
+from scripts.localcloud.hub.entity.partition import FIRST_OFFSET, Partition
+from scripts.localcloud.hub.nodes import position
+from scripts.localcloud.hub.wire import values
 
 if TYPE_CHECKING:
     from collections.abc import Callable

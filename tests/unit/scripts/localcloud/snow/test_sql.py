@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from scripts.localcloud.snow.sql import hybrid, keys
-from scripts.localcloud.snow.sql.binding import bound, literal, rows
-from scripts.localcloud.snow.sql.locks import WHOLE, Blocked, Locks
-from scripts.localcloud.snow.sql.parameter import Parameters
-from scripts.localcloud.snow.sql.refusal import SqlRefusal
-from scripts.localcloud.snow.sql.rowset import Rowset
-from scripts.localcloud.snow.sql.statement import parse, present, resolved, settings
-from scripts.localcloud.snow.sql.waits import Waits, left_s
+from scripts.localcloud.snow.sql.locking import keys
+from scripts.localcloud.snow.sql.locking.locks import WHOLE, Blocked, Locks
+from scripts.localcloud.snow.sql.locking.waits import Waits, left_s
+from scripts.localcloud.snow.sql.objects import hybrid
+from scripts.localcloud.snow.sql.statements.binding import bound, literal, rows
+from scripts.localcloud.snow.sql.statements.parameter import Parameters
+from scripts.localcloud.snow.sql.statements.refusal import SqlRefusal
+from scripts.localcloud.snow.sql.statements.rowset import Rowset
+from scripts.localcloud.snow.sql.statements.statement import parse, present, resolved, settings
 
 TABLE = ("DB", "S", "T")
 NOW = dt.datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=dt.UTC)

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from scripts.harness.waiting import BUSY_S, eventually
-from scripts.localcloud.snow.certificate import make_certificate
+from scripts.localcloud.signing.certificate import make_certificate
 from shared.log.secret import remember_all
 from supervisor.status.otlp.collector import collector_of
 from supervisor.status.otlp.push import CLOSE_S, Push

@@ -1,0 +1,1 @@
+"""Who may do what: addresses, tokens, the namespace's gate, owner levels."""

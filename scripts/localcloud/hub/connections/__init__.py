@@ -1,0 +1,1 @@
+"""What a client opens before anything flows: connection, session, link."""

@@ -1,0 +1,1 @@
+"""Certificates and JSON Web Tokens, which several services need."""

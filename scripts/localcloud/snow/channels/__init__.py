@@ -1,0 +1,1 @@
+"""Channels: who may append, what is accepted, and when it is committed and counted."""

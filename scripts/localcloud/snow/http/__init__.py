@@ -1,0 +1,1 @@
+"""HTTP and what every call has in common: requests, answers, refusals, faults, compression."""

@@ -1,0 +1,1 @@
+"""Who calls: users with key pairs, access tokens, and the scoped tokens that they are exchanged for."""

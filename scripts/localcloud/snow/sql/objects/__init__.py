@@ -1,0 +1,1 @@
+"""What statements define: tables, Hybrid Tables, pipes, and grants on them."""

@@ -1,0 +1,80 @@
+"""What a role may do. It may do everything, until a privilege is revoked from it.
+
+https://docs.snowflake.com/en/user-guide/security-access-control-privileges
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from scripts.localcloud.snow.sql.session import Session
+from scripts.localcloud.snow.sql.statements.refusal import insufficient_privileges, no_warehouse, unknown_object
+from scripts.localcloud.snow.sql.statements.statement import Statement
+from scripts.localcloud.snow.tables.warehouse import ERRORS
+
+_ON_TABLES = ("SELECT", "INSERT", "UPDATE", "DELETE", "REFERENCES", "EVOLVE SCHEMA")
+_WRITES: dict[type[exp.Expr], str] = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
+
+
+@dataclass
+class Grants:
+    """The privileges that were revoked: of a role, on a table `DB.SCHEMA.TABLE` or on a schema `DB.SCHEMA`."""
+
+    _revoked: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def revoke(self, privilege: str, securable: str, role: str) -> None:
+        """Take a privilege such as SELECT or CREATE HYBRID TABLE away."""
+        self._revoked.add((privilege.upper(), securable.upper(), role.upper()))
+
+    def grant(self, privilege: str, securable: str, role: str) -> None:
+        """Give a privilege back."""
+        self._revoked.discard((privilege.upper(), securable.upper(), role.upper()))
+
+    def of(self, name: tuple[str, ...], role: str) -> list[str]:
+        """The privileges that a role has on a table."""
+        table = ".".join(name).upper()
+        return [each for each in _ON_TABLES if (each, table, role) not in self._revoked]
+
+    def restore(self) -> None:
+        """Give every privilege back."""
+        self._revoked.clear()
+
+    def admit(self, session: Session, statement: Statement) -> None:
+        """Refuse what the session has no warehouse or its role no privilege for."""
+        if statement.kind == "show":  # metadata needs no warehouse
+            if isinstance(statement.tree, exp.Describe) and isinstance(statement.tree.this, exp.Table):
+                self.require_sight(session.full_name(statement.tree.this), session.role, ("SELECT", "REFERENCES"))
+            return
+        read = [one for one in statement.sources() if one.db.upper() != "INFORMATION_SCHEMA"]
+        if session.warehouse is None and (read or statement.kind == "write" or statement.hybrid):
+            raise no_warehouse()
+        self.permit(session, statement)
+
+    def permit(self, session: Session, statement: Statement) -> None:
+        """Refuse what the role has no privilege for."""
+        for table in statement.sources():
+            if table.db.upper() != "INFORMATION_SCHEMA":
+                name = session.full_name(table)
+                privilege = "SELECT ERROR TABLE" if name[-1].endswith(ERRORS) else "SELECT"
+                self._require(privilege, "table", (*name[:2], name[-1].removesuffix(ERRORS)), session.role)
+        if statement.target is None:
+            return
+        name = session.full_name(statement.target)
+        if type(statement.tree) in _WRITES:
+            self._require(_WRITES[type(statement.tree)], "table", name, session.role)
+        elif isinstance(statement.tree, exp.Create):
+            kind = "HYBRID TABLE" if statement.hybrid else "VIEW" if statement.is_view else "TABLE"
+            self._require(f"CREATE {kind}", "schema", name[:2], session.role)
+
+    def require_sight(self, name: tuple[str, ...], role: str, privileges: Sequence[str]) -> None:
+        """Refuse a role that has none of the privileges that let it see an object: to it there is none.
+
+        https://docs.snowflake.com/en/sql-reference/sql/desc-table and …/desc-pipe name them.
+        """
+        if all((privilege, ".".join(name).upper(), role) in self._revoked for privilege in privileges):
+            raise unknown_object(name[-1])
+
+    def _require(self, privilege: str, kind: str, name: tuple[str, ...], role: str) -> None:
+        if (privilege, ".".join(name).upper(), role) in self._revoked:
+            raise insufficient_privileges(kind, name[-1])

@@ -1,0 +1,1 @@
+"""Statements as text, their parameters, and their results on the wire."""

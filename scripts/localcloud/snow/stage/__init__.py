@@ -1,0 +1,1 @@
+"""The stage that clients upload files to, and the rows in these files."""

@@ -1,0 +1,1 @@
+"""Tables: their definitions, their columns, and the rows, in DuckDB."""

@@ -1,0 +1,92 @@
+"""A key-pair JWT is accepted from its user alone, and a scoped token until it expires."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from scripts.localcloud.snow.http.refusal import JWT_INVALID, ROLE_UNKNOWN, TOKEN_EXPIRED, TOKEN_INVALID, Refusal
+from scripts.localcloud.snow.identity.identity import Identities, fingerprint
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+SUBJECT = "ACCT.EVSUP"
+DAY_S = 86_400  # parameters are made when tests are collected, long before the last one runs
+PRINT = fingerprint(KEY.public_key())
+
+
+@pytest.fixture
+def identities() -> Identities:
+    made = Identities()
+    pem = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert made.register("acct", "evsup", pem.decode(), ["LOADER"]) == PRINT
+    return made
+
+
+def jwt(key: rsa.RSAPrivateKey = KEY, algorithm: str = "RS256", **changed: Any) -> str:
+    claims = {"iss": f"{SUBJECT}.{PRINT}", "sub": SUBJECT, "exp": time.time() + DAY_S, **changed}
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": algorithm}, claims)]
+    signed = b".".join(parts)
+    signature = key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
+    return (signed + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
+
+
+@pytest.mark.parametrize("exp", [time.time() + DAY_S, (time.time() + DAY_S) * 1000], ids=["seconds", "milliseconds"])
+def test_a_signed_jwt_is_accepted(identities: Identities, exp: float) -> None:
+    assert identities.login(jwt(exp=exp, scp="session:role:LOADER")).subject == SUBJECT
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        (jwt(STRANGER), JWT_INVALID),
+        (jwt(algorithm="none"), JWT_INVALID),
+        (jwt(sub="ACCT.OTHER"), JWT_INVALID),
+        (jwt(iss=f"{SUBJECT}.{fingerprint(STRANGER.public_key())}"), JWT_INVALID),
+        (jwt(exp=time.time() - 3600), JWT_INVALID),
+        (jwt(exp=None), JWT_INVALID),
+        ("", JWT_INVALID),
+        (jwt(scp="session:role:OTHER"), ROLE_UNKNOWN),
+    ],
+)
+def test_any_other_jwt_is_refused(identities: Identities, token: str, code: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        identities.login(token)
+    assert (caught.value.status, caught.value.code) == (401, code)
+
+
+@pytest.mark.parametrize(
+    ("subject", "role", "code"), [("ACCT.OTHER", "", JWT_INVALID), ("acct.evsup", "ACCOUNTADMIN", ROLE_UNKNOWN)]
+)
+def test_a_jwt_is_good_for_its_own_user_and_a_granted_role_alone(
+    identities: Identities, subject: str, role: str, code: str
+) -> None:
+    assert identities.login(jwt(), "acct.evsup", "LOADER").name == "EVSUP"
+    with pytest.raises(Refusal) as caught:
+        identities.login(jwt(), subject, role)
+    assert caught.value.code == code
+
+
+def test_a_scoped_token_is_accepted_until_it_expires(identities: Identities) -> None:
+    token = identities.issue(identities.login(jwt()), "host")
+    assert identities.admit(token) == SUBJECT
+    identities.scoped.expire()
+    with pytest.raises(Refusal) as caught:
+        identities.admit(token)
+    assert caught.value.code == TOKEN_EXPIRED
+    identities.scoped.lifetime_s = -1
+    with pytest.raises(Refusal) as caught:
+        identities.admit(identities.issue(identities.login(jwt()), "host"))
+    assert caught.value.code == TOKEN_EXPIRED
+
+
+def test_a_token_of_anybody_else_is_invalid(identities: Identities) -> None:
+    foreign = Identities().issue(identities.login(jwt()), "host")
+    for token in (foreign, jwt(), "a.b.c", ""):
+        with pytest.raises(Refusal) as caught:
+            identities.admit(token)
+        assert caught.value.code == TOKEN_INVALID
