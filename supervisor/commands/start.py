@@ -15,7 +15,7 @@ import worker.main
 import worker.tasks.quarantine
 from shared import mapper
 from shared.config import environment
-from shared.config.settings import Settings
+from shared.config.settings import ProcessSettings, Settings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, RowsDoNotFit
@@ -186,7 +186,7 @@ def run_tree(
     # Left in the opposite order: the group first, so that others can take the partitions, and the status last.
     with (
         closing(hub),
-        _http_server(directory, settings.process.http_address, read),
+        _http_server(directory, settings.process, read),
         _push(read),
         _membership(store, me, keeper),
     ):
@@ -227,15 +227,15 @@ def _membership(store: ControlStore, me: SupervisorRow, keeper: LeaseKeeper) -> 
 
 
 @contextmanager
-def _http_server(directory: Path, address: str | None, read: Callable[[], TreeStatus]) -> Iterator[None]:
+def _http_server(directory: Path, settings: ProcessSettings, read: Callable[[], TreeStatus]) -> Iterator[None]:
     """One server for the status socket and, if there is one, the address."""
     from supervisor.status.http.server import HttpServer, listen
 
     recent = RecentLines()
     keep_in(recent)
     with status_socket(directory) as local:
-        sockets = [local, *([listen(address)] if address else [])]
-        with closing(HttpServer(sockets, read, recent)):
+        sockets = [local, *([listen(settings.http_address)] if settings.http_address else [])]
+        with closing(HttpServer(sockets, read, recent, names=settings.http_names)):
             yield
 
 

@@ -1,6 +1,7 @@
 """Rules of `EVSUP_*`."""
 
 import os
+import re
 from collections.abc import Iterator
 
 from shared import mapper
@@ -11,6 +12,7 @@ from shared.config.settings import Settings
 # The path of a Unix socket holds 107 bytes (https://man7.org/linux/man-pages/man7/unix.7.html), the file's own name
 # among them.
 LONGEST_STATE_DIR = 80
+HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*", re.IGNORECASE)
 
 
 def state_dir_holds_a_socket(settings: Settings) -> Iterator[Fault]:
@@ -34,6 +36,12 @@ def http_address_can_be_listened_on(settings: Settings) -> Iterator[Fault]:
         yield Fault("EVSUP_HTTP_ADDRESS", str(error))
 
 
+def http_hosts_are_names(settings: Settings) -> Iterator[Fault]:
+    """Each is a whole name: a part of one, or a `*`, would let in whoever can register a name like it."""
+    if not all(map(HOST_NAME.fullmatch, settings.process.http_names)):
+        yield Fault("EVSUP_HTTP_HOSTS", "must be names of hosts with commas between, each without a port or a *")
+
+
 def mapper_is_a_path(settings: Settings) -> Iterator[Fault]:
     """The mapper is named as a path. Whether it can be imported shows at the start: a setting runs no code."""
     path = settings.process.mapper
@@ -48,9 +56,16 @@ def http_stays_on_this_host(settings: Settings) -> Iterator[str]:
         yield f"EVSUP_HTTP_ADDRESS={text} lets other hosts in, without authentication: a firewall should say which"
 
 
+def http_hosts_are_asked_for(settings: Settings) -> Iterator[str]:
+    """Warn of names without an address that they could be the names of."""
+    if settings.process.http_hosts and not settings.process.http_address:
+        yield "EVSUP_HTTP_HOSTS is not used without EVSUP_HTTP_ADDRESS"
+
+
 RULES = (
     (state_dir_holds_a_socket, ("EVSUP_STATE_DIR",)),
     (http_address_can_be_listened_on, ("EVSUP_HTTP_ADDRESS",)),
+    (http_hosts_are_names, ("EVSUP_HTTP_HOSTS",)),
     (mapper_is_a_path, ("EVSUP_MAPPER",)),
 )
-CAUTIONS = (http_stays_on_this_host,)
+CAUTIONS = (http_stays_on_this_host, http_hosts_are_asked_for)

@@ -37,6 +37,13 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
             examples=["127.0.0.1:9464"],
         ),
     ] = None
+    http_hosts: Annotated[
+        str | None,
+        Meta(
+            description="Names, with commas, by which a proxy or a scrape may ask for it, beside this host's own.",
+            examples=["evsup.example.com"],
+        ),
+    ] = None
     mapper: Annotated[
         str | None,
         Meta(
@@ -50,3 +57,8 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Lowest level that is logged.")
     ] = "info"
+
+    @property
+    def http_names(self) -> tuple[str, ...]:
+        """The names in `http_hosts`."""
+        return tuple(name.strip() for name in (self.http_hosts or "").split(",") if name.strip())

@@ -1,10 +1,9 @@
-"""The responses of the HTTP server: a pure function of the request line, the tree's status, and how it was before.
+"""The responses of the HTTP server: a pure function of the request, the tree's status, and how it was before.
 
 A response never repeats any part of the request. `/healthz` and `/readyz` are decided in `health.py`, and what
 the page at `/` shows in `overview.py`.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,7 +11,9 @@ from http import HTTPStatus
 from supervisor.json_text import encoded
 from supervisor.status.health import complaints, stuck
 from supervisor.status.http import documents
+from supervisor.status.http.hosts import Hosts
 from supervisor.status.http.overview import NO_PAST, Past, overview
+from supervisor.status.http.request import Request, parse
 from supervisor.status.model import TreeStatus
 
 TEXT = "text/plain; charset=utf-8"
@@ -20,8 +21,7 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 HTML, JSON = "text/html; charset=utf-8", "application/json"
 NOTHING_ACTIVE = "default-src 'none'; frame-ancestors 'none'"
 METHODS = ("GET", "HEAD")
-
-_REQUEST_LINE = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.[01]")
+NOT_HERE = "Host is no name of this server. Ask for an IP address or localhost, or add the name to EVSUP_HTTP_HOSTS."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +52,26 @@ class Response:
         return "\r\n".join((*head, "", "")).encode() + (self.page if with_page else b"")
 
 
-def respond(request_line: bytes, tree: TreeStatus, now_s: float, past: Past = NO_PAST) -> bytes:
-    """The whole response to a request with this first line."""
-    parts = _REQUEST_LINE.fullmatch(request_line)
-    if parts is None:
-        return refusal(HTTPStatus.BAD_REQUEST)
-    method, target = (part.decode() for part in parts.groups())
-    if method not in METHODS:
-        return refusal(HTTPStatus.METHOD_NOT_ALLOWED)
-    page = PAGES.get(target.partition("?")[0])
-    found = page(tree, now_s, past) if page else _not_found()
-    return found.encode(with_page=method == "GET")
+def respond(head: bytes, tree: TreeStatus, now_s: float, past: Past = NO_PAST, hosts: Hosts | None = None) -> bytes:
+    """The whole response to a request with this head. `hosts` are the names of the server; None: any will do."""
+    request = parse(head)
+    if request is None:
+        return refusal(HTTPStatus.BAD_REQUEST).encode()
+    return _response(request, tree, now_s, past, hosts).encode(with_page=request.method != "HEAD")
 
 
-def refusal(status: HTTPStatus) -> bytes:
+def refusal(status: HTTPStatus, reason: str = "") -> Response:
     """The response to what is no request for a page."""
-    return Response(status, f"{status.phrase}\n".encode()).encode()
+    return Response(status, f"{reason or status.phrase}\n".encode())
+
+
+def _response(request: Request, tree: TreeStatus, now_s: float, past: Past, hosts: Hosts | None) -> Response:
+    if hosts and not hosts.include(request.host):
+        return refusal(HTTPStatus.MISDIRECTED_REQUEST, NOT_HERE)
+    if request.method not in METHODS:
+        return refusal(HTTPStatus.METHOD_NOT_ALLOWED)
+    page = PAGES.get(request.path)
+    return page(tree, now_s, past) if page else _not_found()
 
 
 def _not_found() -> Response:

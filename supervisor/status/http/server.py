@@ -10,8 +10,9 @@ import asyncio
 import socket
 import threading
 from asyncio import AbstractEventLoop, StreamReader, StreamWriter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +22,7 @@ from shared.errors import ConfigurationError
 from shared.log.logger import get_logger
 from shared.log.recent import RecentLines
 from supervisor.status.http.history import EVERY_S, History
+from supervisor.status.http.hosts import Hosts, hosts_of
 from supervisor.status.http.overview import Past
 from supervisor.status.http.responses import refusal, respond
 from supervisor.status.model import TreeStatus
@@ -42,7 +44,10 @@ class HttpServer:
         recent: RecentLines | None = None,
         clock: Clock = monotonic,
         sample_every_s: float = EVERY_S,
+        names: Iterable[str] = (),
     ) -> None:
+        """`names` are further ones by which clients may reach the addresses (`hosts.py`)."""
+        self._names = tuple(names)
         self._sockets, self._read, self._clock, self._sample_every_s = sockets, read, clock, sample_every_s
         self._recent, self._history = recent or RecentLines(), History()
         self._clients: dict[StreamWriter, None] = {}  # the oldest first
@@ -64,7 +69,12 @@ class HttpServer:
 
     async def _serve(self) -> None:
         servers = [
-            await asyncio.start_server(self._serve_client, sock=each, limit=MOST_HEAD_BYTES, backlog=BACKLOG)
+            await asyncio.start_server(
+                partial(self._serve_client, hosts_of(each, self._names)),
+                sock=each,
+                limit=MOST_HEAD_BYTES,
+                backlog=BACKLOG,
+            )
             for each in self._sockets
         ]
         while not self._closing.is_set():
@@ -74,16 +84,15 @@ class HttpServer:
         for server in servers:
             server.close()  # it does not wait for clients: the runner cancels their tasks
 
-    async def _serve_client(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _serve_client(self, hosts: Hosts | None, reader: StreamReader, writer: StreamWriter) -> None:
         """One client, from its first byte to its last."""
         # Here, before a descriptor more is in use than the workers can spare.
         self._make_room()
         self._clients[writer] = None
         try:
             async with asyncio.timeout(CLIENT_S):
-                writer.write(await self._respond(reader))
-                writer.close()
-                await writer.wait_closed()
+                writer.write(await self._respond(hosts, reader))
+                await _close(reader, writer)
         except (OSError, asyncio.IncompleteReadError) as error:
             log.debug("http_client_left", reason=str(error))
         finally:
@@ -91,19 +100,36 @@ class HttpServer:
             _cut(writer)
 
     def _make_room(self) -> None:
-        """Close the oldest connection. A request is answered at once, so the oldest client has not sent one."""
+        """Close the oldest connection. A request is answered at once, so the oldest client has sent none, or does not
+        end.
+        """
         while len(self._clients) >= MOST_CLIENTS:
             oldest = next(iter(self._clients))
             del self._clients[oldest]
             _cut(oldest)
 
-    async def _respond(self, reader: StreamReader) -> bytes:
+    async def _respond(self, hosts: Hosts | None, reader: StreamReader) -> bytes:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:
-            return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE).encode()
+        except asyncio.IncompleteReadError as half:
+            head = half.partial
+            if not head:
+                raise
         past = Past(self._history.samples(), self._recent.lines())
-        return respond(head.partition(b"\r\n")[0], self._read(), self._clock(), past)
+        return respond(head, self._read(), self._clock(), past, hosts)
+
+
+async def _close(reader: StreamReader, writer: StreamWriter) -> None:
+    """Send the response, and close when the client has. Closing while bytes of it are unread, as those of a body, would
+    reset the connection and cost the client the response (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
+    """
+    writer.write_eof()
+    while await reader.read(MOST_HEAD_BYTES):
+        pass
+    writer.close()
+    await writer.wait_closed()
 
 
 def _cut(client: StreamWriter) -> None:

@@ -111,6 +111,10 @@ def test_a_complete_environment_has_no_fault_and_no_warning() -> None:
         ({"EVSUP_HTTP_ADDRESS": "localhost:9464"}, "EVSUP_HTTP_ADDRESS", "not a name"),
         ({"EVSUP_HTTP_ADDRESS": "http://127.0.0.1:9464"}, "EVSUP_HTTP_ADDRESS", "must be IP:PORT alone"),
         ({"EVSUP_HTTP_ADDRESS": "127.0.0.1:9464/metrics"}, "EVSUP_HTTP_ADDRESS", "must be IP:PORT alone"),
+        ({"EVSUP_HTTP_HOSTS": "*"}, "EVSUP_HTTP_HOSTS", "each without a port or a *"),
+        ({"EVSUP_HTTP_HOSTS": "a.example, .b.example"}, "EVSUP_HTTP_HOSTS", "must be names of hosts"),
+        ({"EVSUP_HTTP_HOSTS": "a.example:9464"}, "EVSUP_HTTP_HOSTS", "without a port or a *"),
+        ({"EVSUP_HTTP_HOSTS": "a.example b.example"}, "EVSUP_HTTP_HOSTS", "with commas between"),
     ],
 )
 def test_one_wrong_setting_is_one_fault(changes: dict[str, str], variable: str, reason: str) -> None:
@@ -231,6 +235,14 @@ def test_a_dsn_without_its_store_is_a_warning() -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1:9464", "[::1]:9464"])
 def test_http_on_the_loopback_is_nobody_s_concern(address: str) -> None:
     assert loaded(EVSUP_HTTP_ADDRESS=address).warnings == ()
+
+
+def test_names_of_hosts_are_used_with_an_address_alone() -> None:
+    names = {"EVSUP_HTTP_HOSTS": "a.example , B.example,"}
+    used = loaded(EVSUP_HTTP_ADDRESS="127.0.0.1:9464", **names)
+    assert (used.settings.process.http_names, used.warnings) == (("a.example", "B.example"), ())
+    (warning,) = loaded(**names).warnings
+    assert warning == "EVSUP_HTTP_HOSTS is not used without EVSUP_HTTP_ADDRESS"
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:9464", "[::]:9464", "10.0.0.4:9464"])

@@ -1,10 +1,11 @@
-"""What a request line is answered, without a socket."""
+"""What a request is answered, without a socket."""
 
 import json
 
 import pytest
 
 from supervisor.status.health import STUCK_AFTER_S
+from supervisor.status.http.hosts import Hosts
 from supervisor.status.http.responses import PAGES, respond
 from supervisor.status.model import TreeStatus
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
@@ -13,9 +14,14 @@ HEALTHY = a_tree(a_partition())
 STUCK_S = NOW_S + STUCK_AFTER_S + 1
 
 
+def response(line: str, tree: TreeStatus = HEALTHY, now_s: float = NOW_S) -> bytes:
+    """The whole of it."""
+    return respond(f"{line}\r\nHost: localhost:9464\r\n\r\n".encode(), tree, now_s)
+
+
 def asked(line: str, tree: TreeStatus = HEALTHY, now_s: float = NOW_S) -> tuple[int, str]:
     """Status and page."""
-    head, _, page = respond(line.encode(), tree, now_s).decode().partition("\r\n\r\n")
+    head, _, page = response(line, tree, now_s).decode().partition("\r\n\r\n")
     return int(head.split()[1]), page
 
 
@@ -47,7 +53,7 @@ def test_status_returns_what_evsup_status_prints_as_json() -> None:
 
 
 def test_metrics_are_in_the_text_format() -> None:
-    whole = respond(b"GET /metrics?name[]=x HTTP/1.1", HEALTHY, NOW_S)
+    whole = response("GET /metrics?name[]=x HTTP/1.1")
     assert b"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n" in whole
     group = b'consumer_group="$Default",partition="0",source="ns.servicebus.windows.net/flights"'
     assert b"evsup_durable_sequence_number{%b} 20.0\n" % group in whole
@@ -55,7 +61,7 @@ def test_metrics_are_in_the_text_format() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_head_request_is_answered_without_the_page(page: str) -> None:
-    got, head = (respond(f"{method} {page} HTTP/1.1".encode(), HEALTHY, NOW_S) for method in ("GET", "HEAD"))
+    got, head = (response(f"{method} {page} HTTP/1.1") for method in ("GET", "HEAD"))
     assert head == got[: got.index(b"\r\n\r\n") + 4]
 
 
@@ -66,8 +72,10 @@ def test_a_head_request_is_answered_without_the_page(page: str) -> None:
         ("GET /overview/ HTTP/1.1", 404),
         ("POST / HTTP/1.1", 405),
         ("GET /metrics/canary HTTP/1.1", 404),
-        ("GET http://canary/metrics HTTP/1.1", 404),
+        ("GET http://canary/nothing HTTP/1.1", 404),
+        ("GET /%6detrics/%zz%canary HTTP/1.1", 404),
         ("POST /metrics HTTP/1.1", 405),
+        ("OPTIONS * HTTP/1.1", 405),
         ("CANARY /metrics HTTP/1.1", 405),
         ("GET /metrics", 400),
         ("GET /metrics canary HTTP/1.1", 400),
@@ -83,6 +91,21 @@ def test_any_other_request_is_refused_and_not_repeated(line: str, code: int) -> 
     assert "canary" not in page.lower()
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_for_another_host_is_told_what_to_ask_for_and_sees_nothing(method: str) -> None:
+    request = f"{method} /metrics HTTP/1.1\r\nHost: rebound.canary.example\r\n\r\n".encode()
+    head, _, page = respond(request, HEALTHY, NOW_S, hosts=Hosts("host1")).decode().partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 421 Misdirected Request\r\n")
+    assert page == (
+        "Host is no name of this server. Ask for an IP address or localhost, or add the name to EVSUP_HTTP_HOSTS.\n"
+    )
+
+
+def test_no_refusal_of_a_head_request_has_a_page() -> None:
+    for request in (b"HEAD /nothing HTTP/1.0\r\n\r\n", b"HEAD / HTTP/1.1\r\nHost: rebound.example\r\n\r\n"):
+        assert respond(request, HEALTHY, NOW_S, hosts=Hosts("host1")).endswith(b"\r\n\r\n")
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_text_that_is_no_unicode_leaves_no_page_unanswered(page: str) -> None:
     tree = a_tree(a_partition(waits_for="\udcff"), cause="the file \udcff", hub_trouble="\ud83d", healthy=False)
@@ -92,14 +115,14 @@ def test_a_text_that_is_no_unicode_leaves_no_page_unanswered(page: str) -> None:
 def test_a_request_for_an_unknown_page_is_answered_with_the_known_ones() -> None:
     known = "Not found. Pages: /, /overview, /runbook, /metrics, /healthz, /readyz, /status\n"
     assert asked("GET /index.html HTTP/1.1") == (404, known)
-    assert b"Allow: GET, HEAD\r\n" in respond(b"POST / HTTP/1.1", HEALTHY, NOW_S)
+    assert b"Allow: GET, HEAD\r\n" in response("POST / HTTP/1.1")
 
 
 @pytest.mark.parametrize(
     "line", [*(f"GET {page} HTTP/1.1" for page in PAGES), "GET /nothing HTTP/1.1", "POST / HTTP/1.1"]
 )
 def test_no_response_is_kept_framed_sniffed_or_read_by_another_site(line: str) -> None:
-    head = respond(line.encode(), HEALTHY, NOW_S).partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    head = response(line).partition(b"\r\n\r\n")[0].decode().split("\r\n")
     assert {
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",

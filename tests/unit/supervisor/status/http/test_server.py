@@ -3,8 +3,9 @@
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,8 +17,10 @@ from shared.log.recent import RecentLines
 from supervisor.status.http import server as http
 from supervisor.status.http.server import MOST_CLIENTS, MOST_HEAD_BYTES, HttpServer, listen
 from supervisor.status.model import TreeStatus
+from supervisor.status.status_socket import SOCKET_NAME
 from tests.harness.services.ports import free_port
 from tests.unit.captured_log import capture_logs
+from tests.unit.supervisor.status.served import served
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
 TIMEOUT_S = 30.0  # of a test's own socket: the machine may be busy
@@ -88,10 +91,54 @@ def test_a_request_head_without_an_end_is_refused(port: int) -> None:
 
 
 def test_a_request_head_of_a_megabyte_is_refused_and_not_repeated(port: int) -> None:
-    with connect(port) as client, suppress(ConnectionError):
+    with connect(port) as client:
         client.sendall(b"GET /Xq7canary HTTP/1.1\r\nX-Xq7canary: " + b"Xq7canary" * 120_000 + b"\r\n\r\n")
-        assert b"Xq7canary" not in all_of(client)
+        refused = all_of(client)
+    assert refused.startswith(b"HTTP/1.1 431 ")
+    assert b"Xq7canary" not in refused
     assert get(port) == (200, b"ok\n")
+
+
+def test_a_body_that_nobody_asked_for_costs_no_client_the_response(port: int) -> None:
+    size = 8_000_000  # more than two sockets hold
+    with connect(port) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+        assert all_of(client).startswith(b"HTTP/1.1 405 ")
+
+
+def test_of_several_requests_in_one_packet_the_first_is_answered_and_the_connection_ends(port: int) -> None:
+    with connect(port) as client:
+        client.sendall(3 * b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = all_of(client)
+    assert answer.count(b"HTTP/1.1 200 OK") == 1
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+def test_half_a_request_is_refused(port: int) -> None:
+    with connect(port) as client:
+        client.sendall(b"GET /hea")
+        client.shutdown(socket.SHUT_WR)
+        assert all_of(client).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("127.0.0.1:9464", 200), ("localhost", 200), ("rebound.example", 421), ("ops.example:443", 200)],
+)
+def test_a_web_site_that_takes_its_name_for_this_address_sees_nothing(host: str, code: int) -> None:
+    number = free_port()
+    server = HttpServer([listen(f"127.0.0.1:{number}")], a_tree, clock=lambda: NOW_S, names=["Ops.example"])
+    with closing(server), connect(number) as client:
+        client.sendall(f"GET /overview HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert all_of(client).startswith(b"HTTP/1.1 %d " % code)
+
+
+def test_the_status_socket_takes_any_name(tmp_path: Path) -> None:
+    """No browser reaches it, and whoever does may read all of it."""
+    with served(tmp_path, a_tree), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / SOCKET_NAME))
+        client.sendall(b"GET /status HTTP/1.1\r\nHost: what.you.like\r\n\r\n")
+        assert all_of(client).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_thousand_clients_keep_nobody_out(port: int) -> None:
