@@ -1,7 +1,7 @@
 """The checks of `evsup check`, in order, and what each one needs from those before it."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -45,9 +45,11 @@ class StartChecks:
     _channels: Mapping[str, ChannelStatus]
     _answers: Mapping[str, Future[PartitionFacts]]
 
-    def __init__(self, env_file: Path | None, refuse: Callable[[Mapping[str, str]], object]) -> None:
-        """`refuse` raises what a start would end with because of the other variables in the environment."""
-        self._env_file, self._refuse = env_file, refuse
+    def __init__(self, env_file: Path | None, others: Callable[[Mapping[str, str]], Iterable[str]]) -> None:
+        """`others` returns the warnings about variables of the environment that are no settings, and raises what a
+        start would end with because of them.
+        """
+        self._env_file, self._others = env_file, others
         self._partition_ids: Sequence[str] = ()
         self._quarantines = self._has_pipe = self._has_registry = self._has_key_columns = False
         self._mapper: str | None = None
@@ -94,7 +96,7 @@ class StartChecks:
     def _load(self) -> Outcome:
         loaded = environment.load(self._env_file)
         os.environ.update(environment.environment_for_worker(loaded))
-        self._refuse(os.environ)
+        warnings = (*loaded.warnings, *self._others(os.environ))
         self._settings = loaded.settings
         self._quarantines = self._settings.snowflake.quarantines
         self._has_pipe = self._settings.snowflake.pipe is not None
@@ -102,8 +104,8 @@ class StartChecks:
         self._has_registry = self._settings.eventhub.schema_registry is not None
         # A mapper's keys are not those of the bodies.
         self._has_key_columns = self._settings.snowflake.row_format == "columns" and not self._settings.process.mapper
-        if loaded.warnings:
-            return Outcome("; ".join(loaded.warnings), "warn")
+        if warnings:
+            return Outcome("; ".join(warnings), "warn")
         return Outcome(f"all settings can be used, by {' and '.join(sdks())}")
 
     def _identity(self) -> Outcome:

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -18,7 +18,8 @@ from supervisor.commands import shared_options
 from supervisor.commands.command import Command
 from supervisor.commands.output import print_json, terminal_width
 from supervisor.commands.progress import Progress
-from supervisor.status.otlp.collector import collector_of
+from supervisor.status.otlp import extra
+from supervisor.status.otlp.collector import cautions, collector_of
 from supervisor.version import JSON_VERSION
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
@@ -57,7 +58,7 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
     began_s = monotonic()
     results = []
     with Progress() as progress:
-        stages = StartChecks(env_file, collector_of).stages()
+        stages = StartChecks(env_file, _of_opentelemetry).stages()
         for result in run_all(stages, waiting=lambda names: progress.show(_waiting_for(names))):
             results.append(_with_whole_commands(result))
             if not as_json and not is_of_partition(result):
@@ -72,6 +73,12 @@ def check(*, as_json: bool, env_file: Path | None) -> None:
         click.echo("\n".join(wrapped(complete(summary(results, took_s)), terminal_width())))
     sys.stdout.flush()
     os._exit(exit_code(results))  # a thread that waits for a silent service would keep the process alive
+
+
+def _of_opentelemetry(environ: Mapping[str, str]) -> Iterable[str]:
+    if collector_of(environ):
+        extra.load()
+    return cautions(environ)
 
 
 def _waiting_for(names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from shared.config import environment
 from shared.config.settings import ProcessSettings, Settings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
-from shared.errors import ConfigurationError, RowsDoNotFit
+from shared.errors import RowsDoNotFit
 from shared.eventhubs.client import EventHubClient
 from shared.ipc import task
 from shared.ipc.fork_server import ForkServer
@@ -42,7 +42,8 @@ from supervisor.process.tree import Tree
 from supervisor.process.worker_process import Begin
 from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status.model import TreeStatus
-from supervisor.status.otlp.collector import collector_of
+from supervisor.status.otlp import extra
+from supervisor.status.otlp.collector import cautions, collector_of
 from supervisor.status.status_socket import status_socket
 from worker import fork_server
 
@@ -242,18 +243,9 @@ def _http_server(directory: Path, settings: ProcessSettings, read: Callable[[], 
 def _push(read: Callable[[], TreeStatus]) -> AbstractContextManager[object]:
     """Metrics pushed by OTLP, where the environment names a collector. Otherwise nothing of it is even imported."""
     collector = collector_of(os.environ)
-    if collector is None:
-        return nullcontext()
-    try:
-        from supervisor.status.otlp.push import Push
-    except ImportError as error:
-        raise ConfigurationError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and metrics cannot be pushed",
-            str(error),
-            "Install evsup with its extra `otel`: pip install '.[otel]' in its source directory. Or set"
-            " OTEL_METRICS_EXPORTER=none.",
-        ) from error
-    return closing(Push(collector, read))
+    for caution in cautions(os.environ):
+        log.warning("setting_suspicious", detail=caution)
+    return closing(extra.load()(collector, read)) if collector else nullcontext()
 
 
 def _identity(settings: Settings) -> SupervisorRow:

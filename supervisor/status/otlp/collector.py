@@ -16,14 +16,17 @@ from shared.config.formats.files import certificate_problem, text_of
 from shared.log.secret import mask
 
 EXPORTER = "OTEL_EXPORTER_OTLP_"
-OFF, EXPORTERS = "OTEL_SDK_DISABLED", "OTEL_METRICS_EXPORTER"
+OFF, EXPORTERS, ATTRIBUTES = "OTEL_SDK_DISABLED", "OTEL_METRICS_EXPORTER", "OTEL_RESOURCE_ATTRIBUTES"
+# Of the specification, and what the SDK for Python calls OTLP by HTTP.
+OTLP, OTHER_EXPORTERS = frozenset({"otlp", "otlp_proto_http"}), frozenset({"none", "prometheus", "console", "logging"})
 INTERVAL, TEMPORALITY = "OTEL_METRIC_EXPORT_INTERVAL", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
-DEFAULT_ENDPOINT, PATH = "http://localhost:4318", "v1/metrics"
+DEFAULT_ENDPOINT, PATH, GRPC_PORT = "http://localhost:4318", "v1/metrics", 4317
 PROTOCOL = "http/protobuf"
 DEFAULT_INTERVAL_MS, DEFAULT_TIMEOUT_S = 60_000.0, 10.0
 # The SDK for Python takes the timeout in seconds, the specification in milliseconds: 10000 must not be three hours.
 MOST_TIMEOUT_S = 30.0
 MOST_INTERVAL_S = 86_400.0  # a lock of Python cannot wait for 300 years
+LEAST_INTERVAL_S = 1.0  # as often as the status is made
 MOST_KEY_BYTES = 1024 * 1024
 
 
@@ -47,14 +50,50 @@ def collector_of(environ: Mapping[str, str]) -> Collector | None:
     if faults := [*_faults(environ)]:
         raise report(faults, {}, {})
     timeout_s = float(_exporter(environ, "TIMEOUT")[1] or DEFAULT_TIMEOUT_S)
-    interval_ms = float(environ.get(INTERVAL) or DEFAULT_INTERVAL_MS)
-    return Collector(_endpoint(environ), min(MOST_INTERVAL_S, interval_ms / 1000), min(MOST_TIMEOUT_S, timeout_s))
+    interval_s = max(LEAST_INTERVAL_S, min(MOST_INTERVAL_S, _interval_ms(environ) / 1000))
+    return Collector(_endpoint(environ), interval_s, min(MOST_TIMEOUT_S, timeout_s))
+
+
+def cautions(environ: Mapping[str, str]) -> Iterator[str]:
+    """What is probably not meant, one sentence each. None of it ends a start: the variables are those of a cluster."""
+    if unknown := _exporters(environ) - OTLP - OTHER_EXPORTERS:
+        named = mask(", ".join(sorted(unknown)))
+        yield f"{EXPORTERS}: '{named}' is none of otlp, prometheus, console and none, and is ignored"
+    if (text := environ.get(OFF, "").strip()) and text.lower() not in ("true", "false"):
+        yield f"{OFF}: '{mask(text)}' is neither true nor false, and counts as false"
+    if _is_on(environ):
+        yield from _cautions_of_push(environ)
+
+
+def _cautions_of_push(environ: Mapping[str, str]) -> Iterator[str]:
+    if _interval_ms(environ) < LEAST_INTERVAL_S * 1000:
+        yield (
+            f"{INTERVAL}={environ[INTERVAL].strip()} is in milliseconds, and evsup pushes once a second at most;"
+            " once a minute is 60000"
+        )
+    if not all(_is_pair(pair) for pair in environ.get(ATTRIBUTES, "").split(",") if pair.strip()):
+        yield f"{ATTRIBUTES} has a part between commas that is no NAME=VALUE, and it is left out"
+    name, _ = _exporter(environ, "ENDPOINT")
+    url = urlsplit(_endpoint(environ))
+    if url.port == GRPC_PORT:
+        yield f"{name} has port {GRPC_PORT}, where collectors expect gRPC: {PROTOCOL} has port 4318"
+    if url.path.count(PATH) > 1:
+        yield f"{name}: /{PATH} is added to it; leave that out, or set {EXPORTER}METRICS_ENDPOINT"
+
+
+def _interval_ms(environ: Mapping[str, str]) -> float:
+    return float(environ.get(INTERVAL, "").strip() or DEFAULT_INTERVAL_MS)
 
 
 def _is_on(environ: Mapping[str, str]) -> bool:
-    exporters = {name.strip().lower() for name in environ.get(EXPORTERS, "").split(",")} - {""}
-    is_named = bool(_exporter(environ, "ENDPOINT")[1]) and (not exporters or "otlp" in exporters)
-    return environ.get(OFF, "").strip().lower() != "true" and (is_named or "otlp" in exporters)
+    """An exporter that nobody knows is ignored, as the specification wants it."""
+    exporters = _exporters(environ) & (OTLP | OTHER_EXPORTERS)
+    is_named = bool(_exporter(environ, "ENDPOINT")[1]) and not exporters
+    return environ.get(OFF, "").strip().lower() != "true" and (is_named or not exporters.isdisjoint(OTLP))
+
+
+def _exporters(environ: Mapping[str, str]) -> set[str]:
+    return {name.strip().lower() for name in environ.get(EXPORTERS, "").split(",")} - {""}
 
 
 def _exporter(environ: Mapping[str, str], option: str) -> tuple[str, str]:
@@ -84,7 +123,8 @@ def _faults(environ: Mapping[str, str]) -> Iterator[Fault]:
             f"is '{mask(text)}'; evsup pushes cumulative numbers. A collector can convert them (cumulativetodelta)."
         )
         yield Fault(TEMPORALITY, reason, "cumulative")
-    for name, text, example in ((*_exporter(environ, "TIMEOUT"), "10"), (INTERVAL, environ.get(INTERVAL, ""), "60000")):
+    interval = INTERVAL, environ.get(INTERVAL, "").strip(), "60000"
+    for name, text, example in ((*_exporter(environ, "TIMEOUT"), "10"), interval):
         if text and not _is_positive(text):
             yield Fault(name, f"'{mask(text)}' is no number above 0", example)
     name, text = _exporter(environ, "COMPRESSION")
@@ -111,8 +151,12 @@ def _file_faults(environ: Mapping[str, str]) -> Iterator[Fault]:
 
 
 def _is_header(pair: str) -> bool:
-    name, equals, value = pair.strip().partition("=")
-    return bool(name and equals) and unquote(name + value).isascii() and unquote(name + value).isprintable()
+    return _is_pair(pair) and unquote(pair.strip()).isascii() and unquote(pair.strip()).isprintable()
+
+
+def _is_pair(pair: str) -> bool:
+    name, equals, _ = pair.partition("=")
+    return bool(name.strip() and equals)
 
 
 def _is_url(text: str) -> bool:

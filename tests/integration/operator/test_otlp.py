@@ -12,7 +12,7 @@ KEY = "0123456789abcdef-collector"
 
 
 def variables(collector: Collector, **options: str) -> dict[str, Any]:
-    """A push each second, with a credential."""
+    """A push each second, as often as there is one, with a credential."""
     return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.address,
         "OTEL_EXPORTER_OTLP_HEADERS": f"api-key={KEY}",
@@ -43,6 +43,7 @@ def test_a_collector_sees_the_rows_of_a_tree_also_after_it_was_away_and_its_last
         assert durable.count == pipeline.rows()
         assert collector.total("evsup_partitions_owned") == 0
     assert evsup.stderr.count("metrics_not_pushed") == evsup.stderr.count("metrics_pushed_again") == 1
+    assert "OTEL_METRIC_EXPORT_INTERVAL=500 is in milliseconds" in evsup.stderr
     assert KEY not in evsup.stderr
 
 
@@ -66,8 +67,14 @@ def test_a_push_without_its_packages_or_with_a_fault_is_refused_before_anything_
     missing = pipeline.run("start", PYTHONPATH=path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318")
     assert missing.returncode == 78
     assert "pip install '.[otel]'" in missing.stderr.splitlines()[-1]
+    checked = pipeline.run("check", PYTHONPATH=path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318")
+    assert checked.returncode == 78
+    assert "pip install '.[otel]'" in checked.stdout
     malformed = pipeline.run("start", OTEL_EXPORTER_OTLP_ENDPOINT="127.0.0.1:4318")
     assert malformed.returncode == 78
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in malformed.stderr
+    doubtful = pipeline.run("check", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4317", OTEL_METRICS_EXPORTER="oltp")
+    assert doubtful.returncode == 0
+    assert "'oltp' is none of" in doubtful.stdout
     with pipeline.store() as store:
         assert not list(store.ownerships())

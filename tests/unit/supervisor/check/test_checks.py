@@ -1,13 +1,12 @@
 """Which checks there are depends on the settings."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from shared.errors import ConfigurationError
 from supervisor.check.checks import StartChecks
-from supervisor.status.otlp.collector import collector_of
 from tests.unit.shared.config.configurations import CONNECTION_STRING, complete
 
 
@@ -19,7 +18,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def names(**settings: str) -> Iterator[str]:
     os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING, **settings))
-    for stage in StartChecks(None, collector_of).stages():
+    for stage in StartChecks(None, lambda _: ()).stages():
         for check in stage:
             yield check.name
             if check.name == "config":
@@ -38,12 +37,24 @@ def test_the_definition_of_a_pipe_is_checked_where_the_settings_name_one() -> No
 
 def test_the_first_check_names_the_sdks_that_run() -> None:
     os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING))
-    [config], *_ = StartChecks(None, collector_of).stages()
+    [config], *_ = StartChecks(None, lambda _: ()).stages()
     assert "azure-eventhub 5.15" in config.run().detail
 
 
-def test_a_variable_of_opentelemetry_that_ends_a_start_fails_the_first_check() -> None:
-    os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING, OTEL_EXPORTER_OTLP_ENDPOINT="collector"))
-    [config], *_ = StartChecks(None, collector_of).stages()
-    with pytest.raises(ConfigurationError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+def test_what_other_variables_would_end_a_start_with_fails_the_first_check() -> None:
+    def refused(environ: Mapping[str, str]) -> tuple[str, ...]:
+        raise ConfigurationError(f"OTHER={environ['OTHER']} ends a start")
+
+    os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING, OTHER="value"))
+    [config], *_ = StartChecks(None, refused).stages()
+    with pytest.raises(ConfigurationError, match="OTHER=value"):
         config.run()
+
+
+def test_what_is_doubtful_about_settings_and_other_variables_is_one_warning() -> None:
+    os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING, SNOWFLAKE_COMMIT_TIMEOUT="1"))
+    [config], *_ = StartChecks(None, lambda _: ("OTHER is doubtful",)).stages()
+    found = config.run()
+    assert found.verdict == "warn"
+    assert found.detail.startswith("SNOWFLAKE_COMMIT_TIMEOUT=1 ")
+    assert found.detail.endswith("; OTHER is doubtful")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ConfigurationError
-from supervisor.status.otlp.collector import Collector, collector_of
+from supervisor.status.otlp.collector import Collector, cautions, collector_of
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ON = {ENDPOINT: "http://collector:4318"}
@@ -40,6 +40,8 @@ def test_nothing_is_pushed_unless_a_collector_is_named(environ: dict[str, str]) 
         (ON | {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "https://metrics/push"}, "https://metrics/push"),
         (ON | {"OTEL_METRICS_EXPORTER": "prometheus, OTLP"}, "http://collector:4318/v1/metrics"),
         ({"OTEL_METRICS_EXPORTER": "otlp"}, "http://localhost:4318/v1/metrics"),
+        (ON | {"OTEL_METRICS_EXPORTER": "otlp_proto_http"}, "http://collector:4318/v1/metrics"),
+        (ON | {"OTEL_METRICS_EXPORTER": "oltp"}, "http://collector:4318/v1/metrics"),
         (ON | {"OTEL_SDK_DISABLED": "false"}, "http://collector:4318/v1/metrics"),
     ],
 )
@@ -58,6 +60,9 @@ def test_the_endpoint_is_the_one_of_the_specification(environ: dict[str, str], e
         # In milliseconds, as the specification has it: no push may take hours.
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10000"}, 60, 30),
         ({"OTEL_METRIC_EXPORT_INTERVAL": "1e300"}, 86_400, 10),
+        # In seconds, by mistake.
+        ({"OTEL_METRIC_EXPORT_INTERVAL": "60"}, 1, 10),
+        ({"OTEL_METRIC_EXPORT_INTERVAL": " "}, 60, 10),
     ],
 )
 def test_a_push_is_bounded_in_time(variables: dict[str, str], interval_s: float, timeout_s: float) -> None:
@@ -116,3 +121,40 @@ def test_a_certificate_and_a_key_that_are_there_are_no_fault(tmp_path: Path) -> 
     pem.write_text("-----BEGIN CERTIFICATE-----\n…\n")
     files = {f"OTEL_EXPORTER_OTLP_{name}": str(pem) for name in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")}
     assert collector_of(ON | files)
+
+
+@pytest.mark.parametrize(
+    ("variables", "warning"),
+    [
+        (
+            {"OTEL_METRICS_EXPORTER": "oltp"},
+            "OTEL_METRICS_EXPORTER: 'oltp' is none of otlp, prometheus, console and none",
+        ),
+        ({"OTEL_METRICS_EXPORTER": "none,datadog"}, "OTEL_METRICS_EXPORTER: 'datadog' is none of otlp"),
+        ({"OTEL_SDK_DISABLED": "yes"}, "OTEL_SDK_DISABLED: 'yes' is neither true nor false, and counts as false"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "team=data,env:prod"}, "OTEL_RESOURCE_ATTRIBUTES has a part between commas"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "=data"}, "OTEL_RESOURCE_ATTRIBUTES has a part between commas"),
+        ({"OTEL_METRIC_EXPORT_INTERVAL": "60"}, "OTEL_METRIC_EXPORT_INTERVAL=60 is in milliseconds"),
+        ({ENDPOINT: "http://collector:4317"}, f"{ENDPOINT} has port 4317, where collectors expect gRPC"),
+        ({ENDPOINT: "http://collector:4318/v1/metrics/"}, f"{ENDPOINT}: /v1/metrics is added to it"),
+    ],
+)
+def test_what_is_probably_not_meant_is_a_warning_and_ends_no_start(variables: dict[str, str], warning: str) -> None:
+    (said,) = cautions(ON | variables)
+    assert said.startswith(warning)
+    collector_of(ON | variables)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"OTEL_METRICS_EXPORTER": "prometheus,console"},
+        {"OTEL_METRIC_EXPORT_INTERVAL": "60", "OTEL_RESOURCE_ATTRIBUTES": "env:prod"},
+        ON | {"OTEL_SDK_DISABLED": "True", "OTEL_METRIC_EXPORT_INTERVAL": "60"},
+        ON | {"OTEL_RESOURCE_ATTRIBUTES": "team=data, env=prod%20eu,", "OTEL_METRIC_EXPORT_INTERVAL": "1000"},
+        {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://collector:4318/v1/metrics"},
+    ],
+)
+def test_what_is_meant_or_not_used_is_no_warning(environ: dict[str, str]) -> None:
+    assert not list(cautions(environ))
