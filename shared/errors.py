@@ -36,7 +36,16 @@ class EvsupError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.what}: {self.why}" if self.why else self.what
-        return f"{text.rstrip('.')}. {self.fix}" if self.fix else text
+        if not self.fix:
+            return text
+        return f"{text}{'' if text.endswith(('.', '?', '!')) else '.'} {self.fix}"
+
+    def beside(self, name: str) -> str:
+        """What failed, and why, for a line that begins with this name (`partition 3`) and need not repeat it."""
+        what = self.what
+        for separator in (": ", " "):
+            what = what.removeprefix(f"{name.capitalize()}{separator}")
+        return f"{what}: {self.why}" if self.why else what
 
 
 class UsageError(EvsupError):

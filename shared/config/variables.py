@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
+from unicodedata import category
 
 import msgspec
 from msgspec import NODEFAULT, inspect
@@ -54,7 +55,7 @@ class Variable:
     @property
     def expected(self) -> str:
         """What may stand here, in plain English: `a whole number from 1 to 60`."""
-        return _expected(self.kind)
+        return _expected(self.kind, " of seconds" if self.meaning.startswith("Seconds ") else "")
 
     def clean(self, text: str) -> str:
         """`text` without what shells, files and Kubernetes secrets leave around a value; empty means unset."""
@@ -66,7 +67,7 @@ class Variable:
 
     def parse(self, text: str) -> Any:
         """The typed value of a clean text. Raises ValueError with the reason in plain English, never with the text."""
-        _refuse_unprintable(text, lines=self.secret)
+        _refuse_unprintable(text, secret=self.secret)
         if not self.secret and self._is_in_quotes(text):
             raise ValueError("stands in quotes, which are part of the value here (a Docker --env-file keeps them)")
         if isinstance(self.kind, inspect.StrType) and looks_like_a_credential(text):
@@ -129,24 +130,26 @@ def as_text(value: Any) -> str:
             return str(value)
 
 
-def _refuse_unprintable(text: str, *, lines: bool) -> None:
-    """Control characters and bytes that are no UTF-8 (surrogates, as `os.environ` has them) only come by mistake."""
+def _refuse_unprintable(text: str, *, secret: bool) -> None:
+    """Characters that nobody sees, and bytes that are no UTF-8 (surrogates, as `os.environ` has them) only come by
+    mistake, as with a copy from a chat. A credential may have several lines, and a byte order mark before a key.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError("must be UTF-8 text") from None
-    if any(ord(char) < 32 and not (lines and char in "\t\r\n") for char in text):
-        raise ValueError("must be one line of text without control characters")
+    if any(ord(char) < 32 and char not in "\t\r\n" if secret else category(char) in ("Cc", "Cf") for char in text):
+        raise ValueError("must be one line of text without control characters or invisible ones")
 
 
-def _expected(kind: inspect.Type) -> str:
+def _expected(kind: inspect.Type, unit: str) -> str:
     match kind:
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType():
             return "a whole number" + _bounds(kind)
         case inspect.FloatType():
-            return "a number" + _bounds(kind)
+            return f"a number{unit}{_bounds(kind)}"
         case inspect.LiteralType(values=values):
             *others, last = map(str, values)
             return f"{', '.join(others)} or {last}"

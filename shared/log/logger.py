@@ -29,7 +29,7 @@ Level = Literal["debug", "info", "warning", "error"]
 
 LAST_FLUSH_S = 1.0  # at a regular exit; a reader that takes longer is not reading
 
-_DEEPEST = 4  # containers in a value; what is deeper is shown as text
+_DEEPEST = 8  # containers in a value, more than a status has; what is deeper is shown as text
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _result(check: Check) -> CheckResult:
 
 
 def _failed(check: Check, error: EvsupError) -> CheckResult:
-    detail = f"{error.what}: {error.why}" if error.why else error.what
+    detail = error.beside(check.name)
     return CheckResult(name=check.name, verdict="fail", detail=detail, fix=error.fix, exit_code=error.exit_code)
 
 

@@ -159,7 +159,7 @@ def prove(evidence: Evidence, begins: Beginning) -> Proof:
 
 def unknown(checkpoint: Checkpoint, channel: ChannelStatus, landed: "PartitionRows | None", error: EvsupError) -> Proof:
     """No verdict, because the hub did not answer; the finding says why."""
-    finding = Finding(kind="no_answer", text=f"{error.what}: {error.why}")
+    finding = Finding(kind="no_answer", text=error.beside(f"partition {checkpoint.partition_id}"))
     return replace(_unjudged(checkpoint, channel, landed), findings=(finding,))
 
 
@@ -204,7 +204,8 @@ def _contradictions(evidence: Evidence) -> Iterator[Finding]:
             channel_exists=evidence.channel.exists,
         )
     except ResumeRefused as refusal:
-        yield Finding(kind="contradiction", text=f"{refusal.what}: {refusal.why}")
+        text = refusal.beside(f"partition {evidence.checkpoint.partition_id}")
+        yield Finding(kind="contradiction", text=text)
     landed, partition = evidence.landed, evidence.partition
     if landed and landed.last > partition.last:
         text = f"the table has event {landed.last}, the hub's last is {partition.last}: another hub's rows"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3  # as `systemctl status`
 REFRESH_S = 1.0
-NOT_RUNNING_HERE = "evsup is not running here; EVSUP_STATE_DIR names the directory of a supervisor elsewhere"
+ELSEWHERE = "EVSUP_STATE_DIR, or the file of --env-file, names the directory of another supervisor"
 
 Status: TypeAlias = TreeStatus | GroupStatus | None
 
@@ -73,7 +73,8 @@ def status(*, as_json: bool, watch: bool, everybody: bool, sort: Sort, env_file:
 
 def _not_running(directory: Path) -> str:
     failure = last_failure.read(directory)
-    return f"{NOT_RUNNING_HERE}. {failure}" if failure else NOT_RUNNING_HERE
+    text = f"evsup is not running here ({directory}); {ELSEWHERE}"
+    return f"{text}. {failure}" if failure else text
 
 
 def _show_group(*, as_json: bool, watch: bool, sort: Sort, env_file: Path | None) -> int:

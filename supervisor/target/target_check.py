@@ -17,6 +17,7 @@ from shared.errors import (
     DoesNotExist,
     EvsupError,
     NotPermitted,
+    NotSignedIn,
     RowsDoNotFit,
     ServiceUnavailable,
     WorkerCrashed,
@@ -137,7 +138,8 @@ def _column_misfits(
 
 def with_opt_out(error: EvsupError) -> EvsupError:
     """The error of a check without a result, with the setting that lets a start go without the check."""
-    if not isinstance(error, ServiceUnavailable | NotPermitted | WorkerCrashed):
+    is_of_check = isinstance(error, ServiceUnavailable | NotPermitted | WorkerCrashed)
+    if not is_of_check or isinstance(error, NotSignedIn):  # rows need the same credential
         return error
     return type(error)(error.what, error.why, f"{error.fix} {OPT_OUT}".strip())
 

@@ -16,11 +16,11 @@ CAUTIONS = (*eventhub.CAUTIONS, *snowflake.CAUTIONS, *control.CAUTIONS, *process
 
 
 def faults(settings: Settings, faulty: Iterable[str] = ()) -> Iterator[Fault]:
-    """Every fault of `settings`, but for rules that read a variable in `faulty`."""
+    """Every fault of `settings`, but for those of a variable in `faulty` and of rules that read one."""
     known = set(faulty)
     for rule, reads in RULES:
         if known.isdisjoint(reads):
-            yield from rule(settings)
+            yield from (fault for fault in rule(settings) if fault.variable not in known)
 
 
 def cautions(settings: Settings) -> Iterator[str]:

@@ -90,7 +90,7 @@ def _group_head(group: GroupStatus) -> Text:
         (f"{group.source} ({group.consumer_group}) ", "bold"),
         f"{'healthy' if group.healthy else 'degraded'}\n",
         f"  {held} of {counted(total, 'partition')} held, {counted(live, 'supervisor')}, store {group.store},"
-        f" lag {count(sum(lags) if lags else None)}\n",
+        f" lag {f'{count(sum(lags))} events' if lags else '-'}\n",
     )
 
 

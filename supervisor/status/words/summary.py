@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from shared.command_line import complete
 from supervisor.ownership.balance import by_owner
+from supervisor.status.health import complaints
 from supervisor.status.model import PartitionStatus, Sort, TreeStatus
 from supervisor.status.words.columns import Column, age, count, left, mib, number
 from supervisor.status.words.findings import findings, named
@@ -41,8 +42,10 @@ class Trouble(Line, frozen=True):
 def headline(tree: TreeStatus) -> str:
     """The state in a few words, without numbers that change every second."""
     warnings = sum(not trouble.stops for trouble in troubles(tree))
-    more = f", {counted(warnings, 'warning')}" if warnings else ""
-    return f"{tree.state}, {'healthy' if tree.healthy else 'degraded'}{more}"
+    # A start, or a drain that was asked for, is no trouble, although the tree is not healthy meanwhile.
+    is_as_asked = list(complaints(tree)) == [tree.state]
+    health = ["healthy"] if tree.healthy else [] if is_as_asked else ["degraded"]
+    return ", ".join([tree.state, *health, *([counted(warnings, "warning")] if warnings else [])])
 
 
 def verdict(tree: TreeStatus) -> Verdict:
@@ -137,8 +140,9 @@ def known(rows: Iterable[Row], value: Callable[[Row], float | None]) -> list[flo
 def _total(rows: Sequence[PartitionStatus]) -> str:
     lags, behind_s = known(rows, lambda row: row.lag), max(known(rows, lambda row: row.lag_s), default=None)
     rate, inflight = sum(row.rows_per_s for row in rows), sum(row.rows_inflight for row in rows)
-    behind = "" if behind_s is None else f", {age(behind_s)} behind at most"
-    return f"lag {count(sum(lags) if lags else None)}{behind}, {count(rate)} rows/s, {count(inflight)} in flight"
+    behind = "" if behind_s is None else f", {age(behind_s)} behind"
+    lag = f"{count(sum(lags))} events" if lags else "-"
+    return f"lag {lag}{behind}, {count(rate)} rows/s, {count(inflight)} rows in flight"
 
 
 def _times(rows: Sequence[PartitionStatus]) -> str:

@@ -168,6 +168,7 @@ def test_sigusr1_shows_the_whole_state_and_every_stack_and_disturbs_nothing(pipe
     assert {row["partition"]: row["pid"] for row in state["partitions"]} == {
         partition: row.pid for partition, row in workers.items()
     }
+    assert {row["latencies"]["enqueued_durable"]["sum_s"] for row in state["partitions"]} == {0.0}
     (stacks,) = [line["threads"] for line in lines if line["event"] == "supervisor_stacks"]
     assert {"MainThread", "lease", "http"} <= stacks.keys()
     pipeline.publish(100)

@@ -109,8 +109,8 @@ VALUES = {
     "start --max-partitions four": "--max-partitions 'four' must be a whole number from 1 to 10000,"
     " like EVSUP_MAX_PARTITIONS.",
     "start --max-partitions 0": "--max-partitions '0' must be a whole number from 1 to 10000, like",
-    "start --drain-timeout 0": "--drain-timeout '0' must be a number above 0, at most 3600, like EVSUP_DRAIN_TIMEOUT.",
-    "start --drain-timeout nan": "--drain-timeout 'nan' must be a number above 0, at most 3600",
+    "start --drain-timeout 0": "--drain-timeout '0' must be a number of seconds above 0, at most 3600, like",
+    "start --drain-timeout nan": "--drain-timeout 'nan' must be a number of seconds above 0, at most 3600",
     "replay --partition 0 --from 1.5 --to 2": "--from '1.5' must be a whole number from 0 up.",
     "checkpoints set --partition 0 --sequence-number -1": "--sequence-number '-1' must be a whole number from 0 up.",
     "checkpoints set --partition 0 --rejected-rows 4611686018427387905": "must be a whole number from 0 to 46116860",

@@ -145,21 +145,38 @@ def test_a_fault_has_reason_and_example_and_the_exit_code_of_a_configuration() -
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("EVENTHUB_MAX_WAIT_TIME", "-1", "a number from 0 to 60"),
+        ("EVENTHUB_MAX_WAIT_TIME", "-1", "a number of seconds from 0 to 60"),
         ("EVENTHUB_TRACK_LAST_ENQUEUED", "yes", "true or false"),
         ("EVENTHUB_RETRY_TOTAL", "3.5", "a whole number from 0 to 100"),
-        ("EVSUP_DRAIN_TIMEOUT", "inf", "a number above 0, at most 3600"),
-        ("EVSUP_DRAIN_TIMEOUT", "nan", "a number above 0"),
+        ("EVSUP_DRAIN_TIMEOUT", "inf", "a number of seconds above 0, at most 3600"),
+        ("EVSUP_DRAIN_TIMEOUT", "nan", "a number of seconds above 0"),
         ("EVSUP_LOG_LEVEL", "loud", "debug, error, info or warning"),
         ("SNOWFLAKE_CHANNEL_PREFIX", "my prefix", "text that matches"),
         ("SNOWFLAKE_STREAMING_PROPERTIES", "{'a': 'b'}", "a JSON object"),
         ("SNOWFLAKE_STREAMING_PROPERTIES", '{"a": 1}', "texts in double quotes"),
         ("SNOWFLAKE_USER", "a\tb", "one line of text"),
         ("SNOWFLAKE_USER", "\udcff", "UTF-8"),
+        ("SNOWFLAKE_USER", "EVSUP\u200b", "without control characters or invisible ones"),
+        ("CONTROL_SQLITE_PATH", "\ufeff/var/lib/evsup.db", "or invisible ones"),
     ],
 )
 def test_a_malformed_value_is_refused_in_plain_words(name: str, text: str, reason: str) -> None:
     assert reason in fault_text(complete(**{name: text}))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("EVENTHUB_NAMESPACE", "'ns.servicebus.windows.net'"),
+        ("EVENTHUB_NAME", "a\tb"),
+        ("SNOWFLAKE_WAREHOUSE", "'WH'"),
+        ("CONTROL_SNOWFLAKE_SCHEMA", "'S'"),
+    ],
+)
+def test_a_malformed_value_is_not_called_missing_as_well(name: str, text: str) -> None:
+    said = fault_text(complete(CONTROL_STORE="snowflake", **{"SNOWFLAKE_WAREHOUSE": "WH"} | {name: text}))
+    assert "1 fault\n" in said
+    assert f"{name} = " in said
 
 
 def test_a_misspelt_name_in_the_file_is_a_fault_with_the_right_name() -> None:

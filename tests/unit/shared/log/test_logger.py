@@ -94,12 +94,19 @@ def test_lines_below_the_level_are_not_written(read: Lines) -> None:
         ValueError(f"sig={CANARY}"),
         {f"sig={CANARY}": 1},
         [[[[[[{"password": CANARY}]]]]]],
+        [[[[[[[[[[{"password": CANARY}]]]]]]]]]],
     ],
 )
 def test_no_secret_reaches_a_line(read: Lines, value: object) -> None:
     logger.get_logger().info("setting_shown", value=value)
     (line,) = read()
     assert CANARY not in line
+
+
+def test_a_status_is_json_down_to_its_histograms(read: Lines) -> None:
+    status = {"partitions": [{"latencies": {"enqueued_durable": {"counts": [0, 500], "sum_s": 1.5}}}]}
+    logger.get_logger().info("tree_state", status=status)
+    assert only(read)["status"] == status
 
 
 def test_a_credential_under_its_name_is_masked(read: Lines) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from shared.errors import ConfigurationError, NotPermitted
+from shared.errors import ConfigurationError, NotPermitted, ResumeRefused
 from supervisor.check.runner import Check, CheckResult, Outcome, exit_code, run_all
 
 
@@ -40,6 +40,14 @@ def test_a_check_that_needs_a_failed_one_is_skipped_and_says_so() -> None:
     assert [result.verdict for result in found] == ["ok", "fail", "skipped", "skipped", "ok"]
     assert (found[1].detail, found[1].fix) == ("No entry: the key is wrong", "Take another.")
     assert found[2].detail == "not checked, because b has no result"
+
+
+def test_a_check_of_a_partition_names_it_once() -> None:
+    def is_behind() -> Outcome:
+        raise ResumeRefused("Partition 3: the channel's token 1 is behind the checkpoint 2", "rows are missing")
+
+    (found,) = results(Check("partition 3", is_behind))
+    assert found.detail == "the channel's token 1 is behind the checkpoint 2: rows are missing"
 
 
 def test_the_exit_code_is_that_of_the_first_failure() -> None:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from shared.errors import SourceUnavailable
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint, PartitionFacts
 from shared.snowflake.target_table import Bodiless, PartitionRows
-from supervisor.checkpoints.verification import Beginning, Evidence, Proof, beginning, prove
+from supervisor.checkpoints.verification import Beginning, Evidence, Proof, beginning, prove, unknown
 
 HUB_CREATED_AT_S = 1_700_000_000.0
 FIRST = Beginning(0, "with the oldest event in the hub, 0")
@@ -84,6 +85,15 @@ def test_each_combination_of_the_four_sources_has_its_findings(
     proof = prove(evidence(rows, token, checkpoint), FIRST)
     assert findings(proof) == expected
     assert proof.verdict == ("refuted" if expected else "proven" if rows else "nothing")
+
+
+def test_no_finding_names_the_partition_which_its_line_begins_with() -> None:
+    behind = evidence(range(11), 3, 10)
+    (contradiction,) = prove(behind, FIRST).findings
+    assert contradiction.text.startswith("the channel's token 3 is behind the checkpoint 10: ")
+    silent = SourceUnavailable("Partition 3 cannot be read", "no answer for 10 s")
+    (no_answer,) = unknown(behind.checkpoint, behind.channel, behind.landed, silent).findings
+    assert no_answer.text == "cannot be read: no answer for 10 s"
 
 
 @given(st.lists(st.integers(0, 20), max_size=30), st.none() | st.integers(0, 20), st.integers(0, 20))

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from shared.errors import ConfigurationError, DoesNotExist, NotPermitted, RowsDoNotFit, SnowflakeUnavailable
+from shared.errors import (
+    ConfigurationError,
+    DoesNotExist,
+    NotPermitted,
+    NotSignedIn,
+    RowsDoNotFit,
+    SnowflakeUnavailable,
+)
 from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
 from shared.snowflake.tables import envelope_columns
@@ -92,4 +99,6 @@ def test_a_pipe_that_cannot_be_seen_is_reported_with_its_grant() -> None:
 
 def test_only_a_check_without_a_result_can_be_switched_off() -> None:
     assert with_opt_out(SnowflakeUnavailable("No answer")).fix.startswith("SNOWFLAKE_CHECK_COLUMNS=false")
+    assert with_opt_out(NotPermitted("No grant")).fix.startswith("SNOWFLAKE_CHECK_COLUMNS=false")
     assert not with_opt_out(RowsDoNotFit("No column")).fix
+    assert with_opt_out(NotSignedIn("No", "a wrong key", "Set it.")).fix == "Set it.", "rows need the key as well"

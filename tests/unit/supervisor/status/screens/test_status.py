@@ -112,7 +112,7 @@ def test_every_order_may_be_asked_for() -> None:
 
 def test_totals_have_a_line_of_their_own() -> None:
     lines = drawn(tree_screen(a_large_tree(4, a_row(2, lag=1_000_000, lag_s=75.0)), 80, 24), 80)
-    assert "  total  lag 1,000,040, 1 min behind at most, 9,802 rows/s, 4,000 in flight" in lines
+    assert "  total  lag 1,000,040 events, 1 min behind, 9,802 rows/s, 4,000 rows in flight" in lines
     assert "  time   newest row 8 s old, last event 1 s, commit 2 s, hub heard 1 s ago" in lines
 
 
