@@ -31,16 +31,25 @@ class LastFailure(msgspec.Struct, frozen=True):
 @contextmanager
 def recorded(directory: Path) -> Iterator[None]:
     """Keep the failure that ends the block, until the next one begins here. One that ends in order leaves nothing."""
-    path = directory / NAME
-    with suppress(OSError):
-        path.unlink()
+    _forget(directory)
     try:
         yield
     except EvsupError as error:
-        failure = LastFailure(datetime.now(UTC), int(error.exit_code), complete(mask(str(error))))
-        with suppress(OSError):  # a full disk: the last line on stderr says it, too
-            _write(path, failure)
+        record(directory, error)
         raise
+
+
+def record(directory: Path, error: EvsupError) -> None:
+    """Keep a failure in place of the one before."""
+    _forget(directory)
+    failure = LastFailure(datetime.now(UTC), int(error.exit_code), complete(mask(str(error))))
+    with suppress(OSError):  # a full disk: the last line on stderr says it, too
+        _write(directory / NAME, failure)
+
+
+def _forget(directory: Path) -> None:
+    with suppress(OSError):
+        (directory / NAME).unlink()
 
 
 def _write(path: Path, failure: LastFailure) -> None:

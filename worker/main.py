@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from setproctitle import setproctitle
+
 from shared.clock import Deadline
 from shared.config import environment
 from shared.control.open import store_of
@@ -73,6 +75,8 @@ def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
     """End with the supervisor, log through it, and ignore signals: one to the process group is for the supervisor."""
     # First of all: from the first line on this process must not outlive its supervisor.
     guard.die_with(boot.supervisor_pid)
+    # A copy of the fork server has its title until it is given another, and an open may take minutes.
+    setproctitle(f"evsup worker p={boot.term.partition_id}")
     # By descriptor: what native code writes there goes to the supervisor, too.
     os.dup2(stderr.fileno(), sys.stderr.fileno())
     faulthandler.enable()

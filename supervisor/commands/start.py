@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from shared.config import environment
 from shared.config.settings import ProcessSettings, Settings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
-from shared.errors import RowsDoNotFit
+from shared.errors import EvsupError, RowsDoNotFit
 from shared.eventhubs.client import EventHubClient
 from shared.ipc import task
 from shared.ipc.fork_server import ForkServer
@@ -82,13 +82,14 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
     """
     faulthandler.enable()  # the watchdog of systemd sends SIGABRT: the log then says where the loop stood
     flags = {"EVSUP_MAX_PARTITIONS": max_partitions, "EVSUP_DRAIN_TIMEOUT": drain_timeout}
-    loaded = environment.load(env_file, overrides=flags)
-    settings = loaded.settings
-    configure(settings.process.log_format, settings.process.log_level)
-    for warning in loaded.warnings:
-        log.warning("setting_suspicious", detail=warning)
-    if settings.process.mapper:
-        mapper.load(settings.process.mapper)  # before anything is claimed: a worker would fail with it
+    with _failure_kept_for_status(env_file):
+        loaded = environment.load(env_file, overrides=flags)
+        settings = loaded.settings
+        configure(settings.process.log_format, settings.process.log_level)
+        for warning in loaded.warnings:
+            log.warning("setting_suspicious", detail=warning)
+        if settings.process.mapper:
+            mapper.load(settings.process.mapper)  # before anything is claimed: a worker would fail with it
     directory = state_dir(settings.process.state_dir)
     prepare(directory)
     # First of what lasts: a second supervisor here would answer on the status socket of the first.
@@ -104,6 +105,24 @@ def start(max_partitions: int | None, drain_timeout: float | None, env_file: Pat
         # Signals first: a late one must not replace the exit code while the lock is released.
         signals.ignore_signals()
         lock.release()
+
+
+@contextmanager
+def _failure_kept_for_status(env_file: Path | None) -> Iterator[None]:
+    """Keep a failure where `evsup status` looks, though the start has not come to its state directory yet.
+
+    Not while a supervisor runs there, whose own failure is to be shown.
+    """
+    try:
+        yield
+    except EvsupError as error:
+        with suppress(EvsupError):  # no directory, or a running supervisor: the failure itself is the one to report
+            directory = state_dir(environment.load_one("EVSUP_STATE_DIR", env_file))
+            prepare(directory)
+            lock = Lock(directory)
+            last_failure.record(directory, error)
+            lock.release()
+        raise
 
 
 def _run(settings: Settings, directory: Path, service: NotifySocket) -> None:

@@ -1,11 +1,11 @@
-"""Orphans that the kernel makes children of this process, as PID 1 of a container: they are reaped.
+"""Orphans that the kernel makes children of this process: they are reaped.
 
-Otherwise they would stay zombies as long as the container runs.
+Otherwise they would stay zombies as long as it runs. PID 1 of a container gets all orphans, and any supervisor those of
+a fork server that was killed while it forked.
 
 https://man7.org/linux/man-pages/man7/pid_namespaces.7.html
 """
 
-import ctypes
 import os
 from collections.abc import Collection
 from contextlib import suppress
@@ -14,7 +14,6 @@ from pathlib import Path
 
 from shared.ipc.memory import parent_and_state
 
-PR_GET_CHILD_SUBREAPER = 37  # <linux/prctl.h>
 EVERY_S = 5.0
 
 
@@ -26,19 +25,18 @@ class OrphanReaper:
     """
 
     def __init__(self) -> None:
-        self._gets_orphans = os.getpid() == 1 or _is_subreaper()
         self._zombies: set[int] = set()
         self._due_s = 0.0
 
     def reap(self, own: Collection[int], now_s: float) -> None:
         """Look for zombies when it is time. `own` are the pids of the workers, whose exit codes the tree reads."""
-        if not self._gets_orphans or now_s < self._due_s:
+        if now_s < self._due_s:
             return
         self._due_s = now_s + EVERY_S
-        # It reaps the processes that it has started, and keeps their exit codes: a pid whose end it does not know of
-        # would be killed with the fork server, and be another's by then.
+        # It reaps the processes that it has started, a lost fork server among them, and keeps their exit codes: a pid
+        # whose end it does not know of would be killed with the fork server, and be another's by then.
         active_children()
-        zombies = {pid for pid in _zombies() if pid not in own}
+        zombies = {pid for pid in _zombies() if pid not in own} if _has_ended_child() else set()
         for pid in zombies & self._zombies:
             # Whoever started it has reaped it meanwhile.
             with suppress(ChildProcessError):
@@ -53,7 +51,9 @@ def _zombies() -> list[int]:
     return [pid for pid in pids if parent_and_state(pid) == (os.getpid(), "Z")]
 
 
-def _is_subreaper() -> bool:
-    answer = ctypes.c_int(0)
-    ctypes.CDLL(None, use_errno=True).prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(answer))
-    return bool(answer.value)
+def _has_ended_child() -> bool:
+    """Whether there is a zombie at all, which is left as it is. There hardly ever is, and then /proc is not read."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # there is no child
+        return False

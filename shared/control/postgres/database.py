@@ -1,6 +1,7 @@
 # ruff: noqa: D102 (each method is described where it is declared)
 """PostgreSQL: the control store of many hosts, also behind PgBouncer in transaction mode."""
 
+import logging
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,11 +16,13 @@ from shared.clock import Deadline
 from shared.config.formats import dsn
 from shared.control.database import CALL_S, Database, Mode, Row, begin
 from shared.control.postgres.errors import translate, translate_refusal
+from shared.control.postgres.pool_log import Unrepeated
 from shared.control.queries import pyformat
 from shared.errors import StoreUnavailable
 from shared.log.secret import Secret
 
 Answer = TypeVar("Answer")
+logging.getLogger("psycopg.pool").addFilter(Unrepeated())
 
 POOL_S = 1.5  # for the pool to give a connection that lives
 CHECK_S = 2.0  # for an idle connection to prove that it is alive

@@ -1,6 +1,7 @@
 """Copies of the fork server are children of the process that asked for them; without it processes are spawned."""
 
 import errno
+import itertools
 import os
 import signal
 import sys
@@ -13,13 +14,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import pytest
 
+import worker.main
+from scripts.harness.waiting import eventually
 from shared.errors import ExitCode
 from shared.ipc import fork_server, spawn
 from shared.ipc.fork_server import ForkServer, Started
+from shared.ipc.memory import parent_and_state
+from shared.ipc.messages import Lease
+from shared.model import Term
+from supervisor.process.orphans import EVERY_S, OrphanReaper
 from tests.unit.captured_log import capture_logs
 from tests.unit.readable import DEADLINE_S
 from worker import guard
 from worker.fork_server import serve
+from worker.main import Boot
 
 if TYPE_CHECKING:
     import socket
@@ -50,6 +58,12 @@ def supervise(pipe: Pipe) -> None:
     server.start(os.getpid(), pipe, name="copy")
     pipe.close()
     signal.pause()
+
+
+def boot(order: Boot, pipe: Pipe, stderr: Pipe) -> None:
+    """A worker whose settings take their time."""
+    worker.main.work = lambda *_: pipe.send(Path("/proc/self/cmdline").read_bytes())
+    worker.main.run(order, pipe, stderr)
 
 
 def hang(parent_pid: int, _: Pipe, said: Pipe) -> NoReturn:
@@ -87,6 +101,17 @@ def serve_and_lose(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
         return fork()
 
     os.fork = lose
+    serve(pid, pipe, requests)
+
+
+def serve_and_die(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+    """It is killed once it has forked."""
+
+    def die(*_: int) -> NoReturn:
+        os.kill(os.getpid(), signal.SIGKILL)
+        os._exit(CODE)
+
+    os.waitpid = die
     serve(pid, pipe, requests)
 
 
@@ -159,6 +184,12 @@ class Copy:
         return ended(self.process)
 
 
+def zombies() -> list[int]:
+    """Children of this process that have ended and were not reaped."""
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [pid for pid in pids if parent_and_state(pid) == (os.getpid(), "Z")]
+
+
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -215,6 +246,22 @@ def test_what_ends_a_copy_and_is_reported_by_nobody_is_on_its_stderr(capfd: pyte
         process, _ = server.start("order", name="copy")
         assert ended(process) == ExitCode.BUG
     assert "SystemExit: a mapper has ended it" in capfd.readouterr().err
+
+
+def test_a_worker_is_named_as_one_before_it_has_settings() -> None:
+    stderr, theirs = _spawn.Pipe(duplex=False)
+    with closing(ForkServer(serve, boot, HELD_BACK)) as server:
+        server.await_boot()
+        lease = Lease(trusted_until_s=float("inf"))
+        order = Boot(Term("3", "me", 1), lease, os.getpid(), has_signed_in=False, asks_from_s=0.0)
+        process, pipe = server.start(order, theirs, name="copy")
+        assert pipe.poll(DEADLINE_S)
+        title: Any = pipe.recv()
+        assert title.rstrip(b"\0") == b"evsup worker p=3"
+        pipe.close()
+        ended(process)
+    stderr.close()
+    theirs.close()
 
 
 # --- without a fork server --------------------------------------------------------------------------------------------
@@ -281,6 +328,19 @@ def test_one_that_stands_still_once_it_has_forked_has_begun_no_second_worker(mon
 def test_one_whose_child_is_killed_before_it_has_forked_names_no_process() -> None:
     with closing(booted(serve_and_lose)) as server:
         assert [line["event"] for line in spawned(server)] == ["fork_server_lost"]
+
+
+def test_what_one_leaves_that_is_killed_while_it_forks_is_reaped() -> None:
+    with closing(booted(serve_and_die)) as server:
+        assert [line["event"] for line in spawned(server)] == ["fork_server_lost"]
+    eventually(zombies, "the process in between has ended")
+    reaper, looks = OrphanReaper(), itertools.count()
+
+    def reaped() -> bool:
+        reaper.reap([], next(looks) * EVERY_S)
+        return not zombies()
+
+    eventually(reaped, "no zombie is left")
 
 
 def test_one_that_exits_while_it_imports_is_not_waited_for() -> None:

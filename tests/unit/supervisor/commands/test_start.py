@@ -1,4 +1,4 @@
-"""A start that fails leaves no heartbeat behind that other supervisors would wait for."""
+"""A start that fails leaves no heartbeat that others would wait for, and its reason to `evsup status`."""
 
 import signal
 import socket
@@ -11,9 +11,11 @@ import pytest
 
 from shared.errors import ConfigurationError
 from shared.model import HubFacts
-from supervisor.commands.start import run_tree
+from supervisor import last_failure
+from supervisor.commands.start import run_tree, start
 from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process.signals import HANDLED
+from supervisor.state_dir import Lock, prepare
 from tests.unit.plain_settings import plain
 from tests.unit.shared.control.stores import Clock, Stores
 
@@ -61,3 +63,29 @@ def test_a_start_that_fails_after_its_heartbeat_takes_it_back(
         run_tree(plain(), tmp_path, HUB, store, None)
     assert seen == [1]
     assert store.supervisors() == []
+
+
+def start_without_settings(state_dir: Path, env_file: Path) -> None:
+    env_file.write_text(f"EVSUP_STATE_DIR={state_dir}")
+    with pytest.raises(ConfigurationError, match="SNOWFLAKE_TABLE"):
+        start.main(["--env-file", str(env_file)], standalone_mode=False)
+
+
+def test_a_wrong_configuration_is_the_last_failure_that_status_shows(tmp_path: Path) -> None:
+    state_dir = tmp_path / "state"
+    start_without_settings(state_dir, tmp_path / "a.env")
+    start_without_settings(state_dir, tmp_path / "a.env")
+    kept = last_failure.read(state_dir)
+    assert kept
+    assert kept.exit_code == 78
+    assert "SNOWFLAKE_TABLE" in kept.reason
+    Lock(state_dir).release()
+
+
+def test_a_wrong_configuration_is_no_failure_of_the_supervisor_that_runs_there(tmp_path: Path) -> None:
+    state_dir = tmp_path / "state"
+    prepare(state_dir)
+    lock = Lock(state_dir)
+    start_without_settings(state_dir, tmp_path / "a.env")
+    assert last_failure.read(state_dir) is None
+    lock.release()
