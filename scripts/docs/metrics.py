@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.docs.generated import ROOT, between, run, text_of
-from supervisor.status.metrics.catalogue import METRICS, Metric
+from supervisor.status.metrics.catalogue import METRICS
+from supervisor.status.metrics.metric import Metric
 
 BEGIN, END = "<!-- metrics:begin -->", "<!-- metrics:end -->"
 

@@ -91,9 +91,8 @@ def _overview(tree: TreeStatus, now_s: float, past: Past) -> Response:
 
 
 def _metrics(tree: TreeStatus, now_s: float, _: Past) -> Response:
-    from supervisor.status.metrics.catalogue import (
-        exposition,
-    )  # here, because without a scrape its package is not needed
+    # Here, because without a scrape its package is not needed.
+    from supervisor.status.metrics.exposition import exposition
 
     return Response(HTTPStatus.OK, exposition(tree, now_s), EXPOSITION)
 

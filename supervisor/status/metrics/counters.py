@@ -1,8 +1,6 @@
 """Name, unit and meaning of the metrics whose values come from the workers' reports."""
 
-from typing import Literal, TypeAlias
-
-Unit: TypeAlias = Literal["", "bytes", "events", "partitions", "rows", "seconds"]
+from supervisor.status.metrics.metric import Unit
 
 # By field of `Counters`: the metric's name, unit and meaning.
 COUNTERS: dict[str, tuple[str, Unit, str]] = {
@@ -111,28 +109,5 @@ COUNTERS: dict[str, tuple[str, Unit, str]] = {
         "evsup_decode_errors_total",
         "rows",
         "Rows with a DECODE_ERROR, whose body is kept as it came, appended since the worker's start.",
-    ),
-}
-# By field of `Latencies`: the metric's name and meaning.
-LATENCIES: dict[str, tuple[str, str]] = {
-    "enqueued_received": (
-        "evsup_enqueued_to_received_seconds",
-        "Rows by the time from the hub's enqueued time to the receiver, which gives a batch at a time.",
-    ),
-    "received_appended": (
-        "evsup_received_to_appended_seconds",
-        "Rows by the time from the receiver to the append to the Snowpipe Streaming channel.",
-    ),
-    "appended_durable": (
-        "evsup_appended_to_durable_seconds",
-        "Rows by the time from the append until Snowflake was seen to have committed them.",
-    ),
-    "checkpoint_written": (
-        "evsup_checkpoint_write_seconds",
-        "Writes of checkpoints by the time that the control store took.",
-    ),
-    "enqueued_durable": (
-        "evsup_enqueued_to_durable_seconds",
-        "Rows by the time from the hub's enqueued time until Snowflake was seen to have committed them.",
     ),
 }

@@ -12,7 +12,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from shared.clock import Instant
 from shared.ipc.messages import BOUNDS_S, Histogram
-from supervisor.status.metrics.catalogue import METRICS, Metric
+from supervisor.status.metrics.catalogue import METRICS
+from supervisor.status.metrics.metric import Metric
 from supervisor.status.model import TreeStatus
 
 Series: TypeAlias = tuple[str, ...]

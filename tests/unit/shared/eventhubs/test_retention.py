@@ -9,7 +9,7 @@ from rich.console import Console
 
 from shared.eventhubs.retention import time_to_loss_s
 from supervisor.status.group import GroupPartition, GroupStatus, with_losses
-from supervisor.status.metrics.catalogue import exposition
+from supervisor.status.metrics.exposition import exposition
 from supervisor.status.screens.status import group_screen, tree_screen
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 

@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.clock import Instant
 from shared.ipc.messages import BOUNDS_S, Histogram, Latencies
-from supervisor.status.metrics.catalogue import METRICS, exposition
+from supervisor.status.metrics.catalogue import METRICS
+from supervisor.status.metrics.exposition import exposition
 from supervisor.status.model import TreeStatus
 from supervisor.status.otlp.data import Reader
 from tests.harness.services.collector import attributes, number, points

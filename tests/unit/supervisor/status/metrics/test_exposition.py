@@ -9,8 +9,12 @@ from prometheus_client.samples import Sample
 
 from shared.ipc.messages import BOUNDS_S, Counters, Histogram, Latencies
 from supervisor.status.latency import STAGES
-from supervisor.status.metrics.catalogue import GROUP_LABELS, METRICS, TREE_STATES, WORKER_STATES, Metric, exposition
+from supervisor.status.metrics.catalogue import METRICS
 from supervisor.status.metrics.counters import COUNTERS
+from supervisor.status.metrics.exposition import exposition
+from supervisor.status.metrics.metric import GROUP_LABELS, Metric
+from supervisor.status.metrics.partitions import WORKER_STATES
+from supervisor.status.metrics.tree import TREE_STATES
 from supervisor.status.model import PartitionStatus, TreeStatus
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
