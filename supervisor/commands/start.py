@@ -37,7 +37,8 @@ from supervisor.process import notify_socket, signals, worker_process
 from supervisor.process.child import Child
 from supervisor.process.notify_socket import NotifySocket
 from supervisor.process.signals import SignalInbox
-from supervisor.process.table_watch.monitor import TableMonitor, unchecked, with_ranges
+from supervisor.process.table_watch.monitor import TableMonitor
+from supervisor.process.table_watch.unchecked import unchecked, with_ranges
 from supervisor.process.tree import Tree
 from supervisor.process.worker_process import Begin
 from supervisor.state_dir import Lock, prepare, state_dir

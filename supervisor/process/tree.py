@@ -39,7 +39,7 @@ from supervisor.status.latency import total
 from supervisor.status.model import TreeState, TreeStatus
 
 TURN_S = 1.0  # the longest wait in a turn: deadlines are kept by so much
-LAST_LOOK_S = 3.0  # at the target table, after a drain
+LAST_CHECK_S = 3.0  # of the target table, after a drain
 RELEASE_S = 5.0  # for the control store to take back what was held
 
 MakeChild: TypeAlias = Callable[[Term, float, float, TableColumns | None], Child]
@@ -76,8 +76,6 @@ class Tree:
         self._children: dict[str, Child] = {}
         self._orphans, self._service = OrphanReaper(), service or NotifySocket(None)
         self._assignment = Assignment()
-        self._columns = table.columns if table else None
-        """Those of the target table that the workers know."""
         self._stop: Stop = Running(drain_timeout_s)
         self._former_latencies, self._hourly = Latencies(), HourlyReport(clock())
         self._last_drain_s: float | None = None
@@ -97,13 +95,12 @@ class Tree:
         try:
             while self.step():
                 pass
-            self._look_a_last_time()
+            self._check_table_last()
         finally:
             for child in self._children.values():  # only after a bug of ours: nobody is left to drain them
                 child.kill()
             self._keeper.close(Deadline.after(RELEASE_S, self._clock()))
-        # A worker sees only that its rows do not fit. Which column is the reason, the monitor knows: it has looked at
-        # the table.
+        # A worker sees only that its rows do not fit. The monitor knows which events no check has covered.
         if self._table and isinstance(self.cause, RowsDoNotFit):
             raise self._table.located(self.cause)
         if self.cause:
@@ -195,7 +192,7 @@ class Tree:
             self._keeper.release(term)
             return
         try:
-            child = self._make_child(term, trusted_until_s, now_s, self._columns)
+            child = self._make_child(term, trusted_until_s, now_s, self._table.columns if self._table else None)
         except EvsupError as error:
             self._keeper.release(term)
             self._fail(error, now_s)
@@ -274,29 +271,22 @@ class Tree:
         if self._table is None:
             return
         self._table.follow(self._children)
-        if not isinstance(self._stop, Running):
-            return
-        if error := self._table.turn(now_s):
-            self._fail(error, now_s)
-            return
-        for partition_id, up_to in self._table.take_checked().items():
-            if child := self._children.get(partition_id):
-                child.note_checked(up_to)
-        if (columns := self._table.columns) and columns != self._columns:
-            self._columns = columns
-            for child in self._children.values():
-                child.learn(columns)
+        if isinstance(self._stop, Running):
+            try:
+                self._table.turn(self._children, now_s)
+            except RowsDoNotFit as error:
+                self._fail(error, now_s)
 
-    def _look_a_last_time(self) -> None:
-        """After a drain nobody else would notice that the table has lost a column since the last look at it."""
+    def _check_table_last(self) -> None:
+        """After a drain nobody else would notice that the table has lost a column since the last check."""
         if self._table is None or not isinstance(self._stop, Draining) or isinstance(self.cause, RowsDoNotFit):
             return
-        now_s = self._clock()
-        error = self._table.last_turn(Deadline(min(now_s + LAST_LOOK_S, self._stop.deadline.at_s)))
-        if error:
+        deadline = Deadline(min(self._clock() + LAST_CHECK_S, self._stop.deadline.at_s))
+        try:
+            checked = self._table.last_turn(deadline)
+        except RowsDoNotFit as error:
             self._fail(error, self._clock())
             return
-        checked = self._table.take_checked()
         self._keeper.settle([term for name, term in self._drained.items() if name in checked])
 
     # --- stopping -----------------------------------------------------------------------------------------------------

@@ -163,8 +163,7 @@ class StandInTable(TableMonitor):
         self.found: RowsDoNotFit | None = None
         self.unseen: str | None = None
         self.columns: TableColumns | None = None
-        self.checked: dict[str, int] = {}
-        self.checked_last: dict[str, int] = {}
+        self.checked_last: tuple[str, ...] = ()
         self.found_last: RowsDoNotFit | None = None
         self.turns = self.last_turns = 0
         self.followed: set[str] = set()
@@ -176,18 +175,16 @@ class StandInTable(TableMonitor):
     def follow(self, children: Mapping[str, Child]) -> None:
         self.followed |= set(children)
 
-    def turn(self, now_s: float) -> RowsDoNotFit | None:
+    def turn(self, children: Mapping[str, Child], now_s: float) -> None:
         self.turns += 1
-        return self.found
+        if self.found:
+            raise self.found
 
-    def last_turn(self, deadline: Deadline) -> RowsDoNotFit | None:
+    def last_turn(self, deadline: Deadline) -> tuple[str, ...]:
         self.last_turns += 1
-        self.checked = self.checked_last
-        return self.found_last
-
-    def take_checked(self) -> dict[str, int]:
-        found, self.checked = self.checked, {}
-        return found
+        if self.found_last:
+            raise self.found_last
+        return self.checked_last
 
     def located(self, error: RowsDoNotFit) -> RowsDoNotFit:
         return RowsDoNotFit(error.what, f"in {', '.join(sorted(self.followed))}")

@@ -161,28 +161,15 @@ def test_a_table_that_rows_do_not_fit_any_more_drains_every_worker_and_the_failu
     assert [child.asked for child in two.children.values()] == [["drain"], ["drain"]]
     turns = two.table.turns
     two.end("0", "1")
-    assert two.table.turns == turns, "a tree that stops needs no further look"
+    assert two.table.turns == turns, "a tree that stops needs no further check"
     with pytest.raises(RowsDoNotFit, match="in 0, 1"):
         two.tree.run()
 
 
-def test_every_worker_knows_the_columns_that_the_last_check_found(two: TreeRig) -> None:
-    two.table.columns = before = TableColumns(names=("A",))
-    two.step()
-    two.step()
-    assert [child.asked for child in two.children.values()] == [["columns A"], ["columns A"]]
+def test_a_worker_is_started_with_the_columns_that_the_last_check_found(two: TreeRig) -> None:
+    two.table.columns = found = TableColumns(names=("A",))
     two.claim("2")
-    assert (two.children["2"].columns, two.children["2"].asked) == (before, [])
-    two.table.columns = TableColumns(names=("A", "B"))
-    two.step()
-    assert [child.asked[-1] for child in two.children.values()] == ["columns A, B"] * 3
-
-
-def test_a_worker_knows_up_to_where_the_table_was_right(two: TreeRig) -> None:
-    two.table.checked = {"0": 12, "gone": 4}
-    two.step()
-    two.step()
-    assert [child.asked for child in two.children.values()] == [["checked up to 12"], []]
+    assert two.children["2"].columns == found
 
 
 def drained(tree: TreeRig) -> None:
@@ -192,21 +179,21 @@ def drained(tree: TreeRig) -> None:
     tree.tree.run()
 
 
-def test_after_a_drain_the_table_is_looked_at_a_last_time_and_what_it_covers_is_settled(two: TreeRig) -> None:
-    two.table.checked_last = {"0": 4, "elsewhere": 9}
+def test_after_a_drain_the_table_is_checked_a_last_time_and_what_that_covers_is_settled(two: TreeRig) -> None:
+    two.table.checked_last = ("0", "elsewhere")
     drained(two)
     assert two.table.last_turns == 1
     assert two.keeper.settled == [term_of("0")]
 
 
-def test_a_column_that_the_last_look_misses_is_the_failure_of_the_tree_and_settles_nothing(two: TreeRig) -> None:
+def test_a_column_that_the_last_check_misses_is_the_failure_of_the_tree_and_settles_nothing(two: TreeRig) -> None:
     two.table.found_last = RowsDoNotFit("No column")
     with pytest.raises(RowsDoNotFit, match="in 0, 1"):
         drained(two)
     assert two.keeper.settled == []
 
 
-def test_a_tree_that_is_stopped_at_once_looks_at_nothing(two: TreeRig) -> None:
+def test_a_tree_that_is_stopped_at_once_checks_no_table(two: TreeRig) -> None:
     two.step(signals=(signal.SIGTERM,))
     two.step(signals=(signal.SIGTERM,))
     for child in two.children.values():

@@ -83,6 +83,13 @@ class Worker(Child):
         self.status = Status(state="running", counters=Counters(durable=durable, appended=appended, rows_total=rows))
         self.opened = Opened(channel="C", resumed_after=after, reason="", checked_up_to=checked)
         self.drained = None if drained is None else Drained(checkpointed=drained)
+        self.reported: list[object] = []
+
+    def learn(self, columns: TableColumns) -> None:
+        self.reported.append(columns.names)
+
+    def note_checked(self, up_to: int) -> None:
+        self.reported.append(up_to)
 
 
 @pytest.fixture
@@ -113,24 +120,31 @@ def follow(monitor: TableMonitor, **workers: Worker) -> None:
     monitor.follow({name.removeprefix("p"): worker for name, worker in workers.items()})
 
 
-def check(monitor: TableMonitor, probes: Probes, now: Clock, answer: Struct | None = None) -> RowsDoNotFit | None:
-    """Let the next check be made, with this answer or a table that is right."""
+def check(
+    monitor: TableMonitor, probes: Probes, now: Clock, answer: Struct | None = None, **workers: Worker
+) -> RowsDoNotFit | None:
+    """Let the next check be made, with this answer or a table that is right; what it finds."""
+    children = {name.removeprefix("p"): worker for name, worker in workers.items()}
     now.move(CHECK_EVERY_S * 1.1)
-    monitor.turn(now())
+    monitor.turn(children, now())
     probes.answer(answer or TableFits(doubts=(), columns=of()))
-    return monitor.turn(now())
+    try:
+        monitor.turn(children, now())
+    except RowsDoNotFit as error:
+        return error
+    return None
 
 
 def test_the_next_check_is_requested_within_half_a_minute_and_not_before_an_answer(
     monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
-    monitor.turn(now())
+    monitor.turn({}, now())
     assert not probes.newest.receive()
     now.move(CHECK_EVERY_S * 1.1)
-    monitor.turn(now())
+    monitor.turn({}, now())
     assert len(probes.newest.receive()) == 1
     now.move(CHECK_EVERY_S)
-    monitor.turn(now())
+    monitor.turn({}, now())
     assert not probes.newest.receive()
 
 
@@ -197,48 +211,56 @@ def test_rows_of_an_earlier_owner_are_in_doubt_until_a_check_covers_them(
 ) -> None:
     follow(monitor, p0=Worker(None, 20, after=20, checked=12))
     assert "events 13 to 20 of partition 0" in monitor.located(GONE).why
-    check(monitor, probes, now)
-    assert monitor.take_checked() == {"0": 20}
-    assert monitor.take_checked() == {}
+    worker = Worker(None, 20, after=20)
+    check(monitor, probes, now, p0=worker)
+    monitor.turn({"0": worker}, now())
+    assert worker.reported == [20], "once, and nothing of other workers"
 
 
-def test_the_last_look_covers_what_became_durable_after_the_one_before_it_was_requested(
+def test_every_worker_knows_the_columns_that_the_last_check_found_when_they_have_changed(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    workers = {"p0": Worker(9, 9), "p1": Worker(9, 9)}
+    for names in ("A", "A", "AB"):
+        check(monitor, probes, now, fits(names), **workers)
+    assert [worker.reported for worker in workers.values()] == [[("A",), ("A", "B")]] * 2
+
+
+def test_the_last_check_covers_what_became_durable_after_the_one_before_it_was_requested(
     monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
     follow(monitor, p0=Worker(19, 25))
     now.move(CHECK_EVERY_S * 1.1)
-    monitor.turn(now())  # requests a check
+    monitor.turn({}, now())  # requests a check
     follow(monitor, p0=Worker(25, 25, drained=25))
     with ThreadPoolExecutor() as answering:
         for _ in range(2):
             answering.submit(probes.answer_when_asked, fits(""))
-        assert monitor.last_turn(Deadline.after(5.0, now())) is None
-    assert monitor.take_checked() == {"0": 25}
+        assert {*monitor.last_turn(Deadline.after(5.0, now()))} == {"0"}
+    assert "no event was loaded since" in monitor.located(GONE).why
 
 
-def test_a_last_look_that_finds_a_column_lost_says_so_and_one_without_an_answer_settles_nothing(
+def test_a_last_check_that_finds_a_column_lost_says_so_and_one_without_an_answer_settles_nothing(
     monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
     assert check(monitor, probes, now, fits("AB")) is None
     follow(monitor, p0=Worker(25, 25, drained=25))
     with ThreadPoolExecutor() as answering:
         answering.submit(probes.answer_when_asked, fits("A"))
-        error = monitor.last_turn(Deadline.after(5.0, now()))
-    assert error
-    assert error.why == "there is no column B any more"
+        with pytest.raises(RowsDoNotFit, match="there is no column B any more"):
+            monitor.last_turn(Deadline.after(5.0, now()))
     probes.newest.close()
-    assert monitor.last_turn(Deadline.after(5.0, now())) is None
-    assert monitor.take_checked() == {}
+    assert not monitor.last_turn(Deadline.after(5.0, now()))
 
 
-def test_a_last_look_misses_no_column_where_every_row_was_loaded_before(
+def test_a_last_check_misses_no_column_where_every_row_was_loaded_before(
     monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
     follow(monitor, p0=Worker(25, 25, drained=25))
     assert check(monitor, probes, now, fits("AB")) is None
     with ThreadPoolExecutor() as answering:
         answering.submit(probes.answer_when_asked, fits("A"))
-        assert monitor.last_turn(Deadline.after(5.0, now())) is None
+        assert not monitor.last_turn(Deadline.after(5.0, now()))
 
 
 def test_many_partitions_are_named_in_part(monitor: TableMonitor) -> None:
@@ -260,18 +282,18 @@ def test_a_process_that_does_not_answer_or_has_exited_is_replaced_at_the_next_ch
     monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
     now.move(CHECK_EVERY_S * 1.1)
-    monitor.turn(now())
+    monitor.turn({}, now())
     now.move(CHECK_S)
-    assert monitor.turn(now()) is None
+    monitor.turn({}, now())
     assert "does not say" in (monitor.unseen or "")
     now.move(CHECK_EVERY_S * 1.1)
-    monitor.turn(now())
+    monitor.turn({}, now())
     assert len(probes.started) == 2
     probes.newest.close()
-    assert monitor.turn(now()) is None
+    monitor.turn({}, now())
     assert "has exited" in (monitor.unseen or "")
     now.move(CHECK_EVERY_S * 1.1)
-    monitor.turn(now())
+    monitor.turn({}, now())
     assert len(probes.started) == 3
 
 
@@ -281,15 +303,15 @@ def test_a_process_that_cannot_be_killed_yet_is_not_waited_for_and_gets_no_succe
     (stuck,) = probes.started
     stuck.is_stuck = True
     now.move(CHECK_EVERY_S * 1.1)
-    monitor.turn(now())
+    monitor.turn({}, now())
     now.move(CHECK_S)
-    monitor.turn(now())
+    monitor.turn({}, now())
     for _ in range(3):
         now.move(CHECK_EVERY_S * 1.1)
-        monitor.turn(now())
+        monitor.turn({}, now())
     assert (stuck.kills, len(probes.started)) == (1, 1)
     stuck.code = -9
-    monitor.turn(now())
+    monitor.turn({}, now())
     assert len(probes.started) == 2
 
 
@@ -299,7 +321,7 @@ def test_a_host_at_its_limits_checks_later_and_loses_no_tree(now: Clock, monkeyp
 
     monkeypatch.setattr(spawn, "start", full)
     monitor = TableMonitor(now)
-    assert monitor.turn(now()) is None
+    monitor.turn({}, now())
     assert "No process can be started" in (monitor.unseen or "")
 
 

@@ -1,0 +1,73 @@
+"""The process of `probe`, as the supervisor sees it: started for a question, and again after it was given up."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from shared.errors import ProtocolError, WorkerCrashed
+from shared.ipc.messages import CheckTable, TableReport
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+    from shared.ipc.pipe import MessagePipe
+
+Started: TypeAlias = "tuple[BaseProcess, MessagePipe[TableReport]]"
+StartProbe: TypeAlias = Callable[[], Started]
+
+
+class ProbeProcess:
+    """At most one process at a time. No method blocks."""
+
+    def __init__(self, start: StartProbe) -> None:
+        self._start = start
+        self._running: Started | None = None
+        self._killed: BaseProcess | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process to ask."""
+        return self._running is not None
+
+    @property
+    def sources(self) -> list[int]:
+        """The descriptors to wait for."""
+        return [self._running[1].fileno()] if self._running else []
+
+    def ask(self) -> None:
+        """Request a check, of a new process if there is none. Raises as `start`."""
+        self._running = self._running or self._start()
+        self._running[1].send(CheckTable(), topic="check")
+
+    def receive(self) -> TableReport | None:
+        """The newest result, if one has arrived: the one before may be of a check that had no answer in time.
+
+        A process that has exited, or that cannot be understood, is given up: raises WorkerCrashed or ProtocolError.
+        """
+        if self._running is None:
+            return None
+        _, pipe = self._running
+        pipe.flush()
+        try:
+            reports = pipe.receive()
+        except ProtocolError:
+            self.close()
+            raise
+        if reports:
+            return reports[-1]
+        if pipe.ended:
+            self.close()
+            raise WorkerCrashed("The process that checks the target table has exited")
+        return None
+
+    def close(self) -> None:
+        """Kill it, and do not wait for its exit: in kernel state D it may take minutes."""
+        if self._running:
+            (self._killed, pipe), self._running = self._running, None
+            self._killed.kill()
+            pipe.close()
+
+    def killed_has_exited(self) -> bool:
+        """Whether another one may be started: a stuck disk would keep them all."""
+        if self._killed and not self._killed.is_alive():  # which also reaps it
+            self._killed = None
+        return self._killed is None
