@@ -1,6 +1,6 @@
 """The columns that the rows of a partition are made for, kept beside its checkpoint.
 
-A tree that runs looks at its table every 30 s. What is dropped after the last look of a tree that is killed is noticed
+A tree that runs checks its table every 30 s. What is dropped after the last check of a tree that is killed is noticed
 by whoever opens the partition next: it compares the table with what is kept here.
 """
 
@@ -34,7 +34,7 @@ class ColumnStore(Protocol):
 class ColumnRecord:
     """Of one partition. `make_rows_for` has later rows made for some columns.
 
-    Without columns, because nobody looks at the table, what is kept stays as it is.
+    Without columns, because nobody checks the table, what is kept stays as it is.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ColumnRecord:
         self._table, self._pipe, self._store = table_name(settings), settings.pipe_name, store
         self._make_rows_for = make_rows_for
         self.columns = columns
-        """Those of the newest look at the table."""
+        """Those of the newest check of the table."""
         self._kept: str | None = None
 
     @property
@@ -99,7 +99,7 @@ class ColumnRecord:
 
 
 def _told(lost: RowsDoNotFit, stored: Checkpoint, durable_up_to: int | None) -> str | None:
-    """Log which rows may lack values; the same for an audit row. None: no row was loaded since the last look."""
+    """Log which rows may lack values; the same for an audit row. None: no row was loaded since the last check."""
     known = stored.begins_after if stored.checked_up_to is None else stored.checked_up_to
     first, last = 0 if known is None else known + 1, durable_up_to
     if last is None or last < first:

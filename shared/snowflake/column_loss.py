@@ -1,4 +1,4 @@
-"""Which columns of the target table rows were made for, and what a later look at the table says that they have lost.
+"""Which columns of the target table rows were made for, and what a later check says that the table has lost.
 
 Snowflake drops a field that has no column, and counts nothing. So the columns that rows are made for are kept and
 compared: in memory while a tree runs (`supervisor.process.table_watch`), and beside the checkpoint for the one that

@@ -111,7 +111,7 @@ def test_a_column_that_is_dropped_before_a_tree_is_killed_is_told_by_the_next_st
     pipeline.change(f"ALTER TABLE {EVENTS} DROP COLUMN PARTITION")
     pipeline.publish(1)
     evsup.until(lambda: pipeline.position(P) == lost + 1, "the row is there without its value")
-    assert evsup.stop() == 78, "the last look after a drain"
+    assert evsup.stop() == 78, "the last check after a drain"
     assert f"events {lost + 1} to {lost + 1} of partition {P}" in evsup.last_line
 
 

@@ -85,7 +85,7 @@ NOTHING_SET = dict.fromkeys(
     ),
     "",
 )
-STREAMING = {"SNOWFLAKE_CHECK_COLUMNS": "false"}  # else the look at the table, by SQL, would refuse first
+STREAMING = {"SNOWFLAKE_CHECK_COLUMNS": "false"}  # else the check of the table, by SQL, would refuse first
 CASES: Mapping[str, Callable[[Site], Refusal]] = {
     "nothing is set": lambda _: Refusal(NOTHING_SET, 78, ("faults", "SNOWFLAKE_USER", "is required")),
     "a silent Event Hubs": lambda site: Refusal(

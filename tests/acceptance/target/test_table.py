@@ -55,7 +55,7 @@ def test_the_table_of_another_loader_and_one_without_a_column_for_the_body_are_r
     assert add in reason
     assert not shared.snow.channels(), "nothing was opened"
     evsup = shared.start(SNOWFLAKE_TABLE="T_NOPAY", SNOWFLAKE_CHECK_COLUMNS="false")
-    eventually(lambda: shared.position("0") == 93, "without the look they are loaded")
+    eventually(lambda: shared.position("0") == 93, "without the check they are loaded")
     assert evsup.stop() == 0
     assert '"columns_not_checked"' in evsup.stderr
     [finding] = verified(shared, code=65, SNOWFLAKE_TABLE="T_NOPAY")["0"]["findings"]

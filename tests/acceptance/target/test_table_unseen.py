@@ -7,7 +7,7 @@ import pytest
 from scripts.harness.waiting import eventually
 from tests.harness.pipeline import Pipeline, pipeline_of
 
-SEEN_S = 120.0  # the table is looked at every 30 s, and a look may take 50 s
+SEEN_S = 120.0  # the table is checked every 30 s, and a check may take 50 s
 
 
 @pytest.fixture(scope="module")
