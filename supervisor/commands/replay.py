@@ -14,7 +14,7 @@ from shared.ipc.messages import TableColumns
 from shared.ipc.task import send
 from shared.model import PartitionFacts
 from shared.snowflake.session import SqlSession
-from shared.snowflake.target_table import Target
+from shared.snowflake.target_table import PartitionRows, Target
 from supervisor.checkpoints.admin_session import AdminSession, open_session
 from supervisor.commands import shared_options
 from supervisor.commands.command import Command
@@ -61,15 +61,21 @@ def replay(
             _replay(worker.tasks.replay.Order(partition, first, last, target.table, group, os.getpid(), columns))
             # Counted in the table, not by the task: also the rows of an earlier, interrupted replay count.
             landed = table.count_range(partition, first, last)
+    _require_each_once(target.table, first, last, landed)
+    click.echo(
+        f"Events {first} to {last} of partition {partition} are in {target.table}: {last - first + 1} rows, each once."
+    )
+
+
+def _require_each_once(table: str, first: int, last: int, landed: PartitionRows | None) -> None:
     expected = last - first + 1
     rows, events = (landed.rows, landed.numbers) if landed else (0, 0)
     if (rows, events) != (expected, expected):
         raise DataRefused(
-            f"{target.table} does not have events {first} to {last} once each",
+            f"{table} does not have events {first} to {last} once each",
             f"it has {rows} rows of {events} events instead of {expected} of each",
             "Give another --into, and replay again.",
         )
-    click.echo(f"Events {first} to {last} of partition {partition} are in {target.table}: {expected} rows, each once.")
 
 
 def _side_table(session: AdminSession, into: str | None) -> SnowflakeSettings:

@@ -97,18 +97,22 @@ class _Sources:
 
 
 def _read(session: AdminSession, partition: str | None, since: str | None, progress: Progress) -> _Sources:
-    """Read the sources in the order that `supervisor.checkpoints.verification` needs; the hub's partitions are last."""
+    """Read the sources in the order that makes the proof hold while a tree runs; the hub's partitions are last."""
     progress.show("waiting for the hub")
     hub = session.hub_facts([partition] if partition is not None else [])
     settings = session.settings.snowflake
     with side_by_side(1, "pipe") as beside:
         # Beside the process that asks for the channels: to import the connector and sign in takes as long.
         pipe = beside.submit(_pipe_summary, settings)
+        # The checkpoint before the token: then the token is at least as far.
         checkpoints = session.checkpoints(hub.partition_ids)
         progress.show(f"waiting for {len(checkpoints)} channels")
         channels = statuses_of_partitions(
             settings.channel_prefix, session.store.group, checkpoints.values(), STATUSES_S
         )
+        # The table after the token: committed rows stay, so it has at least the rows up to it. It may have more by now,
+        # but without gaps: the rows of a channel are committed in order. So timing never makes a gap or a second row.
+        # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-overview
         progress.show("waiting for the table")
         with session.tables(hub.created_at_s) as tables:
             bodiless = tables.without_body(partition, since)
@@ -122,7 +126,8 @@ def _prove(
     """Each partition, and why nothing is known of it when the hub did not answer."""
     start = session.settings.eventhub.starting_position
     ids = sorted(sources.hub.partition_ids, key=lambda one: (len(one), one))
-    # Last: the hub's end has to be at or after everything that was read before.
+    # Last: the hub's end has to be at or after everything that was read before. Its first event may leave retention
+    # meanwhile, and then fewer rows are required, never more.
     answers = session.hub.ask_partitions(ids, sources.hub, PARTITION_S)
     for each in ids:
         progress.show(f"waiting for partition {each} of {len(ids)}")

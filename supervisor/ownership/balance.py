@@ -80,30 +80,36 @@ def assign(view: GroupView, me: SupervisorRow, strategy: Strategy = "greedy") ->
     free = [partition for partition in view.partition_ids if partition not in taken]
     # What this member holds is counted from its own terms: the store may not show the last claim yet.
     holding = held_by(elsewhere) + Counter({me.owner_id: len(view.held)})
+    # With those that others hold and this member does not know of, or all shares would be too small.
     total = len(taken) + len(free)
     share = shares(_capacities(view, me, holding, total), holding, total)
     # Sorted, because all members have to deal out the free partitions in the same order.
     room = {owner: max(0, share[owner] - holding[owner]) for owner in sorted(share)}
     allotted = _allotted(free, room)
-    mine = list(allotted[me.owner_id])
-    staying = [partition for partition in view.held if partition not in view.leaving]
-    # The lowest ids are handed over first: a hub adds partitions at the end, so every member knows the first ones.
-    surplus = sorted(staying, key=_by_number)[: max(0, len(staying) - share[me.owner_id])]
-    is_waiting = room[me.owner_id] > len(mine)
-    others = [partition for partition in free if partition in view.overdue and partition not in mine]
-    capacity = total if me.capacity is None else me.capacity
-    # Beyond the share, within the capacity: a partition that nobody reads is worse than an unequal share.
-    mine += others[: max(0, capacity - len(view.held) - len(mine))]
+    mine = allotted[me.owner_id]
+    claim, surplus = (*mine, *_beyond_share(view, me, free, mine)), _surplus(view, share[me.owner_id])
     if strategy == "balanced":
-        mine, surplus = mine[:1], surplus[: 0 if view.leaving else 1]
+        claim, surplus = claim[:1], surplus[: 0 if view.leaving else 1]
     return Assignment(
-        claim=tuple(mine),
-        surplus=tuple(surplus),
+        claim=claim,
+        surplus=surplus,
         unowned=tuple(free[sum(room.values()) :]),
         elsewhere=elsewhere,
-        is_waiting=is_waiting,
+        is_waiting=room[me.owner_id] > len(mine),
         left={owner: partitions for owner, partitions in allotted.items() if partitions and owner != me.owner_id},
     )
+
+
+def _beyond_share(view: GroupView, me: SupervisorRow, free: Sequence[str], mine: Collection[str]) -> Sequence[str]:
+    """What others leave unclaimed, within the capacity: a partition that nobody reads is worse than unequal shares."""
+    others = [partition for partition in free if partition in view.overdue and partition not in mine]
+    return others if me.capacity is None else others[: max(0, me.capacity - len(view.held) - len(mine))]
+
+
+def _surplus(view: GroupView, share: int) -> tuple[str, ...]:
+    staying = [partition for partition in view.held if partition not in view.leaving]
+    # The lowest ids are handed over first: a hub adds partitions at the end, so every member knows the first ones.
+    return tuple(sorted(staying, key=_by_number)[: max(0, len(staying) - share)])
 
 
 def _by_number(partition_id: str) -> tuple[int, str]:

@@ -78,13 +78,9 @@ def init(
 
     Stop the supervisors of an older evsup first: what they write does not fit the newer tables.
     """
-    if (keys or deletes or replace) and not views:
-        raise UsageError("--key, --deleted and --replace are for views", fix="Add --views.")
-    if deletes and not keys:
-        raise UsageError("--deleted needs a key", fix="Add --key, for example --key PAYLOAD:id.")
-    latest = LatestBy([parse_key(text) for text in keys], [parse_condition(text) for text in deletes])
     if sample and not target:
         raise UsageError("--from-sample is for the target table", fix="Add --target.")
+    latest = _latest(keys, deletes, replace=replace, views=views)
     loaded = load(env_file)
     settings = loaded.settings
     if not (print_only and (target or views)):
@@ -99,6 +95,15 @@ def init(
     if views:
         made = views_over_it.printed if print_only else views_over_it.created
         _show(made(settings.snowflake, latest, replace=replace), print_only)
+
+
+def _latest(keys: Sequence[str], deletes: Sequence[str], *, replace: bool, views: bool) -> LatestBy:
+    """By what the views find the latest event. Raises `UsageError` for options that do not go together."""
+    if (keys or deletes or replace) and not views:
+        raise UsageError("--key, --deleted and --replace are for views", fix="Add --views.")
+    if deletes and not keys:
+        raise UsageError("--deleted needs a key", fix="Add --key, for example --key PAYLOAD:id.")
+    return LatestBy([parse_key(text) for text in keys], [parse_condition(text) for text in deletes])
 
 
 def _show(lines: Iterable[str], print_only: bool) -> None:

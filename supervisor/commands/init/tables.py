@@ -6,7 +6,7 @@ from contextlib import closing
 
 from shared.config import environment
 from shared.config.environment import Loaded
-from shared.config.settings import SnowflakeSettings
+from shared.config.settings import Settings, SnowflakeSettings
 from shared.errors import OwnershipLost, PartitionHeld, UsageError
 from shared.eventhubs.client import EventHubClient
 from shared.snowflake.session import SqlSession
@@ -29,6 +29,21 @@ def proposal(loaded: Loaded, events: int) -> Proposal:
     Raises `UsageError` for another row format, `PartitionHeld` beside a running supervisor, and what the hub raises.
     """
     settings = loaded.settings
+    _refuse_rows_without_key_columns(settings)
+    with EventHubClient(settings.eventhub) as hub:
+        partition_ids = hub.hub().partition_ids[:MOST_PARTITIONS]
+    os.environ.update(environment.environment_for_worker(loaded))  # for the task
+    try:
+        return propose(sample(partition_ids, events))
+    except OwnershipLost as error:
+        raise PartitionHeld(
+            "The events are being read in this consumer group",
+            error.why,
+            "Set EVENTHUB_CONSUMER_GROUP to another group for this command, or stop the supervisors first.",
+        ) from error
+
+
+def _refuse_rows_without_key_columns(settings: Settings) -> None:
     if settings.snowflake.row_format != "columns":
         raise UsageError(
             "--from-sample proposes columns for the keys of events",
@@ -41,17 +56,6 @@ def proposal(loaded: Loaded, events: int) -> Proposal:
             f"EVSUP_MAPPER={settings.process.mapper} makes other rows of them",
             "Create the table with the keys that the mapper returns, or unset EVSUP_MAPPER for this command.",
         )
-    with EventHubClient(settings.eventhub) as hub:
-        partition_ids = hub.hub().partition_ids[:MOST_PARTITIONS]
-    os.environ.update(environment.environment_for_worker(loaded))  # for the task
-    try:
-        return propose(sample(partition_ids, events))
-    except OwnershipLost as error:
-        raise PartitionHeld(
-            "The events are being read in this consumer group",
-            error.why,
-            "Set EVENTHUB_CONSUMER_GROUP to another group for this command, or stop the supervisors first.",
-        ) from error
 
 
 def target_tables(settings: SnowflakeSettings, proposed: Proposal | None = None) -> dict[str, str]:
