@@ -139,6 +139,8 @@ def claimed(store: ControlStore, partition_ids: Sequence[str], actor: str) -> It
 def carry_out(store: ControlStore, moves: Sequence[Move], actor: str, action: str) -> None:
     """Write each move with its audit row. Raises `DataRefused` when a checkpoint has changed since the plan."""
     with claimed(store, [move.before.partition_id for move in moves], actor) as terms:
+        # Under the claim: until then a supervisor may have gone on. And all before any is written: a plan is carried
+        # out whole or not at all.
         for move in moves:
             _refuse_changed(move.before, stored_checkpoint(store, move.before.partition_id))
         for move in moves:

@@ -1,13 +1,8 @@
 """Whether each event of a partition is in the table once: decided from four sources.
 
 The hub knows which events can be read (first and last), the channel's token T and the checkpoint K say which rows are
-committed, and the table has the rows. They are read in the order K, T, table, hub. So the result holds while the tree
-runs:
-
-- T is at least K. The table has at least the rows up to T, because committed rows stay. It may have more rows by then,
-  but without gaps: Snowflake commits the rows of a channel in order. So a gap or a second row is never due to timing.
-- The hub's last event is at or after all of these. Its first event may leave retention meanwhile. Then fewer rows are
-  required, never more.
+committed, and the table has the rows. They are read in the order K, T, table, hub, so the result holds while the tree
+runs: `supervisor.commands.verify` says why where it reads them.
 
 | Events | Required |
 |---|---|
@@ -190,6 +185,7 @@ def _committed(evidence: Evidence) -> int | None:
     checkpoint, token = evidence.checkpoint, evidence.channel.token
     if token is not None:
         return token
+    # A channel that begins at its checkpoint, as after a move by hand, owes no row before its first.
     return None if checkpoint.sequence_number == checkpoint.begins_after else checkpoint.sequence_number
 
 

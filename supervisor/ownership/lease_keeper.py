@@ -90,6 +90,7 @@ class LeaseKeeper:
 
     def release(self, term: Term) -> None:
         """Give a partition back soon: its worker has exited. Those that come while the store is busy go together."""
+        # In this order: the job may run as soon as it is there.
         self._returned.put(term)
         self._jobs.put(self._release_returned)
 
@@ -99,6 +100,7 @@ class LeaseKeeper:
 
     def close(self, deadline: Deadline) -> None:
         """Release what is still held and end the thread. Blocks, until the deadline at most."""
+        # Behind the releases that were asked for: each of them frees a partition that nobody reads.
         self._jobs.put(None)
         self._thread.join(deadline.remaining_s())
         if self._thread.is_alive():

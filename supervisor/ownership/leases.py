@@ -21,7 +21,7 @@ from supervisor.ownership.passive_members import PassiveMembers
 from supervisor.ownership.trust import DRAIN_SHARE, retry_s, trust_window_s
 
 AFTER_END_S = 0.5  # by then the heartbeat of the former owner, which is a little younger than the lease, ends as well
-WAITING_S = 1.0  # between looks at the group while another supervisor hands over what belongs to this one
+WAITING_S = 1.0  # between balancing rounds while another supervisor hands over what belongs to this one
 NEVER_S = float("inf")
 log = get_logger()
 
@@ -40,7 +40,7 @@ class Leases:
         self.events = LeaseEvents()
         self.me = me
         self.partition_ids = partition_ids
-        """Those of the hub, as far as is known; counted from the next look at the group on."""
+        """Those of the hub, as far as is known; counted from the next balancing round on."""
         self.is_claiming = True
         """Whether partitions are claimed; without it, terms are only renewed and released."""
         self.failures, self.round_s = 0, 0.0
@@ -48,7 +48,7 @@ class Leases:
         self.trouble: str | None = None
         """Why the last round failed; None when it did not."""
         self.group_size, self.lost_members = 1, 0
-        """Members of the group at the last look: those that live, and those that ended without leaving it."""
+        """Members at the last balancing round: those that live, and those that ended without leaving the group."""
         self.clock, self._store, self._settings = clock, store, settings
         self.window_s = trust_window_s(settings.ownership_expiration)
         self._retry_s = retry_s(settings)
@@ -73,7 +73,10 @@ class Leases:
             # What is held comes first: a claim may be late, a renewal may not.
             if self.clock() >= self._renew_due_s:
                 self.renew()
+                # After the renewal: in a slow store a late heartbeat costs some of the share, a late renewal the tree.
                 self._store.heartbeat(self.me)
+                # Only now, so that a round that failed on the way is tried again as a whole. Jittered: supervisors that
+                # were started together would ask the store together for ever.
                 self._renew_due_s = self.clock() + jittered(self._settings.load_balancing_interval)
             look_in_s = self._balance() if self.is_claiming else NEVER_S
         except ServiceUnavailable as error:
@@ -97,7 +100,8 @@ class Leases:
         """Renew all terms now. A term that another member owns is lost."""
         if not self._trusted_until_s:
             return
-        trusted_until_s = self.clock() + self.window_s  # before the call: see trust.py
+        # Before the call: the database counts from a later time, so the lease ends after this, however slow the reply.
+        trusted_until_s = self.clock() + self.window_s
         # One statement for all of them: with a slow store, one after another would not be done within the interval.
         renewed = tuple(self._store.renew(self.held))
         for term in [term for term in self.held if term not in renewed]:
@@ -144,7 +148,7 @@ class Leases:
         )
 
     def _claim(self, partition_id: str) -> None:
-        trusted_until_s = self.clock() + self.window_s
+        trusted_until_s = self.clock() + self.window_s  # before the call, as for a renewal
         term = self._store.claim(partition_id, self.me.owner_id, self._settings.ownership_expiration)
         if term is not None:
             self._trusted_until_s[term] = trusted_until_s
@@ -173,6 +177,7 @@ class Leases:
 
     def release(self, terms: Sequence[Term]) -> None:
         """Give partitions back whose workers have exited."""
+        # Before the call, and whatever it does: no worker runs for them, so they must not be renewed again.
         for term in terms:
             self._forget(term)
         try:
@@ -188,10 +193,8 @@ class Leases:
             log.warning("columns_not_settled", partitions=[term.partition_id for term in terms], reason=str(error))
 
     def retire(self) -> None:
-        """Leave the group. Never raises: what cannot be taken back expires.
-
-        The heartbeat ends first, so that others count what is released as theirs.
-        """
+        """Leave the group. Never raises: what cannot be taken back expires."""
+        # The heartbeat first: a member that still had one would keep its share, and leave what is released unread.
         try:
             self._store.retire(self.me.owner_id)
         except Exception as error:  # noqa: BLE001 (what is held is released whatever this met)

@@ -16,7 +16,7 @@ from shared.config.settings import EventHubSettings
 from supervisor.ownership.balance import Assignment, held_by
 
 FIRST_TRIAL_LEASES = 3  # a passive member is tried for the first time after so many lease times
-TRIAL_ROUNDS = 2  # a member that runs and knows the partition looks within one
+TRIAL_ROUNDS = 2  # a member that runs and knows the partition balances within one
 TRIAL_BACKOFF = 4.0  # each failed trial makes the pause before the next one so many times as long
 MOST_FAILED = 4  # more failed trials lengthen the pause no further: some 13 hours with a lease of 60 s
 
@@ -35,7 +35,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class PassiveMembers:
-    """What was left to others, as of the last look at the group. Times are on the monotonic clock."""
+    """What was left to others, as of the last balancing round. Times are on the monotonic clock."""
 
     limit_s: float
     """How long a partition may stay unclaimed before it is anybody's, and its member passive."""
@@ -52,7 +52,7 @@ class PassiveMembers:
     def of(cls, settings: EventHubSettings) -> "PassiveMembers":
         """Nobody yet. A partition is overdue one and a half balancing intervals before a lease time has passed.
 
-        Members look once an interval, so another one has claimed it before that time is over.
+        Members balance once an interval, so another one has claimed it before that time is over.
         """
         lease_s, interval_s = settings.ownership_expiration, settings.load_balancing_interval
         return cls(lease_s - 1.5 * interval_s, FIRST_TRIAL_LEASES * lease_s, TRIAL_ROUNDS * interval_s)
@@ -66,7 +66,7 @@ class PassiveMembers:
         return {owner: int(self._is_tried(doubt, now_s)) for owner, doubt in self._passive(now_s)}
 
     def after(self, assignment: Assignment, now_s: float) -> "PassiveMembers":
-        """What is known after one more look at the group."""
+        """What is known after one more balancing round."""
         holding, passive = held_by(assignment.elsewhere), dict(self._passive(now_s))
         left = {partition for partitions in assignment.left.values() for partition in partitions}
         unclaimed_since_s = {each: self.unclaimed_since_s.get(each, now_s) for each in left}

@@ -111,6 +111,7 @@ class Child:
 
     def receive(self, now_s: float) -> None:
         """Read all reports that have arrived, and some of its stderr."""
+        # Before the reports: one of them ends the time in which what it writes is kept as stacks.
         self.stderr.read(are_stacks=self._verdict != "well")
         if self._pipe.ended:
             return
@@ -150,7 +151,9 @@ class Child:
 
     def check_hung(self, now_s: float) -> None:
         """A worker that could have reported for three heartbeats and has not is asked for its stacks, then killed."""
+        # In every turn, also of a worker that drains or has failed: the clock in it counts turns.
         verdict = self._hang.check(now_s)
+        # One that has said how it ends reports no more, and the stop's own deadlines are over it.
         if self.failure or self.drained or verdict == "well":
             return
         # Asked once. What it writes from now on is kept apart, so that old lines of its log do not hide the stacks.
@@ -191,6 +194,7 @@ class Child:
                 break
             self.receive(now_s)
         code = self._worker.reap()
+        # The exit code decides only now: what the worker reported says more.
         if self.failure is None and not self.drained:
             # The kernel counts for the whole cgroup. So the exit code has to say that this process was killed, too.
             out_of_memory = (limits.oom_kills() or 0) > (self._oom_kills or 0)

@@ -18,8 +18,8 @@ from shared.ipc.memory import Vitals
 HUNG_AFTER_S = 12.0  # workers report every second, and a loaded host may be late by a few
 BOOT_S = 60.0  # until the first report: a cold start of Python and the SDKs on a slow disk
 ASK_S = 2.0  # before the end of either, a worker is asked for its stacks; a healthy one reports meanwhile
-LOOK_AFTER_S = 3.0  # without a report, the kernel's view of the worker is read; three reports are missing then
-LOOK_EVERY_S = 0.5  # far more than the 10 ms in which the kernel counts processor time
+READ_AFTER_S = 3.0  # without a report, the kernel's view of the worker is read; three reports are missing then
+READ_EVERY_S = 0.5  # far more than the 10 ms in which the kernel counts processor time
 STARVED_SHARE = 0.1  # counted of the time in which it waits: even then one that hangs is found, in two minutes
 
 Verdict = Literal["well", "ask", "hung"]
@@ -42,7 +42,7 @@ class HangDetector:
         """One turn of the supervisor. `ask`: have the worker write its stacks; `hung`: it has failed."""
         before_s, self._own_s = self._own_s, self._clock.turned(now_s)
         self._uncounted_s += self._own_s - before_s
-        if self._uncounted_s >= LOOK_EVERY_S:
+        if self._uncounted_s >= READ_EVERY_S:
             self._count()
         if self._silent_s >= self.limit_s:
             return "hung"
@@ -50,16 +50,18 @@ class HangDetector:
 
     def _count(self) -> None:
         elapsed_s, self._uncounted_s = self._uncounted_s, 0.0
-        if self._silent_s >= LOOK_AFTER_S:
+        # The kernel is read only for a worker that is silent: reading /proc for each of them all the time costs more.
+        if self._silent_s >= READ_AFTER_S:
             before, self.vitals = self.vitals, self._read_vitals()
             elapsed_s = counted_s(elapsed_s, before, self.vitals)
         self._silent_s += elapsed_s
 
 
 def counted_s(elapsed_s: float, before: Vitals | None, now: Vitals | None) -> float:
-    """How much of the time between two looks at a silent worker counts: all of it, unless it waited for the host."""
+    """How much of the time between two readings of a silent worker counts: all, unless it waited for the host."""
     if before is None or now is None or not (_waits(before) and _waits(now)):
         return elapsed_s
+    # What it ran counts in any case: with that time it could have sent a status.
     return min(elapsed_s, max(elapsed_s * STARVED_SHARE, now.cpu_s - before.cpu_s))
 
 

@@ -71,8 +71,7 @@ class Tree:
     ) -> None:
         self._identity, self._signals, self._keeper, self._hub = identity, signals, keeper, hub
         self._directory, self._table, self._make_child = directory, table, make_child
-        self._drain_timeout_s, self._hand_over_timeout_s = drain_timeout_s, hand_over_timeout_s
-        self._clock, self._started_s = clock, clock()
+        self._hand_over_timeout_s, self._clock, self._started_s = hand_over_timeout_s, clock, clock()
         self._children: dict[str, Child] = {}
         self._orphans, self._service = OrphanReaper(), service or NotifySocket(None)
         self._assignment = Assignment()
@@ -95,10 +94,12 @@ class Tree:
         try:
             while self.step():
                 pass
+            # Before the keeper is closed, which writes down what this check covers.
             self._check_table_last()
         finally:
             for child in self._children.values():  # only after a bug of ours: nobody is left to drain them
                 child.kill()
+            # Leases last. As long as a worker might still write, its partition must not get another owner.
             self._keeper.close(Deadline.after(RELEASE_S, self._clock()))
         # A worker sees only that its rows do not fit. The monitor knows which events no check has covered.
         if self._table and isinstance(self.cause, RowsDoNotFit):
@@ -128,7 +129,9 @@ class Tree:
             self._change_stop(escalate(self._stop, now_s))
         # Orphans after the workers, whose exit codes are read above.
         self._orphans.reap({child.pid for child in self._children.values()}, now_s)
+        # One assignment of a frozen value: other threads see the status before or this one, never parts of both.
         self.status = self._describe(now_s)
+        # Last, because it feeds the watchdog of systemd: a turn that hangs anywhere above must not.
         self._service.follow(self.status, now_s)
         if isinstance(self._stop, Running):
             self._hourly.follow(self.status, now_s)
@@ -145,7 +148,7 @@ class Tree:
         elif number in STOPPING:
             stop = signalled(self._stop, now_s)
             if isinstance(stop, Draining) and stop is not self._stop:
-                log.info("drain_started", signal=signal.Signals(number).name, timeout_s=self._drain_timeout_s)
+                log.info("drain_started", signal=signal.Signals(number).name, timeout_s=stop.drain_timeout_s)
             self._change_stop(stop)
 
     # --- leases -------------------------------------------------------------------------------------------------------
@@ -189,6 +192,7 @@ class Tree:
 
     def _start(self, term: Term, trusted_until_s: float, now_s: float) -> None:
         if not self._can_start(term, trusted_until_s, now_s):
+            # Claimed and not read: without this, nobody would read it until the lease ends.
             self._keeper.release(term)
             return
         try:
@@ -231,9 +235,11 @@ class Tree:
 
     def _reap(self, child: Child, now_s: float) -> None:
         child.reap(now_s)
+        # After `reap`, which has read its last reports: what it counted in its last second would be missing.
         last = child.describe(now_s)
         self._former_latencies = total([self._former_latencies, last.latencies])
         self._hourly.count(last)
+        # A last time: the worker is no longer among those that each turn follows, and `Drained` says how far it came.
         if self._table:
             self._table.follow({child.term.partition_id: child})
         # Only now that the process has ended: a worker that still runs might write beside the next owner.

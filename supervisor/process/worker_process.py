@@ -48,8 +48,10 @@ class WorkerProcess:
             self.process.kill()
 
     def show_stacks(self) -> None:
-        """Have it write the stacks of its threads to its stderr, which also works while it is stuck in native code."""
+        """Have it write the stacks of its threads to its stderr."""
         if not self.has_exited:
+            # The worker's handler is in C (`worker.main`): it runs also while native code holds the interpreter.
+            # https://docs.python.org/3/library/faulthandler.html#faulthandler.register
             os.kill(self.pid, signal.SIGUSR1)
 
     def reap(self) -> int:

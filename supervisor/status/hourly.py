@@ -18,10 +18,11 @@ class HourlyReport:
         self._due_s = now_s + PERIOD_S
         self._done: Counter[str] = Counter()
         self._known: dict[tuple[str, int], Counter[str]] = {}
-        """What each worker had counted at the last look, by partition and epoch."""
+        """What each worker had counted at the last call, by partition and epoch."""
 
     def count(self, worker: PartitionStatus) -> None:
-        """Add what a worker has done since the last look at it."""
+        """Add what a worker has done since the last call."""
+        # With the epoch: the next worker of a partition counts from 0 again.
         key = worker.partition, worker.epoch
         if key not in self._known:
             self._done["workers"] += 1
