@@ -25,6 +25,9 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # Or block signals: then a SIGTERM would wait for ever. One that is ignored stays so, as Ctrl-C in the background.
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    # A user whom the host does not know has no home, and libraries fail without. Systemd and Docker set the same.
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 (pathlib raises)
+        os.environ["HOME"] = "/"
     if command_of(sys.argv[1:]) == "start":
         signals.exit_on_stop_signal()
     _command_line()()

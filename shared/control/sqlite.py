@@ -59,6 +59,8 @@ class SqliteDatabase(Database):
         """Unix time of the boot, by which leases are counted, and of the beginning of the transaction."""
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file that the connection has open."""
         self._closed = False
 
     @contextmanager
@@ -120,6 +122,13 @@ class SqliteDatabase(Database):
         if self._connection is None:
             self._prepare_file() if create else self._require_file()
             self._connection = self.connect()
+            self._file = self._require_file()
+        elif self._require_file() != self._file:
+            raise ConfigurationError(
+                f"The control store {self.path} was replaced by another file",
+                "what was written meanwhile is in the former one alone",
+                "Start again. Stop evsup before a file is restored.",
+            )
         return self._connection
 
     def _prepare_file(self) -> None:
@@ -134,15 +143,17 @@ class SqliteDatabase(Database):
                 f"Cannot create the control store {self.path}", str(error.strerror), _FIX
             ) from error
 
-    def _require_file(self) -> None:
+    def _require_file(self) -> tuple[int, int] | None:
+        """Which file it is. SQLite itself goes on in one that was deleted, and says nothing."""
         try:
-            self.path.stat()
+            facts = self.path.stat()
         except PermissionError as error:
             raise NotPermitted(f"Cannot open the control store {self.path}", str(error.strerror), _FIX) from error
         except OSError as error:
             what = f"There is no control store {self.path}"
             fix = f"{schema.INIT} Or change CONTROL_SQLITE_PATH."
             raise NoControlTables(what, str(error.strerror), fix) from error
+        return facts.st_dev, facts.st_ino
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -165,7 +176,7 @@ class MemoryDatabase(SqliteDatabase):
         """There is none."""
 
     def _require_file(self) -> None:
-        """There is none."""
+        """There is none, and so no other."""
 
 
 class _Transaction:

@@ -63,6 +63,7 @@ class Channel:
         self._binary_format: str | None = None
         """In which the pipe takes bytes; None: in BASE64, as they are in a row."""
         self._large = LargeRows()
+        self._token: int | None = None
         self._taken = 0
         """Rows that `append_row` took of an append before the SDK was saturated."""
 
@@ -123,6 +124,8 @@ class Channel:
                 return None
             raise self._translate(error, "The channel's status cannot be read") from error
         self._large.commit(status.token)
+        if status.token != self._token:  # what failed before has passed
+            self._token, self._uploads.failed_request = status.token, ""
         return status
 
     def await_status(self, is_expected: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:

@@ -19,6 +19,10 @@ _QUIET = re.compile(r"\| (?:INFO|DEBUG|TRACE) \|")
 _PLACE = re.compile(r"Using \w+ (S3) endpoint for client=[^,]*, (.+?)(?:, stage_location=.*)?$")
 _REFUSED = re.compile(r"FileUploader: received token expired error for provider=(.+?) stage")
 _UPLOADED = "FileUploader: uploaded file"
+_FAILED = re.compile(
+    r"Failed to execute the request at .* for api=(?!send_telemetry)(\w+) .*"
+    r"(HTTP \d+, error_code=.*(?=, url=)|error sending request)"
+)
 _THROTTLED = re.compile(r"Failed to execute the request .*\bHTTP 429\b")
 
 log = get_logger()
@@ -29,6 +33,8 @@ class Uploads:
 
     def __init__(self) -> None:
         self._place = self._refused_by = ""
+        self.failed_request = ""
+        """Which request failed last, and how. The SDK sends it again, for hours, and raises nothing."""
         self.throttled = 0
         """Requests that Snowflake refused with 429. The SDK sends them again for hours, and raises nothing."""
 
@@ -41,15 +47,18 @@ class Uploads:
             log.warning("upload_refused", storage=self._refused_by, place=self._place or None)
         elif _UPLOADED in line:
             self._refused_by = ""
-        elif _THROTTLED.search(line):
-            self.throttled += 1
+        elif found := _FAILED.search(line):
+            self.failed_request = mask(f"{found[1]}: {found[2]}")
+            self.throttled += bool(_THROTTLED.search(line))
 
     @property
     def evidence(self) -> str:
-        """Why rows may wait for the stage, as a part of a sentence; empty when nothing is known."""
+        """Why rows may wait, as a part of a sentence; empty when nothing is known."""
         if self._refused_by:
             storage = "; ".join(filter(None, (self._refused_by, self._place)))
             return f"the cloud storage of the stage refused the SDK's upload ({storage})"
+        if self.failed_request:
+            return f"the SDK's last request that failed is {self.failed_request}"
         return f"under load the SDK uploads rows to cloud storage ({self._place})" if self._place else ""
 
 

@@ -87,12 +87,13 @@ def test_a_token_that_is_no_number_any_more_ends_the_tree_with_65(pipeline: Pipe
         pipeline.snow.set_token(pipeline.channel(P), before)
 
 
-@pytest.mark.parametrize(("call", "status"), [("append", 429), ("status", 503)])
+@pytest.mark.parametrize(("call", "status"), [("append", 429), ("status", 503), ("append", 403)])
 def test_refusals_without_end_end_the_tree_with_69(pipeline: Pipeline, evsup: Evsup, call: Call, status: int) -> None:
     pipeline.snow.fail(call, status, times=None)
     pipeline.publish(300)
     assert evsup.wait() == 69
     assert "Snowflake has committed nothing for" in evsup.last_line
+    assert f"HTTP {status}, error_code=" in evsup.last_line
 
 
 def test_a_pipe_that_is_gone_ends_the_tree_with_78_and_names_it(pipeline: Pipeline, evsup: Evsup) -> None:

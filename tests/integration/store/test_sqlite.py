@@ -114,6 +114,18 @@ def test_a_lock_held_too_long_is_unavailable(store: ControlStore, path: Path, mo
     impatient.close()
 
 
+def test_a_file_that_is_deleted_or_replaced_is_not_written_to_any_more(
+    store: ControlStore, path: Path, tmp_path: Path
+) -> None:
+    assert store.claim("0", "a", 60.0)
+    path.rename(tmp_path / "former.db")
+    with pytest.raises(ConfigurationError, match=r"There is no control store .*evsup init"):
+        store.claim("1", "a", 60.0)
+    open_at(path).initialise()
+    with pytest.raises(ConfigurationError, match=r"was replaced by another file.*Start again"):
+        store.claim("1", "a", 60.0)
+
+
 def write_checkpoints(path: Path, partition_id: str) -> None:
     store = open_at(path)
     term = store.claim(partition_id, f"owner{partition_id}", 60.0)

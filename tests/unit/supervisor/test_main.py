@@ -24,7 +24,7 @@ def test_the_command_is_the_first_argument_that_is_not_an_option(typed: str, com
 
 
 def at_its_end(started_by: str, shown: str) -> str:
-    """What evsup shows at its end, where whoever starts it has done something with signals."""
+    """What evsup shows at its end, where whoever starts it has done something before."""
     program = (
         f"import signal; {started_by}; from supervisor.__main__ import main;"
         f" import atexit; atexit.register(lambda: print({shown})); main()"
@@ -36,6 +36,11 @@ def at_its_end(started_by: str, shown: str) -> str:
 def test_the_kernel_keeps_the_exit_codes_of_workers_also_when_who_starts_evsup_ignores_those_of_its_own() -> None:
     ignores = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
     assert at_its_end(ignores, "signal.getsignal(signal.SIGCHLD).name") == "SIG_DFL"
+
+
+def test_a_user_whom_the_host_does_not_know_has_a_home() -> None:
+    is_unknown = "import os, pwd; del os.environ['HOME']; pwd.getpwuid = {}.__getitem__"
+    assert at_its_end(is_unknown, "os.environ['HOME']") == "/"
 
 
 def test_signals_arrive_also_when_who_starts_evsup_blocks_them() -> None:

@@ -11,6 +11,7 @@ from tests.unit.worker.sink.stand_ins import PreviewChannel, SdkChannel, SdkClie
 from worker.rows.event import Event
 from worker.sink.channel import Channel, Saturated, read_statuses
 from worker.sink.sdk_errors import PASSING, SATURATED
+from worker.sink.sdk_log import Uploads
 
 EVENTS = [event_of(event(b"{}", number)) for number in (5, 6, 7)]
 PAYLOAD_TOO_LARGE = "Error: HTTP request failed for API insert_rows. HTTP 413, error_code=PAYLOAD_TOO_LARGE, message=no"
@@ -22,6 +23,19 @@ def test_a_row_that_no_request_takes_is_refused_with_its_address_and_what_to_cha
     with pytest.raises(DataRefused, match="SNOWFLAKE_STREAMING_PROPERTIES") as refused:
         channel.status()
     assert refused.value.what == "Event 5, offset 123: its row is larger than a request to Snowflake may be"
+
+
+def test_a_request_that_failed_is_a_reason_until_the_token_moves() -> None:
+    uploads, sdk = Uploads(), SdkChannel()
+    channel = Channel(snowflake(), "EVSUP_FLIGHTS_0", uploads, new_client=lambda *_: SdkClient(sdk))
+    channel.open(0)
+    channel.status()
+    uploads.failed_request = "insert_rows: HTTP 403"
+    channel.status()
+    assert "HTTP 403" in channel.delay_reason()
+    sdk.token = "8"
+    channel.status()
+    assert not channel.delay_reason()
 
 
 REQUEST = "url=https://a/rows?startOffsetToken={}&endOffsetToken={}&continuationToken=1_1"

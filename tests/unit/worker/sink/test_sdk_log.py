@@ -20,6 +20,11 @@ FAILED = (
     " retry_count=0 for api=insert_rows url=https://s/v2 with error=HTTP request failed with a retryable error for API"
     " insert_rows. HTTP {}, error_code=390701, message=Request rate exceeds max. Try later., url=https://s/v2"
 )
+UNREACHABLE = (
+    "2026-11-28T14:26:17Z | WARN | core::prod::sf_client::client_utils (344) | sf | Failed to execute the request at"
+    " retry_count=0 for api=get_channel_status_batch url=https://s/v2 with error=HTTP request failed after exhausting"
+    " all retries: error=Some(error sending request for url (https://s/v2)). Request took 0.013s."
+)
 FOLLOW = """
 import os, sys, threading
 from shared.log import logger
@@ -93,3 +98,16 @@ def test_warnings_are_passed_on_and_the_rest_only_when_somebody_set_a_level(pass
 def test_requests_that_are_throttled_are_counted_and_others_that_fail_are_not() -> None:
     assert uploads(FAILED.format(429), FAILED.format(503), UPLOADED, FAILED.format(429)).throttled == 2
     assert uploads("| INFO | HTTP 429 is what a limit says", FAILED.format(4290)).throttled == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (FAILED.format(403), "insert_rows: HTTP 403, error_code=390701, message=Request rate exceeds max. Try later."),
+        (UNREACHABLE, "get_channel_status_batch: error sending request"),
+        (UNREACHABLE.replace("get_channel_status_batch", "send_telemetry"), ""),
+    ],
+)
+def test_the_request_that_failed_last_is_the_reason_of_what_waits(line: str, said: str) -> None:
+    evidence = uploads(CUSTOM, FAILED.format(503), line).evidence if said else uploads(line).evidence
+    assert evidence == (f"the SDK's last request that failed is {said}" if said else "")
