@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from supervisor.commands import usage
 from supervisor.commands.command import Entry, Group
 
 _HERE = "supervisor.commands."
+COMPLETES = "_EVSUP_COMPLETE"  # set while a shell asks
 # None: as the terminal is. Rich looks at both by itself, click at neither: https://no-color.org
 _COLOUR = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 SECTIONS = {
@@ -105,6 +107,8 @@ def _exit_code() -> int:
 
 def _run() -> int:
     """The exit code of a command that raised nothing."""
+    if COMPLETES in os.environ:
+        import_module(f"{_HERE}completion")
     try:
         return int(evsup.main(standalone_mode=False) or 0)
     except SystemExit as leaving:

@@ -154,3 +154,9 @@ def test_bash_completes_commands_their_parts_and_their_options() -> None:
     assert completed("evsup", "checkpoints", "re") == ["reset"]
     assert completed("evsup", "status", "--w") == ["--watch"]
     assert completed("evsup", "status", "--sort", "l") == ["lag"]
+
+
+def test_the_script_for_fish_cuts_no_text_at_a_comma() -> None:
+    environment = {**os.environ, "_EVSUP_COMPLETE": "fish_source"}
+    script = subprocess.run([EVSUP], env=environment, capture_output=True, text=True, check=True).stdout
+    assert 'string split --max 1 "," $completion' in script
