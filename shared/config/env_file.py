@@ -1,5 +1,8 @@
 """A `.env` file: names and texts, without interpolation (a `$` in a password is a `$`)."""
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -8,26 +11,22 @@ from shared.errors import ConfigurationError
 MOST_CHARACTERS = 1_000_000  # guards against a path that points at something else
 
 
-def read(path: Path, *, required: bool) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """What a file says."""
+
+    values: Mapping[str, str]
+    doubts: Mapping[str, str]
+    """By name: what is probably not meant, as the end of a sentence that begins with the name."""
+
+
+def read(path: Path, *, required: bool) -> EnvFile:
     """All `NAME=value` of the file; the last one of a name counts. Nothing when it is neither there nor required.
 
     Raises ConfigurationError when it cannot be read or has lines that are no assignment: it names those by number,
     for they may hold a secret.
     """
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            text = file.read(MOST_CHARACTERS + 1)
-    except FileNotFoundError:
-        if not required:
-            return {}
-        raise ConfigurationError(f"Cannot read the settings file {path}", "there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(f"Cannot read the settings file {path}", str(reason)) from None
-    if len(text) > MOST_CHARACTERS:
-        raise ConfigurationError(
-            f"Cannot read the settings file {path}", f"it has more than {MOST_CHARACTERS} characters"
-        )
+    text = _text(path, required=required)
     from dotenv.parser import parse_stream  # here, because most processes read no file
 
     bindings = list(parse_stream(StringIO(text)))
@@ -37,4 +36,34 @@ def read(path: Path, *, required: bool) -> dict[str, str]:
             f"no NAME=value in line {', '.join(bad)}",
             "A value of several lines, or with a # in it, needs quotes.",
         )
-    return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
+    values: dict[str, str] = {}
+    doubts: dict[str, str] = {}
+    for name, value, line in ((binding.key, binding.value, binding.original.line) for binding in bindings):
+        if name and value is None:
+            doubts[name] = f"has no = in line {line} of {path}, and is not set there"
+        elif name and value is not None:
+            if values.get(name, value) != value:
+                doubts[name] = f"is set more than once in {path}: line {line} counts"
+            values[name] = value
+    return EnvFile(values, doubts)
+
+
+def _text(path: Path, *, required: bool) -> str:
+    problem = f"Cannot read the settings file {path}"
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+    except FileNotFoundError:
+        if not required:
+            return ""
+        here = os.readlink("/proc/self/cwd")  # noqa: PTH115 (which also names one that was deleted)
+        raise ConfigurationError(problem, f"there is no such file (from the directory {here})") from None
+    except PermissionError as error:
+        raise ConfigurationError(problem, str(error.strerror), "Run evsup as the owner of the file.") from None
+    except OSError as error:
+        raise ConfigurationError(problem, str(error.strerror)) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(problem, "it is not UTF-8 text", "Save it as UTF-8.") from None
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigurationError(problem, f"it has more than {MOST_CHARACTERS} characters")
+    return text

@@ -6,7 +6,7 @@ once. `shared.config.settings` says what there is, `shared.config.rules` what go
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from msgspec import structs
 
 from shared.config import env_file as dotenv
 from shared.config import rules
+from shared.config.env_file import EnvFile
 from shared.config.faults import Fault, report
+from shared.config.formats.files import is_open_to_others
 from shared.config.settings import Settings
 from shared.config.variables import PREFIXES, VARIABLES
 from shared.log.secret import Secret, remember_all
@@ -56,14 +58,15 @@ def load(
     in_file = dotenv.read(path, required=env_file is not None)
     flags = {name: str(value) for name, value in (overrides or {}).items() if value is not None}
     environ = os.environ if environ is None else environ
-    layers = [(COMMAND_LINE, flags), (ENVIRONMENT, environ), (str(path), in_file)]
-    return _load(layers, [*_unknown_in_file(in_file)], environ)
+    layers = [(COMMAND_LINE, flags), (ENVIRONMENT, environ), (str(path), in_file.values)]
+    loaded = _load(layers, [*_unknown_in_file(in_file.values)], environ)
+    return replace(loaded, warnings=(*loaded.warnings, *_doubts(path, in_file, loaded.sources)))
 
 
 def load_one(variable: str, env_file: Path | None = None) -> str | None:
     """The text of one variable, without a look at the others: for a command that needs no more than where to ask."""
     in_file = dotenv.read(env_file or DEFAULT_ENV_FILE, required=env_file is not None)
-    texts, _ = _typed([(ENVIRONMENT, os.environ), (DEFAULT, in_file)])
+    texts, _ = _typed([(ENVIRONMENT, os.environ), (DEFAULT, in_file.values)])
     return texts.get(variable)
 
 
@@ -149,6 +152,14 @@ def _assembled(values: Mapping[str, Any]) -> Settings:
     return Settings(**{section.name: section.type(**sections[section.name]) for section in structs.fields(Settings)})
 
 
+def _doubts(path: Path, in_file: EnvFile, sources: Mapping[str, str]) -> Iterator[str]:
+    """What is probably not meant about the file that was read."""
+    yield from (f"{name} {doubt}" for name, doubt in in_file.doubts.items() if name in VARIABLES)
+    secrets = [name for name, source in sources.items() if source == str(path) and VARIABLES[name].secret]
+    if secrets and is_open_to_others(str(path)):
+        yield f"{path} has {secrets[0]} and can be read by others: chmod 600 {path}"
+
+
 def _unknown_in_file(names: Iterable[str]) -> Iterator[Fault]:
     """A typing error in the file is a fault: the file is ours. Names of other tools may stand in it."""
     for name, meant in _unknown(names):
@@ -162,12 +173,14 @@ def _unknown_in_environment(names: Iterable[str]) -> Iterator[str]:
 
 
 def _unknown(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
-    """Names with a prefix of ours that look like typing errors, each with what was probably meant."""
+    """Names with a prefix of ours, also in small letters, that look like typing errors, each with what was probably
+    meant.
+    """
     for name in sorted(names):
-        prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), None)
+        prefix = next((prefix for prefix in PREFIXES if name.upper().startswith(prefix)), None)
         if prefix is None or name in VARIABLES:
             continue
-        meant = _nearest(name, prefix)
+        meant = _nearest(name.upper(), prefix)
         if meant or prefix == OWN_PREFIX:
             yield name, meant
 

@@ -49,7 +49,7 @@ def test_env_example_loads_with_the_required_ones_filled_in(tmp_path: Path) -> N
 def test_env_example_shows_the_defaults(tmp_path: Path) -> None:
     lines = [line.lstrip("#") for line in EXAMPLE.read_text().splitlines() if not line.startswith(("# ", "## "))]
     (tmp_path / "all.env").write_text("\n".join(lines))
-    typed = read(tmp_path / "all.env", required=True)
+    typed = read(tmp_path / "all.env", required=True).values
     for name, variable in VARIABLES.items():
         if not variable.required and variable.default not in (None, {}) and not name.endswith("_PATH"):
             assert variable.parse(typed[name]) == variable.default

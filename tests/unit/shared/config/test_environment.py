@@ -10,7 +10,7 @@ from shared.config.settings import Settings
 from shared.config.variables import VARIABLES
 from shared.errors import ConfigurationError, ExitCode
 from shared.log.secret import Secret
-from tests.unit.shared.config.configurations import CONNECTION_STRING, complete, fault_text, key, loaded
+from tests.unit.shared.config.configurations import CONNECTION_STRING, PASSPHRASE, complete, fault_text, key, loaded
 
 
 @pytest.fixture(autouse=True)
@@ -191,6 +191,43 @@ def test_a_misspelt_name_in_the_file_is_a_fault_with_the_right_name() -> None:
 def test_a_misspelt_name_in_the_environment_is_only_a_warning() -> None:
     result = loaded(SNOWFLAKE_TABEL="FLIGHTS", SNOWFLAKE_HOME="/opt")
     assert result.warnings == ("SNOWFLAKE_TABEL is no setting of evsup; did you mean SNOWFLAKE_TABLE?",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "warning"),
+    [
+        (
+            "EVENTHUB_PREFETCH=1\nEVENTHUB_PREFETCH=2\n",
+            "EVENTHUB_PREFETCH is set more than once in .env: line 2 counts",
+        ),
+        ("EVENTHUB_PREFETCH\n", "EVENTHUB_PREFETCH has no = in line 1 of .env, and is not set there"),
+        ("export EVENTHUB_PREFETCH\n", "EVENTHUB_PREFETCH has no = in line 1 of .env, and is not set there"),
+        ("CONTROL_POSTGRES_DSN=x\n", ".env has CONTROL_POSTGRES_DSN and can be read by others: chmod 600 .env"),
+    ],
+)
+def test_what_is_doubtful_about_the_file_is_a_warning(lines: str, warning: str) -> None:
+    path = Path(".env")
+    path.write_text(lines)
+    path.chmod(0o644)
+    assert loaded().warnings[-1] == warning
+
+
+def test_nothing_is_doubtful_about_what_others_read_or_may_not_read() -> None:
+    path = Path(".env")
+    path.write_text("OTHER=1\nOTHER=2\nAZURE_CLIENT_ID\nEVENTHUB_PREFETCH=5\nEVENTHUB_PREFETCH=5\n")
+    path.chmod(0o644)
+    assert loaded().warnings == ()
+    path.write_text(f"SNOWFLAKE_PRIVATE_KEY_PASSPHRASE={PASSPHRASE}\n")
+    path.chmod(0o600)
+    assert loaded(SNOWFLAKE_PRIVATE_KEY=key("encrypted")).warnings == ()
+
+
+def test_a_name_in_small_letters_is_no_setting() -> None:
+    assert loaded(eventhub_prefetch="5").warnings == (
+        "eventhub_prefetch is no setting of evsup; did you mean EVENTHUB_PREFETCH?",
+    )
+    Path(".env").write_text("eventhub_prefetch=5\n")
+    assert "did you mean EVENTHUB_PREFETCH?" in fault_text(complete())
 
 
 def test_a_worker_gets_the_same_settings_from_its_environment_alone() -> None:
