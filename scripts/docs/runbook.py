@@ -17,7 +17,7 @@ from scripts.docs.links import slug
 
 PAGE = "supervisor/status/http/runbook.html"
 SOURCE = "docs/operations.md"
-SECTIONS = ("Alerts and what to do", "What is it doing?", "Exit codes")
+SECTIONS = ("Alerts and what to do", "What evsup status shows", "Exit codes")
 
 _SECTION = re.compile(r"^## (.+)\n((?:(?!## ).*\n?)*)", re.MULTILINE)
 _HEADING = re.compile(r"<h([23])>(.*?)</h\1>")

@@ -50,7 +50,10 @@ Status: TypeAlias = TreeStatus | GroupStatus | None
     },
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document on stdout; with --watch one a line and second."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON document on stdout; with --watch one each second, on its own line.",
 )
 @click.option("--watch", is_flag=True, help="Refresh every second until Ctrl-C.")
 @click.option("--all", "everybody", is_flag=True, help="The consumer group, supervisors on other hosts included.")

@@ -22,7 +22,7 @@ from shared.snowflake.tls_probe import is_behind_proxy, probe_tls, untrusted
 SYSTEM_CA_DIR = "/etc/ssl/certs"
 CA_FILE_SINCE = (1, 7)  # before, the SDK trusted the authorities that it was built with, and no others (measured)
 # The SDK's memory guard measures the process against a share of itself and refuses appends from about 100 MB of RSS on.
-# The window bounds our memory already.
+# Another limit bounds our memory: the SDK holds 256 MiB of rows that Snowflake does not take, and then takes no more.
 SDK_DEFAULTS = {"mem_throttle_by_process": "false"}
 # The SDK looks at its own memory and processor 20 times a second, which is most of what an idle worker does. No page of
 # the vendor names the variable; the log of 1.9.1 shows its value. With one a second, 37 wake-ups a second become 7.

@@ -74,7 +74,7 @@ def test_the_page_is_small() -> None:
 
 
 def test_every_section_that_a_trouble_names_is_in_the_runbook() -> None:
-    named = {*(rule.section for rule in RULES), *EXITS.values(), "exit-codes", "evsupstuck", "what-is-it-doing"}
+    named = {*(rule.section for rule in RULES), *EXITS.values(), "exit-codes", "evsupstuck", "what-evsup-status-shows"}
     named |= {"evsupunhealthy", "evsuphubsilent", "evsuplossnear", "evsuptableunseen", "evsupunowned"}
     assert named <= set(Tags(RUNBOOK).ids())
 
