@@ -3,13 +3,12 @@
 import ctypes
 import os
 from collections.abc import Iterator
-from multiprocessing import connection, get_context
+from multiprocessing import get_context
 
 import pytest
 
 from supervisor.process.orphans import EVERY_S, OrphanReaper
 from tests.unit.descriptors import no_descriptor_left
-from tests.unit.readable import DEADLINE_S
 
 PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 CODE = 7
@@ -26,7 +25,8 @@ def reaper() -> Iterator[OrphanReaper]:
 def test_the_exit_code_of_a_process_that_was_started_here_is_not_lost(reaper: OrphanReaper) -> None:
     process = get_context("spawn").Process(target=os._exit, args=(CODE,))
     process.start()
-    assert connection.wait([process.sentinel], DEADLINE_S)
+    assert process.pid
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its sentinel is ready before it can be reaped
     for turn in range(3):
         reaper.reap([], turn * EVERY_S)
     assert process.exitcode == CODE
