@@ -104,17 +104,14 @@ def decide(
         return Resume(None, reason)
     # Also of a token that agrees with its checkpoint: both may be of events that the hub has lost.
     _refuse_beyond_end(checkpoint, position, partition)
-    lost = _events_lost(position, partition)
-    if not lost:
-        return Resume(position, reason, begins_next=begins_next)
-    story = f"events {position + 1} to {position + lost} left retention before they were read"
-    if on_gap == "fail":
-        raise ResumeRefused(
-            f"Partition {partition_id}: {lost} events are lost",
-            story,
-            f"Nothing can bring them back. {GO_ON_WITHOUT}",
-        )
-    return Resume(position + lost, f"{reason}; {story}", lost, begins_next)
+    lost = max(0, partition.oldest - (position + 1))
+    if lost:
+        story = f"events {position + 1} to {position + lost} left retention before they were read"
+        if on_gap == "fail":
+            fix = f"Nothing can bring them back. {GO_ON_WITHOUT}"
+            raise ResumeRefused(f"Partition {partition_id}: {lost} events are lost", story, fix)
+        reason = f"{reason}; {story}"
+    return Resume(position + lost, reason, lost, begins_next)
 
 
 def refuse_unseen_rows(checkpoint: Checkpoint, partition: "PartitionFacts") -> None:
@@ -290,10 +287,6 @@ def _read_s(checkpoint: Checkpoint, position: int) -> float | None:
         return None
     is_known = checkpoint.sequence_number == position and checkpoint.enqueued_at_s is not None
     return checkpoint.enqueued_at_s if is_known else checkpoint.updated_at_s
-
-
-def _events_lost(position: int, partition: "PartitionFacts") -> int:
-    return max(0, partition.oldest - (position + 1))
 
 
 def _set_back(partition_id: str) -> str:

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from traceback import format_exc
 
-from shared import core_file
 from shared.errors import ExitCode
+from supervisor import core_file
 from supervisor.process import signals
 
 STANDARD_DESCRIPTORS = 3

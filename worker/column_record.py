@@ -81,6 +81,7 @@ class ColumnRecord:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint. Where it has other columns than the last one, rows are made for them from then on."""
         if checkpoint.target_columns != self._kept and (known := made_for(checkpoint.target_columns)):
+            # Kept before the first row is made for them: after a crash the next owner asks what rows were made for.
             self._record(checkpoint, None)
             self._kept = checkpoint.target_columns
             self._make_rows_for(known.columns)

@@ -74,6 +74,7 @@ def _forked(supervisor_pid: int, order: bytes, descriptors: "Sequence[int]", req
     """The answer to a request."""
     if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 (names are all that is needed)
         return CANNOT  # a lock that another thread holds would never be free in the copy
+    # Through it the worker names its pid: only its own parent, the process in between, knows it otherwise.
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as adopted:
         try:
@@ -102,6 +103,7 @@ def _fork_and_exit(supervisor_pid: int, order: bytes, descriptors: "Sequence[int
     if not is_worker:
         os._exit(0)
     try:
+        # Until the process in between has ended, and the kernel has given this one away.
         while os.getppid() == between:
             time.sleep(LOOK_S)
         if os.getppid() == supervisor_pid and _is_known(writer, descriptors[0]):

@@ -76,6 +76,7 @@ class Worker:
 
     def leave(self) -> None:
         """Let the receiver detach in order, and report that the worker has drained."""
+        # Before the exit, which would cut the connection: the hub would then learn of it much later.
         if self.state.pipeline:
             self.state.pipeline.join(Deadline.after(DETACH_S, self._clock()))
         checkpointed, took_s = self.state.counters.checkpointed, round(self._clock() - self._drain_began_s, 2)
@@ -84,6 +85,7 @@ class Worker:
         self._pipe.send(Drained(checkpointed=checkpointed, took_s=took_s))
 
     def _wait(self) -> None:
+        # Report and lease are due by the host's clock, the state's duties by that of the turns, which is behind.
         now_s, behind_s = self._clock(), self._turns.behind_s
         due_s = min(self._report_due_s, self.trusted_until_s, self.state.due_s(now_s - behind_s) + behind_s)
         connection.wait([self._pipe.fileno(), *self.state.fds()], max(0.0, due_s - now_s))

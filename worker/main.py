@@ -65,6 +65,7 @@ def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes,
         work(boot, messages)
     except Exception as error:  # noqa: BLE001 (it is reported)
         code = _report_failure(error, messages)
+    # The message first: the supervisor acts on it, while the log is for people, and its reader may be slow.
     messages.flush_until(Deadline.after(FLUSH_S))
     flush()
     # This runs no finalizers: a channel's would flush without a timeout. What the SDK has not sent is read again.
@@ -89,6 +90,7 @@ def _become_child(boot: Boot, stderr: "Connection[bytes, bytes]") -> None:
 
 def work(boot: Boot, messages: MessagePipe[Command]) -> None:
     """Read the partition until the work ends. Raises what ended it."""
+    # Before anything asks for a token: a credential that has worked once is waited for, another one fails the start.
     Identity.has_signed_in = boot.has_signed_in
     settings = environment.load_worker()
     term = boot.term

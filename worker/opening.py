@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import structs
 
 from shared import resume
-from shared.config.settings import EventHubSettings, Settings
+from shared.config.settings import EventHubSettings, Settings, SnowflakeSettings
 from shared.errors import OwnershipLost
 from shared.eventhubs.client import EventHubClient
 from shared.ipc.messages import ChannelStatus
@@ -109,24 +109,17 @@ def open_partition(
     checkpoint and partition do not fit together. When rows were rejected that the checkpoint does not count, returns
     which they are if they may be quarantined, and raises `RowsRejected` otherwise.
     """
-    channel.probe()  # first: the SDK's open tries for minutes
-    with EventHubClient(settings.eventhub) as hub:
-        before = _load_checkpoint(store, term)
-        # Before the open, which creates a channel that does not exist: the next start could not tell it from one in
-        # which nothing was ever committed.
-        may_miss_rows = before.may_miss_rows and written != resume.NOTHING
-        if may_miss_rows and not channel.exists(before.channel_generation):
-            _refuse_lost_channel(before, hub.partition(term.partition_id))
-        former, status = _open_channel(channel, before)
-        # After the open: while that blocks, the partition moves on and a former owner writes its last checkpoint.
-        partition = hub.partition(term.partition_id)
+    former, status, partition = _take_over(settings.eventhub, term, channel, store, written)
+    # Read again after the open: while that blocked, a former owner may have written its last checkpoint.
     stored = _load_checkpoint(store, term)
     decided = resume.decide(status.token, stored, partition, settings.eventhub.on_gap, written)
     # Before anything is written: the hub may have given the checkpoint's number to another event.
     last_event = _last_event(settings.eventhub, term, stored, decided, partition)
     if decided.begins_next:
         log.warning("channel_gone", channel=channel.name, checkpoint=stored.sequence_number, reason=decided.reason)
+        # In the store first: a crash from here on finds a channel that is to be begun, and no lost one.
         store.begin_next_channel(replace(stored, epoch=term.epoch))
+        # Once more from the beginning, of the next channel. `written` was said of the lost one.
         return open_partition(settings, term, channel, store)
     status = _await_count(channel, status, stored)
     checkpoint = _with_repeats(_first_checkpoint(term, stored, status, partition), former)
@@ -134,10 +127,7 @@ def open_partition(
     checkpoint = replace(checkpoint, unsettled_from=_unsettled_from(settings.eventhub, start, stored, partition))
     # Before the checkpoint is saved: it would count the rejected rows as known.
     if status.rows_error_count > stored.rows_error_count:
-        rejection = _rejection(status, stored, checkpoint, channel.name)
-        if not settings.snowflake.quarantines:
-            raise rejection.error()
-        return rejection
+        return _rejection(settings.snowflake, status, stored, checkpoint, channel.name)
     # Before the first row, which a crash might leave behind without any of this.
     if decided.lost or _has_news_for_the_first_row(checkpoint, stored):
         checkpoint = replace(checkpoint, opened_generation=checkpoint.channel_generation)
@@ -145,6 +135,26 @@ def open_partition(
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
     return StartingPoint(decided, status, checkpoint, last_event, partition)
+
+
+def _take_over(
+    settings: EventHubSettings, term: Term, channel: OpenableChannel, store: CheckpointRow, written: int | None
+) -> tuple[ChannelStatus | None, ChannelStatus, PartitionFacts]:
+    """Open the channel. The status of its former one and its own, and what the hub says of the partition then."""
+    # First of all: where Snowflake does not answer, the SDK's open tries for minutes.
+    channel.probe()
+    with EventHubClient(settings) as hub:
+        # Before the open, to know which of the partition's channels it is.
+        stored = _load_checkpoint(store, term)
+        # Before the open, which creates a channel that does not exist: the next start could not tell it from one in
+        # which nothing was ever committed.
+        may_miss_rows = stored.may_miss_rows and written != resume.NOTHING
+        if may_miss_rows and not channel.exists(stored.channel_generation):
+            _refuse_lost_channel(stored, hub.partition(term.partition_id))
+        former, status = _open_channel(channel, stored)
+        # After the open, which may block for two minutes: the token has to be compared with the end of the partition as
+        # it is then. An end from before could be behind it, and the hub would look as if it had lost events.
+        return former, status, hub.partition(term.partition_id)
 
 
 def _refuse_lost_channel(stored: Checkpoint, partition: PartitionFacts) -> None:
@@ -165,12 +175,10 @@ def _load_checkpoint(store: CheckpointRow, term: Term) -> Checkpoint:
 
 
 def _open_channel(channel: OpenableChannel, stored: Checkpoint) -> tuple[ChannelStatus | None, ChannelStatus]:
-    """Open the channel; the status of its former and its own.
-
-    Before a new channel its former is opened, too: that ends whoever still writes to it.
-    """
+    """Open the channel; the status of its former and its own."""
     former = None
     if stored.begins_channel:
+        # The former one first: its open ends whoever still writes to it, and gives the last event that has a row there.
         former = channel.open(stored.opened_generation)
         log.info("channel_succeeded", channel=channel.name, token=former.token, checkpoint=stored.sequence_number)
     return former, channel.open(stored.channel_generation)
@@ -207,11 +215,19 @@ def _last_event(
     return None
 
 
-def _rejection(status: ChannelStatus, stored: Checkpoint, checkpoint: Checkpoint, channel: str) -> Rejection:
-    """What was rejected: rows of events that were not settled yet (`worker.sink.unsettled`)."""
+def _rejection(
+    settings: SnowflakeSettings, status: ChannelStatus, stored: Checkpoint, checkpoint: Checkpoint, channel: str
+) -> Rejection:
+    """What was rejected: rows of events that were not settled yet (`worker.sink.unsettled`).
+
+    Raises `RowsRejected` when they may not be quarantined.
+    """
     numbers = unsettled_events(checkpoint.unsettled_from, status.token)
     after_them = replace(checkpoint, sequence_number=status.token, unsettled_from=numbers.stop)
-    return Rejection(status, stored.rows_error_count, numbers, channel, after_them, stored.durable_up_to)
+    rejection = Rejection(status, stored.rows_error_count, numbers, channel, after_them, stored.durable_up_to)
+    if not settings.quarantines:
+        raise rejection.error()
+    return rejection
 
 
 def _first_checkpoint(term: Term, stored: Checkpoint, status: ChannelStatus, partition: PartitionFacts) -> Checkpoint:

@@ -116,6 +116,7 @@ class Opening:
                 return Running(self._partition, start, self.counters, was_lost=self._history.was_lost)
 
     def _begin(self, now_s: float) -> None:
+        # From now on, not from the start: in a large group the turn to ask the hub comes later.
         self._open_by = Deadline.after(OPEN_LIMIT_S, now_s)
         self._found.submit(lambda: self._partition.open(self._history.written))
 
@@ -229,6 +230,7 @@ class Running:
             log.warning("channel_not_found", channel=self._partition.channel_name, reason=error.why)
             history = ChannelHistory(self.pipeline.written, was_lost=True)
         else:
+            # A token proves that the channel is there. If it is lost after that, it may be opened again.
             self._was_lost &= not self.pipeline.has_seen_token
             return None
         self.pipeline.stop()  # a partition has one receiver, and the next one is about to be made

@@ -153,6 +153,7 @@ class ForkServer:
 
     def close(self) -> None:
         """End it. The workers do not need it."""
+        # It exits by itself at the end of this socket. The kill is for one that hangs.
         self._requests.close()
         if self._process:
             self._process.kill()
@@ -162,6 +163,7 @@ class ForkServer:
         """None: the fork server is lost. Raises the OSError of a fork that failed."""
         end, life = Pipe(duplex=True)
         try:
+            # For these moments only: other orphans are the business of PID 1.
             with life, _adopting():
                 socket.send_fds(self._requests, [request], [each.fileno() for each in (life, *streams)])
                 answer = self._answer()

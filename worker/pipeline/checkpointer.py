@@ -1,9 +1,9 @@
 """The checkpoint of one partition: the newest one to write, and the one that is stored."""
 
-from shared.backoff import Backoff
 from shared.errors import StoreUnavailable
 from shared.log.logger import get_logger
 from shared.model import Checkpoint
+from worker.backoff import Backoff
 from worker.pipeline.background import Background
 from worker.pipeline.ports import SaveCheckpoint
 
@@ -55,6 +55,7 @@ class Checkpointer:
         """
         try:
             stored = self._saving.take()
+        # No other error is tried again: a fence says that the partition has a new owner, and a refusal stays one.
         except StoreUnavailable as error:
             self.failures += 1
             self._backoff.record_failure(now_s)

@@ -13,7 +13,6 @@ from datetime import datetime
 
 from msgspec import structs
 
-from shared.backoff import Backoff
 from shared.clock import Clock, Deadline, Instant, monotonic
 from shared.config.settings import Settings
 from shared.errors import CommitStalled, EvsupError, SequenceGap, SinkUnavailable
@@ -21,6 +20,7 @@ from shared.ipc.messages import Counters, Times
 from shared.log.logger import get_logger
 from shared.model import Checkpoint
 from shared.resume import GO_ON_WITHOUT, NOTHING
+from worker.backoff import Backoff
 from worker.opening import StartingPoint
 from worker.pipeline.checkpointer import Checkpointer
 from worker.pipeline.chunks import Chunk, chunked
@@ -91,6 +91,7 @@ class Pipeline:
     def fds(self) -> list[int]:
         """File descriptors that wake a turn; the source's only while there is room for what it has."""
         results = [self._poll.fileno(), self._checkpoints.fileno()]
+        # While rows wait no batch is taken, and a source that has one would end every wait at once.
         return results if self._waiting or self._is_draining else [*results, self._source.fileno()]
 
     def due_s(self, now_s: float) -> float:
@@ -119,6 +120,7 @@ class Pipeline:
         if self._is_draining:
             return
         self._is_draining = True
+        # Before the rows are dropped: nothing may come after them.
         self._source.stop()
         self._waiting.clear()
         if not self._window.is_empty:
@@ -252,6 +254,7 @@ class Pipeline:
                     ) from error
                 return
             self._saturated.reset()
+            # Only now: until the SDK has all of its rows, the chunk is the next one to append.
             self._waiting.popleft()
             self._record_append(chunk, now_s)
 

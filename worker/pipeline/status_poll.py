@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable
 
-from shared.backoff import Backoff
 from shared.ipc.messages import ChannelStatus
 from shared.log.logger import get_logger
+from worker.backoff import Backoff
 from worker.pipeline.background import Background
 from worker.sink.channel_status import OLDER_LIMIT_S, is_older
 

@@ -74,12 +74,10 @@ class Channel:
     def open(self, generation: int) -> ChannelStatus:
         """Open the channel of a generation and return its status. Snowflake discards what a former owner has in flight.
 
-        The channel and the client of an open before are abandoned. The token is never set here, although the SDK can: a
-        process that was stopped past its lease just before would set back the next owner's.
-
         Blocks up to 120 s while rows of the former owner are uncommitted, then takes the channel over by force:
         https://docs.snowflake.com/en/release-notes/clients-drivers/snowpipe-streaming-sdk-2026
         """
+        # First, and not left to the garbage collector, which would have the channel of an open before flush its rows.
         self.abandon()
         self._taken, self._large = 0, LargeRows()
         self.name = of_generation(self._first_name, generation)
@@ -169,10 +167,13 @@ class Channel:
 
     def _open(self) -> ChannelStatus:
         self._client = self._new_client(self._settings, f"{self.name}_{os.getpid()}")
+        # Private to the SDK, and nothing else says it. Where a version lacks it, BASE64: default pipes take that.
         form = str(getattr(self._client, "_binary_input_format", BASE64)).rsplit(".", 1)[-1]
         self._binary_format = form if form != BASE64 and self._has_bytes else None
         if self._binary_format == UTF8 and self._settings.on_decode_error == "keep":
             log.warning("raw_body_limited", pipe=self._settings.pipe_name, reason=TAKES_UTF8_ALONE, fix=OTHER_FORMAT)
+        # Without a token, although the SDK takes one: a process that was stopped past its lease just before this line
+        # would set back the next owner's.
         self._channel, status = self._client.open_channel(self.name)
         return read_status(status)
 

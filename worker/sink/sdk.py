@@ -37,18 +37,16 @@ def prepare(settings: SnowflakeSettings, log_level: str = "warn") -> None:
 
 
 def prepare_environment(settings: SnowflakeSettings, environ: dict[str, str] | os._Environ[str] = os.environ) -> None:
-    """Set what the SDK reads from the environment when it is imported.
-
-    Its log goes to standard output unless told otherwise. Its metrics port is one per host and would clash between
-    workers. A CA file is added to the system's, and does not replace them.
-    """
-    environ["SS_LOG_TARGET"] = "stderr"
+    """Set what the SDK reads from the environment when it is imported."""
+    environ["SS_LOG_TARGET"] = "stderr"  # by default standard output
     environ.setdefault("SS_LOG_LEVEL", "warn")
+    # Its port is one for a whole host: the second worker could not have it.
     environ["SS_ENABLE_METRICS"] = "false"
     environ.setdefault(*MEASURING_ITSELF)
     if settings.ca_file:
         _refuse_unread_ca_file()
         environ["SSL_CERT_FILE"] = settings.ca_file
+        # The file alone would replace the system's authorities, by which the cloud storage of the stage is known.
         environ.setdefault("SSL_CERT_DIR", SYSTEM_CA_DIR)
 
 

@@ -63,16 +63,13 @@ class Uploads:
 
 
 def follow(*, pass_on_all: bool) -> Uploads:
-    """Read what the SDK logs from now on. Call it before the SDK is imported, and after `prepare`.
-
-    The log goes to standard output, which this process uses for nothing else. It does not go to standard error: what a
-    crash in native code writes there must not depend on a thread of ours. Where standard output is closed, nothing is
-    read.
-    """
+    """Read what the SDK logs from now on. Call it before the SDK is imported, and after `prepare`."""
     uploads = Uploads()
-    if sys.stdout:
+    if sys.stdout:  # None when standard output was closed at the start: then nothing is read
         if not pass_on_all:
-            os.environ["SS_LOG_LEVEL"] = "info"
+            os.environ["SS_LOG_LEVEL"] = "info"  # which uploads are refused is said at this level
+        # This process uses standard output for nothing else. Not standard error: what a crash in native code writes
+        # there must not depend on a thread of ours.
         os.environ["SS_LOG_TARGET"] = "stdout"
         reader, writer = os.pipe()
         os.dup2(writer, STDOUT)

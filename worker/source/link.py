@@ -155,6 +155,7 @@ class Link:
             track=self._spec.settings.track_last_enqueued,
         )
         try:
+            # Step by step: a hub that does not answer must not keep a stop waiting.
             while not self._is_stopped():
                 if link.open():
                     self.opened_s = self.heard_s = monotonic()
@@ -176,9 +177,7 @@ class Link:
             link.take(channel, frame)
 
         stream = Stream(link.channel, link.handle, link.largest_frame, self._spec.event_of, on_frame)
-        poll = select.poll()
-        poll.register(link, select.POLLIN)
-        poll.register(self._backlog.room, select.POLLIN)
+        poll = self._poll_of(link)
         received_s = kept_s = self._now_s()
         data = link.take_over()
         try:
@@ -188,6 +187,7 @@ class Link:
                 if data:
                     received_s, self.heard_s = now_s, monotonic()
                     self._feed(stream, data, now_s)
+                    # Before the grant, which begins with the credit that is left.
                     self._account(link, stream)
                 elif now_s - received_s > eventhubs.SILENCE_LIMIT_S:
                     raise self._silent()
@@ -200,15 +200,24 @@ class Link:
                     self._look_at(end, now_s, is_quiet=bool(link.credit) and not stream.events)
                 # With TLS or websockets, bytes may wait in their buffers, and the socket would not be readable.
                 if not link.has_more:
-                    until_due_s = max(0.0, self._due_s - now_s) if stream.events and not is_full else TURN_S
-                    poll.poll(1000 * min(TURN_S, until_due_s))
-                    # After the wait. An offer that finds no room asks for the next wakeup.
-                    self._backlog.room.clear()
+                    self._wait(poll, self._due_s - now_s if stream.events and not is_full else TURN_S)
                 data = link.read()
         finally:
             # What ended the link is the reason, not an event that is refused: the next link begins with that one.
             with suppress(EventRefused, ResumeRefused):
                 self._hand_over(stream, float("inf"))
+
+    def _poll_of(self, link: SdkLink) -> "select.poll":
+        poll = select.poll()  # unlike select(2) it knows descriptors above 1023
+        poll.register(link, select.POLLIN)
+        poll.register(self._backlog.room, select.POLLIN)
+        return poll
+
+    def _wait(self, poll: "select.poll", due_in_s: float) -> None:
+        """Wait for bytes, for room in the backlog, or until a batch is due."""
+        poll.poll(1000 * min(TURN_S, max(0.0, due_in_s)))
+        # After the wait: an offer that finds no room asks for the next wakeup.
+        self._backlog.room.clear()
 
     def _feed(self, stream: Stream, data: bytes, now_s: float) -> None:
         """Make events of what came. Where one may not be stored, no batch waits until it is full."""

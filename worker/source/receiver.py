@@ -6,13 +6,13 @@ could be read by the loop itself, but then the loop would have to wait for these
 
 import threading
 
-from shared.backoff import Backoff
 from shared.clock import Deadline, monotonic
 from shared.config.settings import EventHubSettings
 from shared.errors import EvsupError, SchemaRegistryUnavailable, SourceThrottled, SourceUnavailable
 from shared.eventhubs.errors import is_passing
 from shared.log.logger import get_logger
 from worker import memory
+from worker.backoff import Backoff
 from worker.source.batch_queue import Backlog, Batch
 from worker.source.credit import Credit
 from worker.source.link import Link, Mapper, Position, ReceiverSpec
@@ -114,9 +114,11 @@ class Receiver:
         trouble = Backoff(REOPEN_FIRST_S, REOPEN_MOST_S)
         while not self._stopping.is_set():
             link = Link(self._spec, self._position, self._credit, self._backlog, self._turned, self._stopping.is_set)
+            # What was heard on the link before counts until this one is open.
             self._heard_s, self._link, self._is_opening = self.heard_s, link, True
             self._turns += 1
             error = self._failure(link)
+            # Also of a link that failed: the next one begins after what this one has handed over.
             self._position = link.position
             # Here, because a link leaves the SDK's cycles of objects behind, and nothing is received meanwhile.
             memory.collect()
@@ -124,25 +126,30 @@ class Receiver:
                 continue
             if isinstance(error, SchemaRegistryUnavailable):
                 self._await_registry(error)
+                # Event Hubs has answered: what it was in trouble with before is over.
                 trouble.reset()
                 continue
             now_s = monotonic()
+            # A link that worked was no failure. Else a hub that closes idle links would use up the minute.
             if link.events or _lived(link, now_s):
                 trouble.reset()
             trouble.record_failure(now_s)
             if not is_passing(error) or trouble.lasted_s(now_s) >= REOPEN_LIMIT_S:
+                # Before the wakeup: the loop that it wakes looks for the error at once.
                 self._error = error
                 self._backlog.wake()
                 return
-            log.warning("receiver_reopening", reason=str(error))
-            self.reopened += 1
-            self.throttled += isinstance(error, SourceThrottled)
-            self._stopping.wait(trouble.until_s - now_s)
+            self._await_reopening(error, trouble.until_s - now_s)
+
+    def _await_reopening(self, error: EvsupError, pause_s: float) -> None:
+        log.warning("receiver_reopening", reason=str(error))
+        self.reopened += 1
+        self.throttled += isinstance(error, SourceThrottled)
+        # Not a sleep: a drain must not wait for a pause of 8 s.
+        self._stopping.wait(pause_s)
 
     def _await_registry(self, error: SchemaRegistryUnavailable) -> None:
-        """Leave the events in the hub for a while. There is no limit to that: the hub keeps them, and a worker that
-        ends would change nothing.
-        """
+        """Leave the events in the hub for a while, as often as it takes: it keeps them, and an exit would not help."""
         self.waits_for = error.what
         log.warning("schema_registry_unavailable", reason=str(error))
         self._stopping.wait(REGISTRY_PAUSE_S)

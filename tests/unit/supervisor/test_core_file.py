@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ABORT = "import os, resource; print(resource.getrlimit(resource.RLIMIT_CORE), flush=True); os.abort()"
-FORBID = "from shared import core_file; core_file.forbid();"
+FORBID = "from supervisor import core_file; core_file.forbid();"
 
 
 def aborted(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
