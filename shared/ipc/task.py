@@ -6,9 +6,10 @@ from multiprocessing import connection
 
 from shared import limits
 from shared.clock import Deadline
-from shared.errors import SinkUnavailable, WorkerCrashed
+from shared.errors import SinkUnavailable
 from shared.fixes import REACH_SNOWFLAKE
 from shared.ipc import spawn
+from shared.ipc.exit_code import ended
 from shared.ipc.failure import error_of
 from shared.ipc.messages import Failed, TaskResult
 from shared.ipc.pipe import MessagePipe
@@ -38,7 +39,7 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
         process.join()
         pipe.close()
     if answer is None:
-        raise WorkerCrashed("The process exited without reporting an error", f"exit code {process.exitcode}")
+        raise ended("The task", process.pid, process.exitcode)
     if isinstance(answer, Failed):
         raise error_of(answer)
     return answer

@@ -21,6 +21,7 @@ from shared.errors import (
     RowsDoNotFit,
     ServiceUnavailable,
     WorkerCrashed,
+    WorkerKilled,
 )
 from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
@@ -138,7 +139,7 @@ def _column_misfits(
 
 def with_opt_out(error: EvsupError) -> EvsupError:
     """The error of a check without a result, with the setting that lets a start go without the check."""
-    is_of_check = isinstance(error, ServiceUnavailable | NotPermitted | WorkerCrashed)
+    is_of_check = isinstance(error, ServiceUnavailable | NotPermitted | WorkerCrashed | WorkerKilled)
     if not is_of_check or isinstance(error, NotSignedIn):  # rows need the same credential
         return error
     return type(error)(error.what, error.why, f"{error.fix} {OPT_OUT}".strip())

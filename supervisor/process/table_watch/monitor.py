@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from shared.clock import Clock, Deadline, jittered, monotonic
 from shared.command_line import complete
-from shared.errors import EvsupError, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed
+from shared.errors import EvsupError, RowsDoNotFit, SnowflakeUnavailable
 from shared.fixes import REACH_SNOWFLAKE
 from shared.ipc.failure import error_of
 from shared.ipc.messages import Failed, TableColumns, TableFits, TableReport
@@ -93,14 +93,14 @@ class TableMonitor:
         return report.doubts
 
     def _await_report(self) -> TableFits:
-        while (report := self._receive()) is None:
-            if not isinstance(self._phase, Asked):
-                raise WorkerCrashed("The process that checks the target table exited without reporting an error")
-            answer_by = self._phase.answer_by
+        assert isinstance(self._phase, Asked), "a check was requested"  # noqa: S101 (of the start, not an input)
+        answer_by = self._phase.answer_by
+        while (report := self._probe.receive()) is None:
             connection.wait(self.sources, answer_by.remaining_s(self._clock()))
             if answer_by.passed(self._clock()):
                 self.close()
                 raise _no_answer()
+        self._rest()
         if isinstance(report, Failed):
             raise error_of(report)
         return report

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from shared.errors import ProtocolError, WorkerCrashed
+from shared.errors import ProtocolError
+from shared.ipc.exit_code import ended
 from shared.ipc.messages import CheckTable, TableReport
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 Started: TypeAlias = "tuple[BaseProcess, MessagePipe[TableReport]]"
 StartProbe: TypeAlias = Callable[[], Started]
+
+EXIT_S = 0.5  # for a process whose pipe has ended to have its exit code: it takes no time
 
 
 class ProbeProcess:
@@ -41,11 +44,12 @@ class ProbeProcess:
     def receive(self) -> TableReport | None:
         """The newest result, if one has arrived: the one before may be of a check that had no answer in time.
 
-        A process that has exited, or that cannot be understood, is given up: raises WorkerCrashed or ProtocolError.
+        A process that has exited, or that cannot be understood, is given up: raises what `ended` says of its exit code,
+        or ProtocolError.
         """
         if self._running is None:
             return None
-        _, pipe = self._running
+        process, pipe = self._running
         pipe.flush()
         try:
             reports = pipe.receive()
@@ -55,8 +59,10 @@ class ProbeProcess:
         if reports:
             return reports[-1]
         if pipe.ended:
-            self.close()
-            raise WorkerCrashed("The process that checks the target table has exited")
+            process.join(EXIT_S)
+            failure = ended("The process that checks the target table", process.pid, process.exitcode)
+            self.close()  # after the exit code was read: this kills
+            raise failure
         return None
 
     def close(self) -> None:

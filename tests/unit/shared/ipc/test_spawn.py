@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from shared.errors import ConfigurationError, ExitCode, LimitReached
+from shared.errors import ConfigurationError, EvsupError, ExitCode, LimitReached, WorkerCrashed, WorkerKilled
 from shared.ipc import spawn, task
+from tests.unit.readable import DEADLINE_S
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -68,3 +69,14 @@ def test_a_task_that_cannot_be_started_ends_with_the_code_of_the_limit(refusal: 
     with pytest.raises((LimitReached, ConfigurationError)) as caught:
         task.send(print, None, 1.0)
     assert caught.value.exit_code == {errno.EAGAIN: ExitCode.TEMPORARY, errno.EMFILE: ExitCode.CONFIGURATION}[refusal]
+
+
+def die(number: int, _: "Connection[bytes, bytes]") -> None:
+    """What a task does here."""
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(("number", "failure"), [(signal.SIGKILL, WorkerKilled), (signal.SIGSEGV, WorkerCrashed)])
+def test_a_task_that_is_killed_is_no_bug_and_one_that_crashes_is(number: int, failure: type[EvsupError]) -> None:
+    with pytest.raises(failure, match=signal.Signals(number).name):
+        task.send(die, number, DEADLINE_S)

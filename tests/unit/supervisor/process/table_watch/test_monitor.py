@@ -1,6 +1,7 @@
 """A table that rows no longer fit ends the tree and names the events to read again; a failed check ends nothing."""
 
 import errno
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import connection, get_context
@@ -9,7 +10,7 @@ import pytest
 from msgspec import Struct
 
 from shared.clock import Deadline
-from shared.errors import NotPermitted, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed
+from shared.errors import EvsupError, NotPermitted, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed, WorkerKilled
 from shared.ipc import spawn
 from shared.ipc.failure import failure_message
 from shared.ipc.messages import (
@@ -64,6 +65,11 @@ class Probes:
     def answer(self, message: Struct) -> None:
         assert self.newest.receive(), "a check was requested"
         self.newest.send(message)
+
+    def exit(self, code: int) -> None:
+        """Let the newest one exit, without an answer."""
+        self.started[-1].code = code
+        self.newest.close()
 
 
 class Worker(Child):
@@ -249,7 +255,7 @@ def test_a_last_check_that_finds_a_column_lost_says_so_and_one_without_an_answer
         answering.submit(probes.answer_when_asked, fits("A"))
         with pytest.raises(RowsDoNotFit, match="there is no column B any more"):
             monitor.last_turn(Deadline.after(5.0, now()))
-    probes.newest.close()
+    probes.exit(1)
     assert not monitor.last_turn(Deadline.after(5.0, now()))
 
 
@@ -289,9 +295,9 @@ def test_a_process_that_does_not_answer_or_has_exited_is_replaced_at_the_next_ch
     now.move(CHECK_EVERY_S * 1.1)
     monitor.turn({}, now())
     assert len(probes.started) == 2
-    probes.newest.close()
+    probes.exit(-signal.SIGKILL)
     monitor.turn({}, now())
-    assert "has exited" in (monitor.unseen or "")
+    assert "was killed by SIGKILL" in (monitor.unseen or "")
     now.move(CHECK_EVERY_S * 1.1)
     monitor.turn({}, now())
     assert len(probes.started) == 3
@@ -343,7 +349,14 @@ def test_at_a_start_anything_but_a_good_check_is_raised(now: Clock, probes: Prob
     probes.answer(failure_message(GONE)[1])
     with pytest.raises(RowsDoNotFit):
         monitor.first_result()
+
+
+@pytest.mark.parametrize(("code", "failure"), [(1, WorkerCrashed), (-signal.SIGKILL, WorkerKilled)])
+def test_a_process_that_exits_before_the_first_check_says_why(
+    now: Clock, probes: Probes, code: int, failure: type[EvsupError]
+) -> None:
+    monitor = TableMonitor(now, probes.start)
     monitor.ask()
-    probes.newest.close()
-    with pytest.raises(WorkerCrashed, match="SNOWFLAKE_CHECK_COLUMNS=false"):
+    probes.exit(code)
+    with pytest.raises(failure, match="SNOWFLAKE_CHECK_COLUMNS=false"):
         monitor.first_result()
