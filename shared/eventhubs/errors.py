@@ -11,6 +11,7 @@ from typing import Literal
 from shared.errors import Bug, EvsupError, SourceUnavailable
 from shared.eventhubs.error_rules import RULES, Credential
 from shared.eventhubs.sdk_error import SdkError, chain_of, read_error
+from shared.limits import limit_error
 from shared.model import ConsumerGroup
 
 SKEW_S = 300
@@ -50,7 +51,9 @@ def translate(error: Exception, what: str, access: Access) -> EvsupError:
     found = read_error(error)
     if found.cause == "network" and access.without_tls and speaks_tls(*access.without_tls):
         found = replace(found, cause="plain")
-    return decide(found, what, access, time.time())
+    failure = decide(found, what, access, time.time())
+    # Where waiting may help it is waited for, whatever the kernel refuses.
+    return (limit_error(error, what) if isinstance(failure, Bug) else None) or failure
 
 
 def decide(error: SdkError, what: str, access: Access, now_s: float) -> EvsupError:

@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 
 from shared.clock import monotonic
 from shared.errors import Bug, EvsupError, ExitCode, ServiceUnavailable
+from shared.limits import limit_error
 from shared.log.secret import mask
 from shared.timeout import side_by_side, within
 
@@ -104,7 +105,8 @@ def _result(check: Check) -> CheckResult:
     except TimeoutError as error:
         return _failed(check, ServiceUnavailable(str(error), fix=_NO_ANSWER))
     except Exception as error:  # noqa: BLE001 (a bug in one check must not hide the results of the others)
-        return _failed(check, Bug(mask(f"{type(error).__name__}: {error}")))
+        what = mask(f"{type(error).__name__}: {error}")
+        return _failed(check, limit_error(error, what) or Bug(what))
     return CheckResult(name=check.name, verdict=outcome.verdict, detail=outcome.detail, fix=outcome.fix)
 
 

@@ -16,6 +16,7 @@ from shared.errors import (
     SinkUnavailable,
 )
 from shared.ipc.messages import CHANNEL_GONE
+from shared.limits import limit_error
 from shared.log.secret import mask
 from shared.snowflake import fixes
 
@@ -70,7 +71,7 @@ def translate(error: Exception, what: str, settings: SnowflakeSettings) -> Evsup
     if code in MISSING:
         return ConfigurationError(what, why, fixes.target(settings))
     if not hasattr(error, "error_code") and not isinstance(error, OSError):
-        return Bug(what, f"{code}: {why}")
+        return limit_error(error, what) or Bug(what, f"{code}: {why}")
     reason = why if why.startswith(code) else f"{code}: {why}"
     return SinkUnavailable(what, reason, "Start again; the channel resumes after its committed token.")
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from azure.eventhub.exceptions import EventHubError
 
-from shared.errors import ConfigurationError, NotPermitted
+from shared.errors import ConfigurationError, LimitReached, NotPermitted
 from shared.eventhubs.error_rules import Credential
 from shared.eventhubs.errors import Access, decide, translate
 from shared.eventhubs.sdk_error import read_error
@@ -57,6 +57,11 @@ def test_an_error_of_ours_keeps_its_reason_through_the_sdk() -> None:
         "Event hub 'flights' cannot be read: No token: the tenant is not known. Correct AZURE_TENANT_ID."
     )
     assert translate(ours, "anything", access()) is ours
+
+
+def test_a_limit_of_the_host_is_no_bug() -> None:
+    for error in (MemoryError(), RuntimeError("can't start new thread")):
+        assert type(translate(error, "Event hub 'flights' cannot be read", access())) is LimitReached
 
 
 def test_no_credential_is_in_what_is_said() -> None:

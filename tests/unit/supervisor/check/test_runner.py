@@ -25,6 +25,10 @@ def has_a_bug() -> Outcome:
     raise ZeroDivisionError("SharedAccessKey=abc;")
 
 
+def has_no_thread_left() -> Outcome:
+    raise RuntimeError("can't start new thread")
+
+
 def results(*checks: Check) -> list[CheckResult]:
     return list(run_all([checks]))
 
@@ -159,6 +163,7 @@ def test_a_stage_is_made_of_what_the_one_before_found() -> None:
 
 
 def test_a_check_with_a_bug_hides_no_other_result_and_shows_no_secret() -> None:
-    first, second = results(Check("a", has_a_bug), Check("b", passes))
+    first, second, third = results(Check("a", has_a_bug), Check("b", passes), Check("c", has_no_thread_left))
     assert (first.verdict, first.exit_code, second.verdict) == ("fail", 70, "ok")
+    assert third.exit_code == 75, "a limit of the host is no bug"
     assert "abc" not in first.detail

@@ -7,6 +7,7 @@ from shared.errors import (
     ChannelGone,
     ConfigurationError,
     EvsupError,
+    LimitReached,
     NotSignedIn,
     OwnershipLost,
     SinkUnavailable,
@@ -66,6 +67,11 @@ def test_an_error_of_the_system_is_a_failed_sink(error: Exception) -> None:
 @pytest.mark.parametrize("error", [ValueError("Failed to serialize rows to JSON"), TypeError("int"), KeyError("x")])
 def test_an_error_without_a_code_is_our_bug(error: Exception) -> None:
     assert type(translate(error, "", snowflake())) is Bug
+
+
+def test_a_limit_of_the_host_is_no_bug() -> None:
+    for error in (MemoryError(), RuntimeError("can't start new thread")):
+        assert type(translate(error, "", snowflake())) is LimitReached
 
 
 def test_a_credential_in_an_error_is_masked() -> None:
