@@ -125,10 +125,10 @@ class SnowAdmin:
         """Count the uploaded files whose rows nobody has registered."""
         return cast("int", self._call("counts")["stored"]["stage"])
 
-    # -- SQL: who may do what; a role may do everything until it is revoked --
+    # -- who may do what, by SQL and by streaming; a role may do everything until it is revoked --
 
     def revoke(self, privilege: str, on: tuple[str, ...], role: str) -> None:
-        """Take SELECT, INSERT, UPDATE or DELETE on a table, or CREATE TABLE and the like on a schema, from a role."""
+        """Take a privilege from a role: on a table (INSERT …), on a pipe (OPERATE) or on a schema (CREATE TABLE …)."""
         self._call("revoke", privilege=privilege, on=".".join(on), role=role)
 
     def grant(self, privilege: str, on: tuple[str, ...], role: str) -> None:

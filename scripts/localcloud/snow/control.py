@@ -92,13 +92,13 @@ class Control:
         stored = {"stage": service.stage.count}
         return {"answers": dict(service.calls.answers), "fired": dict(service.faults.fired), "stored": stored}
 
-    # -- SQL: who may do what --
+    # -- who may do what --
 
     def _do_revoke(self, privilege: str, on: str, role: str) -> None:
-        self._service.database.engine.grants.revoke(privilege, on, role)
+        self._service.privileges.revoke(privilege, on, role)
 
     def _do_grant(self, privilege: str, on: str, role: str) -> None:
-        self._service.database.engine.grants.grant(privilege, on, role)
+        self._service.privileges.grant(privilege, on, role)
 
     def _do_allow_hybrid_tables(self, allowed: bool) -> None:
         self._service.database.engine.definitions.hybrid_tables = allowed

@@ -17,6 +17,7 @@ from scripts.localcloud.snow.http.faults import Call
 from scripts.localcloud.snow.http.refusal import Refusal, bad_request
 from scripts.localcloud.snow.http.wire import Request, Response, json_response, text_response
 from scripts.localcloud.snow.identity.authorization import ROLE_SCOPE
+from scripts.localcloud.snow.identity.identity import Caller
 from scripts.localcloud.snow.service import Service
 from scripts.localcloud.snow.stage.pipe_info import pipe_info
 from scripts.localcloud.snow.tables.catalog import Name, Pipe
@@ -63,8 +64,8 @@ class Ingest:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         if route.pipe is None:
             return self._account_call(route.call, bearer, request)
-        subject = self.service.identities.admit(bearer)
-        pipe = self.service.catalog.pipe(route.pipe)
+        caller = self.service.identities.admit(bearer)
+        pipe = self.service.pipe(route.pipe, caller.role)
         match route.call:
             case "pipe_info":
                 return json_response(
@@ -73,7 +74,7 @@ class Ingest:
             case "status":
                 return self._status(pipe, request)
             case "open":
-                return await self._open(pipe, route.channel, subject, request)
+                return await self._open(pipe, route.channel, caller, request)
             case "append":
                 return self._append(pipe, route.channel, request)
             case "filebuffer":
@@ -87,13 +88,13 @@ class Ingest:
         form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
         host, _, scope = form.get("scope", "").partition(" ")
         verify = identities.login_by_token if by_token else identities.login
-        user = verify(bearer, role=scope.removeprefix(ROLE_SCOPE))
+        caller = verify(bearer, role=scope.removeprefix(ROLE_SCOPE))
         if call == "hostname":
             return text_response(self.host)
         wanted = (TOKEN_EXCHANGE, ACCESS_TOKEN) if by_token else (JWT_BEARER, None)
         if (form.get("grant_type"), form.get("subject_token_type")) != wanted or host != self.host:
             raise bad_request(f"the grant must be {wanted[0]} and scope the host of this account")
-        return text_response(identities.issue(user, self.host))
+        return text_response(identities.issue(caller, self.host))
 
     def _status(self, pipe: Pipe, request: Request) -> Response:
         names = _body(request).get("channel_names")
@@ -101,12 +102,13 @@ class Ingest:
             raise bad_request("channel_names must be a list of strings")
         return json_response({"channel_statuses": self.service.statuses(pipe, names)})
 
-    async def _open(self, pipe: Pipe, name: str, subject: str, request: Request) -> Response:
+    async def _open(self, pipe: Pipe, name: str, caller: Caller, request: Request) -> Response:
         body = _body(request)
         channel = self.service.opened(pipe, name)
         token = body.get("offset_token")
         await channel.open(
-            subject,
+            caller.user.subject,
+            caller.role,
             token if isinstance(token, str) else None,
             fail_on_uncommitted=body.get("fail_on_uncommitted_rows") is True,
             duration_s=self.service.open_duration_s,

@@ -20,8 +20,9 @@ from scripts.localcloud.snow.channels.limits import ChannelLimits
 from scripts.localcloud.snow.channels.pace import Pace
 from scripts.localcloud.snow.http.calls import Calls
 from scripts.localcloud.snow.http.faults import Faults
-from scripts.localcloud.snow.http.refusal import CHANNEL_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
+from scripts.localcloud.snow.http.refusal import CHANNEL_UNKNOWN, PIPE_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
 from scripts.localcloud.snow.identity.identity import Identities
+from scripts.localcloud.snow.identity.privileges import Privileges
 from scripts.localcloud.snow.stage.fragments import Fragments
 from scripts.localcloud.snow.stage.pipe_info import FileKeys
 from scripts.localcloud.snow.stage.stage import Stage
@@ -45,6 +46,7 @@ class Service:
 
     def __init__(self, commit_delay_s: float) -> None:
         self.identities = Identities()
+        self.privileges = Privileges()
         self.catalog = Catalog()
         self.warehouse = Warehouse()
         self.endpoint = ""
@@ -73,7 +75,7 @@ class Service:
         """The SQL side, made when it is first called: the translator takes longer to import than all the rest."""
         from scripts.localcloud.snow.sql.database import Database
 
-        return Database(self.warehouse, self.catalog, self.allowlist)
+        return Database(self.warehouse, self.catalog, self.privileges, self.allowlist)
 
     def allowlist(self) -> str:
         """Give the hosts that clients have to reach: https://docs.snowflake.com/en/sql-reference/functions/system_allowlist."""
@@ -84,6 +86,7 @@ class Service:
     async def heal(self) -> None:
         """Take back every fault, of streaming and of SQL. What was invalidated or stolen stays so."""
         self.faults.clear()
+        self.privileges.restore()
         self.pace.release()
         self.lateness.set(0.0, 0.0, in_steps=False)
         self._frozen_tokens.clear()
@@ -93,6 +96,19 @@ class Service:
         self.limits.set(None, None)
         if "database" in vars(self):
             await self.database.heal()
+
+    def pipe(self, name: Name, role: str) -> Pipe:
+        """Find a pipe, or refuse; a role without the privileges gets the same answer as for what does not exist.
+
+        https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-access-control names them.
+        Clients without OPERATE have reported the error of the pipe. That of the table is a guess, from its name, and so
+        is that every call and every commit asks: a channel that is open might be left alone.
+        """
+        pipe = self.catalog.pipe(name)
+        if not pipe.is_default and not self.privileges.has(role, "OPERATE", pipe.name):
+            raise not_found(PIPE_UNKNOWN, f"Pipe '{pipe.name[2]}'")
+        self._require_insert(pipe, role)
+        return pipe
 
     def channel(self, pipe: Pipe, name: str) -> Channel:
         """Find a channel, or refuse."""
@@ -184,9 +200,9 @@ class Service:
     async def _load(self, channel: Channel, body: bytes) -> Loaded:
         rejected, rest = self._rejected(channel.name, body)
         loop = asyncio.get_running_loop()
-        opened = channel.pipe.table
+        self._require_insert(channel.pipe, channel.role)
         try:
-            table = await loop.run_in_executor(self._writer, self._current, opened, rest)
+            table = await loop.run_in_executor(self._writer, self._current, channel, rest)
             options = self.options_of(channel.pipe)
             loaded = await loop.run_in_executor(self._writer, self.warehouse.load, table, rest, options)
         except duckdb.CatalogException as exc:
@@ -204,15 +220,19 @@ class Service:
             return loaded
         return replace(loaded, parsed=loaded.parsed + len(rejected), complaint=loaded.complaint or REJECTED)
 
-    def _current(self, opened: Table, body: bytes) -> Table:
+    def _require_insert(self, pipe: Pipe, role: str) -> None:
+        if not self.privileges.has(role, "INSERT", pipe.table.path):
+            raise not_found(TABLE_UNKNOWN, f"Table '{pipe.table.name}'")
+
+    def _current(self, channel: Channel, body: bytes) -> Table:
         """The table of a channel as it is now; one that evolves gets a column for each new field.
 
         What Snowflake does to an open channel when a column goes is a guess. Here it goes on: a field that has no
-        column any more is dropped like any other one.
+        column any more is dropped like any other one. So is a new field for a role without EVOLVE SCHEMA, a guess, too.
         """
         # Looked up on the writer's only thread: the load before this one may have added the same column.
-        table = self.catalog.table((opened.database, opened.schema, opened.name))
-        if not table.evolves:
+        table = self.catalog.table(channel.pipe.table.path)
+        if not table.evolves or not self.privileges.has(channel.role, "EVOLVE SCHEMA", table.path):
             return table
         evolved, clauses = self.evolution.evolved(table, body, time.monotonic())
         self.warehouse.alter(table, clauses)

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import BUSY_S, eventually
-from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
+from scripts.localcloud.cloud import DATABASE, ROLE, SCHEMA, TABLE
 from scripts.localcloud.snow.http.faults import Call
 from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
@@ -104,6 +104,19 @@ def test_a_pipe_that_is_gone_ends_the_tree_with_78_and_names_it(pipeline: Pipeli
         assert PIPE in evsup.last_line
     finally:
         pipeline.snow.create_pipe((DATABASE, SCHEMA, PIPE), TABLE)
+
+
+def test_a_role_that_loses_insert_ends_the_tree_and_every_start_with_78(pipeline: Pipeline, evsup: Evsup) -> None:
+    revoked = ("INSERT", (DATABASE, SCHEMA, TABLE), ROLE)
+    pipeline.snow.revoke(*revoked)
+    pipeline.publish(300)
+    try:
+        for tree, fix in ((evsup, "SNOWFLAKE_ROLE may use them"), (pipeline.start(), "GRANT INSERT ON TABLE")):
+            assert tree.wait() == 78
+            assert "ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED" in tree.last_line
+            assert fix in tree.last_line
+    finally:
+        pipeline.snow.grant(*revoked)
 
 
 def test_a_token_of_somebody_else_s_rows_ends_the_tree_with_75(pipeline: Pipeline, evsup: Evsup) -> None:

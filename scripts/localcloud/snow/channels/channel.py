@@ -56,7 +56,7 @@ class Channel:
         self.token: str | None = None
         self.status_code = SUCCESS
         self.sequencer = 0
-        self.opened_by = ""
+        self.opened_by = self.role = ""
         self.opened_at_ms = 0
         self.counters = Counters()
         self._history = History(lateness)
@@ -78,7 +78,13 @@ class Channel:
         return f"{self.sequencer}_{self._row_sequencer}"
 
     async def open(
-        self, opener: str, token: str | None = None, *, fail_on_uncommitted: bool = False, duration_s: float = 0.0
+        self,
+        opener: str,
+        role: str = "",
+        token: str | None = None,
+        *,
+        fail_on_uncommitted: bool = False,
+        duration_s: float = 0.0,
     ) -> None:
         """Give the channel to a new opener. Rows in flight are thrown away, or the open is refused because of them.
 
@@ -90,11 +96,11 @@ class Channel:
         self._opening = True
         try:
             await asyncio.sleep(duration_s)
-            await self._open(opener, token, fail_on_uncommitted=fail_on_uncommitted)
+            await self._open(opener, role, token, fail_on_uncommitted=fail_on_uncommitted)
         finally:
             self._opening = False
 
-    async def _open(self, opener: str, token: str | None, *, fail_on_uncommitted: bool) -> None:
+    async def _open(self, opener: str, role: str, token: str | None, *, fail_on_uncommitted: bool) -> None:
         async with self._committing:
             if self._pending and fail_on_uncommitted:
                 message = f"Channel {self.name} has uncommitted data."
@@ -104,7 +110,7 @@ class Channel:
             self._row_sequencer = 0
             self._accepted = None
             self.status_code, self._discards = SUCCESS, False
-            self.opened_by, self.opened_at_ms = opener, now_ms()
+            self.opened_by, self.role, self.opened_at_ms = opener, role, now_ms()
             if token is not None:
                 self.token = token
 

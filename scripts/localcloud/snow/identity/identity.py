@@ -41,6 +41,14 @@ class User:
         return self.subject.partition(".")[2]
 
 
+@dataclass(frozen=True)
+class Caller:
+    """A user in a role, which is empty where the client has named none."""
+
+    user: User
+    role: str
+
+
 @dataclass
 class Identities:
     """The registered users, the scoped tokens given to them, and the authorization server that is trusted."""
@@ -59,7 +67,7 @@ class Identities:
         self._users[subject] = User(subject, key, fingerprint(key), granted)
         return self._users[subject].fingerprint
 
-    def login(self, jwt: str, subject: str | None = None, role: str = "") -> User:
+    def login(self, jwt: str, subject: str | None = None, role: str = "") -> Caller:
         """Verify a key-pair JWT; anything wrong with it is the same refusal, as the service does it.
 
         With `subject` (ACCOUNT.USER) it must be that user's; `role` is one that is asked for beside the JWT.
@@ -75,27 +83,27 @@ class Identities:
             raise _jwt_invalid()
         if subject is not None and subject.upper() != user.subject:
             raise _jwt_invalid()
-        _check_role(user, role or str(claims.get("scp", "")))
-        return user
+        return _in_role(user, role or str(claims.get("scp", "")))
 
-    def login_by_token(self, token: str, subject: str | None = None, role: str = "") -> User:
+    def login_by_token(self, token: str, subject: str | None = None, role: str = "") -> Caller:
         """Verify an access token of the authorization server; otherwise as `login`. Its scope names the one role."""
         claims = self.authorization.tokens.admit(token)
         user = self._users.get(claims["sub"])
         if user is None or (subject is not None and subject.upper() != user.subject):
             raise invalid()
-        _check_role(user, claims["scope"])
-        if role and claims["scope"].upper() != f"{ROLE_SCOPE}{role}".upper():
+        caller = _in_role(user, claims["scope"])
+        if role and role.upper() != caller.role:
             raise unauthorized(ROLE_UNKNOWN, _no_role(role))
-        return user
+        return caller
 
-    def issue(self, user: User, scope: str) -> str:
-        """Give a scoped token for `user`."""
-        return self.scoped.issue(sub=user.subject, scope=scope)
+    def issue(self, caller: Caller, scope: str) -> str:
+        """Give a scoped token, in which the role stays."""
+        return self.scoped.issue(sub=caller.user.subject, role=caller.role, scope=scope)
 
-    def admit(self, token: str) -> str:
-        """Verify a scoped token and give its ACCOUNT.USER, or refuse it as invalid or expired."""
-        return str(self.scoped.admit(token)["sub"])
+    def admit(self, token: str) -> Caller:
+        """Verify a scoped token and give whose it is, or refuse it as invalid or expired."""
+        claims = self.scoped.admit(token)
+        return Caller(self._users[claims["sub"]], claims["role"])
 
 
 def fingerprint(key: rsa.RSAPublicKey) -> str:
@@ -104,10 +112,11 @@ def fingerprint(key: rsa.RSAPublicKey) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
-def _check_role(user: User, scope: str) -> None:
-    role = scope.removeprefix(ROLE_SCOPE).upper()
+def _in_role(user: User, scope: str) -> Caller:
+    role = scope.upper().removeprefix(ROLE_SCOPE.upper())
     if role and user.roles and role not in user.roles:
         raise unauthorized(ROLE_UNKNOWN, _no_role(role))
+    return Caller(user, role)
 
 
 def _no_role(role: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlglot import exp
 
+from scripts.localcloud.snow.identity.privileges import Privileges
 from scripts.localcloud.snow.sql.connection import Dialect
 from scripts.localcloud.snow.sql.engine import Engine
 from scripts.localcloud.snow.sql.locking.locks import Blocked
@@ -29,9 +30,11 @@ T = TypeVar("T")
 class Database:
     """Lives on the event loop. fakesnow, which takes a second or two to import, is loaded at the first login."""
 
-    def __init__(self, warehouse: Warehouse, catalog: Catalog, allowlist: Callable[[], str]) -> None:
+    def __init__(
+        self, warehouse: Warehouse, catalog: Catalog, privileges: Privileges, allowlist: Callable[[], str]
+    ) -> None:
         self.sessions = Sessions()
-        self.engine = Engine(Definitions(warehouse, catalog))
+        self.engine = Engine(Definitions(warehouse, catalog), privileges)
         self.idle_transaction_s = IDLE_TRANSACTION_S
         self._warehouse = warehouse
         self._allowlist = allowlist
@@ -69,7 +72,6 @@ class Database:
 
     async def heal(self) -> None:
         """Take back what tests have forbidden or locked."""
-        self.engine.grants.restore()
         self.engine.definitions.hybrid_tables = True
         self.idle_transaction_s = IDLE_TRANSACTION_S
         await self.let_go()

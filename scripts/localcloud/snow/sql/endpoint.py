@@ -91,7 +91,7 @@ class Endpoint:
             raise Refusal(HTTPStatus.UNAUTHORIZED, ACCESS_DENIED, "Incorrect username or password was specified.")
         subject = f"{data.get('ACCOUNT_NAME')}.{data.get('LOGIN_NAME')}"
         role = request.query.get("roleName", "").upper()
-        user = verify(str(data.get("TOKEN", "")), subject, role)
+        user = verify(str(data.get("TOKEN", "")), subject, role).user
         parameters = Parameters()
         for name, value in data.get("SESSION_PARAMETERS", {}).items():
             parameters.set(name, value)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from scripts.localcloud.snow.identity.privileges import Privileges
 from scripts.localcloud.snow.sql.locking import keys
 from scripts.localcloud.snow.sql.locking.locks import WHOLE, Blocked, Key, Locks
 from scripts.localcloud.snow.sql.objects import hybrid, pipes
@@ -30,9 +31,9 @@ ADMIN = 0  # the owner of locks that a test holds; sessions count from 1
 class Engine:
     """Every session's statements; all but `read` outside of a transaction belong to the writing thread."""
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, privileges: Privileges) -> None:
         self.definitions = definitions
-        self.grants = Grants()
+        self.grants = Grants(privileges)
         self.most_shown = MOST_SHOWN
         self._locks = Locks()
 

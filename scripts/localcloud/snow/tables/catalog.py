@@ -54,7 +54,7 @@ class Catalog:
 
         DuckDB cannot hold two tables whose names differ only in case, so the second one is refused.
         """
-        name = (table.database, table.schema, table.name)
+        name = table.path
         present = self._tables.get(_resolved(name, self._tables))
         if present is not None and present.name != table.name:
             raise bad_request(f"there is a table {present.name}, and localcloud cannot hold {table.name} beside it")
@@ -71,7 +71,7 @@ class Catalog:
 
     def alter(self, table: Table) -> None:
         """Take a table with other columns for the one of that name."""
-        self._tables[table.database, table.schema, table.name] = table
+        self._tables[table.path] = table
 
     def forget(self, name: Name) -> None:
         """Remove a table that SQL has dropped, if rows could be streamed into it."""
@@ -93,7 +93,7 @@ class Catalog:
         """Add a named pipe into a table; without a definition it is one that matches columns by name."""
         fed = self.table(table)
         text = definition or f"COPY INTO {fed.identifier} {BY_NAME}"
-        self._pipes[name] = Definition((fed.database, fed.schema, fed.name), text, comment)
+        self._pipes[name] = Definition(fed.path, text, comment)
         self._dropped.discard(name)
 
     def regards_case(self, pipe: Pipe) -> bool:
@@ -114,7 +114,7 @@ class Catalog:
         made = self._pipes.get(key)
         table = self._tables.get(made.table) if made else self._fed_by_default(name)
         if table is not None and made is None:
-            key = _default_pipe((table.database, table.schema, table.name))
+            key = _default_pipe(table.path)
         if table is None or key in self._dropped:
             raise not_found(PIPE_UNKNOWN, f"Pipe '{'.'.join(name)}'")
         return Pipe(key, table)

@@ -37,6 +37,11 @@ class Table:
     """Those that are on, such as ERROR_LOGGING."""
 
     @property
+    def path(self) -> tuple[str, str, str]:
+        """The three parts of its name."""
+        return self.database, self.schema, self.name
+
+    @property
     def evolves(self) -> bool:
         """Whether it gets columns for new fields."""
         return "ENABLE_SCHEMA_EVOLUTION" in self.options
@@ -44,7 +49,7 @@ class Table:
     @property
     def identifier(self) -> str:
         """The three-part name, quoted for SQL."""
-        return ".".join(quoted(part) for part in (self.database, self.schema, self.name))
+        return ".".join(quoted(part) for part in self.path)
 
     @property
     def logs_errors(self) -> bool:

@@ -21,6 +21,7 @@ from azure.eventhub.exceptions import (
 )
 
 from scripts.harness.waiting import PATIENCE_S
+from scripts.localcloud.hub.admin import SEED_STEP
 from scripts.localcloud.hub.process import HubProcess, HubSettings, new_key
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -303,3 +304,8 @@ def test_the_server_ends_with_its_parent_even_a_killed_one() -> None:
     parent.kill()
     parent.communicate()
     eventually(lambda: not psutil.pid_exists(server), "the end of the server")
+
+
+def test_more_events_than_one_command_makes_are_numbered_without_a_gap(hub: HubProcess) -> None:
+    facts = hub.admin.seed("1", SEED_STEP + 1, body_bytes=40).partitions["1"]
+    assert (facts.count, facts.last_sequence_number) == (SEED_STEP + 1, SEED_STEP)

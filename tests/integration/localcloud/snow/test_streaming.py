@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from scripts.localcloud.snow.driver import SdkDriver, SdkError
 from tests.harness.snow.sdk import (
     DEADLINE_S,
     NEVER_S,
+    ROLE,
     Snow,
     append,
     committed,
@@ -288,6 +290,63 @@ def test_a_named_pipe_feeds_its_table(snow: Snow) -> None:
         append(sdk, snow, 0, 4)
         committed(sdk, snow, "4")
     assert snow.rows() == [(5,)]
+
+
+@pytest.mark.parametrize(
+    ("privilege", "is_named", "code"),
+    [
+        ("INSERT", False, "ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED"),
+        ("OPERATE", True, "ERR_PIPE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"),
+    ],
+)
+def test_a_role_without_a_privilege_is_refused_by_every_call_until_it_is_granted(
+    snow: Snow, privilege: str, is_named: bool, code: str
+) -> None:
+    pipe = (*snow.name[:2], f"PIPE_OF_{snow.name[2]}") if is_named else snow.pipe
+    snow.admin.create_pipe(pipe, snow.name[2])
+    privileged = (privilege, pipe if is_named else snow.name, ROLE)
+    with snow.driver() as sdk:
+        sdk.client(pipe)
+        sdk.open(snow.channel)
+        snow.admin.revoke(*privileged)
+        append(sdk, snow, 0, 0)
+        assert code in str(failure(sdk, snow))
+        with pytest.raises(SdkError, match=code):
+            sdk.client(pipe, name="another")
+        snow.admin.grant(*privileged)
+        sdk.client(pipe, name="granted")
+        sdk.open(snow.channel, client="granted")
+
+
+def test_a_default_pipe_needs_no_operate(snow: Snow, sdk: SdkDriver) -> None:
+    snow.admin.revoke("OPERATE", snow.pipe, ROLE)
+    sdk.open(snow.channel)
+
+
+def test_rows_in_flight_are_not_committed_once_insert_is_revoked(sdk: SdkDriver, snow: Snow) -> None:
+    snow.admin.stall_commits()
+    sdk.open(snow.channel)
+    append(sdk, snow, 0, 4)
+    until(lambda: snow.admin.channels()[snow.channel].requests_waiting, lambda waiting: waiting == 1)
+    snow.admin.revoke("INSERT", snow.name, ROLE)
+    snow.admin.release_commits()
+    until(lambda: snow.admin.channels()[snow.channel].status_code, lambda code: "NOT_AUTHORIZED" in code)
+    assert snow.rows() == [(0,)]
+
+
+def test_without_evolve_schema_a_new_field_gets_no_column(snow: Snow) -> None:
+    evolving = replace(snow, name=("DB", "PUBLIC", f"{snow.name[2]}_EVOLVES"))
+    snow.admin.execute_create_table(f"CREATE TABLE {'.'.join(evolving.name)} (N INT) ENABLE_SCHEMA_EVOLUTION = TRUE")
+    snow.admin.revoke("EVOLVE SCHEMA", evolving.name, ROLE)
+    with evolving.driver() as sdk:
+        sdk.client(evolving.pipe)
+        sdk.open(evolving.channel)
+        for n in ("0", "1"):
+            sdk.append(evolving.channel, [{"N": n, "NEW": n}], (n, n))
+            sdk.push(evolving.channel)
+            committed(sdk, evolving, n)
+            snow.admin.grant("EVOLVE SCHEMA", evolving.name, ROLE)
+    assert evolving.rows("N, NEW") == [(0, None), (1, "1")]
 
 
 def test_a_query_reads_inside_the_payload_and_only_reads(sdk: SdkDriver, snow: Snow) -> None:

@@ -1,13 +1,11 @@
-"""What a role may do. It may do everything, until a privilege is revoked from it.
-
-https://docs.snowflake.com/en/user-guide/security-access-control-privileges
-"""
+"""Which privileges a statement needs, and what a role without them is refused with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlglot import exp
 
+from scripts.localcloud.snow.identity.privileges import Privileges
 from scripts.localcloud.snow.sql.session import Session
 from scripts.localcloud.snow.sql.statements.refusal import insufficient_privileges, no_warehouse, unknown_object
 from scripts.localcloud.snow.sql.statements.statement import Statement
@@ -17,28 +15,15 @@ _ON_TABLES = ("SELECT", "INSERT", "UPDATE", "DELETE", "REFERENCES", "EVOLVE SCHE
 _WRITES: dict[type[exp.Expr], str] = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Grants:
-    """The privileges that were revoked: of a role, on a table `DB.SCHEMA.TABLE` or on a schema `DB.SCHEMA`."""
+    """Checks statements against the privileges of the session's role."""
 
-    _revoked: set[tuple[str, str, str]] = field(default_factory=set)
-
-    def revoke(self, privilege: str, securable: str, role: str) -> None:
-        """Take a privilege such as SELECT or CREATE HYBRID TABLE away."""
-        self._revoked.add((privilege.upper(), securable.upper(), role.upper()))
-
-    def grant(self, privilege: str, securable: str, role: str) -> None:
-        """Give a privilege back."""
-        self._revoked.discard((privilege.upper(), securable.upper(), role.upper()))
+    _privileges: Privileges
 
     def of(self, name: tuple[str, ...], role: str) -> list[str]:
         """The privileges that a role has on a table."""
-        table = ".".join(name).upper()
-        return [each for each in _ON_TABLES if (each, table, role) not in self._revoked]
-
-    def restore(self) -> None:
-        """Give every privilege back."""
-        self._revoked.clear()
+        return [each for each in _ON_TABLES if self._privileges.has(role, each, name)]
 
     def admit(self, session: Session, statement: Statement) -> None:
         """Refuse what the session has no warehouse or its role no privilege for."""
@@ -72,9 +57,9 @@ class Grants:
 
         https://docs.snowflake.com/en/sql-reference/sql/desc-table and …/desc-pipe name them.
         """
-        if all((privilege, ".".join(name).upper(), role) in self._revoked for privilege in privileges):
+        if not any(self._privileges.has(role, privilege, name) for privilege in privileges):
             raise unknown_object(name[-1])
 
     def _require(self, privilege: str, kind: str, name: tuple[str, ...], role: str) -> None:
-        if (privilege, ".".join(name).upper(), role) in self._revoked:
+        if not self._privileges.has(role, privilege, name):
             raise insufficient_privileges(kind, name[-1])

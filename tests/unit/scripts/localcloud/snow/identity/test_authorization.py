@@ -22,8 +22,8 @@ def token_of(identities: Identities, subject: str = SUBJECT, **changes: str) -> 
 
 
 def test_an_access_token_signs_its_user_in(identities: Identities) -> None:
-    assert identities.login_by_token(token_of(identities)).subject == SUBJECT
-    assert identities.login_by_token(token_of(identities), "acct.evsup", "loader").subject == SUBJECT
+    assert identities.login_by_token(token_of(identities)).user.subject == SUBJECT
+    assert identities.login_by_token(token_of(identities), "acct.evsup", "loader").user.subject == SUBJECT
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_an_access_token_expires(identities: Identities) -> None:
     with pytest.raises(Refusal) as caught:
         identities.login_by_token(token)
     assert caught.value.code == TOKEN_EXPIRED
-    assert identities.login_by_token(token_of(identities)).subject == SUBJECT
+    assert identities.login_by_token(token_of(identities)).user.subject == SUBJECT

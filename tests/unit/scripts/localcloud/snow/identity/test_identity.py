@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from scripts.localcloud.snow.http.refusal import JWT_INVALID, ROLE_UNKNOWN, TOKEN_EXPIRED, TOKEN_INVALID, Refusal
-from scripts.localcloud.snow.identity.identity import Identities, fingerprint
+from scripts.localcloud.snow.identity.identity import Caller, Identities, fingerprint
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -37,7 +37,7 @@ def jwt(key: rsa.RSAPrivateKey = KEY, algorithm: str = "RS256", **changed: Any) 
 
 @pytest.mark.parametrize("exp", [time.time() + DAY_S, (time.time() + DAY_S) * 1000], ids=["seconds", "milliseconds"])
 def test_a_signed_jwt_is_accepted(identities: Identities, exp: float) -> None:
-    assert identities.login(jwt(exp=exp, scp="session:role:LOADER")).subject == SUBJECT
+    assert identities.login(jwt(exp=exp, scp="session:role:LOADER")).user.subject == SUBJECT
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,16 @@ def test_any_other_jwt_is_refused(identities: Identities, token: str, code: str)
 def test_a_jwt_is_good_for_its_own_user_and_a_granted_role_alone(
     identities: Identities, subject: str, role: str, code: str
 ) -> None:
-    assert identities.login(jwt(), "acct.evsup", "LOADER").name == "EVSUP"
+    assert identities.login(jwt(), "acct.evsup", "LOADER").user.name == "EVSUP"
     with pytest.raises(Refusal) as caught:
         identities.login(jwt(), subject, role)
     assert caught.value.code == code
 
 
 def test_a_scoped_token_is_accepted_until_it_expires(identities: Identities) -> None:
-    token = identities.issue(identities.login(jwt()), "host")
-    assert identities.admit(token) == SUBJECT
+    caller = identities.login(jwt(scp="session:role:loader"))
+    token = identities.issue(caller, "host")
+    assert identities.admit(token) == caller == Caller(caller.user, "LOADER")
     identities.scoped.expire()
     with pytest.raises(Refusal) as caught:
         identities.admit(token)
