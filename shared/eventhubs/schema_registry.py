@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from shared import ca_bundle
+from shared.clock import Clock, monotonic
 from shared.config.formats import endpoint
 from shared.config.formats.avro_schema import MOST_BYTES
 from shared.config.settings import EventHubSettings
@@ -38,8 +39,12 @@ HTTPS_PORT = 443
 READ_S, ANSWER_S = 10.0, 15.0
 TOKEN_RENEWED_S = 300.0  # before it ends, as the SDKs do
 FOUND = 200
-UNKNOWN = (400, 404)  # it is no id, or the namespace has no such schema
+# It is no id, the namespace has no such schema, or only one of another format than was asked for (Protobuf, say).
+UNKNOWN = (400, 404, 406, 410, 415)
 REFUSED = (401, 403)
+PASSING = (407, 408, 425, 429)  # of those below 500: what is in between, or the registry, takes the question later
+# For how long any other refusal is waited out. The same question gets it for ever, and the events behind it wait.
+REFUSES_FOR_S = 600.0
 IDENTITY = ("", "identity")  # of a Content-Encoding: nothing was done to the answer
 SHORT = 300  # characters of what a registry says of an error
 
@@ -59,14 +64,16 @@ class Answer:
 class SchemaRegistry:
     """The registry of a namespace. One thread uses it."""
 
-    def __init__(self, settings: EventHubSettings) -> None:
+    def __init__(self, settings: EventHubSettings, clock: Clock = monotonic) -> None:
+        self._clock = clock
+        self._refused_since_s: float | None = None
         self._settings, self._namespace = settings, settings.schema_registry or ""
         self._what = f"The schema registry {self._namespace} cannot be asked"
         self._identity: Identity | None = None
         self._token: AccessToken | None = None
 
     def definition(self, schema_id: str) -> str | None:
-        """The definition of a schema; None: the registry does not know it. Blocks for some seconds.
+        """The definition of a schema; None: the registry has no such schema of Avro. Blocks for some seconds.
 
         Raises `SchemaRegistryUnavailable` when it cannot answer now, and `NotPermitted` or `ConfigurationError` when
         asking again would not help.
@@ -102,9 +109,10 @@ class SchemaRegistry:
         if answer.media_type == "text/html" or answer.encoding not in IDENTITY:
             # Whatever its status is: a registry that is only hidden for a while must not make a schema unknown.
             raise self._unavailable(f"something else answers in its place ({answer.status}, {answer.media_type})")
+        text = answer.body.decode(errors="replace")
+        self._require_willing(answer.status, text)
         if answer.status in UNKNOWN:
             return None
-        text = answer.body.decode(errors="replace")
         if answer.status in REFUSED:
             self._token = None
             fix = "Give the identity the role Schema Registry Reader on the namespace."
@@ -114,6 +122,18 @@ class SchemaRegistry:
         if answer.schema_id.replace("-", "").lower() != schema_id:
             raise self._unavailable("it answers what is not the schema that it was asked for")
         return text
+
+    def _require_willing(self, status: int, text: str) -> None:
+        """Raise `ConfigurationError` when it has refused to answer for so long that waiting does not help."""
+        if not 400 <= status < 500 or status in (*UNKNOWN, *REFUSED, *PASSING):
+            self._refused_since_s = None
+            return
+        now_s = self._clock()
+        self._refused_since_s = now_s if self._refused_since_s is None else self._refused_since_s
+        if now_s - self._refused_since_s >= REFUSES_FOR_S:
+            why = f"for {REFUSES_FOR_S / 60:.0f} minutes its answer is {status} {plain(text)[:SHORT]}"
+            fix = "Check EVENTHUB_SCHEMA_REGISTRY, or store such bodies as they come with EVENTHUB_BODY=raw."
+            raise ConfigurationError(self._what, why, fix)
 
     def _of_sign_in(self, error: SignInFailed) -> EvsupError:
         known = error.__cause__

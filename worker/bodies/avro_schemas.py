@@ -23,7 +23,7 @@ class Registry(Protocol):
     """What this needs of `shared.eventhubs.schema_registry.SchemaRegistry`."""
 
     def definition(self, schema_id: str) -> str | None:
-        """The definition of a schema; None: the registry does not know it. Blocks."""
+        """The definition of a schema; None: the registry has no such schema of Avro. Blocks."""
 
 
 class AvroSchemas:
@@ -71,7 +71,7 @@ class AvroSchemas:
 
 def _schema(schema_id: str, definition: str | None) -> AvroSchema:
     if definition is None:
-        raise NotPayload(f"the schema registry does not know the schema {schema_id}")
+        raise NotPayload(f"the schema registry has no Avro schema {schema_id}")
     try:
         return AvroSchema(parse(definition))
     except ValueError as error:

@@ -10,6 +10,7 @@ from shared.clock import Deadline, monotonic
 from shared.config.settings import EventHubSettings
 from shared.errors import EvsupError, SchemaRegistryUnavailable, SourceThrottled, SourceUnavailable
 from shared.eventhubs.errors import is_passing
+from shared.ipc.memory import stacks
 from shared.log.logger import get_logger
 from worker import memory
 from worker.backoff import Backoff
@@ -24,6 +25,7 @@ LIVED_S = 10.0  # a link that was open for so long and then broke was no failure
 # The reads of a TLS or SASL handshake have no timeout in the SDK.
 # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp/_transport.py
 HUNG_AFTER_S = 60.0
+SHOWN_CALLS = 3  # of a thread that hangs
 
 log = get_logger()
 
@@ -81,10 +83,12 @@ class Receiver:
         if self._noticed[0] != self._turns:
             self._noticed = self._turns, now_s
         if self._error is None and not self._stopping.is_set() and now_s - self._noticed[1] > HUNG_AFTER_S:
+            mapper = "" if self._is_opening else " A mapper (EVSUP_MAPPER) has to return at once."
             raise SourceUnavailable(
                 f"The receiver of partition {self._spec.partition_id} hangs",
-                f"{'it did not open' if self._is_opening else 'it did not turn'} for {HUNG_AFTER_S:.0f} s",
-                "Nothing is lost; it is read again after a restart.",
+                f"{'it did not open' if self._is_opening else 'it did not turn'} for {HUNG_AFTER_S:.0f} s"
+                + _place(self._thread),
+                f"Nothing is lost; it is read again after a restart.{mapper}",
             )
 
     def stop(self) -> None:
@@ -167,6 +171,12 @@ class Receiver:
         self._turns += 1
         if self._link and self._link.events:
             self.waits_for = None
+
+
+def _place(thread: threading.Thread) -> str:
+    """Where a thread is, for people, its innermost calls last: a mapper of the user's own may be what does not end."""
+    calls = stacks().get(thread.name, [])
+    return f"; it is in {', '.join(calls[-SHOWN_CALLS:])}" if calls else ""
 
 
 def _lived(link: Link, now_s: float) -> bool:

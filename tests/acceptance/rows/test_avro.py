@@ -68,7 +68,7 @@ def test_bodies_are_decoded_by_their_schemas_and_wait_in_the_hub_while_the_regis
     publish(pipeline, unknown, 3)
     evsup = pipeline.start()
     pipeline.await_all()
-    assert payloads(pipeline) == [{"n": 1}, {"n": 2}, f"the schema registry does not know the schema {unknown}"]
+    assert payloads(pipeline) == [{"n": 1}, {"n": 2}, f"the schema registry has no Avro schema {unknown}"]
     assert registry.asked[first] == 1
 
     registry.refusal = HTTPStatus.SERVICE_UNAVAILABLE

@@ -90,6 +90,28 @@ def test_a_registry_that_refuses_says_whether_waiting_helps(
     assert local.asked.total() == 1, "who asks has a link to look after, and asks again"
 
 
+@pytest.mark.parametrize("status", [HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.GONE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE])
+def test_a_schema_of_another_format_is_no_schema_of_avro(
+    local: LocalRegistry, sign_in: SignIn, status: HTTPStatus
+) -> None:
+    local.refusal = status
+    assert registry_at(local).definition("a" * 32) is None
+
+
+def test_a_refusal_that_no_waiting_ends_is_waited_out_for_ten_minutes(local: LocalRegistry, sign_in: SignIn) -> None:
+    now_s = iter((0.0, 599.0, 600.0, 1000.0))
+    registry = SchemaRegistry(settings_at(local), clock=lambda: next(now_s))
+    local.refusal = HTTPStatus.METHOD_NOT_ALLOWED
+    assert [type(failure(registry)) for _ in range(2)] == [SchemaRegistryUnavailable] * 2
+    error = failure(registry)
+    assert (type(error), "EVENTHUB_BODY=raw" in error.fix) == (ConfigurationError, True)
+    assert "for 10 minutes its answer is 405" in error.why
+    local.refusal = None
+    assert registry.definition("a" * 32) is None
+    local.refusal = HTTPStatus.METHOD_NOT_ALLOWED
+    assert type(failure(registry)) is SchemaRegistryUnavailable
+
+
 def test_a_registry_that_is_not_there_is_waited_for(local: LocalRegistry, sign_in: SignIn) -> None:
     error = failure(registry_at(local, schema_registry="127.0.0.1:9"))
     assert type(error) is SchemaRegistryUnavailable

@@ -250,11 +250,14 @@ def test_the_error_table_has_the_reason_and_the_row_of_an_event(
 def test_a_row_that_somebody_else_inserted_ends_no_query(settings: SnowflakeSettings, group: ConsumerGroup) -> None:
     keys = structs.replace(settings, table="FOREIGN_KEYS", row_format="columns")
     rows = [{"sequence_number": "many"}, {"enqueued_time": "yesterday"}, {"raw_body": "§"}, {}, [1]]
+    rows += [{"partition_id": each} for each in (P, "other")]
+    rows += [{"partition_id": P, "sequence_number": number} for number in (-1, 2**63, 10**37)]
     with closing(Quarantine(keys, group, BORN_S)) as made, closing(SqlSession(keys)) as session:
         made.create()
         for row in [{"partition_id": P, "sequence_number": 7, "enqueued_time": enqueued_at(0)}, *rows]:
             session.change("INSERT INTO FOREIGN_KEYS (_EVSUP) SELECT PARSE_JSON(?)", json.dumps(row))
-        assert made.count(P, None)[P].numbers == 1
+        [(partition, landed)] = made.count(None, None).items()
+        assert (partition, landed.rows, landed.first, landed.last) == (P, 1, 7, 7)
         assert made.missing(P, range(6, 9)) == [6, 8]
         columns = [StoredColumn("_EVSUP", "VARIANT")]
         for name, statement in view_statements(keys, columns, LatestBy(), replace=False).items():

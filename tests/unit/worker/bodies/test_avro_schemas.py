@@ -56,7 +56,7 @@ def test_a_registered_schema_is_asked_for_once(registry: Registry, text: str) ->
 @pytest.mark.parametrize(
     ("schema_id", "reason"),
     [
-        (UNKNOWN, f"the schema registry does not know the schema {UNKNOWN}"),
+        (UNKNOWN, f"the schema registry has no Avro schema {UNKNOWN}"),
         (BROKEN, f"the schema {BROKEN} of the registry is no Avro schema: the type 'object' is not known"),
     ],
 )

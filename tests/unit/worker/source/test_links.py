@@ -345,6 +345,22 @@ def test_a_receiver_that_does_not_open_is_reported_whatever_the_wait_time(max_wa
         silent.check_alive(LOOP_S + HUNG_AFTER_S + 0.1)
 
 
+def test_a_mapper_that_does_not_return_is_named_by_its_line(start: Start) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def stuck(message: bytes) -> Event:
+        begun.set()
+        goes_on.wait(60)
+        return Envelope("3", "keep").event_of(message)
+
+    receiver = start(delivering(6), event_of=stuck)
+    assert begun.wait(10)
+    receiver.check_alive(LOOP_S)
+    with pytest.raises(SourceUnavailable, match=r"for 60 s; it is in .*test_links\.py:\d+ stuck.*\(EVSUP_MAPPER\)"):
+        receiver.check_alive(LOOP_S + HUNG_AFTER_S + 0.1)
+    goes_on.set()
+
+
 @pytest.mark.parametrize("max_wait_time", [0.0, 60.0])
 def test_a_receiver_that_waits_for_events_does_not_hang_whatever_the_wait_time(
     start: Start, hub: Hub, max_wait_time: float
