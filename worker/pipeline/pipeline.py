@@ -227,7 +227,7 @@ class Pipeline:
             raise SequenceGap(
                 f"Events {gap.first} to {gap.last} never came",
                 f"{gap.count} sequence numbers are missing between two events",
-                f"Retention deleted them, or the hub failed over. {GO_ON_WITHOUT}",
+                f"Retention or log compaction deleted them, or the hub failed over. {GO_ON_WITHOUT}",
             )
         log.warning("sequence_gap", first=gap.first, last=gap.last, count=gap.count)
         self._count(gap_events_total=self._counters.gap_events_total + gap.count)

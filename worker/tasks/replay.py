@@ -14,7 +14,7 @@ import msgspec
 from shared.clock import monotonic
 from shared.config import environment
 from shared.config.settings import EventHubSettings, Settings
-from shared.errors import RowsRejected
+from shared.errors import RowsRejected, SequenceGap
 from shared.eventhubs.client import consumer_group
 from shared.ipc.messages import Replayed, TableColumns
 from shared.log import logger
@@ -34,6 +34,8 @@ from worker.tasks import serve
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+WITHOUT_GAP = "The hub has no such event any more. Replay the range before it, then the one after it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,18 @@ class UpTo(Receiver):
         self._last = last
 
     def take(self) -> Batch | None:
-        """As `Receiver`, without what comes after the last event."""
+        """As `Receiver`, without what comes after the last event. Raises `SequenceGap` where that one never comes: no
+        later event is of the range, so it would be waited for without end.
+        """
         batch = super().take()
         if batch is None:
             return None
-        if any((event.sequence_number or 0) >= self._last for event in batch.events):
+        numbers = [event.sequence_number or 0 for event in batch.events]
+        if max(numbers, default=-1) >= self._last:
             self.stop()
+            if self._last not in numbers:
+                after = next(number for number in numbers if number > self._last)
+                raise SequenceGap(f"Event {self._last} never came", f"the hub goes on with event {after}", WITHOUT_GAP)
         events = [event for event in batch.events if (event.sequence_number or 0) <= self._last]
         return Batch(events, batch.last_enqueued)
 
@@ -115,6 +123,8 @@ def replay(order: Order, settings: Settings) -> int:
         _move(pipeline, after, order.last)
     except RowsRejected as error:  # the error's own fix is for the live partition
         raise _rejected(order, error) from error
+    except SequenceGap as error:  # the same
+        raise SequenceGap(error.what, error.why, WITHOUT_GAP) from error
     return pipeline.counters.rows_total
 
 

@@ -7,9 +7,7 @@ import pytest
 from azure.eventhub.exceptions import ConnectError
 
 from shared.clock import Deadline, monotonic
-from shared.errors import (
-    UndecodableEvent,
-)
+from shared.errors import SequenceGap, UndecodableEvent
 from shared.model import LastEnqueued
 from tests.unit.plain_settings import eventhub
 from tests.unit.readable import DEADLINE_S, readable
@@ -138,6 +136,18 @@ def test_a_body_that_may_not_be_kept_is_no_error_after_the_last_event_of_a_repla
     assert receiver.take() is None
     receiver.check_alive(monotonic())
     receiver.check_alive(monotonic() + 10 * HUNG_AFTER_S)
+
+
+@pytest.mark.parametrize("received", [[5, 7], [7], [5, 7, 9]])
+def test_the_last_event_of_a_replay_that_never_comes_is_named_and_not_waited_for(hub: Hub, received: list[int]) -> None:
+    hub.scripts = [delivering(*received)]
+    receiver = UpTo(eventhub(max_wait_time=0.0), "3", AFTER_4, 6, Envelope("3", "keep").event_of)
+    receiver.start()
+    assert readable(receiver)
+    with pytest.raises(SequenceGap, match="Event 6 never came: the hub goes on with event 7"):
+        until(lambda: receiver.take() and False)
+    receiver.join(Deadline.after(DEADLINE_S))
+    assert receiver.has_ended
 
 
 def test_stop_drops_what_is_queued_and_closes_the_link(start: Start, hub: Hub) -> None:
