@@ -67,6 +67,7 @@ class BodyReader:
             return None
 
     def _read(self, data: bytes, kind: ContentType, encoding: str) -> Body:
+        # The coding was applied last, to the whole body. The charset comes after Avro, which is no text.
         plain = decoded(data, encoding) if encoding else data
         if not plain:
             return TOMBSTONE

@@ -65,8 +65,10 @@ def decoded(body: bytes, encoding: str) -> bytes:
     codings = [each for each in _SEPARATOR.split(encoding.lower()) if each]
     if len(codings) > MOST_CODINGS:
         raise NotPayload(f"the content encoding names {len(codings)} codings, {MOST_CODINGS} is the bound")
+    # All are known before any is undone: otherwise a body with an unknown one would be unpacked for nothing.
     decoders = [_decoder(each) for each in codings]
     most = most_bytes(len(body))
+    # From the last one on: https://www.rfc-editor.org/rfc/rfc9110#field.content-encoding
     for decode in reversed(decoders):
         body = decode(body, most)
     return body

@@ -137,6 +137,7 @@ def _refuse_deep(text: bytes, around: int) -> None:
 def _refuse_ambiguous(body: bytes, text: bytes) -> None:
     """Raise when JSON holds what Snowflake would refuse or change."""
     start, plain = body.index(text), _plain(text)
+    # The range before the digits: a number of 400 digits has both faults, and that it has no value says more.
     if (at := plain.find(NUL)) >= 0:
         raise NotPayload(f"a string has the character NUL (byte {start + at}), which a VARIANT cannot hold")
     if (at := _infinite(plain)) >= 0:

@@ -14,7 +14,7 @@ def body(message: Message, reader: BodyReader) -> Body:
     said = message.text_of(CONTENT_TYPE), message.text_of(CONTENT_ENCODING)
     if message.data:
         return reader.data(b"".join(message.data), *said)
-    value = message.sequences or message.value
+    value = message.sequences or message.value  # `Message.add` refuses a message that has both
     if type(value) is bytes and (found := reader.text(value, *said)):
         return found
     return Body(encode(variant(value)))

@@ -99,6 +99,7 @@ class Columns(RowFormat):
             return b"", (raw,) if body.reason is None else (raw, ("decode_error", encode(body.reason))), None
         if body.json[:1] != b"{":
             return b"", (("body", body.json),), None
+        # Before it is split, which takes memory for each key.
         if body.value is UNREAD and body.json.count(b":") > MOST_COLONS:
             return b"", (("body", body.json),), self._too_many()
         value = _split(body.json) if body.value is UNREAD else body.value
@@ -123,6 +124,8 @@ class Columns(RowFormat):
         if self._on_unknown_key == "evolve":  # not by a null: it has no type, and Snowflake would be asked without end
             asked = keys.to_be_added(key for key in unknown if bytes(parts[key]) != b"null")
         self._unknown.note(unknown, keys, asked)
+        # A key stays in the row only where Snowflake is to add its column: a table that evolves adds one for any key.
+        # https://docs.snowflake.com/en/user-guide/data-load-schema-evolution
         kept = {key: parts[key] if key in asked else parts.pop(key) for key in unknown}
         refusal = self._unknown.refusal(unknown, keys) if self._on_unknown_key == "fail" else None
         return encode(keys.named(parts))[1:-1] + b"," if parts else b"", (("unknown", encode(kept)),), refusal

@@ -153,6 +153,7 @@ def decode(message: bytes, at: int) -> Message:
             decoded.add(message[at + 2], value)
             at = end
     except (LookupError, TypeError, ValueError, RecursionError, amqp.Malformed, struct_error):
+        # From the start, and by the sizes of the sections: this pass believes counts, so what it says may be wrong.
         return _decode_by_size(message)
     return decoded if at == len(message) else _decode_by_size(message)
 

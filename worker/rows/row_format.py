@@ -116,6 +116,7 @@ class RowFormat(ABC):
 
     def event_of(self, message: bytes) -> Event:
         """The event of an encoded message."""
+        # Behind the delivery annotations: they say where the partition ends, and no row has them.
         at = 5 + message[4] if message[:4] == _DELIVERY and len(message) > 5 else 0
         if self._is_usual and (found := _find_usual(message, at)) and (event := self._usual(found, message, at)):
             return event
@@ -209,6 +210,7 @@ class RowFormat(ABC):
         place in the partition, there is nothing to map.
         """
         is_undecoded = body.reason is not None
+        # A refusal goes before the mapper: with `fail` that never sees a body that is no JSON (docs/mapper.md).
         if self._mapper and message and (self._keeps or not is_undecoded):
             try:
                 event = mapper_event(self._partition_id, body, message.raw_body, known)
