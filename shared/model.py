@@ -252,6 +252,11 @@ class PartitionFacts:
         return LastEnqueued(self.last, self.last_enqueued_at_s)
 
 
+def by_number(partition_id: str) -> tuple[int, str]:
+    """The order of partitions for people: 2 before 10, although ids are texts."""
+    return len(partition_id), partition_id
+
+
 def lag(last: int, reached: int | None) -> int:
     """Events of a partition after the one reached; `reached` None: all up to `last`, its last sequence number."""
     return max(0, last - (-1 if reached is None else reached))

@@ -10,6 +10,7 @@ import msgspec
 from scripts.demo.flights import Flight
 from scripts.harness.table import PartitionCount, count, relation
 from scripts.localcloud.snow.admin import SnowAdmin
+from shared.model import by_number
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def prove(snow: SnowAdmin, sent: Sequence[Flight], published: Mapping[str, int],
     held, bodies = count(snow, table=table), snow.query(f"SELECT PAYLOAD, PARTITION_KEY FROM {table}")  # noqa: S608
     partitions = tuple(
         PartitionProof(partition, published.get(partition, 0), held.get(partition, PartitionCount()))
-        for partition in sorted({*published, *held}, key=lambda name: (len(name), name))
+        for partition in sorted({*published, *held}, key=by_number)
     )
     return Proof(len(sent), partitions, compare(sent, bodies))
 

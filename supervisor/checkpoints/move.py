@@ -84,6 +84,8 @@ def plan_move(before: Checkpoint, to: Destination, partition: "PartitionFacts") 
     else:
         done, durable = before.sequence_number, before.durable_up_to
     oldest = partition.oldest
+    # Only a row can be repeated, so that counts from `done`: what `begins_after` passes over was never loaded.
+    # It is not unread either: what is skipped counts from `durable`.
     following = oldest if to.sequence_number is None else to.sequence_number + 1
     unread = oldest if durable is None else durable + 1
     return Move(

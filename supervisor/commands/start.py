@@ -165,6 +165,7 @@ def _run_monitored(
             log.warning("target_suspicious", detail=doubt)
         # Before the first claim: a partition without a row begins with its oldest event.
         record_initial_positions(store, settings.eventhub, facts)
+        # The last thing to wait for: it has imported meanwhile. After a claim it would let partitions stand unread.
         server.await_boot()
         run_tree(settings, directory, facts, store, monitor, service, server.start)
 

@@ -12,7 +12,7 @@ import msgspec
 from shared.config.settings import SnowflakeSettings
 from shared.errors import DataRefused, EvsupError, UsageError
 from shared.ipc.messages import ChannelStatus
-from shared.model import Checkpoint, HubFacts
+from shared.model import Checkpoint, HubFacts, by_number
 from shared.snowflake.session import SqlSession
 from shared.snowflake.target_table import Bodiless, PartitionRows, Target
 from shared.timeout import side_by_side
@@ -125,7 +125,7 @@ def _prove(
 ) -> Iterator[tuple[Proof, EvsupError | None]]:
     """Each partition, and why nothing is known of it when the hub did not answer."""
     start = session.settings.eventhub.starting_position
-    ids = sorted(sources.hub.partition_ids, key=lambda one: (len(one), one))
+    ids = sorted(sources.hub.partition_ids, key=by_number)
     # Last: the hub's end has to be at or after everything that was read before. Its first event may leave retention
     # meanwhile, and then fewer rows are required, never more.
     answers = session.hub.ask_partitions(ids, sources.hub, PARTITION_S)

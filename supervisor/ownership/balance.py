@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, TypeAlias
 
-from shared.model import Ownership, SupervisorRow
+from shared.model import Ownership, SupervisorRow, by_number
 
 Strategy: TypeAlias = Literal["greedy", "balanced"]
 
@@ -109,11 +109,7 @@ def _beyond_share(view: GroupView, me: SupervisorRow, free: Sequence[str], mine:
 def _surplus(view: GroupView, share: int) -> tuple[str, ...]:
     staying = [partition for partition in view.held if partition not in view.leaving]
     # The lowest ids are handed over first: a hub adds partitions at the end, so every member knows the first ones.
-    return tuple(sorted(staying, key=_by_number)[: max(0, len(staying) - share)])
-
-
-def _by_number(partition_id: str) -> tuple[int, str]:
-    return len(partition_id), partition_id
+    return tuple(sorted(staying, key=by_number)[: max(0, len(staying) - share)])
 
 
 def held_by(leases: Collection[HeldElsewhere]) -> Counter[str]:

@@ -14,7 +14,7 @@ from shared.control.store import ControlStore
 from shared.errors import OwnershipLost, StoreUnavailable
 from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
-from shared.model import LATEST, OLDEST, Checkpoint, HubFacts, PartitionFacts
+from shared.model import LATEST, OLDEST, Checkpoint, HubFacts, PartitionFacts, by_number
 
 log = get_logger()
 
@@ -47,7 +47,7 @@ def _warn_of_later_partitions(position: str, partition_ids: Collection[str]) -> 
         log.warning(
             "starting_position_not_used",
             setting=f"EVENTHUB_STARTING_POSITION={position}",
-            partitions=sorted(partition_ids, key=lambda each: (len(each), each)),
+            partitions=sorted(partition_ids, key=by_number),
             consequence="these partitions begin with their oldest event: they have no row, and the group has begun",
         )
 

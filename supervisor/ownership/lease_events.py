@@ -63,6 +63,7 @@ class LeaseEvents:
 
     def emit(self, event: LeaseEvent) -> None:
         """On any thread: have the loop learn of it."""
+        # In this order, and `receive` in the other one: an event may then be found early, and never late.
         self._events.append(event)
         self._wakeup.set()
 

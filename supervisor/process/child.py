@@ -55,8 +55,7 @@ class Child:
         self.failure: EvsupError | None = None
         """The first thing that was wrong with it."""
         self.drained: Drained | None = None
-        self.drain_deadline: Deadline | None = None
-        """Of the last drain that it was asked for."""
+        self._is_asked_to_drain = False
         self._rate = Rate()
         # Before the start: a process that the kernel kills while it boots is counted, too.
         self._oom_kills = limits.oom_kills()
@@ -82,7 +81,7 @@ class Child:
 
     def drain(self, deadline: Deadline) -> None:
         """Ask it to drain. It reports `Drained` in time, or fails."""
-        self.drain_deadline = deadline
+        self._is_asked_to_drain = True
         self._send(Drain(deadline_s=deadline.at_s))
 
     def abort(self, reason: str, *, is_asked_for: bool = False) -> None:
@@ -194,13 +193,12 @@ class Child:
                 break
             self.receive(now_s)
         code = self._worker.reap()
-        # The exit code decides only now: what the worker reported says more.
-        if self.failure is None and not self.drained:
+        # Only now: a failure that the worker reported says more, and `_fail` keeps the first.
+        if not self.drained:
             # The kernel counts for the whole cgroup. So the exit code has to say that this process was killed, too.
             out_of_memory = (limits.oom_kills() or 0) > (self._oom_kills or 0)
             self._fail(unreported_exit(code, self.pid, self.term.epoch, is_out_of_memory=out_of_memory))
-        # The first failure is kept, so this one counts only where the worker reported that it had drained.
-        if self.drain_deadline is None:
+        elif not self._is_asked_to_drain:
             self._fail(Bug("The worker drained although nobody asked it to"))
         self._pipe.close()
         self.stderr.close()

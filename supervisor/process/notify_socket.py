@@ -69,6 +69,7 @@ def _facts(tree: TreeStatus) -> list[str]:
 def _send(address: str, lines: list[str]) -> bool:
     name = f"\0{address[1:]}" if address.startswith("@") else address
     try:
+        # Without waiting for room: a service manager that does not read must not hold up the leases.
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.sendto("\n".join(lines).encode(errors="replace"), socket.MSG_DONTWAIT, name)
     except OSError as error:

@@ -21,7 +21,7 @@ from shared.ipc.memory import rss_bytes, stacks
 from shared.ipc.messages import Latencies, TableColumns
 from shared.log.logger import get_logger
 from shared.log.secret import mask
-from shared.model import Term
+from shared.model import Term, by_number
 from supervisor.ownership.balance import Assignment, by_owner
 from supervisor.ownership.lease_events import Balanced, Claimed, LeasesFailed, Lost, Renewed
 from supervisor.ownership.lease_keeper import LeaseKeeper
@@ -99,7 +99,7 @@ class Tree:
         finally:
             for child in self._children.values():  # only after a bug of ours: nobody is left to drain them
                 child.kill()
-            # Leases last. As long as a worker might still write, its partition must not get another owner.
+            # Leases last: a partition gets its next owner when nobody of this tree writes any more.
             self._keeper.close(Deadline.after(RELEASE_S, self._clock()))
         # A worker sees only that its rows do not fit. The monitor knows which events no check has covered.
         if self._table and isinstance(self.cause, RowsDoNotFit):
@@ -346,7 +346,7 @@ class Tree:
             table_unseen=self._table.unseen if self._table else None,
             unowned=self._assignment.unowned,
             elsewhere=self._assignment.elsewhere,
-            partitions=tuple(sorted(partitions, key=lambda row: (len(row.partition), row.partition))),
+            partitions=tuple(sorted(partitions, key=lambda row: by_number(row.partition))),
             former_latencies=self._former_latencies,
             store_round_s=round(self._keeper.round_s, 3),
             store_retries_total=self._keeper.failures,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from shared.model import Checkpoint, Ownership, SupervisorRow, lag
+from shared.model import Checkpoint, Ownership, SupervisorRow, by_number, lag
 from shared.timeout import side_by_side
 from supervisor.version import JSON_VERSION
 
@@ -95,7 +95,7 @@ def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> Gro
     owned = {row.partition_id: row for row in store.ownerships()}
     checkpoints = {row.partition_id: row for row in store.checkpoints()}
     hosts = {row.owner_id: row for row in store.supervisors()}
-    everything = sorted({*last, *owned, *checkpoints}, key=lambda partition: (len(partition), partition))
+    everything = sorted({*last, *owned, *checkpoints}, key=by_number)
     partitions = tuple(_partition(each, owned.get(each), checkpoints.get(each), hosts, last) for each in everything)
     held = Counter(row.owner_id for row in partitions if row.lease == "held")
     return GroupStatus(

@@ -32,6 +32,7 @@ def status_socket(directory: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listener:
         mask = os.umask(0o177)  # so that it is never readable by others
         try:
+            # Of a supervisor that was killed: none runs here now, for this one has the lock. A bind finds it in use.
             path.unlink(missing_ok=True)
             listener.bind(str(path))
         except OSError as error:

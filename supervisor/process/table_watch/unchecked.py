@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from shared.errors import RowsDoNotFit
 from shared.log.logger import get_logger
-from shared.model import Checkpoint, Term
+from shared.model import Checkpoint, Term, by_number
 from supervisor.process.child import Child
 
 NAMED = 3  # ranges of events that a message names; the log has all of them
@@ -123,4 +123,4 @@ def _loaded_by(child: Child) -> _Loaded | None:
 
 
 def _few(ranges: Sequence[EventRange]) -> Sequence[EventRange]:
-    return sorted(ranges, key=lambda one: (len(one[0]), one))[:NAMED]
+    return sorted(ranges, key=lambda one: (by_number(one[0]), one))[:NAMED]

@@ -6,6 +6,7 @@ A tree may be healthy and still have findings: a restart would not help, but a p
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from shared.model import by_number
 from supervisor.status.health import WORKING
 from supervisor.status.model import PartitionStatus, TreeStatus
 from supervisor.status.words.columns import age
@@ -48,7 +49,7 @@ def _findings(tree: TreeStatus) -> Iterator[Finding]:
 
 def named(partitions: Iterable[str], total: int) -> str:
     """Partitions in a few words: `all 32 partitions`, `partition 3`, `partitions 0, 1, 2, 3 and 12 more`."""
-    ids = sorted(partitions, key=lambda each: (len(each), each))
+    ids = sorted(partitions, key=by_number)
     if len(ids) == 1:
         return f"partition {ids[0]}"
     if len(ids) == total:

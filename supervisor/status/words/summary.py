@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from msgspec import Struct
 
 from shared.command_line import complete
+from shared.model import by_number
 from supervisor.ownership.balance import by_owner
 from supervisor.status.health import complaints
 from supervisor.status.model import PartitionStatus, Sort, TreeStatus
@@ -115,14 +116,14 @@ def worst_first(tree: TreeStatus, sort: Sort = "lag") -> list[PartitionStatus]:
 
 def order(
     sort: Sort, is_well: Callable[[Any], bool], age_s: Callable[[Any], float | None]
-) -> Callable[[Any], tuple[bool, float, int, str]]:
+) -> Callable[[Any], tuple[bool, float, tuple[int, str]]]:
     """The worst first: what something is wrong with, then by lag or age; what is alike by its partition."""
 
-    def key(row: Any) -> tuple[bool, float, int, str]:
+    def key(row: Any) -> tuple[bool, float, tuple[int, str]]:
         if sort == "partition":
-            return False, 0.0, len(row.partition), row.partition
+            return False, 0.0, by_number(row.partition)
         bad = row.lag if sort == "lag" else age_s(row)
-        return is_well(row), 1.0 if bad is None else -bad, len(row.partition), row.partition
+        return is_well(row), 1.0 if bad is None else -bad, by_number(row.partition)
 
     return key
 

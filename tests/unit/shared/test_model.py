@@ -1,8 +1,8 @@
-"""The lag of a partition, in events and in seconds."""
+"""The lag of a partition, in events and in seconds, and the order of partitions."""
 
 import pytest
 
-from shared.model import lag, lag_s
+from shared.model import by_number, lag, lag_s
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,10 @@ from shared.model import lag, lag_s
 )
 def test_the_lag_is_the_number_of_events_after_the_one_reached(last: int, reached: int | None, events: int) -> None:
     assert lag(last, reached) == events
+
+
+def test_partitions_are_in_the_order_of_their_numbers_although_ids_are_texts() -> None:
+    assert sorted(["10", "2", "1", "33"], key=by_number) == ["1", "2", "10", "33"]
 
 
 @pytest.mark.parametrize(
