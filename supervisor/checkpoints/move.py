@@ -49,7 +49,7 @@ class Move:
 
     @property
     def is_of_another_hub(self) -> bool:
-        """Whether the old position is one of a hub of this name that is gone."""
+        """Whether the old position is one of another hub, which had this name before."""
         return is_another_hub(self.before.hub_created_at_s, self.partition.hub_created_at_s)
 
     def checkpoint(self, epoch: int) -> Checkpoint:
@@ -79,7 +79,7 @@ def plan_move(before: Checkpoint, to: Destination, partition: "PartitionFacts") 
             "Give the sequence number of an event that was done. A position of another hub is of no use in this one.",
         )
     if is_another_hub(before.hub_created_at_s, partition.hub_created_at_s):
-        # Its numbers are those of a hub that is gone: of this one nothing was read yet.
+        # Its numbers are those of the other hub: of this one nothing was read yet.
         done, durable = None, None
     else:
         done, durable = before.sequence_number, before.durable_up_to

@@ -47,7 +47,7 @@ class NotifySocket:
 
 
 def take(environ: MutableMapping[str, str]) -> NotifySocket:
-    """The socket that the environment names. It is taken out of it: no other process may speak for this one."""
+    """The socket that the environment names. It is taken out of it: no other process may report for this one."""
     address, limit, limit_for = (environ.pop(name, "") for name in (SOCKET, LIMIT, LIMIT_FOR))
     if not address.startswith(("/", "@")):  # none, or a kind that is for virtual machines
         return NotifySocket(None)

@@ -64,7 +64,7 @@ def read_status(directory: Path) -> TreeStatus | None:
 
 
 def _page(answer: bytes) -> bytes:
-    """Of a response. A supervisor of before that spoke HTTP here sends the page alone."""
+    """Of a response. An older supervisor without HTTP sends the page alone."""
     head, _, page = answer.partition(b"\r\n\r\n")
     return page if head.startswith(b"HTTP/1.1 200 ") else answer
 

@@ -16,7 +16,7 @@ Unit: TypeAlias = Literal["", "bytes", "events", "partitions", "rows", "seconds"
 Sample: TypeAlias = tuple[tuple[str, ...], float | Histogram]
 Read: TypeAlias = Callable[[TreeStatus, float], Iterable[Sample]]
 
-# Of every sample, so that two hubs in one scrape job are told apart. `source` is namespace and hub.
+# Of every sample, so that two hubs in one scrape job share no series. `source` is namespace and hub.
 GROUP_LABELS = ("source", "consumer_group")
 
 

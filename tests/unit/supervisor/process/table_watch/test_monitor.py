@@ -15,24 +15,15 @@ from shared.ipc import spawn
 from shared.ipc.failure import failure_message
 from shared.ipc.messages import (
     CheckTable,
-    Counters,
-    Drained,
-    Opened,
-    Status,
     TableColumns,
     TableFits,
     TableReport,
 )
 from shared.ipc.pipe import MessagePipe
-from shared.model import Term
-from supervisor.process.child import Child
 from supervisor.process.table_watch.monitor import CHECK_EVERY_S, CHECK_S, TableMonitor
 from tests.unit.shared.control.stores import Clock
 from tests.unit.supervisor.process.stand_in_process import StandInProcess
-
-GONE = RowsDoNotFit("T does not take evsup's rows", "there is no column PAYLOAD", "ALTER TABLE …;")
-TERM = Term("0", "owner", 1)
-NEXT_TERM = Term("0", "owner", 1)  # epochs begin again when a partition was forgotten between both
+from tests.unit.supervisor.process.table_watch.rig import GONE, Worker
 
 
 def of(*names: str) -> TableColumns:
@@ -70,32 +61,6 @@ class Probes:
         """Let the newest one exit, without an answer."""
         self.started[-1].code = code
         self.newest.close()
-
-
-class Worker(Child):
-    """How far a worker is, as the supervisor knows it."""
-
-    def __init__(
-        self,
-        durable: int | None,
-        appended: int,
-        after: int | None = 9,
-        rows: int = 0,
-        term: Term = TERM,
-        drained: int | None = None,
-        checked: int | None = None,
-    ) -> None:
-        self.term = term
-        self.status = Status(state="running", counters=Counters(durable=durable, appended=appended, rows_total=rows))
-        self.opened = Opened(channel="C", resumed_after=after, reason="", checked_up_to=checked)
-        self.drained = None if drained is None else Drained(checkpointed=drained)
-        self.reported: list[object] = []
-
-    def learn(self, columns: TableColumns) -> None:
-        self.reported.append(columns.names)
-
-    def note_checked(self, up_to: int) -> None:
-        self.reported.append(up_to)
 
 
 @pytest.fixture
@@ -169,37 +134,6 @@ def test_the_events_since_the_last_good_check_are_named_with_their_replay(
     assert error.exit_code == 78
 
 
-def test_a_partition_that_began_after_the_check_counts_from_its_first_row(monitor: TableMonitor) -> None:
-    follow(monitor, p0=Worker(None, 104, after=None, rows=5))
-    assert "events 100 to 104 of partition 0" in monitor.located(GONE).why
-
-
-def test_a_term_that_begins_below_the_end_of_the_last_one_counts_from_its_own_beginning(
-    monitor: TableMonitor, probes: Probes, now: Clock
-) -> None:
-    follow(monitor, p0=Worker(900, 900))
-    check(monitor, probes, now)
-    follow(monitor, p0=Worker(20, 25, after=9, term=NEXT_TERM))
-    assert "events 10 to 25 of partition 0" in monitor.located(GONE).why
-
-
-def test_what_an_earlier_term_appended_is_named_until_a_check_covers_it(
-    monitor: TableMonitor, probes: Probes, now: Clock
-) -> None:
-    follow(monitor, p0=Worker(19, 25))
-    follow(monitor, p0=Worker(None, 25, after=25, term=NEXT_TERM))
-    assert "events 10 to 25 of partition 0" in monitor.located(GONE).why
-    check(monitor, probes, now)
-    assert "no event was loaded since" in monitor.located(GONE).why
-
-
-def test_without_an_event_since_the_last_check_there_is_nothing_to_read_again(monitor: TableMonitor) -> None:
-    follow(monitor, p0=Worker(9, 9))
-    error = monitor.located(GONE)
-    assert "no event was loaded since" in error.why
-    assert "replay" not in error.fix
-
-
 def test_a_column_that_is_added_is_known_and_one_that_is_lost_ends_the_tree(
     monitor: TableMonitor, probes: Probes, now: Clock
 ) -> None:
@@ -212,15 +146,12 @@ def test_a_column_that_is_added_is_known_and_one_that_is_lost_ends_the_tree(
     assert "_EVSUP:unknown" in error.fix
 
 
-def test_rows_of_an_earlier_owner_are_in_doubt_until_a_check_covers_them(
-    monitor: TableMonitor, probes: Probes, now: Clock
-) -> None:
-    follow(monitor, p0=Worker(None, 20, after=20, checked=12))
-    assert "events 13 to 20 of partition 0" in monitor.located(GONE).why
-    worker = Worker(None, 20, after=20)
+def test_a_worker_knows_up_to_where_the_table_was_right(monitor: TableMonitor, probes: Probes, now: Clock) -> None:
+    worker = Worker(20, 25)
+    follow(monitor, p0=worker, p1=Worker(7, 7))
     check(monitor, probes, now, p0=worker)
     monitor.turn({"0": worker}, now())
-    assert worker.reported == [20], "once, and nothing of other workers"
+    assert worker.reported == [20], "once, and nothing of a partition that is no longer here"
 
 
 def test_every_worker_knows_the_columns_that_the_last_check_found_when_they_have_changed(
@@ -267,12 +198,6 @@ def test_a_last_check_misses_no_column_where_every_row_was_loaded_before(
     with ThreadPoolExecutor() as answering:
         answering.submit(probes.answer_when_asked, fits("A"))
         assert not monitor.last_turn(Deadline.after(5.0, now()))
-
-
-def test_many_partitions_are_named_in_part(monitor: TableMonitor) -> None:
-    follow(monitor, **{f"p{number}": Worker(9, 30) for number in range(32)})
-    error = monitor.located(GONE)
-    assert (error.fix.count("evsup replay"), "32 in all" in error.fix) == (3, True)
 
 
 @pytest.mark.parametrize("error", [SnowflakeUnavailable("No answer"), NotPermitted("No grant")])
