@@ -105,6 +105,7 @@ def _exported(document: dict[str, Any], group: ConsumerGroup, name: str) -> Impo
         why = f"it has version {read.version}, this evsup reads versions 1 to {VERSION}"
         raise DataRefused(f"{name} cannot be read", why, "Import it with the evsup that wrote it, or upgrade this one.")
     theirs = ConsumerGroup(read.fully_qualified_namespace, read.eventhub_name, read.consumer_group)
+    # By their keys, because Azure ignores case. The group may be another one: its numbers mean the same.
     if theirs.key.hub != group.key.hub:
         fix = "Sequence numbers of one hub mean nothing in another."
         raise DataRefused(

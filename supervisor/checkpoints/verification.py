@@ -115,10 +115,12 @@ class Beginning:
 def beginning(evidence: Evidence, starting_position: str, since: str | None) -> Beginning:
     """Where the rows begin, as far as it is known."""
     checkpoint, partition = evidence.checkpoint, evidence.partition
+    # Which event is the first one since a time, only the table's first row says.
     if since is not None:
         return Beginning(None, f"with the first row since {since}")
     if checkpoint.begins_after is not None:
         return Beginning(checkpoint.begins_after + 1, f"after event {checkpoint.begins_after}, as the checkpoint says")
+    # A partition that was moved by hand begins with its oldest event, whatever the setting says.
     if checkpoint.channel_generation == 0 and starting_position not in (OLDEST, LATEST):
         return Beginning(None, f"with the first row: EVENTHUB_STARTING_POSITION={starting_position}")
     return Beginning(partition.oldest, f"with the oldest event in the hub, {partition.oldest}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shared.control.store import ControlStore
 
 
-LOOKS_AT_ONCE = 8
+ASKED_AT_ONCE = 8
 
 Lease: TypeAlias = Literal["held", "expired", "free", "gone"]
 
@@ -113,8 +113,9 @@ def with_losses(group: GroupStatus, loss_s: Callable[[str, int | None], float | 
 
     `loss_s` is called for each of them, with the partition and its checkpoint, on several threads.
     """
+    # Only those: a supervisor that holds a partition shows its time to loss itself, and each question takes seconds.
     waiting = {row.partition: _reached(row) for row in group.partitions if row.lag and row.lease != "held"}
-    with side_by_side(LOOKS_AT_ONCE, "losses") as pool:
+    with side_by_side(ASKED_AT_ONCE, "losses") as pool:
         losses = dict(zip(waiting, pool.map(loss_s, waiting, waiting.values()), strict=True))
     partitions = (replace(row, time_to_loss_s=losses.get(row.partition)) for row in group.partitions)
     return replace(group, partitions=tuple(partitions))

@@ -84,9 +84,8 @@ def _in_snowflake(table: str, settings: SnowflakeSettings, group: ConsumerGroup)
 
 def _in_postgres(address: str, group: ConsumerGroup) -> list[Row]:
     """EvSnow quotes names, so their case counts."""
-    from shared.control.postgres.database import (
-        PostgresDatabase,
-    )  # half a second of imports that nothing else here has use for
+    # Here, because it takes half a second, and nothing else of this module needs it.
+    from shared.control.postgres.database import PostgresDatabase
 
     url, _, table = address.rpartition("#")
     quoted = ".".join(name if name.startswith('"') else f'"{name}"' for name in _names(table, 2))
