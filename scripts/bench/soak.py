@@ -99,7 +99,7 @@ class Stream:
 def main() -> int:
     """Soak, and print a dozen looks and what grew."""
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long (default: %(default)g)")
     options = parser.parse_args()
     with LocalCloud(CloudSettings(partitions=PARTITIONS)) as cloud:
         session = SqlSession(environment.load(environ=cloud.environment).settings.snowflake)

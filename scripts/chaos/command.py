@@ -1,6 +1,7 @@
 """The command line of a chaos run: one seed after the other, and the logs of a run that broke are kept."""
 
 import argparse
+import math
 import secrets
 import shutil
 import signal
@@ -25,12 +26,37 @@ def parser(module: str, description: str | None, seconds: float) -> argparse.Arg
     """Options that every kind of run has."""
     options = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     options.add_argument(
-        "--seconds", type=float, default=seconds, metavar="N", help="seconds of faults (default: %(default)g)"
+        "--seconds", type=positive, default=seconds, metavar="N", help="seconds of faults (default: %(default)g)"
     )
     options.add_argument(
-        "--seed", type=int, nargs="*", metavar="S", help="one or several seeds (default: a random one)"
+        "--seed", type=count, nargs="*", metavar="S", help="one or several seeds (default: a random one)"
     )
     return options
+
+
+def positive(text: str) -> float:
+    """Read a number of seconds. Raises ArgumentTypeError."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0, such as 60")
+    return seconds
+
+
+def count(text: str) -> int:
+    """Read a whole number that is not negative. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number such as 7")
+    return int(text)
+
+
+def some(text: str) -> int:
+    """Read a whole number above 0. Raises ArgumentTypeError."""
+    if not (number := count(text)):
+        raise argparse.ArgumentTypeError("0 is too few")
+    return number
 
 
 def play_seeds(seeds: list[int] | None, play: Play) -> int:

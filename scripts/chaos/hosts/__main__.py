@@ -86,8 +86,10 @@ def _trials(cluster: Cluster, seed: int, seconds: float) -> list[Trial]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command.parser(MODULE, __doc__, seconds=300.0)
-    parser.add_argument("--hosts", type=int, default=4, metavar="N", help="with a supervisor each (default: 4)")
-    parser.add_argument("--partitions", type=int, default=8, metavar="N", help="of the hub (default: 8)")
+    parser.add_argument(
+        "--hosts", type=command.some, default=4, metavar="N", help="with a supervisor each (default: 4)"
+    )
+    parser.add_argument("--partitions", type=command.some, default=8, metavar="N", help="of the hub (default: 8)")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     return parser
 
