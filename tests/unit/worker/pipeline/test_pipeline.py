@@ -12,6 +12,7 @@ from shared.errors import (
     SinkUnavailable,
     StoreUnavailable,
 )
+from tests.unit.captured_log import capture_logs
 from tests.unit.plain_settings import eventhub, snowflake
 from tests.unit.worker.pipeline.rig import Rig
 from tests.unit.worker.rows.events import ENQUEUED_MS, event, event_of, long
@@ -109,6 +110,17 @@ def test_with_warn_it_goes_on_after_a_gap() -> None:
     rig.deliver(5, 8, 9)
     rig.turn()
     assert rig.channel.numbers == [5, 8, 9]
+
+
+def test_all_gaps_of_a_batch_are_one_line_as_in_a_hub_with_log_compaction() -> None:
+    rig = Rig(eventhub=eventhub(on_gap="warn"))
+    rig.deliver(5, 8, 11, 12, 20)
+    with capture_logs() as logs:
+        rig.turn()
+    [line] = [each for each in logs if each["event"] == "sequence_gap"]
+    assert (line["first"], line["last"], line["count"]) == (6, 19, 2 + 2 + 7)
+    assert rig.counters.gap_events_total == 2 + 2 + 7
+    assert rig.channel.numbers == [5, 8, 11, 12, 20]
 
 
 def test_an_event_without_a_number_stops_the_pipeline() -> None:
