@@ -1,25 +1,13 @@
-"""Limits of the host, and what a container without an init leaves to its first process."""
+"""Limits of descriptors: what a host or a container allows, and what a start needs."""
 
-import os
 import resource
 import signal
-import sys
 from itertools import count, islice
 from pathlib import Path
 
 from scripts.harness.evsup import EVSUP, Evsup
-from scripts.harness.marker import MARKER, process_state
 from scripts.harness.waiting import eventually
 from tests.harness.pipeline import Pipeline
-
-# Becomes the parent of orphans, as PID 1 of a container does, and has two of them. Then it becomes evsup. The first
-# orphan ends at once, the second when the test ends it.
-TAKES_ORPHANS_IN = """
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: prctl(2)
-os.system(f"env -u {sys.argv[1]} sh -c '(sleep 0.1 & echo $! > {sys.argv[2]}) &'")
-os.execv(sys.argv[3], sys.argv[3:])
-"""
 
 
 def test_more_partitions_than_descriptors_are_refused_before_anything_is_claimed(pipeline2: Pipeline) -> None:
@@ -62,14 +50,3 @@ def leave(evsup: Evsup, descriptors: int) -> None:
     free = (number for number in count() if number not in used)
     limit = next(islice(free, descriptors, None))
     resource.prlimit(evsup.pid, resource.RLIMIT_NOFILE, (limit, limit))
-
-
-def test_orphans_that_land_here_do_not_stay_zombies_and_exit_codes_are_not_lost(pipeline: Pipeline) -> None:
-    file = pipeline.cloud.directory / "orphan"
-    evsup = pipeline.start(command=(sys.executable, "-c", TAKES_ORPHANS_IN, MARKER, str(file), EVSUP))
-    worker = evsup.await_running(1)["0"].pid
-    orphan = int(file.read_text())
-    eventually(lambda: not process_state(orphan), "it is reaped")
-    os.kill(worker, signal.SIGKILL)
-    assert evsup.wait() == 75
-    assert "was killed by SIGKILL" in evsup.last_line
