@@ -1,19 +1,13 @@
-"""Fixtures of both tiers that run the real evsup, the order of files, and how much hypothesis tries."""
+"""What no test may leave to another, the order of files, and how much hypothesis tries."""
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from shared import command_line
 from shared.log import secret
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.harness.pipeline import Pipeline
 
 # The suite gives one answer to one state of the code; what nobody has thought of yet is sought with `make fuzz`. No
 # deadline for a single example: a loaded machine is not a bug, and a test has a time limit of its own.
@@ -111,22 +105,3 @@ def _credentials_of_no_other_test() -> None:
 def _call_of_no_other_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test calls evsup with is not what the messages of the next repeat."""
     monkeypatch.setenv(command_line.VARIABLE, "")
-
-
-@pytest.fixture
-def pipeline() -> "Iterator[Pipeline]":
-    """Services of one partition, for this test alone."""
-    yield from _pipeline(1)
-
-
-@pytest.fixture
-def pipeline2() -> "Iterator[Pipeline]":
-    """Services of two partitions, for this test alone."""
-    yield from _pipeline(2)
-
-
-def _pipeline(partitions: int) -> "Iterator[Pipeline]":
-    from tests.harness.pipeline import pipeline_of  # unit tests need none of what it imports
-
-    with pipeline_of(partitions) as made:
-        yield made

@@ -18,10 +18,13 @@ POLL_S = 0.3
 
 
 class Smoke:
-    """All steps in one place; each returns what it saw, or raises `NotAsPromised`."""
+    """All steps in one place; each returns what it saw, or raises `NotAsPromised`.
 
-    def __init__(self, place: Place, directory: Path, limit_s: float = LIMIT_S) -> None:
-        self._place, self._directory, self._limit_s = place, directory, limit_s
+    Markers have `arrival_s` to be in the table.
+    """
+
+    def __init__(self, place: Place, directory: Path, arrival_s: float = LIMIT_S) -> None:
+        self._place, self._directory, self._arrival_s = place, directory, arrival_s
 
     def round_trip(self) -> str:
         """Markers into every partition, and each in the table once."""
@@ -83,11 +86,11 @@ class Smoke:
                 raise NotAsPromised(f"{found}: a duplicate", evsup.last_lines())
             return found.holds
 
-        self._until(evsup, arrived, f"{markers.sent.total()} markers are in the table")
+        evsup.until(arrived, f"{markers.sent.total()} markers are in the table", self._arrival_s, POLL_S)
 
     def _until(self, evsup: Evsup, condition: Callable[[], bool], what: str) -> None:
-        evsup.until(condition, what, self._limit_s, POLL_S)
+        evsup.until(condition, what, LIMIT_S, POLL_S)
 
     def _drain(self, evsup: Evsup) -> None:
-        if code := evsup.stop(self._limit_s):
+        if code := evsup.stop(LIMIT_S):
             raise NotAsPromised(f"The drain ended with {code} and not with 0", evsup.last_lines())

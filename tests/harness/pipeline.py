@@ -30,8 +30,8 @@ BRISK = {
 }
 
 
-# To check the target table takes a process with an SQL session, a third of what a tree's start costs. Tests that start
-# many trees and are not about the table go without the check; those of the acceptance tier have it.
+# To check the target table takes a process with an SQL session, almost half of what a tree costs. Tests that are not
+# about the table go without the check, but for those of the acceptance tier about a start, or about what it shows.
 UNCHECKED: dict[str, Any] = {"SNOWFLAKE_CHECK_COLUMNS": "false"}
 
 SABOTEUR = str(Path(__file__).parent / "saboteur")

@@ -1,4 +1,4 @@
-"""The databases of the control store behind one interface: SQLite, Postgres with and without PgBouncer, Snowflake."""
+"""The databases of the control store behind one interface, and services for the real evsup."""
 
 import itertools
 import sqlite3
@@ -24,6 +24,7 @@ from shared.log.secret import Secret
 from shared.model import ConsumerGroup
 from shared.snowflake.session import SqlSession
 from tests.harness.azure_sdk import sockets
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 from tests.harness.snow.sql import ACCOUNT, CLAIM, ROLE, USER, WAREHOUSE, SnowSql, ask
 
 EXPIRATION_S = 60.0
@@ -209,3 +210,20 @@ def claims(session: SnowflakeConnection) -> SnowflakeConnection:
     ask(session, f"CREATE HYBRID TABLE CLAIM {CLAIM}")
     ask(session, "INSERT INTO CLAIM (P, OWNER, EPOCH) VALUES ('0', 'a', 1), ('1', 'a', 1)")
     return session
+
+
+# --- the real evsup ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pipeline() -> Iterator[Pipeline]:
+    """Services of one partition, for this test alone."""
+    with pipeline_of(1, **UNCHECKED) as made:
+        yield made
+
+
+@pytest.fixture
+def pipeline2() -> Iterator[Pipeline]:
+    """Services of two partitions, for this test alone."""
+    with pipeline_of(2, **UNCHECKED) as made:
+        yield made

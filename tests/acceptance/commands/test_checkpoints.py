@@ -14,7 +14,7 @@ import pytest
 
 from scripts.harness.table import PartitionCount
 from scripts.harness.waiting import eventually
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 BACK, FORWARD, END, OLDEST, EXPORTED = PARTITIONS = ("0", "1", "2", "3", "4")
 ROWS = {BACK: 800, FORWARD: 550, END: 510, OLDEST: 1100, EXPORTED: 600}
@@ -24,7 +24,7 @@ SET_BACK = ("set", "--partition", BACK, "--sequence-number", "299")
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of(len(PARTITIONS)) as made:
+    with pipeline_of(len(PARTITIONS), **UNCHECKED) as made:
         yield made
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.harness.table import EVENTS
 from scripts.localcloud.cloud import CloudSettings
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 SIDE = f"{EVENTS}_REPLAY"
 # Valid in SQL, in the URLs of Snowpipe Streaming, and as the first part of its pipe's name.
@@ -17,7 +17,7 @@ RANGE = ("--partition", "0", "--from", "100", "--to", "249")
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of(1) as made:
+    with pipeline_of(1, **UNCHECKED) as made:
         made.publish(400)
         yield made
 
@@ -75,7 +75,7 @@ def test_a_replay_goes_into_the_live_table_only_on_request_and_says_that_rows_ar
 
 def test_another_group_reads_beside_a_running_tree_and_from_the_very_first_event() -> None:
     cloud = CloudSettings(partitions=1, commit_delay_s=0.3, consumer_group="evsup")
-    with pipeline_of(cloud=cloud) as pipeline:
+    with pipeline_of(cloud=cloud, **UNCHECKED) as pipeline:
         pipeline.publish(50)
         evsup = pipeline.start()
         pipeline.await_all()

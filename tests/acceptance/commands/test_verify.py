@@ -9,13 +9,13 @@ import pytest
 
 from scripts.harness.table import EVENTS
 from scripts.harness.waiting import eventually
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Pipeline]:
     """One partition for the tests to which its content does not matter."""
-    with pipeline_of(1) as made:
+    with pipeline_of(1, **UNCHECKED) as made:
         yield made
 
 
@@ -36,7 +36,7 @@ def rejected(shared: Pipeline) -> dict[str, Any]:
 def loaded(pipeline: Pipeline, events: int = 300) -> None:
     """Services whose table has so many events of each partition, and no tree any more."""
     pipeline.publish(events)
-    evsup = pipeline.start()
+    evsup = pipeline.start(**UNCHECKED)
     pipeline.await_all()
     assert evsup.stop() == 0
 
@@ -81,7 +81,7 @@ def test_what_was_loaded_is_proven_and_what_is_missing_or_there_twice_is_named(p
     assert (proofs["1"]["missing"], proofs["1"]["repeated"]) == (4, 0)
 
     pipeline2.publish(50)
-    evsup = pipeline2.start()
+    evsup = pipeline2.start(**UNCHECKED)
     eventually(lambda: all(held.last == 349 for held in pipeline2.in_table().values()), "the next rows are there")
     assert evsup.stop() == 0
     since = verified(pipeline2, "--since", between, code=0)
@@ -129,7 +129,7 @@ def test_a_token_that_contradicts_the_checkpoint_refutes(shared: Pipeline) -> No
 
 def test_rows_begin_where_latest_was_or_where_a_person_moved_the_checkpoint(pipeline: Pipeline) -> None:
     pipeline.publish(100)
-    evsup = pipeline.start(EVENTHUB_STARTING_POSITION="@latest")
+    evsup = pipeline.start(EVENTHUB_STARTING_POSITION="@latest", **UNCHECKED)
     evsup.await_running(1)
     pipeline.publish(100)
     eventually(lambda: pipeline.rows() == 100, "what came after the start is there")
@@ -141,7 +141,7 @@ def test_rows_begin_where_latest_was_or_where_a_person_moved_the_checkpoint(pipe
     change(pipeline, "DELETE FROM {table}")
     pipeline.run("checkpoints", "set", "--partition", "0", "--sequence-number", "149", "--yes")
     assert verified(pipeline, code=0)["0"]["verdict"] == "nothing"
-    evsup = pipeline.start()
+    evsup = pipeline.start(**UNCHECKED)
     eventually(lambda: pipeline.rows() == 50, "the rows after the new checkpoint are there")
     assert evsup.stop() == 0
     assert verified(pipeline, code=0)["0"]["first"] == 150

@@ -11,7 +11,7 @@ from scripts.localcloud.blob import SAS, local_blobs
 from scripts.localcloud.cloud import CloudSettings
 from shared.eventhubs.client import consumer_group
 from tests.harness.evsnow import InPostgres, InSnowflake, metadata_of
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 LOADED, PUBLISHED = 100, 150
 SDK, BARE, EVSNOW, EVSNOW_POSTGRES = PARTITIONS = ("0", "1", "2", "3")
@@ -27,7 +27,7 @@ LAYOUTS = {
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of(cloud=CLOUD) as made:
+    with pipeline_of(cloud=CLOUD, **UNCHECKED) as made:
         made.publish(PUBLISHED)
         yield made
 

@@ -15,7 +15,7 @@ from scripts.harness.table import EVENTS
 from scripts.harness.waiting import eventually
 from scripts.localcloud.schema_registry import SchemaRegistry
 from scripts.localcloud.sign_in import SignIn
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 SCHEMA = {"type": "record", "name": "Flight", "fields": [{"name": "n", "type": "long"}]}
 
@@ -31,7 +31,7 @@ class Site(NamedTuple):
 @pytest.fixture
 def site() -> Iterator[Site]:
     with ExitStack() as stack:
-        pipeline = stack.enter_context(pipeline_of())
+        pipeline = stack.enter_context(pipeline_of(**UNCHECKED))
         places = [pipeline.directory / name for name in ("registry", "sign-in")]
         for place in places:
             place.mkdir()

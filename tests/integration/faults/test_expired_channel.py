@@ -9,7 +9,7 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from shared.snowflake.channel_name import of_generation
-from tests.harness.pipeline import Pipeline, fix_of, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, fix_of, pipeline_of
 
 P = "0"
 MORE = 20
@@ -17,7 +17,7 @@ MORE = 20
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of() as made:
+    with pipeline_of(**UNCHECKED) as made:
         made.publish(50)
         yield made
 

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
-from tests.harness.pipeline import Pipeline, fix_of, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, fix_of, pipeline_of
 from tests.integration.target.test_quarantine import P, await_all, known, quarantined
 
 LATE_S = 2.5  # commits and checkpoints are much faster here
@@ -17,7 +17,7 @@ Trouble = Callable[[Pipeline], None]
 
 @pytest.fixture(scope="module")
 def quarantining() -> Iterator[Pipeline]:
-    with pipeline_of(SNOWFLAKE_ON_REJECT="quarantine") as made:
+    with pipeline_of(SNOWFLAKE_ON_REJECT="quarantine", **UNCHECKED) as made:
         made.output("init", "--target")
         yield made
 
@@ -114,7 +114,7 @@ def test_a_count_that_comes_later_than_anybody_looks_back_is_refused_with_65(
 
 
 def test_without_a_quarantine_the_tree_ends_with_65_however_late_the_count_is_and_so_does_every_start() -> None:
-    with pipeline_of() as pipeline:
+    with pipeline_of(**UNCHECKED) as pipeline:
         pipeline.publish(50)
         evsup = pipeline.start()
         pipeline.await_all()

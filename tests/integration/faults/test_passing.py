@@ -6,7 +6,7 @@ import pytest
 
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 P = "0"
 MORE = 400  # events after each fault
@@ -14,7 +14,7 @@ MORE = 400  # events after each fault
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of() as made:
+    with pipeline_of(**UNCHECKED) as made:
         yield made
 
 

@@ -5,7 +5,6 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from scripts.harness.evsup import Evsup
 from scripts.harness.marker import marked, process_state
 from scripts.harness.waiting import BUSY_S, eventually
 from scripts.localcloud.cloud import CloudSettings, Store
-from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
+from tests.harness.pipeline import SABOTEUR, UNCHECKED, Pipeline, pipeline_of
 
 STOPPED, ENDED = "T", "Z"
 
@@ -24,18 +23,9 @@ def pipeline4() -> Iterator[Pipeline]:
         yield made
 
 
-def beside(pipeline: Pipeline, *arguments: str) -> Evsup:
-    """Another supervisor over the same control store, as on another host."""
-    return pipeline.start(*arguments, EVSUP_STATE_DIR=str(pipeline.cloud.directory / f"state-{len(pipeline.started)}"))
-
-
 def with_clock(pipeline: Pipeline, shift_s: float) -> Evsup:
     """A supervisor on a host whose clock is that many seconds off."""
-    state = str(pipeline.cloud.directory / f"state-{len(pipeline.started)}")
-    return pipeline.start(EVSUP_STATE_DIR=state, PYTHONPATH=SABOTEUR, SABOTAGE_CLOCK_S=str(shift_s))
-
-
-SABOTEUR = str(Path(__file__).parent / "saboteur")
+    return pipeline.beside(PYTHONPATH=SABOTEUR, SABOTAGE_CLOCK_S=str(shift_s))
 
 
 def owned(evsup: Evsup) -> set[str]:
@@ -61,7 +51,7 @@ def test_a_tree_frozen_past_its_lease_stops_with_75_and_writes_nothing_more(pipe
     frozen.send_to_group(signal.SIGSTOP)
     eventually(lambda: all(process_state(pid) == STOPPED for pid in pids), "it is frozen")
     pipeline2.publish(500)
-    other = beside(pipeline2)
+    other = pipeline2.beside()
     assert all(row.epoch == 2 for row in other.await_running(2).values())
     pipeline2.await_all()
     openers = {name: one.sequencer for name, one in pipeline2.snow.channels().items()}
@@ -88,7 +78,7 @@ def test_a_supervisor_frozen_alone_stops_its_workers_before_anybody_may_claim(pi
 
 def test_two_supervisors_of_two_partitions_each_own_all_four_once(pipeline4: Pipeline) -> None:
     pipeline4.publish(300)
-    one, other = beside(pipeline4, "--max-partitions", "2"), beside(pipeline4, "--max-partitions", "2")
+    one, other = (pipeline4.beside("--max-partitions", "2") for _ in range(2))
     eventually(lambda: owned(one) | owned(other) == set("0123"), "all are owned")
     assert not owned(one) & owned(other)
     assert len(owned(one)) == len(owned(other)) == 2

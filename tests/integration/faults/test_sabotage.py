@@ -10,15 +10,18 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import BUSY_S, eventually
 from supervisor.process.stop import ABORT_GRACE_S, LATE_S
-from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
+from tests.harness.pipeline import SABOTEUR, UNCHECKED, Pipeline, pipeline_of
 
 DRAIN_S = 2.0
 
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    """Two partitions, and at the end every event of all tests in the table, once."""
-    with pipeline_of(partitions=2, EVSUP_DRAIN_TIMEOUT=str(DRAIN_S)) as made:
+    """Two partitions, and at the end every event of all tests in the table, once.
+
+    The process that checks the table would do the deeds as well.
+    """
+    with pipeline_of(partitions=2, EVSUP_DRAIN_TIMEOUT=str(DRAIN_S), **UNCHECKED) as made:
         yield made
         last = made.start()
         last.await_running(2)
@@ -37,11 +40,7 @@ def sabotaged(pipeline: Pipeline, deed: str) -> tuple[Evsup, Path]:
 
 
 def test_a_worker_that_ends_at_boot_fails_the_tree_with_70(pipeline: Pipeline) -> None:
-    evsup = pipeline.start(
-        PYTHONPATH=SABOTEUR,
-        SABOTAGE="leave",
-        SNOWFLAKE_CHECK_COLUMNS="false",  # otherwise the process that checks the table would end first
-    )
+    evsup = pipeline.start(PYTHONPATH=SABOTEUR, SABOTAGE="leave")
     assert evsup.wait() == 70
     assert "The worker exited without reporting an error: exit code 3" in evsup.last_line
 

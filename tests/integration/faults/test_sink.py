@@ -145,7 +145,7 @@ def test_a_snowflake_that_never_answers_delays_a_drain_no_longer_than_its_timeou
 def test_a_table_that_is_gone_ends_the_tree_and_no_start_begins_without_it() -> None:
     with pipeline_of() as own:
         own.publish(300)
-        evsup = own.start()
+        evsup = own.start(**UNCHECKED)
         own.await_all()
         own.snow.drop_table((DATABASE, SCHEMA, TABLE))
         own.publish(300)

@@ -2,9 +2,9 @@
 
 import json
 import shutil
-import socket
 import subprocess
 from contextlib import closing
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,14 @@ class Prometheus:
         self._process.terminate()
         self._process.wait()
 
-    def listens(self) -> bool:
-        """Whether it can be asked."""
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self.port)) == 0
+    def is_ready(self) -> bool:
+        """Whether it can be asked. It listens earlier, and answers 503 until then."""
+        try:
+            with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)) as connection:
+                connection.request("GET", "/-/ready")
+                return connection.getresponse().status == HTTPStatus.OK
+        except ConnectionError:
+            return False
 
     def ask(self, query: str) -> list[dict[str, Any]]:
         """The series that a query gives now."""
@@ -71,10 +75,11 @@ def program() -> str:
 
 def test_every_panel_shows_numbers_of_a_tree_that_runs(program: str, pipeline: Pipeline, tmp_path: Path) -> None:
     port = free_port()
+    pipeline.environment["SNOWFLAKE_CHECK_COLUMNS"] = "true"  # a panel may show what the check finds
     evsup = pipeline.start(EVSUP_HTTP_ADDRESS=f"127.0.0.1:{port}", EVENTHUB_RETENTION_HOURS="24")
     evsup.await_running(1)
     with closing(Prometheus(program, tmp_path, port)) as prometheus:
-        eventually(prometheus.listens, "Prometheus listens")
+        eventually(prometheus.is_ready, "Prometheus is ready")
         info = eventually(lambda: prometheus.ask("evsup_info"), "the tree is read")[0]["metric"]
         pipeline.publish(100)
         pipeline.await_all()

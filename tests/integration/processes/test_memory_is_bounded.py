@@ -7,7 +7,7 @@ import pytest
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from supervisor.status.model import PartitionStatus
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 from worker.pipeline.chunks import MAX_CHUNK_BYTES
 from worker.source.batch_queue import QUEUED_BYTES
 from worker.source.credit import HELD_BYTES
@@ -28,7 +28,7 @@ FRESH_REPORTS = 4  # without any progress
 @pytest.fixture
 def pipeline() -> Iterator[Pipeline]:
     with pipeline_of(
-        SNOWFLAKE_MAX_INFLIGHT_ROWS=str(WINDOW_ROWS), SNOWFLAKE_MAX_INFLIGHT_BYTES=str(WINDOW_BYTES)
+        SNOWFLAKE_MAX_INFLIGHT_ROWS=str(WINDOW_ROWS), SNOWFLAKE_MAX_INFLIGHT_BYTES=str(WINDOW_BYTES), **UNCHECKED
     ) as made:
         yield made
 

@@ -10,7 +10,7 @@ from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import INLINE_PROPERTIES
 from scripts.localcloud.snow.admin import SnowAdmin
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 from tests.harness.snow.stage_load import burst, uploaded
 
 TICK_S, TICKS, EVENTS_A_TICK, STEADY_BYTES = 0.2, 20, 100, 4_000  # 2 MB/s; the SDK uploads files from 1 MB/s on
@@ -18,7 +18,7 @@ TICK_S, TICKS, EVENTS_A_TICK, STEADY_BYTES = 0.2, 20, 100, 4_000  # 2 MB/s; the 
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of() as made:
+    with pipeline_of(**UNCHECKED) as made:
         yield made
 
 
@@ -76,7 +76,7 @@ def test_a_passing_fault_of_the_stage_costs_no_event(pipeline: Pipeline, evsup: 
 
 
 def test_the_same_burst_goes_by_rows_when_the_properties_say_so() -> None:
-    with pipeline_of(SNOWFLAKE_STREAMING_PROPERTIES=json.dumps(INLINE_PROPERTIES)) as own:
+    with pipeline_of(SNOWFLAKE_STREAMING_PROPERTIES=json.dumps(INLINE_PROPERTIES), **UNCHECKED) as own:
         evsup = own.start()
         evsup.await_running(1)
         burst(own)

@@ -13,7 +13,7 @@ from scripts.harness.evsup import Evsup
 from scripts.harness.table import EVENTS
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
-from tests.harness.pipeline import SABOTEUR, Pipeline, pipeline_of
+from tests.harness.pipeline import SABOTEUR, UNCHECKED, Pipeline, pipeline_of
 from worker.sink.rejection import SHARE_FROM
 
 P = "0"
@@ -22,7 +22,7 @@ STEPS = ("read", "written", "recorded")  # when they are found, nothing has been
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of(SNOWFLAKE_ON_REJECT="quarantine") as made:
+    with pipeline_of(SNOWFLAKE_ON_REJECT="quarantine", **UNCHECKED) as made:
         yield made
 
 

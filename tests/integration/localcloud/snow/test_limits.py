@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from scripts.localcloud.snow.http.refusal import OPEN_IN_PROGRESS
-from tests.harness.pipeline import pipeline_of
+from tests.harness.pipeline import UNCHECKED, pipeline_of
 from tests.harness.snow.sdk import Snow, append, committed, serving, until
 
 TOO_FAST = "append 429 390701"
@@ -59,7 +59,7 @@ def test_of_two_opens_at_the_same_time_one_waits_for_the_other(snow: Snow) -> No
 
 
 def test_evsup_opens_its_channel_once_another_open_is_over() -> None:
-    with pipeline_of() as pipeline:
+    with pipeline_of(**UNCHECKED) as pipeline:
         pipeline.snow.fail("open", 409, times=3, code=OPEN_IN_PROGRESS, shape="error_code")
         pipeline.publish(300)
         pipeline.start()
@@ -69,7 +69,7 @@ def test_evsup_opens_its_channel_once_another_open_is_over() -> None:
 
 def test_an_open_that_never_ends_elsewhere_ends_the_tree_with_69() -> None:
     properties = f'{{"open_channel_409_retry_total_backoff_seconds": "{RETRIED_S}"}}'
-    with pipeline_of(SNOWFLAKE_STREAMING_PROPERTIES=properties) as pipeline:
+    with pipeline_of(SNOWFLAKE_STREAMING_PROPERTIES=properties, **UNCHECKED) as pipeline:
         pipeline.snow.fail("open", 409, times=None, code=OPEN_IN_PROGRESS, shape="error_code")
         pipeline.publish(300)
         evsup = pipeline.start()

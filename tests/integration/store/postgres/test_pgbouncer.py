@@ -20,7 +20,7 @@ from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, StoreUnavailable
 from shared.log.secret import Secret
 from shared.model import Checkpoint, SupervisorRow, Term
-from tests.harness.pipeline import pipeline_of
+from tests.harness.pipeline import UNCHECKED, pipeline_of
 from tests.integration.conftest import EXPIRATION_S, Site, initialised
 
 CLIENTS = 12
@@ -103,7 +103,9 @@ def test_a_server_connection_lost_behind_the_pool_is_one_failed_call(site: Site,
 
 
 def test_a_tree_runs_over_the_pool(pgbouncer: PgBouncer) -> None:
-    with pipeline_of(partitions=2, CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=pgbouncer.dsn) as pipeline:
+    with pipeline_of(
+        partitions=2, CONTROL_STORE="postgres", CONTROL_POSTGRES_DSN=pgbouncer.dsn, **UNCHECKED
+    ) as pipeline:
         pipeline.publish(200)
         evsup = pipeline.start()
         pipeline.await_all()
