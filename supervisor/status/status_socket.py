@@ -35,6 +35,7 @@ def status_socket(directory: Path) -> Iterator[socket.socket]:
             # Of a supervisor that was killed: none runs here now, for this one has the lock. A bind finds it in use.
             path.unlink(missing_ok=True)
             listener.bind(str(path))
+            ours = path.stat().st_ino
         except OSError as error:
             raise unusable(directory, f"{path}: {error.strerror}") from error
         finally:
@@ -43,7 +44,10 @@ def status_socket(directory: Path) -> Iterator[socket.socket]:
         try:
             yield listener
         finally:
-            path.unlink(missing_ok=True)
+            # Only ours: where somebody has deleted the directory, another supervisor may have made its own there.
+            with suppress(FileNotFoundError):
+                if path.stat().st_ino == ours:
+                    path.unlink()
 
 
 def read_status(directory: Path) -> TreeStatus | None:

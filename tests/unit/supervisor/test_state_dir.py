@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -202,6 +203,15 @@ def test_a_file_in_the_socket_s_place_is_replaced_and_not_followed(
         assert read_status(tmp_path) == a_tree()
         assert mode(tmp_path / SOCKET_NAME) == 0o600
     assert (tmp_path / "victim").read_text() == PRECIOUS
+
+
+def test_a_supervisor_whose_directory_was_deleted_takes_no_socket_of_the_next_one_with_it(tmp_path: Path) -> None:
+    former = ExitStack()
+    former.enter_context(status_socket(tmp_path))
+    (tmp_path / SOCKET_NAME).unlink()
+    with served(tmp_path, a_tree):
+        former.close()
+        assert read_status(tmp_path) == a_tree()
 
 
 def test_a_directory_in_the_socket_s_place_is_a_fault_of_the_setting(tmp_path: Path) -> None:
