@@ -57,9 +57,9 @@ class Uploads:
         if self._refused_by:
             storage = "; ".join(filter(None, (self._refused_by, self._place)))
             return f"the cloud storage of the stage refused the SDK's upload ({storage})"
-        if self.failed_request:
-            return f"the SDK's last request that failed is {self.failed_request}"
-        return f"under load the SDK uploads rows to cloud storage ({self._place})" if self._place else ""
+        failed = self.failed_request and f"the SDK's last request that failed is {self.failed_request}"
+        uploads = self._place and f"under load the SDK uploads rows to cloud storage ({self._place})"
+        return "; ".join(filter(None, (failed, uploads)))
 
 
 def follow(*, pass_on_all: bool) -> Uploads:

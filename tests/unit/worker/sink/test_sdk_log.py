@@ -109,5 +109,10 @@ def test_requests_that_are_throttled_are_counted_and_others_that_fail_are_not() 
     ],
 )
 def test_the_request_that_failed_last_is_the_reason_of_what_waits(line: str, said: str) -> None:
-    evidence = uploads(CUSTOM, FAILED.format(503), line).evidence if said else uploads(line).evidence
-    assert evidence == (f"the SDK's last request that failed is {said}" if said else "")
+    assert uploads(line).evidence == (said and f"the SDK's last request that failed is {said}")
+
+
+def test_a_request_that_failed_hides_no_storage() -> None:
+    evidence = uploads(CUSTOM, FAILED.format(503), FAILED.format(403)).evidence
+    assert evidence.startswith("the SDK's last request that failed is insert_rows: HTTP 403")
+    assert "cloud storage (S3: endpoint=https://s3.example:443" in evidence
