@@ -89,8 +89,8 @@ def decide(
     the channel had no row, and the worker has written none; None: nobody knows. `channel_exists` is for those
     who look at a channel without opening it; who opens it calls `refuse_unseen_rows` before.
     """
-    partition_id = checkpoint.partition_id
-    refuse_another_hub(partition_id, checkpoint.hub_created_at_s, partition.hub_created_at_s)
+    # First: every number below is of the checkpoint's hub, and says nothing of another one.
+    refuse_another_hub(checkpoint.partition_id, checkpoint.hub_created_at_s, partition.hub_created_at_s)
     if not channel_exists:
         refuse_unseen_rows(checkpoint, partition)
     # Before the position: a new channel with a token would make a moved checkpoint look like one that is late.
@@ -109,7 +109,7 @@ def decide(
         story = f"events {position + 1} to {position + lost} left retention before they were read"
         if on_gap == "fail":
             fix = f"Nothing can bring them back. {GO_ON_WITHOUT}"
-            raise ResumeRefused(f"Partition {partition_id}: {lost} events are lost", story, fix)
+            raise ResumeRefused(f"Partition {checkpoint.partition_id}: {lost} events are lost", story, fix)
         reason = f"{reason}; {story}"
     return Resume(position + lost, reason, lost, begins_next)
 

@@ -93,6 +93,8 @@ class SnowflakeDatabase(Database):
             # One deadline for all statements of the transaction, their waits for locks included.
             run = _Statements(self._session, self.dialect, Deadline.after(CALL_S))
             self._refuse_other_tables(run)
+            # Elsewhere each statement commits by itself, the fast path of Hybrid Tables. "atomic" is what a person does
+            # and what is quarantined: a change without its audit row would be one that nobody can explain later.
             with self._session.transaction() if mode == "atomic" else nullcontext():
                 yield run
 
@@ -145,11 +147,13 @@ class _Statements:
         self._session, self._dialect, self._deadline = session, dialect, deadline
 
     def __call__(self, name: str, /, **values: object) -> list[Row]:
+        # An upsert in two statements: Snowflake advises against MERGE for Hybrid Tables.
         rows = self._run(name, values)
         if not rows and name in _INSERT:
             # When somebody else has inserted meanwhile, the first query decides again, on that row.
             rows = self._run(_INSERT[name], values) or self._run(name, values)
-        # By the etag that this call wrote: no row means that somebody else has changed it since.
+        # A query of its own, because there is no RETURNING. It looks for the etag that this call wrote: where that is
+        # gone, somebody else has changed the row since.
         if rows and name in _READ_BACK:
             return self._run(_READ_BACK[name], values)
         return rows
@@ -162,7 +166,7 @@ class _Statements:
             return self._with_retries(lambda: self._session.query(statement, *bound))
         try:
             return [{}] * self._with_retries(lambda: self._session.change(statement, *bound))
-        except DuplicateKey:
+        except DuplicateKey:  # somebody else has inserted the row first
             return []
         except AlreadyExists:  # definitions commit one by one, so an `evsup init` that was cut off left this column
             if statement.startswith("ALTER TABLE"):

@@ -125,6 +125,7 @@ class EventHubClient:
         read_s = None
         if hub is None:
             self.sdk.keep_connections()  # both questions go over one
+            # The time before the question: what the hub says may be as old as that.
             read_s, hub = monotonic(), self.hub()
         try:
             properties = _answer(partial(self.sdk.get_partition_properties, partition_id), limit_s)
@@ -245,6 +246,7 @@ class EventHubClient:
 
 def _answer(question: Callable[[], Answer], limit_s: float = ANSWER_LIMIT_S) -> Answer:
     """The answer to a question for runtime information, asked when it is this process's turn."""
+    # Before the limit begins: it is for the hub's answer, and the turn may come much later.
     _pace.wait()
     return within(limit_s, question)
 

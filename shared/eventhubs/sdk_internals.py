@@ -105,16 +105,7 @@ class _Transport:
 
 
 class Consumer(EventHubConsumerClient):
-    """The SDK's client with our receivers, with a memory for the partition ids, and with quick questions.
-
-    After 30 s every receiver of the SDK has a thread beside it that keeps the connection alive by reading frames from
-    it, without a lock: events come in another order or with each other's parts. Here it has none.
-    https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp/client.py
-
-    Every `receive` asks for the ids on a thread, and turns without a pause on its own until they are there: a second
-    question, and half a second of a processor.
-    https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_eventprocessor/event_processor.py
-    """
+    """The SDK's client with our receivers, with a memory for the partition ids, and with quick questions."""
 
     _partition_ids: Sequence[str] = ()
 
@@ -145,11 +136,18 @@ class Consumer(EventHubConsumerClient):
 
     def get_partition_ids(self) -> list[str]:
         """As the SDK's, without a question when they are known."""
+        # Every `receive` of the SDK asks for them on a thread, and turns without a pause on its own until they are
+        # there: a second question, and half a second of a processor.
+        # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_eventprocessor/event_processor.py
         return list(self._partition_ids) or super().get_partition_ids()
 
     def _create_consumer(self, *arguments: Any, **options: Any) -> Any:
         consumer = super()._create_consumer(*arguments, **options)
+        # After 30 s every receiver of the SDK has a thread beside it that keeps the connection alive by reading frames
+        # from it, without a lock: events come in another order or with each other's parts. Here it has none.
+        # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp/client.py
         consumer._keep_alive = None
+        # The SDK makes receivers of its own class, and takes no other one.
         consumer.__class__ = AnySize
         return consumer
 

@@ -48,8 +48,10 @@ class SdkLink:
             return True
 
     def take_over(self) -> bytes:
-        """Begin to read in the SDK's place: what it has read already. From now on it judges silence no longer."""
+        """Begin to read in the SDK's place: what it has read already."""
+        # The SDK counts a silence from its own last read, and there will be none.
         self._connection._idle_timeout = None
+        # The reader waits in poll(2), for other things than this socket as well.
         self._transport.sock.settimeout(0)
         rest: bytes = self._transport._read_buffer.read()
         return rest
@@ -133,6 +135,8 @@ class SdkLink:
         session.incoming_window -= transfers
         link.delivery_count = link.delivery_count + deliveries & SERIAL
         link.current_link_credit -= deliveries
+        # A session stands still when its window is used up, whatever credit its link has. Opened at half of it, so that
+        # the hub never waits. https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-transport-v1.0-os.html#doc-session-flow-control
         if session.incoming_window <= session.target_incoming_window // 2:
             session.incoming_window = session.target_incoming_window
             with self._raising_as_the_sdk(), self._writing():
@@ -148,8 +152,9 @@ class SdkLink:
     def keep(self) -> None:
         """Renew the token when it is time, and tell the hub that this end lives. Once a second is often enough.
 
-        The SDK does either only while somebody receives through it. A new token is waited for here.
+        Blocks for a new token.
         """
+        # The SDK does either only while somebody receives through it.
         with self._raising_as_the_sdk(), self._writing():
             if cbs := self._handler._cbs_authenticator:
                 cbs.handle_token()

@@ -134,7 +134,9 @@ class Quarantine(Target):
         return {int(row["sequence_number"]): _as_logged(row) for row in found}
 
     def insert(self, partition_id: str, events: Sequence[Rejected], *, reason: str, channel: str, epoch: int) -> None:
-        """Write the events that are not in the quarantine yet, in one statement."""
+        """Write the events that are not in the quarantine yet."""
+        # In one statement, which looks and writes: a standard table enforces no key.
+        # https://docs.snowflake.com/en/sql-reference/constraints-overview
         self._query(
             "insert_rejected",
             partition_id=partition_id,

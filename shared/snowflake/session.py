@@ -151,6 +151,8 @@ class SqlSession:
             database=self._database,
             schema=self._schema,
             application="evsup",
+            # The server binds the values. By default the connector writes them into the text of the statement:
+            # https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-example#binding-data
             paramstyle="qmark",
             autocommit=True,
             session_parameters=self._parameters,
@@ -162,6 +164,7 @@ class SqlSession:
     def _leave(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            # Without retries: nobody waits for the end of a session while Snowflake is away. It ends by itself.
             connection.close(retry=False)
 
 

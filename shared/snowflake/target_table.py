@@ -75,6 +75,7 @@ class Target:
 
     def __init__(self, settings: SnowflakeSettings, hub_created_at_s: float | None) -> None:
         self._session = SqlSession(settings, call_s=COUNT_S)
+        # A little earlier: the creation time is rounded on its way, and the first events come at once.
         self._created_at = None if hub_created_at_s is None else _iso(hub_created_at_s - CREATION_TOLERANCE_S)
         self._settings = settings
         self._create = create_table_sql(settings)

@@ -58,8 +58,10 @@ def verify(
     resumed after), `errors_before` the count of rejected rows in the last checkpoint, `unsettled_from` the first event
     whose row may have been rejected since (`worker.sink.unsettled`).
     """
+    # The code first: token and count of a channel that is another opener's are no news of our rows.
     if status.status_code != SUCCESS:
         raise invalid_channel("The channel is not valid any more", f"status {status.status_code}")
+    # Rejected rows before the token: it passes them, and looks as if all were well.
     if status.rows_error_count > errors_before:
         raise rejected(partition_id, status, errors_before, unsettled_events(unsettled_from, status.token))
     if status.rows_error_count < errors_before:
@@ -70,6 +72,7 @@ def verify(
             f"from {durable} to {status.token}",
             "Somebody dropped or reset the channel. Run `evsup check`: it names the command that resolves this.",
         )
+    # The last means against a second writer, should its open not have made this channel invalid.
     if status.token is not None and (appended is None or status.token > appended):
         raise OwnershipLost(
             "Another writer uses the channel",

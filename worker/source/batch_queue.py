@@ -87,6 +87,7 @@ class Backlog:
         with self._lock:
             self._closed = True
             self._batches.clear()
+        # The receiver may wait for room. It is to see at once that it was stopped.
         self.room.set()
 
     def _has_room(self, batch: Batch) -> bool:

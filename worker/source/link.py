@@ -124,6 +124,7 @@ class Link:
                 self._require_same_hub(client)
                 self._live(client)
         except SourceUnavailable:
+            # However long it was open, it has not lived: tries to open another one go on counting.
             self.is_dead = True
             raise
         except BrokenStream as error:
