@@ -194,6 +194,8 @@ class SupervisorRow:
     """Seconds since its last heartbeat, counted by the database."""
     expiration_s: Expiration = 60.0
     """Seconds that its leases last, and that it counts as alive after a heartbeat; the store writes its own."""
+    last_seen_s: Seconds | None = None
+    """Unix time of its last heartbeat by the database's clock; None in a row that is still to be written."""
 
     @property
     def is_live(self) -> bool:

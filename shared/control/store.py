@@ -34,8 +34,6 @@ class ControlStore:
     without a renewal.
     """
 
-    # Locks are taken in one order, ownership before checkpoint, so that a claim and a checkpoint cannot deadlock.
-
     def __init__(self, database: Database, group: ConsumerGroup, ownership_expiration_s: float) -> None:
         self.group = group
         self.ownership_expiration_s = ownership_expiration_s
@@ -76,6 +74,7 @@ class ControlStore:
         """
         if not owner_id:
             raise Bug(f"Nobody claims partition {partition_id}", "the owner id is empty, which means released")
+        # Again the etag of a claim that got no answer: if that was committed, this one finds its row, with its epoch.
         etag = self._unanswered.pop((partition_id, owner_id), None) or _new_etag()
         try:
             row = self._take("claim", partition_id, owner_id, etag=etag, expiration_s=expiration_s)
@@ -206,7 +205,7 @@ class ControlStore:
     def heartbeat(self, supervisor: SupervisorRow) -> None:
         """Record that a supervisor is alive."""
         values = asdict(supervisor) | {"expiration_s": self.ownership_expiration_s}
-        del values["age_s"]
+        del values["age_s"], values["last_seen_s"]
         self._run("heartbeat", **values)
 
     def supervisors(self) -> list[SupervisorRow]:
@@ -231,7 +230,8 @@ class ControlStore:
         """Change the owner and fence older writers, in one transaction; None when a newer owner has fenced already."""
         with self._database.transaction() as transaction:
             run = self._in_group(transaction)
-            # The ownership row first: of two that claim at the same time, only the winner goes on to the fence.
+            # The ownership row first: of two that claim at the same time, only the winner goes on to the fence. Nobody
+            # locks the two rows in the other order, so that no two can wait for each other.
             rows = run(query, partition_id=partition_id, owner_id=owner_id, **values)
             if not rows:
                 return None

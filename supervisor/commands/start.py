@@ -196,7 +196,14 @@ def run_tree(
     leases = Leases(store, me, facts.partition_ids, settings.eventhub)
     keeper = LeaseKeeper(leases)
     interval_s = settings.eventhub.load_balancing_interval
-    hub = PartitionDiscovery(HubQuery(settings.eventhub), facts, interval_s, keeper.learn, lambda: leases.group_size)
+    hub = PartitionDiscovery(
+        HubQuery(settings.eventhub),
+        facts,
+        interval_s,
+        keeper.learn,
+        group_size=lambda: leases.group_size,
+        starting=lambda: leases.starting,
+    )
     status = _initial_status(settings, me, store, facts)
     limits_s = settings.process.drain_timeout, settings.snowflake.commit_timeout
     make_child = partial(Child, start=partial(worker_process.start, turn_s=hub.start_turn_s, begin=begin))

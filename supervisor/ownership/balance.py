@@ -112,6 +112,21 @@ def _surplus(view: GroupView, share: int) -> tuple[str, ...]:
     return tuple(sorted(staying, key=by_number)[: max(0, len(staying) - share)])
 
 
+def starting(view: GroupView, me: SupervisorRow, assignment: Assignment) -> int:
+    """How many members start workers now, with `me`: the others have just claimed something, or are about to.
+
+    A round renews what a member holds and then sends its heartbeat. So a lease that is younger than its owner's
+    heartbeat was claimed since.
+    """
+    seen_s = {row.owner_id: row.last_seen_s for row in view.supervisors if row.is_live and row.last_seen_s is not None}
+    claimed = {
+        row.owner_id
+        for row in view.ownerships
+        if row.is_live and row.last_modified_s > seen_s.get(row.owner_id, float("inf"))
+    }
+    return len({me.owner_id, *claimed, *assignment.left})
+
+
 def held_by(leases: Collection[HeldElsewhere]) -> Counter[str]:
     """How many of these leases each owner has."""
     return Counter(lease.owner_id for lease in leases)

@@ -49,6 +49,8 @@ class Leases:
         """Why the last round failed; None when it did not."""
         self.group_size, self.lost_members = 1, 0
         """Members at the last balancing round: those that live, and those that ended without leaving the group."""
+        self.starting = 1
+        """Members that start workers, as of the last balancing round, with this one."""
         self.clock, self._store, self._settings = clock, store, settings
         self.window_s = trust_window_s(settings.ownership_expiration)
         self._retry_s = retry_s(settings)
@@ -74,6 +76,7 @@ class Leases:
             if self.clock() >= self._renew_due_s:
                 self.renew()
                 # After the renewal: in a slow store a late heartbeat costs some of the share, a late renewal the tree.
+                # And a lease that is younger than the heartbeat was claimed since (`balance.starting`).
                 self._store.heartbeat(self.me)
                 # Only now, so that a round that failed on the way is tried again as a whole. Jittered: supervisors that
                 # were started together would ask the store together for ever.
@@ -120,6 +123,8 @@ class Leases:
         view = self._view(now_s)
         assignment = self.decide(view)
         self._passive = self._passive.after(assignment, now_s)
+        # Before the claims: another thread starts their workers at once, which share the hub with those of others.
+        self.starting = balance.starting(view, self.me, assignment)
         _warn_of_the_future(row for row in view.ownerships if row.partition_id in assignment.claim)
         for partition_id in assignment.claim:
             self._claim(partition_id)

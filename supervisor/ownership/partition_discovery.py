@@ -47,7 +47,7 @@ class PartitionDiscovery:
     """Knows the partitions of the hub. Its attributes may be read by any thread.
 
     `learn` is called with the partition ids whenever they have changed. `group_size` says how many supervisors query
-    the hub: the more there are, the less often each of them does.
+    the hub: the more there are, the less often each of them does. `starting` says how many of them start workers.
     """
 
     def __init__(
@@ -58,8 +58,10 @@ class PartitionDiscovery:
         learn: Callable[[Collection[str]], None],
         group_size: Callable[[], int] = lambda: 1,
         clock: Clock = monotonic,
+        starting: Callable[[], int] = lambda: 1,
     ) -> None:
-        self._ask, self._interval_s, self._learn, self._group_size = ask, interval_s, learn, group_size
+        self._ask, self._interval_s, self._learn = ask, interval_s, learn
+        self._group_size, self._starting = group_size, starting
         self._clock, self._starts = clock, Pace(QUESTIONS_PER_S / QUESTIONS_OF_A_START, clock)
         self.partition_ids = known.partition_ids
         self.answered_s = clock()
@@ -81,9 +83,10 @@ class PartitionDiscovery:
     def start_turn_s(self) -> float:
         """When a worker that is started now may ask the hub, on the host's monotonic clock.
 
-        A group that starts a thousand workers at once, on many hosts, stays within what a consumer group may ask.
+        A group that starts a thousand workers at once, on many hosts, stays within what a consumer group may ask. Only
+        the members that start workers share that: one that is restarted alone does not wait for the others.
         """
-        return self._starts.turn_s(max(1, self._group_size()))
+        return self._starts.turn_s(self._starting())
 
     def _run(self) -> None:
         pause_s = self._interval_s

@@ -76,11 +76,10 @@ class Stream:
         """Take what was read next. Raises `BrokenStream`, and what `event_of` and `on_frame` raise."""
         if self._rest:
             data = self._rest + data
-        # Each event comes through here. So all is in one function and in names of its own: a call or an attribute more
-        # for each event costs a measurable part of a worker's time.
+        # Long, because each event comes through here: what is split off costs a measurable part of a worker's time.
         whole, event_of, add = self._whole, self._event_of, self.events.append
         at = transfers = size_bytes = rows_bytes = 0
-        length, message, delivery_id = len(data), self.last_message, self._delivery_id
+        length, message = len(data), self.last_message
         try:
             while length - at >= HEADER_BYTES:
                 end = at + _size_at(data, at)[0]
@@ -88,7 +87,12 @@ class Stream:
                     break
                 found = whole(data, at)
                 # The list of fields ends where its size says; 13 bytes are the header, the descriptor and that size.
-                if found and delivery_id is None and (start := found.end()) == at + 13 + data[at + 12] and start <= end:
+                if (
+                    found
+                    and self._delivery_id is None
+                    and (start := found.end()) == at + 13 + data[at + 12]
+                    and start <= end
+                ):
                     message = data[start:end]
                     event = event_of(message)
                     add(event)
@@ -101,7 +105,7 @@ class Stream:
                 transfers = size_bytes = rows_bytes = 0
                 self.last_message = message
                 self._take(data, at, end)
-                message, delivery_id = self.last_message, self._delivery_id
+                message = self.last_message
                 at = end
         finally:
             # Also of an event that cannot be made: those before it came, and their credit is used up.

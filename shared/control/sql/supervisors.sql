@@ -1,6 +1,6 @@
 -- The supervisors of the group, also those whose heartbeat is old.
 SELECT
-    owner_id, host, pid, capacity, version,
+    owner_id, host, pid, capacity, version, date_part('epoch', last_seen) AS last_seen_s,
     date_part('epoch', clock_timestamp()) - date_part('epoch', last_seen) AS age_s,
     COALESCE(expiration_s, :expiration_s) AS expiration_s
 FROM evsup_supervisor

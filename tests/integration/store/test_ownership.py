@@ -209,7 +209,9 @@ def test_a_heartbeat_is_seen_until_it_is_retired(store: ControlStore) -> None:
     store.heartbeat(ROW)
     store.heartbeat(replace(ROW, owner_id="b", capacity=4))
     store.heartbeat(replace(ROW, pid=12))
-    assert [replace(row, age_s=0.0) for row in store.supervisors()] == [
+    seen = store.supervisors()
+    assert all(row.last_seen_s for row in seen)
+    assert [replace(row, age_s=0.0, last_seen_s=None) for row in seen] == [
         replace(ROW, pid=12),
         replace(ROW, owner_id="b", capacity=4),
     ]

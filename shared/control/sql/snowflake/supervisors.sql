@@ -1,6 +1,6 @@
 -- The supervisors of the group, also those whose heartbeat is old.
 SELECT
-    owner_id, host, pid, capacity, version,
+    owner_id, host, pid, capacity, version, DATE_PART(EPOCH_MICROSECOND, last_seen)::FLOAT / 1000000 AS last_seen_s,
     DATEDIFF(MICROSECOND, last_seen, SYSDATE())::FLOAT / 1000000 AS age_s,
     COALESCE(expiration_s, :expiration_s) AS expiration_s
 FROM evsup_supervisor

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.model import Ownership, SupervisorRow
-from supervisor.ownership.balance import Assignment, GroupView, HeldElsewhere, Strategy, assign, shares
+from supervisor.ownership.balance import Assignment, GroupView, HeldElsewhere, Strategy, assign, shares, starting
 
 IDS = ("0", "1", "2", "3")
 EXPIRATION_S = 60.0
@@ -245,3 +245,21 @@ def test_any_group_reaches_fair_shares_keeps_them_and_makes_room_for_a_new_membe
         before = settled.moves
         settled.settle()
         assert settled.moves == before
+
+
+# --- who starts workers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("claimed_s", "others"),
+    [({"0": 9.0, "1": 9.0}, 0), ({"0": 9.0, "1": 11.0}, 1), ({"0": 11.0}, 1), ({}, 1)],
+    ids=["renewed", "claimed one", "claimed all", "about to claim"],
+)
+def test_members_that_claim_start_workers_and_those_that_only_renew_do_not(
+    claimed_s: dict[str, float], others: int
+) -> None:
+    rows = [replace(row(each, OTHER), last_modified_s=at_s) for each, at_s in claimed_s.items()]
+    room = 1 if not claimed_s else len(claimed_s)
+    view = GroupView(IDS, rows, [replace(supervisor(OTHER, room), last_seen_s=10.0)])
+    me = supervisor(ME, 0)
+    assert starting(view, me, assign(view, me)) == 1 + others

@@ -116,6 +116,21 @@ def test_the_partitions_of_a_killed_member_are_claimed_when_its_leases_end_and_n
     assert partitions(stepped(survivor)) == ["0", "1"]
 
 
+def test_a_member_starts_workers_from_a_claim_to_its_next_renewal(make: Make, clock: Clock) -> None:
+    (busy, store, _), observer = make("a", capacity=1), make("b", capacity=0)[0]
+    store.heartbeat(busy.me)
+    clock.move(1.0)
+    term = store.claim("0", "a", EXPIRATION_S)
+    observer.step()
+    assert term
+    assert observer.starting == 2
+    clock.move(1.0)
+    store.renew([term])
+    store.heartbeat(busy.me)
+    observer.step()
+    assert observer.starting == 1
+
+
 def test_a_killed_member_counts_as_lost_for_ten_lease_times_and_one_that_left_does_not(
     make: Make, clock: Clock
 ) -> None:

@@ -27,7 +27,7 @@ class Hub:
         self.has: tuple[str, ...] = TWO
         self.error: Exception | None = None
         self.learnt: list[Collection[str]] = []
-        self.group_size = 1
+        self.group_size = self.starting = 1
         self.asked = Event()
         self.clock = Clock()
 
@@ -40,7 +40,15 @@ class Hub:
     def discovery(self, interval_s: float = INTERVAL_S) -> PartitionDiscovery:
         """That knows two partitions."""
         known = HubFacts(TWO, 0.0)
-        return PartitionDiscovery(self, known, interval_s, self.learnt.append, lambda: self.group_size, self.clock)
+        return PartitionDiscovery(
+            self,
+            known,
+            interval_s,
+            self.learnt.append,
+            lambda: self.group_size,
+            self.clock,
+            lambda: self.starting,
+        )
 
 
 @pytest.fixture
@@ -60,12 +68,19 @@ def logged(logs: list[Any], event: str) -> list[Any]:
 
 @pytest.mark.parametrize("supervisors", [1, 5])
 def test_a_thousand_workers_that_start_at_once_ask_as_often_as_their_group_may(hub: Hub, supervisors: int) -> None:
-    hub.group_size = supervisors
+    hub.starting = supervisors
     group = [hub.discovery() for _ in range(supervisors)]
     turns_s = [each.start_turn_s() for each in group for _ in range(1000 // supervisors)]
     assert busiest(turns_s) * QUESTIONS_OF_A_START == QUESTIONS_PER_S
     hub.clock.now_s = max(turns_s) + 60
     assert group[0].start_turn_s() == hub.clock(), "a worker that starts later does not wait"
+
+
+def test_workers_of_a_member_that_is_restarted_alone_do_not_wait_for_the_others(hub: Hub) -> None:
+    hub.group_size = 10
+    restarted = hub.discovery()
+    turns_s = [restarted.start_turn_s() for _ in range(100)]
+    assert max(turns_s) - min(turns_s) <= 100 * QUESTIONS_OF_A_START / QUESTIONS_PER_S
 
 
 def test_added_partitions_are_passed_on_once_and_logged(hub: Hub) -> None:
