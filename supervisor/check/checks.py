@@ -116,7 +116,9 @@ class StartChecks:
         self._partition_ids = self._facts.partition_ids
         group = client.consumer_group(self._settings.eventhub)
         count = len(self._partition_ids)
-        return Outcome(f"{group.eventhub_name} on {group.fully_qualified_namespace}, {count} partitions")
+        return Outcome(
+            f"{group.eventhub_name} on {group.fully_qualified_namespace}, {count} partition{'' if count == 1 else 's'}"
+        )
 
     def _group(self) -> Outcome:
         return event_hubs.consumer_group(self._settings.eventhub, self._partition_ids[0])
@@ -128,7 +130,8 @@ class StartChecks:
         self._store = store_of(self._settings)
         self._store.check()
         self._checkpoints = {row.partition_id: row for row in self._store.checkpoints()}
-        detail = f"{self._settings.control.store}, {len(self._checkpoints)} checkpoints"
+        count = len(self._checkpoints)
+        detail = f"{self._settings.control.store}, {count} checkpoint{'' if count == 1 else 's'}"
         return with_sessions(detail, self._store.sessions(), len(self._partition_ids))
 
     def _ownership(self) -> Outcome:

@@ -97,9 +97,11 @@ def troubles(tree: TreeStatus) -> Iterator[Trouble]:
     if tree.table_unseen:
         yield Trouble("table", f"columns cannot be seen: {tree.table_unseen}", "evsuptableunseen")
     if tree.unowned:
-        yield Trouble("unowned", f"partitions: {', '.join(tree.unowned)}", "evsupunowned")
+        text = f"{named(tree.unowned, tree.partitions_total)}: held by nobody, and no supervisor has room. {ROOM}"
+        yield Trouble("unowned", text, "evsupunowned")
 
 
+ROOM = "Start another supervisor, or raise EVSUP_MAX_PARTITIONS"
 EXITS = {65: "exit-65", 77: "exit-77"}  # by exit code: the section of the runbook; others are in the table of all
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.status.words.summary import headline
+from supervisor.status.words.summary import headline, troubles
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
 
@@ -23,3 +23,11 @@ from tests.unit.supervisor.status.statuses import a_partition, a_tree
 )
 def test_the_headline_calls_a_tree_degraded_only_for_what_nobody_asked_for(changes: dict[str, Any], said: str) -> None:
     assert headline(a_tree(a_partition(), **changes)) == said
+
+
+def test_a_partition_without_an_owner_is_said_with_what_to_do() -> None:
+    (trouble,) = troubles(a_tree(a_partition(), unowned=("3",)))
+    assert trouble.text == (
+        "partition 3: held by nobody, and no supervisor has room."
+        " Start another supervisor, or raise EVSUP_MAX_PARTITIONS"
+    )
