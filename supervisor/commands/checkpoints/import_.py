@@ -14,6 +14,7 @@ from supervisor.checkpoints.move import plan_move
 from supervisor.commands import shared_options
 from supervisor.commands.checkpoints import confirmation
 from supervisor.commands.command import Command
+from supervisor.status.words.summary import counted
 
 
 @click.command(
@@ -45,7 +46,7 @@ def import_(*, file: Path | None, source: str | None, yes: bool, actor: str, env
         found = _from_source(source, session) if source else _from_file(file or Path(), group)
         if not found.destinations:
             raise DataRefused("There is nothing to import", f"no checkpoint of {group.hub} was found ({found.layout})")
-        click.echo(f"Read {len(found.destinations)} checkpoints ({found.layout}).")
+        click.echo(f"Read {counted(len(found.destinations), 'checkpoint')} ({found.layout}).")
         partitions = session.partitions(sorted(found.destinations))
         moves = [
             plan_move(checkpoint, found.destinations[each], partitions[each])

@@ -118,7 +118,7 @@ def test_status_is_1_while_a_partition_has_no_owner_and_3_without_a_tree() -> No
         eventually(lambda: (tree := evsup.status()) and tree.unowned, "a partition has no owner")
         done = pipeline.run("status")
         assert done.returncode == 1
-        assert "unowned partitions: 1" in done.stdout
+        assert "unowned partition 1: held by nobody" in done.stdout
         assert evsup.stop() == 0
         assert pipeline.run("status").returncode == 3
 

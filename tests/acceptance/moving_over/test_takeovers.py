@@ -101,7 +101,7 @@ def drained(pipeline: Pipeline) -> dict[str, PartitionCount]:
 
 @pytest.mark.parametrize("partition", PARTITIONS)
 def test_an_import_names_the_layout_that_it_read_and_what_it_skips(printed: Mapping[str, str], partition: str) -> None:
-    assert f"Read 1 checkpoints ({LAYOUTS[partition]})" in printed[partition]
+    assert f"Read 1 checkpoint ({LAYOUTS[partition]})" in printed[partition]
     assert f"Partition {partition}: the hub has events 0 to 149" in printed[partition]
     assert "100 events, 0 to 99: are never read" in printed[partition]
     assert "Done." in printed[partition]

@@ -21,10 +21,10 @@ class Endpoint:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
 
-    def get(self, page: str) -> tuple[int, str]:
+    def get(self, page: str, **headers: str) -> tuple[int, str]:
         """Status and page."""
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)) as connection:
-            connection.request("GET", page)
+            connection.request("GET", page, headers=headers)
             response = connection.getresponse()
             return response.status, response.read().decode()
 
@@ -74,7 +74,7 @@ def test_a_partition_that_nobody_holds_makes_the_tree_unready_and_no_less_alive(
 
 
 def test_a_tree_that_drains_is_unready(pipeline: Pipeline) -> None:
-    pipeline.environment["EVENTHUB_RETENTION_HOURS"] = "24"
+    pipeline.environment |= {"EVENTHUB_RETENTION_HOURS": "24", "EVSUP_HTTP_HOSTS": "ops.example"}
     evsup, endpoint = running(pipeline, 1)
     pipeline.snow.stall_commits()
     pipeline.publish(10)
@@ -89,7 +89,8 @@ def test_a_tree_that_drains_is_unready(pipeline: Pipeline) -> None:
     logged = {line["event"]: line["text"] for line in shown["log"]}
     assert "signal=SIGTERM" in logged["drain_started"]
     assert "partition=0" in logged["partition_opened"], "what its workers log is there, too"
-    assert endpoint.get("/healthz") == (200, "ok\n")
+    assert endpoint.get("/healthz") == endpoint.get("/healthz", Host="ops.example") == (200, "ok\n")
+    assert endpoint.get("/overview", Host="rebound.example")[0] == 421
     pipeline.snow.release_commits()
     assert evsup.wait() == 0
     pipeline.prove()

@@ -6,12 +6,12 @@ from itertools import product
 
 import pytest
 
+from scripts.harness import browser
+from scripts.harness.browser import Page
 from scripts.localcloud.service import ServiceError
 from shared.log.recent import RecentLines
 from supervisor.status.http.server import HttpServer, listen
 from supervisor.status.model import TreeStatus
-from tests.harness import browser
-from tests.harness.browser import Page
 from tests.harness.scenes import HOSTILE, LARGE, SCENES, failing, healthy, hostile, lagging, partition, tree
 from tests.harness.services.ports import free_port
 from tests.unit.supervisor.status.statuses import NOW_S

@@ -4,6 +4,7 @@ https://chromedevtools.github.io/devtools-protocol/; with `--remote-debugging-pi
 descriptor 3 and writes them to 4, each with a NUL at its end.
 """
 
+import base64
 import fcntl
 import json
 import os
@@ -27,7 +28,7 @@ PACKAGES = (SHELL, "chromium-common")  # the second has the data that the first 
 FLAGS = (
     "--headless",
     "--remote-debugging-pipe",
-    "--no-sandbox",  # it shows only pages of this test, and its sandbox does not work for root
+    "--no-sandbox",  # it shows only pages of ours, and its sandbox does not work for root
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -97,6 +98,10 @@ class Page:
     def prefer(self, scheme: str) -> None:
         """`light` or `dark`."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def picture(self) -> bytes:
+        """What fits on the screen, as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
     def press(self, key: str, code: int, text: str = "") -> None:
         """A key of the keyboard, down and up; `code` is its Windows virtual key code."""
