@@ -24,7 +24,7 @@ from shared.errors import (
 )
 from shared.fixes import REACH_SNOWFLAKE, TRUST_SNOWFLAKE
 from shared.log.secret import mask
-from shared.snowflake.fixes import Refusal
+from shared.snowflake.fixes import Refusal, is_barred
 
 if TYPE_CHECKING:
     from snowflake.connector import Error
@@ -78,7 +78,7 @@ def translate(error: "Error", address: str) -> EvsupError:
     if number in SESSION_LOST:  # of a new session, too
         return SnowflakeUnavailable(what, why)
     if number in _AUTHENTICATION or (number == _NOT_CONNECTED and _ANSWERED.search(why)):
-        return NotSignedIn(what, why)
+        return NotPermitted(what, why) if is_barred(why) else NotSignedIn(what, why)
     if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
         kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable
         return kind(what, why, REACH_SNOWFLAKE)

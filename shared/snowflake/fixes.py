@@ -15,6 +15,12 @@ from shared.snowflake.tables import named_pipe, role_name, table_name
 
 _OAUTH = "Check SNOWFLAKE_USER; DESC SECURITY INTEGRATION shows whose OAuth tokens are taken, and for which users."
 _ROLE = re.compile(r"\brole '", re.IGNORECASE)
+# What an administrator has set bars a credential that is right:
+# https://docs.snowflake.com/en/user-guide/network-policies and
+# https://docs.snowflake.com/en/user-guide/authentication-policies
+_NETWORK = re.compile("not allowed to access Snowflake")
+_POLICY = re.compile("current authentication policy")
+_LOCKED = re.compile(r"User (temporarily locked|access disabled)", re.IGNORECASE)
 _REFUSED = re.compile(r"privileges to operate on (\w+) '([^']+)'")
 _ABSENT = re.compile(r"\b(Database|Schema) '[^']+' does not exist")
 _CREATED = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?((?:HYBRID\s+)?\w+)", re.IGNORECASE)
@@ -22,9 +28,26 @@ _WRITTEN = re.compile(r"\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+([^\s(]+)", re.
 _READ = re.compile(r"(?:EXPLAIN\s+)?(?:SELECT|WITH|INSERT|UPDATE|DELETE|CREATE)\b", re.IGNORECASE)
 
 
+def is_barred(why: str) -> bool:
+    """Whether a policy bars an address or a client, which another service of Snowflake may let in."""
+    return bool(_NETWORK.search(why) or _POLICY.search(why))
+
+
 def sign_in(settings: SnowflakeSettings, why: str) -> str:
-    """What to check where Snowflake refused the credential or its role; `why` is what it said."""
+    """What to check where Snowflake refused the credential, its role or its user; `why` is what it said."""
     user = quoted(settings.user.upper() if problem(settings.user) else stored_name(settings.user))
+    if _NETWORK.search(why):
+        return (
+            "Have this host's address allowed."
+            f" SHOW PARAMETERS LIKE 'NETWORK_POLICY' FOR USER {user}; names the policy, or the same with IN ACCOUNT."
+        )
+    if _POLICY.search(why):
+        return (
+            "Have it allow drivers, and key pairs or OAuth."
+            f" SHOW AUTHENTICATION POLICIES ON USER {user}; names it, or the same with ON ACCOUNT."
+        )
+    if _LOCKED.search(why):
+        return f"Run ALTER USER {user} SET DISABLED = FALSE MINS_TO_UNLOCK = 0;"
     if settings.role and _ROLE.search(why):
         return f"Correct SNOWFLAKE_ROLE, or run GRANT ROLE {role_name(settings)} TO USER {user};"
     if settings.oauth_client_id:
@@ -70,6 +93,8 @@ class Refusal:
     def _fix(self, error: EvsupError) -> str:
         match error:
             case NotSignedIn():
+                return sign_in(self.settings, error.why)
+            case NotPermitted() if is_barred(error.why):
                 return sign_in(self.settings, error.why)
             case NotPermitted() if refused := _REFUSED.search(error.why):
                 return self._grant(refused[1].upper(), refused[2])

@@ -21,6 +21,14 @@ Kind = Literal["http", "latency", "reset", "reset_after", "hang", "cut", "garble
 second half of an upload, `garble` changes a byte of it. `stale` answers a status as it was before the last commit."""
 
 
+MESSAGES = {
+    "390422": "Incoming request with IP/Token 203.0.113.7 is not allowed to access Snowflake. Contact your account"
+    " administrator.",
+}
+"""What the service says with a code, where clients read it:
+https://docs.posit.co/partnerships/snowflake/posit-team/networking/network-policies.html"""
+
+
 class Dropped(Exception):
     """The connection is to be reset instead of answered."""
 
@@ -69,7 +77,8 @@ class Faults:
         if self._take("reset", call) is not None:
             raise Dropped
         if (fault := self._take("http", call)) is not None:
-            raise Refusal(HTTPStatus(fault.status), fault.code, f"A fault was armed for {call}.", fault.shape)
+            message = MESSAGES.get(fault.code, f"A fault was armed for {call}.")
+            raise Refusal(HTTPStatus(fault.status), fault.code, message, fault.shape)
 
     def damaged(self, call: Call, body: bytes) -> bytes:
         """Give the body of a call as it arrives."""

@@ -44,6 +44,8 @@ def test_a_failed_statement_is_told_apart_by_its_number(
     ("number", "text", "kind"),
     [
         (390144, "JWT token is invalid. [0ce9eb56]", NotSignedIn),
+        (390422, "Incoming request with IP/Token 203.0.113.7 is not allowed to access Snowflake.", NotPermitted),
+        (390202, "Authentication attempt rejected by the current authentication policy.", NotPermitted),
         (390303, "Invalid OAuth access token. [0ce9eb56]", NotSignedIn),
         (390318, "OAuth access token expired. [0ce9eb56]", SnowflakeUnavailable),
         (390186, "Role 'X' specified in the connect string is not granted to this user", NotSignedIn),

@@ -92,6 +92,25 @@ def test_a_refused_role_is_named_by_its_grant() -> None:
     assert sign_in(TARGET, why) == 'Correct SNOWFLAKE_ROLE, or run GRANT ROLE "LOADER" TO USER "EVSUP";'
 
 
+@pytest.mark.parametrize(
+    ("why", "fix"),
+    [
+        ("Incoming request with IP/Token 203.0.113.7 is not allowed to access Snowflake.", "NETWORK_POLICY"),
+        ("Authentication attempt rejected by the current authentication policy.", "SHOW AUTHENTICATION POLICIES"),
+        ("User temporarily locked. Try again later, or contact your local system administrator.", "MINS_TO_UNLOCK"),
+        ("User access disabled. Contact your local system administrator.", "DISABLED = FALSE"),
+    ],
+)
+def test_a_policy_or_a_lock_is_named_and_no_key(why: str, fix: str) -> None:
+    for settings in (TARGET, snowflake(oauth_client_id="id")):
+        assert fix in sign_in(settings, why)
+
+
+def test_a_session_that_a_policy_bars_says_whose_policy() -> None:
+    why = "Incoming request with IP/Token 203.0.113.7 is not allowed to access Snowflake."
+    assert 'FOR USER "EVSUP"' in Refusal("SELECT 1", TARGET, "A", "B").with_fix(NotPermitted("No", why)).fix
+
+
 def test_a_refused_token_names_the_integration_and_no_key() -> None:
     assert "DESC SECURITY INTEGRATION" in sign_in(snowflake(oauth_client_id="id"), "Invalid OAuth access token")
 
