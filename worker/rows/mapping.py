@@ -60,7 +60,7 @@ class RowMapper:
             raise NotMapped(f"a table cannot hold what {self._path} returns: {why}") from None
         except (MemoryError, NotMapped):
             raise
-        except Exception as error:  # a mapping of the user's own may raise anything
+        except BaseException as error:  # a mapping of the user's own may raise anything, SystemExit too
             raise NotMapped(f"what it returns raises {type(error).__name__} at {self._place(error)}") from error
 
     def refusal(self, why: NotMapped) -> Refusal:
@@ -100,7 +100,7 @@ def _column(name: Any, value: Any, types: Mapping[str, str]) -> bytes:
         is_infinite = NULL in json and _has_infinite(msgspec.to_builtins(value, enc_hook=str))
     except MemoryError:
         raise
-    except Exception as error:  # objects of the user's own may raise anything
+    except BaseException as error:  # objects of the user's own may raise anything
         raise NotMapped(f"the column {shown} has a value that is no JSON: {type(error).__name__}") from error
     if is_infinite:
         raise NotMapped(f"the column {shown} has a number that JSON has not: NaN or infinity")

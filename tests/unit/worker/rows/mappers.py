@@ -101,12 +101,21 @@ class _NoItems(UserDict[str, Any]):
         raise LookupError
 
 
+class _Leaves(UserDict[str, Any]):
+    def items(self) -> NoReturn:
+        raise SystemExit(0)
+
+
 def value_that_raises(event: Event) -> Row:
     return {"PAYLOAD": datetime.now(UTC).replace(tzinfo=_NoZone())}
 
 
 def mapping_that_raises(event: Event) -> Row:
     return _NoItems()
+
+
+def mapping_that_leaves(event: Event) -> Row:
+    return _Leaves()
 
 
 def not_a_number(event: Event) -> Row:

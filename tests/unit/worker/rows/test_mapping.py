@@ -122,6 +122,7 @@ def test_what_nobody_can_decode_goes_past_the_mapper() -> None:
         ("value_of_no_json", "the column PROPERTIES has a value that is no JSON: TypeError"),
         ("value_that_raises", "the column PAYLOAD has a value that is no JSON: LookupError"),
         ("mapping_that_raises", f"what it returns raises LookupError at {mappers.__file__}:"),
+        ("mapping_that_leaves", f"what it returns raises SystemExit at {mappers.__file__}:"),
         ("not_a_number", "the column PAYLOAD has a number that JSON has not: NaN or infinity"),
         ("infinity", "the column PROPERTIES has a number that JSON has not: NaN or infinity"),
         ("endless_value", "the column PAYLOAD has a value that is no JSON: RecursionError"),
