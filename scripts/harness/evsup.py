@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scripts.harness.failure import NotAsPromised
-from scripts.harness.marker import MARKER, marked, new_marker
+from scripts.harness.marker import MARKER, grouped, marked, new_marker
 from scripts.harness.waiting import PATIENCE_S, POLL_S, eventually
 from supervisor.status.model import PartitionStatus, TreeStatus
 from supervisor.status.status_socket import read_status
@@ -171,4 +171,4 @@ class Evsup:
         eventually(lambda: not self._others(), "what was killed has ended")  # on a busy machine it takes a moment
 
     def _others(self) -> list[int]:
-        return marked(self.marker, self.pid)
+        return sorted({*marked(self.marker), *grouped(self.pid)} - {self.pid})

@@ -24,6 +24,20 @@ def marked(marker: str, *but: int) -> list[int]:
     return found
 
 
+def grouped(leader: int) -> list[int]:
+    """Processes of a process group that have not ended. While one starts a program, its environment is not to be read.
+
+    https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, group, *_ = path.read_text().rpartition(")")[2].split()
+            if int(group) == leader and state != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
 def process_state(pid: int) -> str:
     """The kernel's letter for what a process does (`T` stopped, `Z` ended); empty when there is no such process.
 
