@@ -153,10 +153,8 @@ def test_every_partition_is_begun_read_checkpointed_closed_and_released(hub: Hub
     with Processor(hub, group, checkpoint) as processor:
         for partition in PARTITIONS:
             processor.await_numbers(partition, [0, 1, 2])
-    assert set(processor.begun) == set(PARTITIONS)
-    # As often as begun: where a machine is so busy that a database does not answer in time, the SDK begins one again.
-    assert sorted(partition for partition, _ in processor.closed) == sorted(processor.begun)
-    assert {(partition, CloseReason.SHUTDOWN) for partition in PARTITIONS} <= set(processor.closed)
+    assert sorted(processor.begun) == list(PARTITIONS), (processor.errors, processor.closed)
+    assert sorted(processor.closed) == [(partition, CloseReason.SHUTDOWN) for partition in PARTITIONS]
     assert (processor.errors, processor.failed) == ([], None)
     assert owners(processor.store) == dict.fromkeys(PARTITIONS, "")
     assert [stored.sequence_number for stored in processor.store.checkpoints()] == [2, 2]
