@@ -13,37 +13,38 @@ def new_marker() -> dict[str, str]:
     return {MARKER: secrets.token_hex(8), "SPT_NOENV": "1"}
 
 
-def marked(marker: str, *but: int) -> list[int]:
+def marked(marker: str) -> list[int]:
     """Processes that carry a run's marker in their environment."""
     wanted = f"{MARKER}={marker}".encode()
     found = []
     for directory in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if wanted in (directory / "environ").read_bytes() and int(directory.name) not in but:
+            if wanted in (directory / "environ").read_bytes():
                 found.append(int(directory.name))
     return found
 
 
 def grouped(leader: int) -> list[int]:
-    """Processes of a process group that have not ended. While one starts a program, its environment is not to be read.
-
-    https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """Processes of a process group that have not ended. `marked` does not see one that is just starting a program: the
+    kernel shows no environment then.
     """
     found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for directory in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            state, _, group, *_ = path.read_text().rpartition(")")[2].split()
+            state, _, group, *_ = _stat(int(directory.name))
             if int(group) == leader and state != "Z":
-                found.append(int(path.parent.name))
+                found.append(int(directory.name))
     return found
 
 
 def process_state(pid: int) -> str:
-    """The kernel's letter for what a process does (`T` stopped, `Z` ended); empty when there is no such process.
-
-    https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
-    """
+    """The kernel's letter for what a process does (`T` stopped, `Z` ended); empty when there is no such process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return _stat(pid)[0]
     except OSError:
         return ""
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent, process group and so on: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,11 +1,11 @@
 """A `.env` file: names and texts, without interpolation (a `$` in a password is a `$`)."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
+from shared.config.formats.files import no_such_file
 from shared.errors import ConfigurationError
 
 MOST_CHARACTERS = 1_000_000  # guards against a path that points at something else
@@ -56,8 +56,7 @@ def _text(path: Path, *, required: bool) -> str:
     except FileNotFoundError:
         if not required:
             return ""
-        here = os.readlink("/proc/self/cwd")  # noqa: PTH115 (which also names one that was deleted)
-        raise ConfigurationError(problem, f"there is no such file (from the directory {here})") from None
+        raise ConfigurationError(problem, no_such_file()) from None
     except PermissionError as error:
         raise ConfigurationError(problem, str(error.strerror), "Run evsup as the owner of the file.") from None
     except OSError as error:

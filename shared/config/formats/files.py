@@ -30,10 +30,15 @@ def bytes_of(path: str, most_bytes: int) -> bytes:
         with file.open("rb") as opened:
             return opened.read(most_bytes)
     except FileNotFoundError:
-        here = os.readlink("/proc/self/cwd")  # noqa: PTH115 (which also names one that was deleted)
-        raise ValueError(f"there is no such file (from the directory {here})") from None
+        raise ValueError(no_such_file()) from None
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
+
+
+def no_such_file() -> str:
+    """Why a path is not found, with where a relative one begins."""
+    here = os.readlink("/proc/self/cwd")  # noqa: PTH115 (which also names one that was deleted)
+    return f"there is no such file (from the directory {here})"
 
 
 def is_open_to_others(path: str) -> bool:
