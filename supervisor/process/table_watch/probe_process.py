@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 Started: TypeAlias = "tuple[BaseProcess, MessagePipe[TableReport]]"
 StartProbe: TypeAlias = Callable[[], Started]
 
-EXIT_S = 0.5  # for a process whose pipe has ended to have its exit code: it takes no time
+EXIT_S = 0.5  # at most, until a process whose pipe has ended has an exit code: the kernel needs a moment
 
 
 class ProbeProcess:
-    """At most one process at a time. No method blocks."""
+    """At most one process at a time. No method blocks, but for the `EXIT_S` of one that has just exited."""
 
     def __init__(self, start: StartProbe) -> None:
         self._start = start
