@@ -66,7 +66,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     state: TreeState
     """As in `/status`."""
     verdict: Verdict
-    """`well`; `warning`: healthy, and something is wrong; `degraded`: not healthy, or stuck."""
+    """`well`; `changing`: it starts, or drains as it was asked to; `warning`: something is wrong that stops nothing;
+    `degraded`: not healthy, or stuck."""
     headline: str
     """The state in a few words, without numbers that change every second."""
     facts: tuple[Line, ...]

@@ -18,7 +18,7 @@ from supervisor.status.words.findings import findings, named
 
 LOSS_NEAR_S = 6 * 3600.0  # as the alert EvsupLossNear
 
-Verdict: TypeAlias = Literal["well", "warning", "degraded"]
+Verdict: TypeAlias = Literal["well", "changing", "warning", "degraded"]
 Row = TypeVar("Row")
 
 
@@ -43,17 +43,30 @@ class Trouble(Line, frozen=True):
 def headline(tree: TreeStatus) -> str:
     """The state in a few words, without numbers that change every second."""
     warnings = sum(not trouble.stops for trouble in troubles(tree))
-    # A start, or a drain that was asked for, is no trouble, although the tree is not healthy meanwhile.
-    is_as_asked = list(complaints(tree)) == [tree.state]
-    health = ["healthy"] if tree.healthy else [] if is_as_asked else ["degraded"]
-    return ", ".join([tree.state, *health, *([counted(warnings, "warning")] if warnings else [])])
+    return ", ".join([tree.state, *_health(tree), *([counted(warnings, "warning")] if warnings else [])])
+
+
+def _health(tree: TreeStatus) -> Iterator[str]:
+    if tree.healthy:
+        yield "healthy"
+    elif not _is_as_asked(tree):
+        yield "degraded"
+    elif tree.state == "draining":
+        yield "as it was asked to"
+
+
+def _is_as_asked(tree: TreeStatus) -> bool:
+    """A start, or a drain that was asked for, is no trouble, although the tree is not healthy meanwhile."""
+    return list(complaints(tree)) == [tree.state]
 
 
 def verdict(tree: TreeStatus) -> Verdict:
     """Whether somebody should look: a healthy tree may have something wrong with it that stops nothing."""
-    if not tree.healthy:
+    if not tree.healthy and not _is_as_asked(tree):
         return "degraded"
-    return "warning" if any(troubles(tree)) else "well"
+    if any(troubles(tree)):
+        return "warning"
+    return "well" if tree.healthy else "changing"
 
 
 def facts(tree: TreeStatus) -> Iterator[Line]:
@@ -75,11 +88,6 @@ def troubles(tree: TreeStatus) -> Iterator[Trouble]:
     """All that is wrong, the worst first."""
     if tree.cause:
         yield Trouble("stopping", tree.cause, EXITS.get(tree.exit_code, "exit-codes"), stops=True)
-    elif tree.state == "draining":
-        waiting = count(sum(row.rows_inflight for row in tree.partitions))
-        yield Trouble(
-            "stopping", f"it was asked to; rows in flight are committed first: {waiting}", "exit-codes", stops=True
-        )
     for finding in findings(tree):
         yield Trouble("now", complete(str(finding)), finding.section)
     for waits_for in sorted({row.waits_for for row in tree.partitions if row.waits_for}):

@@ -83,9 +83,8 @@ def test_a_tree_that_drains_is_unready(pipeline: Pipeline) -> None:
     evsup.send(signal.SIGTERM)
     eventually(lambda: endpoint.get("/readyz") == (503, "draining\n"), "it says so")
     shown = json.loads(endpoint.get("/overview")[1])
-    assert [trouble["text"] for trouble in shown["troubles"]] == [
-        "it was asked to; rows in flight are committed first: 10"
-    ]
+    assert (shown["verdict"], shown["headline"]) == ("changing", "draining, as it was asked to")
+    assert "10 rows in flight" in {fact["label"]: fact["text"] for fact in shown["facts"]}["total"]
     logged = {line["event"]: line["text"] for line in shown["log"]}
     assert "signal=SIGTERM" in logged["drain_started"]
     assert "partition=0" in logged["partition_opened"], "what its workers log is there, too"

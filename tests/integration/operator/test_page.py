@@ -12,7 +12,7 @@ from scripts.localcloud.service import ServiceError
 from shared.log.recent import RecentLines
 from supervisor.status.http.server import HttpServer, listen
 from supervisor.status.model import TreeStatus
-from tests.harness.scenes import HOSTILE, LARGE, SCENES, failing, healthy, hostile, lagging, partition, tree
+from tests.harness.scenes import HOSTILE, LARGE, SCENES, draining, failing, healthy, hostile, lagging, partition, tree
 from tests.harness.services.ports import free_port
 from tests.unit.supervisor.status.statuses import NOW_S
 
@@ -84,7 +84,7 @@ def test_each_state_of_a_tree_is_named_with_what_is_wrong_and_a_link_to_the_runb
         "healthy": ("running, healthy", "●", []),
         "lagging": ("running, healthy, 3 warnings", "▲", ["evsupstalled", "evsuplate", "evsuplossnear"]),
         "failing": ("draining, degraded, 1 warning", "■", ["exit-65", "evsuprestarts"]),
-        "draining": ("draining", "■", ["exit-codes"]),
+        "draining": ("draining, as it was asked to", "◐", []),
     }
 
 
@@ -202,7 +202,7 @@ def test_every_text_has_the_contrast_of_wcag_aa(page: Page, scene: Scene, scheme
     page.prefer(scheme)
     scene.recent.add({"timestamp": "2026-11-28T13:00:00Z", "level": "warning", "event": "sequence_gap", "count": 3})
     scene.recent.add({"timestamp": "2026-11-28T13:00:01Z", "level": "error", "event": "tree_failed", "reason": "x"})
-    for status in (failing(), lagging()):
+    for status in (failing(), lagging(), draining()):
         show(page, scene, status)
         assert page.evaluate(TOO_FAINT) == []
 

@@ -61,6 +61,14 @@ def test_a_verdict_is_well_a_warning_or_degraded() -> None:
     assert shown(a_tree(a_partition()), NOW_S + STUCK_AFTER_S + 1).verdict == "degraded"
 
 
+def test_what_somebody_asked_for_is_a_change_and_no_trouble() -> None:
+    for state in ("starting", "draining"):
+        page = shown(a_tree(a_partition(), healthy=False, state=state))
+        assert (page.verdict, page.troubles) == ("changing", ())
+        assert shown(a_tree(healthy=False, state=state, hub_trouble="No answer")).verdict == "warning"
+        assert shown(a_tree(healthy=False, state=state, cause="Partition 1: no.")).verdict == "degraded"
+
+
 def test_the_title_is_hub_and_table() -> None:
     assert shown(a_tree()).title == "flights → FLIGHTS"
 

@@ -17,8 +17,11 @@ from tests.unit.supervisor.status.statuses import a_partition, a_tree
         ({"healthy": False, "state": "draining", "cause": "Partition 1: no."}, "draining, degraded"),
         # What somebody asked for is no trouble, although the tree is not ready meanwhile.
         ({"healthy": False, "state": "starting"}, "starting"),
-        ({"healthy": False, "state": "draining"}, "draining"),
-        ({"healthy": False, "state": "draining", "hub_trouble": "no answer"}, "draining, 1 warning"),
+        ({"healthy": False, "state": "draining"}, "draining, as it was asked to"),
+        (
+            {"healthy": False, "state": "draining", "hub_trouble": "no answer"},
+            "draining, as it was asked to, 1 warning",
+        ),
     ],
 )
 def test_the_headline_calls_a_tree_degraded_only_for_what_nobody_asked_for(changes: dict[str, Any], said: str) -> None:
