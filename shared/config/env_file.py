@@ -9,6 +9,7 @@ from shared.config.formats.files import no_such_file
 from shared.errors import ConfigurationError
 
 MOST_CHARACTERS = 1_000_000  # guards against a path that points at something else
+NO_UTF_8, SAVE = "it is not UTF-8 text", "Save it as UTF-8."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def _text(path: Path, *, required: bool) -> str:
     except OSError as error:
         raise ConfigurationError(problem, str(error.strerror)) from None
     except UnicodeDecodeError:
-        raise ConfigurationError(problem, "it is not UTF-8 text", "Save it as UTF-8.") from None
+        raise ConfigurationError(problem, NO_UTF_8, SAVE) from None
     if len(text) > MOST_CHARACTERS:
         raise ConfigurationError(problem, f"it has more than {MOST_CHARACTERS} characters")
+    if "\0" in text:  # UTF-16 without a byte order mark can be read as UTF-8
+        raise ConfigurationError(problem, NO_UTF_8, SAVE)
     return text

@@ -5,7 +5,7 @@ once. `shared.config.settings` says what there is, `shared.config.rules` what go
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ from shared.log.secret import Secret, remember_all
 DEFAULT_ENV_FILE = Path(".env")
 COMMAND_LINE, ENVIRONMENT, DEFAULT = "command line", "environment", "default"
 
-# How alike two names must be, after their prefix, before one is taken for a misspelt other.
+# How alike two names must be, after their prefix, before one is taken for a misspelt other. Whole names, where the
+# prefix itself is misspelt, must be more alike: other tools have names of their own.
 LIKE_A_TYPING_ERROR = 0.75
+WHOLE_LIKE_A_TYPING_ERROR = 0.86
 STANDARD_PREFIX = "OTEL_"  # variables that the SDK of OpenTelemetry reads from the environment
 OWN_PREFIX = "EVSUP_"  # ours alone: an unknown name with it is a typing error even when it resembles no setting
 
@@ -59,7 +61,8 @@ def load(
     flags = {name: str(value) for name, value in (overrides or {}).items() if value is not None}
     environ = os.environ if environ is None else environ
     layers = [(COMMAND_LINE, flags), (ENVIRONMENT, environ), (str(path), in_file.values)]
-    loaded = _load(layers, [*_unknown_in_file(in_file.values)], environ)
+    given = {name for _, layer in layers for name, text in layer.items() if text}
+    loaded = _load(layers, [*_unknown_in_file(in_file.values, given)], _unknown_in_environment(environ, given))
     return replace(loaded, warnings=(*loaded.warnings, *_doubts(path, in_file, loaded.sources)))
 
 
@@ -75,7 +78,7 @@ def load_worker(environ: Mapping[str, str] | None = None) -> Settings:
 
     A `.env` file is not read again: it may have changed, or not be the one that `--env-file` named.
     """
-    return _load([(ENVIRONMENT, os.environ if environ is None else environ)], [], {}).settings
+    return _load([(ENVIRONMENT, os.environ if environ is None else environ)], [], ()).settings
 
 
 def environment_for_worker(loaded: Loaded) -> dict[str, str]:
@@ -86,7 +89,7 @@ def environment_for_worker(loaded: Loaded) -> dict[str, str]:
     return {name: text.reveal() for name, text in loaded.texts.items()}
 
 
-def _load(layers: list[tuple[str, Mapping[str, str]]], faults: list[Fault], others: Mapping[str, str]) -> Loaded:
+def _load(layers: list[tuple[str, Mapping[str, str]]], faults: list[Fault], warnings: Iterable[str]) -> Loaded:
     texts, sources = _typed(layers)
     standard = _standard(layers)
     # Before anything is parsed: a fault quotes what was typed.
@@ -102,7 +105,7 @@ def _load(layers: list[tuple[str, Mapping[str, str]]], faults: list[Fault], othe
     return Loaded(
         settings=settings,
         sources={name: sources.get(name, DEFAULT) for name in VARIABLES},
-        warnings=(*rules.cautions(settings), *_unknown_in_environment(others)),
+        warnings=(*rules.cautions(settings), *warnings),
         texts={name: Secret(text) for name, text in (standard | texts).items()},
     )
 
@@ -160,35 +163,38 @@ def _doubts(path: Path, in_file: EnvFile, sources: Mapping[str, str]) -> Iterato
         yield f"{path} has {secrets[0]} and can be read by others: chmod 600 {path}"
 
 
-def _unknown_in_file(names: Iterable[str]) -> Iterator[Fault]:
+def _unknown_in_file(names: Iterable[str], given: Collection[str]) -> Iterator[Fault]:
     """A typing error in the file is a fault: the file is ours. Names of other tools may stand in it."""
-    for name, meant in _unknown(names):
+    for name, meant in _unknown(names, given):
         yield Fault(name, "is no setting" + (f"; did you mean {meant}?" if meant else ""), example="")
 
 
-def _unknown_in_environment(names: Iterable[str]) -> Iterator[str]:
+def _unknown_in_environment(names: Iterable[str], given: Collection[str]) -> Iterator[str]:
     """Only a warning: the environment belongs to everybody, and other tools read `SNOWFLAKE_*` too."""
-    for name, meant in _unknown(names):
+    for name, meant in _unknown(names, given):
         yield f"{name} is no setting of evsup" + (f"; did you mean {meant}?" if meant else "")
 
 
-def _unknown(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
-    """Names with a prefix of ours, also in small letters, that look like typing errors, each with what was probably
-    meant.
+def _unknown(names: Iterable[str], given: Collection[str]) -> Iterator[tuple[str, str | None]]:
+    """Names that look like typing errors, also in small letters, each with what was probably meant.
+
+    A name without a prefix of ours is another tool's where what it resembles is `given`, too.
     """
     for name in sorted(names):
-        prefix = next((prefix for prefix in PREFIXES if name.upper().startswith(prefix)), None)
-        if prefix is None or name in VARIABLES:
+        if name in VARIABLES:
             continue
+        prefix = next((prefix for prefix in PREFIXES if name.upper().startswith(prefix)), "")
         meant = _nearest(name.upper(), prefix)
-        if meant or prefix == OWN_PREFIX:
+        if prefix == OWN_PREFIX or (meant and (prefix or meant not in given)):
             yield name, meant
 
 
 def _nearest(name: str, prefix: str) -> str | None:
     """Compared after the prefix, which would make any two names alike."""
-    known = [other.removeprefix(prefix) for other in VARIABLES if other.startswith(prefix)]
-    from difflib import get_close_matches  # here, because names are hardly ever wrong
+    from difflib import get_close_matches  # here, because a worker's names are right
 
-    found = get_close_matches(name.removeprefix(prefix), known, n=1, cutoff=LIKE_A_TYPING_ERROR)
+    known = [other.removeprefix(prefix) for other in VARIABLES if other.startswith(prefix)]
+    rest, least = name.removeprefix(prefix), LIKE_A_TYPING_ERROR if prefix else WHOLE_LIKE_A_TYPING_ERROR
+    swapped = [other for other in known if sorted(other) == sorted(rest)]
+    found = swapped or get_close_matches(rest, known, n=1, cutoff=least)
     return prefix + found[0] if found else None

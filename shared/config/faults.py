@@ -43,7 +43,8 @@ def report(faults: Iterable[Fault], texts: Mapping[str, str], sources: Mapping[s
 
 def _block(fault: Fault, text: str | None, source: str) -> str:
     value = f" = {_shown(fault.variable, text)} ({source})" if text else ""
-    lines = [f"  {fault.variable}{value}", fill(fault.reason, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)]
+    name = fault.variable if fault.variable.isprintable() else ascii(fault.variable)  # one may be of the file
+    lines = [f"  {name}{value}", fill(fault.reason, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)]
     if example := _example(fault):
         lines.append(f"{INDENT}Example: {fault.variable}={example}")
     return "\n".join(lines)

@@ -97,8 +97,9 @@ def test_a_file_without_an_end_is_an_error() -> None:
         load(Path("/dev/zero"), environ=complete())
 
 
-def test_a_file_that_is_not_utf_8_is_an_error() -> None:
-    Path(".env").write_bytes(b"EVENTHUB_NAME=\xff\n")
+@pytest.mark.parametrize("written", [b"EVENTHUB_NAME=\xff\n", *map("A=1\n".encode, ("utf-16", "utf-16-le"))])
+def test_a_file_that_is_not_utf_8_is_an_error(written: bytes) -> None:
+    Path(".env").write_bytes(written)
     with pytest.raises(ConfigurationError, match="UTF-8"):
         load(environ=complete())
 
@@ -186,6 +187,31 @@ def test_a_misspelt_name_in_the_file_is_a_fault_with_the_right_name() -> None:
     assert "SNOWFLAKE_TABEL" in text
     assert "did you mean SNOWFLAKE_TABLE?" in text
     assert "EVSUP_COLOUR" in text
+
+
+def test_what_nobody_sees_in_a_name_is_shown() -> None:
+    Path(".env").write_text("SNOWFLAKE_TABLE\u200b=FLIGHTS\n")
+    assert "  'SNOWFLAKE_TABLE\\u200b'\n      is no setting; did you mean SNOWFLAKE_TABLE?" in fault_text(complete())
+
+
+def test_each_setting_is_recognised_with_two_letters_exchanged_wherever_they_stand() -> None:
+    exchanged = {
+        name[:place] + name[place + 1] + name[place] + name[place + 2 :]: name
+        for name in VARIABLES
+        for place in range(len(name) - 1)
+    }
+    misspelt = {typed: name for typed, name in exchanged.items() if typed not in VARIABLES}
+    Path(".env").write_text("".join(f"{typed}=x\n" for typed in misspelt))
+    text = fault_text({})
+    said = {typed: f"  {typed}\n      is no setting; did you mean {name}?" for typed, name in misspelt.items()}
+    assert [typed for typed, fault in said.items() if fault not in text] == []
+
+
+@pytest.mark.parametrize("name", ["EVENT_HUB_NAME", "EVENTHUBS_NAME"])
+def test_a_name_that_another_tool_may_read_is_left_alone_beside_what_it_resembles(name: str) -> None:
+    assert loaded(**{name: "x"}).warnings == ()
+    alone = {"EVENTHUB_CONNECTION_STRING": CONNECTION_STRING, "EVENTHUB_NAMESPACE": "", "EVENTHUB_NAME": "", name: "x"}
+    assert loaded(**alone).warnings == (f"{name} is no setting of evsup; did you mean EVENTHUB_NAME?",)
 
 
 def test_a_misspelt_name_in_the_environment_is_only_a_warning() -> None:
