@@ -10,6 +10,7 @@ import click
 from shared.errors import EvsupError, ExitCode
 from shared.limits import limit_error
 from shared.log import logger
+from shared.log.line import takes_colour
 from shared.log.printable import printable
 from shared.log.secret import mask
 from supervisor import standard_streams
@@ -18,8 +19,7 @@ from supervisor.commands.command import Entry, Group
 
 _HERE = "supervisor.commands."
 COMPLETES = "_EVSUP_COMPLETE"  # set while a shell asks
-# None: as the terminal is. Rich looks at both by itself, click at neither: https://no-color.org
-_COLOUR = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+_COLOUR = None if takes_colour(os.environ) else False  # None: as the terminal is. Click does not look by itself.
 SECTIONS = {
     "Set up": {
         "config": Entry(f"{_HERE}config:config", "Show the effective settings and where each came from."),

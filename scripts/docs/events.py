@@ -82,8 +82,8 @@ def _calls(tree: ast.Module) -> Iterator[tuple[str, str, set[str]]]:
 
 
 def _is_logger(node: ast.expr) -> bool:
-    if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Name) and node.func.id == "get_logger"
+    if isinstance(node, ast.Call):  # get_logger() or logger.get_logger()
+        return getattr(node.func, "attr", getattr(node.func, "id", "")) == "get_logger"
     return isinstance(node, ast.Name) and node.id == "log"
 
 

@@ -17,6 +17,11 @@ _RED, _GREEN, _YELLOW, _MAGENTA, _CYAN = ("\x1b[31m", "\x1b[32m", "\x1b[33m", "\
 _LEVEL_COLOURS = {"warning": _YELLOW, "error": _RED, "critical": _RED}
 
 
+def takes_colour(environ: Mapping[str, str]) -> bool:
+    """Whether a terminal may be given colours (https://no-color.org)."""
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
 def as_json(event: Event) -> str:
     """One JSON object."""
     return json.dumps(event)

@@ -18,7 +18,7 @@ from traceback import format_exception
 from typing import Any, Literal
 
 from shared.command_line import complete
-from shared.log.line import TRACEBACK, Render, as_coloured_text, as_json, as_text
+from shared.log.line import TRACEBACK, Render, as_coloured_text, as_json, as_text, takes_colour
 from shared.log.printable import printable
 from shared.log.recent import RecentLines
 from shared.log.secret import MASK, Secret, mask, names_a_secret, remember_all
@@ -233,5 +233,4 @@ def _opened(stderr: Stderr | None) -> Stderr:
 
 
 def _text_renderer() -> Render:
-    coloured = os.isatty(FILE_DESCRIPTOR) and not os.environ.get("NO_COLOR")  # https://no-color.org
-    return as_coloured_text if coloured else as_text
+    return as_coloured_text if os.isatty(FILE_DESCRIPTOR) and takes_colour(os.environ) else as_text

@@ -16,6 +16,7 @@ def f(number, level):
     log.warning("disk_full", size_bytes=number, place="here")
     log.info("disk_full", size_bytes=number)
     get_logger().log(level, "told", exc_info=number)
+    logger.get_logger().error("ended")
     other.warning("nothing_of_ours")
 """
 RIGHT = """
@@ -23,6 +24,7 @@ RIGHT = """
 |---|---|---|---|---|
 | `disk_full` | info, warning | `place`, `size_bytes` | | |
 | `told` | any | `exception` | | |
+| `ended` | error |  | | |
 """
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.log.line import as_coloured_text, as_json, as_text
+from shared.log.line import as_coloured_text, as_json, as_text, takes_colour
 
 EVENT = {
     "timestamp": "2026-11-28T10:24:21.123456Z",
@@ -42,3 +42,11 @@ def test_colours_on_a_terminal_change_nothing_but_the_colour(level: str, colour:
     for code in (0, 1, 2, 31, 32, 33, 35, 36):
         line = line.replace(f"\x1b[{code}m", "")
     assert line == as_text(event)
+
+
+@pytest.mark.parametrize(
+    ("environ", "takes"),
+    [({}, True), ({"TERM": "xterm", "NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+)
+def test_who_asks_for_no_colours_gets_none(environ: dict[str, str], takes: bool) -> None:
+    assert takes_colour(environ) == takes
