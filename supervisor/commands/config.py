@@ -26,7 +26,7 @@ OWN_LINE = "     "  # before a value that has a line of its own
 
 @click.command(
     cls=Command,
-    page="docs/README.md",
+    page="docs/settings.md",
     examples={
         "evsup config": "Every setting of ./.env, the environment and the defaults.",
         "evsup config --changed": "Only those that differ from their defaults.",
