@@ -32,11 +32,6 @@ def decode_value(data: bytes, at: int, end: int) -> tuple[Any, int]:
     return value, end - len(rest)
 
 
-def decode_frame(body: bytes) -> tuple[int, list[Any]]:
-    """The performative of a frame, and its fields; of a transfer the payload after them."""
-    return _decode.decode_frame(memoryview(body))
-
-
 class AnySize(EventHubConsumer):
     """The SDK's receiver, for events of any size.
 

@@ -5,7 +5,7 @@ place, and a section ends where its size says. Types that are rare in events are
 https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-types-v1.0-os.html
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from struct import Struct
 from struct import error as struct_error
@@ -19,6 +19,7 @@ Unfinished: TypeAlias = tuple[int, int, int | None]
 """A container: where it ends, how many values are still to come, and their constructor when they share one."""
 
 DESCRIBED = 0x00
+DESCRIPTORS = b"\x53\x80\xa3\xb3"  # smallulong, ulong, sym8, sym32
 _MAP_HEADS = {0xC1: 3, 0xD1: 9}  # bytes of a map in front of its first key
 HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA, SEQUENCE, VALUE, FOOTER = range(
     0x70, 0x79
@@ -71,26 +72,23 @@ def sections(message: bytes) -> Iterator[tuple[int, int, int]]:
     """Each section of a message: its code, and where its value begins and ends. Raises `Malformed`."""
     at = 0
     while at < len(message):
-        if message[at] != DESCRIBED:
-            raise Malformed(f"there is no section of a message (byte {at})")
         inner = end_of(message, at + 1)
         end = end_of(message, inner)
-        yield _section(message, at + 1, inner), inner, end
+        if (code := descriptor(message, at, _BY_NAME)) not in SECTIONS:
+            raise Malformed(f"there is no section of a message (byte {at})")
+        yield code, inner, end
         at = end
 
 
-def _section(message: bytes, at: int, end: int) -> int:
-    """The code of a section, which its descriptor gives as a number or as a name."""
-    match message[at]:
-        case 0x53 | 0x80:  # smallulong, ulong
-            code = int.from_bytes(message[at + 1 : end], "big")
-        case 0xA3:  # sym8
-            code = _BY_NAME.get(message[at + 2 : end], 0)
-        case _:
-            code = 0
-    if code not in SECTIONS:
-        raise Malformed(f"the message has an unknown section (byte {at - 1})")
-    return code
+def descriptor(data: bytes, at: int, names: Mapping[bytes, int]) -> int:
+    """The code of the described value at `at`, which its descriptor gives as a number or as one of `names`; 0: neither.
+
+    https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-types-v1.0-os.html#section-descriptor-values
+    """
+    if data[at] != DESCRIBED or data[at + 1] not in DESCRIPTORS:
+        return 0
+    code = DECODERS[data[at + 1]](data, at + 2)[0]
+    return names.get(code, 0) if type(code) is bytes else code
 
 
 class Rare(Exception):
@@ -101,7 +99,8 @@ def value(message: bytes, at: int, end: int) -> Any:
     """The value that fills these bytes. Raises `Rare` for a type that it does not know, and `Malformed`."""
     try:
         found, stop = DECODERS[message[at]](message, at + 1)
-    except (LookupError, TypeError, RecursionError) as error:
+    # Also where its bytes end too early: the SDK's way looks at each size first, and says where.
+    except (LookupError, TypeError, RecursionError, struct_error) as error:
         raise Rare from error
     return _filling(found, stop, end)
 
@@ -214,7 +213,7 @@ def _readable(message: bytes, at: int, end: int, names: Container[bytes]) -> dic
     while at < end:
         inner = end_of(message, at)
         stop = end_of(message, inner)
-        with suppress(Rare, Malformed, struct_error):
+        with suppress(Rare, Malformed):
             name = value(message, at, inner)
             if name.__class__ is bytes and name in names:
                 found[name] = value(message, inner, stop)

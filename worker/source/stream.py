@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
-from shared.eventhubs.sdk_internals import decode_frame
-from worker.rows import amqp
 from worker.rows.event import Event
+from worker.source import performative
 
-HEADER_BYTES, AMQP_FRAME, TRANSFER = 8, 0, 20
+HEADER_BYTES, AMQP_FRAME = 8, 0
 # Of an event, encoded: 20 MB in the Dedicated tier, and as much again for whatever the hub adds.
 # https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
 LARGEST_DELIVERY_BYTES = 40 * 1024 * 1024
-TRANSFER_FIELDS = 11
 LONGEST_TAG, USUAL_TAGS = 32, (4, 8, 16)  # bytes of a delivery-tag
 HANDLE, DELIVERY_ID, MORE, ABORTED = 0, 1, 5, 9  # places of fields in a transfer
 
@@ -143,19 +141,17 @@ class Stream:
             return
         body = data[start:end]
         try:
-            amqp.require_whole(body, 0, amqp.end_of(body, 0))  # the SDK believes each count, however large
-            performative, fields = decode_frame(body)
+            code, fields = performative.decode(body)
         except Exception as error:
             raise BrokenStream(f"a frame that cannot be decoded ({type(error).__name__})") from error
-        if performative == TRANSFER and channel == self._channel and fields[HANDLE] == self._handle:
+        if code == performative.TRANSFER and channel == self._channel and fields[HANDLE] == self._handle:
             self._transfer(fields)
         else:
-            self._on_frame(channel, (performative, fields))
+            self._on_frame(channel, (code, fields))
 
     def _transfer(self, fields: list[Any]) -> None:
         """One transfer of the link, of any form."""
         *known, payload = fields
-        known += [None] * (TRANSFER_FIELDS - len(known))
         if self._delivery_id is None:
             self._delivery_id = known[DELIVERY_ID]
         if self._delivery_id is None:

@@ -11,7 +11,8 @@ from shared.config import environment
 from shared.eventhubs.client import EventHubClient
 from shared.eventhubs.sdk_link import SdkLink
 from shared.ipc.memory import rss_bytes
-from worker.source.stream import HEADER_BYTES, TRANSFER
+from worker.source.performative import TRANSFER
+from worker.source.stream import HEADER_BYTES
 
 PERFORMATIVE = 10  # place of its code in a frame: behind the header, 0x00 and 0x53
 WAIT_MS = 1000

@@ -124,6 +124,12 @@ def test_a_message_that_cannot_be_decoded_is_kept_as_it_came_under_its_number(na
     assert "PAYLOAD" not in row
 
 
+@pytest.mark.parametrize("code", [code for width in (1, 2, 4, 8, 16) for code in wire.OF_WIDTH[width]])
+def test_a_value_that_ends_with_the_message_is_said_to_be_cut_short(code: int) -> None:
+    cut = b"\xc1\x05\x02" + sized(0xA1, b"p") + bytes([code])
+    assert "a value is longer than its container" in row_of(KNOWN + section(0x74, cut))["DECODE_ERROR"]
+
+
 @pytest.mark.parametrize("name", UNDECODABLE)
 def test_where_bodies_may_not_be_kept_it_is_refused_under_its_number(name: str) -> None:
     found = Envelope("3", "fail").event_of(KNOWN + UNDECODABLE[name])
@@ -168,7 +174,8 @@ def test_a_message_without_a_number_has_a_row_and_no_number(annotations: bytes) 
 
 
 def descriptors(code: int, name: bytes) -> tuple[bytes, ...]:
-    return (b"\x53" + bytes([code]), b"\x80" + bytes(7) + bytes([code]), sized(0xA3, name))
+    number, symbol32 = bytes([code]), b"\xb3" + len(name).to_bytes(4, "big") + name
+    return (b"\x53" + number, b"\x80" + bytes(7) + number, sized(0xA3, name), symbol32)
 
 
 @pytest.mark.parametrize("number", descriptors(0x72, b"amqp:message-annotations:map"))
