@@ -78,6 +78,8 @@ class Pipeline:
         self._saturated = Backoff(SATURATED_FIRST_S, SATURATED_MOST_S)
         self._unsettled = Unsettled(stored.unsettled_from)
         self._is_unwritten = token is None
+        self._offered = start.resume.after
+        """The last event whose row the sink was given, whether it took it or not."""
         self._is_draining = False
         self.has_seen_token = False
         """Whether the channel's status was read since the opening, and had a token."""
@@ -241,7 +243,8 @@ class Pipeline:
         """Append in order: a chunk that the SDK did not take stays first, and no other passes it."""
         while self._waiting and self._has_room() and now_s >= self._saturated.until_s:
             chunk = self._waiting[0]
-            self._is_unwritten = False  # before the append: one that fails may have taken some of the rows
+            # Before the append: one that fails may have taken some of the rows.
+            self._is_unwritten, self._offered = False, chunk.end
             try:
                 self._sink.append(chunk.events, chunk.start, chunk.end)
             except Saturated as error:
@@ -279,11 +282,11 @@ class Pipeline:
     # --- appended ▶ durable -------------------------------------------------------------------------------------------
 
     def _take_status(self, now_s: float) -> None:
-        durable, appended, errors_before = self._counters.durable, self._counters.appended, self._errors_before
+        durable, errors_before = self._counters.durable, self._errors_before
         status = self._poll.take(now_s, durable, errors_before)
         if status is None:
             return
-        verify(self._partition_id, status, durable, appended, errors_before, self._unsettled.first)
+        verify(self._partition_id, status, durable, self._offered, errors_before, self._unsettled.first)
         # After `verify`, which raises when the count has risen: only a count that has not risen settles events.
         self._timing.snowflake_latency_s = status.latency_s
         self._unsettled.observe(status.token, now_s)

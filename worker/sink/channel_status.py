@@ -54,9 +54,9 @@ def verify(
 ) -> None:
     """Raise unless the channel is valid, moves forward, is ours alone and rejected nothing.
 
-    `durable` is the token of the last status, `appended` the highest sequence number that this worker appended (or
-    resumed after), `errors_before` the count of rejected rows in the last checkpoint, `unsettled_from` the first event
-    whose row may have been rejected since (`worker.sink.unsettled`).
+    `durable` is the token of the last status, `appended` the highest sequence number that this worker appended, tried
+    to append, or resumed after, `errors_before` the count of rejected rows in the last checkpoint, `unsettled_from` the
+    first event whose row may have been rejected since (`worker.sink.unsettled`).
     """
     # The code first: token and count of a channel that is another opener's are no news of our rows.
     if status.status_code != SUCCESS:

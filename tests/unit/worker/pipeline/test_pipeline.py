@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import (
     MissingSequenceNumber,
+    OwnershipLost,
     SequenceGap,
     SinkUnavailable,
     StoreUnavailable,
@@ -181,6 +182,22 @@ def test_between_tries_it_pauses_and_is_woken_at_the_end_of_the_pause() -> None:
     assert len(rig.channel.refusals) == 2  # too early: nothing was tried
     rig.turn(due_s - rig.now_s)
     assert len(rig.channel.refusals) == 1
+
+
+@pytest.mark.parametrize("is_draining", [False, True])
+def test_rows_that_a_sink_took_of_an_append_before_it_was_saturated_are_our_own(is_draining: bool) -> None:
+    rig = Rig()
+    rig.channel.refusals.extend([FULL] * 100)
+    rig.deliver(5, 6, 7)
+    rig.turn()
+    if is_draining:
+        rig.pipeline.drain()
+    rig.commit(6)
+    rig.turns(13)
+    assert rig.counters.durable == rig.counters.checkpointed == 6
+    rig.commit(8)
+    with pytest.raises(OwnershipLost):
+        rig.turns(12)
 
 
 def test_a_sink_that_stays_saturated_fails_after_the_commit_timeout() -> None:
