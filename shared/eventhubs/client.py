@@ -34,7 +34,7 @@ ANSWER_LIMIT_S = 30.0  # within the minute in which a start has to say what is w
 AUTH_TIMEOUT_S = 20  # the SDK's 60 would use up the whole minute in which a start with a wrong key has to say so
 
 # An idle hub sends empty frames, and one that sends nothing at all for so long is not reachable.
-# https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-protocol-guide
+# https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-transport-v1.0-os.html#doc-doc-idle-time-out
 SILENCE_LIMIT_S = 30
 
 # Azure counts them; they become parts of names of files and channels, and of titles of processes.

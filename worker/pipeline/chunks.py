@@ -52,7 +52,7 @@ class Chunk:
     def billable_bytes(self) -> int:
         """Estimated bytes of the values: by their share in one row, so that the cost is one of an append.
 
-        Keys are free: https://docs.snowflake.com/en/user-guide/snowpipe-streaming-high-performance-cost
+        Keys are free: https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-cost
         """
         row = self.events[len(self.events) // 2].row
         length = len(memoryview(row))

@@ -26,7 +26,7 @@ from worker.rows.variant import encode, object_of, text, variant
 
 ANNOTATION = "annotation:"  # before the name of an annotation that is the name of a field, too
 # Annotations that have a column of their own; any other (IoT Hub's device id, say) is a system property.
-# https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-protocol-guide#message-annotations
+# https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide#message-annotations
 SEQUENCE_NUMBER = b"x-opt-sequence-number"
 OFFSET = b"x-opt-offset"
 ENQUEUED_TIME = b"x-opt-enqueued-time"

@@ -8,7 +8,7 @@ it to publishers alone.
 It goes by the mean size of a batch, so what is bounded is what a stream of such batches holds. Not bounded are large
 events that come close together after many small ones: so many of them may be on their way as the small ones were
 granted, until the first batch with them is seen.
-https://learn.microsoft.com/azure/event-hubs/event-hubs-amqp-protocol-guide#amqp-transfers-and-link-credit
+https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide#flow-control
 """
 
 HELD_BYTES = 4 * 1024 * 1024

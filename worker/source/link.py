@@ -58,7 +58,7 @@ class Position:
     def for_sdk(self) -> int | str | datetime:
         """As the SDK takes it: an int is a sequence number, a str an offset.
 
-        https://learn.microsoft.com/python/api/azure-eventhub/azure.eventhub.eventhubconsumerclient#method-receive-batch
+        https://learn.microsoft.com/python/api/azure-eventhub/azure.eventhub.eventhubconsumerclient#azure-eventhub-eventhubconsumerclient-receive-batch
         """
         if self.after is not None:
             return self.after

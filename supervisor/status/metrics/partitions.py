@@ -10,7 +10,7 @@ from supervisor.status.metrics.metric import Metric, Sample, of_partition
 from supervisor.status.model import TreeStatus
 
 # Of a GB of values in high-performance Snowpipe Streaming; the price in credits is the same everywhere.
-# https://docs.snowflake.com/en/user-guide/snowpipe-streaming-high-performance-cost
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-cost
 CREDITS_PER_GB = 0.0037
 WORKER_STATES = (*get_args(WorkerState), "failed")
 
