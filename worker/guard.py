@@ -14,6 +14,7 @@ from multiprocessing import connection, parent_process
 
 from shared.clock import monotonic
 from shared.errors import ExitCode
+from shared.ipc.exit_code import LEASE_OVER
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 CHECK_S = 0.5
@@ -48,7 +49,7 @@ def keep_watch(trusted_until_s: Callable[[], float]) -> None:
     while not connection.wait(sentinels, CHECK_S):
         if is_overdue(monotonic(), trusted_until_s()):
             break
-    os._exit(ExitCode.TEMPORARY)
+    os._exit(LEASE_OVER)
 
 
 def is_overdue(now_s: float, trusted_until_s: float) -> bool:

@@ -4,6 +4,10 @@ import signal
 
 from shared.errors import EvsupError, WorkerCrashed, WorkerKilled
 
+# Of a worker that its guard ends, because its loop is stuck past the lease (worker/guard.py). No code of sysexits(3) or
+# of a shell: a mapper or a library that ends the process with 75 would seem to have lost the lease.
+LEASE_OVER = 113
+
 # Of native code, to itself (https://man7.org/linux/man-pages/man7/signal.7.html). All others come from outside.
 FAULTS = {
     signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP
@@ -21,7 +25,9 @@ def ended(who: str, pid: int | None, code: int | None, *, is_out_of_memory: bool
     """
     if code is None or code >= 0:
         return WorkerCrashed(
-            f"{who} exited without reporting an error", f"exit code {code}", "See its last lines above."
+            f"{who} exited without reporting an error",
+            f"exit code {code}",
+            "See its last lines above. A mapper (EVSUP_MAPPER) or a library may have ended it, as os._exit does.",
         )
     who, number = f"{who} (pid {pid})", -code
     if number == signal.SIGKILL and is_out_of_memory:

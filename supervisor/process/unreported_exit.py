@@ -1,6 +1,6 @@
 """Why a worker exited that reported nothing: a pure decision over its exit code."""
 
-from shared.errors import EvsupError, ExitCode, OwnershipLost
+from shared.errors import EvsupError, OwnershipLost
 from shared.ipc import exit_code
 
 
@@ -9,7 +9,7 @@ def unreported_exit(code: int, pid: int, epoch: int, *, is_out_of_memory: bool) 
 
     `is_out_of_memory` says whether the kernel has killed a process of this cgroup for want of memory meanwhile.
     """
-    if code == ExitCode.TEMPORARY:  # of worker.guard, which ends the process before it can report anything
+    if code == exit_code.LEASE_OVER:  # of worker.guard, which ends the process before it can report anything
         return OwnershipLost(
             "The worker exited at the end of its lease",
             f"its loop was stuck or stopped (epoch {epoch})",

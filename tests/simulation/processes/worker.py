@@ -7,6 +7,7 @@ from typing import Any, cast
 from shared.config.settings import Settings
 from shared.control.store import ControlStore
 from shared.errors import EvsupError, ExitCode, WorkerCrashed
+from shared.ipc.exit_code import LEASE_OVER
 from shared.ipc.messages import Failed, Lease
 from shared.model import Term
 from tests.simulation.processes.background import Background, Exchange
@@ -159,7 +160,7 @@ class WorkerProcess(Process):
             self.after(overdue_s + guard.CHECK_S * self.world.rng.random() + 1e-3, self._watch)
 
     def _guarded(self) -> None:
-        self._end(ExitCode.TEMPORARY)
+        self._end(LEASE_OVER)
 
     def _leave(self, delay_s: float, code: int) -> None:
         self._is_leaving = True

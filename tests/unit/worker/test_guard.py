@@ -15,6 +15,7 @@ import pytest
 
 from shared.clock import monotonic
 from shared.errors import ExitCode
+from shared.ipc.exit_code import LEASE_OVER
 from tests.unit.readable import DEADLINE_S
 from tests.unit.shared.control.stores import Clock
 from worker import guard
@@ -115,7 +116,7 @@ def test_a_process_stuck_past_its_lease_is_ended_after_the_grace(life: tuple[Lif
     assert_ends(ours, pid)
     ended_s = monotonic()
     stuck.join(DEADLINE_S)
-    assert stuck.exitcode == ExitCode.TEMPORARY
+    assert stuck.exitcode == LEASE_OVER
     assert ended_s >= trusted_until_s + LEASE_GRACE_S
 
 
@@ -142,7 +143,7 @@ def test_a_lease_that_is_renewed_in_time_goes_on_and_one_that_is_not_ends_within
     monkeypatch.setattr(connection, "wait", wait)
     monkeypatch.setattr(guard, "monotonic", clock)
     monkeypatch.setattr(os, "_exit", leave)
-    with pytest.raises(Left, match=str(int(ExitCode.TEMPORARY))):
+    with pytest.raises(Left, match=str(LEASE_OVER)):
         guard.keep_watch(trusted_until_s)
     assert 0.0 < clock() - (began_s + renewals + LEASE_GRACE_S) <= CHECK_S
 

@@ -18,6 +18,7 @@ from shared.errors import (
     WorkerCrashed,
     WorkerHung,
 )
+from shared.ipc.exit_code import LEASE_OVER
 from shared.ipc.failure import error_of, failure_message
 from shared.ipc.messages import (
     BOUNDS_S,
@@ -186,7 +187,7 @@ def test_a_report_that_is_left_in_the_pipe_is_read_after_the_exit(rig: Rig) -> N
 
 
 def test_a_worker_that_reported_no_end_is_judged_by_its_exit_code(rig: Rig) -> None:
-    assert isinstance(rig.exit(75).failure, OwnershipLost)
+    assert isinstance(rig.exit(LEASE_OVER).failure, OwnershipLost)
 
 
 def test_a_worker_that_cannot_be_understood_is_killed(rig: Rig) -> None:

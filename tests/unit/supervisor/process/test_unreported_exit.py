@@ -5,15 +5,17 @@ import signal
 import pytest
 
 from shared.errors import EvsupError, ExitCode, OwnershipLost, WorkerCrashed, WorkerKilled
+from shared.ipc.exit_code import LEASE_OVER
 from supervisor.process.unreported_exit import unreported_exit
 
 
 @pytest.mark.parametrize(
     ("code", "is_out_of_memory", "kind", "text"),
     [
-        (ExitCode.TEMPORARY, False, OwnershipLost, "at the end of its lease: its loop was stuck or stopped (epoch 3)"),
+        (LEASE_OVER, False, OwnershipLost, "at the end of its lease: its loop was stuck or stopped (epoch 3)"),
         (1, False, WorkerCrashed, "exited without reporting an error: exit code 1"),
         (0, False, WorkerCrashed, "exit code 0"),
+        (ExitCode.TEMPORARY, False, WorkerCrashed, "exit code 75. See its last lines above. A mapper (EVSUP_MAPPER)"),
         (-signal.SIGKILL, False, WorkerKilled, "(pid 7) was killed by SIGKILL: an operator did it"),
         (-signal.SIGTERM, True, WorkerKilled, "was killed by SIGTERM: somebody sent it"),
         (-signal.SIGALRM, False, WorkerKilled, "was killed by SIGALRM: somebody sent it"),
