@@ -149,10 +149,12 @@ class SqliteDatabase(Database):
             facts = self.path.stat()
         except PermissionError as error:
             raise NotPermitted(f"Cannot open the control store {self.path}", str(error.strerror), _FIX) from error
-        except OSError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             what = f"There is no control store {self.path}"
             fix = f"{schema.INIT} Or change CONTROL_SQLITE_PATH."
             raise NoControlTables(what, str(error.strerror), fix) from error
+        except OSError as error:  # the disk or the mount fails: the file may be there, and `init` would make another
+            raise StoreUnavailable(f"The control store {self.path} failed", str(error.strerror)) from error
         return facts.st_dev, facts.st_ino
 
     @contextmanager

@@ -1,11 +1,13 @@
 """SQLite only: the file, its permissions, and the processes that share it."""
 
+import errno
 import multiprocessing
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -124,6 +126,21 @@ def test_a_file_that_is_deleted_or_replaced_is_not_written_to_any_more(
     open_at(path).initialise()
     with pytest.raises(ConfigurationError, match=r"was replaced by another file.*Start again"):
         store.claim("1", "a", 60.0)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN])
+def test_a_disk_that_does_not_say_whether_there_is_a_file_is_waited_for(
+    store: ControlStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(_: Path) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    assert store.claim("0", "a", 60.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "stat", fail)
+        with pytest.raises(StoreUnavailable, match=os.strerror(number)):
+            store.claim("1", "a", 60.0)
+    assert store.claim("1", "a", 60.0)
 
 
 def write_checkpoints(path: Path, partition_id: str) -> None:
