@@ -14,7 +14,10 @@ log = get_logger()
 
 
 def state_dir(configured: str | None) -> Path:
-    """`EVSUP_STATE_DIR`, or the first usable one of the user's runtime directory, `/run/evsup` and `/tmp`."""
+    """`EVSUP_STATE_DIR`, or the first usable one of the user's runtime directory, `/run/evsup` and `/tmp`.
+
+    Raises ConfigurationError when it has to be set, because nothing can be written (a container's read-only root).
+    """
     if configured:
         return Path(configured).expanduser()
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
@@ -23,7 +26,11 @@ def state_dir(configured: str | None) -> Path:
         return Path("/run/evsup")
     from tempfile import gettempdir  # here, because the directory is named nearly always
 
-    return Path(gettempdir()) / f"evsup-{os.getuid()}"
+    own = f"evsup-{os.getuid()}"
+    try:
+        return Path(gettempdir()) / own
+    except FileNotFoundError as error:
+        raise unusable(Path("/tmp", own), str(error.strerror)) from error  # noqa: S108 (it is none)
 
 
 def prepare(directory: Path) -> None:
@@ -64,25 +71,31 @@ def _is_ours_alone(facts: os.stat_result) -> bool:
 
 
 class Lock:
-    """Held while a supervisor runs. The kernel releases it, however the process ends."""
+    """Held while a supervisor runs. The kernel releases it, however the process ends.
+
+    The directory is locked beside the file, which what cleans /tmp may delete; systemd-tmpfiles leaves a directory
+    alone that is locked. https://www.freedesktop.org/software/systemd/man/latest/tmpfiles.d.html
+    """
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / LOCK_NAME
         try:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise unusable(directory, str(error)) from error
         if not _is_ours_alone(os.fstat(self._fd)):
-            os.close(self._fd)
+            self.release()
             raise unusable(directory, f"{self._path} is not a file of its own, or belongs to another user")
         try:
             # For a file of an older evsup or of another umask; the mode of `open` is only for one that it creates.
             os.fchmod(self._fd, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_directory(self._directory_fd)
         except BlockingIOError as error:
             raise self._held() from error
         except OSError as error:  # of a filesystem without modes, or of a network without locks
-            os.close(self._fd)
+            self.release()
             raise unusable(directory, f"{self._path} cannot be locked: {error.strerror}") from error
         with suppress(OSError):  # the pid is only for people: the lock holds on a full disk, too
             os.ftruncate(self._fd, 0)
@@ -90,13 +103,24 @@ class Lock:
 
     def release(self) -> None:
         """Release the lock."""
+        os.close(self._directory_fd)
         os.close(self._fd)
 
     def _held(self) -> AlreadyRunning:
         pid = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(self._fd)
+        self.release()
         return AlreadyRunning(
             f"Another supervisor runs here (pid {pid})",
-            f"it holds {self._path}",
+            f"it has locked {self._path.parent}",
             "Stop it, or set another EVSUP_STATE_DIR for this one.",
         )
+
+
+def _lock_directory(descriptor: int) -> None:
+    """Raises BlockingIOError when another process has locked it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # of a network filesystem that locks files alone: the file is locked
+        pass

@@ -45,7 +45,7 @@ from supervisor.state_dir import Lock, prepare, state_dir
 from supervisor.status.model import TreeStatus
 from supervisor.status.otlp import extra
 from supervisor.status.otlp.collector import cautions, collector_of
-from supervisor.status.status_socket import status_socket
+from supervisor.status.status_socket import StatusSocket
 from worker import fork_server
 
 QUARANTINE_S = 60.0  # to check the quarantine: a suspended warehouse has to start first
@@ -262,9 +262,9 @@ def _http_server(directory: Path, settings: ProcessSettings, read: Callable[[], 
 
     recent = RecentLines()
     keep_in(recent)
-    with status_socket(directory) as local:
-        sockets = [local, *([listen(settings.http_address)] if settings.http_address else [])]
-        with closing(HttpServer(sockets, read, recent, names=settings.http_names)):
+    with closing(StatusSocket(directory)) as local:
+        sockets = [local.listener, *([listen(settings.http_address)] if settings.http_address else [])]
+        with closing(HttpServer(sockets, read, recent, names=settings.http_names, renewed=local.renewed)):
             yield
 
 

@@ -3,17 +3,16 @@
 `curl --unix-socket DIRECTORY/status.sock http://evsup/status` reads it, and so does `evsup status`.
 """
 
-import os
 import socket
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
 
 from shared.clock import Deadline
 from shared.errors import ServiceUnavailable
+from shared.log.logger import get_logger
 from supervisor.state_dir import unusable
 from supervisor.status.model import TreeStatus
 
@@ -23,31 +22,48 @@ READ_LIMIT_S = 5  # for `read_status`, from the connect to the last byte
 READ_BYTES = 64 * 1024
 MOST_BYTES = 16 * 1024 * 1024  # of a status; a partition takes some 2 KB
 REQUEST = b"GET /status HTTP/1.1\r\nHost: evsup\r\n\r\n"
+log = get_logger()
 
 
-@contextmanager
-def status_socket(directory: Path) -> Iterator[socket.socket]:
-    """The socket, listening; its file is removed at the end. Raises ConfigurationError when it cannot be made."""
-    path = directory / SOCKET_NAME
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listener:
-        mask = os.umask(0o177)  # so that it is never readable by others
+class StatusSocket:
+    """The socket, listening. Raises ConfigurationError when it cannot be made."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / SOCKET_NAME
         try:
             # Of a supervisor that was killed: none runs here now, for this one has the lock. A bind finds it in use.
-            path.unlink(missing_ok=True)
-            listener.bind(str(path))
-            ours = path.stat().st_ino
+            self._path.unlink(missing_ok=True)
+            self._listen()
         except OSError as error:
-            raise unusable(directory, f"{path}: {error.strerror}") from error
-        finally:
-            os.umask(mask)
-        listener.listen(BACKLOG)
-        try:
-            yield listener
-        finally:
-            # Only ours: where somebody has deleted the directory, another supervisor may have made its own there.
-            with suppress(FileNotFoundError):
-                if path.stat().st_ino == ours:
-                    path.unlink()
+            raise unusable(directory, f"{self._path}: {error.strerror}") from error
+
+    def renewed(self) -> socket.socket | None:
+        """Another one, where somebody has deleted the file, as what cleans /tmp does; None: the file is there."""
+        with suppress(OSError):  # no directory, no room: it is tried again with the next look
+            if not self._path.exists():
+                self._listen()
+                log.warning("status_socket_renewed", path=str(self._path), reason="somebody has deleted it")
+                return self.listener
+        return None
+
+    def close(self) -> None:
+        """Remove the file, if it is ours: where somebody deleted the directory, another supervisor may have made its
+        own there.
+        """
+        with suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._ours:
+                self._path.unlink()
+        self.listener.close()
+
+    def _listen(self) -> None:
+        with ExitStack() as after_failure:
+            listener = after_failure.enter_context(socket.socket(socket.AF_UNIX))  # closed by exec, as any in Python
+            listener.bind(str(self._path))
+            # Before it listens: until then nobody can connect, whatever the umask lets others do.
+            self._path.chmod(0o600)
+            listener.listen(BACKLOG)
+            self.listener, self._ours = listener, self._path.stat().st_ino
+            after_failure.pop_all()
 
 
 def read_status(directory: Path) -> TreeStatus | None:

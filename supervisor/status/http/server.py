@@ -45,9 +45,12 @@ class HttpServer:
         clock: Clock = monotonic,
         sample_every_s: float = EVERY_S,
         names: Iterable[str] = (),
+        renewed: Callable[[], socket.socket | None] = lambda: None,
     ) -> None:
-        """`names` are further ones by which clients may reach the addresses (`hosts.py`)."""
-        self._names = tuple(names)
+        """`names` are further ones by which clients may reach the addresses (`hosts.py`). `renewed` is asked again and
+        again for a socket in place of the first one.
+        """
+        self._names, self._renewed = tuple(names), renewed
         self._sockets, self._read, self._clock, self._sample_every_s = sockets, read, clock, sample_every_s
         self._recent, self._history = recent or RecentLines(), History()
         self._clients: dict[StreamWriter, None] = {}  # the oldest first
@@ -68,21 +71,24 @@ class HttpServer:
             self._runner.run(self._serve())
 
     async def _serve(self) -> None:
-        servers = [
-            await asyncio.start_server(
-                partial(self._serve_client, hosts_of(each, self._names)),
-                sock=each,
-                limit=MOST_HEAD_BYTES,
-                backlog=BACKLOG,
-            )
-            for each in self._sockets
-        ]
+        servers = [await self._listen_on(each) for each in self._sockets]
         while not self._closing.is_set():
             self._history.add(self._read())
+            if renewed := self._renewed():
+                servers[0].close()
+                servers[0] = await self._listen_on(renewed)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._sample_every_s)
         for server in servers:
             server.close()  # it does not wait for clients: the runner cancels their tasks
+
+    async def _listen_on(self, listener: socket.socket) -> asyncio.Server:
+        return await asyncio.start_server(
+            partial(self._serve_client, hosts_of(listener, self._names)),
+            sock=listener,
+            limit=MOST_HEAD_BYTES,
+            backlog=BACKLOG,
+        )
 
     async def _serve_client(self, hosts: Hosts | None, reader: StreamReader, writer: StreamWriter) -> None:
         """One client, from its first byte to its last."""

@@ -6,15 +6,16 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from scripts.harness.waiting import eventually
 from shared.errors import AlreadyRunning, ConfigurationError
 from supervisor.state_dir import LOCK_NAME, Lock, prepare, state_dir
-from supervisor.status.status_socket import SOCKET_NAME, read_status, status_socket
+from supervisor.status.status_socket import SOCKET_NAME, StatusSocket, read_status
 from tests.unit.supervisor.status.served import served
 from tests.unit.supervisor.status.statuses import a_tree
 
@@ -64,6 +65,17 @@ def test_without_any_of_these_it_is_a_temporary_directory_of_this_user(
     assert state_dir(None) == tmp_path / f"evsup-{os.getuid()}"
 
 
+def test_where_nothing_can_be_written_the_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_directory() -> NoReturn:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/']")
+
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr("tempfile.gettempdir", no_directory)
+    with pytest.raises(ConfigurationError, match=r"No usable temporary directory .* Set EVSUP_STATE_DIR"):
+        state_dir(None)
+
+
 def test_a_new_directory_is_private(tmp_path: Path) -> None:
     directory = tmp_path / "run" / "evsup"
     prepare(directory)
@@ -82,7 +94,7 @@ def test_everything_that_is_made_is_private_whatever_the_umask(tmp_path: Path, u
     directory = tmp_path / "run" / "evsup"
     prepare(directory)
     Lock(directory).release()
-    with status_socket(directory):
+    with closing(StatusSocket(directory)):
         assert {path.name: mode(path) for path in (directory.parent, *directory.rglob("*"), directory)} == {
             "run": 0o700,
             "evsup": 0o700,
@@ -131,6 +143,16 @@ def test_a_second_supervisor_is_refused_until_the_first_releases_the_lock(tmp_pa
     assert mode(tmp_path / LOCK_NAME) == 0o600
     with pytest.raises(AlreadyRunning, match=f"pid {os.getpid()}"):
         Lock(tmp_path)
+    lock.release()
+    Lock(tmp_path).release()
+
+
+def test_a_lock_file_that_somebody_deletes_lets_no_second_supervisor_in(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    (tmp_path / LOCK_NAME).unlink()
+    for _ in range(2):
+        with pytest.raises(AlreadyRunning, match="pid unknown"):
+            Lock(tmp_path)
     lock.release()
     Lock(tmp_path).release()
 
@@ -206,15 +228,22 @@ def test_a_file_in_the_socket_s_place_is_replaced_and_not_followed(
 
 
 def test_a_supervisor_whose_directory_was_deleted_takes_no_socket_of_the_next_one_with_it(tmp_path: Path) -> None:
-    former = ExitStack()
-    former.enter_context(status_socket(tmp_path))
+    former = StatusSocket(tmp_path)
     (tmp_path / SOCKET_NAME).unlink()
     with served(tmp_path, a_tree):
         former.close()
         assert read_status(tmp_path) == a_tree()
 
 
+def test_a_socket_that_somebody_deletes_is_there_again_and_answers(tmp_path: Path) -> None:
+    with served(tmp_path, a_tree):
+        for _ in range(2):
+            (tmp_path / SOCKET_NAME).unlink()
+            eventually(lambda: read_status(tmp_path) == a_tree(), "it answers again")
+            assert mode(tmp_path / SOCKET_NAME) == 0o600
+
+
 def test_a_directory_in_the_socket_s_place_is_a_fault_of_the_setting(tmp_path: Path) -> None:
     (tmp_path / SOCKET_NAME).mkdir()
     with pytest.raises(ConfigurationError, match=f"{SOCKET_NAME}: Is a directory.*EVSUP_STATE_DIR"):
-        status_socket(tmp_path).__enter__()
+        StatusSocket(tmp_path)
