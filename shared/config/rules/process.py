@@ -1,4 +1,4 @@
-"""Rules of `EVSUP_*`."""
+"""Rules of `EVSUP_*`, and of what libraries read from the environment."""
 
 import os
 import re
@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from shared import mapper
 from shared.config.faults import Fault
 from shared.config.formats import endpoint
+from shared.config.formats.files import bytes_of
 from shared.config.settings import Settings
 
 # The path of a Unix socket holds 107 bytes (https://man7.org/linux/man-pages/man7/unix.7.html), the file's own name
 # among them.
 LONGEST_STATE_DIR = 80
+# Where requests looks for certificate authorities: the connector, azure-identity and the collector's exporter use it.
+# https://requests.readthedocs.io/en/latest/user/advanced/#ssl-cert-verification
+CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*", re.IGNORECASE)
 
 
@@ -49,6 +53,17 @@ def mapper_is_a_path(settings: Settings) -> Iterator[Fault]:
         yield Fault("EVSUP_MAPPER", reason)
 
 
+def ca_bundle_of_the_environment_is_there(_: Settings) -> Iterator[Fault]:
+    """The bundle can be read. Libraries would fail without it, each in words of its own, and name no variable."""
+    name = next((name for name in CA_BUNDLES if os.environ.get(name)), None)
+    if name is None or os.path.isdir(os.environ[name]):  # noqa: PTH112 (pathlib raises where a parent may not be read)
+        return
+    try:
+        bytes_of(os.environ[name], most_bytes=1)
+    except ValueError as error:
+        yield Fault(name, f"{error}; certificate authorities are looked for there: correct or unset it")
+
+
 def http_stays_on_this_host(settings: Settings) -> Iterator[str]:
     """Warn of an address that other hosts can reach: the server has no authentication."""
     text = settings.process.http_address
@@ -67,5 +82,6 @@ RULES = (
     (http_address_can_be_listened_on, ("EVSUP_HTTP_ADDRESS",)),
     (http_hosts_are_names, ("EVSUP_HTTP_HOSTS",)),
     (mapper_is_a_path, ("EVSUP_MAPPER",)),
+    (ca_bundle_of_the_environment_is_there, ()),
 )
 CAUTIONS = (http_stays_on_this_host, http_hosts_are_asked_for)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec import inspect
 
+from shared.config.rules.process import CA_BUNDLES
 from shared.config.variables import VARIABLES, Variable
 from supervisor.ownership.trust import trust_window_s
 from tests.unit.shared.config.configurations import (
@@ -250,6 +251,26 @@ def test_http_that_others_can_reach_is_a_warning(address: str) -> None:
     (warning,) = loaded(EVSUP_HTTP_ADDRESS=address).warnings
     assert address in warning
     assert "without authentication" in warning
+
+
+@pytest.mark.parametrize("variable", CA_BUNDLES)
+def test_a_bundle_of_the_environment_that_is_not_there_is_named_before_a_library_fails_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    for each in CA_BUNDLES:
+        monkeypatch.delenv(each, raising=False)
+    for path in (tmp_path / "nowhere.crt", Path("/dev/null")):
+        monkeypatch.setenv(variable, str(path))
+        assert f"{variable}\n      " in fault_text(complete())
+    for path in (tmp_path, Path(__file__)):
+        monkeypatch.setenv(variable, str(path))
+        assert loaded().warnings == ()
+
+
+def test_of_two_bundles_of_the_environment_the_one_that_is_used_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", __file__)
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/nowhere")
+    assert loaded().warnings == ()
 
 
 # --- a column for each key --------------------------------------------------------------------------------------------
