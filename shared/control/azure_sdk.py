@@ -16,7 +16,7 @@ from azure.eventhub import CheckpointStore
 
 from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, OwnershipLost
-from shared.model import Checkpoint, ConsumerGroup, Ownership, SupervisorRow
+from shared.model import Checkpoint, ConsumerGroup, Ownership, SupervisorRow, Term
 
 SDK_VERSION = "azure-sdk"  # in the heartbeat row, where a supervisor has its version
 
@@ -30,8 +30,8 @@ class AzureCheckpointStore(CheckpointStore):
 
     def __init__(self, store: ControlStore) -> None:
         self.store = store
-        self._epochs: dict[str, int] = {}
-        """Of the last claim of each partition that the client holds."""
+        self._terms: dict[str, Term] = {}
+        """The last claim of each partition that the client holds."""
         self._channel_epochs: dict[str, int] = {}
         """The epoch in which each partition's next channel was begun, by its first checkpoint."""
         self._owner_id = ""
@@ -56,7 +56,7 @@ class AzureCheckpointStore(CheckpointStore):
         group that takes as many partitions as it asks for: supervisors drain and release its share, and it claims that
         at its next round.
 
-        A release that fails returns an empty list.
+        A release is of the client's last claim, whatever its etag, and returns nothing.
         """
         wanted = list(ownership_list)
         for row in wanted:
@@ -85,14 +85,14 @@ class AzureCheckpointStore(CheckpointStore):
         """
         self._require_group(_group_of(checkpoint))
         partition_id = checkpoint["partition_id"]
-        stored, epoch = self.store.load_checkpoint(partition_id), self._epochs.get(partition_id)
-        if stored is None or epoch is None:
+        stored, term = self.store.load_checkpoint(partition_id), self._terms.get(partition_id)
+        if stored is None or term is None:
             raise OwnershipLost(
                 f"The checkpoint of partition {partition_id} was not written",
                 "this client has not claimed the partition through this store",
                 "Receive without partition_id, so that the SDK claims what it reads.",
             )
-        self._write(stored, _moved(stored, checkpoint, epoch))
+        self._write(stored, _moved(stored, checkpoint, term.epoch))
 
     def list_checkpoints(
         self, fully_qualified_namespace: str, eventhub_name: str, consumer_group: str, **kwargs: Any
@@ -110,11 +110,18 @@ class AzureCheckpointStore(CheckpointStore):
     def _claim_rows(self, wanted: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         won = []
         for row in wanted:
-            ownership = self.store.compare_and_set(row["partition_id"], row["owner_id"], row.get("etag"))
-            if ownership is not None:
-                self._remember_epoch(ownership)
+            partition_id, owner_id = row["partition_id"], row["owner_id"]
+            if not owner_id:
+                self._release(partition_id)
+            elif ownership := self.store.compare_and_set(partition_id, owner_id, row.get("etag")):
+                self._terms[partition_id] = Term(partition_id, owner_id, ownership.epoch)
                 won.append(self._as_sdk_ownership(ownership))
         return won
+
+    def _release(self, partition_id: str) -> None:
+        """Not by the etag: the SDK gives its last round's, and a round in another thread may have renewed since."""
+        if term := self._terms.pop(partition_id, None):
+            self.store.release(term)
 
     def _announce(self, wanted: Sequence[Mapping[str, Any]]) -> None:
         """Write the client's heartbeat and how many partitions it asks for; remove it when the client releases one,
@@ -127,12 +134,6 @@ class AzureCheckpointStore(CheckpointStore):
                 self._owner_id = owner_id
             elif self._owner_id:
                 self.store.retire(self._owner_id)
-
-    def _remember_epoch(self, ownership: Ownership) -> None:
-        if ownership.owner_id:
-            self._epochs[ownership.partition_id] = ownership.epoch
-        else:
-            self._epochs.pop(ownership.partition_id, None)
 
     def _write(self, stored: Checkpoint, moved: Checkpoint) -> None:
         is_ahead = stored.sequence_number is None or (moved.sequence_number or 0) > stored.sequence_number

@@ -84,7 +84,7 @@ class ControlStore:
         return Term(partition_id, owner_id, row["epoch"]) if row else None
 
     def compare_and_set(self, partition_id: str, owner_id: str, seen_etag: str | None) -> Ownership | None:
-        """Claim, renew or (owner "") release a partition whose row still carries `seen_etag`, or has no row yet.
+        """Claim or renew a partition whose row still carries `seen_etag`, or has no row yet.
 
         None when the row has another etag, or somebody else holds it and has not expired. A changed owner raises the
         epochs as `claim` does.

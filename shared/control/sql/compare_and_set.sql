@@ -1,5 +1,5 @@
--- What the Azure SDK calls a claim: insert, or change the row whose etag was seen. It renews and releases this way too;
--- stealing a live row is left out here, whatever the etag. When a lease has ended is said in claim.sql.
+-- What the Azure SDK calls a claim: insert, or change the row whose etag was seen. It renews this way, too; stealing a
+-- live row is left out here, whatever the etag. When a lease has ended is said in claim.sql.
 INSERT INTO evsup_ownership AS held (
     fully_qualified_namespace, eventhub_name, consumer_group, partition_id, owner_id, etag, epoch, last_modified_time,
     expiration_s
@@ -15,7 +15,7 @@ INSERT INTO evsup_ownership AS held (
 )
 ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition_id) DO UPDATE SET
     epoch = CASE
-        WHEN excluded.owner_id IN (held.owner_id, '') THEN held.epoch
+        WHEN excluded.owner_id = held.owner_id THEN held.epoch
         ELSE greatest(held.epoch + 1, excluded.epoch)
     END,
     owner_id = excluded.owner_id,
@@ -25,7 +25,7 @@ ON CONFLICT (fully_qualified_namespace, eventhub_name, consumer_group, partition
 WHERE held.etag = :seen_etag
     AND (
         held.owner_id = ''
-        OR excluded.owner_id IN (held.owner_id, '')
+        OR excluded.owner_id = held.owner_id
         OR abs(date_part('epoch', clock_timestamp()) - date_part('epoch', held.last_modified_time))
             BETWEEN COALESCE(held.expiration_s, :expiration_s) AND 1e11
     )

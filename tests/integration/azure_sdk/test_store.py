@@ -110,6 +110,23 @@ def test_an_sdk_release_keeps_the_epoch_and_frees_the_partition(store: ControlSt
     assert term.epoch == 2
 
 
+def test_an_sdk_release_frees_a_partition_that_a_round_under_way_has_renewed(
+    store: ControlStore, sdk: AzureCheckpointStore
+) -> None:
+    """The SDK balances in one thread and closes in another, so the etag that it releases with may be an old one."""
+    [seen] = sdk.claim_ownership([row(sdk, "sdk")])
+    sdk.claim_ownership([seen])
+    assert sdk.claim_ownership([seen | {"owner_id": ""}]) == []
+    assert store.ownerships()[0].owner_id == ""
+
+
+def test_an_etag_releases_nothing_that_another_client_claimed(site: Site, sdk: AzureCheckpointStore) -> None:
+    sdk.claim_ownership([row(sdk, "sdk")])
+    other = AzureCheckpointStore(site.open())
+    other.claim_ownership([listed(sdk) | {"owner_id": ""}])
+    assert listed(sdk)["owner_id"] == "sdk"
+
+
 def test_names_are_compared_without_case_and_other_groups_are_refused(
     store: ControlStore, sdk: AzureCheckpointStore
 ) -> None:
