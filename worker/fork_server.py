@@ -50,11 +50,18 @@ def serve(supervisor_pid: int, pipe: "Connection[bytes, bytes]", requests: socke
     # a page that is written to is shared no longer.
     gc.collect()
     gc.freeze()
+    with suppress(BrokenPipeError, ConnectionResetError):  # the supervisor closed its end, and left an answer unread
+        _answer_requests(supervisor_pid, requests)
+    os._exit(ExitCode.OK)
+
+
+def _answer_requests(supervisor_pid: int, requests: socket.socket) -> None:
+    """Until there are no more. The first answer says that it has booted."""
     requests.send(ANSWER.pack(os.getpid()))
     while True:
         order, descriptors, _, _ = socket.recv_fds(requests, MOST_BYTES, FDS, socket.MSG_CMSG_CLOEXEC)
         if not order:
-            os._exit(ExitCode.OK)
+            return
         requests.send(ANSWER.pack(_forked(supervisor_pid, order, descriptors, requests)))
         for descriptor in descriptors:
             os.close(descriptor)

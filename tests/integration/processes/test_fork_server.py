@@ -4,6 +4,7 @@ import errno
 import itertools
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -30,7 +31,6 @@ from worker.fork_server import serve
 from worker.main import Boot
 
 if TYPE_CHECKING:
-    import socket
     from multiprocessing.connection import Connection
 
 Pipe: TypeAlias = "Connection[Any, Any]"
@@ -73,12 +73,12 @@ def hang(parent_pid: int, _: Pipe, said: Pipe) -> NoReturn:
         signal.pause()
 
 
-def serve_beside_a_thread(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+def serve_beside_a_thread(pid: int, pipe: Pipe, requests: socket.socket) -> None:
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     serve(pid, pipe, requests)
 
 
-def serve_and_stop(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+def serve_and_stop(pid: int, pipe: Pipe, requests: socket.socket) -> None:
     """It stands still once it has forked."""
     wait = os.waitpid
 
@@ -91,7 +91,7 @@ def serve_and_stop(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
     serve(pid, pipe, requests)
 
 
-def serve_and_lose(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+def serve_and_lose(pid: int, pipe: Pipe, requests: socket.socket) -> None:
     """The process in between is killed, as when memory runs out."""
     fork, server = os.fork, os.getpid()
 
@@ -104,7 +104,7 @@ def serve_and_lose(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
     serve(pid, pipe, requests)
 
 
-def serve_and_die(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+def serve_and_die(pid: int, pipe: Pipe, requests: socket.socket) -> None:
     """It is killed once it has forked."""
 
     def die(*_: int) -> NoReturn:
@@ -129,7 +129,7 @@ def leave(*_: object) -> NoReturn:
     os._exit(CODE)
 
 
-def serve_without_room(pid: int, pipe: Pipe, requests: "socket.socket") -> None:
+def serve_without_room(pid: int, pipe: Pipe, requests: socket.socket) -> None:
     """As where a container may have no more processes."""
 
     def refuse() -> NoReturn:
@@ -341,6 +341,17 @@ def test_what_one_leaves_that_is_killed_while_it_forks_is_reaped() -> None:
         return not zombies()
 
     eventually(reaped, "no zombie is left")
+
+
+def test_one_that_is_left_with_its_first_answer_unread_ends_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    """As by a start that is refused before it needs a worker."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, ours:
+        process, pipe = spawn.start(serve, os.getpid(), theirs, name="fork server", held_back=HELD_BACK)
+        assert connection.wait([ours], DEADLINE_S)
+    process.join(DEADLINE_S)
+    pipe.close()
+    assert (process.exitcode, capfd.readouterr().err) == (ExitCode.OK, "")
 
 
 def test_one_that_exits_while_it_imports_is_not_waited_for() -> None:
