@@ -24,7 +24,10 @@ from shared.eventhubs.client import consumer_group
 from shared.log.secret import Secret
 from tests.integration.conftest import EXPIRATION_S, Site
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the SDK's, of broken links
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # the SDK's, of broken links
+    pytest.mark.filterwarnings("ignore:Exception in thread .*balancing:pytest.PytestUnhandledThreadExceptionWarning"),
+]
 
 # A client of the SDK takes seconds to begin and to end. What it claims and releases is proven on each database without
 # a hub, in `test_store_sdk.py`.
@@ -87,7 +90,7 @@ class Store(AzureCheckpointStore):
         """The first call of each round."""
         if self._is_last.is_set():
             self._has_ended.set()
-            raise SystemExit  # ends the thread, and says nothing
+            raise SystemExit  # ends the thread, and not the client
         return super().list_ownership(*group, **kwargs)
 
 
