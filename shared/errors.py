@@ -213,7 +213,9 @@ class AlreadyRunning(Temporary):
 
 
 class OutputLost(Temporary):
-    """Standard output takes nothing: a full disk. Whoever reads the file would take what is there for all."""
+    """Standard output, or the file of an export, takes nothing: a full disk. Whoever read what is there would take it
+    for all.
+    """
 
 
 # --- 77 and 78: a person has to change a grant or a setting -----------------------------------------------------------

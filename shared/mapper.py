@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from shared.errors import ConfigurationError
+from shared.log.secret import mask
 
 _PATH = re.compile(r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<function>[A-Za-z_]\w*)", re.ASCII)
 
@@ -67,7 +68,7 @@ def load(path: str) -> Mapper:
     try:
         function = getattr(importlib.import_module(found["module"]), found["function"])
     except (Exception, SystemExit) as error:
-        why = f"{type(error).__name__}: {error}"
+        why = mask(f"{type(error).__name__}: {error}")  # whatever a module of the user's reads when it is imported
         fix = "Correct EVSUP_MAPPER or its module; PYTHONPATH says where else modules are."
         raise ConfigurationError(what, why, fix) from error
     if unfit := _unfit(function):

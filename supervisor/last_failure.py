@@ -61,5 +61,5 @@ def read(directory: Path) -> LastFailure | None:
     """The last failure; None when the last supervisor ended in order, or was killed, or nobody may read it."""
     try:
         return msgspec.json.decode((directory / NAME).read_bytes(), type=LastFailure)
-    except (OSError, msgspec.MsgspecError):  # also a file that a full disk cut short
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # a full disk may have cut it short
         return None

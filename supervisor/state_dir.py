@@ -19,7 +19,7 @@ def state_dir(configured: str | None) -> Path:
     Raises ConfigurationError when it has to be set, because nothing can be written (a container's read-only root).
     """
     if configured:
-        return Path(configured).expanduser()
+        return Path(configured)
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
         return Path(runtime) / "evsup"
     if os.access("/run/evsup", os.W_OK) or os.access("/run", os.W_OK):

@@ -66,11 +66,17 @@ def load(
     return replace(loaded, warnings=(*loaded.warnings, *_doubts(path, in_file, loaded.sources)))
 
 
-def load_one(variable: str, env_file: Path | None = None) -> str | None:
-    """The text of one variable, without a look at the others: for a command that needs no more than where to ask."""
-    in_file = dotenv.read(env_file or DEFAULT_ENV_FILE, required=env_file is not None)
-    texts, _ = _typed([(ENVIRONMENT, os.environ), (DEFAULT, in_file.values)])
-    return texts.get(variable)
+def load_one(variable: str, env_file: Path | None = None) -> Any:
+    """The value of one variable, None when it is not set; the others are not looked at: for a command that needs no
+    more than where to ask. Raises ConfigurationError when it, or the file, cannot be used.
+    """
+    path = env_file or DEFAULT_ENV_FILE
+    in_file = dotenv.read(path, required=env_file is not None)
+    texts, sources = _typed([(ENVIRONMENT, os.environ), (str(path), in_file.values)])
+    try:
+        return VARIABLES[variable].parse(texts[variable]) if variable in texts else None
+    except ValueError as error:
+        raise report([Fault(variable, str(error))], texts, sources) from None
 
 
 def load_worker(environ: Mapping[str, str] | None = None) -> Settings:

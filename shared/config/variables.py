@@ -73,7 +73,7 @@ class Variable:
         if isinstance(self.kind, inspect.StrType) and looks_like_a_credential(text):
             raise ValueError("must not hold a credential, and this looks like a key, a password or a token")
         if self.field.endswith(PATH_ENDINGS):
-            text = os.path.expanduser(text)  # noqa: PTH111 (pathlib raises where there is no home directory)
+            text = _with_home(text)
         try:
             return self._convert(text)
         except (msgspec.MsgspecError, ValueError, OverflowError):
@@ -128,6 +128,17 @@ def as_text(value: Any) -> str:
             return msgspec.json.encode(value).decode() if value else ""
         case _:
             return str(value)
+
+
+def _with_home(path: str) -> str:
+    """The path with the home directory that its leading ~ means. Raises ValueError where there is none: as it is, the
+    text would be a path from the working directory.
+    """
+    found = os.path.expanduser(path)  # noqa: PTH111 (pathlib's own error does not say whose directory)
+    if found.startswith("~"):
+        user = found.partition("/")[0]
+        raise ValueError(f"begins with {user}, and there is no such user (a file of that name is ./{user})")
+    return found
 
 
 def _refuse_unprintable(text: str, *, secret: bool) -> None:

@@ -120,10 +120,12 @@ class SqliteDatabase(Database):
         if self._closed:
             raise StoreUnavailable(f"The control store {self.path} was closed")
         if self._connection is None:
-            self._prepare_file() if create else self._require_file()
-            self._connection = self.connect()
+            if create:
+                self._prepare_file()
+            # Before it is opened, and compared after that, as before each later call: it may be replaced in between.
             self._file = self._require_file()
-        elif self._require_file() != self._file:
+            self._connection = self.connect()
+        if self._require_file() != self._file:
             raise ConfigurationError(
                 f"The control store {self.path} was replaced by another file",
                 "what was written meanwhile is in the former one alone",

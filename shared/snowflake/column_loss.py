@@ -47,7 +47,7 @@ def made_for(text: str | None) -> MadeFor | None:
     """What is kept in `text`; None: nothing, or what another version of evsup keeps."""
     try:
         return msgspec.json.decode(text or "", type=MadeFor)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

@@ -9,7 +9,7 @@ https://docs.snowflake.com/en/user-guide/oauth-ext-overview
 import json
 import ssl
 from http.client import HTTPException
-from typing import Any
+from typing import Annotated, Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import (
@@ -20,6 +20,8 @@ from urllib.request import (
     ProxyHandler,
     Request,
 )
+
+import msgspec
 
 from shared.config.formats.files import text_of
 from shared.config.settings import SnowflakeSettings
@@ -61,14 +63,25 @@ def access_token(settings: SnowflakeSettings) -> str:
     """
     what = f"No access token from {settings.oauth_token_endpoint}"
     try:
-        return str(json.loads(within(ANSWER_S, lambda: _answer(settings)))["access_token"])
+        token = msgspec.json.decode(within(ANSWER_S, lambda: _answer(settings)), type=_Answer).access_token
     except HTTPError as error:
         with error:
             raise _translate_refusal(what, error) from None
-    except (ValueError, KeyError, TypeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise ConfigurationError(what, "the answer holds none", _ENDPOINT) from None
+    except UnicodeError as error:  # a part of the host is empty, or too long for a name
+        raise ConfigurationError(what, mask(str(error)), _ENDPOINT) from None
     except (OSError, HTTPException) as error:
         raise _translate_failure(what, error) from None
+    # Not every token looks like one: RFC 6749 lets the server choose any text.
+    remember(token)
+    return token
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """https://datatracker.ietf.org/doc/html/rfc6749#section-5.1."""
+
+    access_token: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 def _answer(settings: SnowflakeSettings) -> bytes:
@@ -114,7 +127,7 @@ def _reason(error: HTTPError) -> str:
     try:
         answer: dict[str, Any] = json.loads(error.read(MOST_BYTES))
         return mask(" ".join(str(answer[name]) for name in ("error", "error_description") if name in answer))
-    except (ValueError, TypeError, OSError, HTTPException):
+    except (ValueError, TypeError, OSError, HTTPException, RecursionError):
         return error.reason
 
 

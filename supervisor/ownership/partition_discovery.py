@@ -15,6 +15,7 @@ from shared.errors import Bug, EvsupError
 from shared.eventhubs.client import QUESTIONS_OF_A_START, QUESTIONS_PER_S, EventHubClient
 from shared.eventhubs.pace import Pace
 from shared.log.logger import get_logger
+from shared.log.secret import mask
 from shared.model import HubFacts
 
 # A consumer group may make 50 queries a second, all its clients together: its supervisors make 10 at most.
@@ -98,7 +99,8 @@ class PartitionDiscovery:
         try:
             facts = self._ask()
         except Exception as error:  # noqa: BLE001 (without this thread a hub that grows would not be noticed)
-            return self._failed(error if isinstance(error, EvsupError) else Bug("The hub cannot be asked", repr(error)))
+            known = error if isinstance(error, EvsupError) else Bug("The hub cannot be asked", mask(repr(error)))
+            return self._failed(known)
         if self.trouble:
             log.info("hub_answers_again", after_s=round(self._clock() - self.answered_s))
         self._backoff_s = self._new_backoff()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from shared.errors import UsageError
+from shared.errors import OutputLost, UsageError
 from supervisor.checkpoints.admin_session import open_session
 from supervisor.checkpoints.documents import encode
 from supervisor.commands import shared_options
@@ -31,8 +31,25 @@ def export(*, path: Path | None, env_file: Path | None) -> None:
     if path is None:
         click.echo(document)
         return
+    write_new(path, document)
+
+
+def write_new(path: Path, document: str) -> None:
+    """Write a file that is not there yet and that only this user can read. One that cannot be written whole is removed.
+
+    Raises `UsageError` when it cannot be created, and `OutputLost` when the disk is full.
+    """
     try:
-        with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file = open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115 (below)
+    except FileExistsError as error:
+        fix = "Name a file that does not exist yet."
+        raise UsageError(f"Cannot write {path}", str(error.strerror), fix) from error
+    except OSError as error:
+        raise UsageError(f"Cannot write {path}", str(error.strerror)) from error
+    try:
+        with file:
             file.write(f"{document}\n")
     except OSError as error:
-        raise UsageError(f"Cannot write {path}", str(error.strerror), "Name a file that does not exist yet.") from error
+        path.unlink(missing_ok=True)  # the next try would find it, and half of a document is of no use
+        fix = "Make room, or name a file elsewhere, and run the command again."
+        raise OutputLost(f"Cannot write {path}", str(error.strerror), fix) from error

@@ -14,6 +14,7 @@ import pytest
 from shared.config.settings import ControlSettings
 from shared.control import sqlite as sqlite_store
 from shared.control.open import open_store
+from shared.control.sqlite import SqliteDatabase
 from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
 from shared.model import Checkpoint, ConsumerGroup
@@ -141,6 +142,21 @@ def test_a_disk_that_does_not_say_whether_there_is_a_file_is_waited_for(
         with pytest.raises(StoreUnavailable, match=os.strerror(number)):
             store.claim("1", "a", 60.0)
     assert store.claim("1", "a", 60.0)
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_not_written_to(store: ControlStore, path: Path) -> None:
+    other = path.with_name("other.db")
+    open_at(other).initialise()
+
+    class Restored(SqliteDatabase):
+        def connect(self) -> sqlite3.Connection:
+            connection = super().connect()
+            other.replace(path)
+            return connection
+
+    late = ControlStore(Restored(str(path)), GROUP, 60.0)
+    with pytest.raises(ConfigurationError, match="was replaced by another file"):
+        late.claim("0", "a", 60.0)
 
 
 def write_checkpoints(path: Path, partition_id: str) -> None:

@@ -33,6 +33,7 @@ def _directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     (tmp_path / "users" / "mapper.py").write_text(MODULE)
     (tmp_path / "broken.py").write_text("import no_such_module")
     (tmp_path / "leaves.py").write_text("raise SystemExit(3)")
+    (tmp_path / "quotes.py").write_text("raise ValueError('password=Xq7canary')")
     (tmp_path / "shared.py").write_text("raise AssertionError('it hides a package')")
     known = set(sys.modules)
     yield
@@ -65,6 +66,7 @@ def test_a_mapper_of_elsewhere_is_imported_although_the_working_directory_was_de
         ("no_such_package:fits", "No module named 'no_such_package'"),
         ("broken:fits", "No module named 'no_such_module'"),
         ("leaves:fits", "SystemExit: 3"),
+        ("quotes:fits", "ValueError: password=***"),
         ("users.mapper:value", "no function"),
         ("users.mapper:takes_none", "does not take one event"),
         ("users.mapper:takes_two", "does not take one event"),

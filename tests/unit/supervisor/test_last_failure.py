@@ -52,7 +52,18 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     assert victim.read_text() == "precious"
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"at":"2026-01-02T03:04:05Z"', "null", '{"at":"x"}'])
-def test_a_file_that_was_cut_short_says_nothing(tmp_path: Path, text: str) -> None:
-    (tmp_path / last_failure.NAME).write_text(text)
+KEPT = b'{"at":"2026-01-02T03:04:05Z","exit_code":69,"reason":"'
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b'{"at":"2026-01-02T03:04:05Z"', b"null", b'{"at":"x"}', KEPT + b"\xe2\x80"]
+)
+def test_a_file_that_was_cut_short_says_nothing(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / last_failure.NAME).write_bytes(text)
+    assert last_failure.read(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", [KEPT + b'\xff"}', KEPT + b'","more":' + b"[" * 10_000], ids=["bytes", "depth"])
+def test_a_file_that_somebody_damaged_says_nothing(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / last_failure.NAME).write_bytes(text)
     assert last_failure.read(tmp_path) is None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from shared.config.environment import environment_for_worker, load, load_worker
+from shared.config.environment import environment_for_worker, load, load_one, load_worker
 from shared.config.settings import Settings
 from shared.config.variables import VARIABLES
 from shared.errors import ConfigurationError, ExitCode
@@ -277,3 +277,24 @@ def test_a_home_directory_is_found_in_paths(monkeypatch: pytest.MonkeyPatch, tmp
     (tmp_path / "key.p8").write_text(key())
     settings = loaded(SNOWFLAKE_PRIVATE_KEY="", SNOWFLAKE_PRIVATE_KEY_FILE="~/key.p8").settings
     assert settings.snowflake.private_key_file == str(tmp_path / "key.p8")
+
+
+PATHS = [name for name in VARIABLES if name.endswith(("_FILE", "_PATH", "_DIR"))]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_home_directory_of_nobody_is_a_fault(name: str) -> None:
+    assert f"{name} = '~nobody.here/file' (environment)\n      begins with ~nobody.here" in fault_text(
+        complete(**{name: "~nobody.here/file"})
+    )
+
+
+def test_one_variable_alone_has_the_type_and_the_faults_of_its_field(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("EVSUP_STATE_DIR", "~/state")
+    assert load_one("EVSUP_STATE_DIR") == str(tmp_path / "state")
+    monkeypatch.setenv("EVSUP_STATE_DIR", "~nobody.here/state")
+    with pytest.raises(ConfigurationError, match=r"(?s)EVSUP_STATE_DIR.*begins with ~nobody\.here"):
+        load_one("EVSUP_STATE_DIR")

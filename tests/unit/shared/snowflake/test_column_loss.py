@@ -105,3 +105,8 @@ def test_rows_of_another_format_fill_other_columns_and_have_lost_nothing_by_that
 def columns(names: tuple[str, ...], *, filled: tuple[str, ...] | None = None, **types: str) -> TableColumns:
     order = tuple((name, types.get(name, "VARCHAR")) for name in names)
     return TableColumns(names=names if filled is None else filled, order=order)
+
+
+@pytest.mark.parametrize("text", [None, "", "x", "{}", '{"more":' + "[" * 10_000])
+def test_what_nobody_can_read_is_as_nothing(text: str | None) -> None:
+    assert made_for(text) is None

@@ -13,7 +13,7 @@ import pytest
 from scripts.localcloud.signing.certificate import make_certificate
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, EvsupError, NotSignedIn, SnowflakeUnavailable
-from shared.log.secret import Secret
+from shared.log.secret import Secret, mask
 from shared.snowflake import oauth
 from tests.unit.plain_settings import snowflake
 
@@ -123,6 +123,11 @@ def test_the_secret_is_read_from_its_file_each_time(server: Server, tmp_path: Pa
         (200, "<html>", ConfigurationError, "holds none"),
         (200, '{"id_token": "x"}', ConfigurationError, "holds none"),
         (200, "[]", ConfigurationError, "holds none"),
+        (200, '{"access_token": null}', ConfigurationError, "holds none"),
+        (200, '{"access_token": ""}', ConfigurationError, "holds none"),
+        (200, '{"access_token": 7}', ConfigurationError, "holds none"),
+        (200, "[" * 10_000, ConfigurationError, "holds none"),
+        (401, "[" * 10_000, NotSignedIn, "401 Unauthorized"),
     ],
 )
 def test_each_answer_is_one_error_that_never_shows_the_secret(
@@ -163,3 +168,15 @@ def test_a_proxy_of_the_environment_is_used(server: Server, monkeypatch: pytest.
     with pytest.raises(SnowflakeUnavailable, match="refused"):
         oauth.access_token(settings_of(server))
     assert not server.asked
+
+
+@pytest.mark.parametrize("label", ["a" * 64, "a..b"])
+def test_a_host_that_can_be_no_name_is_named_as_the_reason(server: Server, label: str) -> None:
+    with pytest.raises(ConfigurationError, match="label"):
+        oauth.access_token(settings_of(server, oauth_token_endpoint=f"https://{label}.example/token"))
+
+
+def test_a_token_is_masked_wherever_it_stands(server: Server) -> None:
+    server.body = json.dumps({"access_token": "0paque-t0ken"})
+    assert oauth.access_token(settings_of(server)) == "0paque-t0ken"
+    assert mask("the service said 0paque-t0ken") == "the service said ***"

@@ -150,3 +150,10 @@ def test_an_error_of_ours_is_shown_as_it_is(hub: Hub) -> None:
     discovery, hub.error = hub.discovery(), EvsupError("Event hub 'flights' cannot be read", "it is away", "Look.")
     discovery.step()
     assert discovery.trouble == str(hub.error)
+
+
+def test_what_an_unexpected_error_quotes_is_masked(hub: Hub) -> None:
+    discovery, hub.error = hub.discovery(), ValueError("SharedAccessKey=Xq7canary")
+    discovery.step()
+    assert "ValueError" in (discovery.trouble or "")
+    assert "Xq7canary" not in (discovery.trouble or "")
