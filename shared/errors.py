@@ -141,7 +141,7 @@ class RowLocked(SnowflakeUnavailable):
 
 
 class StoreUnavailable(ServiceUnavailable):
-    """The control store cannot be reached, or its tables are missing."""
+    """The control store cannot be reached, or did not answer in time: a write may have been committed all the same."""
 
 
 # --- 70: our own fault ------------------------------------------------------------------------------------------------

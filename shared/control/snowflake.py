@@ -53,7 +53,8 @@ from shared.snowflake.session import SqlSession
 
 Result = TypeVar("Result")
 
-LOCK_S = 2  # the default is an hour
+# The default is an hour: https://docs.snowflake.com/en/sql-reference/parameters#hybrid-table-lock-timeout
+LOCK_S = 2
 # Reads in a session see its own writes at once and those of others up to 100 ms late, unless it says otherwise:
 # https://docs.snowflake.com/en/user-guide/tables-hybrid-limitations
 _SESSION = {"READ_LATEST_WRITES": True, "HYBRID_TABLE_LOCK_TIMEOUT": LOCK_S}
@@ -66,6 +67,16 @@ _INSERT = {
     "heartbeat": "heartbeat_new",
 }
 _READ_BACK = {"claim": "taken", "compare_and_set": "taken", "renew": "renewed"}
+
+_GRANTS = (
+    "`evsup init` needs CREATE HYBRID TABLE on the schema, and evsup SELECT, INSERT and UPDATE on the tables and DELETE"
+    " on evsup_supervisor; or set CONTROL_STORE=postgres."
+)
+# https://docs.snowflake.com/en/user-guide/tables-hybrid-limitations
+_NO_HYBRID = (
+    "There are no Hybrid Tables in trial accounts, on Google Cloud and in government regions:"
+    " set CONTROL_STORE=postgres (several hosts) or sqlite (one host)."
+)
 
 
 class SnowflakeDatabase(Database):
@@ -127,17 +138,6 @@ class SnowflakeDatabase(Database):
             raise
         except NotPermitted as error:
             raise NotPermitted(error.what, error.why, f"{error.fix} {_GRANTS}") from error
-
-
-_GRANTS = (
-    "`evsup init` needs CREATE HYBRID TABLE on the schema, and evsup SELECT, INSERT and UPDATE on the tables;"
-    " or set CONTROL_STORE=postgres."
-)
-# https://docs.snowflake.com/en/user-guide/tables-hybrid-limitations
-_NO_HYBRID = (
-    "There are no Hybrid Tables in trial accounts, on Google Cloud and in government regions:"
-    " set CONTROL_STORE=postgres (several hosts) or sqlite (one host)."
-)
 
 
 class _Statements:

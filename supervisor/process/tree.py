@@ -341,7 +341,8 @@ class Tree:
             uptime_s=round(now_s - self._started_s, 1),
             rss_bytes=rss_bytes(),
             partitions_total=self._partitions_total(),
-            hub_age_s=round(now_s - self._hub.answered_s, 1),
+            # Another thread asks the hub: its answer may be younger than this turn.
+            hub_age_s=round(max(0.0, now_s - self._hub.answered_s), 1),
             hub_trouble=self._hub.trouble,
             table_unseen=self._table.unseen if self._table else None,
             unowned=self._assignment.unowned,

@@ -75,7 +75,7 @@ def read_status(directory: Path) -> TreeStatus | None:
         return msgspec.json.decode(_page(_read(directory / SOCKET_NAME)), type=TreeStatus)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ServiceUnavailable(
             f"The supervisor at {directory / SOCKET_NAME} does not answer",
             str(error),

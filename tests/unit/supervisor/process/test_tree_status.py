@@ -44,6 +44,12 @@ def test_a_hub_that_grows_and_one_that_does_not_answer_show_in_the_status(two: T
     assert status.hub_trouble == "Event hub 'flights' cannot be read: timed out"
 
 
+def test_an_answer_that_comes_while_the_tree_is_described_is_no_answer_of_the_future(two: TreeRig) -> None:
+    two.hub.answered_s += 5.0
+    two.step()
+    assert two.tree.status.hub_age_s == 0.0
+
+
 def test_a_worker_that_opens_degrades(two: TreeRig) -> None:
     two.children["0"].state = "opening"
     two.step()

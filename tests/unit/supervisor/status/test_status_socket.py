@@ -98,6 +98,16 @@ def test_the_socket_answers_again_after_descriptors_ran_out(tmp_path: Path, monk
         assert read_status(tmp_path) == a_tree()
 
 
+@pytest.mark.parametrize("status", [b"", b"{}", b"\xff", b'{"host":"\xff"}', b'{"more":' + b"[" * 10_000])
+def test_what_is_no_status_is_no_answer(tmp_path: Path, status: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as server, ThreadPoolExecutor(1) as threads:
+        server.bind(str(tmp_path / SOCKET_NAME))
+        server.listen()
+        threads.submit(tell, server, status)
+        with pytest.raises(ServiceUnavailable, match="does not answer"):
+            read_status(tmp_path)
+
+
 @pytest.mark.parametrize(("piece", "why"), [(b"{", ""), (b"{" * status_socket.READ_BYTES, ": its answer does not end")])
 def test_an_answer_without_an_end_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: bytes, why: str
