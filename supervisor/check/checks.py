@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -34,11 +35,38 @@ LOGIN_S = 8.0  # below the limit of a check
 STREAMING_S = 15.0  # a refused login takes the SDK nine more tries, which last 10 s, before it says why
 
 
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """The checks that only some settings need."""
+
+    mapper: str | None = None
+    """Its path."""
+    schema_registry: bool = False
+    pipe_definition: bool = False
+    column_types: bool = False
+    quarantine: bool = False
+
+    @classmethod
+    def by(cls, settings: Settings) -> "AskedFor":
+        """Those that these settings need."""
+        mapper, snowflake = settings.process.mapper, settings.snowflake
+        return cls(
+            mapper,
+            schema_registry=settings.eventhub.schema_registry is not None,
+            pipe_definition=snowflake.pipe is not None,
+            # A mapper's keys are not those of the bodies.
+            column_types=snowflake.row_format == "columns" and mapper is None,
+            quarantine=snowflake.quarantines,
+        )
+
+
 class StartChecks:
-    """Makes the checks, and keeps what they find for the later ones."""
+    """Makes the checks, and keeps what they find for the later ones.
+
+    The checks that need one that failed do not run. So each attribute is there whenever it is read.
+    """
 
     _settings: Settings
-    _facts: HubFacts
     _store: ControlStore
     _snowflake: SnowflakeChecks
     _checkpoints: Mapping[str, Checkpoint]
@@ -50,46 +78,45 @@ class StartChecks:
         start would end with because of them.
         """
         self._env_file, self._others = env_file, others
-        self._partition_ids: Sequence[str] = ()
-        self._quarantines = self._has_pipe = self._has_registry = self._has_key_columns = False
-        self._mapper: str | None = None
+        self._asked_for = AskedFor()
+        self._hub_facts = HubFacts((), 0.0)
         self._target: TargetCheck | None = None
+        """None: the role may not see the columns."""
         self._channels, self._answers = {}, {}
 
     def stages(self) -> Iterator[Sequence[Check]]:
         """In the order of a start. What is in the last two is known when the ones before have ended."""
         yield [Check("config", self._load)]
-        yield list(self._services())
+        yield list(self._services(self._asked_for))
         # Asked for after the tokens, so that the hub's last event is never before one.
+        partition_ids = self._hub_facts.partition_ids
         if self._channels:
             hub = EventHubClient(self._settings.eventhub)
-            self._answers = hub.ask_partitions(self._partition_ids, self._facts, PARTITION_S)
-        limit_s = 2 * PARTITION_S + len(self._partition_ids) / QUESTIONS_PER_S
-        yield [
-            Check(f"partition {each}", partial(self._partition, each), ["pipe"], limit_s)
-            for each in self._partition_ids
-        ]
+            self._answers = hub.ask_partitions(partition_ids, self._hub_facts, PARTITION_S)
+        # The last of them waits until all have been asked.
+        limit_s = 2 * PARTITION_S + len(partition_ids) / QUESTIONS_PER_S
+        yield [Check(f"partition {each}", partial(self._partition, each), ["pipe"], limit_s) for each in partition_ids]
 
-    def _services(self) -> Iterator[Check]:
-        if self._mapper:
-            yield Check("mapper", partial(_mapper, self._mapper), ["config"])
+    def _services(self, asked_for: AskedFor) -> Iterator[Check]:
+        if asked_for.mapper:
+            yield Check("mapper", partial(_mapper, asked_for.mapper), ["config"])
         yield Check("identity", self._identity, ["config"])
         yield Check("hub", self._hub, ["identity"])
         yield Check("consumer group", self._group, ["hub"])
-        if self._has_registry:
+        if asked_for.schema_registry:
             yield Check("schema registry", self._schema_registry, ["config"], REGISTRY_S)
         yield Check("control store", self._control_store, ["config"], after=["hub"])
         yield Check("partitions", self._ownership, ["hub", "control store"])
         yield Check("snowflake login", self._login, ["config"])
         yield Check("storage", self._storage, ["snowflake login"])
         yield Check("table", self._table, ["snowflake login"])
-        if self._has_pipe:
+        if asked_for.pipe_definition:
             yield Check("pipe definition", self._pipe_definition, ["table"])
-        if self._has_key_columns:
+        if asked_for.column_types:
             yield Check("column types", self._column_types, ["hub", "table"], column_types.LIMIT_S)
         yield Check("insert", self._insert, ["table"])
         yield Check("error logging", self._error_logging, ["table"])
-        if self._quarantines:
+        if asked_for.quarantine:
             yield Check("quarantine", self._quarantine, ["table", "control store"], after=["partitions"])
         yield Check("pipe", self._pipe, ["hub", "control store"], STREAMING_S + BOOT_S)
 
@@ -97,13 +124,7 @@ class StartChecks:
         loaded = environment.load(self._env_file)
         os.environ.update(environment.environment_for_worker(loaded))
         warnings = (*loaded.warnings, *self._others(os.environ))
-        self._settings = loaded.settings
-        self._quarantines = self._settings.snowflake.quarantines
-        self._has_pipe = self._settings.snowflake.pipe is not None
-        self._mapper = self._settings.process.mapper
-        self._has_registry = self._settings.eventhub.schema_registry is not None
-        # A mapper's keys are not those of the bodies.
-        self._has_key_columns = self._settings.snowflake.row_format == "columns" and not self._settings.process.mapper
+        self._settings, self._asked_for = loaded.settings, AskedFor.by(loaded.settings)
         if warnings:
             return Outcome("; ".join(warnings), "warn")
         return Outcome(f"all settings can be used, by {' and '.join(sdks())}")
@@ -112,16 +133,15 @@ class StartChecks:
         return event_hubs.identity(self._settings.eventhub)
 
     def _hub(self) -> Outcome:
-        self._facts = event_hubs.hub(self._settings.eventhub)
-        self._partition_ids = self._facts.partition_ids
+        self._hub_facts = event_hubs.hub(self._settings.eventhub)
         group = client.consumer_group(self._settings.eventhub)
-        count = len(self._partition_ids)
+        count = len(self._hub_facts.partition_ids)
         return Outcome(
             f"{group.eventhub_name} on {group.fully_qualified_namespace}, {count} partition{'' if count == 1 else 's'}"
         )
 
     def _group(self) -> Outcome:
-        return event_hubs.consumer_group(self._settings.eventhub, self._partition_ids[0])
+        return event_hubs.consumer_group(self._settings.eventhub, self._hub_facts.partition_ids[0])
 
     def _schema_registry(self) -> Outcome:
         return event_hubs.schema_registry(self._settings.eventhub)
@@ -132,17 +152,19 @@ class StartChecks:
         self._checkpoints = {row.partition_id: row for row in self._store.checkpoints()}
         count = len(self._checkpoints)
         detail = f"{self._settings.control.store}, {count} checkpoint{'' if count == 1 else 's'}"
-        return with_sessions(detail, self._store.sessions(), len(self._partition_ids))
+        return with_sessions(detail, self._store.sessions(), len(self._hub_facts.partition_ids))
 
     def _ownership(self) -> Outcome:
         rows, members = self._store.ownerships(), self._store.supervisors()
-        return partitions.ownership_outcome(self._partition_ids, rows, self._checkpoints, members)
+        return partitions.ownership_outcome(self._hub_facts.partition_ids, rows, self._checkpoints, members)
 
     def _login(self) -> Outcome:
         settings = self._settings
         self._snowflake = SnowflakeChecks(settings.snowflake, SqlSession(settings.snowflake))
-        if settings.snowflake.check_columns or self._quarantines or settings.control.store == "snowflake":
+        needs_sql = settings.snowflake.check_columns or settings.snowflake.quarantines
+        if needs_sql or settings.control.store == "snowflake":
             return self._snowflake.login()
+        # Rows need no SQL then. A network may let the streaming service through alone, and a start would work.
         try:
             return within(LOGIN_S, self._snowflake.login)
         except (ServiceUnavailable, NotPermitted, TimeoutError) as error:
@@ -182,7 +204,7 @@ class StartChecks:
     def _column_types(self) -> Outcome:
         if self._target is None:
             return Outcome("the role may not see the columns", "skipped")
-        return column_types.column_types(self._partition_ids, self._target)
+        return column_types.column_types(self._hub_facts.partition_ids, self._target)
 
     def _insert(self) -> Outcome:
         return self._snowflake.insert()
@@ -197,14 +219,21 @@ class StartChecks:
         """Whether Snowpipe Streaming answers with the status of each channel."""
         settings = self._settings.snowflake
         group = client.consumer_group(self._settings.eventhub)
-        checkpoints = map(self._checkpoint, self._partition_ids)
+        checkpoints = map(self._checkpoint, self._hub_facts.partition_ids)
         self._channels = statuses_of_partitions(settings.channel_prefix, group, checkpoints, STREAMING_S)
         return Outcome(settings.pipe_name)
 
     def _partition(self, partition_id: str) -> Outcome:
         facts = self._answers[partition_id].result()
-        channel, hub = self._channels[partition_id], self._settings.eventhub
-        outcome = start_outcome(self._checkpoint(partition_id), channel, facts, hub, quarantines=self._quarantines)
+        channel, settings = self._channels[partition_id], self._settings
+        outcome = start_outcome(
+            self._checkpoint(partition_id),
+            channel,
+            facts,
+            settings.eventhub,
+            quarantines=settings.snowflake.quarantines,
+        )
+        # Where the group has rows, a partition without one came later (docs/decisions/starting-position.md).
         is_added = bool(self._checkpoints) and partition_id not in self._checkpoints and channel.token is None
         return Outcome("begins with its oldest event: it was added after the group began") if is_added else outcome
 
