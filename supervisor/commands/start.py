@@ -15,7 +15,7 @@ import worker.main
 import worker.tasks.quarantine
 from shared import mapper
 from shared.config import environment
-from shared.config.settings import ProcessSettings, Settings
+from shared.config.settings import EventHubSettings, ProcessSettings, Settings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
 from shared.errors import EvsupError, RowsDoNotFit
@@ -127,10 +127,14 @@ def _failure_kept_for_status(env_file: Path | None) -> Iterator[None]:
 
 
 def _run(settings: Settings, directory: Path, service: NotifySocket) -> None:
-    # First: it imports while everything else is checked.
+    """Check what a start needs, and run the tree. Three things take long, and go on side by side: the imports of the
+    fork server, the check of the target table, and the questions to hub and store.
+    """
     server = ForkServer(fork_server.serve, worker.main.run, signals.HANDLED)
-    with closing(server), _table_monitor(settings) as monitor:
-        _run_monitored(settings, directory, monitor, service, server)
+    with closing(server), _table_monitor(settings) as monitor, _ready_store(settings, monitor) as (store, facts):
+        # The last thing to wait for: it has imported meanwhile. After a claim it would let partitions stand unread.
+        server.await_boot()
+        run_tree(settings, directory, facts, store, monitor, service, server.start)
 
 
 @contextmanager
@@ -149,9 +153,9 @@ def _table_monitor(settings: Settings) -> Iterator[TableMonitor | None]:
         yield monitor
 
 
-def _run_monitored(
-    settings: Settings, directory: Path, monitor: TableMonitor | None, service: NotifySocket, server: ForkServer
-) -> None:
+@contextmanager
+def _ready_store(settings: Settings, monitor: TableMonitor | None) -> Iterator[tuple[ControlStore, HubFacts]]:
+    """The control store of a group that can begin, and the hub's partitions. Raises what a start ends with."""
     with EventHubClient(settings.eventhub) as hub:
         facts = hub.hub()
     # As soon as the number of workers is known, and before anything is claimed that could not be started.
@@ -165,9 +169,7 @@ def _run_monitored(
             log.warning("target_suspicious", detail=doubt)
         # Before the first claim: a partition without a row begins with its oldest event.
         record_initial_positions(store, settings.eventhub, facts)
-        # The last thing to wait for: it has imported meanwhile. After a claim it would let partitions stand unread.
-        server.await_boot()
-        run_tree(settings, directory, facts, store, monitor, service, server.start)
+        yield store, facts
 
 
 def _doubts(monitor: TableMonitor, store: ControlStore) -> tuple[str, ...]:
@@ -193,20 +195,13 @@ def run_tree(
     # does not answer would delay a drain for minutes.
     inbox = SignalInbox()
     me = _identity(settings)
-    leases = Leases(store, me, facts.partition_ids, settings.eventhub)
-    keeper = LeaseKeeper(leases)
-    interval_s = settings.eventhub.load_balancing_interval
-    hub = PartitionDiscovery(
-        HubQuery(settings.eventhub),
-        facts,
-        interval_s,
-        keeper.learn,
-        group_size=lambda: leases.group_size,
-        starting=lambda: leases.starting,
-    )
+    keeper = LeaseKeeper(Leases(store, me, facts.partition_ids, settings.eventhub))
+    hub = _discovery(settings.eventhub, facts, keeper)
     status = _initial_status(settings, me, store, facts)
-    limits_s = settings.process.drain_timeout, settings.snowflake.commit_timeout
     make_child = partial(Child, start=partial(worker_process.start, turn_s=hub.start_turn_s, begin=begin))
+    # A partition that is handed over has another limit: the tree goes on, and after so long its rows are committed or
+    # have failed.
+    limits_s = settings.process.drain_timeout, settings.snowflake.commit_timeout
     tree = Tree(status, inbox, keeper, hub, directory, *limits_s, table=monitor, make_child=make_child, service=service)
 
     def read() -> TreeStatus:
@@ -223,6 +218,19 @@ def run_tree(
         hub.start()
         tree.run()
     log.info("supervisor_drained")
+
+
+def _discovery(settings: EventHubSettings, facts: HubFacts, keeper: LeaseKeeper) -> PartitionDiscovery:
+    """What asks the hub for its partitions, the less often the more supervisors do."""
+    leases = keeper.leases
+    return PartitionDiscovery(
+        HubQuery(settings),
+        facts,
+        settings.load_balancing_interval,
+        keeper.learn,
+        group_size=lambda: leases.group_size,
+        starting=lambda: leases.starting,
+    )
 
 
 def _log_started(status: TreeStatus, settings: Settings, directory: Path) -> None:
