@@ -8,6 +8,7 @@ Unlike `CLOCK_MONOTONIC` it also counts while the host is suspended, because a l
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
 
@@ -105,6 +106,11 @@ class LoopClock:
         if turn_s > LONGEST_TURN_S:
             self.behind_s += turn_s - STANDSTILL_S
         return now_s - self.behind_s
+
+
+def utc(unix_s: float) -> str:
+    """A time in a message, as a person compares it with `date -u`."""
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def jittered(seconds: float, spread: float = 0.1) -> float:

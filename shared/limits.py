@@ -5,6 +5,7 @@ import resource
 from pathlib import Path
 
 from shared.errors import ConfigurationError, EvsupError, LimitReached
+from shared.fixes import MORE_MEMORY
 
 # In a supervisor: pipe, stderr and handle of a worker. Beside them it has some 20, starts a worker with 4, and may ask
 # the hub meanwhile.
@@ -38,7 +39,7 @@ def raise_descriptors(workers: int) -> None:
 def limit_error(error: BaseException, what: str) -> EvsupError | None:
     """The error as one of ours when it is about a limit of the host, because of which `what`; None for any other."""
     if isinstance(error, MemoryError):
-        return _memory(what, "Python is out of memory")
+        return LimitReached(what, "Python is out of memory", MORE_MEMORY)
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return _processes(what, str(error))
     match error.errno if isinstance(error, OSError) else None:
@@ -48,7 +49,7 @@ def limit_error(error: BaseException, what: str) -> EvsupError | None:
         case errno.ENFILE:
             return LimitReached(what, "the host has no file descriptors left", "`sysctl fs.file-max` is the limit.")
         case errno.ENOMEM:
-            return _memory(what, "the kernel has no memory left for it")
+            return LimitReached(what, "the kernel has no memory left for it", MORE_MEMORY)
     return None
 
 
@@ -57,13 +58,6 @@ def start_limit_error(error: OSError, what: str) -> EvsupError:
     if error.errno == errno.EAGAIN:
         return _processes(what, "the kernel refuses to start another process")
     return limit_error(error, what) or LimitReached(what, str(error), "Start again.")
-
-
-def _memory(what: str, why: str) -> EvsupError:
-    fix = (
-        "Give it more memory (MemoryMax=, the container's limit), or lower EVENTHUB_PREFETCH, EVSUP_MAX_PARTITIONS and"
-    )
-    return LimitReached(what, why, f"{fix} SNOWFLAKE_MAX_INFLIGHT_BYTES. Nothing is lost.")
 
 
 def _processes(what: str, why: str) -> EvsupError:

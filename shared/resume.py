@@ -44,6 +44,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from shared.clock import utc
 from shared.errors import ResumeRefused
 from shared.model import Checkpoint
 
@@ -235,16 +236,12 @@ def is_another_hub(known_s: float | None, created_at_s: float) -> bool:
     return known_s is not None and abs(known_s - created_at_s) > CREATION_TOLERANCE_S
 
 
-def _utc(unix_s: float) -> str:
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def refuse_another_hub(partition_id: str, known_s: float | None, created_at_s: float) -> None:
     """Raise `ResumeRefused` unless a hub is the one that was created at `known_s` (None: nobody knows)."""
     if known_s is not None and is_another_hub(known_s, created_at_s):
         raise ResumeRefused(
             f"Partition {partition_id}: the event hub is not the one of the checkpoint",
-            f"it was created at {_utc(created_at_s)}, the checkpoint's at {_utc(known_s)}",
+            f"it was created at {utc(created_at_s)}, the checkpoint's at {utc(known_s)}",
             "Sequence numbers of a recreated hub begin anew. Run `evsup checkpoints reset --all --to -1` to read it"
             " from its oldest event on, or give it a new EVENTHUB_CONSUMER_GROUP.",
         )

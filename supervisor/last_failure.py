@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from shared.clock import utc
 from shared.command_line import complete
 from shared.errors import EvsupError
 from shared.log.secret import mask
@@ -24,8 +25,7 @@ class LastFailure(msgspec.Struct, frozen=True):
     reason: str
 
     def __str__(self) -> str:
-        at = self.at.astimezone(UTC)
-        return f"The last one failed at {at:%Y-%m-%d %H:%M:%S} UTC with exit code {self.exit_code}: {self.reason}"
+        return f"The last one failed at {utc(self.at.timestamp())} with exit code {self.exit_code}: {self.reason}"
 
 
 @contextmanager

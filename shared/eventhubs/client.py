@@ -1,8 +1,9 @@
 """The Azure SDK's client, made from the settings, and facts about the hub."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -19,7 +20,7 @@ from shared.eventhubs.errors import Access, translate
 from shared.eventhubs.identity import Identity
 from shared.eventhubs.pace import Pace
 from shared.eventhubs.sdk_internals import Consumer
-from shared.model import ConsumerGroup, HubFacts, PartitionFacts
+from shared.model import OLDEST, ConsumerGroup, HubFacts, PartitionFacts
 from shared.timeout import within
 
 if TYPE_CHECKING:
@@ -109,11 +110,9 @@ class EventHubClient:
     def hub(self) -> HubFacts:
         """Partition ids and creation time of the hub. Blocks for the SDK's retries; raises what `translate` returns."""
         what = f"Event hub {self.group.eventhub_name!r} cannot be read"
-        try:
+        with self._translated(what):
             properties = _answer(self.sdk.get_eventhub_properties)
-        except Exception as error:
-            raise translate(error, what, self.access) from error
-        return HubFacts(_names(properties["partition_ids"], what), properties["created_at"].timestamp())
+            return HubFacts(_names(properties["partition_ids"], what), properties["created_at"].timestamp())
 
     def partition(
         self, partition_id: str, hub: HubFacts | None = None, limit_s: float = ANSWER_LIMIT_S
@@ -127,10 +126,8 @@ class EventHubClient:
             self.sdk.keep_connections()  # both questions go over one
             # The time before the question: what the hub says may be as old as that.
             read_s, hub = monotonic(), self.hub()
-        try:
+        with self._translated(f"Partition {partition_id} cannot be read"):
             properties = _answer(partial(self.sdk.get_partition_properties, partition_id), limit_s)
-        except Exception as error:
-            raise translate(error, f"Partition {partition_id} cannot be read", self.access) from error
         return PartitionFacts(
             int(properties["beginning_sequence_number"]),
             int(properties["last_enqueued_sequence_number"]),
@@ -176,52 +173,57 @@ class EventHubClient:
         `owner_level` is needed while a receiver that has one may be there.
         """
         at = datetime.fromisoformat(time)
-        what = f"The events of partition {partition_id} at {time} cannot be found"
-        try:
+        with self._translated(f"The events of partition {partition_id} at {time} cannot be found"):
             properties = _answer(partial(self.sdk.get_partition_properties, partition_id))
             if partition.is_empty or properties["last_enqueued_time_utc"] < at:
                 return partition.last
-            first_from = partial(self._first_from, partition_id, at, inclusive=True, owner_level=owner_level)
-            first = within(ANSWER_LIMIT_S, first_from).sequence_number
-        except Exception as error:
-            raise translate(error, what, self.access) from error
+            first = self._first_from(partition_id, at, inclusive=True, owner_level=owner_level).sequence_number
         return None if first <= partition.first else first - 1
 
     def at_or_after(self, partition_id: str, number: int, owner_level: int) -> "EventData":
         """The event of a number or, when that has left retention, the one after it. There has to be one."""
-        first_from = partial(self._first_from, partition_id, number, inclusive=True, owner_level=owner_level)
-        try:
-            event: EventData = within(ANSWER_LIMIT_S, first_from)
-        except Exception as error:
-            raise translate(error, f"Event {number} of partition {partition_id} cannot be read", self.access) from error
-        return event
+        with self._translated(f"Event {number} of partition {partition_id} cannot be read"):
+            event: EventData = self._first_from(partition_id, number, inclusive=True, owner_level=owner_level)
+            return event
 
     def next_after(self, partition_id: str, number: int | None) -> tuple[int, datetime]:
         """Number and time of the first event after a number, None: of the oldest. There has to be one.
 
         Raises `OwnershipLost` when somebody reads the partition with an owner level: he is left alone.
         """
-        start = "-1" if number is None else number
-        try:
-            event = within(ANSWER_LIMIT_S, lambda: self._first_from(partition_id, start, inclusive=False))
-        except Exception as error:
-            raise translate(error, f"The next event of partition {partition_id} cannot be read", self.access) from error
-        return event.sequence_number, event.enqueued_time
+        with self._translated(f"The next event of partition {partition_id} cannot be read"):
+            event = self._first_from(partition_id, OLDEST if number is None else number, inclusive=False)
+            return event.sequence_number, event.enqueued_time
 
     def listen(self, partition_id: str, seconds: float) -> None:
         """Attach a receiver without an owner level to a partition, for so long. Raises what `translate` returns."""
-        try:
+        with self._translated(f"Consumer group {self.group.consumer_group}"):
             within(ANSWER_LIMIT_S, partial(self.sdk.listen, partition_id, seconds))
-        except Exception as error:
-            raise translate(error, f"Consumer group {self.group.consumer_group}", self.access) from error
 
     def _first_from(
         self, partition_id: str, start: datetime | int | str, *, inclusive: bool, owner_level: int | None = None
     ) -> Any:
-        """The first event from there, an `EventData`."""
-        return self.sdk.first_event(
-            partition_id, start, inclusive=inclusive, owner_level=owner_level, deadline=Deadline.after(ANSWER_LIMIT_S)
+        """The first event from there, an `EventData`: it came from the hub, and has what the SDK calls optional."""
+        return within(
+            ANSWER_LIMIT_S,
+            partial(
+                self.sdk.first_event,
+                partition_id,
+                start,
+                inclusive=inclusive,
+                owner_level=owner_level,
+                # As well: whoever waits here leaves after the limit, and the receiver has to be closed all the same.
+                deadline=Deadline.after(ANSWER_LIMIT_S),
+            ),
         )
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        """Raise what `translate` makes of an error in the block; `what` failed."""
+        try:
+            yield
+        except Exception as error:
+            raise translate(error, what, self.access) from error
 
     def _client(self, settings: EventHubSettings, options: dict[str, Any]) -> Consumer:
         if settings.connection_string:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from shared.clock import utc
 from shared.errors import Bug, EvsupError, SourceUnavailable
 from shared.eventhubs.error_rules import RULES, Credential
 from shared.eventhubs.sdk_error import SdkError, chain_of, read_error
@@ -86,11 +87,6 @@ def speaks_tls(host: str, port: int) -> bool:
 def is_passing(error: EvsupError) -> bool:
     """Whether opening the receiver again, a little later, may help."""
     return isinstance(error, SourceUnavailable)
-
-
-def utc(unix_s: float) -> str:
-    """A time as a person compares it with the `date -u` of a host."""
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def facts_of(error: SdkError, access: Access, now_s: float) -> dict[str, str]:

@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from azure.eventhub.exceptions import EventHubError
 
 from shared import ca_bundle
+from shared.clock import utc
 from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
 from shared.eventhubs.error_rules import STRICT_FIX
-from shared.eventhubs.errors import utc
 from shared.eventhubs.sdk_error import plain
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
+# Of a token, for the hub and for its schema registry: https://learn.microsoft.com/azure/event-hubs/authenticate-application
+SCOPE = "https://eventhubs.azure.net/.default"
 FAILED = "No token for Event Hubs"
 CLI_LIMIT_S = 30
 AUTHORITY = "AZURE_AUTHORITY_HOST"

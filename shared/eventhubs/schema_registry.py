@@ -25,14 +25,12 @@ from shared.config.formats import endpoint
 from shared.config.formats.avro_schema import MOST_BYTES
 from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SchemaRegistryUnavailable, SourceUnavailable
-from shared.eventhubs.identity import Identity, SignInFailed
+from shared.eventhubs.identity import SCOPE, Identity, SignInFailed
 from shared.eventhubs.sdk_error import plain
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
-# https://learn.microsoft.com/azure/event-hubs/authenticate-application
-SCOPE = "https://eventhubs.azure.net/.default"
 PATH = "/$schemaGroups/$schemas/{}?api-version=2022-10"
 HTTPS_PORT = 443
 # Together less than the minute in which a receiver has to show that it lives, with a sign-in before it.

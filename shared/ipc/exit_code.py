@@ -3,6 +3,7 @@
 import signal
 
 from shared.errors import EvsupError, WorkerCrashed, WorkerKilled
+from shared.fixes import MORE_MEMORY
 
 # Of a worker that its guard ends, because its loop is stuck past the lease (worker/guard.py). No code of sysexits(3) or
 # of a shell: a mapper or a library that ends the process with 75 would seem to have lost the lease.
@@ -31,12 +32,7 @@ def ended(who: str, pid: int | None, code: int | None, *, is_out_of_memory: bool
         )
     who, number = f"{who} (pid {pid})", -code
     if number == signal.SIGKILL and is_out_of_memory:
-        return WorkerKilled(
-            f"{who} was killed by the kernel",
-            "memory ran out in its cgroup",
-            "Nothing is lost. Give it more memory (MemoryMax=, the container's limit), or lower EVENTHUB_PREFETCH,"
-            " EVSUP_MAX_PARTITIONS and SNOWFLAKE_MAX_INFLIGHT_BYTES.",
-        )
+        return WorkerKilled(f"{who} was killed by the kernel", "memory ran out in its cgroup", MORE_MEMORY)
     if number in FAULTS:
         return WorkerCrashed(f"{who} died of {_name(number)}", "a fault in native code", "")
     return WorkerKilled(

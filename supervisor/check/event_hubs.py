@@ -3,14 +3,12 @@
 from shared.config.settings import EventHubSettings
 from shared.errors import OwnershipLost, SourceUnavailable
 from shared.eventhubs.client import EventHubClient
-from shared.eventhubs.identity import Identity, SignInFailed
+from shared.eventhubs.identity import SCOPE, Identity, SignInFailed
 from shared.eventhubs.schema_registry import SchemaRegistry
 from shared.model import HubFacts
 from shared.timeout import within
 from supervisor.check.runner import LIMIT_S, Outcome
 
-# https://learn.microsoft.com/azure/event-hubs/authenticate-application
-SCOPE = "https://eventhubs.azure.net/.default"
 RECEIVE_S = 1.0
 NO_SCHEMA = "0" * 32
 
@@ -23,7 +21,7 @@ def identity(settings: EventHubSettings) -> Outcome:
         with Identity(settings) as own:
             own.get_token(SCOPE)
     except SignInFailed as error:
-        raise error.__cause__ or error from error
+        raise error.__cause__ or error from error  # its cause is ours, with what to do
     return Outcome(f"a token of {settings.identity}")
 
 
@@ -43,7 +41,8 @@ def schema_registry(settings: EventHubSettings) -> Outcome:
 def consumer_group(settings: EventHubSettings, partition_id: str) -> Outcome:
     """Whether the consumer group exists: attaches a receiver without an owner level.
 
-    That disturbs nobody. Beside a receiver with an owner level, a supervisor's, it is refused.
+    That disturbs nobody. Beside a receiver with an owner level, a supervisor's, it is refused:
+    https://learn.microsoft.com/azure/event-hubs/event-hubs-event-processor-host#epoch
     """
     with EventHubClient(settings, retry_total=0) as client:  # with retries the SDK attaches again and reports nothing
         try:
