@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from shared.errors import Bug
 
+# In small letters: casts (`::FLOAT`) and paths into JSON (`VALUE:REASON`) are written in capitals in all files.
 _PARAMETER = re.compile(r":([a-z_]+)")
 _NAME = re.compile(r"[a-z_]+")
 

@@ -22,6 +22,7 @@ def within(limit_s: float, call: Callable[[], Result]) -> Result:
         except Exception as error:  # noqa: BLE001 (raised again by whoever waits)
             answer.set_exception(error)
 
+    # A daemon: a call that never returns must not keep the process from its end.
     threading.Thread(target=run, name="within", daemon=True).start()
     try:
         return answer.result(limit_s)

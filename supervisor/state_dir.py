@@ -80,6 +80,8 @@ class Lock:
     def __init__(self, directory: Path) -> None:
         self._path = directory / LOCK_NAME
         try:
+            # O_CLOEXEC: the lock belongs to the open file, and a worker that had it would hold the lock after us.
+            # https://man7.org/linux/man-pages/man2/flock.2.html
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:

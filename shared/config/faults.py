@@ -34,6 +34,7 @@ class Fault:
 
 def report(faults: Iterable[Fault], texts: Mapping[str, str], sources: Mapping[str, str]) -> ConfigurationError:
     """All faults as one error; `texts` are the values as typed, `sources` where each came from, by variable."""
+    # In the order of docs/settings.md, names that are no settings first.
     order = {name: place for place, name in enumerate(VARIABLES)}
     ordered = sorted(faults, key=lambda fault: order.get(fault.variable, -1))
     blocks = [_block(fault, texts.get(fault.variable), sources.get(fault.variable, "")) for fault in ordered]
@@ -61,6 +62,7 @@ def _shown(name: str, text: str) -> str:
     """The value as typed, in quotes, unless it is a credential or could be one that was typed in the wrong place."""
     if name not in VARIABLES or VARIABLES[name].secret:
         return MASK
+    # Masked before it is cut: half of a credential does not look like one.
     text = _LIKE_A_KEY.sub(MASK, mask(text[:LONGEST_MASKED]))
     if len(text) > LONGEST_SHOWN:
         text = text[: LONGEST_SHOWN - 1] + "…"

@@ -37,6 +37,7 @@ _FUNCTIONS: dict[tuple[str, int], Callable[..., float | None]] = {
     ("greatest", 2): max,
 }
 
+_FIX = "Give this user the file and its directory, or change CONTROL_SQLITE_PATH."
 _NOT_PERMITTED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 _NOT_A_STORE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_MISMATCH}
 
@@ -191,9 +192,6 @@ class _Transaction:
         return self._connection.execute(query(name, SqliteDatabase.dialect), values).fetchall()
 
 
-_FIX = "Give this user the file and its directory, or change CONTROL_SQLITE_PATH."
-
-
 def _booted_s(run: Run, boot_id: str) -> float | None:
     """The Unix time of this boot that the file remembers; None when nothing was written since."""
     try:
@@ -213,7 +211,9 @@ def _connect(uri: str) -> sqlite3.Connection:
         for (name, arguments), function in _FUNCTIONS.items():
             connection.create_function(name, arguments, function)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # an epoch must not shrink when the power fails
+        # In write-ahead mode less than that would undo commits when the power fails, and an epoch must not shrink:
+        # https://www.sqlite.org/pragma.html#pragma_synchronous
+        connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
         connection.close()
         raise

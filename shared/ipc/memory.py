@@ -52,7 +52,8 @@ def vitals(pid: int) -> Vitals | None:
         threads = [_stat(task / "stat")[0] for task in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         return None
-    return Vitals(state, "R" in threads, (int(fields[10]) + int(fields[11])) / _TICKS_PER_S)
+    user, system = fields[10:12]  # utime and stime, the 14th and the 15th of the line
+    return Vitals(state, "R" in threads, (int(user) + int(system)) / _TICKS_PER_S)
 
 
 def parent_and_state(pid: int) -> tuple[int, str] | None:

@@ -40,7 +40,7 @@ class MessagePipe(Generic[In]):
 
     def send(self, message: msgspec.Struct, topic: str | None = None) -> None:
         """Send now what the pipe takes and keep the rest. A message that comes again needs a topic, which bounds it."""
-        self._unsent[topic or object()] = encode(message)
+        self._unsent[topic or object()] = encode(message)  # without a topic under a key of its own: it replaces none
         self.flush()
 
     def flush(self) -> bool:

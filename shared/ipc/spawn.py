@@ -57,7 +57,9 @@ def _leave_deleted_directory() -> None:
 @contextmanager
 def _blocked(signals: Collection[int]) -> Iterator[None]:
     """A process started meanwhile inherits the mask: a signal to the group must not end it before it ignores that."""
-    resource_tracker.ensure_running()  # the first start would do it, and unblock signals
+    # The first start would do it, and unblock SIGINT and SIGTERM after that:
+    # https://github.com/python/cpython/blob/3.11/Lib/multiprocessing/resource_tracker.py
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield

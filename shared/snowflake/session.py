@@ -157,6 +157,7 @@ class SqlSession:
             autocommit=True,
             session_parameters=self._parameters,
             # Heartbeats: without them a session ends when it idles for four hours, and a claim would wait for a login.
+            # https://docs.snowflake.com/en/user-guide/session-policies
             client_session_keep_alive=True,
             **connector.options(__version__, self._call_s, settings.ca_file),
         )

@@ -86,6 +86,7 @@ def exit_code(results: Iterable[CheckResult]) -> int:
 
 
 def _run_after(check: Check, results: Mapping[str, "Future[CheckResult]"]) -> CheckResult:
+    # Those that it needs first: what is skipped need not wait for the others.
     for name in (*check.needs, *check.after):
         if results[name].result().verdict in ("fail", "skipped") and name in check.needs:
             return _skipped(check, name)

@@ -48,6 +48,7 @@ def collapsed(results: Sequence[CheckResult]) -> Iterator[CheckResult]:
     groups: dict[object, list[CheckResult]] = {}
     for result in results:
         is_plain = is_of_partition(result) and result.verdict in ("ok", "skipped")
+        # By its name a check is alone in its group.
         shape = (result.verdict, _NUMBER.sub("", result.detail), result.fix) if is_plain else result.name
         groups.setdefault(shape, []).append(result)
     for group in groups.values():
@@ -90,5 +91,6 @@ def wrapped(text: str, width: int | None, indent: int = 0) -> Iterator[str]:
     for line in text.splitlines():
         deeper = " " * (len(line) - len(line.lstrip()))
         whole = _COMMAND.sub(lambda command: command[0].replace(" ", _SPACE), line.strip())
+        # A line has room for a character at least, as `wrap` demands: a terminal may be narrower than the indent.
         for part in wrap(whole, max(width - indent - len(deeper), 1), break_long_words=False, break_on_hyphens=False):
             yield deeper + part.replace(_SPACE, " ")

@@ -128,23 +128,18 @@ def beginning(evidence: Evidence, starting_position: str, since: str | None) -> 
 
 def prove(evidence: Evidence, begins: Beginning) -> Proof:
     """The verdict with all findings."""
-    checkpoint, channel, landed, partition = (
-        evidence.checkpoint,
-        evidence.channel,
-        evidence.landed,
-        evidence.partition,
-    )
+    checkpoint, channel, partition = evidence.checkpoint, evidence.channel, evidence.partition
     findings = (
         *_contradictions(evidence),
         *_missing(evidence, begins),
-        *_repeated(landed),
+        *_repeated(evidence.landed),
         *_bodiless(evidence.bodiless),
     )
     # Without a token nothing is committed in this channel; what the checkpoint knows was written to an earlier one.
     reached = checkpoint.durable_up_to if channel.token is None else channel.token
     return replace(
-        _unjudged(checkpoint, channel, landed),
-        verdict="refuted" if findings else "proven" if landed else "nothing",
+        _unjudged(checkpoint, channel, evidence.landed),
+        verdict="refuted" if findings else "proven" if evidence.landed else "nothing",
         hub_first=None if partition.is_empty else partition.first,
         hub_last=None if partition.last < 0 else partition.last,
         begins=begins.reason,

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from shared.model import PartitionFacts
 
-HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3  # as `systemctl status`
+# As `systemctl status`: https://www.freedesktop.org/software/systemd/man/latest/systemctl.html#Exit%20status
+HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3
 REFRESH_S = 1.0
 ELSEWHERE = "EVSUP_STATE_DIR, or the file of --env-file, names the directory of another supervisor"
 

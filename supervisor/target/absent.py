@@ -14,6 +14,7 @@ from supervisor.target.queries import Queries
 def absent_target(session: Queries, settings: SnowflakeSettings, error: EvsupError) -> ConfigurationError:
     """The error for a target table that the role does not see: the first of its names that leads nowhere."""
     database, schema = stored_name(settings.database), stored_name(settings.schema)
+    # From the outside in: without its database no schema can be listed, and without its schema no table.
     if find(session, "DATABASES", database) is None:
         return _absent(settings, "DATABASE", quoted(database), error)
     if find(session, "SCHEMAS", schema, f" IN DATABASE {quoted(database)}") is None:

@@ -14,7 +14,8 @@ _NAMES = {
     "TIMESTAMP_LTZ": ("TIMESTAMP_LTZ", "TIMESTAMPLTZ"),
     "BINARY": ("BINARY", "VARBINARY"),
 }  # fmt: skip
-# Default lengths are enough. A sequence number has 64 bits, a time has milliseconds.
+# Default lengths are enough: https://docs.snowflake.com/en/sql-reference/data-types-text. A sequence number has up to
+# 19 digits (64 bits), a time has milliseconds.
 _LEAST = {"VARCHAR": 16_777_216, "BINARY": 8_388_608, "NUMBER": 19, "TIMESTAMP_TZ": 3, "TIMESTAMP_LTZ": 3}
 _TYPE = re.compile(r"(\w+)(?:\((\d+)(?:,\s*(\d+))?\))?")
 

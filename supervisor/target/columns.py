@@ -81,6 +81,7 @@ def _in_our_column(
         yield Misfit(problem, replacing(column, alter))
     elif not holds(stored.type, column.type):
         yield _wrong_type(column, stored, alter)
+    # A column that each row fills never gets its default.
     if filled is None and stored.default is not None and not column.is_required:
         drop = f"{alter} ALTER COLUMN {quoted(column.name)} DROP DEFAULT;"
         yield Misfit(f"{column.name} has a DEFAULT, which an event without a value may get", drop, is_doubtful=True)

@@ -66,6 +66,7 @@ def evolution_misfits(session: Queries, settings: SnowflakeSettings, table_row: 
     if str(table_row.get("enable_schema_evolution", "N")).upper() not in ("Y", "ON", "TRUE"):
         fix = f"ALTER TABLE {table} SET ENABLE_SCHEMA_EVOLUTION = TRUE;"
         yield Misfit("it has no ENABLE_SCHEMA_EVOLUTION, which SNOWFLAKE_ON_UNKNOWN_KEY=evolve needs", fix)
+    # Without a role in the settings nobody knows here whose grants to look for.
     elif settings.role and _may_evolve(session, settings, table) is False:
         grant = f"GRANT EVOLVE SCHEMA ON TABLE {table} TO ROLE {role_name(settings)};"
         yield Misfit("the role has no EVOLVE SCHEMA of its own, unless it inherits it", grant, is_doubtful=True)
@@ -75,7 +76,7 @@ def _may_evolve(session: Queries, settings: SnowflakeSettings, table: str) -> bo
     """Whether the role itself may; None: it may not see the grants. What it inherits is not among them."""
     try:
         rows = session.query(f"SHOW GRANTS ON TABLE {table}")
-    except ServiceUnavailable:
+    except ServiceUnavailable:  # nothing is known of the grants, and the next check may see them
         raise
     except EvsupError:
         return None

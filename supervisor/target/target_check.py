@@ -100,6 +100,8 @@ def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
     try:
         pipe = _check_pipe(session, settings, names)
     except (ConfigurationError, NotPermitted) as error:
+        # Kept for `refuse_pipe`. The table is judged before that, as if the pipe filled each column: which it leaves
+        # empty is not known.
         pipe, not_visible = PipeCheck(filled=frozenset(names)), error
     found = _misfits(session, settings, stored, pipe)
     own = None if settings.row_format == "columns" else [column.name for column in own_columns(settings)]

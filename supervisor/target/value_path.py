@@ -59,7 +59,10 @@ class Equals:
 
     @property
     def sql(self) -> str:
-        """The condition. Snowflake reads a backslash in a literal as an escape, so it is doubled as quotes are."""
+        """The condition. Snowflake reads a backslash in a literal as an escape, so it is doubled as quotes are.
+
+        https://docs.snowflake.com/en/sql-reference/data-types-text#escape-sequences-in-single-quoted-string-constants
+        """
         literal = self.text.replace("\\", "\\\\").replace("'", "''")
         return f"{self.place.sql} = '{literal}'"
 

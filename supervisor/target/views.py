@@ -67,6 +67,8 @@ def view_statements(
     statements = {}
     for suffix, query in queries.items():
         name = name_beside(settings, suffix)
+        # Without COPY GRANTS nobody but the owner could read the view that takes the place of the former one:
+        # https://docs.snowflake.com/en/sql-reference/sql/create-view#optional-parameters
         create = f"CREATE OR REPLACE VIEW {name} COPY GRANTS" if replace else f"CREATE VIEW IF NOT EXISTS {name}"
         statements[name] = _source(query).format(create_view=create, **values)
     return statements

@@ -29,7 +29,7 @@ CLOUDS = (
 )
 
 INTERVALS_IN_A_LEASE = 3
-LONGEST_LEASE_S = 3600
+LONGEST_LEASE_S = 3600  # that the setting takes: an example beyond it would be refused in its turn
 
 
 def one_source(settings: Settings) -> Iterator[Fault]:

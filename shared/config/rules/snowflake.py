@@ -9,10 +9,9 @@ from shared.config.settings import DEFAULT_PIPE, Settings
 from shared.config.variables import VARIABLES
 from shared.log.secret import mask, remember
 
-# `<TABLE>-STREAMING` may be named outright, and is the one name with a hyphen that needs no quotes: it never goes
-# through SQL. https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
 USUAL_COMMIT_S = 10.0
 SECRET_BYTES = 64 * 1024  # no client secret is longer
+LONGEST_NAME_SHOWN = 40  # a key or a token, in the wrong place, is longer
 
 IDENTIFIERS = (
     "SNOWFLAKE_ROLE",
@@ -51,9 +50,6 @@ OAUTH = (
 )
 
 
-LONGEST_NAME_SHOWN = 40  # a key or a token, in the wrong place, is longer
-
-
 def account_is_an_identifier(settings: Settings) -> Iterator[Fault]:
     """The account is named in one of the forms that people paste."""
     try:
@@ -66,6 +62,8 @@ def names_are_identifiers(settings: Settings) -> Iterator[Fault]:
     """Every name is an identifier: names go into SQL, and anything else could be another statement."""
     for name in IDENTIFIERS:
         text = typed = VARIABLES[name].of(settings)
+        # `<TABLE>-STREAMING` may be named outright. Its hyphen needs no quotes, because it never goes through SQL.
+        # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
         if name == "SNOWFLAKE_PIPE" and text and text.upper().endswith(DEFAULT_PIPE):
             text = text[: -len(DEFAULT_PIPE)]
         if text is not None and (reason := identifier.problem(text)):

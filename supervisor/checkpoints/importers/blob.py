@@ -69,6 +69,7 @@ def open_container(url: str, settings: EventHubSettings) -> Iterator["ContainerC
             mask(url),
             "For example blob:https://account.blob.core.windows.net/checkpoints",
         )
+    # The nearest first: a SAS was typed for this container, a variable set for this command, an identity for evsup.
     if parts.query:
         with container_client.from_container_url(url) as client:
             yield client

@@ -46,6 +46,7 @@ def checkpoints_of(database: str, rows: Sequence[Row]) -> ImportedCheckpoints:
     destinations: dict[str, Destination] = {}
     for row in rows:
         destination = _destination(row)
+        # Rows that are equally new may say the same.
         if len(targets) > 1 or destinations.setdefault(row["partition_id"], destination) != destination:
             raise DataRefused(
                 f"EvSnow has more than one checkpoint of partition {row['partition_id']}",
@@ -89,6 +90,7 @@ def _in_postgres(address: str, group: ConsumerGroup) -> list[Row]:
 
     url, _, table = address.rpartition("#")
     quoted = ".".join(name if name.startswith('"') else f'"{name}"' for name in _names(table, 2))
+    # The name goes in after the parameters are marked, so a % in it has to be doubled as in the rest of the statement.
     statement = pyformat(_QUERY, "postgres").replace(_TABLE, quoted.replace("%", "%%"))
     with _naming(table, _FIX), closing(PostgresDatabase(Secret(url))) as database, database.transaction("read") as run:
         return run.statement(statement, asdict(group))

@@ -34,7 +34,7 @@ def fitted(
     kept = fitting(columns, rows, width)
     if lines is None or len(rows) < lines:
         return [table(kept, rows)]
-    shown, rest = rows[: lines - 2], rows[lines - 2 :]
+    shown, rest = rows[: lines - 2], rows[lines - 2 :]  # without the line of the headings, and that of the sum
     hint = " (`| cat` shows them)"
     text = sum_up(rest)
     return [table(kept, shown), Text(text + hint if width and len(text + hint) <= width else text, "dim")]

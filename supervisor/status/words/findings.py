@@ -13,9 +13,12 @@ from supervisor.status.words.columns import age
 
 # evsup tells the hub that it gives a connection up after 30 s of silence, so a heartbeat comes every 15 s or sooner.
 HUB_SILENT_S = 16.0
-COMMIT_LATE_S = 12.0  # Snowflake takes about 5 s for a commit
+# Snowflake takes some 5 to 10 s for a commit:
+# https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-overview
+COMMIT_LATE_S = 12.0
 REPORT_LATE_S = 5.0  # workers report every second
 LATE_S = 300.0  # as the alert EvsupLate
+MOST_NAMED = 6  # partitions in a sentence
 LAG_OLD_S = 90.0  # a receiver that gets no event asks the hub every minute where the partition ends
 
 Rows = tuple[PartitionStatus, ...]
@@ -56,9 +59,6 @@ def named(partitions: Iterable[str], total: int) -> str:
         return f"all {total} partitions"
     more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
     return f"partitions {', '.join(ids[:MOST_NAMED])}{more}"
-
-
-MOST_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from supervisor.status.words.findings import findings, named
 
 LOSS_NEAR_S = 6 * 3600.0  # as the alert EvsupLossNear
 
+ROOM = "Start another supervisor, or raise EVSUP_MAX_PARTITIONS"
+EXITS = {65: "exit-65", 77: "exit-77"}  # by exit code: the section of the runbook; others are in the table of all
+
 Verdict: TypeAlias = Literal["well", "changing", "warning", "degraded"]
 Row = TypeVar("Row")
 
@@ -107,10 +110,6 @@ def troubles(tree: TreeStatus) -> Iterator[Trouble]:
     if tree.unowned:
         text = f"{named(tree.unowned, tree.partitions_total)}: held by nobody, and no supervisor has room. {ROOM}"
         yield Trouble("unowned", text, "evsupunowned")
-
-
-ROOM = "Start another supervisor, or raise EVSUP_MAX_PARTITIONS"
-EXITS = {65: "exit-65", 77: "exit-77"}  # by exit code: the section of the runbook; others are in the table of all
 
 
 def troubled(tree: TreeStatus) -> frozenset[str]:

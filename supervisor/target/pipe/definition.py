@@ -73,6 +73,7 @@ def check_definition(
     problems = [*_other_table(copy.table, table), *copy.problems]
     if copy.values is None:
         return PipeCheck(tuple(problems), filled=None, is_case_sensitive=copy.is_case_sensitive)
+    # Without a list of columns, values go into those of the table in their order.
     columns = stored if copy.columns is None else copy.columns
     if copy.columns is not None and len(columns) != len(copy.values):
         problems.append(f"it names {len(columns)} columns and gives {len(copy.values)} values")
@@ -140,6 +141,7 @@ def _query(body: Tokens) -> tuple[Sequence[Tokens], list[str]]:
     try:
         _nothing_after(_after_source(body[source + 1 :]))
     except NotUnderstood:
+        # A clause whose effect is known is named by that: what else is there makes it no better.
         if not effects:
             raise
     return split_at_commas(body[start:source]), effects
@@ -174,6 +176,7 @@ def _effects(rest: Tokens) -> Iterator[str]:
     """What clauses and table functions do to rows, each named once. A quoted name is neither."""
     for name in dict.fromkeys(token.name for at, token in enumerate(rest) if _is_clause(rest, at)):
         yield f"{name}{' BY' if name in ('GROUP', 'CONNECT') else ''} {_EFFECTS[name]}"
+    # The comma before LATERAL joins nothing but what LATERAL makes of each event, and that has been named.
     if any(token.matches(",") for _, token in outside_brackets(rest)) and not any(
         token.matches("LATERAL") for token in rest
     ):

@@ -31,7 +31,7 @@ def parse_value(item: Tokens) -> PipeValue:
         key, casts, rest = _path(value)
         if not rest:
             return PipeValue(shown(value), key, casts)
-    except NotUnderstood:
+    except NotUnderstood:  # no key alone: an expression, which may be fine for a column that is not evsup's
         pass
     return PipeValue(shown(value), problems=tuple(_problems(value)))
 
@@ -102,6 +102,7 @@ def _without_alias(item: Tokens) -> Tokens:
     before = item[-2]
     if before.matches("AS"):
         return item[:-2]
+    # `a b` is a value with an alias, and `NOT b` is a value.
     follows_a_value = before.kind in ("name", "quoted", "string", "number") or before.matches(")", "]")
     return item[:-1] if follows_a_value and not before.matches("NOT", "IS", "AND", "OR", "ELSE", "THEN") else item
 
