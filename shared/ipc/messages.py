@@ -8,7 +8,9 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-CHANNEL_GONE = "ERR_CHANNEL_DOES_NOT_EXIST"  # and on: "… or not authorized"
+# Of a channel that was dropped, or deleted after 30 idle days. Which of them the service sends then is not known:
+# https://github.com/snowflakedb/snowflake-ingest-java and …/snowflake-openflow-components have the second.
+CHANNEL_GONE = ("ERR_CHANNEL_DOES_NOT_EXIST", "ERR_CHANNEL_NO_LONGER_EXISTS")
 
 
 class Message(Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
@@ -237,7 +239,7 @@ class ChannelStatus(Struct, frozen=True):
     @property
     def exists(self) -> bool:
         """False when there is no such channel."""
-        return CHANNEL_GONE not in self.status_code
+        return not any(code in self.status_code for code in CHANNEL_GONE)
 
 
 class ChannelStatuses(Message, frozen=True):

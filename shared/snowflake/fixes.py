@@ -23,6 +23,7 @@ _POLICY = re.compile("current authentication policy")
 _LOCKED = re.compile(r"User (temporarily locked|access disabled)", re.IGNORECASE)
 _REFUSED = re.compile(r"privileges to operate on (\w+) '([^']+)'")
 _ABSENT = re.compile(r"\b(Database|Schema) '[^']+' does not exist")
+_LEADS_NOWHERE = re.compile("ERR_(DATABASE|SCHEMA)_DOES_NOT_EXIST")
 _CREATED = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?((?:HYBRID\s+)?\w+)", re.IGNORECASE)
 _WRITTEN = re.compile(r"\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+([^\s(]+)", re.IGNORECASE)
 _READ = re.compile(r"(?:EXPLAIN\s+)?(?:SELECT|WITH|INSERT|UPDATE|DELETE|CREATE)\b", re.IGNORECASE)
@@ -62,11 +63,23 @@ def sign_in(settings: SnowflakeSettings, why: str) -> str:
     )
 
 
-def target(settings: SnowflakeSettings) -> str:
-    """What to check where the streaming service refused the table or the pipe: it does not say which of them.
+def not_seen(settings: SnowflakeSettings, kind: str, name: str) -> str:
+    """What to type for a database or schema of the target, by its full name, that the role does not see."""
+    return (
+        f"Correct SNOWFLAKE_{kind}, or run CREATE {kind} {name}; or GRANT USAGE ON {kind} {name} TO ROLE"
+        f" {role_name(settings)};"
+    )
 
+
+def target(settings: SnowflakeSettings, why: str) -> str:
+    """What to check where the streaming service refused the target; `why` is what it said.
+
+    Of table and pipe it does not say which, nor of any name whether it is absent or a privilege is missing:
     https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-access-control
     """
+    if found := _LEADS_NOWHERE.search(why):
+        parts = (settings.database, settings.schema)[: 1 if found[1] == "DATABASE" else 2]
+        return not_seen(settings, found[1], ".".join(quoted(stored_name(part)) for part in parts))
     table, role = table_name(settings), role_name(settings)
     grants = f"GRANT INSERT ON TABLE {table} TO ROLE {role};"
     if settings.pipe:

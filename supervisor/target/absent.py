@@ -6,6 +6,7 @@ SHOW lists what the role has any privilege on: https://docs.snowflake.com/en/sql
 from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, EvsupError
+from shared.snowflake.fixes import not_seen
 from shared.snowflake.session import Row
 from shared.snowflake.tables import role_name, table_name
 from supervisor.target.queries import Queries
@@ -38,8 +39,5 @@ def find(session: Queries, objects: str, name: str, where: str = "") -> Row | No
 
 def _absent(settings: SnowflakeSettings, kind: str, name: str, error: EvsupError) -> ConfigurationError:
     return ConfigurationError(
-        f"There is no {kind.lower()} {name} that the role can see",
-        error.why,
-        f"Correct SNOWFLAKE_{kind}, or run CREATE {kind} {name}; or GRANT USAGE ON {kind} {name} TO ROLE"
-        f" {role_name(settings)};",
+        f"There is no {kind.lower()} {name} that the role can see", error.why, not_seen(settings, kind, name)
     )

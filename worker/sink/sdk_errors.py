@@ -44,7 +44,8 @@ MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "Sf
 # The service's codes. They mean the same in a status and in the error of an append.
 # The channel's sequencer, which grows with every open, is another opener's. The first code comes with an append.
 SUPERSEDED = ("STALE_CONTINUATION_TOKEN", "ERR_CHANNEL_HAS_INVALID_CLIENT_SEQUENCER")
-TARGET_GONE = ("ERR_PIPE_DOES_NOT_EXIST", "ERR_TABLE_DOES_NOT_EXIST")
+# The part of the target's name that leads nowhere, or that the role lacks a privilege on.
+TARGET_GONE = tuple(f"ERR_{part}_DOES_NOT_EXIST" for part in ("DATABASE", "SCHEMA", "TABLE", "PIPE"))
 # The next open, which every start does, resolves all others: ERR_CHANNEL_MUST_BE_REOPENED,
 # ERR_CHANNEL_MUST_BE_REOPENED_DUE_TO_ROW_SEQ_GAP, ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER, STALE_PIPE_CACHE (a pipe of
 # this name was dropped just before), and those that nobody knows yet.
@@ -69,7 +70,7 @@ def translate(error: Exception, what: str, settings: SnowflakeSettings) -> Evsup
     if code in REFUSED:
         return NotSignedIn(what, why, fixes.sign_in(settings, why))
     if code in MISSING:
-        return ConfigurationError(what, why, fixes.target(settings))
+        return ConfigurationError(what, why, fixes.target(settings, why))
     if not hasattr(error, "error_code") and not isinstance(error, OSError):
         return limit_error(error, what) or Bug(what, f"{code}: {why}")
     reason = why if why.startswith(code) else f"{code}: {why}"
@@ -80,7 +81,7 @@ def invalid_channel(what: str, why: str) -> EvsupError:
     """The error for a channel that takes no more rows; `why` has the service's code in it."""
     if any(code in why for code in SUPERSEDED):
         return OwnershipLost(what, why, "Another opener took the channel over; nothing needs to be done.")
-    if CHANNEL_GONE in why:
+    if any(code in why for code in CHANNEL_GONE):
         return _channel_gone(what, why)
     if any(code in why for code in TARGET_GONE):
         return ConfigurationError(

@@ -128,7 +128,7 @@ class SnowAdmin:
     # -- who may do what, by SQL and by streaming; a role may do everything until it is revoked --
 
     def revoke(self, privilege: str, on: tuple[str, ...], role: str) -> None:
-        """Take a privilege from a role: on a table (INSERT …), on a pipe (OPERATE) or on a schema (CREATE TABLE …)."""
+        """Take a privilege such as INSERT, OPERATE or USAGE on a table, pipe, schema or database from a role."""
         self._call("revoke", privilege=privilege, on=".".join(on), role=role)
 
     def grant(self, privilege: str, on: tuple[str, ...], role: str) -> None:
@@ -201,6 +201,10 @@ class SnowAdmin:
     ) -> None:
         """Enforce the service's limits on what each channel sends (none at start) until `clear_faults`."""
         self._call("limit_channels", requests_per_s=requests_per_s, bytes_per_s=bytes_per_s)
+
+    def limit_control_calls(self, per_s: float) -> None:
+        """Limit the calls of all clients that carry no rows (no limit at start) until `clear_faults`."""
+        self._call("limit_control_calls", per_s=per_s)
 
     def set_session_lifetime(self, seconds: float) -> None:
         """Set the life of SQL session tokens given from now on (an hour at start)."""

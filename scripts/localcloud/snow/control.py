@@ -142,7 +142,10 @@ class Control:
         self._service.database.engine.most_shown = rows
 
     def _do_limit_channels(self, requests_per_s: float | None, bytes_per_s: float | None) -> None:
-        self._service.limits.set(requests_per_s, bytes_per_s)
+        self._service.limits.set_channels(requests_per_s, bytes_per_s)
+
+    def _do_limit_control_calls(self, per_s: float) -> None:
+        self._service.limits.set_control(per_s)
 
     def _do_set_session_lifetime(self, seconds: float) -> None:
         self._service.database.sessions.lifetime_s = seconds

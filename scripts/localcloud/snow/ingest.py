@@ -14,10 +14,11 @@ from urllib.parse import parse_qs
 from scripts.localcloud.snow.channels.channel import Append
 from scripts.localcloud.snow.http.compression import decompressed
 from scripts.localcloud.snow.http.faults import Call
-from scripts.localcloud.snow.http.refusal import Refusal, bad_request
+from scripts.localcloud.snow.http.refusal import ACCEPT_UNSUPPORTED, Refusal, bad_request
 from scripts.localcloud.snow.http.wire import Request, Response, json_response, text_response
 from scripts.localcloud.snow.identity.authorization import ROLE_SCOPE
 from scripts.localcloud.snow.identity.identity import Caller
+from scripts.localcloud.snow.identity.tokens import invalid
 from scripts.localcloud.snow.service import Service
 from scripts.localcloud.snow.stage.pipe_info import pipe_info
 from scripts.localcloud.snow.tables.catalog import Name, Pipe
@@ -26,9 +27,17 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a kind of grant
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a kind of token
 
+TOKEN_TYPE = "x-snowflake-authorization-token-type"  # noqa: S105 - the name of a header
+KEY_PAIR = "KEYPAIR_JWT"
+JSON_TYPES = frozenset(("application/json", "application/*", "*/*"))
+
+# https://github.com/snowflakedb/snowflake-openflow-components reads these beside the token of an append.
+SUCCEEDED = {"status_code": 0, "message": None}
+
 _CHANNEL_CALLS: dict[str, Call] = {"PUT": "open", "DELETE": "drop"}
 _PIPE_CALLS: dict[str, Call] = {"pipe-info": "pipe_info", "bulk-channel-status": "status"}
 _DATA_CALLS: dict[str, Call] = {"rows": "append", "filebuffer": "filebuffer"}
+_WITH_ROWS = frozenset(_DATA_CALLS.values())
 # With fewer fields the SDK warns that it cannot read the answer; what the cloud puts in them is a guess.
 _TELEMETRY_TAKEN = {"code": "0", "data": "Log Received", "message": None, "success": True}
 
@@ -61,10 +70,12 @@ class Ingest:
     async def _serve(self, route: Route, request: Request) -> Response:
         if route.call == "telemetry":
             return json_response(_TELEMETRY_TAKEN)
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if route.call not in _WITH_ROWS:
+            self.service.limits.take_control(time.monotonic())
         if route.pipe is None:
-            return self._account_call(route.call, bearer, request)
-        caller = self.service.identities.admit(bearer)
+            return self._account_call(route.call, request)
+        caller = self._caller(route.call, request)
+        _require_json_taken(request)
         pipe = self.service.pipe(route.pipe, caller.role)
         match route.call:
             case "pipe_info":
@@ -80,16 +91,30 @@ class Ingest:
             case "filebuffer":
                 return self._register(pipe, route.channel, request)
             case _:
-                return await self._drop(pipe, route.channel)
+                return await self._drop(pipe, route.channel, request)
 
-    def _account_call(self, call: Call, bearer: str, request: Request) -> Response:
-        by_token = request.headers.get("x-snowflake-authorization-token-type") == "OAUTH"
+    def _caller(self, call: Call, request: Request) -> Caller:
+        """Verify the credential of a call to a pipe: a scoped token or, where no rows come, a key-pair JWT.
+
+        Redpanda Connect's client asks the account for a status with the JWT, and saw 401 for the one credential in the
+        other's place: https://github.com/redpanda-data/connect/tree/main/internal/impl/snowflake/streamingv2
+        """
+        by_key = request.headers.get(TOKEN_TYPE) == KEY_PAIR
+        if by_key and call in _WITH_ROWS:
+            raise invalid()
+        identities = self.service.identities
+        return identities.login(_bearer(request)) if by_key else identities.admit(_bearer(request))
+
+    def _account_call(self, call: Call, request: Request) -> Response:
+        by_token = request.headers.get(TOKEN_TYPE) == "OAUTH"
         identities = self.service.identities
         form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
         host, _, scope = form.get("scope", "").partition(" ")
         verify = identities.login_by_token if by_token else identities.login
-        caller = verify(bearer, role=scope.removeprefix(ROLE_SCOPE))
+        # https://datatracker.ietf.org/doc/html/rfc7523#section-2.1: the JWT may be in the form instead.
+        caller = verify(_bearer(request) or form.get("assertion", ""), role=scope.removeprefix(ROLE_SCOPE))
         if call == "hostname":
+            _require_json_taken(request)
             return text_response(self.host)
         wanted = (TOKEN_EXCHANGE, ACCESS_TOKEN) if by_token else (JWT_BEARER, None)
         if (form.get("grant_type"), form.get("subject_token_type")) != wanted or host != self.host:
@@ -110,7 +135,7 @@ class Ingest:
             caller.user.subject,
             caller.role,
             token if isinstance(token, str) else None,
-            fail_on_uncommitted=body.get("fail_on_uncommitted_rows") is True,
+            fail_on_uncommitted=_fails_on_uncommitted(body),
             duration_s=self.service.open_duration_s,
         )
         self.service.thaw_token(channel)
@@ -127,9 +152,11 @@ class Ingest:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
         text = decompressed(request.body, request.headers.get("content-encoding", "identity"))
         self.service.limits.take((pipe.name, channel.name), len(text), time.monotonic())
-        append = Append(text, request.query.get("endOffsetToken"), _digest(request))
+        # The page names `offsetToken`; the SDK sends the first and the last one of the rows instead.
+        end_token = request.query.get("endOffsetToken", request.query.get("offsetToken"))
+        append = Append(text, end_token, _digest(request))
         token = channel.append(request.query.get("continuationToken", ""), append)
-        return json_response({"next_continuation_token": token})
+        return json_response({**SUCCEEDED, "next_continuation_token": token})
 
     def _register(self, pipe: Pipe, name: str, request: Request) -> Response:
         """Append the rows of files, which were decrypted when the first of two equal requests came."""
@@ -142,10 +169,13 @@ class Ingest:
             self.service.limits.take((pipe.name, channel.name), len(text), time.monotonic())
             token = channel.append(continuation, Append(text, read[-1].end_token, digest))
             fragments.take(read)
-        return json_response({"next_continuation_token": token})
+        return json_response({**SUCCEEDED, "next_continuation_token": token})
 
-    async def _drop(self, pipe: Pipe, name: str) -> Response:
-        await self.service.forget(self.service.channel(pipe, name))
+    async def _drop(self, pipe: Pipe, name: str, request: Request) -> Response:
+        channel = self.service.channel(pipe, name)
+        if _fails_on_uncommitted(_body(request)):
+            channel.require_committed()
+        await self.service.forget(channel)
         return json_response({})
 
 
@@ -170,6 +200,28 @@ def _route(request: Request) -> Route:
             if call := _PIPE_CALLS.get(verb):
                 return Route(call, (database, schema, pipe))
     raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"No such call: {request.method} /{'/'.join(request.segments)}")
+
+
+def _bearer(request: Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def _require_json_taken(request: Request) -> None:
+    """Refuse a client that does not say it takes JSON, once it has signed in.
+
+    Seen by clients of the live service, since Go, Java and PowerShell send no such header by themselves:
+    https://github.com/redpanda-data/connect/blob/main/internal/impl/snowflake/streamingv2/client.go
+    Snowflake's own client for Openflow sends none where it asks for a token, so there it is not asked for:
+    https://github.com/snowflakedb/snowflake-openflow-components
+    """
+    accept = request.headers.get("accept", "null")
+    if JSON_TYPES.isdisjoint(one.partition(";")[0].strip() for one in accept.split(",")):
+        message = f"Unsupported Accept header {accept} is specified."
+        raise Refusal(HTTPStatus.BAD_REQUEST, ACCEPT_UNSUPPORTED, message)
+
+
+def _fails_on_uncommitted(body: dict[str, Any]) -> bool:
+    return body.get("fail_on_uncommitted_rows") is True
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -16,11 +16,19 @@ import duckdb
 
 from scripts.localcloud.snow.channels.channel import Channel
 from scripts.localcloud.snow.channels.counts import Lateness
-from scripts.localcloud.snow.channels.limits import ChannelLimits
+from scripts.localcloud.snow.channels.limits import Limits
 from scripts.localcloud.snow.channels.pace import Pace
 from scripts.localcloud.snow.http.calls import Calls
 from scripts.localcloud.snow.http.faults import Faults
-from scripts.localcloud.snow.http.refusal import CHANNEL_UNKNOWN, PIPE_UNKNOWN, TABLE_UNKNOWN, Refusal, not_found
+from scripts.localcloud.snow.http.refusal import (
+    CHANNEL_UNKNOWN,
+    DATABASE_UNKNOWN,
+    PIPE_UNKNOWN,
+    SCHEMA_UNKNOWN,
+    TABLE_UNKNOWN,
+    Refusal,
+    not_found,
+)
 from scripts.localcloud.snow.identity.identity import Identities
 from scripts.localcloud.snow.identity.privileges import Privileges
 from scripts.localcloud.snow.stage.fragments import Fragments
@@ -58,7 +66,7 @@ class Service:
         self.faults = Faults()
         self.calls = Calls(self.faults)
         self.max_wire_bytes = MAX_WIRE_BYTES
-        self.limits = ChannelLimits()
+        self.limits = Limits()
         self.load_options = LoadOptions()
         """How named pipes read values; a default pipe reads binary text in one way only."""
         self.evolution = Evolution()
@@ -93,7 +101,8 @@ class Service:
         self._rejections.clear()
         self.opened_with.clear()
         self.open_duration_s = self.evolution.delay_s = 0.0
-        self.limits.set(None, None)
+        self.limits.set_channels(None, None)
+        self.limits.set_control(None)
         if "database" in vars(self):
             await self.database.heal()
 
@@ -101,13 +110,13 @@ class Service:
         """Find a pipe, or refuse; a role without the privileges gets the same answer as for what does not exist.
 
         https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-access-control names them.
-        Clients without OPERATE have reported the error of the pipe. That of the table is a guess, from its name, and so
-        is that every call and every commit asks: a channel that is open might be left alone.
+        Clients have reported the error of the pipe without OPERATE and that of the database without USAGE:
+        https://github.com/redpanda-data/connect/blob/main/internal/impl/snowflake/streamingv2/token.go
+        Those of the schema and the table are guesses, from their names, and so is that every call and every commit
+        asks: a channel that is open might be left alone.
         """
         pipe = self.catalog.pipe(name)
-        if not pipe.is_default and not self.privileges.has(role, "OPERATE", pipe.name):
-            raise not_found(PIPE_UNKNOWN, f"Pipe '{pipe.name[2]}'")
-        self._require_insert(pipe, role)
+        self._permit(pipe, role)
         return pipe
 
     def channel(self, pipe: Pipe, name: str) -> Channel:
@@ -200,7 +209,7 @@ class Service:
     async def _load(self, channel: Channel, body: bytes) -> Loaded:
         rejected, rest = self._rejected(channel.name, body)
         loop = asyncio.get_running_loop()
-        self._require_insert(channel.pipe, channel.role)
+        self._permit(channel.pipe, channel.role)
         try:
             table = await loop.run_in_executor(self._writer, self._current, channel, rest)
             options = self.options_of(channel.pipe)
@@ -220,9 +229,18 @@ class Service:
             return loaded
         return replace(loaded, parsed=loaded.parsed + len(rejected), complaint=loaded.complaint or REJECTED)
 
-    def _require_insert(self, pipe: Pipe, role: str) -> None:
-        if not self.privileges.has(role, "INSERT", pipe.table.path):
-            raise not_found(TABLE_UNKNOWN, f"Table '{pipe.table.name}'")
+    def _permit(self, pipe: Pipe, role: str) -> None:
+        database, schema, table = pipe.table.path
+        needed = [
+            ("USAGE", (database,), DATABASE_UNKNOWN, f"Database '{database}'"),
+            ("USAGE", (database, schema), SCHEMA_UNKNOWN, f"Schema '{schema}'"),
+            ("INSERT", pipe.table.path, TABLE_UNKNOWN, f"Table '{table}'"),
+        ]
+        if not pipe.is_default:
+            needed.insert(2, ("OPERATE", pipe.name, PIPE_UNKNOWN, f"Pipe '{pipe.name[2]}'"))
+        for privilege, name, code, what in needed:
+            if not self.privileges.has(role, privilege, name):
+                raise not_found(code, what)
 
     def _current(self, channel: Channel, body: bytes) -> Table:
         """The table of a channel as it is now; one that evolves gets a column for each new field.

@@ -106,19 +106,26 @@ def test_a_pipe_that_is_gone_ends_the_tree_with_78_and_names_it(pipeline: Pipeli
         pipeline.snow.create_pipe((DATABASE, SCHEMA, PIPE), TABLE)
 
 
-def test_a_role_that_loses_insert_ends_the_tree_and_every_start_with_78(pipeline: Pipeline, evsup: Evsup) -> None:
-    revoked = ("INSERT", (DATABASE, SCHEMA, TABLE), ROLE)
-    pipeline.snow.revoke(*revoked)
+def test_a_role_that_loses_a_privilege_ends_the_tree_and_every_start_with_78(pipeline: Pipeline, evsup: Evsup) -> None:
+    insert, usage = ("INSERT", (DATABASE, SCHEMA, TABLE), ROLE), ("USAGE", (DATABASE,), ROLE)
+    pipeline.snow.revoke(*insert)
     pipeline.publish(300)
     try:
-        for fix in ("SNOWFLAKE_ROLE may use them", "GRANT INSERT ON TABLE"):
+        for code, fix in (
+            ("ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED", "SNOWFLAKE_ROLE may use them"),
+            ("ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED", "GRANT INSERT ON TABLE"),
+            ("ERR_DATABASE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED", "GRANT USAGE ON DATABASE"),
+        ):
             assert evsup.wait() == 78
-            assert "ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED" in evsup.last_line
+            assert code in evsup.last_line
             assert fix in evsup.last_line
+            if fix.startswith("GRANT INSERT"):
+                pipeline.snow.revoke(*usage)
             evsup = pipeline.start()  # of which the last one ends as well
         assert evsup.wait() == 78
     finally:
-        pipeline.snow.grant(*revoked)
+        pipeline.snow.grant(*insert)
+        pipeline.snow.grant(*usage)
 
 
 def test_a_token_of_somebody_else_s_rows_ends_the_tree_with_75(pipeline: Pipeline, evsup: Evsup) -> None:

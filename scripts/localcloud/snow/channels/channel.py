@@ -102,9 +102,8 @@ class Channel:
 
     async def _open(self, opener: str, role: str, token: str | None, *, fail_on_uncommitted: bool) -> None:
         async with self._committing:
-            if self._pending and fail_on_uncommitted:
-                message = f"Channel {self.name} has uncommitted data."
-                raise conflict(UNCOMMITTED_DATA, message)
+            if fail_on_uncommitted:
+                self.require_committed()
             self._discard()
             self.sequencer += 1
             self._row_sequencer = 0
@@ -134,6 +133,11 @@ class Channel:
         if continuation != self.continuation:
             raise self._stale(continuation)
         return None
+
+    def require_committed(self) -> None:
+        """Refuse what would throw rows away that wait for their commit."""
+        if self._pending:
+            raise conflict(UNCOMMITTED_DATA, f"Channel {self.name} has uncommitted data.")
 
     def open_invalid(self, code: str) -> None:
         """Make the channel that was just opened one whose appends are taken and thrown away."""

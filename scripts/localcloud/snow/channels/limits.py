@@ -1,9 +1,10 @@
-"""How much one channel may send: requests and uncompressed bytes a second.
+"""How much may be asked for: what one channel sends, and how often all clients of the account make other calls.
 
-https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations gives 10
-requests and 20 MB a second, which Snowflake's support raises on request. Here there is no limit until
-`SnowAdmin.limit_channels`. The refusal is the one that Redpanda Connect's client saw on a busy account:
-https://github.com/redpanda-data/connect/tree/main/internal/impl/snowflake
+https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations gives a
+channel 10 requests and 20 MB (uncompressed) a second, which Snowflake's support raises on request. Of other calls no
+page says a number: Redpanda Connect's client saw the refusal for a status, on a busy account, with this body:
+https://github.com/redpanda-data/connect/tree/main/internal/impl/snowflake/streamingv2
+Here there is no limit until `SnowAdmin.limit_channels` or `SnowAdmin.limit_control_calls`.
 """
 
 from collections.abc import Hashable
@@ -37,15 +38,20 @@ class Allowance:
         self._used += amount
 
 
-class ChannelLimits:
-    """The allowances of every channel; None is no limit."""
+class Limits:
+    """The allowances of every channel, and that of the account's control calls; None is no limit."""
 
     def __init__(self) -> None:
+        self._control = Allowance(None)
         self._requests_per_s: float | None = None
         self._bytes_per_s: float | None = None
         self._allowances: dict[Hashable, tuple[Allowance, Allowance]] = {}
 
-    def set(self, requests_per_s: float | None, bytes_per_s: float | None) -> None:
+    def set_control(self, calls_per_s: float | None) -> None:
+        """Change the limit of all calls that carry no rows."""
+        self._control = Allowance(calls_per_s)
+
+    def set_channels(self, requests_per_s: float | None, bytes_per_s: float | None) -> None:
         """Change the limits of all channels."""
         self._requests_per_s, self._bytes_per_s = requests_per_s, bytes_per_s
         self._allowances.clear()
@@ -55,6 +61,16 @@ class ChannelLimits:
         made = Allowance(self._requests_per_s), Allowance(self._bytes_per_s)
         requests, uncompressed = self._allowances.setdefault(channel, made)
         if not all([requests.restore(now_s), uncompressed.restore(now_s)]):
-            raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, RATE_EXCEEDED, "Request rate exceeds max. Try later.")
+            raise _too_many()
         requests.take(1)
         uncompressed.take(size)
+
+    def take_control(self, now_s: float) -> None:
+        """Count one call that carries no rows (monotonic seconds), or refuse it."""
+        if not self._control.restore(now_s):
+            raise _too_many()
+        self._control.take(1)
+
+
+def _too_many() -> Refusal:
+    return Refusal(HTTPStatus.TOO_MANY_REQUESTS, RATE_EXCEEDED, "Request rate exceeds max. Try later.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Privileges:
-    """What was revoked: a privilege of a role, on a table or pipe `DB.SCHEMA.NAME` or on a schema `DB.SCHEMA`."""
+    """What was revoked: privilege, object and role; an object is `DB`, `DB.SCHEMA`, or a table or pipe in it."""
 
     _revoked: set[tuple[str, str, str]] = field(default_factory=set)
 

@@ -6,6 +6,7 @@ of DuckDB stays open between two statements: its snapshot would grow old (Snowfl
 by statement), and its optimistic conflicts would end statements that ought to wait.
 """
 
+import re
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -110,9 +111,11 @@ class Engine:
     def _shown(self, session: Session, statement: Statement, result: Rowset) -> Rowset:
         if statement.kind != "show":
             return result
+        objects = statement.tree.name.upper() if isinstance(statement.tree, exp.Show) else ""
+        result = self.grants.seen(_alike(result, statement.tree.args.get("like")), objects, session.role)
         if statement.hybrid:
             return hybrid.shown(result)
-        if isinstance(statement.tree, exp.Show) and statement.tree.name.upper() == "TABLES":
+        if objects == "TABLES":
             if len(result.rows) > self.most_shown:
                 raise too_many_shown(self.most_shown)
             return _listed(result, self.definitions.catalog)
@@ -168,6 +171,16 @@ def _described(result: Rowset, table: Table) -> Rowset:
     declared = {one.name: one.type for one in table.columns}
     type_at = list(result.names).index("type")
     rows = [[*row[:type_at], declared.get(row[0], row[type_at]), *row[type_at + 1 :]] for row in result.rows]
+    return Rowset(result.names, result.types, rows)
+
+
+def _alike(result: Rowset, pattern: exp.Expr | None) -> Rowset:
+    """Show the objects whose names are like a pattern, without regard to case: fakesnow forgets it for some kinds."""
+    if pattern is None or "name" not in result.names:
+        return result
+    wanted = re.escape(pattern.name).replace("%", ".*").replace("_", ".")
+    name = result.names.index("name")
+    rows = [row for row in result.rows if re.fullmatch(wanted, str(row[name]), re.IGNORECASE)]
     return Rowset(result.names, result.types, rows)
 
 

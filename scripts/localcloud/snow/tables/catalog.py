@@ -8,7 +8,15 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from scripts.localcloud.snow.http.refusal import PIPE_UNKNOWN, TABLE_UNKNOWN, bad_request, not_found
+from scripts.localcloud.snow.http.refusal import (
+    DATABASE_UNKNOWN,
+    PIPE_UNKNOWN,
+    SCHEMA_UNKNOWN,
+    TABLE_UNKNOWN,
+    Refusal,
+    bad_request,
+    not_found,
+)
 from scripts.localcloud.snow.tables.warehouse import Table
 
 DEFAULT_PIPE_SUFFIX = "-STREAMING"
@@ -48,6 +56,8 @@ class Catalog:
     _tables: dict[Name, Table] = field(default_factory=dict)
     _pipes: dict[Name, Definition] = field(default_factory=dict)
     _dropped: set[Name] = field(default_factory=set)
+    _schemas: set[tuple[str, str]] = field(default_factory=set)
+    """Where a table is or was."""
 
     def add(self, table: Table) -> bool:
         """Add a table with its default pipe; say whether it is new.
@@ -59,6 +69,7 @@ class Catalog:
         if present is not None and present.name != table.name:
             raise bad_request(f"there is a table {present.name}, and localcloud cannot hold {table.name} beside it")
         self._dropped.discard(_default_pipe(name))
+        self._schemas.add(name[:2])
         return self._tables.setdefault(name, table) is table
 
     def remove(self, name: Name) -> Table:
@@ -116,8 +127,21 @@ class Catalog:
         if table is not None and made is None:
             key = _default_pipe(table.path)
         if table is None or key in self._dropped:
-            raise not_found(PIPE_UNKNOWN, f"Pipe '{'.'.join(name)}'")
+            raise self._unknown(name)
         return Pipe(key, table)
+
+    def _unknown(self, name: Name) -> Refusal:
+        """Refuse a pipe by the first part of its name that leads nowhere.
+
+        That the service does so for a name that does not exist is a guess, from what it does without USAGE.
+        """
+        database, schema, _ = (part.upper() for part in folded(*name))
+        schemas = {(one.upper(), two.upper()) for one, two in self._schemas}
+        if database not in {one for one, _ in schemas}:
+            return not_found(DATABASE_UNKNOWN, f"Database '{name[0]}'")
+        if (database, schema) not in schemas:
+            return not_found(SCHEMA_UNKNOWN, f"Schema '{'.'.join(name[:2])}'")
+        return not_found(PIPE_UNKNOWN, f"Pipe '{'.'.join(name)}'")
 
     def _fed_by_default(self, name: Name) -> Table | None:
         database, schema, pipe = name

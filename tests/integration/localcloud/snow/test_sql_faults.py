@@ -50,6 +50,21 @@ def test_a_statement_that_is_explained_needs_its_privilege_and_no_warehouse_and_
     assert len(ask(claims, "SELECT P FROM CLAIM")) == 2
 
 
+@pytest.mark.parametrize(("kind", "parts"), [("DATABASE", 1), ("SCHEMA", 2)])
+def test_without_usage_there_is_no_database_or_schema_and_nothing_in_it(
+    snow_sql: SnowSql, claims: SnowflakeConnection, kind: str, parts: int
+) -> None:
+    path = ("DB", snow_sql.schema)[:parts]
+    shown = f"SHOW {kind}S LIKE '{path[-1]}'"
+    assert ask(claims, shown)
+    snow_sql.admin.revoke("USAGE", path, ROLE)
+    assert not ask(claims, shown)
+    assert not ask(claims, "SHOW TABLES LIKE 'CLAIM'")
+    for sql in (SEEN, "DESCRIBE TABLE CLAIM", "DELETE FROM CLAIM", "EXPLAIN INSERT INTO CLAIM (P) SELECT '7'"):
+        with pytest.raises(ProgrammingError, match=f"{kind.title()} '{'.'.join(path)}' does not exist or not auth"):
+            ask(claims, sql)
+
+
 def test_a_role_that_may_not_create_hybrid_tables_says_so(snow_sql: SnowSql, session: SnowflakeConnection) -> None:
     snow_sql.admin.revoke("CREATE HYBRID TABLE", ("DB", snow_sql.schema), ROLE)
     with pytest.raises(ProgrammingError, match=f"Insufficient privileges to operate on schema '{snow_sql.schema}'"):

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from shared.config.formats.private_key import pem
 from shared.errors import ConfigurationError, DoesNotExist, EvsupError, NotPermitted, NotSignedIn, RowLocked
 from shared.log.secret import Secret, mask
-from shared.snowflake.fixes import Refusal, sign_in
+from shared.snowflake.fixes import Refusal, sign_in, target
 from shared.snowflake.key_pair import fingerprint
 from tests.unit.plain_settings import snowflake
 
@@ -119,3 +119,16 @@ def test_a_key_file_that_was_taken_away_is_named() -> None:
     error = NotSignedIn("Snowflake failed", "JWT token is invalid")
     settings = snowflake(private_key_file="/nowhere/key.p8")
     assert "The private key" in Refusal("SELECT 1", settings, "A", "B").with_fix(error).fix
+
+
+@pytest.mark.parametrize(
+    ("code", "grant"),
+    [
+        ("ERR_DATABASE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED", 'USAGE ON DATABASE "EVENTS"'),
+        ("ERR_SCHEMA_DOES_NOT_EXIST_OR_NOT_AUTHORIZED", 'USAGE ON SCHEMA "EVENTS"."PUBLIC"'),
+        ("ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED", 'INSERT ON TABLE "EVENTS"."PUBLIC"."FLIGHTS"'),
+        ("ERR_PIPE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED", 'INSERT ON TABLE "EVENTS"."PUBLIC"."FLIGHTS"'),
+    ],
+)
+def test_a_refused_target_has_the_grant_for_the_part_that_is_named(code: str, grant: str) -> None:
+    assert f'GRANT {grant} TO ROLE "LOADER";' in target(TARGET, f"HTTP 404, error_code={code}")

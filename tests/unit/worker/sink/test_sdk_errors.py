@@ -104,12 +104,15 @@ def test_a_channel_that_ended_with_its_key_is_a_refused_key_and_not_an_outage(
 CODES: dict[str, type[EvsupError]] = {
     "STALE_CONTINUATION_TOKEN_SEQUENCER": OwnershipLost,
     "ERR_CHANNEL_HAS_INVALID_CLIENT_SEQUENCER": OwnershipLost,
+    "ERR_DATABASE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED": ConfigurationError,
+    "ERR_SCHEMA_DOES_NOT_EXIST_OR_NOT_AUTHORIZED": ConfigurationError,
     "ERR_PIPE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED": ConfigurationError,
     "ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED": ConfigurationError,
     "ERR_CHANNEL_HAS_INVALID_ROW_SEQUENCER": SinkUnavailable,
     "ERR_CHANNEL_MUST_BE_REOPENED": SinkUnavailable,
     "ERR_CHANNEL_MUST_BE_REOPENED_DUE_TO_ROW_SEQ_GAP": SinkUnavailable,
     "ERR_CHANNEL_DOES_NOT_EXIST_OR_NOT_AUTHORIZED": ChannelGone,
+    "ERR_CHANNEL_NO_LONGER_EXISTS": ChannelGone,
     "STALE_PIPE_CACHE": SinkUnavailable,
     "ERR_OF_A_LATER_YEAR": SinkUnavailable,
     "ACTIVE": SinkUnavailable,
@@ -133,3 +136,8 @@ def test_an_append_refused_with_this_code_ends_the_worker_likewise(code: str, st
     assert type(error) is CODES[code]
     assert code in error.why
     assert error.fix
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_only_a_lost_channel_does_not_exist(code: str) -> None:
+    assert ChannelStatus(None, 0, code).exists == (CODES[code] is not ChannelGone)

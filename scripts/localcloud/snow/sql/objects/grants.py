@@ -7,12 +7,24 @@ from sqlglot import exp
 
 from scripts.localcloud.snow.identity.privileges import Privileges
 from scripts.localcloud.snow.sql.session import Session
-from scripts.localcloud.snow.sql.statements.refusal import insufficient_privileges, no_warehouse, unknown_object
+from scripts.localcloud.snow.sql.statements.refusal import (
+    insufficient_privileges,
+    no_warehouse,
+    unknown_container,
+    unknown_object,
+)
+from scripts.localcloud.snow.sql.statements.rowset import Rowset
 from scripts.localcloud.snow.sql.statements.statement import Statement
 from scripts.localcloud.snow.tables.warehouse import ERRORS
 
 _ON_TABLES = ("SELECT", "INSERT", "UPDATE", "DELETE", "REFERENCES", "EVOLVE SCHEMA")
 _WRITES: dict[type[exp.Expr], str] = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
+# The columns of a SHOW that name the database, and the schema, which a role needs USAGE on to see the row.
+_SHOWN_IN = {
+    "DATABASES": ("name",),
+    "SCHEMAS": ("database_name", "name"),
+    "TABLES": ("database_name", "schema_name"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,9 @@ class Grants:
         """Refuse what the session has no warehouse or its role no privilege for."""
         if statement.kind == "show":  # metadata needs no warehouse
             if isinstance(statement.tree, exp.Describe) and isinstance(statement.tree.this, exp.Table):
-                self.require_sight(session.full_name(statement.tree.this), session.role, ("SELECT", "REFERENCES"))
+                name = session.full_name(statement.tree.this)
+                self._require_usage(name, session.role)
+                self.require_sight(name, session.role, ("SELECT", "REFERENCES"))
             return
         read = [one for one in statement.sources() if one.db.upper() != "INFORMATION_SCHEMA"]
         if session.warehouse is None and (read or statement.kind == "write" or statement.hybrid):
@@ -41,11 +55,13 @@ class Grants:
         for table in statement.sources():
             if table.db.upper() != "INFORMATION_SCHEMA":
                 name = session.full_name(table)
+                self._require_usage(name, session.role)
                 privilege = "SELECT ERROR TABLE" if name[-1].endswith(ERRORS) else "SELECT"
                 self._require(privilege, "table", (*name[:2], name[-1].removesuffix(ERRORS)), session.role)
         if statement.target is None:
             return
         name = session.full_name(statement.target)
+        self._require_usage(name, session.role)
         if type(statement.tree) in _WRITES:
             self._require(_WRITES[type(statement.tree)], "table", name, session.role)
         elif isinstance(statement.tree, exp.Create):
@@ -59,6 +75,24 @@ class Grants:
         """
         if not any(self._privileges.has(role, privilege, name) for privilege in privileges):
             raise unknown_object(name[-1])
+
+    def seen(self, result: Rowset, objects: str, role: str) -> Rowset:
+        """Leave out the rows of SHOW that the role does not see."""
+        at = [result.names.index(name) for name in _SHOWN_IN.get(objects, ())]
+        rows = [row for row in result.rows if self._has_usage([str(row[column]) for column in at], role)]
+        return Rowset(result.names, result.types, rows)
+
+    def _require_usage(self, name: tuple[str, ...], role: str) -> None:
+        """Refuse a role without USAGE on the database or the schema of a name, as if there were none.
+
+        https://docs.snowflake.com/en/user-guide/security-access-control-privileges
+        """
+        for kind, path in (("Database", name[:1]), ("Schema", name[:2])):
+            if not self._has_usage(path, role):
+                raise unknown_container(kind, ".".join(path))
+
+    def _has_usage(self, path: Sequence[str], role: str) -> bool:
+        return all(self._privileges.has(role, "USAGE", tuple(path[:parts])) for parts in range(1, len(path) + 1))
 
     def _require(self, privilege: str, kind: str, name: tuple[str, ...], role: str) -> None:
         if not self._privileges.has(role, privilege, name):

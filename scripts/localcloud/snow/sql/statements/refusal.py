@@ -44,6 +44,11 @@ def unknown_object(name: str) -> SqlRefusal:
     return compilation("002003", "42S02", f"Object '{name}' does not exist or not authorized.")
 
 
+def unknown_container(kind: str, name: str) -> SqlRefusal:
+    """Refuse the database or the schema of a name."""
+    return compilation("002003", "02000", f"{kind} '{name}' does not exist or not authorized.")
+
+
 def too_many_shown(most: int) -> SqlRefusal:
     """Refuse a SHOW with more rows than it can give. The number is from a report of an account that had so many."""
     text = f"The result set size exceeded the max number of rows({most}) supported for SHOW statements."

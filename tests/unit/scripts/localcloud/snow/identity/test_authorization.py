@@ -4,9 +4,7 @@ import pytest
 
 from scripts.localcloud.snow.http.refusal import ROLE_UNKNOWN, TOKEN_EXPIRED, TOKEN_INVALID, Refusal
 from scripts.localcloud.snow.identity.identity import Identities
-from tests.unit.scripts.localcloud.snow.identity.test_identity import SUBJECT, identities
-
-__all__ = ["identities"]
+from tests.unit.scripts.localcloud.snow.key_pairs import SUBJECT
 
 FORM = {
     "grant_type": "client_credentials",

@@ -1,38 +1,15 @@
 """A key-pair JWT is accepted from its user alone, and a scoped token until it expires."""
 
-import base64
-import json
 import time
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from scripts.localcloud.snow.http.refusal import JWT_INVALID, ROLE_UNKNOWN, TOKEN_EXPIRED, TOKEN_INVALID, Refusal
 from scripts.localcloud.snow.identity.identity import Caller, Identities, fingerprint
+from tests.unit.scripts.localcloud.snow.key_pairs import DAY_S, SUBJECT, jwt
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-SUBJECT = "ACCT.EVSUP"
-DAY_S = 86_400  # parameters are made when tests are collected, long before the last one runs
-PRINT = fingerprint(KEY.public_key())
-
-
-@pytest.fixture
-def identities() -> Identities:
-    made = Identities()
-    pem = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    assert made.register("acct", "evsup", pem.decode(), ["LOADER"]) == PRINT
-    return made
-
-
-def jwt(key: rsa.RSAPrivateKey = KEY, algorithm: str = "RS256", **changed: Any) -> str:
-    claims = {"iss": f"{SUBJECT}.{PRINT}", "sub": SUBJECT, "exp": time.time() + DAY_S, **changed}
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": algorithm}, claims)]
-    signed = b".".join(parts)
-    signature = key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
-    return (signed + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
 
 @pytest.mark.parametrize("exp", [time.time() + DAY_S, (time.time() + DAY_S) * 1000], ids=["seconds", "milliseconds"])
