@@ -24,6 +24,8 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """What was typed. An error says of which command it is, which click leaves out of some."""
         try:
+            if not isinstance(self, click.Group) and not ctx.resilient_parsing:
+                _refuse_empty(args)
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
@@ -36,6 +38,15 @@ class Command(click.Command):
         formatter.write_paragraph()
         codes = f"Exit codes: {ctx.find_root().info_name} --help. " if ctx.parent else ""
         formatter.write_text(f"{codes}More: {self.page}.")
+
+
+def _refuse_empty(args: Sequence[str]) -> None:
+    """Nobody means anything by an empty text, which `Path` would take for the working directory."""
+    for before, argument in zip(("", *args), args, strict=False):
+        name, equals, value = argument.partition("=")
+        if not argument or (name.startswith("--") and equals and not value):
+            place = f" after {name if equals else before}" if equals or before else ""
+            raise click.UsageError(f"There is an empty argument{place}: a variable of the shell may not be set")
 
 
 @dataclass(frozen=True, slots=True)

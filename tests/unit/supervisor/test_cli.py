@@ -82,6 +82,7 @@ def test_every_command_stands_in_the_help_with_its_whole_line() -> None:
 
 # --- mistyped ---------------------------------------------------------------------------------------------------------
 
+EMPTY = "There is an empty argument{}: a variable of the shell may not be set."
 MISTYPED = {
     "statu": "evsup: There is no command statu. Did you mean status? See evsup --help.",
     "chekpoints": "evsup: There is no command chekpoints. Did you mean checkpoints? See evsup --help.",
@@ -97,6 +98,9 @@ MISTYPED = {
     "config --json=yes": "evsup: Option '--json' does not take a value. See evsup config --help.",
     "start --drain-timeout": "evsup: Option '--drain-timeout' requires an argument. See evsup start --help.",
     "replay --from 1 --to 2": "evsup: evsup replay needs --partition P. See evsup replay --help.",
+    "check --json --env-file=": f"evsup: {EMPTY.format(' after --env-file')} See evsup check --help.",
+    "checkpoints export --file ''": f"evsup: {EMPTY.format(' after --file')} See evsup checkpoints export --help.",
+    "checkpoints import ''": f"evsup: {EMPTY.format('')} See evsup checkpoints import --help.",
 }
 
 
