@@ -108,7 +108,7 @@ def _refuse_range(partition: str, first: int, last: int, facts: PartitionFacts) 
     if first > last:
         raise UsageError(f"--from {first} is greater than --to {last}", fix="Give the first event, then the last.")
     if facts.is_empty or first < facts.first or last > facts.last:
-        retained = "no event of it" if facts.is_empty else f"events {facts.first} to {facts.last}"
+        retained = "no event in it" if facts.is_empty else f"events {facts.first} to {facts.last}"
         raise DataRefused(
             f"Events {first} to {last} of partition {partition} cannot be read again",
             f"the hub has {retained}",

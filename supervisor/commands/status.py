@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # As `systemctl status`: https://www.freedesktop.org/software/systemd/man/latest/systemctl.html#Exit%20status
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3
 REFRESH_S = 1.0
-ELSEWHERE = "EVSUP_STATE_DIR, or the file of --env-file, names the directory of another supervisor"
+ELSEWHERE = "To see another one, name its settings file with --env-file, or its directory in EVSUP_STATE_DIR"
 
 Status: TypeAlias = TreeStatus | GroupStatus | None
 
@@ -77,8 +77,8 @@ def status(*, as_json: bool, watch: bool, everybody: bool, sort: Sort, env_file:
 
 def _not_running(directory: Path) -> str:
     failure = last_failure.read(directory)
-    text = f"evsup is not running here ({directory}); {ELSEWHERE}"
-    return f"{text}. {failure}" if failure else text
+    text = f"evsup is not running here ({directory})"
+    return f"{text}. {failure}" if failure else f"{text}, or was started a moment ago. {ELSEWHERE}"
 
 
 def _show_group(*, as_json: bool, watch: bool, sort: Sort, env_file: Path | None) -> int:

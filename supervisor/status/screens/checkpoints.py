@@ -55,5 +55,5 @@ PROOFS: tuple[Column[Proof], ...] = (
     Column("REJECTED", "right", lambda row: count(row.rejected), 2),
     Column("QUARANTINED", "right", lambda row: count(row.quarantined), 1),
     Column("LAG", "right", lambda row: count(row.lag), 3),
-    Column("", "left", lambda row: row.verdict),
+    Column("", "left", lambda row: "nothing to prove" if row.verdict == "nothing" else row.verdict),
 )

@@ -75,7 +75,7 @@ def test_where_none_runs_it_says_why_the_last_one_failed_until_one_ends_in_order
         raise NotSignedIn("Partition 3: Snowflake failed", "password=Xq7canary", "Check the key with `evsup check`.")
     after = seen()
     assert after.exit_code == 3
-    assert after.output.startswith(nothing.rstrip())
+    assert after.output.startswith(f"evsup is not running here ({tmp_path}). The last one failed at ")
     assert "UTC with exit code 77: Partition 3: Snowflake failed: password=*** Check the key" in after.output.replace(
         "\n", " "
     )
