@@ -24,7 +24,7 @@ def proof_screen(source: str, target: str, pipe: str, proofs: Sequence[Proof], w
     doubts = [f"{many} of {len(proofs)} partitions {verdict}" for verdict, many in counts.items() if many]
     head = Text.assemble(
         ("● ", "yellow" if doubts else "green"),
-        (f"{source} in {target} ", "bold"),
+        (f"{source} in {target}: ", "bold"),
         f"{', '.join(doubts) or 'every event is there once'}\n",
         printable(f"  through {pipe}\n"),
     )
