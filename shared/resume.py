@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from shared.model import PartitionFacts
 
 NO_CHANNEL = (
-    "this pipe has no such channel: it expired, was dropped, or SNOWFLAKE_PIPE, SNOWFLAKE_TABLE,"
-    " SNOWFLAKE_CHANNEL_PREFIX or the port :5671 after the namespace changed"
+    "this pipe has no such channel: it expired, was dropped, ended with a table or a pipe that was replaced, or"
+    " SNOWFLAKE_PIPE, SNOWFLAKE_TABLE, SNOWFLAKE_CHANNEL_PREFIX or the port :5671 after the namespace changed"
 )
 GO_ON_WITHOUT = "Run `EVENTHUB_ON_GAP=warn evsup start` once to go on without them."
 # A status is read once a second and a commit takes some seconds: a count of rejected rows that comes later than this is

@@ -16,6 +16,7 @@ from shared.model import Checkpoint
 from shared.snowflake.column_loss import MadeFor, made_for
 from shared.snowflake.tables import table_name
 
+AFTER_A_REPLACEMENT = "docs/target-table.md#a-table-that-is-replaced says how to fill it."
 HOW_TO_MEND = "docs/columns.md#a-column-that-was-lost-before-a-start says how to fill them in."
 
 log = get_logger()
@@ -66,6 +67,8 @@ class ColumnRecord:
             self._kept = stored.target_columns
             return stored
         now = MadeFor(self._table, self._pipe, columns)
+        if now.replaces(stored.target_columns):
+            log.warning("table_replaced", up_to=durable_up_to, created=columns.created, how=AFTER_A_REPLACEMENT)
         lost = now.lost_since(stored.target_columns)
         is_known = lost is None and stored.target_columns is not None
         begun = replace(
@@ -107,4 +110,4 @@ def _told(lost: RowsDoNotFit, stored: Checkpoint, durable_up_to: int | None) -> 
         return None
     again = f"evsup replay --partition {stored.partition_id} --from {first} --to {last}"
     log.error("columns_lost", reason=lost.why, first=first, last=last, fix=f"`{again}`: {HOW_TO_MEND}")
-    return f"{lost.why}: events {first} to {last} may lack its values"
+    return f"{lost.why}: events {first} to {last} may be affected"

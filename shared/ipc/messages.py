@@ -48,6 +48,8 @@ class TableColumns(Message, frozen=True):
     """Whether the pipe compares a key with a name by its case, too."""
     order: tuple[tuple[str, str], ...] = ()
     """All columns of the table in order, each with its type (without a length)."""
+    created: str = ""
+    """When the table was created, which tells it from another one of its name; empty: not known."""
 
 
 class TableChecked(Message, frozen=True):

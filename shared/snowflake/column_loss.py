@@ -1,8 +1,9 @@
 """Which columns of the target table rows were made for, and what a later check says that the table has lost.
 
-Snowflake drops a field that has no column, and counts nothing. So the columns that rows are made for are kept and
-compared: in memory while a tree runs (`supervisor.process.table_watch`), and beside the checkpoint for the one that
-comes after it (`worker.column_record`).
+Snowflake drops a field that has no column, and counts nothing. And a table that is replaced, or swapped with another,
+takes the rows of the one before with it: channels go on, or begin anew in the other one. So the columns that rows are
+made for, and the time at which their table was created, are kept and compared: in memory while a tree runs
+(`supervisor.process.table_watch`), and beside the checkpoint for the one that comes after it (`worker.column_record`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,14 +34,24 @@ class MadeFor(msgspec.Struct, frozen=True):
         Of another table nothing is known. Another pipe matches names in its own way, so its case says nothing. Rows of
         another format fill other columns: what one of them fills no more is lost only if the table has it no more.
         """
-        before, now = made_for(text), self.columns
-        if before is None or before.table != self.table:
+        before, now = self._before(text), self.columns
+        if before is None:
             return None
         is_other_format = (EVSUP in before.columns.names) != (EVSUP in now.names)
         was_case_sensitive = before.columns.are_case_sensitive or before.pipe != self.pipe or is_other_format
         if is_other_format:
             now = replace(now, names=tuple(name for name, _ in now.order))
         return loss(replace(before.columns, are_case_sensitive=was_case_sensitive), now)
+
+    def replaces(self, text: str | None) -> bool:
+        """Whether the rows that were made for the kept `text` are in a former table of this name."""
+        before = self._before(text)
+        return before is not None and is_other_table(before.columns, self.columns)
+
+    def _before(self, text: str | None) -> "MadeFor | None":
+        """What is kept in `text`, if it is of a table of this name."""
+        before = made_for(text)
+        return before if before and before.table == self.table else None
 
 
 def made_for(text: str | None) -> MadeFor | None:
@@ -52,9 +63,15 @@ def made_for(text: str | None) -> MadeFor | None:
 
 
 def loss(before: TableColumns, now: TableColumns) -> RowsDoNotFit | None:
-    """Why rows that were made for the columns of `before` may lack values: one of them is not there any more, or was
-    not there for a while, or the pipe does not match its name with their keys any more.
+    """Why rows that were made for the columns of `before` may lack values: the table is another one, or one of them is
+    not there any more, or was not there for a while, or the pipe does not match its name with their keys any more.
     """
+    if is_other_table(before, now):
+        return RowsDoNotFit(
+            "The target table was replaced by another one of its name while rows were loaded",
+            f"it was created at {now.created}, and rows were loaded into one that was created at {before.created}",
+            "Start again to go on with it: docs/target-table.md#a-table-that-is-replaced says how to fill it.",
+        )
     if not (before.are_case_sensitive or now.are_case_sensitive):
         now = _respelled(now, before)
     what = "The target table has lost columns while rows were loaded"
@@ -70,6 +87,11 @@ def loss(before: TableColumns, now: TableColumns) -> RowsDoNotFit | None:
         what = "The pipe has lost keys while rows were loaded"
         return RowsDoNotFit(what, why, f"Change it back, or {as_it_is} them.")
     return None
+
+
+def is_other_table(before: TableColumns, now: TableColumns) -> bool:
+    """Whether it is known that both are different tables, whatever their names. Renaming creates none."""
+    return bool(before.created and now.created) and before.created != now.created
 
 
 def _respelled(now: TableColumns, before: TableColumns) -> TableColumns:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from snowflake.connector import Error
 
 _GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
+_EXCEPT = "Except SNOWFLAKE_ROLE in the policy: it has to read each row as it is."
 _NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
 _WAREHOUSE = "Set SNOWFLAKE_WAREHOUSE to a warehouse that the role may use."
 
@@ -49,6 +50,8 @@ _CERTIFICATE = re.compile(
     r"certificate.verify.failed|hostname .* doesn't match|invalid peer certificate",
     re.IGNORECASE,  # the last is 5.x's
 )
+# https://docs.snowflake.com/en/user-guide/aggregation-policies, projection-policies, join-policies
+_POLICY = re.compile(r"\b(aggregation|projection|join|masking|row access)( constraint)? policy\b", re.IGNORECASE)
 _EXISTS = re.compile(r"already exists\b")
 _LOCK, _DEADLOCK = 625, "40001"
 # Row locks of hybrid tables: https://docs.snowflake.com/en/sql-reference/transactions#deadlocks
@@ -90,6 +93,8 @@ def _translate_statement(number: int, state: str, what: str, why: str) -> EvsupE
         return NotPermitted(what, why, _GRANT)
     if number == _NO_WAREHOUSE:
         return ConfigurationError(what, why, _WAREHOUSE)
+    if _POLICY.search(why):
+        return NotPermitted(what, why, _EXCEPT)
     if number in _ABSENT:
         return DoesNotExist(what, why, _NAME)
     if _EXISTS.search(why):

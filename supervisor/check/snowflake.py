@@ -13,7 +13,8 @@ from shared.snowflake.tables import EVSUP, address, role_name, table_name
 from supervisor.check.runner import Outcome
 from supervisor.check.storage import stage_hosts, storage_outcome
 from supervisor.target.queries import Queries
-from supervisor.target.target_check import TargetCheck, check_target, find_table
+from supervisor.target.table_kind import find_table
+from supervisor.target.target_check import TargetCheck, check_target
 
 SIGNED_IN_AS = "SELECT CURRENT_USER() AS USER_NAME, CURRENT_ROLE() AS ROLE_NAME, CURRENT_WAREHOUSE() AS WAREHOUSE_NAME"
 

@@ -17,7 +17,9 @@ _NAMES = {
 # Default lengths are enough: https://docs.snowflake.com/en/sql-reference/data-types-text. A sequence number has up to
 # 19 digits (64 bits), a time has milliseconds.
 _LEAST = {"VARCHAR": 16_777_216, "BINARY": 8_388_608, "NUMBER": 19, "TIMESTAMP_TZ": 3, "TIMESTAMP_LTZ": 3}
-_TYPE = re.compile(r"(\w+)(?:\((\d+)(?:,\s*(\d+))?\))?")
+# A collation, often that of the schema (DEFAULT_DDL_COLLATION), says how text is compared, and changes no stored value.
+# https://docs.snowflake.com/en/sql-reference/collation
+_TYPE = re.compile(r"(\w+)(?:\((\d+)(?:,\s*(\d+))?\))?(?P<collation> COLLATE '[^']*')?")
 
 
 def is_same(found: str, wanted: str) -> bool:
@@ -34,6 +36,12 @@ def is_short(found: str, wanted: str) -> bool:
 def holds(found: str, wanted: str) -> bool:
     """Whether it takes every value unchanged."""
     return is_same(found, wanted) and not is_short(found, wanted)
+
+
+def collation(found: str) -> str:
+    """The collation of a type as it stands behind it; empty: it has none. A column is altered with its own only."""
+    match = _TYPE.fullmatch(found)
+    return (match and match["collation"]) or ""
 
 
 def type_name(text: str) -> str:

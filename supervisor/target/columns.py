@@ -8,14 +8,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.config.formats.identifier import quoted
-from shared.snowflake.tables import Column
-from supervisor.target.column_type import holds, is_same
+from shared.snowflake.tables import COUNTED_BY, EVSUP, Column
+from shared.snowflake.target_table import BODY
+from supervisor.target.column_type import collation, holds, is_same
 
 # Snowflake's own pages differ: the one on pipes says that a pipe supports such columns, an older one on limitations
 # that matching by name writes NULL over the default.
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-pipe-object
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-limitations
 TRY = "docs/target-table.md#columns-with-a-default says how to try it."
+# What `evsup verify` and the quarantine read. A policy changes what they see, and nothing of what is stored.
+# https://docs.snowflake.com/en/user-guide/security-column-intro
+_READ = frozenset((*COUNTED_BY, *BODY, EVSUP))
 _CURRENT_TIME = re.compile(r"CURRENT_|LOCALTIME|SYSDATE|SYSTIMESTAMP|GETDATE", re.IGNORECASE)
 
 
@@ -29,6 +33,8 @@ class StoredColumn:
     default: str | None = None
     """Also `IDENTITY START …` of an IDENTITY column."""
     is_computed: bool = False
+    policy: str | None = None
+    """The masking policy that decides which of its values a role may see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,9 @@ def _in_our_column(
         yield Misfit(f"{column.name} has a DEFAULT, which an event without a value may get", drop, is_doubtful=True)
     if not (stored.is_nullable or column.is_required):
         yield _not_null(column.name, alter)
+    if stored.policy and column.name in _READ:
+        problem = f"{column.name} has the masking policy {stored.policy}, and `evsup verify` and the quarantine read it"
+        yield Misfit(problem, "Let the policy show SNOWFLAKE_ROLE each value as it is.", is_doubtful=True)
 
 
 def _wrong_type(column: Column, stored: StoredColumn, alter: str) -> Misfit:
@@ -94,7 +103,7 @@ def _wrong_type(column: Column, stored: StoredColumn, alter: str) -> Misfit:
     if not (column.type in ("VARCHAR", "BINARY") and is_same(stored.type, column.type)):
         return Misfit(f"{column.name} is {stored.type}, not {column.type}", replacing(column, alter))
     # What can be made longer: https://docs.snowflake.com/en/sql-reference/sql/alter-table-column
-    widen = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE {column.type};"
+    widen = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE {column.type}{collation(stored.type)};"
     return Misfit(f"{column.name} is {stored.type}: longer values are rejected", widen, is_doubtful=True)
 
 

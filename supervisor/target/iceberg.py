@@ -8,17 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from shared.config.settings import SnowflakeSettings
-from shared.snowflake.session import Row
 from shared.snowflake.tables import Column
 from supervisor.target.column_type import is_same
 from supervisor.target.columns import Misfit, StoredColumn
 
 _VERSION_3 = "Create the table with ICEBERG_VERSION = 3, which has VARIANT: docs/target-table.md#iceberg."
-
-
-def is_iceberg(table_row: Row) -> bool:
-    """Whether a row of SHOW TABLES is that of an Iceberg table."""
-    return str(table_row.get("is_iceberg", "N")).upper() in ("Y", "YES", "TRUE")
 
 
 def columns_on_iceberg(wanted: Sequence[Column], stored: Sequence[StoredColumn]) -> list[Column]:

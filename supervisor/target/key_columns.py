@@ -17,7 +17,9 @@ from supervisor.target.queries import Queries
 EVOLVES = ("OWNERSHIP", "EVOLVE SCHEMA")
 
 
-def table_columns(stored: Sequence[StoredColumn], pipe: PipeCheck, own: Collection[str] | None) -> TableColumns:
+def table_columns(
+    stored: Sequence[StoredColumn], pipe: PipeCheck, own: Collection[str] | None, created: str = ""
+) -> TableColumns:
     """The columns that rows fill: evsup's `own`; with None, those for keys as well. None of them is computed."""
     names = (column.name for column in stored if not column.is_computed and (own is None or column.name in own))
     return TableColumns(
@@ -25,6 +27,7 @@ def table_columns(stored: Sequence[StoredColumn], pipe: PipeCheck, own: Collecti
         # evsup's own columns have the spelling of its keys.
         are_case_sensitive=own is None and pipe.is_case_sensitive,
         order=tuple((column.name, type_name(column.type)) for column in stored),
+        created=created,
     )
 
 

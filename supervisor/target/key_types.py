@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from shared.config.formats.identifier import quoted
 from shared.ipc.messages import KeyShape, ValueKind
 from shared.snowflake.tables import Column
+from supervisor.target.column_type import collation
 from supervisor.target.columns import Misfit, StoredColumn, replacing
 
 Kinds = frozenset[ValueKind]
@@ -105,9 +106,9 @@ def type_misfits(column: StoredColumn, shape: KeyShape, table: str) -> Iterator[
 
 def _too_small(column: StoredColumn, shape: KeyShape, size: int, scale: int, alter: str) -> Iterator[Misfit]:
     """Text that is longer than its column, a number with more digits."""
-    widen = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE"
+    widen, as_compared = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE", collation(column.type)
     if column.type.startswith(("VARCHAR", "STRING", "TEXT")) and shape.most_characters > size:
-        yield _misfit(column, shape, f"text of {shape.most_characters} characters", _REJECTED, f"{widen} VARCHAR;")
+        yield _misfit(column, shape, f"text of {shape.most_characters} characters", _REJECTED, f"{widen} VARCHAR{as_compared};")
     if column.type.startswith(("NUMBER", "DECIMAL")):
         if shape.most_digits > size - scale:
             what = f"a number of {shape.most_digits} digits before the point"

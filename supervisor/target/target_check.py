@@ -10,7 +10,7 @@ checked. DESCRIBE needs no warehouse. The role needs:
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from shared.config.formats.identifier import quoted, stored_name
+from shared.config.formats.identifier import stored_name
 from shared.config.settings import DEFAULT_PIPE, SnowflakeSettings
 from shared.errors import (
     ConfigurationError,
@@ -26,12 +26,13 @@ from shared.errors import (
 from shared.ipc.messages import TableColumns
 from shared.snowflake.session import Row
 from shared.snowflake.tables import EVSUP, Column, create_pipe_sql, named_pipe, own_columns, role_name, table_name
-from supervisor.target.absent import absent_target, find
+from supervisor.target.absent import absent_target
 from supervisor.target.columns import Misfit, StoredColumn, misfits
-from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits, is_iceberg
+from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits
 from supervisor.target.key_columns import evolution_misfits, key_misfits, table_columns
 from supervisor.target.pipe.definition import PipeCheck, check_definition
 from supervisor.target.queries import Queries
+from supervisor.target.table_kind import created, find_table, is_of_kind, kind_misfits
 
 OPT_OUT = "SNOWFLAKE_CHECK_COLUMNS=false starts without this check."
 _PIPES = "docs/target-table.md#a-pipe-of-your-own shows one that evsup can trust."
@@ -103,28 +104,26 @@ def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
         # Kept for `refuse_pipe`. The table is judged before that, as if the pipe filled each column: which it leaves
         # empty is not known.
         pipe, not_visible = PipeCheck(filled=frozenset(names)), error
-    found = _misfits(session, settings, stored, pipe)
+    row = find_table(session, settings)
+    found = _misfits(session, settings, stored, pipe, row)
     own = None if settings.row_format == "columns" else [column.name for column in own_columns(settings)]
-    filled = table_columns(stored, pipe, own)
+    filled = table_columns(stored, pipe, own, created(row or {}))
     return TargetCheck(table, settings.pipe_name, stored, tuple(found), pipe, filled, not_visible)
 
 
 def _misfits(
-    session: Queries, settings: SnowflakeSettings, stored: Sequence[StoredColumn], pipe: PipeCheck
-) -> Sequence[Misfit]:
-    """Everything that does not fit.
-
-    The kind of table is asked only where it matters: the answer lists the whole schema.
-    """
+    session: Queries, settings: SnowflakeSettings, stored: Sequence[StoredColumn], pipe: PipeCheck, row: Row | None
+) -> Iterator[Misfit]:
+    """Everything that does not fit. `row` is that of SHOW TABLES."""
     own = own_columns(settings)
-    found = [*_column_misfits(settings, own, stored, pipe)]
-    if all(each.is_doubtful for each in found) and not settings.evolves:
-        return found
-    row = find_table(session, settings) or {}
-    if is_iceberg(row):
+    yield from kind_misfits(session, settings, row)
+    if row and is_of_kind(row, "iceberg"):
         on_iceberg = _column_misfits(settings, columns_on_iceberg(own, stored), stored, pipe)
-        return [*iceberg_misfits(on_iceberg, own, stored, settings)]
-    return [*found, *evolution_misfits(session, settings, row)] if settings.evolves else found
+        yield from iceberg_misfits(on_iceberg, own, stored, settings)
+        return
+    yield from _column_misfits(settings, own, stored, pipe)
+    if settings.evolves:
+        yield from evolution_misfits(session, settings, row or {})
 
 
 def _column_misfits(
@@ -158,7 +157,8 @@ def stored_columns(session: Queries, settings: SnowflakeSettings) -> list[Stored
 
 def _column(row: Row) -> StoredColumn:
     is_computed = row.get("expression") is not None
-    return StoredColumn(row["name"], row["type"], row["null?"] == "Y", row["default"], is_computed)
+    policy = row.get("policy name")
+    return StoredColumn(row["name"], row["type"], row["null?"] == "Y", row["default"], is_computed, policy)
 
 
 def _not_visible(session: Queries, settings: SnowflakeSettings, table: str, error: DoesNotExist) -> Exception:
@@ -178,12 +178,6 @@ def _is_listed(session: Queries, settings: SnowflakeSettings) -> bool:
         return find_table(session, settings) is not None
     except DoesNotExist:  # nor is there a schema
         return False
-
-
-def find_table(session: Queries, settings: SnowflakeSettings) -> Row | None:
-    """The row of SHOW TABLES for the table; None when the role sees no such table."""
-    database, schema, table = (stored_name(each) for each in (settings.database, settings.schema, settings.table))
-    return find(session, "TABLES", table, f" IN SCHEMA {quoted(database)}.{quoted(schema)}")
 
 
 def _check_pipe(session: Queries, settings: SnowflakeSettings, stored: Sequence[str]) -> PipeCheck:

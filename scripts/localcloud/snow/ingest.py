@@ -129,7 +129,7 @@ class Ingest:
 
     async def _open(self, pipe: Pipe, name: str, caller: Caller, request: Request) -> Response:
         body = _body(request)
-        channel = self.service.opened(pipe, name)
+        channel = await self.service.opened(pipe, name)
         token = body.get("offset_token")
         await channel.open(
             caller.user.subject,

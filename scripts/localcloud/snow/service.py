@@ -121,24 +121,35 @@ class Service:
 
     def channel(self, pipe: Pipe, name: str) -> Channel:
         """Find a channel, or refuse."""
-        channel = self._channels.get((pipe.name, stored(name)))
+        channel = self._known(pipe, name)
         if channel is None:
             raise not_found(CHANNEL_UNKNOWN, f"Channel '{name}'")
         return channel
 
-    def opened(self, pipe: Pipe, name: str) -> Channel:
+    async def opened(self, pipe: Pipe, name: str) -> Channel:
         """Find or create a channel; two spellings that differ in case are one channel."""
-        key = (pipe.name, stored(name))
-        if key not in self._channels:
+        if known := self._known(pipe, name):
+            return known
+        if former := self._channels.get(key := (pipe.name, stored(name))):
+            await self.forget(former)
+        if key not in self._channels:  # another open may have come first
             self._channels[key] = Channel(pipe, name, self.pace, self._load, self.lateness)
         return self._channels[key]
+
+    def _known(self, pipe: Pipe, name: str) -> Channel | None:
+        """A channel ends with its table, also when another one takes that one's name.
+
+        https://github.com/snowflakedb/snowflake-kafka-connector/pull/1400
+        """
+        channel = self._channels.get((pipe.name, stored(name)))
+        return channel if channel and channel.pipe.table.created_at == pipe.table.created_at else None
 
     def statuses(self, pipe: Pipe, names: list[str]) -> dict[str, dict[str, object]]:
         """Give the statuses of the channels that exist; the others are left out, as the service does.
 
         Unlike the names of a URI these have a case. That it is the one of the first open is a guess.
         """
-        found = ((name, self._channels.get((pipe.name, stored(name)))) for name in names)
+        found = ((name, self._known(pipe, name)) for name in names)
         is_stale = self.faults.is_stale("status")
         return {name: self._status(one, is_stale=is_stale) for name, one in found if one and one.name == name}
 
@@ -250,6 +261,8 @@ class Service:
         """
         # Looked up on the writer's only thread: the load before this one may have added the same column.
         table = self.catalog.table(channel.pipe.table.path)
+        if table.created_at != channel.pipe.table.created_at:
+            raise not_found(TABLE_UNKNOWN, f"Table '{table.name}' as it was")
         if not table.evolves or not self.privileges.has(channel.role, "EVOLVE SCHEMA", table.path):
             return table
         evolved, clauses = self.evolution.evolved(table, body, time.monotonic())

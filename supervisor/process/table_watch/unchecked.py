@@ -103,7 +103,7 @@ def with_ranges(error: RowsDoNotFit, ranges: Sequence[EventRange]) -> RowsDoNotF
     more = f", and more ranges ({len(ranges)} in all; the log has them)" if len(ranges) > NAMED else ""
     return RowsDoNotFit(
         error.what,
-        f"{error.why}; rows loaded since the last check may lack it: {since}{more}",
+        f"{error.why}; this concerns what was loaded since the last check: {since}{more}",
         f"{error.fix} Then {again}{more}: docs/target-table.md#rows-that-lack-a-column says how to go on.",
     )
 

@@ -3,8 +3,9 @@
 
 import time
 
-from scripts.harness.table import EVENTS
+from scripts.harness.table import EVENTS, PartitionCount
 from scripts.harness.waiting import eventually
+from shared.snowflake.tables import envelope_columns
 from tests.acceptance.commands.test_verify import verified
 from tests.harness.pipeline import Pipeline
 
@@ -24,7 +25,7 @@ def test_a_column_dropped_under_load_stops_the_tree_within_a_minute_and_its_even
         eventually(lambda: pipeline.rows() == pipeline.in_hub()["0"].rows or not evsup.is_running, "they are loaded")
     assert evsup.wait() == 78
     reason = evsup.last_line
-    assert "there is no column PAYLOAD; rows loaded since the last check may lack it: events 0 to " in reason
+    assert "there is no column PAYLOAD; this concerns what was loaded since the last check: events 0 to " in reason
     last = pipeline.position("0")
     assert f"`evsup replay --partition 0 --from 0 --to {last}`" in reason
     pipeline.change(f"ALTER TABLE {EVENTS} RENAME COLUMN BODY TO PAYLOAD")
@@ -37,3 +38,23 @@ def test_a_column_dropped_under_load_stops_the_tree_within_a_minute_and_its_even
         f" AND {EVENTS}.PAYLOAD IS NULL AND {EVENTS}.RAW_BODY IS NULL",
     )
     assert verified(pipeline, code=0)["0"]["verdict"] == "proven"
+
+
+def test_a_table_that_is_replaced_stops_the_tree_and_the_next_one_goes_on_in_the_new_table(pipeline: Pipeline) -> None:
+    pipeline.publish(20)
+    evsup = pipeline.start()
+    pipeline.await_all()
+    evsup.until(lambda: pipeline.position("0") == 19, "everything is checkpointed")
+    columns = ", ".join(f'"{one.name}" {one.type}' for one in envelope_columns())
+    pipeline.change(f"CREATE OR REPLACE TABLE {EVENTS} ({columns})")
+    evsup.until(lambda: bool(evsup.events("channel_gone")), "nothing was in flight: the worker goes on in the new table")
+    assert evsup.stop() == 78, "the last check after a drain"
+    assert "The target table was replaced by another one of its name while rows were loaded" in evsup.last_line
+    assert "events 0 to 19 of partition 0" in evsup.last_line
+    evsup = pipeline.start()
+    evsup.await_running(1)
+    assert [one["up_to"] for one in evsup.events("table_replaced")] == [19]
+    pipeline.publish(5)
+    evsup.until(lambda: pipeline.position("0") == 24, "the new table has what comes")
+    assert evsup.stop() == 0
+    assert pipeline.in_table() == {"0": PartitionCount(5, 5, 20, 24)}

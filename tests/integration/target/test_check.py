@@ -8,7 +8,7 @@ from msgspec import structs
 from shared.config.formats.identifier import quoted
 from shared.errors import EvsupError
 from shared.snowflake.session import SqlSession
-from supervisor.target.target_check import find_table
+from supervisor.target.table_kind import find_table
 from tests.harness.snow.sql import SnowSql
 from tests.integration.conftest import snowflake_settings_of
 

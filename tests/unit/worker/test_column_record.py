@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from shared.errors import NotPermitted, StoreUnavailable
 from shared.ipc.messages import TableColumns
@@ -81,8 +82,21 @@ def test_a_column_that_is_gone_is_told_with_the_rows_since_the_last_look_and_how
     assert (told["first"], told["last"]) == (13, 20)
     assert "`evsup replay --partition 3 --from 13 --to 20`" in told["fix"]
     assert "docs/columns.md#" in told["fix"]
-    assert store.written == [(text("A"), 20, "there is no column B any more: events 13 to 20 may lack its values")]
+    assert store.written == [(text("A"), 20, "there is no column B any more: events 13 to 20 may be affected")]
     assert begun(store, checkpoint, 20, "A")[1] is None, "it is told once"
+
+
+def test_a_table_that_was_replaced_is_told_although_every_row_before_was_looked_at(store: StandInStore) -> None:
+    older, newer = (structs.replace(of("A"), created=time) for time in ("2026-01-30", "2026-01-31"))
+    kept_text = MadeFor(table_name(SETTINGS), SETTINGS.pipe_name, older).text
+    stored = Checkpoint("3", 20, None, 2, checked_up_to=20, target_columns=kept_text)
+    with capture_logs() as lines:
+        checkpoint = ColumnRecord(SETTINGS, store, newer, [].append).begin(stored, 20)
+    assert [(line["event"], line["up_to"], line["created"]) for line in lines] == [("table_replaced", 20, "2026-01-31")]
+    assert "docs/target-table.md#a-table-that-is-replaced" in lines[0]["how"]
+    with capture_logs() as lines:
+        ColumnRecord(SETTINGS, store, newer, [].append).begin(checkpoint, 20)
+    assert not lines, "it is told once"
 
 
 def test_a_role_that_may_write_no_audit_row_starts_all_the_same(store: StandInStore) -> None:

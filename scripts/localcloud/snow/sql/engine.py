@@ -189,8 +189,8 @@ def _listed(result: Rowset, catalog: Catalog) -> Rowset:
 
     https://docs.snowflake.com/en/release-notes/bcr-bundles/2026_03/bcr-2185
     """
-    asked = ("database_name", "schema_name", "name", "enable_schema_evolution", "is_iceberg")
-    database, schema, name, evolution, iceberg = (result.names.index(each) for each in asked)
+    asked = ("database_name", "schema_name", "name", "created_on", "enable_schema_evolution", "is_iceberg")
+    database, schema, name, created, evolution, iceberg = (result.names.index(each) for each in asked)
     rows: list[list[object]] = []
     for row in result.rows:
         if str(row[name]).endswith(ERRORS):
@@ -200,6 +200,7 @@ def _listed(result: Rowset, catalog: Catalog) -> Rowset:
         shown = [*row, "ON" if "ERROR_LOGGING" in on else "OFF"]
         shown[evolution] = "Y" if "ENABLE_SCHEMA_EVOLUTION" in on else "N"
         shown[iceberg] = "Y" if ICEBERG in on else "N"
+        shown[created] = table.created_at if table else row[created]
         rows.append(shown)
     return Rowset([*result.names, "error_logging"], [*result.types, "VARCHAR"], rows)
 

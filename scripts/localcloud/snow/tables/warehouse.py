@@ -3,10 +3,11 @@
 Snowflake's three-part names work as they are, since every database is an attached catalog.
 """
 
+import datetime as dt
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ class Table:
     columns: tuple[Column, ...]
     options: frozenset[str] = frozenset()
     """Those that are on, such as ERROR_LOGGING."""
+    created_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    """Tells it from a former table of its name."""
 
     @property
     def path(self) -> tuple[str, str, str]:

@@ -29,6 +29,8 @@ from shared.snowflake.errors import translate
         (606, "57P03", "No active warehouse selected in the current session", ConfigurationError),
         (2003, "42S02", "Object 'T' does not exist or not authorized", DoesNotExist),
         (90105, "22000", "This session does not have a current database", DoesNotExist),
+        (2037, "42000", "SQL compilation error: Aggregation policy violation: aggregation required.", NotPermitted),
+        (2038, "42000", "column SEQUENCE_NUMBER is restricted by a Projection Policy", NotPermitted),
         (2, "0A000", "Unsupported feature 'HYBRID TABLE'", Unsupported),
         (1003, "42000", "syntax error", Bug),
         (100038, "22018", "Numeric value 'x' is not recognized", Bug),

@@ -51,6 +51,8 @@ def renewed(name: str, kind: str) -> str:
         {"THEIRS": {}},
         {"THEIRS": {"is_nullable": False, "is_computed": True}},
         {"PARTITION_ID": {"default": "'0'"}},
+        {"PARTITION_ID": {"type": "VARCHAR(16777216) COLLATE 'en-ci'"}, "OFFSET": {"type": "VARCHAR COLLATE ''"}},
+        {"CONTENT_TYPE": {"policy": "D.S.MASK"}, "THEIRS": {"policy": "D.S.MASK"}},
     ],
 )
 def test_a_table_that_takes_every_row_has_no_misfit(changes: dict[str, Any]) -> None:
@@ -113,6 +115,19 @@ def test_a_short_text_or_binary_rejects_some_rows_only(name: str, kind: str, fil
     fix = f'ALTER TABLE {TABLE} ALTER COLUMN "{name}" SET DATA TYPE {kind.partition("(")[0]};'
     expected = Misfit(f"{name} is {kind}: longer values are rejected", fix, is_doubtful=True)
     assert found(filled=filled, **{name: {"type": kind}}) == [expected]
+
+
+def test_text_is_made_longer_with_its_collation_because_snowflake_alters_none() -> None:
+    (misfit,) = found(MESSAGE_ID={"type": "VARCHAR(40) COLLATE 'en-ci'"})
+    assert misfit.fix.endswith("SET DATA TYPE VARCHAR COLLATE 'en-ci';")
+    assert misfit.is_doubtful
+
+
+@pytest.mark.parametrize("name", ["PAYLOAD", "RAW_BODY", "PARTITION_ID", "SEQUENCE_NUMBER", "ENQUEUED_TIME"])
+def test_a_policy_over_what_evsup_reads_is_a_doubt(name: str) -> None:
+    (misfit,) = found(**{name: {"policy": "D.S.MASK"}})
+    assert misfit.problem == f"{name} has the masking policy D.S.MASK, and `evsup verify` and the quarantine read it"
+    assert misfit.is_doubtful
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from shared.snowflake.tables import Column, envelope_columns
 from supervisor.target.columns import Misfit, StoredColumn, misfits
-from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits, is_iceberg
+from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits
 from tests.unit.plain_settings import snowflake
 
 ENVELOPE = envelope_columns()
@@ -16,10 +16,6 @@ def found(version: int, **others: str) -> list[Misfit]:
     stored = [StoredColumn(one.name, others.get(one.name) or types.get(one.type, one.type)) for one in ENVELOPE]
     plain = misfits(stored, columns_on_iceberg(ENVELOPE, stored), "T")
     return list(iceberg_misfits(plain, ENVELOPE, stored, snowflake()))
-
-
-def test_a_row_of_show_tables_says_whether_it_is_one() -> None:
-    assert [is_iceberg(row) for row in ({"is_iceberg": "Y"}, {"is_iceberg": "N"}, {})] == [True, False, False]
 
 
 def test_version_3_fits_and_version_2_with_text_is_a_warning() -> None:

@@ -58,6 +58,7 @@ def misfits(stored: str, found: KeyShape) -> list[tuple[str, str]]:
         ("DATE", shape("timestamp"), "keeps the date and drops the time", "TIMESTAMP_NTZ"),
         ("BINARY(8388608)", shape("text"), "gives other bytes or rejects", "VARCHAR"),
         ("VARCHAR(3)", shape("text", characters=4), "text of 4 characters: Snowflake rejects", "DATA TYPE VARCHAR;"),
+        ("VARCHAR(3) COLLATE 'de'", shape("text", characters=4), "4 characters", "DATA TYPE VARCHAR COLLATE 'de';"),
         ("NUMBER(5,2)", shape("integer", digits=4), "4 digits before the point: Snowflake rejects", "NUMBER(38,2);"),
         ("NUMBER(38,0)", shape("number", digits=1, scale=3), "3 digits behind the point: Snowflake rounds", "FLOAT"),
         ("NUMBER(38,0)", shape("text"), "has a value that is text: Snowflake rejects the row", "VARCHAR"),

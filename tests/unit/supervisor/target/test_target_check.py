@@ -1,5 +1,6 @@
 """Table and pipe are checked by what the role may see. What it may not see is reported with the missing grant."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,8 +32,8 @@ BY_NAME = "COPY INTO FLIGHTS FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')) MATCH_
 class Answering:
     """A session that describes evsup's own table and one pipe."""
 
-    def __init__(self, *pipes: dict[str, Any]) -> None:
-        self.pipes, self.asked = list(pipes), list[str]()
+    def __init__(self, *pipes: dict[str, Any], **shown: list[Row]) -> None:
+        self.pipes, self.asked, self.shown = list(pipes), list[str](), shown
 
     def query(self, statement: str, /) -> list[Row]:
         self.asked.append(statement)
@@ -41,6 +42,8 @@ class Answering:
                 {"name": one.name, "type": one.type, "null?": "N" if one.is_required else "Y", "default": None}
                 for one in envelope_columns()
             ]
+        if statement.startswith("SHOW"):
+            return self.shown.get(statement.split()[1], [])
         if "NOPE" in statement:
             raise DoesNotExist("Snowflake failed", "does not exist or not authorized")
         return self.pipes
@@ -57,7 +60,7 @@ def test_the_default_pipe_is_not_described_in_whatever_case_its_name_is() -> Non
         check = checked(name, session=session)
         check.refuse()
         assert check.pipe_summary.endswith("columns are matched by name")
-        assert session.asked == ['DESCRIBE TABLE "EVENTS"."PUBLIC"."FLIGHTS"']
+        assert not any("PIPE" in statement for statement in session.asked)
 
 
 def test_the_default_pipe_of_another_table_is_refused() -> None:
@@ -95,6 +98,26 @@ def test_a_pipe_that_cannot_be_seen_is_reported_with_its_grant() -> None:
         checked("MINE").refuse()
     assert checked("MINE").pipe_summary.startswith("MINE, whose definition cannot be read")
     assert unseen.value.fix == grant.format("MINE")
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "event", "external", "hybrid"])
+def test_a_table_of_a_kind_that_takes_no_stream_is_refused_although_its_columns_fit(kind: str) -> None:
+    session = Answering(TABLES=[{"name": "FLIGHTS", f"is_{kind}": "Y"}])
+    with pytest.raises(RowsDoNotFit, match=f"{kind.upper()} TABLE, which no row can be streamed into"):
+        checked(None, session=session).refuse()
+
+
+def test_a_view_in_the_name_of_the_table_is_refused_although_its_columns_fit() -> None:
+    with pytest.raises(RowsDoNotFit, match="it is a view"):
+        checked(None, session=Answering(VIEWS=[{"name": "FLIGHTS"}])).refuse()
+    checked(None, session=Answering(VIEWS=[{"name": "flights"}])).refuse()
+
+
+def test_the_columns_are_those_of_the_table_that_was_created_then() -> None:
+    time = datetime(2026, 1, 31, 10, tzinfo=UTC)
+    for shown, created in ((time, "2026-01-31T10:00:00+00:00"), ("then", "then"), (None, "")):
+        session = Answering(TABLES=[{"name": "FLIGHTS", "created_on": shown, "is_dynamic": "N"}])
+        assert checked(None, session=session).filled.created == created
 
 
 def test_only_a_check_without_a_result_can_be_switched_off() -> None:
