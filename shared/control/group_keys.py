@@ -75,6 +75,14 @@ def fold(run: Run, group: ConsumerGroup) -> None:
         run("retire", **asdict(_spelled(row)), owner_id=row["owner_id"])
 
 
+def other_loads(database: Database, group: ConsumerGroup) -> list[tuple[str, str]]:
+    """The names of the hub's other groups that have loaded events, with `target_columns` of their rows."""
+    with database.transaction("read") as run:
+        rows = [(_spelled(row), row["target_columns"]) for row in run("loads")]
+    own = group.key
+    return [(one.consumer_group, text) for one, text in rows if one.key.hub == own.hub and one.key != own]
+
+
 def _rows(run: Run, query: str, group: ConsumerGroup) -> list[Row]:
     """The rows of the group in whatever spelling."""
     return [row for row in run(query) if _spelled(row).key == group.key]

@@ -120,6 +120,10 @@ class ControlStore:
         """The checkpoint rows of the group."""
         return [read_row(Checkpoint, row) for row in self._run("checkpoints", "read", partition_id=None)]
 
+    def loads_of_other_groups(self) -> list[tuple[str, str]]:
+        """The names of the other groups of this hub that have loaded events, with `target_columns` of their rows."""
+        return group_keys.other_loads(self._database, self.group)
+
     def load_checkpoint(self, partition_id: str) -> Checkpoint | None:
         """The checkpoint row of a partition; None when there is none."""
         rows = self._run("checkpoints", "read", partition_id=partition_id)

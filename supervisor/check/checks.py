@@ -26,6 +26,7 @@ from supervisor.check.positions import start_outcome
 from supervisor.check.runner import Check, Outcome
 from supervisor.check.snowflake import SnowflakeChecks, quarantine
 from supervisor.checkpoints.channels import statuses_of_partitions
+from supervisor.ownership.other_groups import refuse_second_load
 from supervisor.target.target_check import TargetCheck, with_opt_out
 from supervisor.version import sdks
 
@@ -155,6 +156,7 @@ class StartChecks:
         return with_sessions(detail, self._store.sessions(), len(self._hub_facts.partition_ids))
 
     def _ownership(self) -> Outcome:
+        refuse_second_load(self._store, self._settings.snowflake)
         rows, members = self._store.ownerships(), self._store.supervisors()
         return partitions.ownership_outcome(self._hub_facts.partition_ids, rows, self._checkpoints, members)
 

@@ -32,6 +32,7 @@ from supervisor.commands.command import Command
 from supervisor.ownership.initial_positions import record_initial_positions
 from supervisor.ownership.lease_keeper import LeaseKeeper
 from supervisor.ownership.leases import Leases
+from supervisor.ownership.other_groups import refuse_second_load
 from supervisor.ownership.partition_discovery import HubQuery, PartitionDiscovery
 from supervisor.process import notify_socket, signals, worker_process
 from supervisor.process.child import Child
@@ -167,6 +168,7 @@ def _ready_store(settings: Settings, monitor: TableMonitor | None) -> Iterator[t
             task.send(worker.tasks.quarantine.check, os.getpid(), QUARANTINE_S, "Snowflake does not answer")
         for doubt in _doubts(monitor, store) if monitor else ():
             log.warning("target_suspicious", detail=doubt)
+        refuse_second_load(store, settings.snowflake)
         # Before the first claim: a partition without a row begins with its oldest event.
         record_initial_positions(store, settings.eventhub, facts)
         yield store, facts

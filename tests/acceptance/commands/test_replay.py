@@ -1,6 +1,7 @@
 """`evsup replay` reads exactly the range that was asked for, into a side table, and moves nothing else."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -73,15 +74,38 @@ def test_a_replay_goes_into_the_live_table_only_on_request_and_says_that_rows_ar
     assert pipeline.run("verify").returncode == 65
 
 
-def test_another_group_reads_beside_a_running_tree_and_from_the_very_first_event() -> None:
+@pytest.fixture(scope="module")
+def in_a_group() -> Iterator[Pipeline]:
+    """A tree that has loaded 50 events through a group of its own."""
     cloud = CloudSettings(partitions=1, commit_delay_s=0.3, consumer_group="evsup")
-    with pipeline_of(cloud=cloud, **UNCHECKED) as pipeline:
-        pipeline.publish(50)
-        evsup = pipeline.start()
-        pipeline.await_all()
-        command = ("replay", "--partition", "0", "--from", "0", "--to", "0", "--into", HOSTILE)
-        done = pipeline.run(*command, "--consumer-group", "$Default")
-        assert done.returncode == 0, done.stderr
-        assert numbers(pipeline, f"{EVENTS.rpartition('.')[0]}.{HOSTILE}") == [0]
-        assert evsup.is_running
-        assert evsup.stop() == 0
+    with pipeline_of(cloud=cloud) as made:
+        made.publish(50)
+        made.start()
+        made.await_all()
+        yield made
+
+
+def test_another_group_reads_beside_a_running_tree_and_from_the_very_first_event(in_a_group: Pipeline) -> None:
+    command = ("replay", "--partition", "0", "--from", "0", "--to", "0", "--into", HOSTILE)
+    done = in_a_group.run(*command, "--consumer-group", "$Default")
+    assert done.returncode == 0, done.stderr
+    assert numbers(in_a_group, f"{EVENTS.rpartition('.')[0]}.{HOSTILE}") == [0]
+    assert in_a_group.started[0].is_running
+
+
+def test_another_group_of_the_hub_is_refused_until_it_has_taken_the_positions_over(
+    in_a_group: Pipeline, tmp_path: Path
+) -> None:
+    default = {"EVENTHUB_CONSUMER_GROUP": "$Default"}
+    assert in_a_group.started[0].stop() == 0
+    refused = in_a_group.start(**default)
+    assert refused.wait() == 65
+    assert "Consumer group $Default begins, and evsup has loaded the hub into" in refused.last_line
+    assert "and evsup has loaded the hub" in in_a_group.output("check", code=65, **default)
+    exported = tmp_path / "positions.json"
+    exported.write_text(in_a_group.run("checkpoints", "export").stdout)
+    in_a_group.output("checkpoints", "import", str(exported), "--yes", **default)
+    in_a_group.publish(5)
+    evsup = in_a_group.start(**default)
+    in_a_group.await_all()
+    assert evsup.stop() == 0

@@ -56,6 +56,17 @@ def test_columns_are_kept_beside_a_checkpoint_and_settled_by_the_term_that_drain
         store.record_columns(at(None, term.epoch - 1, target_columns="for B"), "me")
 
 
+def test_what_other_groups_of_the_hub_have_loaded_is_known(site: Site) -> None:
+    store, group = site.open(), site.group
+    term = won(store)
+    store.save_checkpoint(at(10, term.epoch))
+    store.record_columns(at(None, term.epoch, target_columns="for A"), "me")
+    assert store.loads_of_other_groups() == []
+    beside = replace(site, group=replace(group, consumer_group="another"), stores=[])
+    assert beside.open().loads_of_other_groups() == [(group.consumer_group, "for A")]
+    assert site.beside().open().loads_of_other_groups() == [], "of another hub"
+
+
 @pytest.mark.parametrize(("moved_to", "checked"), [(3, 3), (50, 10), (None, None)])
 def test_a_checkpoint_that_is_moved_back_leaves_no_later_event_checked(
     store: ControlStore, moved_to: int | None, checked: int | None

@@ -71,10 +71,10 @@ class Stores:
         self._opened: list[ControlStore] = []
         self.open()[0].initialise()
 
-    def open(self) -> tuple[ControlStore, Wire]:
+    def open(self, group: ConsumerGroup = GROUP) -> tuple[ControlStore, Wire]:
         """One more store, and the wire it speaks over."""
         wire = Wire(self._path, self.host)
-        self._opened.append(ControlStore(wire, GROUP, EXPIRATION_S))
+        self._opened.append(ControlStore(wire, group, EXPIRATION_S))
         return self._opened[-1], wire
 
     def close(self) -> None:
