@@ -180,7 +180,9 @@ def _open_channel(channel: OpenableChannel, stored: Checkpoint) -> tuple[Channel
     if stored.begins_channel:
         # The former one first: its open ends whoever still writes to it, and gives the last event that has a row there.
         former = channel.open(stored.opened_generation)
-        log.info("channel_succeeded", channel=channel.name, token=former.token, checkpoint=stored.sequence_number)
+        log.info(
+            "channel_succeeded", channel=channel.name, offset_token=former.token, checkpoint=stored.sequence_number
+        )
     return former, channel.open(stored.channel_generation)
 
 

@@ -108,7 +108,9 @@ def _too_small(column: StoredColumn, shape: KeyShape, size: int, scale: int, alt
     """Text that is longer than its column, a number with more digits."""
     widen, as_compared = f"{alter} ALTER COLUMN {quoted(column.name)} SET DATA TYPE", collation(column.type)
     if column.type.startswith(("VARCHAR", "STRING", "TEXT")) and shape.most_characters > size:
-        yield _misfit(column, shape, f"text of {shape.most_characters} characters", _REJECTED, f"{widen} VARCHAR{as_compared};")
+        yield _misfit(
+            column, shape, f"text of {shape.most_characters} characters", _REJECTED, f"{widen} VARCHAR{as_compared};"
+        )
     if column.type.startswith(("NUMBER", "DECIMAL")):
         if shape.most_digits > size - scale:
             what = f"a number of {shape.most_digits} digits before the point"

@@ -39,7 +39,7 @@ def kind_misfits(session: Queries, settings: SnowflakeSettings, table_row: Row |
 
 
 def is_of_kind(table_row: Row, kind: str) -> bool:
-    """Whether a row of SHOW TABLES is that of an iceberg table, a dynamic one, …"""
+    """Whether a row of SHOW TABLES is that of such a table: `iceberg`, `dynamic` and others."""
     return str(table_row.get(f"is_{kind}", "N")).upper() in ("Y", "YES", "TRUE")
 
 

@@ -59,7 +59,7 @@ class StatusPoll:
             self._older.reset()
             return status
         if not self._older.lasted_s(now_s):
-            log.warning("status_older", token=status.token, durable=durable, rows=status.rows_error_count)
+            log.warning("status_older", offset_token=status.token, durable=durable, rows=status.rows_error_count)
         self._older.record_failure(now_s)
         self._due_s = min(self._due_s, now_s + POLL_S)
         return None if self._older.lasted_s(now_s) < OLDER_LIMIT_S else status

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_another_group_reads_beside_a_running_tree_and_from_the_very_first_event
 def test_another_group_of_the_hub_is_refused_until_it_has_taken_the_positions_over(
     in_a_group: Pipeline, tmp_path: Path
 ) -> None:
-    default = {"EVENTHUB_CONSUMER_GROUP": "$Default"}
+    default: dict[str, Any] = {"EVENTHUB_CONSUMER_GROUP": "$Default"}
     assert in_a_group.started[0].stop() == 0
     refused = in_a_group.start(**default)
     assert refused.wait() == 65

@@ -89,13 +89,13 @@ def test_a_column_that_is_gone_is_told_with_the_rows_since_the_last_look_and_how
 def test_a_table_that_was_replaced_is_told_although_every_row_before_was_looked_at(store: StandInStore) -> None:
     older, newer = (structs.replace(of("A"), created=time) for time in ("2026-01-30", "2026-01-31"))
     kept_text = MadeFor(table_name(SETTINGS), SETTINGS.pipe_name, older).text
-    stored = Checkpoint("3", 20, None, 2, checked_up_to=20, target_columns=kept_text)
+    stored, rows_for = Checkpoint("3", 20, None, 2, checked_up_to=20, target_columns=kept_text), list[TableColumns]()
     with capture_logs() as lines:
-        checkpoint = ColumnRecord(SETTINGS, store, newer, [].append).begin(stored, 20)
+        checkpoint = ColumnRecord(SETTINGS, store, newer, rows_for.append).begin(stored, 20)
     assert [(line["event"], line["up_to"], line["created"]) for line in lines] == [("table_replaced", 20, "2026-01-31")]
     assert "docs/target-table.md#a-table-that-is-replaced" in lines[0]["how"]
     with capture_logs() as lines:
-        ColumnRecord(SETTINGS, store, newer, [].append).begin(checkpoint, 20)
+        ColumnRecord(SETTINGS, store, newer, rows_for.append).begin(checkpoint, 20)
     assert not lines, "it is told once"
 
 

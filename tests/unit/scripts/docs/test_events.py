@@ -1,10 +1,13 @@
 """docs/events.md has every event that the code logs, with its levels and fields, and no other."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from scripts.docs.events import differences, main
+from scripts.docs.events import differences, logged, main
+from scripts.docs.generated import ROOT
+from shared.log.secret import mask
 
 LOGGED = """
 from shared.log.logger import get_logger
@@ -38,6 +41,13 @@ def checkout(root: Path, page: str) -> Path:
 
 def test_the_page_of_the_project_is_complete() -> None:
     assert main() == 0
+
+
+@pytest.mark.parametrize("value", [7, None, True, "a b", [1]])
+def test_no_field_of_an_event_is_taken_for_a_credential_where_a_supervisor_passes_a_line_on(value: object) -> None:
+    fields = {name for event in logged(ROOT).values() for name in event.fields}
+    line = json.dumps(dict.fromkeys(sorted(fields), value))
+    assert mask(line) == line
 
 
 def test_a_page_that_says_what_is_logged_is_right(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ def test_a_pipe_that_begins_to_regard_case_has_lost_keys() -> None:
 
 def test_a_table_that_was_created_at_another_time_is_another_one() -> None:
     before, now = (replace(of("A"), created=time) for time in ("2026-01-30", "2026-01-31"))
-    assert "created at 2026-01-31, and rows were loaded into one that was created at 2026-01-30" in str(loss(before, now))
+    assert "created at 2026-01-31, and rows were loaded into one that was created at 2026-01-30" in str(
+        loss(before, now)
+    )
     assert loss(now, now) is None
     assert loss(of("A"), now) is None, "an older evsup kept no time"
     assert loss(now, of("A")) is None, "the account does not say"

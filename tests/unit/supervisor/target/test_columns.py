@@ -125,7 +125,8 @@ def test_text_is_made_longer_with_its_collation_because_snowflake_alters_none() 
 
 @pytest.mark.parametrize("name", ["PAYLOAD", "RAW_BODY", "PARTITION_ID", "SEQUENCE_NUMBER", "ENQUEUED_TIME"])
 def test_a_policy_over_what_evsup_reads_is_a_doubt(name: str) -> None:
-    (misfit,) = found(**{name: {"policy": "D.S.MASK"}})
+    policy: dict[str, dict[str, Any] | None] = {name: {"policy": "D.S.MASK"}}
+    (misfit,) = misfits(described(**policy), envelope_columns(), TABLE)
     assert misfit.problem == f"{name} has the masking policy D.S.MASK, and `evsup verify` and the quarantine read it"
     assert misfit.is_doubtful
 

@@ -8,6 +8,7 @@ from multiprocessing import connection, get_context
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.clock import Deadline
 from shared.errors import EvsupError, NotPermitted, RowsDoNotFit, SnowflakeUnavailable, WorkerCrashed, WorkerKilled
@@ -144,6 +145,19 @@ def test_a_column_that_is_added_is_known_and_one_that_is_lost_ends_the_tree(
     assert error
     assert error.why == "there is no column A, C any more"
     assert "_EVSUP:unknown" in error.fix
+
+
+def test_a_table_of_another_creation_stops_the_tree_although_it_has_the_same_columns(
+    monitor: TableMonitor, probes: Probes, now: Clock
+) -> None:
+    then, later = (
+        TableFits(doubts=(), columns=replace(of("A"), created=time)) for time in ("2026-01-30", "2026-01-31")
+    )
+    assert check(monitor, probes, now, then) is None
+    assert check(monitor, probes, now, then) is None
+    replaced = check(monitor, probes, now, later)
+    assert replaced
+    assert "created at 2026-01-31, and rows were loaded into one that was created at 2026-01-30" in replaced.why
 
 
 def test_a_worker_knows_up_to_where_the_table_was_right(monitor: TableMonitor, probes: Probes, now: Clock) -> None:
