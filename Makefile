@@ -9,7 +9,7 @@ STAMP := $(VENV)/.synced
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit test-python fuzz coverage lint format bench bench-balance bench-store soak chaos chaos-hosts peers smoke audit release clean
+.PHONY: help setup demo test unit test-python fuzz coverage lint types style format bench bench-balance bench-store soak chaos chaos-hosts peers smoke audit release clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -53,9 +53,14 @@ coverage: $(STAMP) ## Show which lines and branches the unit tests and two accep
 	@$(BIN)/coverage report
 
 lint: $(STAMP) ## Check format, style, types, import rules, generated files and links
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync types style
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+style: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m scripts.docs.settings
 	@$(BIN)/python -m scripts.docs.metrics
