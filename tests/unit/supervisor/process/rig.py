@@ -1,9 +1,11 @@
 """A tree between stand-ins of its signals, its leases, its workers and its table, on a clock that a test moves."""
 
 import json
+import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from multiprocessing import Pipe
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from tests.unit.shared.control import stores
 from tests.unit.supervisor.status.statuses import a_partition
 
 DRAIN_S, HAND_OVER_S, TRUST_S = 30.0, 120.0, 60.0
+NO_PID = 2**22 + 1  # more than the kernel gives (https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html, pid_max)
 IDENTITY = TreeStatus(
     host="host",
     pid=1,
@@ -154,6 +157,43 @@ class StandInChild(Child):
     def crash(self, what: str = "The worker crashed") -> None:
         """End with a failure."""
         self.end(WorkerCrashed(what))
+
+
+class StandInProcess(BaseProcess):
+    """A process that never runs: it ends when a test says so, or when it is killed."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.kills = 0
+        self.is_stuck = False
+        """In the kernel, where a kill does not reach it."""
+        self.reader, self._writer = os.pipe()
+
+    @property
+    def pid(self) -> int:
+        return NO_PID
+
+    @property
+    def exitcode(self) -> int | None:
+        return self.code
+
+    @property
+    def sentinel(self) -> int:
+        return self.reader
+
+    def is_alive(self) -> bool:
+        return self.code is None
+
+    def kill(self) -> None:
+        self.kills += 1
+        self.code = None if self.is_stuck else -9
+
+    def join(self, timeout: float | None = None) -> None:
+        assert self.code is not None
+
+    def close(self) -> None:
+        os.close(self.reader)
+        os.close(self._writer)
 
 
 class StandInTable(TableMonitor):

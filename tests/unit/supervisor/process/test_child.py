@@ -42,7 +42,7 @@ from supervisor.process.child import Child
 from supervisor.process.hang_detector import ASK_S, BOOT_S, HUNG_AFTER_S
 from supervisor.process.stderr_relay import StderrRelay
 from supervisor.process.worker_process import WorkerProcess
-from tests.unit.supervisor.process.stand_in_process import StandInProcess
+from tests.unit.supervisor.process.rig import StandInProcess
 
 NOW_S, TRUST_S = 1000.0, 60.0
 

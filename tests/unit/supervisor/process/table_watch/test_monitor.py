@@ -23,7 +23,7 @@ from shared.ipc.messages import (
 from shared.ipc.pipe import MessagePipe
 from supervisor.process.table_watch.monitor import CHECK_EVERY_S, CHECK_S, TableMonitor
 from tests.unit.shared.control.stores import Clock
-from tests.unit.supervisor.process.stand_in_process import StandInProcess
+from tests.unit.supervisor.process.rig import StandInProcess
 from tests.unit.supervisor.process.table_watch.rig import GONE, Worker
 
 
