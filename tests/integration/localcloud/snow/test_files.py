@@ -107,9 +107,10 @@ def test_a_fault_that_passes_leaves_each_row_once(
         (lambda snow: snow.cut_uploads(), "IncompleteBody"),
         (lambda snow: snow.garble_uploads(), "BadDigest"),
         (lambda snow: snow.fail("filebuffer", 409, code="ERR_ANY"), "error_code=ERR_ANY"),
+        (lambda snow: snow.fail("filebuffer", 400, code="ERR_ANY"), "error_code=ERR_ANY"),
         (lambda snow: snow.fail("filebuffer", 400, code="ERR_ANY", shape="error_code"), "error_code=ERR_ANY"),
     ],
-    ids=["cut", "garbled", "409", "error_code"],
+    ids=["cut", "garbled", "409", "400", "error_code"],
 )
 def test_a_refusal_for_good_ends_the_channel_with_its_code(
     sdk: SdkDriver, snow: Snow, strike: Callable[[SnowAdmin], None], text: str

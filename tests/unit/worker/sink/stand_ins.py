@@ -72,13 +72,14 @@ class SdkClient:
 
     def __init__(self, channel: object = None, binary: str = "BASE64", close_error: Exception | None = None) -> None:
         self._channel, self._binary_input_format, self._close_error = channel, binary, close_error
+        self.opens_with = "SUCCESS"
         self.opened: list[str] = []
         self.asked: list[list[str]] = []
         self.closed: list[dict[str, object]] = []
 
     def open_channel(self, name: str) -> tuple[object, object]:
         self.opened.append(name)
-        return self._channel, sdk_status("7")
+        return self._channel, sdk_status("7", self.opens_with)
 
     def get_channel_statuses(self, names: list[str]) -> dict[str, object]:
         self.asked.append(names)

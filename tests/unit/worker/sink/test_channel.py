@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from shared.errors import DataRefused, SinkUnavailable
+from shared.errors import ConfigurationError, DataRefused, EvsupError, OwnershipLost, SinkUnavailable
 from shared.ipc.messages import ChannelStatus
 from tests.unit.plain_settings import snowflake
 from tests.unit.worker.rows.events import event, event_of
@@ -174,6 +174,22 @@ def test_another_open_abandons_the_one_before() -> None:
     assert channel.open(2) == ChannelStatus(7, 0)
     assert [call[0] for call in sdk.calls] == ["close"]
     assert client.opened == ["EVSUP_FLIGHTS_0", channel.name]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ERR_CHANNEL_MUST_BE_REOPENED", SinkUnavailable),
+        ("ERR_CHANNEL_HAS_INVALID_CLIENT_SEQUENCER", OwnershipLost),
+        ("ERR_PIPE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED", ConfigurationError),
+    ],
+)
+def test_a_channel_that_opens_invalid_is_refused_by_its_code(code: str, kind: type[EvsupError]) -> None:
+    client = SdkClient(SdkChannel())
+    client.opens_with = code
+    with pytest.raises(EvsupError, match=f"was opened and is not valid: .*{code}") as refused:
+        opened(None, client)
+    assert type(refused.value) is kind
 
 
 @pytest.mark.parametrize("sdk", [SdkChannel(), None])
