@@ -5,7 +5,7 @@ import pytest
 from scripts.harness.table import EVENTS
 from scripts.localcloud.cloud import DATABASE, SCHEMA, TABLE
 from scripts.localcloud.snow.tables.column import BinaryFormat
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 
 TEXT, BYTES = "kein JSON: é".encode(), bytes(range(256))
 
@@ -22,7 +22,7 @@ def raw_bodies(pipeline: Pipeline) -> list[bytes]:
 
 @pytest.mark.parametrize("binary", ["BASE64", "HEX"])
 def test_a_body_that_is_no_json_is_stored_to_the_byte(binary: BinaryFormat) -> None:
-    with pipeline_of(SNOWFLAKE_PIPE="NAMED") as pipeline:
+    with pipeline_of(SNOWFLAKE_PIPE="NAMED", **UNCHECKED) as pipeline:
         through_named_pipe(pipeline, binary)
         for body in (TEXT, BYTES, b"", b"ABCD"):
             pipeline.hub.append("0", [body])
@@ -33,7 +33,7 @@ def test_a_body_that_is_no_json_is_stored_to_the_byte(binary: BinaryFormat) -> N
 
 
 def test_a_pipe_that_takes_text_alone_gets_text_and_other_bytes_are_refused_by_name() -> None:
-    with pipeline_of(SNOWFLAKE_PIPE="NAMED") as pipeline:
+    with pipeline_of(SNOWFLAKE_PIPE="NAMED", **UNCHECKED) as pipeline:
         through_named_pipe(pipeline, "UTF-8")
         for body in (TEXT, b"ABCD"):
             pipeline.hub.append("0", [body])
@@ -49,7 +49,7 @@ def test_a_pipe_that_takes_text_alone_gets_text_and_other_bytes_are_refused_by_n
 
 
 def test_the_default_pipe_takes_any_bytes_whatever_the_account_says() -> None:
-    with pipeline_of() as pipeline:
+    with pipeline_of(**UNCHECKED) as pipeline:
         pipeline.snow.set_binary_format("UTF-8")
         pipeline.hub.append("0", [BYTES])
         evsup = pipeline.start()

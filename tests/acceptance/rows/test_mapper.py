@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from scripts.harness.table import EVENTS
-from tests.harness.pipeline import pipeline_of
+from tests.harness.pipeline import UNCHECKED, pipeline_of
 
 MAPPER = """\
 from shared.mapper import Event, Row
@@ -22,7 +22,7 @@ def test_a_mapper_makes_the_rows_and_its_failure_names_event_and_line(tmp_path: 
     with pipeline_of(PYTHONPATH=str(tmp_path), EVSUP_MAPPER="users_mapper:doubled") as pipeline:
         pipeline.publish(20)
         assert "users_mapper:doubled" in pipeline.output("check")
-        evsup = pipeline.start()
+        evsup = pipeline.start(**UNCHECKED)
         pipeline.await_all()
         found = pipeline.snow.query(f"SELECT PAYLOAD FROM {EVENTS} ORDER BY SEQUENCE_NUMBER")  # noqa: S608
         assert [json.loads(payload)["doubled"] for (payload,) in found] == [2 * n for n in range(20)]
@@ -33,7 +33,7 @@ def test_a_mapper_makes_the_rows_and_its_failure_names_event_and_line(tmp_path: 
         assert "secret" not in evsup.stderr
 
         file.write_text(MAPPER.replace('["n"]', '.get("n", 0)'))
-        again = pipeline.start()
+        again = pipeline.start(**UNCHECKED)
         pipeline.await_all()
         assert again.stop() == 0
         pipeline.output("verify")
