@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from scripts.harness import table
 from scripts.harness.evsup import EVSUP, Evsup
 from scripts.harness.host import Host
 from scripts.harness.table import PartitionCount
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from shared.config.environment import load_worker
 from shared.config.settings import Settings
@@ -22,6 +23,7 @@ from shared.eventhubs.client import consumer_group
 from shared.model import Checkpoint
 from shared.snowflake.channel_name import channel_name
 from shared.snowflake.session import SqlSession
+from tests.harness.commands.client import commands
 
 # Short leases and rounds, so that a takeover is a matter of seconds.
 BRISK = {
@@ -62,6 +64,15 @@ class Pipeline(Host):
         self.cloud, self.hub, self.snow = cloud, cloud.hub, cloud.snow
         with self.store() as store:
             store.initialise()
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Any command that ends by itself, as a copy of a process that has imported evsup. A start, and a command that
+        is to import something else, are processes from their first line on.
+        """
+        changed = {**self.environment, **environment}
+        if "start" in arguments or changed.get("PYTHONPATH"):
+            return super().run(*arguments, **environment)
+        return commands().run(arguments, changed, self.directory, PATIENCE_S)
 
     def beside(self, *arguments: str, command: Sequence[str] = (EVSUP,), **environment: str) -> Evsup:
         """Another supervisor over the same control store, as on another host."""
