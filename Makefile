@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
-# A container often sets it. Here hundreds of processes start, and each would compile all modules again.
+# Many images set it. Then each of the thousands of processes that start here would compile all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
@@ -26,11 +26,8 @@ $(STAMP): pyproject.toml uv.lock
 demo: $(STAMP) ## Move 27,004 real events through local services and prove that each is there once
 	@$(BIN)/python -m scripts.demo
 
-# Where PYTHONDONTWRITEBYTECODE is set, as in many images, each of a thousand processes would compile evsup by itself.
-COMPILE := $(BIN)/python -m compileall -q shared supervisor worker scripts tests
-
 test: $(STAMP) ## Run all tests: unit, simulation, integration, acceptance, chaos
-	@$(COMPILE)
+	@$(BIN)/python -m compileall -q shared supervisor worker scripts tests # once, before six processes do it
 	@$(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 
 unit: $(STAMP) ## Run the unit tests and the simulation only
@@ -108,5 +105,5 @@ audit: $(STAMP) ## Look for known vulnerabilities in the locked packages that ev
 release: lint ## Set version and changelog, try wheel and sdist outside the checkout, tag: make release VERSION=x.y.z
 	@$(BIN)/python -m scripts.release $(VERSION)
 
-clean: ## Remove .venv and caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+clean: ## Remove .venv, those of test-python, caches and built packages
+	@rm -rf $(VENV) .venv-* dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,9 +1,9 @@
 """Make a release: version, changelog, wheel and sdist, both tried outside the checkout, then a commit and a tag.
 
-`make release VERSION=x.y.z`. Nothing is pushed. Whatever fails leaves the checkout as it was, without commit or tag.
+Nothing is pushed. Whatever fails leaves the checkout as it was, without commit or tag. It takes three minutes and asks
+PyPI for the packages that evsup needs.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -14,7 +14,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from scripts.command_line import Parser, run
 from scripts.docs.generated import ROOT
+from scripts.failure import Failed
 
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 PROJECT = re.compile(r'(?<=^name = "evsup"\nversion = ")[^"]+', re.MULTILINE)  # in pyproject.toml and in uv.lock
@@ -45,8 +47,11 @@ SETTINGS = {
 }
 
 
-class Refused(Exception):
+class Refused(Failed):
     """Why there is no release, and what to do."""
+
+    def __str__(self) -> str:
+        return f"No release: {super().__str__()}"
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -123,15 +128,11 @@ def try_out(package: Path, version: str) -> None:
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """The exit code."""
-    parser = argparse.ArgumentParser(prog="make release", usage="make release VERSION=x.y.z")
-    parser.add_argument("version", help="three numbers, as 1.2.3")
+    """Make the release that the command line names. Raises `Refused`."""
+    parser = Parser("scripts.release", __doc__, "make release VERSION=1.2.3")
+    parser.add_argument("version", nargs="?", default="", help="three numbers, such as 1.2.3")
     version = parser.parse_args(arguments).version
-    try:
-        release(root, version, datetime.now(UTC).date())
-    except Refused as refused:
-        print(f"No release: {refused}", file=sys.stderr)
-        return 1
+    release(root, version, datetime.now(UTC).date())
     print(f"Version {version} is committed and tagged as v{version}; the packages are in dist/. Nothing is pushed.")
     return 0
 
@@ -148,4 +149,4 @@ def _output(*command: str, cwd: Path, environment: Mapping[str, str] | None = No
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

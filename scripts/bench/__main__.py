@@ -1,18 +1,18 @@
-"""`make bench`: what evsup and others move and cost, on local services. Figures belong to a machine, ratios travel.
+"""What evsup and other programs move in a second, and what an event costs them, on local services.
 
-Raw and evsup take turns on the same events, and medians are compared: a shared machine changes its speed by a third
-within a minute. A part that fails leaves the others their figures.
+The SDK's own receive loop and evsup take turns on the same events, and medians are compared: a shared machine changes
+its speed by a third within a minute. So the ratios hold on other machines, the figures do not.
+
+Exit code 0: every part was measured; 1: a part failed, and the others have their figures.
 """
 
 import argparse
 import compileall
-import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -24,10 +24,11 @@ from scripts.bench.parts import latency, rows, standing, throughput
 from scripts.bench.parts.throughput import SMALL, Say
 from scripts.bench.results import Machine, Results, read
 from scripts.bench.tables import tables
+from scripts.command_line import Parser, above_zero, run, whole
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
+from scripts.localcloud.service import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "docs" / "performance" / "results.json"
+RESULTS = REPOSITORY / "docs" / "performance" / "results.json"
 PRODUCT = ("shared", "supervisor", "worker")
 MINUTES = 10.0  # beside the services, which start anew for each part
 DEFAULT_PER_S = 50_000.0  # where no throughput was measured before
@@ -96,28 +97,17 @@ PARTS: Mapping[str, Part] = {
 
 def main() -> int:
     """Measure, print, and write the results if asked to; 1 when a part failed."""
-    options = _options()
+    options = _parser().parse_args()
     console = Console(width=140)
-    results = Results(machine=Machine.here())
-    if options.only and options.write and RESULTS.exists():
-        results = read(RESULTS)
+    is_added = options.only and options.write and RESULTS.exists()
+    results = read(RESULTS) if is_added else Results(machine=Machine.here())
+    for package in PRODUCT:  # as an installation does: each of the processes that are measured would compile it
+        compileall.compile_dir(REPOSITORY / package, quiet=1)
     names = options.only or list(PARTS)
-    for (
-        package
-    ) in PRODUCT:  # as an installation does, also where the environment forbids Python to keep what it compiles
-        compileall.compile_dir(ROOT / package, quiet=1)
-    whole = Budget(options.turns, options.events, 60 * options.minutes / sum(PARTS[name].share for name in names))
+    budget = Budget(options.turns, options.events, 60 * options.minutes / sum(PARTS[name].share for name in names))
     began_s = time.monotonic()
     for name in names:
-        results.failed.pop(name, None)
-        say = partial(_say, console, began_s, name)
-        say("begins")
-        try:
-            with LocalCloud(CloudSettings(partitions=1)) as cloud:
-                PARTS[name].run(Lab(cloud), results, whole.part(PARTS[name].share), say)
-        except Exception as error:  # noqa: BLE001 (the other parts have figures)
-            results.failed[name] = f"{type(error).__name__}: {error}".splitlines()[0]
-            console.print(traceback.format_exc(), markup=False, highlight=False)
+        _measure(name, results, budget, console, partial(_say, console, began_s, name))
         if options.write:
             RESULTS.parent.mkdir(exist_ok=True)
             results.save(RESULTS)
@@ -125,18 +115,47 @@ def main() -> int:
     return 1 if results.failed else 0
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
-    parser.add_argument("--only", action="append", choices=PARTS, metavar="NAME", help=f"a part: {', '.join(PARTS)}")
-    parser.add_argument("--turns", type=int, default=5, help="of what takes turns, while time lasts (default: 5)")
-    parser.add_argument("--events", type=int, default=400_000, help="of 250 B in a turn (default: 400,000)")
-    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"for all parts (default: {MINUTES:g})")
+def _measure(name: str, results: Results, budget: Budget, console: Console, say: Say) -> None:
+    """Enter the figures of a part, or why it has none."""
+    results.failed.pop(name, None)
+    say("begins")
+    try:
+        with LocalCloud(CloudSettings(partitions=1)) as cloud:
+            PARTS[name].run(Lab(cloud), results, budget.part(PARTS[name].share), say)
+    except Exception as error:  # noqa: BLE001 (the other parts have figures)
+        results.failed[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+        console.print(traceback.format_exc(), markup=False, highlight=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        "scripts.bench",
+        __doc__,
+        "python -m scripts.bench                           # everything, in twelve minutes",
+        "python -m scripts.bench --only shapes --minutes 2",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=PARTS,
+        metavar="PART",
+        help=f"only this part, may be repeated: {', '.join(PARTS)}",
+    )
+    parser.add_argument(
+        "--turns", type=whole(1), default=5, metavar="N", help="most turns of each program (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--events", type=whole(1), default=400_000, metavar="N", help="events of 250 bytes in a turn (default: 400,000)"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=above_zero("minutes"),
+        default=MINUTES,
+        metavar="N",
+        help="for all parts, beside the starts of services; one turn is always taken (default: %(default)g minutes)",
+    )
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}, which docs/performance.md shows")
-    options = parser.parse_args()
-    for name in ("turns", "events"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name} must be at least 1")
-    return options
+    return parser
 
 
 def _say(console: Console, began_s: float, name: str, text: str) -> None:
@@ -158,4 +177,4 @@ def _report(console: Console, results: Results) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -1,22 +1,22 @@
-"""Four supervisors and 32 partitions on one Postgres: what balancing costs, and how long it takes.
+"""What balancing costs, and how long it takes: four supervisors share 32 partitions over one Postgres.
 
-Real trees with real workers on an idle hub. `make bench-balance`, about five minutes with the default lease.
+They are real trees with real workers on an idle hub. One more joins, then one is killed. With the default lease of 60 s
+it takes about five minutes.
 """
 
-import argparse
 import signal
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import closing
 from datetime import datetime
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from scripts.command_line import Parser, run, whole
 from scripts.harness.evsup import Evsup
 from scripts.harness.host import BOUND, Host
 from scripts.harness.waiting import eventually
@@ -43,11 +43,11 @@ class Group:
 
     @property
     def running(self) -> list[Evsup]:
-        """One of each host, in the order in which they joined."""
+        """Those that run, one on each host, in the order in which they joined."""
         return [evsup for host in self.hosts for evsup in host.started if evsup.is_running]
 
     def start(self) -> None:
-        """One more, as on a host of its own."""
+        """Start one more, as on a host of its own."""
         directory = self._cloud.directory / f"supervisor-{len(self.hosts)}"
         directory.mkdir(mode=0o700)
         self.hosts.append(Host(self._cloud.environment, directory))
@@ -64,12 +64,10 @@ class Group:
         live = (row.owner_id for row in self.store.ownerships() if row.owner_id and row.age_s < EXPIRATION_S)
         return sorted(Counter(live).values(), reverse=True)
 
-    def stop(self) -> None:
-        """Drain all."""
-        for evsup in self.running:
-            evsup.send(signal.SIGTERM)
-        for evsup in self.running:
-            evsup.wait(LIMIT_S)
+    def close(self) -> None:
+        """End all, whatever they do."""
+        for host in self.hosts:
+            host.close()
         self.store.close()
 
 
@@ -101,15 +99,22 @@ class Statements:
 
 def main() -> int:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.bench.balance", description=__doc__)
-    parser.add_argument("--partitions", type=int, default=32)
-    parser.add_argument("--supervisors", type=int, default=4)
+    parser = Parser("scripts.bench.balance", __doc__, "python -m scripts.bench.balance --partitions 8 --supervisors 2")
+    parser.add_argument(
+        "--partitions", type=whole(1, 1000), default=32, metavar="N", help="partitions of the hub (default: 32)"
+    )
+    parser.add_argument(
+        "--supervisors",
+        type=whole(2, 100),
+        default=4,
+        metavar="N",
+        help="supervisors after one has joined (default: 4)",
+    )
     options = parser.parse_args()
-    with LocalCloud(CloudSettings(partitions=options.partitions, store="postgres")) as cloud, ExitStack() as stack:
+    settings = CloudSettings(partitions=options.partitions, store="postgres")
+    with LocalCloud(settings) as cloud, closing(Group(cloud)) as group:
         assert cloud.postgres is not None
-        group = Group(cloud)
         statements = Statements(cloud.postgres.dsn, group)
-        stack.callback(group.stop)
         rows = _measure(group, statements, options.partitions, options.supervisors)
     table = Table("", "", box=None, show_header=False)
     for name, value in rows:
@@ -171,4 +176,4 @@ def _until(condition: Callable[[], object], what: str, limit_s: float = LIMIT_S)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

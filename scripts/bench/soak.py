@@ -1,84 +1,51 @@
-"""`make soak`: two partitions at full speed for half an hour; memory, descriptors and speed are to stay what they were.
+"""Two partitions move for half an hour, and what their processes hold has to stay what it was.
 
-The services are kept small: rows are proven and deleted, events are trimmed after them, and the hub is always ahead.
-Ends with 1 when a row is missing or twice, when a worker grew by more than 20 MB, or when descriptors or threads did.
+The hub is always ahead of evsup. Rows are proven and deleted, and their events are trimmed, so that the services stay
+small.
+
+Exit code 0: all is well; 1: a row is missing or there twice, a process has 20 MB more than at the beginning, or
+descriptors or threads that it did not have then.
 """
 
-import argparse
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import median_low
 
 from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.lab.moving import running
+from scripts.bench.lab.vitals import Look, grown
+from scripts.command_line import Parser, above_zero, run, whole
+from scripts.harness.failure import NotAsPromised
 from scripts.harness.table import EVENTS, PartitionCount, count
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
-from shared.clock import Deadline, monotonic
+from shared.clock import Deadline
 from shared.config import environment
 from shared.snowflake.session import SqlSession
-from supervisor.status.model import PartitionStatus, TreeStatus
+from supervisor.status.model import PartitionStatus
 
 PARTITIONS = 2
-AHEAD = 200_000  # events in the hub that nobody has read
+AHEAD = 200_000  # events of each partition in the hub that nobody has read: more than evsup moves in a turn
 TURN_S = 5.0
-WARM_UP = 0.1  # of the time: buffers and caches fill
-GROWTH_BYTES = 20_000_000
+LEAST_LOOKS = 10
 SWEEP_S = 300  # the local Snowflake deletes rows on the cores that everything else runs on
 LINES = 12
 MEBIBYTE = 1024 * 1024
 FORGET = f"DELETE FROM {EVENTS} WHERE PARTITION_ID = ? AND SEQUENCE_NUMBER <= ?"  # noqa: S608 (constants)
 
 
-@dataclass(frozen=True)
-class Vitals:
-    """What one process holds."""
-
-    rss_bytes: int
-    descriptors: int
-    threads: int
-
-    @classmethod
-    def of(cls, pid: int) -> "Vitals":
-        """Read from /proc: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html."""
-        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-        return cls(
-            int(status["VmRSS"].split()[0]) * 1024, len(list(Path(f"/proc/{pid}/fd").iterdir())), int(status["Threads"])
-        )
-
-
-@dataclass(frozen=True)
-class Look:
-    """One look: rows moved so far, and the vitals of the supervisor, then of each worker."""
-
-    at_s: float
-    rows: int
-    processes: tuple[Vitals, ...]
-
-    @classmethod
-    def at(cls, status: TreeStatus) -> "Look":
-        """Now, of the tree that says so of itself."""
-        pids = (status.pid, *(row.pid for row in status.partitions))
-        rows = sum(row.rows_total for row in status.partitions)
-        return cls(monotonic(), rows, tuple(Vitals.of(pid) for pid in pids))
-
-
 class Stream:
     """One partition: its events come before the worker needs them, and go when their rows are proven."""
 
-    def __init__(self, partition: str, cloud: LocalCloud, session: SqlSession) -> None:
-        self._partition, self._cloud, self._session = partition, cloud, session
+    def __init__(self, partition: str, cloud: LocalCloud, session: SqlSession, ahead: int) -> None:
+        self._partition, self._cloud, self._session, self._ahead = partition, cloud, session, ahead
         self._published = self.proven = self._trimmed = 0
 
     def turn(self, row: PartitionStatus | None) -> None:
-        """Publish up to `AHEAD` of what the worker has; prove and forget what is durable. Raises AssertionError."""
+        """Publish so many ahead of what the worker has; prove and forget what is durable. Raises as `prove` does."""
         received, durable = (row.received, row.durable) if row else (None, None)
-        if (due := (received or 0) + AHEAD - self._published) > 0:
+        if (due := (received or 0) + self._ahead - self._published) > 0:
             self._cloud.hub.seed(self._partition, due, first_n=self._published)
             self._published += due
         self._cloud.hub.trim(self._partition, self.proven - self._trimmed)
@@ -86,31 +53,59 @@ class Stream:
         self.prove(-1 if durable is None else durable)
 
     def prove(self, durable: int) -> None:
-        """Require one row for each number from where the last proof ended to `durable`, and delete them."""
+        """Require one row for each number from where the last proof ended to `durable`, and delete them.
+
+        Raises NotAsPromised when one is missing or there twice.
+        """
         first, events = self.proven, durable + 1 - self.proven
         if events <= 0:
             return
-        held = count(self._cloud.snow, f"SEQUENCE_NUMBER <= {durable}")[self._partition]
+        held = count(self._cloud.snow, f"SEQUENCE_NUMBER <= {durable}").get(self._partition, PartitionCount())
         whole = PartitionCount(events, events, first, durable)
-        assert held == whole, f"partition {self._partition}: {held} of {first} to {durable}"
+        if held != whole:
+            raise NotAsPromised(f"partition {self._partition} from {first} to {durable} has {held}")
         self._session.change(FORGET, self._partition, durable)
         self.proven = durable + 1
 
 
 def main() -> int:
     """Soak, and print a dozen looks and what grew."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.bench.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0, help="how long (default: %(default)g)")
-    options = parser.parse_args()
+    options = _parser().parse_args()
+    ahead = int(options.rate * TURN_S) if options.rate else AHEAD
     with LocalCloud(CloudSettings(partitions=PARTITIONS)) as cloud:
         session = SqlSession(environment.load(environ=cloud.environment).settings.snowflake, call_s=SWEEP_S)
-        streams = {str(number): Stream(str(number), cloud, session) for number in range(PARTITIONS)}
+        streams = {str(number): Stream(str(number), cloud, session, ahead) for number in range(PARTITIONS)}
         with closing(session):
             looks = _soak(cloud, streams, options.minutes * 60)
             for partition, stream in streams.items():
                 stream.prove(_token(cloud, partition))
+    if len(looks) < LEAST_LOOKS:
+        raise NotAsPromised(f"{len(looks)} looks are too few to see growth. Let it run for two minutes or more.")
     _report(looks, sum(stream.proven for stream in streams.values()))
-    return 1 if _grown(looks) else 0
+    return 1 if grown(looks) else 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "scripts.bench.soak",
+        __doc__,
+        "python -m scripts.bench.soak                          # half an hour at full speed",
+        "python -m scripts.bench.soak --minutes 3 --rate 1000  # short, beside other work",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=above_zero("minutes"),
+        default=30.0,
+        metavar="N",
+        help="how long (default: %(default)g minutes)",
+    )
+    parser.add_argument(
+        "--rate",
+        type=whole(1),
+        metavar="N",
+        help="at most so many events a second of each partition (default: as many as evsup moves)",
+    )
+    return parser
 
 
 def _soak(cloud: LocalCloud, streams: Mapping[str, Stream], seconds: float) -> list[Look]:
@@ -123,7 +118,7 @@ def _soak(cloud: LocalCloud, streams: Mapping[str, Stream], seconds: float) -> l
             for partition, stream in streams.items():
                 stream.turn(rows.get(partition))
             if status and len(rows) == PARTITIONS and all(row.state == "running" for row in rows.values()):
-                with suppress(FileNotFoundError):  # a worker that just ended; the tree says why
+                with suppress(OSError):  # a worker that just ended; the tree says why
                     looks.append(Look.at(status))
             time.sleep(TURN_S)
     return looks
@@ -132,33 +127,6 @@ def _soak(cloud: LocalCloud, streams: Mapping[str, Stream], seconds: float) -> l
 def _token(cloud: LocalCloud, partition: str) -> int:
     (token,) = (one.token for one in cloud.snow.channels().values() if one.name.endswith(f"_{partition}"))
     return int(token or -1)
-
-
-def _warm(looks: Sequence[Look]) -> Sequence[Look]:
-    return looks[int(len(looks) * WARM_UP) :]
-
-
-def _grown(looks: Sequence[Look]) -> list[str]:
-    """What is more in the last tenth of the looks than in the first tenth after the warm-up.
-
-    Of memory the median. Of descriptors and threads the fewest: connections come and go, and a leak is always there.
-    """
-    warm = _warm(looks)
-    tenth = max(1, len(warm) // 10)
-    grown = []
-    for number, name in enumerate(("supervisor", *(f"worker {number}" for number in range(PARTITIONS)))):
-        early, late = ([look.processes[number] for look in part] for part in (warm[:tenth], warm[-tenth:]))
-        if _rss_bytes(late) - _rss_bytes(early) > GROWTH_BYTES:
-            grown.append(f"memory of {name}")
-        if min(one.descriptors for one in late) > min(one.descriptors for one in early):
-            grown.append(f"descriptors of {name}")
-        if min(one.threads for one in late) > min(one.threads for one in early):
-            grown.append(f"threads of {name}")
-    return grown
-
-
-def _rss_bytes(vitals: Sequence[Vitals]) -> int:
-    return median_low(one.rss_bytes for one in vitals)
 
 
 def _report(looks: Sequence[Look], proven: int) -> None:
@@ -178,8 +146,8 @@ def _report(looks: Sequence[Look], proven: int) -> None:
         )
     console = Console()
     console.print(table)
-    console.print(f"{proven:,} events, each in the table once. Grown: {', '.join(_grown(looks)) or 'nothing'}.")
+    console.print(f"{proven:,} events, each in the table once. Grown: {', '.join(grown(looks)) or 'nothing'}.")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

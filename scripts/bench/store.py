@@ -1,11 +1,9 @@
-"""`make bench-store`: what a control store on Postgres is asked, and what a group of a thousand partitions costs it.
+"""What a control store on Postgres is asked, and what a group of a thousand partitions costs it.
 
-A real tree runs a while on an idle hub, and as long while events come to each of its partitions. Then a thousand
-partitions are claimed in the same tables, and each call that a supervisor or a worker makes is timed.
+A real tree runs for a minute on an idle hub, and for as long while events come to each of its partitions. Then a
+thousand partitions are claimed in the same tables, and each call that a supervisor or a worker makes is timed.
 """
 
-import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -18,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.lab.moving import running
+from scripts.command_line import Parser, above_zero, run, whole
 from scripts.harness.host import Host
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from shared.clock import Deadline, monotonic
@@ -79,11 +78,7 @@ class Server:
 
 def main() -> int:
     """Measure and print both tables."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.bench.store", description=__doc__)
-    parser.add_argument("--partitions", type=int, default=8, help="of the real tree (default: 8)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="idle, and as long with traffic (default: 60)")
-    parser.add_argument("--rows", type=int, default=1_000, help="partitions that are only in the tables (1,000)")
-    options = parser.parse_args()
+    options = _parser().parse_args()
     with LocalCloud(CloudSettings(partitions=options.partitions, store="postgres")) as cloud:
         assert cloud.postgres
         assert cloud.postgres.pid
@@ -94,6 +89,28 @@ def main() -> int:
         table.add_row(*row)
     Console(width=120).print(table)
     return 0
+
+
+def _parser() -> Parser:
+    parser = Parser("scripts.bench.store", __doc__, "python -m scripts.bench.store --partitions 2 --seconds 10")
+    parser.add_argument(
+        "--partitions", type=whole(1, 1000), default=8, metavar="N", help="partitions of the real tree (default: 8)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=above_zero("seconds"),
+        default=60.0,
+        metavar="N",
+        help="seconds without events, and as many with (default: 60)",
+    )
+    parser.add_argument(
+        "--rows",
+        type=whole(1),
+        default=1_000,
+        metavar="N",
+        help="partitions that are only in the tables (default: 1,000)",
+    )
+    return parser
 
 
 def _tree(cloud: LocalCloud, server: Server, partitions: int, seconds: float) -> list[Row]:
@@ -168,4 +185,4 @@ def _took_s(call: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

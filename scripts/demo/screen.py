@@ -22,6 +22,7 @@ from supervisor.status.screens.status import tree_screen
 
 INDENT = 3
 BAR_WIDTH = 40
+LEAST_WIDTH = 20  # of a quotation; a terminal may say that it has no columns
 PLAIN_PERIOD_S = 2.0
 SPINS_PER_S = 12.5  # as the spinner is drawn
 
@@ -92,7 +93,7 @@ class Screen:
 
     def quote(self, text: str) -> None:
         """A quotation of evsup."""
-        width = self.console.width - INDENT - 4
+        width = max(LEAST_WIDTH, self.console.width - INDENT - 4)
         lines = [line for long in text.splitlines() for line in textwrap.wrap(long, width, break_on_hyphens=False)]
         for line in lines:
             self._indented(Text.assemble(("  │ ", "dim"), line))

@@ -1,0 +1,1 @@
+"""What writes the generated parts of the pages from the code, checks them, and takes their pictures."""

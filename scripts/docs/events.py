@@ -1,6 +1,6 @@
 """Check that docs/events.md has every log event of the code, with its levels and its fields.
 
-`python -m scripts.docs.events` prints what differs; exit code 1 says that something does.
+It prints what differs. Exit code 1: something does.
 """
 
 import ast
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.command_line import Parser
 from scripts.docs.generated import ROOT
 
 FOLDERS = ("shared", "supervisor", "worker")
@@ -60,8 +61,9 @@ def differences(root: Path) -> Iterator[str]:
             yield f"the row of `{name}` has to begin with: | `{name}` | {there[name]} |"
 
 
-def main(root: Path = ROOT) -> int:
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Print what differs; the exit code."""
+    Parser("scripts.docs.events", __doc__).parse_args(arguments)
     lines = list(differences(root))
     for line in lines:
         print(f"docs/events.md: {line}")

@@ -1,9 +1,10 @@
 """Files, or parts of them, that are written from the code: brought up to date, or checked."""
 
-import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
+
+from scripts.command_line import Parser
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,9 +26,9 @@ def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def run(module: str, documents: Documents, arguments: list[str] | None, root: Path) -> int:
+def run(module: str, about: str | None, documents: Documents, arguments: list[str] | None, root: Path) -> int:
     """The command line of `python -m MODULE`: write or check; the exit code."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+    parser = Parser(module, about)
     parser.add_argument("--write", action="store_true", help="write the files instead of checking them")
     write = parser.parse_args(arguments).write
     stale = [(path, text) for path, text in documents(root) if text_of(path) != text]

@@ -1,7 +1,6 @@
 """Write docs/json.md's tables from the structs that commands print, or check that they are up to date.
 
-`python -m scripts.docs.json_contract --write` writes; without the flag, exit code 1 says that the page differs. What a
-field means is the text below it in the struct.
+What a field means is the text below it in the struct. Without `--write` exit code 1 says that the page differs.
 """
 
 import ast
@@ -55,7 +54,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Write or check; the exit code."""
-    return run("scripts.docs.json_contract", documents, arguments, root)
+    return run("scripts.docs.json_contract", __doc__, documents, arguments, root)
 
 
 def meanings(struct: type[Struct]) -> dict[str, str]:

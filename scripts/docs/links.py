@@ -1,6 +1,6 @@
 """Check that what the pages and the code refer to exists: links, headings, files, and pages that a message names.
 
-`python -m scripts.docs.links` prints those that lead nowhere; exit code 1 says that there is one.
+It prints those that lead nowhere. Exit code 1: there is one.
 """
 
 import re
@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.command_line import Parser
 from scripts.docs.generated import ROOT
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")  # [text](target)
 MENTION = re.compile(r"\bdocs/[\w./-]+\.md(?:#[\w-]+)?")  # as an error message or a comment names a page
-PATH = re.compile(
-    r"`((?:scripts|shared|supervisor|tests|worker)/[\w./-]+)`"
-)  # as a page names a file, with or without .py
+# As a page names a file, with or without .py.
+PATH = re.compile(r"`((?:scripts|shared|supervisor|tests|worker)/[\w./-]+)`")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 ELSEWHERE = re.compile(r"[a-z]+:")  # https:, mailto:
@@ -34,8 +34,9 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def main(root: Path = ROOT) -> int:
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Print what leads nowhere; the exit code."""
+    Parser("scripts.docs.links", __doc__).parse_args(arguments)
     lines = list(broken(root))
     for line in lines:
         print(f"{line} leads nowhere")

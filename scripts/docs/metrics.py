@@ -1,6 +1,6 @@
 """Write docs/metrics.md's table from `supervisor.status.metrics.catalogue`, or check that it is up to date.
 
-`python -m scripts.docs.metrics --write` writes; without the flag, exit code 1 says that it differs.
+Without `--write` exit code 1 says that it differs.
 """
 
 import sys
@@ -28,7 +28,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Write or check; the exit code."""
-    return run("scripts.docs.metrics", documents, arguments, root)
+    return run("scripts.docs.metrics", __doc__, documents, arguments, root)
 
 
 def _row(metric: Metric) -> str:

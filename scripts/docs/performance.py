@@ -1,6 +1,6 @@
 """Write the figures of docs/performance.md, and its charts, from the results of the bench, or check that they are so.
 
-`python -m scripts.docs.performance --write` writes; `make bench` does so after it has measured.
+`make bench` writes after it has measured. Without `--write` exit code 1 says that something differs.
 """
 
 import sys
@@ -40,7 +40,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Write or check; the exit code."""
-    return run("scripts.docs.performance", documents, arguments, root)
+    return run("scripts.docs.performance", __doc__, documents, arguments, root)
 
 
 def _machine(one: Machine) -> str:

@@ -1,4 +1,4 @@
-"""Draw the pictures of the README from a run of the demo: `python -m scripts.docs.pictures`, for a minute or two.
+"""Draw the pictures of the README from a run of the demo, which takes a minute or two.
 
 `demo.svg` is what `make demo` prints from the kill of a worker to the proof. `status.svg` is what `evsup status
 --watch` shows at that time. Both are the output of this run, and only the name of the host is another one.
@@ -16,6 +16,7 @@ from msgspec import structs
 from rich.console import Console
 from rich.text import Text
 
+from scripts.command_line import Parser, run
 from scripts.demo.__main__ import main as play_demo
 from scripts.demo.screen import Progress, Screen, View
 from scripts.docs.generated import ROOT
@@ -87,6 +88,7 @@ class Recording(Screen):
 
 def main(folder: Path = FOLDER) -> int:
     """Play the demo and draw; the demo's exit code."""
+    Parser("scripts.docs.pictures", __doc__).parse_args()
     recording = Recording()
     code = play_demo(recording)
     if code == 0:
@@ -108,4 +110,4 @@ def _busy(tree: "TreeStatus") -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

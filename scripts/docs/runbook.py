@@ -1,7 +1,7 @@
 """Write the runbook that a supervisor serves from docs/operations.md, or check that it is up to date.
 
-`python -m scripts.docs.runbook --write` writes; without the flag, exit code 1 says that the page differs. It is a part
-of the package, so that a link to it leads somewhere also where nothing but the supervisor can be reached.
+The page is a part of the package, so that a link to it leads somewhere also where nothing but the supervisor can be
+reached. Without `--write` exit code 1 says that it differs.
 """
 
 import html
@@ -70,7 +70,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Write or check; the exit code."""
-    return run("scripts.docs.runbook", documents, arguments, root)
+    return run("scripts.docs.runbook", __doc__, documents, arguments, root)
 
 
 def _with_anchor(heading: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Take the pictures of docs/page.md from a running tree: `python -m scripts.docs.screenshots`, for two minutes.
+"""Take the pictures of docs/page.md from a running tree, which takes two minutes.
 
 Local services, one supervisor with eight workers, and Chromium without a window. `page-light.png` is the tree at work.
 For `page-dark.png` Snowflake commits nothing any more, until the page says so and what to do.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
+from scripts.command_line import Parser, run
 from scripts.docs.generated import ROOT
 from scripts.harness import browser
 from scripts.harness.browser import Page
@@ -27,8 +28,9 @@ CURVES_S = 60.0  # so that there is something to see
 COLOURS = "32"  # a page has few, and a picture with few is small
 
 
-def main(folder: Path = FOLDER) -> None:
+def main(folder: Path = FOLDER) -> int:
     """Run, look, and write both pictures."""
+    Parser("scripts.docs.screenshots", __doc__).parse_args()
     with LocalCloud(CloudSettings(PARTITIONS)) as cloud, _page() as page, _host(cloud) as host:
         host.output("init")
         evsup = host.start(EVSUP_HTTP_ADDRESS=ADDRESS, EVENTHUB_RETENTION_HOURS="24", SNOWFLAKE_COMMIT_TIMEOUT="300")
@@ -44,6 +46,7 @@ def main(folder: Path = FOLDER) -> None:
         _take(page, "dark", folder)
         cloud.snow.release_commits()
         evsup.stop()
+    return 0
 
 
 @contextmanager
@@ -73,4 +76,4 @@ def _take(page: Page, scheme: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,6 +1,6 @@
 """Write `.env.example` and the tables of docs/settings.md from the structs, or check that they are up to date.
 
-`python -m scripts.docs.settings --write` writes; without the flag, exit code 1 says that something differs.
+Without `--write` exit code 1 says that something differs.
 """
 
 import re
@@ -69,7 +69,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Write or check; the exit code."""
-    return run("scripts.docs.settings", documents, arguments, root)
+    return run("scripts.docs.settings", __doc__, documents, arguments, root)
 
 
 def _env_lines() -> Iterator[str]:

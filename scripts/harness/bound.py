@@ -1,6 +1,6 @@
 """`python -m scripts.harness.bound PROGRAM …`: become a program that the kernel kills with its parent.
 
-Ctrl-C is for the parent to clean up after; nothing but the kernel can after `kill -9`.
+After Ctrl-C the parent cleans up. After `kill -9` of the parent only the kernel can.
 """
 
 import os
@@ -11,7 +11,7 @@ from scripts.localcloud.service import leave_with_parent
 
 
 def become(program: str, *arguments: str) -> None:
-    """The setting outlives the exec, and evsup's workers die with evsup."""
+    """Replace this process by the program. The kernel keeps the setting, and evsup's workers end with evsup."""
     leave_with_parent(signal.SIGKILL)
     os.execv(program, [program, *arguments])  # noqa: S606 (there is no shell on purpose)
 

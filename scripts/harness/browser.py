@@ -56,7 +56,7 @@ class Page:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> Message:
-        """The result of a command."""
+        """The result of a command of the protocol. Raises NotAsPromised when it is an error, or does not come."""
         self._last_id += 1
         message = {"id": self._last_id, "method": method, "params": parameters}
         if self._session:
@@ -73,7 +73,7 @@ class Page:
             self.events.append(answer)
 
     def evaluate(self, expression: str) -> Any:
-        """The value of JavaScript in the page."""
+        """The value of JavaScript in the page. Raises NotAsPromised when it throws."""
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             raise NotAsPromised(f"{expression}: {result['exceptionDetails']}")
@@ -86,17 +86,17 @@ class Page:
         self.wait(f"location.href.startsWith({json.dumps(url)}) && ({condition})")
 
     def wait(self, condition: str) -> Any:
-        """Until JavaScript in the page is true."""
+        """Wait until JavaScript in the page is true. Raises NotAsPromised when it takes too long."""
         return eventually(lambda: self.evaluate(condition), condition)
 
     def resize(self, width: int, height: int = 800) -> None:
-        """As a screen of so many CSS pixels; below 600 it is a phone."""
+        """Show the page on a screen of so many CSS pixels; below 600 of width it is a phone."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
 
     def prefer(self, scheme: str) -> None:
-        """`light` or `dark`."""
+        """Show the page as to a reader who prefers `light` or `dark`."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def picture(self) -> bytes:
@@ -104,12 +104,12 @@ class Page:
         return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
     def press(self, key: str, code: int, text: str = "") -> None:
-        """A key of the keyboard, down and up; `code` is its Windows virtual key code."""
+        """Press a key of the keyboard; `code` is its Windows virtual key code."""
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def complaints(self) -> list[str]:
-        """Errors of the console: exceptions, refusals by the page's policy, requests that failed."""
+        """Errors in the browser's console: exceptions, refusals by the page's policy, requests that failed."""
         return [
             json.dumps(event["params"])
             for event in self.events
@@ -119,7 +119,7 @@ class Page:
         ]
 
     def requested(self) -> set[str]:
-        """The addresses that it asked for."""
+        """The addresses that the page asked for."""
         sent = (event for event in self.events if event["method"] == "Network.requestWillBeSent")
         return {event["params"]["request"]["url"] for event in sent}
 

@@ -1,4 +1,4 @@
-"""One `evsup start` as a process: watched by its status and log, ended by signals, and held to what it may leave."""
+"""One `evsup start` as a process: its status and log, signals to it, and the check that it leaves nothing behind."""
 
 import json
 import os
@@ -26,7 +26,10 @@ Truth = TypeVar("Truth")
 
 
 class Evsup:
-    """One running supervisor. What it writes is in `directory`; its standard output has to stay empty."""
+    """One running supervisor. What it writes is in `directory`; its standard output has to stay empty.
+
+    `command` is what starts evsup; `stderr`, a descriptor, takes its log instead of the file in `directory`.
+    """
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class Evsup:
 
     @property
     def last_line(self) -> str:
-        """The reason, when it has ended."""
+        """The last line of its log: why it ended, when it has."""
         return self.last_lines(1)
 
     def last_lines(self, count: int = SHOWN_LINES) -> str:
@@ -98,7 +101,7 @@ class Evsup:
         return {row.partition: row for row in tree.partitions} if tree else {}
 
     def running(self) -> dict[str, PartitionStatus]:
-        """Those that receive."""
+        """Its workers that receive."""
         return {partition: row for partition, row in self.workers().items() if row.state == "running"}
 
     # --- waiting ------------------------------------------------------------------------------------------------------
@@ -138,20 +141,20 @@ class Evsup:
     # --- ending it ----------------------------------------------------------------------------------------------------
 
     def send(self, number: signal.Signals) -> None:
-        """To the supervisor alone."""
+        """Send a signal to the supervisor alone."""
         self._process.send_signal(number)
 
     def send_to_group(self, number: signal.Signals) -> None:
-        """To all its processes, as a terminal and systemd do."""
+        """Send a signal to all its processes, as a terminal and systemd do."""
         os.killpg(self.pid, number)
 
     def stop(self, timeout_s: float = PATIENCE_S) -> int:
-        """SIGTERM, and its exit code."""
+        """Drain it; its exit code. Raises as `wait` does."""
         self.send(signal.SIGTERM)
         return self.wait(timeout_s)
 
     def abort(self) -> None:
-        """Two SIGTERMs stop it at once and release its leases; what is left after that is killed."""
+        """Stop it at once, with its leases released, by two SIGTERMs; what is left after that is killed."""
         for _ in range(2):
             if self.is_running:
                 self.send(signal.SIGTERM)

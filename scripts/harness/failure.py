@@ -1,7 +1,9 @@
-"""The one way in which a run of evsup fails that somebody watches."""
+"""How a run of evsup fails that a script or a test watches."""
+
+from scripts.failure import Failed
 
 
-class NotAsPromised(Exception):
+class NotAsPromised(Failed):
     """Something did not happen as promised; the message says what, and `evidence` is the end of evsup's log."""
 
     def __init__(self, what: str, evidence: str = "") -> None:

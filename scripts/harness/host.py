@@ -17,7 +17,7 @@ OUR_VARIABLES = ("EVENTHUB_", "SNOWFLAKE_", "CONTROL_", "EVSUP_")
 
 
 class Host:
-    """Settings and a directory, in which nobody's `.env` is. `close` ends every tree.
+    """Settings, and a directory in which no `.env` lies. `close` ends every tree.
 
     `entrance` is the command with which a program gets there, when it is not the host of this process.
     """
@@ -52,7 +52,7 @@ class Host:
     def start(
         self, *arguments: str, command: Sequence[str] = (EVSUP,), stderr: int | None = None, **environment: str
     ) -> Evsup:
-        """`evsup start`."""
+        """Run `evsup start`, by another command if one is given; `environment` is for this tree alone."""
         directory = self.directory / f"run-{len(self.started)}"
         command = (*self._entrance, *command)
         evsup = Evsup({**self.environment, **environment}, directory, *arguments, command=command, stderr=stderr)

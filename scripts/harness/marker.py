@@ -1,10 +1,12 @@
-"""No orphan: every process of a run carries a marker in its environment, and `/proc` shows who does."""
+"""Finds all processes of a run in `/proc`: by a marker in their environment, and by their process group."""
 
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 MARKER = "TEST_RUN_MARKER"
+ENDED = "Z"  # a zombie
 
 
 def new_marker() -> dict[str, str]:
@@ -28,13 +30,15 @@ def grouped(leader: int) -> list[int]:
     """Processes of a process group that have not ended. `marked` does not see one that is just starting a program: the
     kernel shows no environment then.
     """
-    found = []
+    return [pid for pid, state, group in processes() if group == leader and state != ENDED]
+
+
+def processes() -> Iterator[tuple[int, str, int]]:
+    """Every process of this machine, zombies too: its id, its state as a letter, and its process group."""
     for directory in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             state, _, group, *_ = _stat(int(directory.name))
-            if int(group) == leader and state != "Z":
-                found.append(int(directory.name))
-    return found
+            yield int(directory.name), state, int(group)
 
 
 def process_state(pid: int) -> str:

@@ -17,7 +17,7 @@ Truth = TypeVar("Truth")
 def eventually(
     condition: Callable[[], Truth], what: str, timeout_s: float = PATIENCE_S, every_s: float = POLL_S
 ) -> Truth:
-    """The first true value of `condition`, asked again and again. Raises NotAsPromised when the time is over."""
+    """Ask again and again; the first true value of `condition`. Raises NotAsPromised when the time is over."""
     deadline = Deadline.after(timeout_s)
     while not (value := condition()):
         if deadline.passed():

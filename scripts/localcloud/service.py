@@ -11,7 +11,9 @@ import time
 from collections.abc import Mapping, Sequence
 from multiprocessing import connection
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, ClassVar, Self
+
+from scripts.failure import Failed
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -21,8 +23,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 _PR_SET_PDEATHSIG = 1
 
 
-class ServiceError(Exception):
+class ServiceError(Failed):
     """A service did not start; the message carries the last of its stderr."""
+
+    exit_code: ClassVar[int] = os.EX_UNAVAILABLE
 
 
 class Service:

@@ -1,0 +1,1 @@
+"""Azure's client for JavaScript against the local Event Hubs."""

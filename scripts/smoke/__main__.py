@@ -1,12 +1,13 @@
-"""`python -m scripts.smoke`: exit 0 when every marker is in the table once, 1 when not.
+"""Markers are sent, evsup moves them, and a query finds each once.
 
-Against services on this machine always; against the cloud as well when the environment (or `.env`) has credentials of
-both. There it writes some 260 events, reads a consumer group that should be its own, and leaves its rows in the table.
+First against services on this machine. Then against the cloud, if the environment or `.env` has the settings of Event
+Hubs and Snowflake. There it sends some 260 events, reads a consumer group that should be its own, and leaves its rows
+in the table.
+
+Exit code 0: every marker is in the table once; 1: not.
 """
 
-import argparse
 import logging
-import sys
 import tempfile
 import time
 from contextlib import AbstractContextManager
@@ -15,6 +16,7 @@ from pathlib import Path
 from azure.eventhub.exceptions import EventHubError
 from rich.console import Console
 
+from scripts.command_line import Parser, run
 from scripts.harness.failure import NotAsPromised
 from scripts.localcloud.service import ServiceError
 from scripts.smoke.place import Place, here, in_cloud, is_configured
@@ -68,14 +70,19 @@ def _passed(console: Console, name: str, seen: str, began_s: float) -> None:
     console.print(f"  [green]ok[/]  {name:14}{seen} ({time.monotonic() - began_s:.1f} s)")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.smoke", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def _parser() -> Parser:
+    parser = Parser(
+        "scripts.smoke",
+        __doc__,
+        "python -m scripts.smoke --local",
+        "python -m scripts.smoke --env-file /etc/evsup/flights.env",
     )
     parser.add_argument("--local", action="store_true", help="leave the cloud out, whatever the environment has")
-    parser.add_argument("--env-file", type=Path, metavar="F", help="settings of the cloud; default: .env")
+    parser.add_argument(
+        "--env-file", type=Path, metavar="F", help="file with the settings of the cloud (default: .env)"
+    )
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

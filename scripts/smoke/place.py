@@ -19,7 +19,7 @@ from shared.snowflake.session import SqlSession
 
 LOCAL = CloudSettings(partitions=2, commit_delay_s=0.5)
 BRISK = {"EVENTHUB_LOAD_BALANCING_INTERVAL": "1", "EVENTHUB_OWNERSHIP_EXPIRATION": "10"}
-# Markers only: what the hub holds already is not read again. A group that has checkpoints goes on after them.
+# Only the markers are read, not what the hub holds already. A group that has checkpoints goes on after them.
 FRESH = {"EVENTHUB_STARTING_POSITION": "@latest"}
 
 
@@ -59,7 +59,7 @@ def in_cloud(env_file: Path | None) -> Iterator[Place]:
 
 
 def is_configured(env_file: Path | None) -> bool:
-    """Whether there are credentials of both clouds to go by."""
+    """Whether the settings name an event hub and a Snowflake account."""
     source = ("EVENTHUB_CONNECTION_STRING", "EVENTHUB_NAMESPACE")
     has_source = any(load_one(name, env_file) for name in source)
     return has_source and load_one("SNOWFLAKE_ACCOUNT", env_file) is not None

@@ -11,14 +11,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from scripts.chaos.acts.storm import Storm
+from scripts.chaos.acts.storm import MISSED_S, Storm
 from scripts.chaos.faults import schedule
+from scripts.chaos.faults.catalogue import FAULTS
 from scripts.chaos.judging.audit import Audit
 from scripts.chaos.judging.broken import InvariantBroken
 from scripts.chaos.judging.cause import require_same_cause
 from scripts.chaos.judging.proof import require_each_once
 from scripts.chaos.judging.sampler import Owners, require_checkpoints_behind, require_marks_in_order
-from scripts.chaos.run import FAULTS, TAIL_S, Run
+from scripts.chaos.run import START_S, Run
+from scripts.chaos.scene.limits import BRISK
 from scripts.chaos.scene.scene import PARTITIONS, UNITS, staged
 from scripts.harness.table import PartitionCount
 from scripts.localcloud.postgres import Postgres
@@ -30,6 +32,7 @@ from supervisor.status.model import PartitionStatus
 from tests.unit.supervisor.status.statuses import a_partition
 
 SECONDS, SEED = 16.0, 3099
+TAIL_S = START_S + MISSED_S + BRISK.recovery_s + BRISK.stop_s  # no storm takes longer than its seconds and this
 NAMES = [fault.name for fault in FAULTS]
 PLACES = [str(number) for number in range(PARTITIONS)]
 FAILED = '{"event": "tree_failed", "reason": "The lease is over", "exit_code": 75}\n'

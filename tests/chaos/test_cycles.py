@@ -5,5 +5,5 @@ from scripts.chaos import cycles
 
 def test_a_tree_that_was_drained_leaves_nothing_behind() -> None:
     said: list[str] = []
-    cycles.run(3, said.append, partitions=1)
+    cycles.repeat(3, said.append, partitions=1)
     assert len(said) == 3

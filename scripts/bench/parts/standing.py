@@ -84,7 +84,7 @@ def starts(lab: Lab, budget: Budget, say: Say) -> tuple[list[Start], Memory]:
         lab.fill(Events(FIRST_EVENTS), partitions)
         times = [_start(lab.turn(), partitions, memory) for _ in budget.part(0.5).rounds(most)]
         found.append(_medians(partitions, times))
-        say(_told(found[-1]))
+        say(_figures(found[-1]))
     say(f"{memory[-1].workers} workers: {memory[-1].workers_bytes / 1e9:.2f} GB")
     return found, memory[-1]
 
@@ -101,7 +101,7 @@ def _medians(partitions: int, times: Sequence[Start]) -> Start:
     )
 
 
-def _told(start: Start) -> str:
+def _figures(start: Start) -> str:
     return (
         f"{start.partitions} partitions: first row after {start.first_s:.1f} s, in all after {start.all_s:.1f} s;"
         f" processor: evsup {start.tree_cpu_s:.1f} s, services {start.services_cpu_s:.1f} s"

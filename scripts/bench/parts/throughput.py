@@ -56,7 +56,7 @@ def _shape(lab: Lab, budget: Budget, say: Say, name: str, events: Events) -> Sha
     for number in budget.rounds():
         raw.append(lab.turn().rival("raw", 0, min(events.count, RAW_EVENTS)))
         evsup.append(move(lab.turn(), events.count))
-        say(f"{name}, turn {number + 1}: raw {_told(raw[-1])}; evsup {_told(evsup[-1])}")
+        say(f"{name}, turn {number + 1}: raw {_figures(raw[-1])}; evsup {_figures(evsup[-1])}")
     return Shape(
         name=name,
         body_bytes=events.body_bytes,
@@ -77,7 +77,7 @@ def rivals(lab: Lab, budget: Budget, say: Say) -> list[Rival]:
     for batch in WAITING_BATCHES:
         run = lab.turn().rival("waiting", 0, budget.events, batch, WAITING_S)
         found.append(Rival(name=f"a script that waits for each commit, {batch:,} a batch", side=Side.of([run])))
-        say(f"waiting, {batch:,} a batch: {_told(run)}")
+        say(f"waiting, {batch:,} a batch: {_figures(run)}")
     return found
 
 
@@ -94,7 +94,7 @@ def delays(lab: Lab, budget: Budget, say: Say) -> list[Setting]:
         for delay_s, done in runs.items():
             lab.cloud.snow.set_commit_delay(delay_s)
             done.append(move(lab.turn(), count))
-            say(f"commits after {delay_s:g} s, turn {number + 1}: {_told(done[-1])}")
+            say(f"commits after {delay_s:g} s, turn {number + 1}: {_figures(done[-1])}")
     return [Setting(value=delay_s, side=Side.of(done)) for delay_s, done in runs.items()]
 
 
@@ -106,9 +106,9 @@ def workers(lab: Lab, budget: Budget, say: Say, *, on_shares: bool) -> list[Sett
         for partitions, done in runs.items():
             lab.fill(Events(budget.events), partitions)
             done.append(move(lab.turn(), partitions * budget.events, partitions, on_shares=on_shares))
-            say(f"workers: {partitions}, turn {number + 1}: {_told(done[-1])}")
+            say(f"workers: {partitions}, turn {number + 1}: {_figures(done[-1])}")
     return [Setting(value=partitions, side=Side.of(done)) for partitions, done in runs.items()]
 
 
-def _told(run: Run) -> str:
+def _figures(run: Run) -> str:
     return f"{run.per_s:,.0f} events/s, {run.cpu_us:.1f} µs an event"

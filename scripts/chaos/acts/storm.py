@@ -1,4 +1,4 @@
-"""Carries out the schedule: strikes faults when they are due, ends them in time, and checks that each did damage."""
+"""Carries out the schedule: strikes faults when they are due, mends them in time, and checks that each did damage."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -18,13 +18,15 @@ MISSED_S = 60.0  # and fails the run so long after it was due
 
 @dataclass
 class Blow:
-    """One strike and how far it is: due, struck, ended, seen to have fired."""
+    """One strike and how far it is: due, struck, mended, seen to have fired. Times are seconds since the beginning."""
 
     strike: Strike
     fault: Fault
     before: int = 0
+    """How often faults of its kind had fired before it struck."""
     struck_s: float | None = None
     mend_s: float | None = None
+    """When it is to be mended; None: there is nothing to mend."""
     fired: bool = False
 
     @property
@@ -69,7 +71,7 @@ class Storm:
 
     def _strike(self, blow: Blow, at_s: float) -> None:
         before = blow.fault.fired(self.scene)
-        if blow.fault.strike(self.scene, blow.strike) is False:
+        if not blow.fault.strike(self.scene, blow.strike):
             return
         blow.before, blow.struck_s, self.changed_s = before, at_s, monotonic()
         blow.mend_s = blow.fault.ends_s(blow.strike, at_s) if any(blow.fault.lasts_s) else None

@@ -13,15 +13,18 @@ def nothing(_scene: Scene, _strike: Strike) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """`strike` is False when there is nobody to hit for now; `fired` grows with the damage done, by all of its kind."""
+    """One kind of fault. It strikes again and again, at a place that each strike names."""
 
     name: str
-    strike: Callable[[Scene, Strike], object]
+    strike: Callable[[Scene, Strike], bool]
+    """Whether there was anybody to hit."""
     fired: Callable[[Scene], int]
+    """How often faults of this kind have done damage so far."""
     mend: Callable[[Scene, Strike], None] = nothing
     lasts_s: tuple[float, float] = (0.0, 0.0)
+    """From the shortest to the longest; zeros: it is over at once."""
     stays: bool = False
-    """Armed until somebody meets it; any other strikes again when nobody was hurt."""
+    """It stays until somebody meets it. Any other strikes again when nobody was hurt."""
 
     def ends_s(self, strike: Strike, now_s: float) -> float:
         """When this strike is to be mended."""

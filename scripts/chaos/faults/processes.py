@@ -18,7 +18,7 @@ HANGS_S = (1.0, 14.0)  # on both sides of the three heartbeats after which a wor
 
 
 def _of_unit(name: str, hit: Callable[[Unit], None]) -> Fault:
-    """A fault that a supervisor can be hit with while it runs."""
+    """A fault that hits a supervisor while it runs."""
 
     def strike(scene: Scene, strike: Strike) -> bool:
         unit = scene.units[strike.unit]

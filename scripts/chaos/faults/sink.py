@@ -25,7 +25,7 @@ def _snow(
     *,
     stays: bool = False,
 ) -> Fault:
-    """A fault that the local Snowflake does and counts; `deed` gets the name of the partition's channel."""
+    """A fault that the local Snowflake makes and counts; `deed` gets the name of the partition's channel."""
 
     def strike(scene: Scene, strike: Strike) -> bool:
         if not scene.worker(strike.partition):
@@ -58,8 +58,8 @@ def _answered(status: int, *calls: str, code: str = "") -> Counter:
         answers = ((answer.split(), times) for answer, times in snow.answers().items())
         return sum(
             times
-            for (call, told, *codes), times in answers
-            if told == str(status) and call in (calls or (call,)) and code in (*codes, "")
+            for (call, answered, *codes), times in answers
+            if answered == str(status) and call in (calls or (call,)) and code in (*codes, "")
         )
 
     return count

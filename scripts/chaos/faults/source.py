@@ -22,7 +22,7 @@ def _hub(
     *,
     stays: bool = False,
 ) -> Fault:
-    """A fault that the local hub does and counts: at once, or it hits nobody, or while it lasts, or when it is met."""
+    """A fault that the local hub makes and counts: at once (or it hit nobody), while it lasts, or when it is met."""
 
     def strike(scene: Scene, strike: Strike) -> bool:
         before = scene.hub.fired(counter)

@@ -32,7 +32,7 @@ class Link:
         run("ip", "link", "set", self._outer, "up")
 
     def turn_off(self) -> None:
-        """The host's own interface is down: its programs are told at once."""
+        """The host's own interface is down, which its programs notice at once."""
         self._inside("ip", "link", "set", INNER, "down")
 
     def turn_on(self) -> None:
@@ -41,12 +41,12 @@ class Link:
         self._inside("ip", "route", "replace", *self._route)
 
     def cut(self, direction: Direction, peer: str | None, share: float = 1.0) -> None:
-        """Packets in this direction get lost without a sign: those to or from `peer`, or all; or this share of them."""
+        """Lose packets in this direction without a sign: those to or from `peer`, or all; or this share of them."""
         number = self._filters[direction, peer] = max(self._filters.values(), default=0) + 1
         self._filter("add", direction, number, "bpf", "direct-action", "bytecode", dropping(direction, peer, share))
 
     def restore(self, direction: Direction, peer: str | None) -> None:
-        """They arrive again."""
+        """Let them arrive again."""
         self._filter("del", direction, self._filters.pop((direction, peer)))
 
     def slow_down(self) -> None:

@@ -21,7 +21,7 @@ class RollingRestart:
         self.limit_s = len(self._order) * (scene.limits.stop_s + START_S + scene.limits.recovery_s)
         self.changed_s = monotonic()
         self._asked: list[tuple[Unit, int]] = []
-        """Who was sent SIGTERM, and how many of its lives had ended with 0 before."""
+        """Who was sent SIGTERM, and how many of its trees had ended with 0 before."""
 
     def turn(self, _at_s: float) -> bool:
         """Ask the next one, when the last one is back."""

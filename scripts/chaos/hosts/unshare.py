@@ -4,14 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
+from typing import ClassVar
+
+from scripts.failure import Failed
 
 # A user needs a user namespace as well. Root does not want one: Postgres has to run as another user, who is not in it.
 AS_ROOT, AS_USER = ("unshare", "--net"), ("unshare", "--net", "--user", "--map-current-user", "--keep-caps")
 REHEARSAL = "scripts.chaos.hosts.rehearsal"
 
 
-class NotPossible(Exception):
+class NotPossible(Failed):
     """Something that the kernel or a program of the system refused; the message says what."""
+
+    exit_code: ClassVar[int] = os.EX_UNAVAILABLE
 
 
 def command() -> tuple[str, ...]:
@@ -22,5 +27,6 @@ def command() -> tuple[str, ...]:
     unshare = AS_USER if os.geteuid() else AS_ROOT
     done = subprocess.run([*unshare, sys.executable, "-m", REHEARSAL], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NotPossible(f"network namespaces may not be made here: {done.stderr.strip().rpartition(chr(10))[2]}")
+        reason = done.stderr.strip().rpartition("\n")[2]
+        raise NotPossible(f"network namespaces may not be made here: {reason}")
     return unshare

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import psycopg
 
+from scripts.harness.marker import processes
 from scripts.localcloud.cloud import LocalCloud
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (only its names are read)
-STAYING = {"stdout", "stderr", "supervisor.lock"}  # two could hold a lock whose file is removed
+STAYING = {"stdout", "stderr", "supervisor.lock"}  # of a lock whose file is removed there could be two holders
 # Of a database that nobody uses but the trees; the last one is the question itself.
 ASKED = {
     "lease": "SELECT partition_id FROM evsup_ownership WHERE owner_id <> ''",
@@ -29,7 +30,7 @@ def left(cloud: LocalCloud, groups: Sequence[int], directory: Path, before: set[
 
     `groups` are the process groups of the trees, whose zombies count, too; `directory` is all that they may write to.
     """
-    yield from (f"process {pid} ({state})" for pid, state, group in _processes() if group in groups)
+    yield from (f"process {pid} ({state})" for pid, state, group in processes() if group in groups)
     yield from (f"shared memory {name}" for name in shared_memory() - before if not _is_in_use(name))
     yield from (f"file {path}" for path in directory.rglob("*") if not path.is_dir() and path.name not in STAYING)
     assert cloud.postgres
@@ -47,11 +48,3 @@ def _is_in_use(name: str) -> bool:
             if str(SHARED_MEMORY / name) in maps.read_text():
                 return True
     return False
-
-
-def _processes() -> Iterator[tuple[int, str, int]]:
-    """Process id, state and process group (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html)."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, _, group, *_ = path.read_text().rpartition(")")[2].split()
-            yield int(path.parent.name), state, int(group)

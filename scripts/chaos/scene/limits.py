@@ -18,7 +18,7 @@ class Limits:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The same for evsup."""
+        """The same as settings of evsup."""
         return {
             "EVENTHUB_LOAD_BALANCING_INTERVAL": f"{BALANCING_INTERVAL_S:g}",
             "EVENTHUB_OWNERSHIP_EXPIRATION": f"{self.expiration_s:g}",
@@ -28,8 +28,8 @@ class Limits:
 
     @property
     def recovery_s(self) -> float:
-        """I10: what a fault did last may be a commit that stalls for its whole timeout and a drain that runs out after
-        it; then the lease has to expire and the receiver's longest pause to pass.
+        """I10. The worst that the last fault may leave is a commit that stalls for its whole timeout, and after it a
+        drain that runs out. Then the lease has to expire, and the receiver's longest pause to pass.
         """
         return self.commit_timeout_s + self.drain_timeout_s + self.expiration_s + REOPEN_MOST_S + 5.0
 

@@ -21,7 +21,7 @@ from supervisor.process.tree import RELEASE_S
 from supervisor.status.model import PartitionStatus, TreeStatus
 
 RESTART_S = 0.5  # RestartSec of the unit
-# I7: from SIGTERM to the exit a drain has its timeout; then come the ladder, the release, and a second for the process.
+# I7: from SIGTERM to the exit a drain has its timeout. Then come abort, kill, the release, and a second for the exit.
 STOP_GRACE_S = LATE_S + ABORT_GRACE_S + RELEASE_S + 1.0
 
 
@@ -49,19 +49,19 @@ class Unit:
         self.start()
 
     def start(self) -> None:
-        """Begin a life."""
+        """Start the next supervisor."""
         self._known = set(self._reports())
         self.evsup = self._host.start(command=BOUND)
         self._cause, self._stop_by, self.is_frozen, self._is_ended = None, None, False, False
 
     @property
     def is_running(self) -> bool:
-        """Whether its supervisor is there and can be hit."""
+        """Whether its supervisor runs and is not frozen."""
         return self.evsup.is_running and not self.is_frozen and not self._start_due_s
 
     @property
     def has_stopped(self) -> bool:
-        """Whether it was stopped for good, and no process of any of its lives is left."""
+        """Whether it was stopped for good, and no process of any of its trees is left."""
         return not self.is_wanted and self._is_ended and not self._leftover
 
     def status(self) -> TreeStatus | None:

@@ -60,12 +60,13 @@ def test_a_tag_that_exists_is_refused(checkout: Path) -> None:
         refuse(checkout, "1.2.4")
 
 
-def test_a_refusal_is_one_line_and_exit_code_1(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["1.2"], checkout) == 1
-    assert (
-        capsys.readouterr().err
-        == "No release: '1.2' is not a version. Give three numbers: make release VERSION=1.2.3\n"
-    )
+@pytest.mark.parametrize("typed", [["1.2"], []])
+def test_a_wrong_version_is_refused_with_a_right_one(typed: list[str], checkout: Path) -> None:
+    version = "".join(typed)
+    with pytest.raises(Refused) as refused:
+        main(typed, checkout)
+    expected = f"No release: {version!r} is not a version. Give three numbers: make release VERSION=1.2.3"
+    assert str(refused.value) == expected
 
 
 def test_what_was_unreleased_gets_the_version_and_its_date() -> None:

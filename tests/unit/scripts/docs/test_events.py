@@ -40,7 +40,7 @@ def checkout(root: Path, page: str) -> Path:
 
 
 def test_the_page_of_the_project_is_complete() -> None:
-    assert main() == 0
+    assert main([]) == 0
 
 
 @pytest.mark.parametrize("value", [7, None, True, "a b", [1]])
