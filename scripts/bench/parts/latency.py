@@ -16,16 +16,52 @@ from shared.clock import Deadline, monotonic
 
 LOADS = (0.1, 0.5, 0.9)
 WARM_UP_S, STEADY_S, LAST_S = 4.0, 12.0, 60.0
-TICK_S = 0.05  # events are published so often, and tokens are read so often
+TICK_S = 0.05  # between two times that events are published and tokens are read
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Events that got their enqueued time together."""
+    """Events that got their enqueued time together, `at_s` after the stream began."""
 
     at_s: float
     events: int
     last: int
+
+
+class Stream:
+    """Events that come at a steady rate from now on, and how long each of them takes until it is durable."""
+
+    def __init__(self, turn: Turn, per_s: float) -> None:
+        self._turn, self._per_s = turn, per_s
+        self._began_s, self._published = monotonic(), 0
+        self.waiting: deque[Published] = deque()
+        self.seen: list[tuple[float, int]] = []
+        """Seconds, and how many events took so long; without those of the warm-up."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all was published and is durable."""
+        return not self.waiting and self._age_s() >= WARM_UP_S + STEADY_S
+
+    def publish(self) -> None:
+        """Publish what is due."""
+        age_s = self._age_s()
+        due = int(min(age_s, WARM_UP_S + STEADY_S) * self._per_s) - self._published
+        if due > 0:
+            self._turn.cloud.hub.seed("0", due, first_n=self._published)
+            self._published += due
+            self.waiting.append(Published(age_s, due, self._published - 1))
+
+    def settle(self) -> None:
+        """Note how long what is durable now took."""
+        durable, age_s = max(self._turn.durable().values(), default=-1), self._age_s()
+        while self.waiting and self.waiting[0].last <= durable:
+            one = self.waiting.popleft()
+            if one.at_s >= WARM_UP_S:
+                self.seen.append((age_s - one.at_s, one.events))
+
+    def _age_s(self) -> float:
+        return monotonic() - self._began_s
 
 
 def latency(lab: Lab, per_s: float, budget: Budget, say: Say) -> list[Latency]:
@@ -44,28 +80,9 @@ def latency(lab: Lab, per_s: float, budget: Budget, say: Say) -> list[Latency]:
 
 
 def _measured(turn: Turn, evsup: Evsup, load: float, per_s: float) -> Latency:
-    waiting: deque[Published] = deque()
-    seen: list[tuple[float, int]] = []
     others = [turn.cloud.hub_service.pid, turn.cloud.snow_service.pid, os.getpid()]
-    own_s, other_s = cpu_s(family(evsup.pid)), cpu_s(others)
-    began_s = monotonic()
-    published, ends = 0, Deadline.after(WARM_UP_S + STEADY_S + LAST_S)
-    while waiting or monotonic() - began_s < WARM_UP_S + STEADY_S:
-        if not evsup.is_running or ends.passed():
-            raise NotAsPromised(f"{len(waiting)} ticks of events are not durable", evsup.last_lines())
-        now_s = monotonic()
-        due = min(int((now_s - began_s) * per_s), int((WARM_UP_S + STEADY_S) * per_s)) - published
-        if due > 0:
-            turn.cloud.hub.seed("0", due, first_n=published)
-            published += due
-            waiting.append(Published(now_s, due, published - 1))
-        durable = max(turn.durable().values(), default=-1)
-        now_s = monotonic()
-        while waiting and waiting[0].last <= durable:
-            one = waiting.popleft()
-            if one.at_s - began_s >= WARM_UP_S:
-                seen.append((now_s - one.at_s, one.events))
-        time.sleep(max(0.0, TICK_S - (monotonic() - now_s)))
+    own_s, other_s, began_s = cpu_s(family(evsup.pid)), cpu_s(others), monotonic()
+    seen = _seen(turn, evsup, per_s)
     seconds = monotonic() - began_s
     return Latency(
         load=load,
@@ -76,6 +93,18 @@ def _measured(turn: Turn, evsup: Evsup, load: float, per_s: float) -> Latency:
         evsup_cores=(cpu_s(family(evsup.pid)) - own_s) / seconds,
         other_cores=(cpu_s(others) - other_s) / seconds,
     )
+
+
+def _seen(turn: Turn, evsup: Evsup, per_s: float) -> list[tuple[float, int]]:
+    """As `Stream.seen`, at its end. Raises NotAsPromised when evsup ends, or takes too long."""
+    stream, limit = Stream(turn, per_s), Deadline.after(WARM_UP_S + STEADY_S + LAST_S)
+    while not stream.is_over:
+        if not evsup.is_running or limit.passed():
+            raise NotAsPromised(f"{len(stream.waiting)} ticks of events are not durable", evsup.last_lines())
+        stream.publish()
+        stream.settle()
+        time.sleep(TICK_S)
+    return stream.seen
 
 
 def share(seen: list[tuple[float, int]], part: float) -> float:
