@@ -18,7 +18,7 @@ Expiration: TypeAlias = Annotated[float, Meta(gt=0, le=1e11)]
 
 OLDEST, LATEST = "-1", "@latest"  # Event Hubs' names for the positions before its oldest and after its last event
 
-LONG_DEAD = 10  # expirations without a heartbeat
+OBSOLETE_AFTER = 10  # expirations without a heartbeat
 
 DEFAULT_GROUP = "$Default"  # as Azure and everybody else spells it
 # Hosts of Azure listen on this port, so an endpoint that names it is the one that does not.
@@ -203,9 +203,9 @@ class SupervisorRow:
         return abs(self.age_s) < self.expiration_s
 
     @property
-    def is_long_dead(self) -> bool:
+    def is_obsolete(self) -> bool:
         """Whether the row can go: nobody waits for this supervisor any more."""
-        return abs(self.age_s) > LONG_DEAD * self.expiration_s
+        return abs(self.age_s) > OBSOLETE_AFTER * self.expiration_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def read(path: Path, *, required: bool) -> EnvFile:
 def _text(path: Path, *, required: bool) -> str:
     problem = f"Cannot read the settings file {path}"
     try:
+        # "-sig": editors on Windows begin a file with a mark, which would be part of the first name.
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:

@@ -121,7 +121,7 @@ def _typed(layers: list[tuple[str, Mapping[str, str]]]) -> tuple[dict[str, str],
     texts: dict[str, str] = {}
     sources: dict[str, str] = {}
     for source, layer in layers:
-        for name in VARIABLES.keys() - texts.keys():
+        for name in VARIABLES.keys() - texts.keys():  # those that no layer before has set
             if text := VARIABLES[name].clean(layer.get(name, "")):
                 texts[name], sources[name] = text, source
     return texts, sources

@@ -89,10 +89,8 @@ class Variable:
             return msgspec.json.decode(text, type=self.type)
         if isinstance(self.kind, inspect.LiteralType):
             text = text.lower()
-        value = msgspec.convert(text, type=self.type, strict=False, dec_hook=lambda _, text: Secret(text))
-        if isinstance(value, float) and value == float("inf"):
-            raise ValueError("not finite")
-        return value
+        # A text becomes a number or a truth value, as in JSON; `Secret` is the one type that msgspec does not know.
+        return msgspec.convert(text, type=self.type, strict=False, dec_hook=lambda _, text: Secret(text))
 
     def of(self, settings: Settings) -> Any:
         """The value in `settings`."""

@@ -32,7 +32,7 @@ def _of_4(call_s: int, silence_s: int) -> Options:
         "network_timeout": call_s,
         "socket_timeout": silence_s,
         "platform_detection_timeout_seconds": 0.0,  # else it asks the metadata services of three clouds
-        "log_imported_packages_in_telemetry": False,
+        "log_imported_packages_in_telemetry": False,  # else it reports which packages this process has
     }
 
 

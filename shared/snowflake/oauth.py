@@ -107,6 +107,7 @@ def _opener(settings: SnowflakeSettings) -> OpenerDirector:
     context = ssl.create_default_context()
     if settings.ca_file:
         context.load_verify_locations(settings.ca_file)
+    # Of the usual handlers the one that follows a redirect is left out, and those of other schemes than https.
     opener = OpenerDirector()
     for handler in (ProxyHandler(), HTTPSHandler(context=context), HTTPDefaultErrorHandler(), HTTPErrorProcessor()):
         opener.add_handler(handler)

@@ -134,7 +134,7 @@ class Leases:
         self._leaving.update(assignment.surplus)
         self.events.emit(Balanced(assignment))
         for row in view.supervisors:
-            if row.is_long_dead:  # it was killed, or it would have retired
+            if row.is_obsolete:  # it was killed, or it would have retired
                 self._store.retire(row.owner_id)
         return min(_pays_in_s(assignment), self._passive.ends_in_s(now_s))
 

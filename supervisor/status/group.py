@@ -99,6 +99,7 @@ def read_group(store: "ControlStore", kind: str, last: Mapping[str, int]) -> Gro
     partitions = tuple(_partition(each, owned.get(each), checkpoints.get(each), hosts, last) for each in everything)
     held = Counter(row.owner_id for row in partitions if row.lease == "held")
     return GroupStatus(
+        # A group that nobody has begun is not healthy because it lacks nothing.
         healthy=held.total() > 0 and all(row.lease in ("held", "gone") for row in partitions),
         source=store.group.hub,
         consumer_group=store.group.consumer_group,

@@ -37,6 +37,7 @@ def parse(text: str) -> Account:
     if found := _SNOWSIGHT.fullmatch(text):
         top, before, account = found.groups()
         domain = DOMAINS[1] if top.lower() == "cn" else None
+        # A region has a hyphen and stands behind its locator; an organization has none, and stands before its account.
         return _account(f"{account}.{before}" if "-" in before else f"{before}-{account}", domain)
     found = _HOST.fullmatch(text)
     if found and _REGISTRY not in found[1].lower().split(".")[1:]:

@@ -148,7 +148,7 @@ class _Parser:
         if self._depth > DEEPEST:
             raise _invalid("the types are nested too deep", place, f"{DEEPEST} levels are the bound")
         found = self._type_of(schema, namespace, place)
-        self._depth -= 1
+        self._depth -= 1  # not after an error: that ends the whole
         return found
 
     def _type_of(self, schema: Any, namespace: str, place: str) -> Type:
@@ -279,7 +279,7 @@ def _logical(schema: Mapping[str, Any], most_digits: int) -> Logical | None:
         return Logical(name)
     if type(precision) is not int or type(scale) is not int or not 0 <= scale <= precision <= most_digits:
         return None
-    return Logical(name, precision, scale) if precision else None
+    return Logical(name, precision, scale) if precision else None  # without a digit it is no valid decimal
 
 
 def _most_digits(size: int) -> int:

@@ -42,7 +42,8 @@ def no_such_file() -> str:
 
 
 def is_open_to_others(path: str) -> bool:
-    """Whether somebody beside the owner may read the file."""
+    """Whether the file's mode lets anybody beside the owner in. Raises OSError when there is no such file."""
+    # Whatever they may do: who may write the file can have another credential used.
     return bool(os.stat(path).st_mode & 0o077)  # noqa: PTH116 (a text in, a number out)
 
 

@@ -98,6 +98,7 @@ def _text(content: bytes) -> str:
 
 def _clean_pem(text: str) -> bytes:
     """The one private key of a text, with line breaks where PEM has them."""
+    # Others may stand beside it: a file of openssl often has the certificate, too.
     found = [block for block in _BLOCK.finditer(text) if block[1] in _PRIVATE]
     if len(found) > 1:
         raise ValueError("holds more than one private key")

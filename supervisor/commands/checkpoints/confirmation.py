@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from shared.log.printable import printable
 from supervisor.checkpoints.admin_session import AdminSession, carry_out, default_actor
 from supervisor.checkpoints.move import Move, describe
 
@@ -25,7 +26,8 @@ def show_and_move(session: AdminSession, moves: Sequence[Move], action: str, act
     """Show the moves, and carry them out with `yes`."""
     owners = session.owners()
     for move in moves:
-        click.echo("\n".join(describe(move, owners.get(move.before.partition_id))))
+        # An owner's name is whatever somebody wrote into the control store.
+        click.echo(printable("\n".join(describe(move, owners.get(move.before.partition_id)))))
     act_if_confirmed(partial(carry_out, session.store, moves, actor, action), yes=yes)
 
 

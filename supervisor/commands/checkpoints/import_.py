@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from shared.errors import DataRefused, UsageError
+from shared.log.printable import printable
 from shared.model import ConsumerGroup
 from supervisor.checkpoints import documents
 from supervisor.checkpoints.admin_session import AdminSession, open_session
@@ -46,7 +47,8 @@ def import_(*, file: Path | None, source: str | None, yes: bool, actor: str, env
         found = _from_source(source, session) if source else _from_file(file or Path(), group)
         if not found.destinations:
             raise DataRefused("There is nothing to import", f"no checkpoint of {group.hub} was found ({found.layout})")
-        click.echo(f"Read {counted(len(found.destinations), 'checkpoint')} ({found.layout}).")
+        # The layout has names of another program's table.
+        click.echo(printable(f"Read {counted(len(found.destinations), 'checkpoint')} ({found.layout})."))
         partitions = session.partitions(sorted(found.destinations))
         moves = [
             plan_move(checkpoint, found.destinations[each], partitions[each])

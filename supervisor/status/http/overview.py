@@ -84,7 +84,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     """The last lines of the log, the newest first."""
 
 
-DECIMAL = re.compile("[0-9]{1,15}")
+DECIMAL = re.compile("[0-9]{1,15}")  # as many digits as a number of JavaScript keeps
 NO_PAST = Past()
 HEADINGS = tuple(Heading(column.name, column.justify, column.rank) for column in PARTITIONS)
 
