@@ -1,5 +1,6 @@
 """The account and the target table in Snowflake: its address, its columns, and the statement that creates it."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -123,6 +124,16 @@ def inside_evsup(column: Column) -> str:
         return value
     text = f"{value}::VARCHAR"
     return text if column.type == "VARCHAR" else f"TRY_CAST({text} AS {column.type})"
+
+
+def require_columns(table: str, wanted: Iterable[str], there: Collection[str]) -> None:
+    """Raise `ConfigurationError` when the table lacks one of these columns of evsup's rows."""
+    if lacking := [name for name in wanted if name not in there]:
+        raise ConfigurationError(
+            f"{table} does not have evsup's rows",
+            f"there is no column {', '.join(lacking)}",
+            "`evsup check` says what has to be changed.",
+        )
 
 
 def create_quarantine_sql(settings: SnowflakeSettings) -> str:

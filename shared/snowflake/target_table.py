@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.config.settings import SnowflakeSettings
-from shared.errors import ConfigurationError
 from shared.resume import CREATION_TOLERANCE_S
 from shared.snowflake.queries import counting
 from shared.snowflake.session import Row, SqlSession
@@ -19,6 +18,7 @@ from shared.snowflake.tables import (
     create_beside_sql,
     create_table_sql,
     events_sql,
+    require_columns,
     table_name,
 )
 
@@ -104,12 +104,7 @@ class Target:
         Where keys have columns, a body may have none of them, and nobody can say of a row that it lost one.
         """
         there = {row["name"] for row in self._session.query(f"DESCRIBE TABLE {self._tables['table']}")}
-        if lacking := [name for name in (COUNTED_BY if self._has_body else (EVSUP,)) if name not in there]:
-            raise ConfigurationError(
-                f"{self._tables['table']} does not have evsup's rows",
-                f"there is no column {', '.join(lacking)}",
-                "`evsup check` says what has to be changed.",
-            )
+        require_columns(self._tables["table"], COUNTED_BY if self._has_body else (EVSUP,), there)
         if not self._has_body:
             return {}
         missing = [name for name in BODY if name not in there]

@@ -26,6 +26,7 @@ from supervisor.check.positions import start_outcome
 from supervisor.check.runner import Check, Outcome
 from supervisor.check.snowflake import SnowflakeChecks, quarantine
 from supervisor.checkpoints.channels import statuses_of_partitions
+from supervisor.counted import counted
 from supervisor.ownership.other_groups import refuse_second_load
 from supervisor.target.target_check import TargetCheck, with_opt_out
 from supervisor.version import sdks
@@ -136,10 +137,8 @@ class StartChecks:
     def _hub(self) -> Outcome:
         self._hub_facts = event_hubs.hub(self._settings.eventhub)
         group = client.consumer_group(self._settings.eventhub)
-        count = len(self._hub_facts.partition_ids)
-        return Outcome(
-            f"{group.eventhub_name} on {group.fully_qualified_namespace}, {count} partition{'' if count == 1 else 's'}"
-        )
+        partitions_total = counted(len(self._hub_facts.partition_ids), "partition")
+        return Outcome(f"{group.eventhub_name} on {group.fully_qualified_namespace}, {partitions_total}")
 
     def _group(self) -> Outcome:
         return event_hubs.consumer_group(self._settings.eventhub, self._hub_facts.partition_ids[0])
@@ -151,8 +150,7 @@ class StartChecks:
         self._store = store_of(self._settings)
         self._store.check()
         self._checkpoints = {row.partition_id: row for row in self._store.checkpoints()}
-        count = len(self._checkpoints)
-        detail = f"{self._settings.control.store}, {count} checkpoint{'' if count == 1 else 's'}"
+        detail = f"{self._settings.control.store}, {counted(len(self._checkpoints), 'checkpoint')}"
         return with_sessions(detail, self._store.sessions(), len(self._hub_facts.partition_ids))
 
     def _ownership(self) -> Outcome:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from shared.errors import DataRefused
 from shared.model import Checkpoint
 from shared.resume import is_another_hub
+from supervisor.counted import counted
 
 if TYPE_CHECKING:
     from shared.model import PartitionFacts
@@ -123,4 +124,4 @@ def _position(sequence_number: int | None) -> str:
 def _events(numbers: range, what: str) -> str:
     if not numbers:
         return "nothing"
-    return f"{len(numbers)} events, {numbers[0]} to {numbers[-1]}: {what}"
+    return f"{counted(len(numbers), 'event')}, {numbers[0]} to {numbers[-1]}: {what}"

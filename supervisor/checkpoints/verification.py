@@ -31,6 +31,7 @@ from shared.errors import EvsupError, ResumeRefused
 from shared.ipc.messages import ChannelStatus
 from shared.model import LATEST, OLDEST, Checkpoint, lag
 from shared.resume import decide
+from supervisor.counted import counted
 
 if TYPE_CHECKING:
     from shared.model import PartitionFacts
@@ -242,8 +243,8 @@ def _repeated(landed: "PartitionRows | None") -> Iterator[Finding]:
         return
     where = f", the first of event {landed.repeats[0]}" if landed.repeats else ""
     first, last = (landed.repeats[0], landed.repeats[-1]) if landed.repeats else (None, None)
-    counted = ", table and quarantine together" if landed.quarantined else ""
-    text = f"{landed.repeated} {'row' if landed.repeated == 1 else 'rows'} too many{where}{counted}"
+    of_both = ", table and quarantine together" if landed.quarantined else ""
+    text = f"{counted(landed.repeated, 'row')} too many{where}{of_both}"
     yield Finding(kind="repeated", text=text, count=landed.repeated, first=first, last=last)
 
 
@@ -251,7 +252,7 @@ def _bodiless(found: "Bodiless | None") -> Iterator[Finding]:
     """Rows without the body of their event."""
     if found is None:
         return
-    rows = f"{found.rows} {'row' if found.rows == 1 else 'rows'} of events {found.first} to {found.last} hold no body"
+    rows = f"{counted(found.rows, 'row')} of events {found.first} to {found.last} hold no body"
     missing = f": the table has no column {' and no '.join(found.missing)}" if found.missing else ""
     text = f"{rows}, neither in PAYLOAD nor in RAW_BODY{missing}"
     yield Finding(kind="no_body", text=text, count=found.rows, first=found.first, last=found.last)

@@ -15,7 +15,7 @@ from supervisor.checkpoints.move import plan_move
 from supervisor.commands import shared_options
 from supervisor.commands.checkpoints import confirmation
 from supervisor.commands.command import Command
-from supervisor.status.words.summary import counted
+from supervisor.counted import counted
 
 
 @click.command(

@@ -7,7 +7,7 @@ from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError
 from shared.ipc.messages import TableColumns
 from shared.snowflake.session import SqlSession
-from shared.snowflake.tables import envelope_columns, table_name
+from shared.snowflake.tables import EVSUP, envelope_columns, own_columns, require_columns, table_name
 from supervisor.target.columns import StoredColumn
 from supervisor.target.target_check import check_target
 from supervisor.target.views import LatestBy, dynamic_table_statement, view_statements
@@ -45,15 +45,9 @@ def _columns(
     """
     target = check_target(session, settings)
     columns = target.stored
-    there = {column.name for column in columns}
-    wanted = [column.name for column in _envelope()] if settings.row_format == "envelope" else ["_EVSUP"]
-    if lacking := [name for name in wanted if name not in there]:
-        raise ConfigurationError(
-            f"{table_name(settings)} does not have evsup's rows",
-            f"there is no column {', '.join(lacking)}",
-            "`evsup check` says what has to be changed.",
-        )
-    if "VARIANT" not in (column.type for column in columns if column.name in ("PAYLOAD", "_EVSUP")):
+    wanted = (column.name for column in own_columns(settings))
+    require_columns(table_name(settings), wanted, {column.name for column in columns})
+    if "VARIANT" not in (column.type for column in columns if column.name in ("PAYLOAD", EVSUP)):
         raise ConfigurationError(
             f"There are no views over {table_name(settings)}",
             "it holds JSON as text",

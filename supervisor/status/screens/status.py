@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.log.printable import printable
+from supervisor.counted import counted
 from supervisor.status.group import GroupPartition, GroupStatus, GroupSupervisor
 from supervisor.status.model import Sort, TreeStatus
 from supervisor.status.screens.table import fitted
@@ -19,7 +20,6 @@ from supervisor.status.words.columns import Column, age, count, left, number
 from supervisor.status.words.summary import (
     PARTITIONS,
     Line,
-    counted,
     facts,
     headline,
     order,

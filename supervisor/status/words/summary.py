@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from shared.command_line import complete
 from shared.model import by_number
+from supervisor.counted import counted
 from supervisor.ownership.balance import by_owner
 from supervisor.status.health import complaints
 from supervisor.status.model import PartitionStatus, Sort, TreeStatus
@@ -135,11 +136,6 @@ def order(
         return is_well(row), 1.0 if bad is None else -bad, by_number(row.partition)
 
     return key
-
-
-def counted(things: int, name: str) -> str:
-    """`1 partition`, `2 partitions`."""
-    return f"{things} {name}{'' if things == 1 else 's'}"
 
 
 def known(rows: Iterable[Row], value: Callable[[Row], float | None]) -> list[float]:

@@ -134,3 +134,8 @@ def test_after_a_position_of_a_hub_that_is_gone_nothing_is_repeated(
     assert "event 50 done of a hub that is gone" in lines
     assert "repeats  nothing" in lines
     assert "written again" not in lines
+
+
+def test_one_event_is_one_event() -> None:
+    lines = "\n".join(describe(plan_move(at(50), Destination(49), partition()), None))
+    assert "repeats  1 event, 50 to 50: their rows" in lines
