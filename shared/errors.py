@@ -163,10 +163,6 @@ class DuplicateKey(Bug):
     """A row with this primary key exists already, which nobody expected; the statement changed nothing."""
 
 
-class AlreadyExists(Bug):
-    """What was to be created exists already."""
-
-
 class WorkerCrashed(Bug):
     """A worker ended without reporting an error: an unhandled exception, or a crash in native code."""
 
@@ -247,6 +243,10 @@ class NoControlTables(ConfigurationError):
 
 class DoesNotExist(ConfigurationError):
     """An object that a statement names does not exist, or the role may not see it: Snowflake does not say which."""
+
+
+class AlreadyExists(ConfigurationError):
+    """What was to be created exists already, perhaps as an object of another kind."""
 
 
 class Unsupported(ConfigurationError):

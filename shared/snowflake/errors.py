@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from snowflake.connector import Error
 
 _GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
+_TAKEN = "Rename or drop what has that name, or name another one."
 _EXCEPT = "Except SNOWFLAKE_ROLE in the policy: it has to read each row as it is."
 _NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
 _WAREHOUSE = "Set SNOWFLAKE_WAREHOUSE to a warehouse that the role may use."
@@ -52,7 +53,7 @@ _CERTIFICATE = re.compile(
 )
 # https://docs.snowflake.com/en/user-guide/aggregation-policies, projection-policies, join-policies
 _POLICY = re.compile(r"\b(aggregation|projection|join|masking|row access)( constraint)? policy\b", re.IGNORECASE)
-_EXISTS = re.compile(r"already exists\b")
+_EXISTS = re.compile(r"already exists\b|Object found is of type")
 _LOCK, _DEADLOCK = 625, "40001"
 # Row locks of hybrid tables: https://docs.snowflake.com/en/sql-reference/transactions#deadlocks
 _LOCKED = re.compile(r"deadlock|lock.{0,60}(time(d )?-?out|not yet been released)|waiters for this lock", re.IGNORECASE)
@@ -98,7 +99,7 @@ def _translate_statement(number: int, state: str, what: str, why: str) -> EvsupE
     if number in _ABSENT:
         return DoesNotExist(what, why, _NAME)
     if _EXISTS.search(why):
-        return AlreadyExists(what, why)
+        return AlreadyExists(what, why, _TAKEN)
     if state.startswith("0A"):
         return Unsupported(what, why, "Use an account and a region that have this feature.")
     if number in _STOPPED or state[:2] not in {"22", "23", "42"}:

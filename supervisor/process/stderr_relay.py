@@ -1,11 +1,12 @@
 """The stderr of a worker: passed on to the supervisor's stderr line by line, and kept for a crash report."""
 
+import json
 import os
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.log.logger import relay
-from shared.log.secret import mask
+from shared.log.secret import MASK, mask
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -14,6 +15,7 @@ STDERR_LINES = 20  # kept for the crash report
 STACK_LINES = 1000  # of all threads: some 20 of them, with some 10 frames each
 READ_BYTES = 16 * 1024  # a turn: masking them takes 5 ms, and the other workers wait meanwhile
 LONGEST_LINE = 64 * 1024  # a line without an end is cut here
+MOST_NAMES = 200  # of values in a line of JSON: to mask each for itself takes 20 µs
 
 
 class StderrRelay:
@@ -50,7 +52,7 @@ class StderrRelay:
             return
         kept = self.stacks if are_stacks else self.lines
         for line in self._lines(piece):
-            text = mask(line.decode(errors="replace"))  # evsup's own lines are masked already, a native library's not
+            text = _masked(line.decode(errors="replace"))  # evsup's own are masked already, a native library's not
             kept.append(text)
             relay(text)
         if not piece:
@@ -67,3 +69,29 @@ class StderrRelay:
     def close(self) -> None:
         """Read no more."""
         self._stream.close()
+
+
+def _masked(line: str) -> str:
+    """Of JSON each value for itself: a password ends at the next blank, so that of a whole line the quote behind it
+    would go with it, and what comes next.
+    """
+    text = mask(line)
+    if text == line or line[:1] != "{" or line.count('":') > MOST_NAMES:
+        return text
+    try:
+        return json.dumps(_shown("", json.loads(line)))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _shown(name: str, value: Any) -> Any:
+    match value:
+        case dict():
+            return {mask(key): _shown(key, item) for key, item in value.items()}
+        case list():
+            return [_shown(name, item) for item in value]
+        case None:
+            return None
+    if mask(f"{name}=x") != f"{name}=x":
+        return MASK
+    return mask(value) if isinstance(value, str) else value

@@ -2,6 +2,7 @@ import pytest
 from snowflake.connector import DatabaseError, Error, OperationalError, ProgrammingError
 
 from shared.errors import (
+    AlreadyExists,
     Bug,
     ConfigurationError,
     DoesNotExist,
@@ -32,6 +33,8 @@ from shared.snowflake.errors import translate
         (2037, "42000", "SQL compilation error: Aggregation policy violation: aggregation required.", NotPermitted),
         (2038, "42000", "column SEQUENCE_NUMBER is restricted by a Projection Policy", NotPermitted),
         (2, "0A000", "Unsupported feature 'HYBRID TABLE'", Unsupported),
+        (2002, "42710", "SQL compilation error: Object 'T' already exists.", AlreadyExists),
+        (2203, "42601", "Object found is of type 'VIEW', not specified type 'TABLE'.", AlreadyExists),
         (1003, "42000", "syntax error", Bug),
         (100038, "22018", "Numeric value 'x' is not recognized", Bug),
     ],

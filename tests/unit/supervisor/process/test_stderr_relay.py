@@ -1,7 +1,9 @@
 """A worker's stderr is passed on in whole lines, its end is kept, and a worker that floods it delays nobody."""
 
+import json
 from collections.abc import Iterator
 from multiprocessing import Pipe
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,26 @@ def test_a_line_is_passed_on_when_it_is_whole(stderr: Written, passed_on: list[s
     stderr.write(b"o\n")
     assert stderr.read() == ["one", "two"]
     assert passed_on == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        ({"reason": "authorization: Basic abc", "fix": "x"}, {"reason": "authorization: ***", "fix": "x"}),
+        ({"reason": "without a password:", "fix": "x"}, {"reason": "without a password:", "fix": "x"}),
+        ({"token": "Xq7canary", "rows": 7}, {"token": "***", "rows": 7}),
+        (
+            {"in": {"password": "Xq7canary", "of": ["token=Xq7canary"]}},
+            {"in": {"password": "***", "of": ["token=***"]}},
+        ),
+    ],
+)
+def test_a_line_of_json_is_masked_value_by_value_and_stays_json(
+    stderr: Written, passed_on: list[str], event: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    stderr.write(json.dumps(event).encode() + b"\n")
+    assert [json.loads(line) for line in stderr.read()] == [shown]
+    assert [json.loads(line) for line in passed_on] == [shown]
 
 
 def test_secrets_of_a_native_library_are_masked(stderr: Written, passed_on: list[str]) -> None:

@@ -5,6 +5,7 @@ import json
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 from math import isinf
 from typing import Any
 
@@ -242,6 +243,24 @@ def test_a_body_is_refused_for_just_what_is_wrong_with_it(value: Any, escape_all
         assert any(fault in said for fault in found), said
     else:
         assert payload(body) == body
+
+
+PIECES = st.sampled_from(
+    [*'"\\{}[]:,01-.eE+ \t\n\r\x00\x1f\x0b\xa0\u2028é', "true", "null", "NaN", r"\u0000", r"\ud800", r"\u00e9", '"a":']
+)
+
+
+@either_way
+@given(st.lists(PIECES, max_size=8).map("".join))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_text_is_read_as_by_another_reader_or_refused_and_is_refused_where_that_one_refuses_it(text: str) -> None:
+    try:
+        expected = json.loads(text.strip(" \t\r\n"), parse_constant=int)  # which refuses NaN
+    except ValueError:
+        reason(text.encode())
+    else:
+        with suppress(NotPayload):
+            assert json.loads(payload(text.encode())) == expected
 
 
 SIZE = 200_000
