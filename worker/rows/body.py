@@ -2,7 +2,7 @@
 
 from worker.bodies.body import Body
 from worker.bodies.body_reader import BodyReader
-from worker.rows.message import CONTENT_ENCODING, CONTENT_TYPE, Message
+from worker.rows.message import CONTENT_ENCODING, Message
 from worker.rows.variant import encode, variant
 
 
@@ -11,7 +11,7 @@ def body(message: Message, reader: BodyReader) -> Body:
     in a string of theirs. AMQP's null is JSON's. So each event has a body, and a row without one is seen to have lost
     it: Snowflake drops a field that has no column.
     """
-    said = message.text_of(CONTENT_TYPE), message.text_of(CONTENT_ENCODING)
+    said = message.content_type, message.text_of(CONTENT_ENCODING)
     if message.data:
         return reader.data(b"".join(message.data), *said)
     value = message.sequences or message.value  # `Message.add` refuses a message that has both

@@ -10,6 +10,7 @@ from struct import error as struct_error
 from typing import Any, TypeAlias
 
 from shared.model import LastEnqueued
+from worker.bodies.content_type import parse
 from worker.rows import amqp
 from worker.rows.amqp import (
     ANNOTATIONS,
@@ -38,6 +39,11 @@ LAST_ENQUEUED, LAST_ENQUEUED_TIME = b"last_enqueued_sequence_number", b"last_enq
 # https://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-messaging-v1.0-os.html#type-properties
 FIELDS = 13
 CONTENT_TYPE, CONTENT_ENCODING = 6, 7
+# The serializers of Azure Schema Registry for Kafka name the schema in a header. A message of Kafka has no properties,
+# and its headers are application properties here.
+# https://github.com/Azure/azure-schema-registry-for-kafka/blob/main/java/avro/src/main/java/com/microsoft/azure/schemaregistry/kafka/avro/KafkaAvroSerializer.java,
+# https://learn.microsoft.com/azure/event-hubs/event-hubs-exchange-events-different-protocols
+CONTENT_TYPE_HEADER = b"content-type"
 MESSAGE_FIELDS = {"content_type": CONTENT_TYPE, "message_id": 0, "correlation_id": 5}
 SYSTEM_FIELDS = {
     "user_id": 1,
@@ -124,6 +130,16 @@ class Message:
         """A field of the properties as text; empty: it has no value."""
         value = self.properties[place] if self.properties else None
         return "" if value is None else text(value)
+
+    @property
+    def content_type(self) -> str:
+        """What it says that its body is; empty: nothing. Of a header in that place only Avro with a schema counts."""
+        if said := self.text_of(CONTENT_TYPE):
+            return said
+        headers = self.application_properties
+        header = headers.get(CONTENT_TYPE_HEADER) if isinstance(headers, dict) else None
+        found = "" if header is None else text(header)
+        return found if parse(found).is_registered_avro else ""
 
     def metadata(self) -> list[Metadata]:
         """What is known of the event beside its place in the partition, each only where it has a value."""

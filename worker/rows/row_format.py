@@ -22,6 +22,7 @@ from worker.rows.event import Event, Refusal
 from worker.rows.mapping import NotMapped, RowMapper, mapper_event
 from worker.rows.message import (
     COLUMN_ANNOTATIONS,
+    CONTENT_TYPE_HEADER,
     ENQUEUED_TIME,
     OFFSET,
     PARTITION_KEY,
@@ -173,6 +174,8 @@ class RowFormat(ABC):
         try:
             if message.startswith(_PROPERTIES, end):
                 properties, end = amqp.DECODERS[message[end + 3]](message, end + 4)
+                if properties and CONTENT_TYPE_HEADER in properties:  # it may be Avro, and bytes of Avro may be JSON
+                    return None
                 metadata += [("properties", encode(variant(properties)))] if properties else []
             if not (head := _find_data(message, end)):
                 return None

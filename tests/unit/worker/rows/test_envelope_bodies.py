@@ -7,11 +7,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.worker.rows.events import event, event_of, line_of, message, row_of
+from tests.unit.worker.rows.events import event, event_of, line_of, message, properties, row_of
+from worker.bodies.avro_schemas import AvroSchemas
+from worker.bodies.body_reader import BodyReader
 from worker.rows.envelope import Envelope
 from worker.rows.event import refused
 
+SCHEMA = b"a" * 32
+KAFKA = b"avro/binary+" + SCHEMA
 AFTER_PAYLOAD = b',"PARTITION_ID":"3","SEQUENCE_NUMBER":5,"OFFSET":"123","ENQUEUED_TIME":"2023-11-14T22:13:20.123000Z"}'
+
+
+class OneSchema:
+    """A schema registry that knows one."""
+
+    def definition(self, schema_id: str) -> str | None:
+        return '"long"' if schema_id == SCHEMA.decode() else None
 
 
 def raw_body(encoded: bytes) -> bytes:
@@ -46,6 +57,26 @@ def payload(body: bytes) -> bytes:
 def test_json_passes_as_it_came(body: bytes) -> None:
     assert payload(body) == body
     row_of(event(body))
+
+
+@pytest.mark.parametrize("header", [KAFKA, KAFKA.decode(), b"Avro/Binary+" + SCHEMA])
+def test_avro_of_a_kafka_producer_is_told_by_its_header_also_where_its_bytes_happen_to_be_json(
+    header: bytes | str,
+) -> None:
+    rows = Envelope("3", "keep", BodyReader("auto", AvroSchemas(OneSchema())))
+    row = line_of(rows.event_of(event(b"0", application_properties={b"content-type": header})))
+    assert row["PAYLOAD"] == 24, "as Avro has it"
+    assert row["PROPERTIES"].keys() == {"content-type"}
+
+
+@pytest.mark.parametrize("header", [b"text/plain", b"avro/binary", b"", 7])
+def test_any_other_header_of_that_name_decides_nothing(header: bytes | int) -> None:
+    assert row_of(event(b"0", application_properties={b"content-type": header}))["PAYLOAD"] == 0
+
+
+def test_the_content_type_of_the_message_itself_counts_before_that_of_a_header() -> None:
+    said = properties(content_type=b"application/json")
+    assert row_of(event(b"0", application_properties={b"content-type": KAFKA}, properties=said))["PAYLOAD"] == 0
 
 
 @pytest.mark.parametrize("body", [b"null", b" null\r\n", b"\xef\xbb\xbfnull"])
