@@ -65,16 +65,17 @@ def whole(least: int = 0, most: int = 10**9) -> Callable[[str], int]:
     return read
 
 
-def above_zero(unit: str) -> Callable[[str], float]:
-    """What reads a number of `unit` (seconds, minutes) above 0. It raises ArgumentTypeError for anything else."""
+def amount(unit: str, *, zero: bool = False) -> Callable[[str], float]:
+    """What reads a number of `unit` (seconds, minutes) above 0, or from 0 on. It raises as that of `whole` does."""
+    range_ = "from 0 on" if zero else "above 0"
 
     def read(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit} above 0")
+            number = -1.0
+        if not (0 < number < float("inf") or (zero and number == 0)):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit} {range_}")
         return number
 
     return read
@@ -97,7 +98,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     except (Failed, EvsupError) as error:
         code = _ended(str(error), error.exit_code)
     except OSError as error:
-        code = _ended(str(error), os.EX_OSERR)
+        code = _ended(f"{error.filename}: {error.strerror}" if error.filename else str(error), os.EX_OSERR)
     sys.exit(code)
 
 

@@ -24,7 +24,7 @@ from scripts.bench.parts import latency, rows, standing, throughput
 from scripts.bench.parts.throughput import SMALL, Say
 from scripts.bench.results import Machine, Results, read
 from scripts.bench.tables import tables
-from scripts.command_line import Parser, above_zero, run, whole
+from scripts.command_line import Parser, amount, run, whole
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from scripts.localcloud.service import REPOSITORY
 
@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--minutes",
-        type=above_zero("minutes"),
+        type=amount("minutes"),
         default=MINUTES,
         metavar="N",
         help="for all parts, beside the starts of services; one turn is always taken (default: %(default)g minutes)",

@@ -3,8 +3,8 @@
 The hub is always ahead of evsup. Rows are proven and deleted, and their events are trimmed, so that the services stay
 small.
 
-Exit code 0: all is well; 1: a row is missing or there twice, a process has 20 MB more than at the beginning, or
-descriptors or threads that it did not have then.
+Exit code 0: all is well; 1: a row is missing or there twice, memory of a process grew by more than 20 MB, or its
+descriptors or threads grew and grew.
 """
 
 import time
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from scripts.bench.lab.moving import running
 from scripts.bench.lab.vitals import Look, grown
-from scripts.command_line import Parser, above_zero, run, whole
+from scripts.command_line import Parser, amount, run, whole
 from scripts.harness.failure import NotAsPromised
 from scripts.harness.table import EVENTS, PartitionCount, count
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
@@ -94,7 +94,7 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--minutes",
-        type=above_zero("minutes"),
+        type=amount("minutes"),
         default=30.0,
         metavar="N",
         help="how long (default: %(default)g minutes)",

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.lab.moving import running
-from scripts.command_line import Parser, above_zero, run, whole
+from scripts.command_line import Parser, amount, run, whole
 from scripts.harness.host import Host
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
 from shared.clock import Deadline, monotonic
@@ -98,7 +98,7 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--seconds",
-        type=above_zero("seconds"),
+        type=amount("seconds"),
         default=60.0,
         metavar="N",
         help="seconds without events, and as many with (default: 60)",

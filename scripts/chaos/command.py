@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from scripts.chaos.judging.broken import InvariantBroken
-from scripts.command_line import Parser, above_zero, whole
+from scripts.command_line import Parser, amount, whole
 
 LONGEST_SEED = 10**6
 
@@ -28,7 +28,7 @@ def parser(module: str, description: str | None, seconds: float) -> Parser:
     )
     options.add_argument(
         "--seconds",
-        type=above_zero("seconds"),
+        type=amount("seconds"),
         default=seconds,
         metavar="N",
         help="for how many seconds faults strike (default: %(default)g)",

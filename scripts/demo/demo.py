@@ -23,6 +23,7 @@ from supervisor.status.model import PartitionStatus, TreeStatus
 FIRST_SHARE = 0.4  # of the flights are there before evsup starts; the others come while it runs
 PACE_PER_S = 1200.0
 NOBODY_LEFT = "None of its processes is left"
+# The same question to a table with the envelope, and to one with a column for each key.
 BY_CARRIER = f"""\
 SELECT PAYLOAD->>'carrier' AS carrier, count(*) AS flights,
        count(*) - count(PAYLOAD->>'departure_delay') AS cancelled,

@@ -1,9 +1,8 @@
-"""`python -m scripts.localcloud`: Event Hubs, Snowflake and a control store here, until Ctrl-C.
+"""Event Hubs, Snowflake and a control store on this machine, until Ctrl-C.
 
-Prints the settings as `export` lines, so that `eval` or a second terminal can use them, or writes them into a file.
+It prints the settings as `export` lines, so that `eval` or a second terminal can use them, or writes them into a file.
 """
 
-import argparse
 import os
 import shlex
 import signal
@@ -12,8 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import get_args
 
+from scripts.command_line import Parser, amount, run, whole
 from scripts.localcloud.cloud import CloudSettings, LocalCloud, Store
-from scripts.localcloud.service import ServiceError
 from scripts.localcloud.signing.certificate import write_private
 
 
@@ -21,17 +20,12 @@ def main() -> int:
     """Start the services, say where they are, and stop them at a signal."""
     options = _parser().parse_args()
     settings = CloudSettings(options.partitions, options.store, options.commit_delay)
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
-        signal.signal(number, signal.default_int_handler)
     try:
         with LocalCloud(settings) as cloud, ExitStack() as stack:
             _publish(cloud.environment, options.env_file, stack)
             _say(f"Local cloud is up: hub {settings.hub}, {settings.partitions} partitions, {settings.store} store.")
             _say("Ctrl-C stops it and deletes everything.")
             signal.pause()
-    except ServiceError as exc:
-        _say(f"localcloud: {exc}")
-        return os.EX_UNAVAILABLE
     except FileExistsError as exc:
         _say(f"localcloud: {exc.filename} exists already; name another file with --env-file")
         return os.EX_CANTCREAT
@@ -40,11 +34,24 @@ def main() -> int:
     return os.EX_OK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scripts.localcloud", description=__doc__)
-    parser.add_argument("--partitions", type=int, default=4, help="partitions of the hub (default: 4)")
+def _parser() -> Parser:
+    parser = Parser(
+        "scripts.localcloud",
+        __doc__,
+        "python -m scripts.localcloud --env-file local.env",
+        "python -m scripts.localcloud --partitions 8 --store postgres --commit-delay 6",
+    )
+    parser.add_argument(
+        "--partitions", type=whole(1, 1000), default=4, metavar="N", help="partitions of the hub (default: 4)"
+    )
     parser.add_argument("--store", choices=get_args(Store), default="sqlite", help="control store (default: sqlite)")
-    parser.add_argument("--commit-delay", type=float, default=1.0, metavar="S", help="seconds from append to commit")
+    parser.add_argument(
+        "--commit-delay",
+        type=amount("seconds", zero=True),
+        default=1.0,
+        metavar="S",
+        help="seconds from append to commit (default: %(default)g)",
+    )
     parser.add_argument("--env-file", type=Path, metavar="F", help="write the settings here (0600) instead of stdout")
     return parser
 
@@ -67,4 +74,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

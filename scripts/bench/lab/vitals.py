@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median_low
 
 from shared.clock import monotonic
 from supervisor.status.model import TreeStatus
 
-WARM_UP = 0.1  # of the looks: buffers and caches fill
 GROWTH_BYTES = 20_000_000
 
 
@@ -47,24 +47,30 @@ class Look:
 
 
 def grown(looks: Sequence[Look]) -> list[str]:
-    """What is more in the last quarter of the looks than in the first quarter after the warm-up.
+    """What of a process grows from the first third of the looks to the second, and again from there to the last.
 
-    Of memory the medians are compared, because it goes up and down. Of descriptors and threads the fewest are, because
-    connections come and go, and what leaked is in every later look.
+    A leak goes on, but what is opened once and kept is one step. Of descriptors and threads the fewest count, because
+    connections come and go. Of memory the medians count, and `GROWTH_BYTES` or less is no growth.
     """
-    warm = looks[int(len(looks) * WARM_UP) :]
-    quarter = max(1, len(warm) // 4)
-    supervisor, *workers = zip(*(look.processes for look in warm), strict=True)
+    third = len(looks) // 3
+    supervisor, *workers = zip(*(look.processes for look in looks), strict=True)
     named = {"supervisor": supervisor} | {f"worker {number}": each for number, each in enumerate(workers)}
     return [
-        f"{what} of {name}" for name, vitals in named.items() for what in _more(vitals[:quarter], vitals[-quarter:])
+        f"{what} of {name}"
+        for name, vitals in named.items()
+        for what in _growing(vitals[:third], vitals[third:-third], vitals[-third:])
     ]
 
 
-def _more(early: Sequence[Vitals], late: Sequence[Vitals]) -> Iterator[str]:
-    if median_low(one.rss_bytes for one in late) - median_low(one.rss_bytes for one in early) > GROWTH_BYTES:
+def _growing(*thirds: Sequence[Vitals]) -> Iterator[str]:
+    first, *_, last = (median_low(one.rss_bytes for one in part) for part in thirds)
+    if last - first > GROWTH_BYTES:
         yield "memory"
-    if min(one.descriptors for one in late) > min(one.descriptors for one in early):
+    if _rises([min(one.descriptors for one in part) for part in thirds]):
         yield "descriptors"
-    if min(one.threads for one in late) > min(one.threads for one in early):
+    if _rises([min(one.threads for one in part) for part in thirds]):
         yield "threads"
+
+
+def _rises(numbers: Sequence[int]) -> bool:
+    return all(late > early for early, late in pairwise(numbers))

@@ -23,10 +23,10 @@ def command() -> tuple[str, ...]:
     """The command that makes this process the router of a network. Raises NotPossible when there is none."""
     for program, package in (("unshare", "util-linux"), ("ip", "iproute2"), ("tc", "iproute2")):
         if shutil.which(program) is None:
-            raise NotPossible(f"network namespaces may not be made here: there is no {program} (package {package})")
+            raise NotPossible(f"Network namespaces may not be made here: there is no {program} (package {package})")
     unshare = AS_USER if os.geteuid() else AS_ROOT
     done = subprocess.run([*unshare, sys.executable, "-m", REHEARSAL], capture_output=True, text=True, check=False)
     if done.returncode:
         reason = done.stderr.strip().rpartition("\n")[2]
-        raise NotPossible(f"network namespaces may not be made here: {reason}")
+        raise NotPossible(f"Network namespaces may not be made here: {reason}")
     return unshare

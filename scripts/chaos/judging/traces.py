@@ -11,7 +11,7 @@ from scripts.localcloud.cloud import LocalCloud
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (only its names are read)
 STAYING = {"stdout", "stderr", "supervisor.lock"}  # of a lock whose file is removed there could be two holders
-# Of a database that nobody uses but the trees; the last one is the question itself.
+# Of a database that only the trees use. The last one leaves out the session that asks.
 ASKED = {
     "lease": "SELECT partition_id FROM evsup_ownership WHERE owner_id <> ''",
     "heartbeat": "SELECT owner_id FROM evsup_supervisor",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.command_line import INTERRUPTED, Parser, above_zero, whole
+from scripts.command_line import INTERRUPTED, Parser, amount, whole
 from scripts.docs.generated import ROOT
 
 # Modules that a person calls, each with an argument that it does not take.
@@ -29,6 +29,7 @@ COMMANDS = {
     "scripts.docs.pictures": "--no",
     "scripts.docs.screenshots": "--no",
     "scripts.docs.settings": "--no",
+    "scripts.localcloud": "--partitions=0",
     "scripts.peers": "--no",
     "scripts.release": "--no",
     "scripts.smoke": "--no",
@@ -68,7 +69,8 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 def parser() -> Parser:
     parser = Parser("scripts.demo", "About.\n\nMore.", "python -m scripts.demo --events 3")
     parser.add_argument("--events", type=whole(1, 5))
-    parser.add_argument("--seconds", type=above_zero("seconds"))
+    parser.add_argument("--seconds", type=amount("seconds"))
+    parser.add_argument("--delay", type=amount("seconds", zero=True))
     return parser
 
 
@@ -83,6 +85,7 @@ def parser() -> Parser:
         ("--seconds=nan", "--seconds: 'nan' is not a number of seconds above 0"),
         ("--seconds=inf", "--seconds: 'inf' is not a number of seconds above 0"),
         ("--seconds=x", "--seconds: 'x' is not a number of seconds above 0"),
+        ("--delay=-1", "--delay: '-1' is not a number of seconds from 0 on"),
         ("--else", "unrecognized arguments: --else"),
     ],
 )
@@ -95,8 +98,8 @@ def test_a_wrong_argument_is_one_line_and_exit_code_64(
 
 
 def test_numbers_in_their_range_are_read(parser: Parser) -> None:
-    options = parser.parse_args(["--events", "5", "--seconds", "0.5"])
-    assert (options.events, options.seconds) == (5, 0.5)
+    options = parser.parse_args(["--events", "5", "--seconds", "0.5", "--delay", "0"])
+    assert (options.events, options.seconds, options.delay) == (5, 0.5, 0.0)
 
 
 def test_the_help_fits_the_terminal_and_keeps_paragraphs_and_examples(
@@ -118,7 +121,7 @@ def test_the_help_fits_the_terminal_and_keeps_paragraphs_and_examples(
         (
             "raise FileNotFoundError(2, 'No such file or directory', '/x')",
             os.EX_OSERR,
-            "[Errno 2] No such file or directory: '/x'\n",
+            "/x: No such file or directory\n",
         ),
         ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)", INTERRUPTED, "Stopped. Nothing is left running.\n"),
         ("os.kill(os.getpid(), signal.SIGHUP); time.sleep(9)", INTERRUPTED, "Stopped. Nothing is left running.\n"),

@@ -65,17 +65,15 @@ def test_a_process_that_opens_and_closes_has_not_grown() -> None:
     assert grown(looks(vitals)) == []
 
 
-def test_one_descriptor_that_was_lost_half_way_is_named() -> None:
-    assert grown(looks(lambda number: replace(STEADY, descriptors=27 + number % 3 + (number > LOOKS / 2)))) == [
-        "descriptors of worker 0"
-    ]
+def test_a_leak_of_one_descriptor_in_a_third_of_the_time_is_named() -> None:
+    leaking = looks(lambda number: replace(STEADY, descriptors=27 + number % 3 + number // 10))
+    assert grown(leaking) == ["descriptors of worker 0"]
 
 
-def test_what_is_opened_during_the_warm_up_is_no_growth() -> None:
-    assert (
-        grown(looks(lambda number: replace(STEADY, descriptors=min(27, 24 + number), threads=min(11, 9 + number))))
-        == []
-    )
+@pytest.mark.parametrize("when", range(LOOKS))
+def test_what_is_opened_once_and_kept_is_no_growth(when: int) -> None:
+    opened = looks(lambda number: replace(STEADY, descriptors=27 + (number >= when), threads=11 + (number >= when)))
+    assert grown(opened) == []
 
 
 @pytest.mark.parametrize(("more", "named"), [(GROWTH_BYTES, []), (GROWTH_BYTES + 1, ["memory of worker 0"])])
