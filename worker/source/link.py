@@ -54,6 +54,8 @@ class Position:
     """The event `after` as it was read; None: nothing is known of it."""
     hub_read_s: float | None = field(default=None, compare=False)
     """When the hub was last asked for its creation time, on the host's monotonic clock, if no link has begun since."""
+    missing_end: int | None = None
+    """The last number of the partition if a link has waited for it in vain and numbers may be missing."""
 
     def for_sdk(self) -> int | str | datetime:
         """As the SDK takes it: an int is a sequence number, a str an offset.
@@ -160,7 +162,8 @@ class Link:
             while not self._is_stopped():
                 if link.open():
                     self.opened_s = self.heard_s = monotonic()
-                    self._read(link, PartitionEnd(self._spec.partition_id, partial(self._end_of_partition, client)))
+                    ask = partial(self._end_of_partition, client)
+                    self._read(link, PartitionEnd(self._spec.partition_id, ask, self.position.missing_end))
                     break
         finally:
             link.close()
@@ -305,6 +308,9 @@ class Link:
         position = self.position
         begins_at_a_time = position.after is None and position.fresh != OLDEST
         received = None if begins_at_a_time else -1 if position.after is None else position.after
+        if end.awaited is not None and self._spec.settings.on_gap == "warn":
+            # Before the look, which may end this link: the next one need not wait for it.
+            self.position = replace(self.position, missing_end=end.awaited)
         last = end.look(now_s, received)
         if last is not None and self._spec.settings.track_last_enqueued:
             self._backlog.offer(Batch((), last))

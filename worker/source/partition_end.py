@@ -1,8 +1,10 @@
 """Where a partition ends, asked of the hub when a link has been silent: a link may live and deliver nothing, for ever.
 
-Heartbeats come on such a link, and nothing looks wrong; the SDKs of other languages have had it, too.
+Heartbeats come on such a link, and nothing looks wrong; the SDKs of other languages have had it, too. But no event may
+be there: log compaction deletes a tombstone in the end, also where it was the last event of its partition.
 https://github.com/Azure/azure-sdk-for-python/issues/42332
 https://github.com/Azure/azure-sdk-for-python/issues/35948
+https://learn.microsoft.com/azure/event-hubs/log-compaction
 """
 
 import threading
@@ -19,10 +21,15 @@ log = get_logger()
 
 
 class PartitionEnd:
-    """Asks once a minute for as long as nothing comes. `ask` may block; it runs on a thread of its own."""
+    """Asks once a minute for as long as nothing comes. `ask` may block; it runs on a thread of its own.
 
-    def __init__(self, partition_id: str, ask: Callable[[], PartitionFacts]) -> None:
-        self._partition_id, self._ask = partition_id, ask
+    `missing` is the last number of the partition if a link before has waited for it in vain: it is not waited for again.
+    """
+
+    def __init__(self, partition_id: str, ask: Callable[[], PartitionFacts], missing: int | None = None) -> None:
+        self._partition_id, self._ask, self._missing = partition_id, ask, missing
+        self.awaited: int | None = None
+        """The last number of the partition, while there is more than was received."""
         self._quiet_s: float | None = None
         self._asked_s: float | None = None
         self._ahead_s: float | None = None
@@ -32,7 +39,7 @@ class PartitionEnd:
     def restart(self, now_s: float) -> None:
         """Begin to wait anew: events came, or none could come."""
         self._quiet_s = self._asked_s = now_s
-        self._ahead_s = self._answer = None
+        self._ahead_s = self._answer = self.awaited = None
 
     def look(self, now_s: float, received: int | None) -> LastEnqueued | None:
         """The last event of the partition, when the hub has just said which it is.
@@ -55,12 +62,12 @@ class PartitionEnd:
         answer, self._answer = self._answer, None
         if answer is None:
             return None
-        has_more = received is not None and answer.last > received
+        has_more = received is not None and answer.last > received and answer.last != self._missing
         # From an empty partition nothing can come, however far its numbers go: its events have left retention.
         if answer.is_empty:
             return None if has_more or received is None else answer.last_enqueued
         if has_more and self._ahead_s is None:
-            self._ahead_s = now_s
+            self._ahead_s, self.awaited = now_s, answer.last
         return answer.last_enqueued
 
     def _find(self) -> None:

@@ -89,6 +89,19 @@ def test_an_idle_partition_says_where_it_ends_and_keeps_its_link(start: Start, h
 
 
 @pytest.mark.usefixtures("impatient")
+def test_a_last_event_that_log_compaction_has_deleted_is_waited_for_once(start: Start, hub: Hub) -> None:
+    hub.last = 9
+    receiver = start(delivering(5), HubSide.stay, delivering(10), on_gap="warn")
+    assert taken_numbers(receiver, 1) == [5]
+    for _ in range(6):
+        assert taken(receiver).last_enqueued == LastEnqueued(9, None)
+    assert len(hub.links) == 2
+    hub.last = 10
+    assert taken_numbers(receiver, 1) == [10]
+    assert hub.starts == [4, 5, 5]
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_partition_whose_events_have_left_retention_keeps_its_link(start: Start, hub: Hub) -> None:
     hub.last, hub.is_empty = 999, True
     receiver = start(HubSide.stay)
