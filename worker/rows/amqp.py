@@ -20,7 +20,8 @@ Unfinished: TypeAlias = tuple[int, int, int | None]
 
 DESCRIBED = 0x00
 DESCRIPTORS = b"\x53\x80\xa3\xb3"  # smallulong, ulong, sym8, sym32
-_MAP_HEADS = {0xC1: 3, 0xD1: 9}  # bytes of a map in front of its first key
+MAP8, MAP32 = 0xC1, 0xD1
+MAP_HEADS = {MAP8: 3, MAP32: 9}  # bytes of a map in front of its first key
 HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA, SEQUENCE, VALUE, FOOTER = range(
     0x70, 0x79
 )
@@ -35,7 +36,7 @@ SECTIONS = {
     VALUE: b"amqp:amqp-value:*",
     FOOTER: b"amqp:footer:map",
 }
-TEXT8 = b"\xa1\xa3"  # str8, sym8
+NULL, TEXT8 = 0x40, b"\xa1\xa3"  # null; str8, sym8
 _BY_NAME = {name: code for code, name in SECTIONS.items()}
 # Bytes of a value by the upper half of its constructor; from 0xA on that many hold its size.
 LISTS, ARRAYS = 0xC, 0xE
@@ -93,6 +94,10 @@ def descriptor(data: bytes, at: int, names: Mapping[bytes, int]) -> int:
 
 class Rare(Exception):
     """A value holds a type that is rare in events: it is left to the SDK."""
+
+
+MISREAD = LookupError, TypeError, ValueError, RecursionError, Malformed, Rare, struct_error
+"""What a pass raises that believes counts and knows the common types alone."""
 
 
 def value(message: bytes, at: int, end: int) -> Any:
@@ -160,7 +165,7 @@ def require_whole(data: bytes, at: int, end: int) -> int:
             raise Malformed(f"a value is longer than its container (byte {at})")
         if inside:
             unfinished.append(inside)
-            pairs += inside[1] // 2 if code in _MAP_HEADS else 0
+            pairs += inside[1] // 2 if code in MAP_HEADS else 0
     return pairs
 
 
@@ -198,13 +203,21 @@ def _filling(found: Any, stop: int, end: int) -> Any:
     return found
 
 
+def map_size(data: bytes, at: int) -> tuple[int, int]:
+    """How many keys and values the map at `at` says that it has, and where it says that it ends."""
+    if data[at] == MAP8:
+        return data[at + 2], at + 2 + data[at + 1]
+    size, count = _SIZE_AND_COUNT(data, at + 1)
+    return count, at + 5 + size
+
+
 def shown(message: bytes, names: Container[bytes]) -> dict[bytes, Any]:
     """Those message annotations of these names that can be read, whatever else cannot."""
     found: dict[bytes, Any] = {}
     with suppress(Malformed):
         for code, at, end in sections(message):
-            if code == ANNOTATIONS and message[at] in _MAP_HEADS:
-                found |= _readable(message, at + _MAP_HEADS[message[at]], end, names)
+            if code == ANNOTATIONS and message[at] in MAP_HEADS:
+                found |= _readable(message, at + MAP_HEADS[message[at]], end, names)
     return found
 
 
@@ -273,7 +286,10 @@ def _map32(data: bytes, at: int) -> tuple[Any, int]:
 def _items(data: bytes, at: int, count: int, end: int) -> tuple[Any, int]:
     items: list[Any] = []
     for _ in range(count):
-        item, at = DECODERS[data[at]](data, at + 1)
+        if data[at] == NULL:  # as most fields of the properties are: without a call
+            item, at = None, at + 1
+        else:
+            item, at = DECODERS[data[at]](data, at + 1)
         items.append(item)
     _require_end(at, end)
     return items, end
@@ -305,7 +321,7 @@ def _require_end(at: int, end: int) -> None:
 
 _SIZE_AND_COUNT = Struct(">II").unpack_from
 DECODERS: dict[int, Decoder] = {
-    0x40: _constant(None),
+    NULL: _constant(None),
     0x41: _constant(True),
     0x42: _constant(False),
     0x43: _constant(0),

@@ -11,7 +11,7 @@ that have no column: Snowflake drops such a field, and counts nothing.
 import base64
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -25,12 +25,14 @@ from worker.bodies.payload import UNREAD
 from worker.rows.column_keys import ColumnKeys
 from worker.rows.event import Event, Refusal
 from worker.rows.mapping import NotMapped, RowMapper
-from worker.rows.message import Metadata
+from worker.rows.message import METADATA, Metadata
 from worker.rows.row_format import RowFormat
 from worker.rows.unknown_keys import UnknownKeys
 from worker.rows.variant import encode
 
 NULL = b"null"
+BESIDE = "raw_body", "decode_error", "body", "unknown"  # in `_EVSUP`, behind what is known of the event
+PLACE_LINE = b',"sequence_number":%d,"offset":"%b","enqueued_time":%b%b'
 MOST_COLONS = 100_000  # of a large body that is taken apart: each may be a key, and takes a quarter of a kilobyte
 
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -40,6 +42,7 @@ class Columns(RowFormat):
     """Makes events whose rows are the columns of a table."""
 
     raw_bodies_in = f"{EVSUP}:raw_body"
+    keys: ClassVar = {name: b',"%b":' % name.encode() for name in (*METADATA, *BESIDE)}
 
     def __init__(
         self,
@@ -52,9 +55,6 @@ class Columns(RowFormat):
         super().__init__(partition_id, settings.on_decode_error, bodies, mapper)
         self._on_unknown_key = settings.on_unknown_key
         self._begin = b'"%b":{"partition_id":%b' % (EVSUP.encode(), encode(partition_id))
-        self._usual_line = b'{%%b,%b,"sequence_number":%%d,"offset":"%%b","enqueued_time":%%b}}' % (
-            self._begin.replace(b"%", b"%%")
-        )
         self._keys = ColumnKeys(columns)
         self._unknown = UnknownKeys(table_name(settings), settings.on_unknown_key)
 
@@ -67,20 +67,26 @@ class Columns(RowFormat):
         """As `RowFormat`."""
         self._keys = ColumnKeys(columns)
 
-    def _usual_event(self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes]) -> Event:
-        keys = self._keys
+    def _usual_event(
+        self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes], beside: bytes = b""
+    ) -> Event:
+        keys, known = self._keys, PLACE_LINE % (number, offset, time[1], beside)
         if value.__class__ is dict and value and keys.has_all(value):
             columns = json[1:-1] if keys.are_names(value) else encode(keys.named(_split(json)))[1:-1]
-            line = self._usual_line % (columns, number, offset, time[1])
-            return Event(number, offset.decode(), time[0], len(line), msgspec.Raw(line))
-        known = ("sequence_number", b"%d" % number), ("offset", b'"%b"' % offset), ("enqueued_time", time[1])
-        line, refusal = self._row(Body(json, value), known)
+            line, refusal = b"{%b,%b%b}}" % (columns, self._begin, known), None
+        else:
+            line, refusal = self._line(Body(json, value), known)
         return Event(number, offset.decode(), time[0], len(line), msgspec.Raw(line), refusal)
 
     def _row(self, body: Body, metadata: Sequence[Metadata]) -> tuple[bytes, Refusal | None]:
+        return self._line(body, self._known(metadata))
+
+    def _line(self, body: Body, known: bytes) -> tuple[bytes, Refusal | None]:
         columns, beside, refusal = self._placed(body)
-        known = [b',"%b":%b' % (name.encode(), json) for name, json in (*metadata, *beside)]
-        return b"{%b%b%b}}" % (columns, self._begin, b"".join(known)), refusal
+        return b"{%b%b%b%b}}" % (columns, self._begin, known, self._known(beside)), refusal
+
+    def _known(self, metadata: Sequence[Metadata]) -> bytes:
+        return b"".join([self.keys[name] + json for name, json in metadata])
 
     def _mapped_row(self, row: Body, place: Sequence[Metadata]) -> bytes:
         """A mapper's keys go where those of a body go. None is no value: a VARIANT column would have a JSON null."""

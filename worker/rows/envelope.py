@@ -13,7 +13,7 @@ https://docs.snowflake.com/en/user-guide/semistructured-considerations#null-valu
 import base64
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -35,13 +35,13 @@ MAPPED = frozenset(name.upper() for name in (*METADATA, PAYLOAD, RAW_BODY, "DECO
 """What a mapper may return."""
 TYPES = {column.name: column.type for column in envelope_columns()}
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_KEYS = {name: b',"%b":' % name.upper().encode() for name in METADATA}
 
 
 class Envelope(RowFormat):
     """Makes events with the envelope as their rows."""
 
     raw_bodies_in = "RAW_BODY"
+    keys: ClassVar = {name: b',"%b":' % name.upper().encode() for name in METADATA}
     mapped_types = TYPES
 
     def __init__(
@@ -53,19 +53,27 @@ class Envelope(RowFormat):
     ) -> None:
         super().__init__(partition_id, on_decode_error, bodies, mapper)
         self._partition = b',"PARTITION_ID":' + encode(partition_id)
-        self._usual_line = b'{"PAYLOAD":%%b%b,"SEQUENCE_NUMBER":%%d,"OFFSET":"%%b","ENQUEUED_TIME":%%b}' % (
+        self._usual_line = b'{"PAYLOAD":%%b%b,"SEQUENCE_NUMBER":%%d,"OFFSET":"%%b","ENQUEUED_TIME":%%b%%b}' % (
             self._partition.replace(b"%", b"%%")
         )
 
     def learn(self, columns: TableColumns) -> None:
         """Nothing: an envelope has the same columns in each table."""
 
-    def _usual_event(self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes]) -> Event:  # noqa: ARG002 (the envelope looks into no body)
-        line = self._usual_line % (json, number, offset, time[1])
+    def _usual_event(
+        self,
+        json: bytes,
+        value: Any,  # noqa: ARG002 (the envelope looks into no body)
+        number: int,
+        offset: bytes,
+        time: tuple[datetime, bytes],
+        beside: bytes = b"",
+    ) -> Event:
+        line = self._usual_line % (json, number, offset, time[1], beside)
         return Event(number, offset.decode(), time[0], len(line), msgspec.Raw(line))
 
     def _row(self, body: Body, metadata: Sequence[Metadata]) -> tuple[bytes, Refusal | None]:
-        columns = [_KEYS[name] + json for name, json in metadata]
+        columns = [self.keys[name] + json for name, json in metadata]
         return b"{%b%b%b}" % (_body(body), self._partition, b"".join(columns)), None
 
     def _mapped_row(self, row: Body, place: Sequence[Metadata]) -> bytes:
@@ -75,7 +83,7 @@ class Envelope(RowFormat):
         if not known.keys() & {PAYLOAD, RAW_BODY}:  # then it could not be told from a row that lost its body
             known[PAYLOAD] = msgspec.Raw(b"null")
         line = b",".join(b'"%b":%b' % (name.encode(), bytes(json)) for name, json in known.items())
-        return b"{%b%b%b}" % (line, self._partition, b"".join(_KEYS[name] + json for name, json in place))
+        return b"{%b%b%b}" % (line, self._partition, b"".join(self.keys[name] + json for name, json in place))
 
 
 def _refuse_unknown(columns: dict[str, msgspec.Raw]) -> None:

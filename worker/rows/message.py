@@ -6,7 +6,6 @@ Values of any AMQP type, bytes in keys and invalid UTF-8 all have a place in a r
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
-from struct import error as struct_error
 from typing import Any, TypeAlias
 
 from shared.model import LastEnqueued
@@ -168,7 +167,7 @@ def decode(message: bytes, at: int) -> Message:
             value, end = amqp.DECODERS[message[at + 3]](message, at + 4)
             decoded.add(message[at + 2], value)
             at = end
-    except (LookupError, TypeError, ValueError, RecursionError, amqp.Malformed, struct_error):
+    except amqp.MISREAD:
         # From the start, and by the sizes of the sections: this pass believes counts, so what it says may be wrong.
         return _decode_by_size(message)
     return decoded if at == len(message) else _decode_by_size(message)

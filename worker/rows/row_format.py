@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from struct import Struct
-from struct import error as struct_error
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -17,12 +16,14 @@ from worker.bodies.body import Body
 from worker.bodies.body_reader import BodyReader
 from worker.bodies.payload import NotPayload, payload
 from worker.rows import amqp
+from worker.rows.amqp import PROPERTIES
 from worker.rows.body import body
 from worker.rows.event import Event, Refusal
 from worker.rows.mapping import NotMapped, RowMapper, mapper_event
 from worker.rows.message import (
     COLUMN_ANNOTATIONS,
-    CONTENT_TYPE_HEADER,
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
     ENQUEUED_TIME,
     OFFSET,
     PARTITION_KEY,
@@ -33,11 +34,12 @@ from worker.rows.message import (
     decode,
     time_of,
 )
-from worker.rows.variant import encode, text, variant
+from worker.rows.properties import properties
+from worker.rows.variant import encode, text
 
-# What Event Hubs sends nearly always: its annotations in this order, perhaps a partition key and application
-# properties, and one data section. It is found in one or two passes at the speed of C. Whatever else comes is read
-# section by section, to the same row.
+# What Event Hubs sends nearly always: its annotations in this order, perhaps with a partition key, perhaps properties
+# and application properties, and one data section. It is found in one or two passes at the speed of C. Whatever else
+# comes is read section by section, to the same row.
 _find_usual = re.compile(
     rb"\x00\x53\x72\xc1(.)([\x06\x08])"
     rb"\xa3\x15x-opt-sequence-number(?:\x55(.)|\x81(.{8}))"
@@ -47,8 +49,7 @@ _find_usual = re.compile(
     re.DOTALL,
 ).match
 _find_data = re.compile(rb"\x00\x53\x75(?:\xa0(.)|\xb0(.{4}))", re.DOTALL).match
-_PROPERTIES = b"\x00\x53\x74"  # begins the section of application properties
-_BEHIND_ANNOTATIONS = (_PROPERTIES, b"\x00\x53\x75")
+_FIELDS, _PROPERTIES = b"\x00\x53\x73", b"\x00\x53\x74"  # begin the sections of properties and of the application's
 _DELIVERY = b"\x00\x53\x71\xc1"  # the section of delivery annotations, followed by a size of one byte
 _long = Struct(">q").unpack
 NO_ROW = b"{}"  # of an event that is refused: it is never stored
@@ -62,8 +63,10 @@ class RowFormat(ABC):
     received again.
     """
 
-    raw_bodies_in: str
+    raw_bodies_in: ClassVar[str]
     """Where a body goes that is not JSON, for people."""
+    keys: ClassVar[Mapping[str, bytes]]
+    """What is in front of each of the metadata in a row: a comma, its key, and a colon."""
     mapped_types: ClassVar[Mapping[str, str]] = {}
     """Types of the columns that a mapper returns, where they are known."""
 
@@ -102,8 +105,12 @@ class RowFormat(ABC):
         """Go by these columns of the table from the next event on. May be called by any thread."""
 
     @abstractmethod
-    def _usual_event(self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes]) -> Event:
-        """The event of a message as nearly all are, whose body is JSON."""
+    def _usual_event(
+        self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes], beside: bytes = b""
+    ) -> Event:
+        """The event of a message as nearly all are, whose body is JSON; `beside` has other metadata, each behind its
+        key.
+        """
 
     @abstractmethod
     def _row(self, body: Body, metadata: Sequence[Metadata]) -> tuple[bytes, Refusal | None]:
@@ -133,9 +140,9 @@ class RowFormat(ABC):
 
     def _usual(self, found: "re.Match[bytes]", message: bytes, at: int) -> Event | None:
         """The event of a message as nearly all are; None: it is not quite one, or its body is no PAYLOAD."""
-        size, count, small, large, length, offset, milliseconds, _, short, long = found.groups()
+        size, count, small, large, length, offset, milliseconds, _, short, long = groups = found.groups()
         if not short and not long:
-            return self._usual_with_metadata(found, message, at)
+            return self._usual_with_metadata(groups, found.end(), message, at)
         end = found.end()
         data = message[end:]
         if (
@@ -153,39 +160,51 @@ class RowFormat(ABC):
             return None
         return self._usual_event(json, value, int.from_bytes(small or large, "big", signed=True), offset, time)
 
-    def _usual_with_metadata(self, found: "re.Match[bytes]", message: bytes, at: int) -> Event | None:
-        """The same of a message with a partition key, application properties, or both."""
-        size, count, small, large, length, offset, milliseconds, key_length, _, _ = found.groups()
-        start = end = found.end()
-        if key_length:
-            end += key_length[0]
+    def _usual_with_metadata(self, groups: Sequence[bytes], start: int, message: bytes, at: int) -> Event | None:
+        """The same of a message with a partition key at `start`, properties, or application properties."""
+        size, count, small, large, length, offset, milliseconds, key_length, _, _ = groups
+        end = start + key_length[0] if key_length else start
         if (
             count != (b"\x08" if key_length else b"\x06")
             or length[0] != len(offset)
             or at + 5 + size[0] != end
-            or message[end : end + 3] not in _BEHIND_ANNOTATIONS
             or (time := time_of(_long(milliseconds)[0])) is None
         ):
             return None
-        number = int.from_bytes(small or large, "big", signed=True)
-        metadata = [("sequence_number", b"%d" % number), ("offset", b'"%b"' % offset), ("enqueued_time", time[1])]
-        if key_length:
-            metadata.append(("partition_key", encode(text(message[start:end]))))
         try:
-            if message.startswith(_PROPERTIES, end):
-                properties, end = amqp.DECODERS[message[end + 3]](message, end + 4)
-                if properties and CONTENT_TYPE_HEADER in properties:  # it may be Avro, and bytes of Avro may be JSON
-                    return None
-                metadata += [("properties", encode(variant(properties)))] if properties else []
-            if not (head := _find_data(message, end)):
-                return None
-            data = message[head.end() :]
-            if len(data) != int.from_bytes(head[1] or head[2], "big"):
-                return None
-            line, refusal = self._row(Body(*payload(data)), metadata)
-        except (LookupError, TypeError, ValueError, RecursionError, amqp.Malformed, struct_error, NotPayload):
+            beside, json, value = self._behind_annotations(message, end)
+        except (*amqp.MISREAD, NotPayload):
             return None
-        return Event(number, offset.decode(), time[0], len(line), msgspec.Raw(line), refusal)
+        if not json:
+            return None
+        if key_length:
+            beside = self.keys["partition_key"] + encode(text(message[start:end])) + beside
+        number = int.from_bytes(small or large, "big", signed=True)
+        return self._usual_event(json, value, number, offset, time, beside)
+
+    def _behind_annotations(self, message: bytes, at: int) -> tuple[bytes, bytes, Any]:
+        """What else a row says of the event, the JSON of its body, empty if it is none, and that JSON's value.
+
+        Raises for what is to be read section by section.
+        """
+        beside, fields = b"", None
+        if message.startswith(_FIELDS, at):
+            fields = Message()
+            value, at = amqp.DECODERS[message[at + 3]](message, at + 4)
+            fields.add(PROPERTIES, value)
+        if message.startswith(_PROPERTIES, at):
+            json, at = properties(message, at + 3)
+            if json:
+                beside = self.keys["properties"] + json
+        head = _find_data(message, at)
+        if not head or len(message) - head.end() != int.from_bytes(head[1] or head[2], "big"):
+            raise amqp.Rare
+        data = message[head.end() :]
+        if not fields:
+            return beside, *payload(data)
+        beside += b"".join([self.keys[name] + json for name, json in fields.metadata()])
+        body = self._bodies.data(data, fields.text_of(CONTENT_TYPE), fields.text_of(CONTENT_ENCODING))
+        return beside, body.json, body.value
 
     def _event(self, body: Body, annotations: dict[Any, Any], message: Message | None = None) -> Event:
         """`message` is the rest of what was decoded; None: it could not be."""

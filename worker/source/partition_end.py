@@ -23,7 +23,7 @@ log = get_logger()
 class PartitionEnd:
     """Asks once a minute for as long as nothing comes. `ask` may block; it runs on a thread of its own.
 
-    `missing` is the last number of the partition if a link before has waited for it in vain: it is not waited for again.
+    `missing` is the last number of the partition if a link before has waited for it in vain: that is done once.
     """
 
     def __init__(self, partition_id: str, ask: Callable[[], PartitionFacts], missing: int | None = None) -> None:

@@ -3,21 +3,27 @@
 import base64
 import struct
 import tracemalloc
+from typing import Literal
 
 import pytest
 from azure.eventhub._pyamqp.message import Properties
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ipc.messages import Counters
+from shared.ipc.messages import Counters, TableColumns
 from shared.model import LastEnqueued
+from tests.unit.plain_settings import snowflake
 from tests.unit.worker.rows import wire
 from tests.unit.worker.rows.by_the_sdk import line_by_the_sdk
 from tests.unit.worker.rows.events import event, event_of, line_of, nested, row_of
 from tests.unit.worker.rows.wire import held, mapping, section, sized
-from worker.rows import amqp, message, row_format
+from worker.bodies.body_reader import BodyReader
+from worker.rows import amqp, message
+from worker.rows import properties as properties_module
+from worker.rows.columns import Columns
 from worker.rows.envelope import Envelope
 from worker.rows.message import body_of, last_enqueued
+from worker.rows.row_format import RowFormat
 
 NUMBER = (wire.SEQUENCE_KEY, b"\x55\x07")
 KNOWN = section(0x72, mapping([NUMBER, (wire.OFFSET_KEY, sized(0xA1, b"123"))]))
@@ -60,6 +66,44 @@ def test_a_message_with_a_partition_key_and_properties_has_the_row_that_the_sdk_
         return
     found = event_of(encoded)
     assert bytes(found.row) == expected or "a map has a key twice" in line_of(found)["DECODE_ERROR"]
+
+
+TYPES = st.sampled_from((b"application/json", b"text/plain", b"application/x-ndjson; charset=utf-8", b"avro/binary"))
+FIELDS = st.lists(st.just(b"\x40") | SHORT_TEXT | TYPES.map(lambda name: sized(0xA3, name)) | wire.SCALARS, max_size=14)
+UNDECODED = b"the AMQP message cannot be decoded"
+
+
+def formats(on_decode_error: Literal["keep", "fail"]) -> tuple[RowFormat, RowFormat]:
+    """Either format, the one for a table with one column."""
+    target = snowflake(row_format="columns", on_decode_error=on_decode_error)
+    return Envelope("3", on_decode_error), Columns("3", target, TableColumns(names=("A", "_EVSUP")), BodyReader())
+
+
+@given(
+    st.none() | SHORT_TEXT,
+    st.none() | FIELDS,
+    st.none() | st.lists(st.tuples(wire.NAMES, SHORT_TEXT | wire.VALUES), max_size=4),
+    st.booleans(),
+    st.sampled_from((b'{"a": 1}', b'{"b": "x"}', b"[]", b"null\n1", b"no json", b"\xff", b"")),
+)
+def test_a_message_has_one_row_whether_its_annotations_are_as_event_hubs_writes_them_or_not(
+    key: bytes | None,
+    fields: list[bytes] | None,
+    properties: list[tuple[bytes, bytes]] | None,
+    large: bool,
+    body: bytes,
+) -> None:
+    annotations = [NUMBER, (wire.OFFSET_KEY, sized(0xA1, b"123")), (wire.TIME_KEY, b"\x83" + bytes(8))]
+    annotations += [(wire.PARTITION_KEY, key)] if key else []
+    parts = [section(0x73, held(0xC0, len(fields), b"".join(fields)))] if fields is not None else []
+    parts += [section(0x74, mapping(properties, large=large))] if properties is not None else []
+    rest = b"".join([*parts, section(0x75, sized(0xA0, body))])
+    for rows in (*formats("keep"), *formats("fail")):
+        quick, slow = (rows.event_of(section(0x72, mapping(annotations, large=odd)) + rest) for odd in (False, True))
+        if UNDECODED in bytes(slow.row):  # then the rows have the two messages as they came
+            assert UNDECODED in bytes(quick.row)
+        else:
+            assert quick == slow
 
 
 @pytest.mark.parametrize("size", [0, 1, 250, 300])
@@ -152,7 +196,7 @@ def no_memory(*_: object) -> None:
 
 def test_a_process_without_memory_says_nothing_of_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = event(b"{}", application_properties={b"p": 1})
-    for module in (message, row_format):
+    for module in (message, properties_module):
         monkeypatch.setattr(module, "variant", no_memory)
     monkeypatch.setattr(amqp, "value", no_memory)
     for read in (event_of, body_of, last_enqueued):
@@ -205,12 +249,13 @@ def test_what_only_the_sdk_can_decode_is_counted() -> None:
         event(b"{}"),
         event(b"{}", application_properties={b"p": 1}),
         event(b"{}", properties=Properties(message_id=b"m")),
+        event(b"no json", properties=Properties(message_id=b"m")),
         KNOWN + section(0x77, b"\x98" + bytes(16)),
     ):
         envelope.event_of(encoded)
         counters = envelope.counted(Counters(rows_total=9))
         counted.append((counters.unusual_total, counters.decoded_by_sdk_total, counters.rows_total))
-    assert counted == [(0, 0, 9), (0, 0, 9), (1, 0, 9), (2, 1, 9)]
+    assert counted == [(0, 0, 9), (0, 0, 9), (0, 0, 9), (1, 0, 9), (2, 1, 9)]
 
 
 def test_the_last_number_of_the_partition_is_among_the_delivery_annotations() -> None:
