@@ -61,6 +61,11 @@ class RecentLines:
             self._lines.append(found)
 
 
+def is_event(line: str) -> bool:
+    """Whether a line was logged, and was not written by a native library, by Python about its end, or as a stack."""
+    return bool(_parsed(line).level)
+
+
 def _parsed(line: str) -> LogLine:
     if line.startswith("{"):
         try:

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from shared.log.logger import relay
+from shared.log.recent import is_event
 from shared.log.secret import MASK, mask
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ MOST_NAMES = 200  # of values in a line of JSON: to mask each for itself takes 2
 
 
 class StderrRelay:
-    """Reads a worker's stderr without ever blocking."""
+    """Reads a worker's stderr without ever blocking. `origin` says in a line that was not logged whose it is."""
 
-    def __init__(self, stream: "Connection[bytes, bytes]") -> None:
-        self._stream = stream
+    def __init__(self, stream: "Connection[bytes, bytes]", origin: str) -> None:
+        self._stream, self._origin = stream, origin
         self._rest = b""
         self.lines: deque[str] = deque(maxlen=STDERR_LINES)
         """The last lines that the worker wrote, but for its stacks."""
@@ -54,7 +55,7 @@ class StderrRelay:
         for line in self._lines(piece):
             text = _masked(line.decode(errors="replace"))  # evsup's own are masked already, a native library's not
             kept.append(text)
-            relay(text)
+            relay(text if text.startswith("{") or is_event(text) else f"{self._origin}: {text}")  # JSON stays JSON
         if not piece:
             self.close()
 

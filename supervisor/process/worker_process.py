@@ -106,4 +106,4 @@ def _started(boot: Boot, begin: Begin) -> WorkerProcess:
         after_failure.callback(stderr.close)
         process, ours = begin(boot, their_stderr, name=name)
         after_failure.pop_all()
-    return WorkerProcess(process, MessagePipe(ours, Report), StderrRelay(stderr))
+    return WorkerProcess(process, MessagePipe(ours, Report), StderrRelay(stderr, f"partition {boot.term.partition_id}"))

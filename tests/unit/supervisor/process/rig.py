@@ -106,7 +106,7 @@ class StandInChild(Child):
         self.failure: EvsupError | None = None
         self.drained: Drained | None = None
         self.drain_deadline: Deadline | None = None
-        self.stderr = StderrRelay(Pipe(duplex=False)[0])
+        self.stderr = StderrRelay(Pipe(duplex=False)[0], "partition 0")
         self.exits = False
 
     @property

@@ -85,7 +85,7 @@ class Rig:
         ours, self.theirs = get_context("spawn").Pipe(duplex=True)
         self._stderr, self._their_stderr = Pipe(duplex=False)
         self.worker: MessagePipe[Command] = MessagePipe(self.theirs, Command)
-        started = StandInWorker(self.process, MessagePipe(ours, Report), StderrRelay(self._stderr))
+        started = StandInWorker(self.process, MessagePipe(ours, Report), StderrRelay(self._stderr, "partition 0"))
         self.child = Child(Term("0", "me", 3), NOW_S + TRUST_S, NOW_S, start=lambda *_: started)
 
     def report(self, *reports: Report) -> Child:

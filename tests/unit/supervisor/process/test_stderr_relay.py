@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.log.line import Render, as_json, as_text
 from supervisor.process import stderr_relay
 from supervisor.process.stderr_relay import LONGEST_LINE, READ_BYTES, STDERR_LINES, StderrRelay
 
@@ -16,7 +17,7 @@ class Written:
 
     def __init__(self) -> None:
         stream, self._worker = Pipe(duplex=False)
-        self.relay = StderrRelay(stream)
+        self.relay = StderrRelay(stream, "partition 3")
 
     def write(self, data: bytes) -> None:
         """As the worker."""
@@ -54,7 +55,17 @@ def test_a_line_is_passed_on_when_it_is_whole(stderr: Written, passed_on: list[s
     assert stderr.read() == ["one"]
     stderr.write(b"o\n")
     assert stderr.read() == ["one", "two"]
-    assert passed_on == ["one", "two"]
+    assert passed_on == ["partition 3: one", "partition 3: two"]
+
+
+@pytest.mark.parametrize("render", [as_json, as_text])
+def test_an_event_is_passed_on_as_it_is_and_any_other_line_says_whose_it_is(
+    stderr: Written, passed_on: list[str], render: Render
+) -> None:
+    event = render({"timestamp": "2026-11-28T10:24:21.123456Z", "level": "info", "event": "partition_opened"})
+    stderr.write(f"{event}\nFatal Python error: Segmentation fault\n".encode())
+    assert stderr.read() == [event, "Fatal Python error: Segmentation fault"], "as it came, for the crash report"
+    assert passed_on == [event, "partition 3: Fatal Python error: Segmentation fault"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +91,7 @@ def test_a_line_of_json_is_masked_value_by_value_and_stays_json(
 def test_secrets_of_a_native_library_are_masked(stderr: Written, passed_on: list[str]) -> None:
     stderr.write(b"password=Xq7canary\n")
     assert stderr.read() == ["password=***"]
-    assert passed_on == ["password=***"]
+    assert passed_on == ["partition 3: password=***"]
 
 
 def test_a_read_with_nothing_to_read_returns_at_once(stderr: Written) -> None:
