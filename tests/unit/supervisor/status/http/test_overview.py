@@ -69,6 +69,11 @@ def test_what_somebody_asked_for_is_a_change_and_no_trouble() -> None:
         assert shown(a_tree(healthy=False, state=state, cause="Partition 1: no.")).verdict == "degraded"
 
 
+def test_a_partition_that_is_opened_is_a_warning_until_something_is_wrong() -> None:
+    assert shown(a_tree(a_partition(state="opening"), healthy=False)).verdict == "warning"
+    assert shown(a_tree(a_partition(state="opening"), healthy=False, unowned=("2",))).verdict == "degraded"
+
+
 def test_the_title_is_hub_and_table() -> None:
     assert shown(a_tree()).title == "flights → FLIGHTS"
 

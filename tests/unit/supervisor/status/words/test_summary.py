@@ -15,7 +15,9 @@ from tests.unit.supervisor.status.statuses import a_partition, a_tree
         ({"state": "standby"}, "standby, healthy"),
         ({"healthy": False, "unowned": ("1",)}, "running, degraded, 1 warning"),
         ({"healthy": False, "state": "draining", "cause": "Partition 1: no."}, "draining, degraded"),
+        ({"healthy": False, "partitions": (a_partition(state="failed"),)}, "running, degraded, 1 warning"),
         # What somebody asked for is no trouble, although the tree is not ready meanwhile.
+        ({"healthy": False, "partitions": (a_partition(state="opening"),)}, "running, 1 warning"),
         ({"healthy": False, "state": "starting"}, "starting"),
         ({"healthy": False, "state": "draining"}, "draining, as it was asked to"),
         (
