@@ -193,7 +193,7 @@ class WorkerKilled(Temporary):
 
 
 class LimitReached(Temporary):
-    """The host has no memory, process or descriptor left for what was to be done."""
+    """The host has no memory, process, descriptor or room on a disk left for what was to be done."""
 
 
 class WorkerHung(Temporary):

@@ -1,6 +1,7 @@
-"""Limits of the host that were reached: descriptors, processes, memory. Errors of the kernel, translated into ours."""
+"""Limits of the host that were reached: descriptors, processes, memory, disk. Errors of the kernel, as ours."""
 
 import errno
+import os
 import resource
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def limit_error(error: BaseException, what: str) -> EvsupError | None:
             return LimitReached(what, "the host has no file descriptors left", "`sysctl fs.file-max` is the limit.")
         case errno.ENOMEM:
             return LimitReached(what, "the kernel has no memory left for it", MORE_MEMORY)
+        case errno.ENOSPC | errno.EDQUOT as number:
+            file = getattr(error, "filename", None)
+            return LimitReached(what, f"{file}: " * bool(file) + os.strerror(number), "Make room. Nothing is lost.")
     return None
 
 

@@ -6,7 +6,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from shared.errors import AlreadyRunning, ConfigurationError
+from shared.errors import AlreadyRunning, ConfigurationError, EvsupError
+from shared.limits import limit_error
 from shared.log.logger import get_logger
 
 LOCK_NAME = "supervisor.lock"
@@ -40,7 +41,7 @@ def prepare(directory: Path) -> None:
         facts = directory.lstat()
         exchangeable = [str(each) for each in directory.resolve().parents if _is_open_to_all(each)]
     except OSError as error:
-        raise unusable(directory, str(error)) from error
+        raise failure(directory, error) from error
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
         raise unusable(directory, "it is a link, belongs to another user, or others may write into it")
     if exchangeable:  # a warning only: an emptyDir of Kubernetes is like this, and nobody else is in the pod
@@ -62,7 +63,17 @@ def _is_open_to_all(directory: Path) -> bool:
 def unusable(directory: Path, why: str) -> ConfigurationError:
     """The error for a directory that cannot hold the state."""
     fix = "Set EVSUP_STATE_DIR to a directory of this user alone."
-    return ConfigurationError(f"The state directory {directory} cannot be used", why, fix)
+    return ConfigurationError(_what(directory), why, fix)
+
+
+def failure(directory: Path, error: OSError) -> EvsupError:
+    """The error of the kernel for a file in the directory. A full disk may have room at the next start."""
+    why = f"{error.filename or directory}: {error.strerror}"
+    return limit_error(error, _what(directory)) or unusable(directory, why)
+
+
+def _what(directory: Path) -> str:
+    return f"The state directory {directory} cannot be used"
 
 
 def _is_ours_alone(facts: os.stat_result) -> bool:
@@ -85,7 +96,7 @@ class Lock:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise unusable(directory, str(error)) from error
+            raise failure(directory, error) from error
         if not _is_ours_alone(os.fstat(self._fd)):
             self.release()
             raise unusable(directory, f"{self._path} is not a file of its own, or belongs to another user")

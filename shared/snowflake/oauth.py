@@ -8,7 +8,7 @@ https://docs.snowflake.com/en/user-guide/oauth-ext-overview
 
 import json
 import ssl
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from typing import Annotated, Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -87,6 +87,8 @@ class _Answer(msgspec.Struct, frozen=True):
 def _answer(settings: SnowflakeSettings) -> bytes:
     with _opener(settings).open(_request(settings), timeout=ANSWER_S) as response:
         body: bytes = response.read(MOST_BYTES)
+        if response.length and len(body) < MOST_BYTES:  # `read` itself gives what came before a cut
+            raise IncompleteRead(body, response.length)
         return body
 
 

@@ -13,7 +13,7 @@ import msgspec
 from shared.clock import Deadline
 from shared.errors import ServiceUnavailable
 from shared.log.logger import get_logger
-from supervisor.state_dir import unusable
+from supervisor.state_dir import failure
 from supervisor.status.model import TreeStatus
 
 SOCKET_NAME = "status.sock"
@@ -26,7 +26,7 @@ log = get_logger()
 
 
 class StatusSocket:
-    """The socket, listening. Raises ConfigurationError when it cannot be made."""
+    """The socket, listening. Raises as `state_dir.failure` when it cannot be made."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / SOCKET_NAME
@@ -35,7 +35,8 @@ class StatusSocket:
             self._path.unlink(missing_ok=True)
             self._listen()
         except OSError as error:
-            raise unusable(directory, f"{self._path}: {error.strerror}") from error
+            error.filename = str(self._path)  # which a bind does not say
+            raise failure(directory, error) from error
 
     def renewed(self) -> socket.socket | None:
         """Another one, where somebody has deleted the file, as what cleans /tmp does; None: the file is there."""

@@ -70,7 +70,14 @@ def test_a_worker_that_cannot_be_started_says_which_limit_was_reached(
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("can't start new thread"), OSError(errno.ENOMEM, "Cannot allocate memory")]
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+    ],
 )
 def test_a_worker_that_runs_out_of_something_is_no_bug(error: Exception) -> None:
     known, failed = failure_message(error)

@@ -13,7 +13,7 @@ from typing import NoReturn
 import pytest
 
 from scripts.harness.waiting import eventually
-from shared.errors import AlreadyRunning, ConfigurationError
+from shared.errors import AlreadyRunning, ConfigurationError, ExitCode, LimitReached
 from supervisor.state_dir import LOCK_NAME, Lock, prepare, state_dir
 from supervisor.status.status_socket import SOCKET_NAME, StatusSocket, read_status
 from tests.unit.supervisor.status.served import served
@@ -174,6 +174,24 @@ def test_a_filesystem_without_locks_or_modes_is_a_fault_of_the_setting(
     monkeypatch.setattr(call, refuse)
     with pytest.raises(ConfigurationError, match=f"{LOCK_NAME} cannot be locked: {os.strerror(number)}"):
         Lock(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize(
+    ("call", "make"), [("os.open", Lock), ("pathlib.Path.mkdir", prepare), ("pathlib.Path.unlink", StatusSocket)]
+)
+def test_a_disk_that_is_full_may_have_room_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: str, make: Callable[[Path], object]
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number), str(tmp_path / "file"))
+
+    monkeypatch.setattr(call, refuse)
+    with pytest.raises(
+        LimitReached, match=f"state directory .*: .*/(file|status.sock): {os.strerror(number)}. Make room."
+    ) as caught:
+        make(tmp_path / "state")
+    assert caught.value.exit_code == ExitCode.TEMPORARY
 
 
 def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ class Server(ThreadingHTTPServer):
         self.socket = certificate.server_context().wrap_socket(self.socket, server_side=True)
         self.ca_file = str(certificate.ca_file)
         self.status, self.body = 200, json.dumps(TOKEN)
+        self.lost = 0
+        """Bytes of the answer that never come, because the connection is cut."""
         self.asked: list[dict[str, list[str]]] = []
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -47,6 +49,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         if self.server.status // 100 == 3:
             self.send_header("Location", f"https://127.0.0.1:{self.server.server_port}/elsewhere")
+        if self.server.lost:
+            self.send_header("Content-Length", str(len(self.server.body) + self.server.lost))
         self.end_headers()
         self.wfile.write(self.server.body.encode())
 
@@ -139,6 +143,13 @@ def test_each_answer_is_one_error_that_never_shows_the_secret(
     assert caught.value.fix
     assert CANARY not in f"{caught.value!r} {caught.value}"
     assert len(server.asked) == 1, "a redirect is not followed"
+
+
+@pytest.mark.parametrize("arrived", [json.dumps(TOKEN)[:10], ""])
+def test_an_answer_that_is_cut_on_the_way_is_no_fault_of_the_settings(server: Server, arrived: str) -> None:
+    server.body, server.lost = arrived, 20
+    with pytest.raises(SnowflakeUnavailable, match="No access token from"):
+        oauth.access_token(settings_of(server))
 
 
 def test_an_unknown_authority_is_told_with_the_setting_that_trusts_it(server: Server) -> None:
