@@ -5,8 +5,10 @@ https://docs.snowflake.com/en/user-guide/security-access-control-privileges
 """
 
 import re
+import time
 from dataclasses import dataclass
 
+from shared.clock import utc
 from shared.config.formats.identifier import problem, quoted, stored_name
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, DoesNotExist, EvsupError, NotPermitted, NotSignedIn
@@ -21,6 +23,10 @@ _ROLE = re.compile(r"\brole '", re.IGNORECASE)
 _NETWORK = re.compile("not allowed to access Snowflake")
 _POLICY = re.compile("current authentication policy")
 _LOCKED = re.compile(r"User (temporarily locked|access disabled)", re.IGNORECASE)
+# What a key signs is good around the time at which it was made, and no reason is given when it is not:
+# https://docs.snowflake.com/user-guide/key-pair-auth-troubleshooting
+_JWT = re.compile(r"JWT token|\b390144\b")
+_CLOCK = " Or set the clock of this host, if it is wrong: it says {}."
 _REFUSED = re.compile(r"privileges to operate on (\w+) '([^']+)'")
 _ABSENT = re.compile(r"\b(Database|Schema) '[^']+' does not exist")
 _LEADS_NOWHERE = re.compile("ERR_(DATABASE|SCHEMA)_DOES_NOT_EXIST")
@@ -59,7 +65,7 @@ def sign_in(settings: SnowflakeSettings, why: str) -> str:
         return f"The private key {error}."
     return (
         f"Check SNOWFLAKE_USER and the key. The key's fingerprint is {own}: DESC USER {user}; has to show it as"
-        " RSA_PUBLIC_KEY_FP or RSA_PUBLIC_KEY_2_FP."
+        f" RSA_PUBLIC_KEY_FP or RSA_PUBLIC_KEY_2_FP.{_CLOCK.format(utc(time.time())) if _JWT.search(why) else ''}"
     )
 
 

@@ -13,6 +13,7 @@ from shared.log.secret import Secret, mask
 from shared.snowflake.fixes import Refusal, sign_in, target
 from shared.snowflake.key_pair import fingerprint
 from tests.unit.plain_settings import snowflake
+from tests.unit.shared.config.configurations import key
 
 TARGET = snowflake(role="LOADER", warehouse="WH")
 
@@ -78,6 +79,15 @@ def test_a_refused_key_is_named_by_its_fingerprint_which_no_mask_hides() -> None
     fix = sign_in(snowflake(private_key=Secret(pem(key))), "JWT token is invalid")
     assert fingerprint(key) in mask(fix)
     assert 'DESC USER "EVSUP";' in fix
+
+
+def test_a_refused_token_may_be_one_of_a_wrong_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snowflake has the same words for it."""
+    monkeypatch.setattr("time.time", lambda: 1_790_000_000.0)
+    signer = snowflake(private_key=Secret(key()))
+    for why in ("JWT token is invalid. [0ce9eb56]", "HTTP 401, error_code=390144"):
+        assert sign_in(signer, why).endswith("clock of this host, if it is wrong: it says 2026-09-21 14:13:20 UTC.")
+    assert "clock" not in sign_in(signer, "Incorrect username or password was specified.")
 
 
 def test_a_fingerprint_is_what_openssl_and_snowflake_make_of_the_public_key() -> None:
