@@ -160,8 +160,8 @@ class Worker:
         """The report for the supervisor."""
         counters = self._partition.counted(self.state.counters)
         status = Status(state=self.state.name, counters=counters, rss_bytes=rss_bytes(), sent_at_s=now_s)
-        if not (pipeline := self.state.pipeline):
-            return status
+        if not (pipeline := self.state.pipeline):  # the SDK repeats what is refused until nobody waits any longer
+            return replace(status, waits_for=self._partition.failed_request or None)
         retention_hours = self._partition.settings.eventhub.retention_hours
         now = datetime.now(UTC)
         return replace(

@@ -44,6 +44,10 @@ class Partition(Protocol):
     def channel_name(self) -> str:
         """Name of the channel that was opened last."""
 
+    @property
+    def failed_request(self) -> str:
+        """The request to Snowflake that failed last, as a part of a sentence; empty: none did."""
+
     def counted(self, counters: Counters) -> Counters:
         """The counters with what is counted where rows are made and sent, since the worker's start."""
 
@@ -86,6 +90,11 @@ class OwnedPartition:
     def channel_name(self) -> str:
         """As `Partition`."""
         return self._channel.name
+
+    @property
+    def failed_request(self) -> str:
+        """As `Partition`."""
+        return self._channel.failure
 
     def counted(self, counters: Counters) -> Counters:
         """As `Partition`."""

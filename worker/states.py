@@ -132,7 +132,7 @@ class Opening:
         if self._open_by.passed(now_s):
             raise SinkUnavailable(
                 f"The channel of partition {self._partition.term.partition_id} could not be opened",
-                f"no answer for {OPEN_LIMIT_S:.0f} s",
+                "; ".join(filter(None, (f"no answer for {OPEN_LIMIT_S:.0f} s", self._partition.failed_request))),
                 "Check Snowflake's status and the network; nothing was written.",
             )
 

@@ -80,6 +80,7 @@ class Channel:
         # First, and not left to the garbage collector, which would have the channel of an open before flush its rows.
         self.abandon()
         self._taken, self._large = 0, LargeRows()
+        self._uploads.failed_request = ""  # of the channel before
         self.name = of_generation(self._first_name, generation)
         try:
             status = self._open()
@@ -141,6 +142,11 @@ class Channel:
     def throttled(self) -> int:
         """How many requests Snowflake has refused with 429, over all opens."""
         return self._uploads.throttled
+
+    @property
+    def failure(self) -> str:
+        """The request to Snowflake that failed last, as a part of a sentence; empty: none did since the open."""
+        return self._uploads.failure
 
     def delay_reason(self) -> str:
         """Why commits may take long, as a part of a sentence; empty when nothing is known."""

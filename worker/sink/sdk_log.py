@@ -52,14 +52,18 @@ class Uploads:
             self.throttled += bool(_THROTTLED.search(line))
 
     @property
+    def failure(self) -> str:
+        """The request that failed last, as a part of a sentence; empty: none did, or what it was for has succeeded."""
+        return self.failed_request and f"the SDK's last request that failed is {self.failed_request}"
+
+    @property
     def evidence(self) -> str:
         """Why rows may wait, as a part of a sentence; empty when nothing is known."""
         if self._refused_by:
             storage = "; ".join(filter(None, (self._refused_by, self._place)))
             return f"the cloud storage of the stage refused the SDK's upload ({storage})"
-        failed = self.failed_request and f"the SDK's last request that failed is {self.failed_request}"
         uploads = self._place and f"under load the SDK uploads rows to cloud storage ({self._place})"
-        return "; ".join(filter(None, (failed, uploads)))
+        return "; ".join(filter(None, (self.failure, uploads)))
 
 
 def follow(*, pass_on_all: bool) -> Uploads:

@@ -97,7 +97,7 @@ class Handle:
         self._unsent: deque[Sent] = deque()
         self._refused = False
         self.uploads = Uploads()
-        self.throttled = self.uploads.throttled
+        self.throttled, self.failure = self.uploads.throttled, self.uploads.failure
 
     def probe(self) -> None:
         """It answers."""

@@ -66,7 +66,7 @@ class StandInPartition:
         self.settings, self.term = settings, TERM
         self.hub_name, self.asks_from_s = "flights", 0.0
         self.channel, self.store = rig.StandInChannel(START.status), rig.StandInStore()
-        self.channel_name = self.channel.name
+        self.channel_name, self.failed_request = self.channel.name, ""
         self.sources = [StandInSource()]
         """One for each pipeline, the newest last; those that are to come may be prepared."""
         self.next_source: Callable[[], StandInSource] = StandInSource

@@ -211,6 +211,16 @@ def test_an_open_that_takes_longer_than_anybody_waits_is_a_failed_sink(make: Mak
         rig.step()
 
 
+def test_a_request_that_is_refused_again_and_again_is_what_an_open_waits_for(make: Make) -> None:
+    rig = make()
+    rig.partition.failed_request = "the SDK's last request that failed is open_channel: HTTP 503"
+    rig.step(REPORT_S)
+    assert [status.waits_for for status in rig.statuses] == [rig.partition.failed_request]
+    rig.step(0.0)
+    with pytest.raises(SinkUnavailable, match=r"no answer for 180 s; the SDK's .* HTTP 503"):
+        rig.turn_for(OPEN_LIMIT_S + REPORT_S)
+
+
 def test_once_open_the_limit_of_opening_is_over(rig: WorkerRig) -> None:
     rig.send(Lease(trusted_until_s=rig.began_s + 1000.0))
     rig.turn_for(OPEN_LIMIT_S + REPORT_S)

@@ -36,6 +36,9 @@ def test_a_request_that_failed_is_a_reason_until_the_token_moves() -> None:
     sdk.token = "8"
     channel.status()
     assert not channel.delay_reason()
+    uploads.failed_request = "insert_rows: HTTP 403"
+    channel.open(0)
+    assert not channel.failure, "it was of the channel before"
 
 
 REQUEST = "url=https://a/rows?startOffsetToken={}&endOffsetToken={}&continuationToken=1_1"
