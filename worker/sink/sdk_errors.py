@@ -40,6 +40,9 @@ SIGN_IN_REFUSED = re.compile(
 NOT_FOUND = "ChannelNotFound"  # of a status
 REFUSED = frozenset(("AuthTokenError", "SfApiAuthError"))
 MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "SfApiUserError"))
+# A client's first request asks the account which host takes rows. It names no table, so none is what was refused.
+OF_ACCOUNT = "API get_subdomain_name"
+_ACCOUNT = "Check SNOWFLAKE_ACCOUNT and SNOWFLAKE_URL: an account that is not known is refused like this."
 
 # The service's codes. They mean the same in a status and in the error of an append.
 # The channel's sequencer, which grows with every open, is another opener's. The first code comes with an append.
@@ -68,9 +71,10 @@ def translate(error: Exception, what: str, settings: SnowflakeSettings) -> Evsup
     if code == INVALID_CHANNEL:
         return invalid_channel(what, why)
     if code in REFUSED:
-        return NotSignedIn(what, why, fixes.sign_in(settings, why))
+        sign_in = fixes.sign_in(settings, why)
+        return NotSignedIn(what, why, f"{_ACCOUNT} {sign_in}" if OF_ACCOUNT in why and "HTTP 403" in why else sign_in)
     if code in MISSING:
-        return ConfigurationError(what, why, fixes.target(settings, why))
+        return ConfigurationError(what, why, _ACCOUNT if OF_ACCOUNT in why else fixes.target(settings, why))
     if not hasattr(error, "error_code") and not isinstance(error, OSError):
         return limit_error(error, what) or Bug(what, f"{code}: {why}")
     reason = why if why.startswith(code) else f"{code}: {why}"

@@ -45,6 +45,25 @@ def test_every_error_code_of_the_sdk_is_one_of_our_errors(code: str) -> None:
     assert error.fix
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "request_of", "is_account"),
+    [
+        ("SfApiUserError", 404, "get_subdomain_name", True),
+        ("SfApiAuthError", 403, "get_subdomain_name", True),
+        ("SfApiAuthError", 401, "get_subdomain_name", False),
+        ("SfApiUserError", 404, "open_channel", False),
+        ("SfApiAuthError", 403, "open_channel", False),
+    ],
+)
+def test_what_an_account_refuses_before_any_table_is_named_is_the_account(
+    code: str, status: int, request_of: str, *, is_account: bool
+) -> None:
+    text = f"{code}: HTTP request failed for API {request_of}. HTTP {status}, error_code=X, message=no, url=https://a/"
+    fix = translate(SdkError(code, text), "The channel cannot be opened", snowflake()).fix
+    assert ("SNOWFLAKE_ACCOUNT" in fix) == is_account
+    assert not (is_account and "GRANT INSERT" in fix)
+
+
 def test_a_code_that_the_sdk_does_not_know_is_a_failed_sink_and_named_once() -> None:
     fatal = from_source("streaming_ingest_error", "StreamingIngestErrorCode").FATAL
     raised = from_source("streaming_ingest_error", "StreamingIngestError")(
