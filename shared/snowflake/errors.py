@@ -5,6 +5,7 @@ its messages; numbers from 250001 are the connector's own (its errorcode.py). SQ
 """
 
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from shared.errors import (
     Unsupported,
 )
 from shared.fixes import REACH_SNOWFLAKE, TRUST_SNOWFLAKE
+from shared.limits import limit_error
 from shared.log.secret import mask
 from shared.snowflake.fixes import Refusal, is_barred
 
@@ -42,6 +44,7 @@ _AUTHENTICATION = range(390100, 390500)
 # Connectors before 4.5 keep the service's number to themselves. With a point for the colon it is a 403, 502 or 504:
 # https://github.com/snowflakedb/snowflake-connector-python/blob/main/src/snowflake/connector/auth/_auth.py
 _NOT_CONNECTED, _ANSWERED = 250001, re.compile("Failed to connect to DB: ")
+_STATEMENT_FORBIDDEN = 290403
 _NO_WAREHOUSE = 606
 _STOPPED = frozenset((604, 630))  # a statement canceled, or past its timeout
 _ACCESS = 3001
@@ -68,6 +71,22 @@ def translated(address: str, refusal: Refusal) -> Iterator[None]:
         yield
     except Error as error:
         raise refusal.with_fix(translate(error, address)) from None  # its own text is not masked
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        if not _is_of_connector(error):
+            raise
+        raise _unreadable(error, address) from error
+
+
+def _is_of_connector(error: Exception) -> bool:
+    """Whether it was raised within the connector, which looks into an answer without a look at what it is."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(str(frame.f_globals.get("__name__")).startswith("snowflake.") for frame in frames)
+
+
+def _unreadable(error: Exception, address: str) -> EvsupError:
+    """The error for an answer that is none of Snowflake's, as of a gateway in between."""
+    what, why = f"Snowflake at {address} failed", mask(f"its answer cannot be read: {type(error).__name__}: {error}")
+    return limit_error(error, what) or SnowflakeUnavailable(what, why, REACH_SNOWFLAKE)
 
 
 def translate(error: "Error", address: str) -> EvsupError:
@@ -84,7 +103,9 @@ def translate(error: "Error", address: str) -> EvsupError:
     if number in _AUTHENTICATION or (number == _NOT_CONNECTED and _ANSWERED.search(why)):
         return NotPermitted(what, why) if is_barred(why) else NotSignedIn(what, why)
     if number >= 250000:  # the connector's own: no answer, or one that is none of Snowflake's
-        kind = ConfigurationError if _FORBIDDEN.search(why) else SnowflakeUnavailable
+        # Of an account that is not known; a statement has had a login before it.
+        is_unknown = number != _STATEMENT_FORBIDDEN and _FORBIDDEN.search(why)
+        kind = ConfigurationError if is_unknown else SnowflakeUnavailable
         return kind(what, why, REACH_SNOWFLAKE)
     return _translate_statement(number, error.sqlstate or "", what, why)
 

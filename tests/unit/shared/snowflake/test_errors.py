@@ -1,6 +1,12 @@
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
 import pytest
 from snowflake.connector import DatabaseError, Error, OperationalError, ProgrammingError
 
+from scripts.localcloud.signing.certificate import make_certificate
 from shared.errors import (
     AlreadyExists,
     Bug,
@@ -14,7 +20,12 @@ from shared.errors import (
     SnowflakeUnavailable,
     Unsupported,
 )
-from shared.snowflake.errors import translate
+from shared.log.secret import Secret
+from shared.snowflake.errors import translate, translated
+from shared.snowflake.fixes import Refusal
+from shared.snowflake.session import SqlSession
+from tests.unit.plain_settings import snowflake
+from tests.unit.shared.config.configurations import key
 
 
 @pytest.mark.parametrize(
@@ -56,6 +67,7 @@ def test_a_failed_statement_is_told_apart_by_its_number(
         (390186, "Role 'X' specified in the connect string is not granted to this user", NotSignedIn),
         (390114, "Authentication token has expired", SnowflakeUnavailable),
         (250001, "Failed to connect to DB. Verify the account name is correct: 403 Forbidden", ConfigurationError),
+        (290403, "290403: HTTP 403: Forbidden", SnowflakeUnavailable),
         (250001, "Failed to connect to DB. Service is unavailable", SnowflakeUnavailable),
         (250001, "Failed to connect to DB: host:443. JWT token is invalid. [0ce9eb56]", NotSignedIn),
         (250003, "Failed to execute request: [Errno 111] Connection refused", SnowflakeUnavailable),
@@ -75,3 +87,65 @@ def test_the_reason_is_one_line_without_secrets() -> None:
     error: Error = ProgrammingError("refused:\n  password=hunter2", errno=390100)
     assert "hunter2" not in str(translate(error, "host/DB.S"))
     assert "\n" not in str(translate(error, "host/DB.S"))
+
+
+# --- answers that are none of Snowflake's -----------------------------------------------------------------------------
+
+
+class Gateway(ThreadingHTTPServer):
+    """Answers each request with the same, over TLS."""
+
+    def __init__(self, directory: Path, body: bytes, headers: Mapping[str, str]) -> None:
+        super().__init__(("127.0.0.1", 0), GatewayHandler)
+        certificate = make_certificate(directory, "127.0.0.1")
+        self.socket = certificate.server_context().wrap_socket(self.socket, server_side=True)
+        self.ca_file, self.body, self.headers = str(certificate.ca_file), body, headers
+
+
+class GatewayHandler(BaseHTTPRequestHandler):
+    """Reads the request, and answers with what the gateway has."""
+
+    server: Gateway
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        for name, value in {"Content-Length": str(len(self.server.body)), **self.server.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on stderr."""
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"[]", {}),
+        (b"{}", {}),
+        (b'{"success": false, "code": null, "message": null, "data": null}', {}),
+        (b"{}", {"Content-Encoding": "gzip"}),
+    ],
+)
+def test_an_answer_that_is_none_of_snowflake_s_is_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes, headers: Mapping[str, str]
+) -> None:
+    """The connector itself raises KeyError, TypeError and the like."""
+    for variable in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    with Gateway(tmp_path, body, headers) as gateway:
+        threading.Thread(target=gateway.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        url = f"https://127.0.0.1:{gateway.server_port}"
+        session = SqlSession(snowflake(url=url, private_key=Secret(key()), ca_file=gateway.ca_file))
+        try:
+            with pytest.raises(SnowflakeUnavailable, match="its answer cannot be read"):
+                session.query("SELECT 1")
+        finally:
+            gateway.shutdown()
+
+
+def test_what_fails_outside_the_connector_stays_as_it_is() -> None:
+    refusal = Refusal("SELECT 1", snowflake(), "D", "S")
+    with pytest.raises(KeyError), translated("host/D.S", refusal):
+        raise KeyError("ours")

@@ -64,6 +64,14 @@ def test_what_an_account_refuses_before_any_table_is_named_is_the_account(
     assert not (is_account and "GRANT INSERT" in fix)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_of_what_is_in_between_and_says_nothing_of_a_table(status: int) -> None:
+    text = f"HTTP request failed with a non-retryable error for API open_channel. HTTP {status}, error_code=, message="
+    error = translate(SdkError("SfApiUserError", text), "The channel cannot be opened", snowflake())
+    assert type(error) is SinkUnavailable
+    assert "network between" in error.fix
+
+
 def test_a_code_that_the_sdk_does_not_know_is_a_failed_sink_and_named_once() -> None:
     fatal = from_source("streaming_ingest_error", "StreamingIngestErrorCode").FATAL
     raised = from_source("streaming_ingest_error", "StreamingIngestError")(
