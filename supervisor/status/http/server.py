@@ -163,4 +163,6 @@ def listen(address: str) -> socket.socket:
 
 def _report(_: AbstractEventLoop, context: Mapping[str, Any]) -> None:
     """What the event loop cannot raise to anybody: no descriptor is left for a client, for example."""
+    if isinstance(context.get("exception"), asyncio.CancelledError):
+        return  # the tree ended while a client was connected, and Python before 3.13 calls that an error
     log.warning("status_not_answered", reason=f"{context['message']}: {context.get('exception', '')}")

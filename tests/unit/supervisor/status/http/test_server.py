@@ -193,13 +193,14 @@ def test_a_page_that_is_opened_later_has_what_was_before() -> None:
         assert json.loads(get(number, "/overview")[1])["log"][0]["text"] == "partition=3"
 
 
-def test_a_close_waits_for_no_client() -> None:
+def test_a_close_waits_for_no_client_and_is_no_trouble() -> None:
     number = free_port()
     server = HttpServer([listen(f"127.0.0.1:{number}")], a_tree)
-    with connect(number) as client:
+    with capture_logs() as log, connect(number) as client:
         get(number)
         server.close()
         assert all_of(client) == b""
+    assert not log
     with pytest.raises(ConnectionRefusedError):
         connect(number)
 
