@@ -53,6 +53,8 @@ def read(url: str, group: ConsumerGroup, settings: EventHubSettings) -> Imported
         raise _not_signed_in(error, url) from error
     except AzureError as error:
         raise translate(error, url) from error
+    except ValueError as error:  # of urllib, the SDK or urllib3: no host, half an IPv6 address, what can be no name
+        raise _no_address(url, mask(str(error))) from error
 
 
 @contextmanager
@@ -63,12 +65,8 @@ def open_container(url: str, settings: EventHubSettings) -> Iterator["ContainerC
     container_client = _sdk()
     parts = urlsplit(url)
     name = parts.path.rpartition("/")[2]
-    if parts.scheme not in {"http", "https"} or not name:
-        raise UsageError(
-            "blob: needs the address of a container",
-            mask(url),
-            "For example blob:https://account.blob.core.windows.net/checkpoints",
-        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not name:
+        raise _no_address(url)
     # The nearest first: a SAS was typed for this container, a variable set for this command, an identity for evsup.
     if parts.query:
         with container_client.from_container_url(url) as client:
@@ -82,6 +80,12 @@ def open_container(url: str, settings: EventHubSettings) -> Iterator["ContainerC
     else:
         with Identity(settings) as identity, container_client.from_container_url(url, credential=identity) as client:
             yield client
+
+
+def _no_address(url: str, why: str = "") -> UsageError:
+    shown = f"{why}, in {mask(url)}" if why else mask(url)
+    fix = "For example blob:https://account.blob.core.windows.net/checkpoints"
+    return UsageError("blob: needs the address of a container", shown, fix)
 
 
 def _sdk() -> "type[ContainerClient]":

@@ -56,3 +56,15 @@ def test_an_identity_without_a_token_names_the_container_and_what_to_do(
     assert refused.value.what == "The blob container https://mine.blob.core.windows.net/checkpoints cannot be read"
     assert "no identity of this host can sign in" in refused.value.why
     assert "managed identity" in refused.value.fix
+
+
+@pytest.mark.parametrize("host", ["", "[::1", "a..b", "a" * 64])
+@pytest.mark.parametrize("query", ["", "?sv=1&sig=a2V5"])
+def test_an_address_that_can_be_none_is_a_mistake_of_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, host: str, query: str
+) -> None:
+    monkeypatch.setenv(CONNECTION_STRING, STRING)
+    with pytest.raises((UsageError, ConfigurationError)) as refused:
+        read(f"https://{host}/checkpoints{query}", GROUP, eventhub())
+    assert refused.type is (ConfigurationError if host not in ("", "[::1") and not query else UsageError)
+    assert "a2V5" not in str(refused.value)
