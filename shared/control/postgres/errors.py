@@ -54,7 +54,15 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
     ),
     (re.compile(r"certificate|private key|does not support SSL|SSL required"), ConfigurationError, _TLS),
     (re.compile(r"unsupported startup parameter"), ConfigurationError, _POOL),
-    (re.compile(r"database \".*\" does not exist|invalid \w+ value|service file"), ConfigurationError, _NAME),
+    # Before it connects, libpq refuses what a parameter cannot be.
+    (
+        re.compile(
+            r"database \".*\" does not exist|invalid \w+ value|invalid port number"
+            r"|bad value for |service file|definition of service"
+        ),
+        ConfigurationError,
+        _NAME,
+    ),
     (
         re.compile(
             r"too many (clients|connections)|connection slots are reserved"
