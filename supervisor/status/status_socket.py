@@ -3,6 +3,7 @@
 `curl --unix-socket DIRECTORY/status.sock http://evsup/status` reads it, and so does `evsup status`.
 """
 
+import os
 import socket
 import struct
 from contextlib import ExitStack, suppress
@@ -13,10 +14,12 @@ import msgspec
 from shared.clock import Deadline
 from shared.errors import ServiceUnavailable
 from shared.log.logger import get_logger
-from supervisor.state_dir import failure
+from supervisor.state_dir import failure, unusable
 from supervisor.status.model import TreeStatus
 
 SOCKET_NAME = "status.sock"
+# An address holds 108 bytes with the zero at its end: https://man7.org/linux/man-pages/man7/unix.7.html
+MOST_PATH_BYTES = 107
 BACKLOG = 128  # clients that wait in the kernel to be accepted
 READ_LIMIT_S = 5  # for `read_status`, from the connect to the last byte
 READ_BYTES = 64 * 1024
@@ -29,7 +32,7 @@ class StatusSocket:
     """The socket, listening. Raises as `state_dir.failure` when it cannot be made."""
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / SOCKET_NAME
+        self._path = _socket_path(directory)
         try:
             # Of a supervisor that was killed: none runs here now, for this one has the lock. A bind finds it in use.
             self._path.unlink(missing_ok=True)
@@ -70,18 +73,29 @@ class StatusSocket:
 def read_status(directory: Path) -> TreeStatus | None:
     """The status of the tree that runs with this state directory; None when none runs. Blocks for 5 s at most.
 
-    Raises ServiceUnavailable when a supervisor runs and does not answer.
+    Raises ServiceUnavailable when a supervisor runs and does not answer, ConfigurationError when none can run there.
     """
+    path = _socket_path(directory)
     try:
-        return msgspec.json.decode(_page(_read(directory / SOCKET_NAME)), type=TreeStatus)
+        return msgspec.json.decode(_page(_read(path)), type=TreeStatus)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
+    except NotADirectoryError as error:
+        raise unusable(directory, f"{path}: {error.strerror}") from error
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ServiceUnavailable(
-            f"The supervisor at {directory / SOCKET_NAME} does not answer",
+            f"The supervisor at {path} does not answer",
             str(error),
             "Send it SIGUSR1 and read its log.",
         ) from error
+
+
+def _socket_path(directory: Path) -> Path:
+    """Raises ConfigurationError when no socket can have the path."""
+    path = directory / SOCKET_NAME
+    if len(os.fsencode(path)) > MOST_PATH_BYTES:
+        raise unusable(directory, f"{path} is too long: a socket's path has at most {MOST_PATH_BYTES} bytes")
+    return path
 
 
 def _page(answer: bytes) -> bytes:

@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shared.errors import ServiceUnavailable
+from shared.errors import ConfigurationError, ServiceUnavailable
 from supervisor.status import status_socket
 from supervisor.status.model import TreeStatus
-from supervisor.status.status_socket import SOCKET_NAME, read_status
+from supervisor.status.status_socket import SOCKET_NAME, StatusSocket, read_status
 from tests.unit.supervisor.status.served import served
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
@@ -96,6 +96,19 @@ def test_the_socket_answers_again_after_descriptors_ran_out(tmp_path: Path, monk
     monkeypatch.setattr(socket.socket, "accept", accept_at_the_second_try)
     with served(tmp_path, a_tree):
         assert read_status(tmp_path) == a_tree()
+
+
+@pytest.mark.parametrize("directory", ["a-file", "x" * 200])
+def test_a_state_directory_that_can_have_no_socket_is_a_fault_of_the_setting(tmp_path: Path, directory: str) -> None:
+    (tmp_path / "a-file").write_text("not a directory")
+    with pytest.raises(ConfigurationError, match="EVSUP_STATE_DIR"):
+        read_status(tmp_path / directory)
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_said(tmp_path: Path) -> None:
+    (too_long := tmp_path / ("x" * 200)).mkdir()
+    with pytest.raises(ConfigurationError, match="is too long"):
+        StatusSocket(too_long)
 
 
 @pytest.mark.parametrize("status", [b"", b"{}", b"\xff", b'{"host":"\xff"}', b'{"more":' + b"[" * 10_000])
