@@ -26,8 +26,11 @@ class Run:
     acts: Sequence[Act]
     say: Callable[[str], None]
     moved: int = 0
+    """Rows in the table when the acts were over."""
     recovered_s: float = 0.0
+    """From then until every event was in the table."""
     changes: dict[str, int] = field(default_factory=dict)
+    """How often rows of the control tables changed, by table."""
     played: list[Played] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -124,15 +124,18 @@ class Evsup:
     def await_running(self, partitions: int) -> dict[str, PartitionStatus]:
         """Wait until so many workers receive."""
 
-        def running() -> dict[str, PartitionStatus]:
-            workers = self.workers()
-            return workers if sum(row.state == "running" for row in workers.values()) == partitions else {}
+        def all_running() -> dict[str, PartitionStatus]:
+            running = self.running()
+            return running if len(running) == partitions else {}
 
-        return self.until(running, f"{partitions} workers run")
+        return self.until(all_running, f"{partitions} workers run")
 
     def wait(self, timeout_s: float = PATIENCE_S) -> int:
-        """Its exit code, when it has ended. Raises NotAsPromised when it leaves a process, or wrote on stdout."""
-        code = self._process.wait(timeout_s)
+        """Its exit code, when it has ended. Raises NotAsPromised if it does not, left a process, or wrote on stdout."""
+        try:
+            code = self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise NotAsPromised(f"evsup has not ended after {timeout_s:g} s", self.last_lines()) from None
         if output := self._stdout.read_bytes():
             raise NotAsPromised(f"start wrote on standard output: {output!r}")
         eventually(lambda: not self._others(), "none of its processes is left", GRACE_S)

@@ -95,7 +95,11 @@ class LocalCloud:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        """End the services. After an error, raises `ServiceError` for one that had ended by itself: that is why."""
+        with self._stack:
+            if isinstance(error, Exception):  # Ctrl-C in a terminal is for the services, too
+                for service in (self.hub_service, self.snow_service):
+                    service.require_running()
 
     @property
     def private_key_file(self) -> Path:

@@ -24,7 +24,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ServiceError(Failed):
-    """A service did not start; the message carries the last of its stderr."""
+    """A service did not start, or ended by itself; the message carries the last of its stderr."""
 
     exit_code: ClassVar[int] = os.EX_UNAVAILABLE
 
@@ -77,6 +77,11 @@ class Service:
     def running(self) -> bool:
         """Say whether the process is there."""
         return self._process.poll() is None
+
+    def require_running(self) -> None:
+        """Raise `ServiceError` when the process has ended."""
+        if not self.running:
+            raise ServiceError(f"{self.name} exited with {self._process.returncode}\n{self.stderr()}")
 
     def stderr(self) -> str:
         """Give the end of what the process wrote to stderr."""

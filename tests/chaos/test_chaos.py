@@ -18,7 +18,7 @@ from scripts.chaos.judging.audit import Audit
 from scripts.chaos.judging.broken import InvariantBroken
 from scripts.chaos.judging.cause import require_same_cause
 from scripts.chaos.judging.proof import require_each_once
-from scripts.chaos.judging.sampler import Owners, require_checkpoints_behind, require_marks_in_order
+from scripts.chaos.judging.reports import Owners, require_checkpoints_behind, require_marks_in_order
 from scripts.chaos.run import START_S, Run
 from scripts.chaos.scene.limits import BRISK
 from scripts.chaos.scene.scene import PARTITIONS, UNITS, staged

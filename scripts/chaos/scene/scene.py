@@ -11,7 +11,7 @@ import psycopg
 
 from scripts.chaos.judging.audit import Audit
 from scripts.chaos.judging.pauses import Pauses
-from scripts.chaos.judging.sampler import Owners, require_checkpoints_behind, require_marks_in_order
+from scripts.chaos.judging.reports import Owners, require_checkpoints_behind, require_marks_in_order
 from scripts.chaos.scene.limits import BRISK, Limits
 from scripts.chaos.scene.load import Load
 from scripts.chaos.scene.unit import Unit

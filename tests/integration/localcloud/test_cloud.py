@@ -108,3 +108,15 @@ def test_the_private_directory_and_its_secrets_are_the_owners_alone() -> None:
 def test_a_service_that_does_not_start_says_why() -> None:
     with pytest.raises(ServiceError, match="--state-dir"):
         Service.start("scripts.localcloud.snow", [])
+
+
+def lose_snowflake() -> None:
+    with LocalCloud() as cloud:
+        os.kill(cloud.snow_service.pid, signal.SIGKILL)
+        until(lambda: not cloud.snow_service.running)
+        cloud.snow.channels()
+
+
+def test_a_service_that_ended_by_itself_is_named_instead_of_the_connection_that_it_refuses() -> None:
+    with pytest.raises(ServiceError, match=r"scripts\.localcloud\.snow exited with -9"):
+        lose_snowflake()

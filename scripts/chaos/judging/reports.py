@@ -1,4 +1,4 @@
-"""Checks of what two trees, the control store and Snowflake report at the same time."""
+"""Checks of what the trees, the control store and Snowflake report at the same time."""
 
 from collections.abc import Iterable, Mapping
 
