@@ -87,6 +87,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     Ctrl-C, SIGTERM and SIGHUP are KeyboardInterrupt in `main`, so that its context managers end what it has started. A
     stdout that nobody reads changes no exit code. Whatever ends the script early is one line on stderr.
     """
+    standard_streams.open_closed()
     standard_streams.install()
     for number in SIGNALS:
         signal.signal(number, _interrupt)

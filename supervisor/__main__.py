@@ -11,15 +11,13 @@ from collections.abc import Callable
 from traceback import format_exc
 
 from shared.errors import ExitCode
-from supervisor import core_file
+from supervisor import core_file, standard_streams
 from supervisor.process import signals
-
-STANDARD_DESCRIPTORS = 3
 
 
 def main() -> None:
     """Run the command line."""
-    _open_standard_descriptors()
+    standard_streams.open_closed()
     core_file.forbid()
     # Whoever starts evsup may ignore it, and the kernel would then keep no exit code of a worker.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -50,13 +48,6 @@ def _command_line() -> Callable[[], None]:
         print(mask(format_exc()), file=sys.stderr)
         sys.exit(ExitCode.BUG)
     return run
-
-
-def _open_standard_descriptors() -> None:
-    """Open /dev/null where `2>&-` closed a stream. The next open file, such as a database, would get its descriptor."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) < STANDARD_DESCRIPTORS:
-        os.set_inheritable(descriptor, True)
-    os.close(descriptor)
 
 
 if __name__ == "__main__":

@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 STDOUT, STDERR = 1, 2
+STANDARD_DESCRIPTORS = 3
+
+
+def open_closed() -> None:
+    """Open /dev/null where `2>&-` closed a stream. The next open file, such as a database, would get its descriptor."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < STANDARD_DESCRIPTORS:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def install() -> None:
-    """Replace Python's own streams, which are None where a stream was closed at the start."""
+    """Replace Python's own streams, which are None where one was closed at the start. `open_closed` comes before."""
     sys.stdout = _text(_Output(STDOUT, "wb", closefd=False), sys.stdout)
     sys.stderr = _text(_Errors(STDERR, "wb", closefd=False), sys.stderr)
 

@@ -133,7 +133,7 @@ class Demo:
     def _prove(self) -> Proof:
         self.screen.act("Count: what Event Hubs took, and what the table holds")
         proof = prove(self.snow, self.flights, self.publisher.published(), self.columns)
-        self.screen.show(report.proof_table(proof))
+        self.screen.show(report.proof_table(proof, self.screen.console.width))
         say = self.screen.done if proof.contents.holds else self.screen.failed
         say(report.contents_line(proof.contents, len(self.flights)))
         return proof

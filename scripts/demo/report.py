@@ -1,7 +1,7 @@
 """The two tables at the end: the proof, and the flights by airline."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich import box
 from rich.table import Table
@@ -9,16 +9,23 @@ from rich.text import Text
 
 from scripts.demo.proof import ContentProof, PartitionProof, Proof
 
+PROOF = ("partition", "published", "rows", "distinct", "first", "last", "gaps", "duplicates", "")
+PROOF_WIDTH = 80
+NARROW_PROOF = (0, 1, 2, 7, 8)  # the mark at the end stands for the others, too
+CARRIERS = ("airline", "flights", "cancelled", "mean departure delay")
 
-def proof_table(proof: Proof) -> Table:
-    """A line for each partition, and their sum."""
-    table = _table(show_footer=True)
-    table.add_column("partition", "all")
-    for name, total in _sums(proof).items():
-        table.add_column(name, f"{total:,}" if isinstance(total, int) else total, justify="right")
-    table.add_column("", Text("✓", "green") if proof.holds else Text("✗", "bold red"))
-    for one in proof.partitions:
-        table.add_row(*_cells(one), style="" if one.holds else "red")
+Cells: TypeAlias = Sequence[str | Text]
+
+
+def proof_table(proof: Proof, width: int) -> Table:
+    """A line for each partition, and their sum, for a terminal of this width."""
+    columns = range(len(PROOF)) if width >= PROOF_WIDTH else NARROW_PROOF
+    head, sums, *rows = (
+        [cells[column] for column in columns] for cells in (PROOF, _sums(proof), *map(_cells, proof.partitions))
+    )
+    table = _table(head, [*rows, sums], footer=sums)
+    for one, cells in zip(proof.partitions, rows, strict=True):
+        table.add_row(*cells, style="" if one.holds else "red")
     return table
 
 
@@ -43,36 +50,46 @@ def verdict(proof: Proof) -> str:
 
 def carriers_table(rows: Sequence[tuple[Any, ...]], names: Mapping[str, str]) -> Table:
     """Flights by airline, from rows of (carrier, flights, cancelled, mean delay in minutes)."""
-    table = _table()
-    table.add_column("airline", no_wrap=True)
-    for name in ("flights", "cancelled", "mean departure delay"):
-        table.add_column(name, justify="right")
-    for carrier, flights, cancelled, delay in rows:
-        mean = "-" if delay is None else f"{float(delay):.1f} min"
-        table.add_row(names.get(carrier, carrier), f"{flights:,}", f"{cancelled:,}", mean)
+    lines = [
+        (
+            names.get(carrier, carrier),
+            f"{flights:,}",
+            f"{cancelled:,}",
+            "-" if delay is None else f"{float(delay):.1f} min",
+        )
+        for carrier, flights, cancelled, delay in rows
+    ]
+    table = _table(CARRIERS, lines)
+    for line in lines:
+        table.add_row(*line)
     return table
 
 
-def _table(*, show_footer: bool = False) -> Table:
-    return Table(box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_footer=show_footer)
+def _table(head: Cells, rows: Sequence[Cells], footer: Cells = ()) -> Table:
+    """A table without its rows. In a narrow terminal the first column and the head are broken, but no figure is."""
+    table = Table(box=box.SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_footer=bool(footer))
+    (name, total, *_), *figures = zip(head, footer or [""] * len(head), *rows, strict=True)
+    table.add_column(name, total, overflow="fold")
+    for name, total, *cells in figures:
+        widest = max(map(len, cells), default=0)
+        table.add_column(name, total, justify="right", overflow="fold", min_width=widest)
+    return table
 
 
-def _sums(proof: Proof) -> dict[str, int | str]:
+def _sums(proof: Proof) -> Cells:
     ones = proof.partitions
-    return {
-        "published": sum(one.published for one in ones),
-        "rows": proof.rows,
-        "distinct": sum(one.held.distinct for one in ones),
-        "first": "",
-        "last": "",
-        "gaps": sum(one.held.gaps for one in ones),
-        "duplicates": sum(one.held.duplicates for one in ones),
-    }
+    published, distinct = sum(one.published for one in ones), sum(one.held.distinct for one in ones)
+    gaps, duplicates = sum(one.held.gaps for one in ones), sum(one.held.duplicates for one in ones)
+    counts = (f"{number:,}" for number in (published, proof.rows, distinct))
+    return ["all", *counts, "", "", f"{gaps:,}", f"{duplicates:,}", _mark(holds=proof.holds)]
 
 
-def _cells(one: PartitionProof) -> list[str | Text]:
+def _cells(one: PartitionProof) -> Cells:
     held = one.held
     ends = (f"{end:,}" if held.rows else "-" for end in (held.first, held.last))
-    mark = Text("✓", "green") if one.holds else Text("✗", "bold red")
     counts = (f"{number:,}" for number in (one.published, held.rows, held.distinct))
-    return [one.partition, *counts, *ends, f"{held.gaps:,}", f"{held.duplicates:,}", mark]
+    return [one.partition, *counts, *ends, f"{held.gaps:,}", f"{held.duplicates:,}", _mark(holds=one.holds)]
+
+
+def _mark(*, holds: bool) -> Text:
+    return Text("✓", "green") if holds else Text("✗", "bold red")

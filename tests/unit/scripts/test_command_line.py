@@ -150,6 +150,13 @@ def test_an_output_that_nobody_reads_changes_no_exit_code() -> None:
     assert (done.returncode, done.stderr) == (1, "")
 
 
+def test_an_output_that_was_closed_changes_no_exit_code() -> None:
+    script = f"{SCRIPT}\ndef main():\n  print('x')\n  return 1\nrun(main)"
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", script]
+    done = subprocess.run(closed, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_an_output_without_room_is_one_line() -> None:
     script = f"{SCRIPT}\ndef main():\n  print('x')\n  return 0\nrun(main)"
     with Path("/dev/full").open("w") as full:
