@@ -39,11 +39,12 @@ from worker.rows.variant import encode, text
 
 # What Event Hubs sends nearly always: its annotations in this order, perhaps with a partition key, perhaps properties
 # and application properties, and one data section. It is found in one or two passes at the speed of C. Whatever else
-# comes is read section by section, to the same row.
+# comes is read section by section, to the same row. An offset is text of which JSON escapes nothing: a hub with
+# geo-replication has other offsets than numbers. https://github.com/Azure/azure-sdk-for-net/pull/50645
 _find_usual = re.compile(
     rb"\x00\x53\x72\xc1(.)([\x06\x08])"
     rb"\xa3\x15x-opt-sequence-number(?:\x55(.)|\x81(.{8}))"
-    rb"\xa3\x0cx-opt-offset\xa1(.)([0-9]+)"
+    rb"\xa3\x0cx-opt-offset\xa1(.)([ !#-\[\]-~]+)"
     rb"\xa3\x13x-opt-enqueued-time\x83(.{8})"
     rb"(?:\xa3\x13x-opt-partition-key\xa1(.)|\x00\x53\x75(?:\xa0(.)|\xb0(.{4})))?",
     re.DOTALL,
@@ -196,6 +197,7 @@ class RowFormat(ABC):
             json, at = properties(message, at + 3)
             if json:
                 beside = self.keys["properties"] + json
+        # Whatever was believed before this, the body has to end with the message.
         head = _find_data(message, at)
         if not head or len(message) - head.end() != int.from_bytes(head[1] or head[2], "big"):
             raise amqp.Rare

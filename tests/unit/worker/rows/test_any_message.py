@@ -106,6 +106,18 @@ def test_a_message_has_one_row_whether_its_annotations_are_as_event_hubs_writes_
             assert quick == slow
 
 
+@pytest.mark.parametrize(
+    ("offset", "is_quick"), [("123", 1), ("3:1:4056-a", 1), ('a"b', 0), ("a\\b", 0), ("ü", 0), ("", 0)]
+)
+def test_an_offset_of_any_form_is_in_the_row_and_one_that_json_need_not_escape_is_read_in_the_quick_pass(
+    offset: str, is_quick: int
+) -> None:
+    counting = Envelope("3", "keep")
+    known = [NUMBER, (wire.OFFSET_KEY, sized(0xA1, offset.encode())), (wire.TIME_KEY, b"\x83" + bytes(8))]
+    found = counting.event_of(section(0x72, mapping(known)) + BODY)
+    assert (found.offset, line_of(found)["OFFSET"], counting.unusual) == (offset, offset, 1 - is_quick)
+
+
 @pytest.mark.parametrize("size", [0, 1, 250, 300])
 def test_text_of_any_size_before_the_body_is_read_in_the_quick_pass(size: int) -> None:
     counting = Envelope("3", "keep")
