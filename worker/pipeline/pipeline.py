@@ -204,6 +204,7 @@ class Pipeline:
         # One batch at a time. What waits is in no window, so this is what bounds it.
         if self._waiting or self._is_draining:
             return
+        # Before the look for a batch: a receiver that hangs never gives one.
         self._source.check_alive(now_s)
         batch = self._source.take()
         if batch is not None:

@@ -60,6 +60,7 @@ class Timing:
         """Snowflake has committed something: these appends, unless the token is within one."""
         self._committed_s = now_s = self._clock()
         for append in released:
+            # Not the time of the append before, where this one has none: that is of another event.
             self._durable_at_s = append.end_enqueued.timestamp() if append.end_enqueued else None
             if append.passage:
                 self._appended_durable.add(now_s - append.passage.appended_s, append.rows)
@@ -116,6 +117,8 @@ class _Counts:
         self._counts, self._sum_s = list(before.counts), before.sum_s
 
     def add(self, seconds: float, rows: int) -> None:
+        # What equals a bound counts below it, as in a bucket of Prometheus (`le`).
+        # https://prometheus.io/docs/concepts/metric_types/#histogram
         self._counts[bisect_left(BOUNDS_S, seconds)] += rows
         self._sum_s += seconds * rows
 

@@ -63,6 +63,7 @@ class Window:
     def commit(self, token: int, now_s: float) -> list[Append]:
         """Release the appends up to `token`, which are durable, oldest first. A token may pass several at once."""
         released: list[Append] = []
+        # Of an append that the token is within nothing is released: how many of its bytes are durable is not known.
         while self._inflight and self._inflight[0].end <= token:
             append = self._inflight.popleft()
             released.append(append)

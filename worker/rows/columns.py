@@ -70,6 +70,7 @@ class Columns(RowFormat):
     def _usual_event(
         self, json: bytes, value: Any, number: int, offset: bytes, time: tuple[datetime, bytes], beside: bytes = b""
     ) -> Event:
+        # The keys once: another thread may have them replaced (`learn`) while this row is made.
         keys, known = self._keys, PLACE_LINE % (number, offset, time[1], beside)
         if value.__class__ is dict and value and keys.has_all(value):
             columns = json[1:-1] if keys.are_names(value) else encode(keys.named(_split(json)))[1:-1]

@@ -67,6 +67,7 @@ class LastEvent:
     def _is_another(self, offset: str | None, enqueued: datetime) -> bool:
         if self.is_exact:
             return abs(enqueued - self.enqueued) > SAME_TIME
+        # Without an offset the time alone decides, and it was told by another clock.
         latest = self.enqueued if self.offset else self.enqueued + CLOCKS_APART
         return offset != self.offset and enqueued > latest
 

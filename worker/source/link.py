@@ -177,6 +177,7 @@ class Link:
         """Read until asked to stop: take what came, pass it on, say how much more may come."""
 
         def on_frame(channel: int, frame: tuple[int, Any]) -> None:
+            # First: the SDK answers a frame with the numbers that are in the books.
             self._account(link, stream)
             link.take(channel, frame)
 
@@ -201,6 +202,7 @@ class Link:
                 if now_s - kept_s >= TURN_S:
                     kept_s = now_s
                     link.keep()
+                    # Without credit, or while events wait for room, silence says nothing.
                     self._look_at(end, now_s, is_quiet=bool(link.credit) and not stream.events)
                 # With TLS or websockets, bytes may wait in their buffers, and the socket would not be readable.
                 if not link.has_more:

@@ -35,7 +35,7 @@ def decode(body: bytes) -> tuple[int, list[Any]]:
     end = amqp.end_of(body, start)
     code = amqp.descriptor(body, 0, NAMES)
     fields = _filled(amqp.value_by_sdk(body, start, end), FIELDS[code])
-    if code == CLOSE and fields[0]:
+    if code == CLOSE and fields[0]:  # of a detach the SDK minds itself which fields the error has
         fields[0] = _filled(fields[0], ERROR_FIELDS)
     if code == TRANSFER:
         fields.append(memoryview(body)[end:])

@@ -99,6 +99,7 @@ class Stream:
                     rows_bytes += event.size_bytes
                     at = end
                     continue
+                # Before the frame is handed on: whoever takes it may read the books, or answer with them.
                 self._count(transfers, transfers, max(size_bytes, rows_bytes))
                 transfers = size_bytes = rows_bytes = 0
                 self.last_message = message
@@ -110,6 +111,7 @@ class Stream:
             self._count(transfers, transfers, max(size_bytes, rows_bytes))
             self.last_message = message
         self._rest = data[at:]
+        # At once: the rest of a frame that no peer may send would be waited for without end.
         if len(self._rest) >= HEADER_BYTES:
             self._require_possible(_size_at(self._rest, 0)[0])
 
@@ -152,7 +154,7 @@ class Stream:
     def _transfer(self, fields: list[Any]) -> None:
         """One transfer of the link, of any form."""
         *known, payload = fields
-        if self._delivery_id is None:
+        if self._delivery_id is None:  # the first one alone has to say it
             self._delivery_id = known[DELIVERY_ID]
         if self._delivery_id is None:
             raise BrokenStream("a delivery begins without its delivery-id")

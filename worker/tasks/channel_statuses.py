@@ -38,6 +38,7 @@ def run(question: Question, pipe: "Connection[bytes, bytes]") -> None:
 def _statuses(question: Question) -> ChannelStatuses:
     settings = environment.load_worker().snowflake
     prepare(settings, "error")  # errors are raised as well
+    # Before the SDK is asked: it tries a server that does not answer for minutes.
     probe(settings)
     return ChannelStatuses(channels=_read(settings, question))
 

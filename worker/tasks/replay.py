@@ -61,6 +61,7 @@ class Order:
         return msgspec.structs.replace(
             settings,
             snowflake=settings.snowflake.beside(self.table),
+            # Whatever the live partition does: who orders a range expects all of it.
             eventhub=msgspec.structs.replace(settings.eventhub, consumer_group=self.consumer_group, on_gap="fail"),
         )
 
@@ -83,6 +84,7 @@ class UpTo(Receiver):
         batch = super().take()
         if batch is None:
             return None
+        # An event without a number passes: the pipeline refuses it, with the reason.
         numbers = [event.sequence_number or 0 for event in batch.events]
         if max(numbers, default=-1) >= self._last:
             self.stop()
@@ -110,10 +112,12 @@ def replay(order: Order, settings: Settings) -> int:
     group = consumer_group(settings.eventhub)
     name = channel_name(settings.snowflake.channel_prefix, group, order.partition_id)
     channel = Channel(settings.snowflake, f"{name}_REPLAY_{order.first}_{order.last}")
+    # First: where Snowflake does not answer, the SDK's open tries for minutes.
     channel.probe()
     status = channel.open(0)
+    # A token is there when a replay of this range was interrupted: what it wrote is not read again.
     after = order.first - 1 if status.token is None else status.token
-    position = Position(after if after >= 0 else None)
+    position = Position(after if after >= 0 else None)  # no event is before 0
     rows = row_format(order.partition_id, settings, order.columns)
     source = UpTo(settings.eventhub, order.partition_id, position, order.last, rows.event_of)
     start = StartingPoint(Resume(after, "a replay"), status, Checkpoint(order.partition_id, after, None, 0))

@@ -73,7 +73,7 @@ def newest_bodies(settings: EventHubSettings, partition_id: str, events: int) ->
     """The JSON bodies of the partition's newest events, b"" for one that is no JSON. Raises what `Receiver` does."""
     with EventHubClient(settings) as hub:
         facts = hub.partition(partition_id)
-    if facts.is_empty:
+    if facts.is_empty:  # nothing would come, and the deadline would be waited for
         return
     first, last, deadline = max(facts.first, facts.last - events + 1), facts.last, Deadline.after(PARTITION_S)
     event_of = Envelope(partition_id, "keep", body_reader(settings)).event_of
@@ -82,6 +82,7 @@ def newest_bodies(settings: EventHubSettings, partition_id: str, events: int) ->
     reached = first - 1
     while reached < last and deadline.remaining_s() > 0:
         connection.wait([source.fileno()], LOOK_S)
+        # Before the look for a batch: a receiver that hangs never gives one.
         source.check_alive(monotonic())
         for event in batch.events if (batch := source.take()) else ():
             reached = max(reached, event.sequence_number or 0)
