@@ -60,6 +60,8 @@ class Guard:
     """That bring it out soonest."""
     rejecting: bool = False
     """Whether Snowflake rejects rows, and counts them late."""
+    first_seed: int = 0
+    """The one to begin with: that of the first history in which it was missed."""
 
 
 def without(name: str, text: str, instead: str = "") -> Removal:
@@ -207,12 +209,14 @@ GUARDS = (
         replaced(Leases, "renew", trust_from_the_answer),
         "I5",
         faults=(answer_late_and_leave,),
+        first_seed=10,
     ),
     Guard(
         "the end of a worker that is stuck",
         replaced(WorkerProcess, "_guarded", lambda _: None),
         "I5",
         faults=(freeze_supervisor, stick_worker),
+        first_seed=4,
     ),
     Guard("the end of a worker with its trust", distrust, "I5", faults=(fade_away, freeze_supervisor)),
     Guard("a clock that never jumps", replaced(Clock, "__call__", lambda _: time.time()), "I", faults=FREEZES),
@@ -225,6 +229,7 @@ GUARDS = (
             "EXISTS (SELECT 1 FROM json_each(:terms) WHERE key LIKE partition_id || ' %')",
         ),
         "I5",
+        first_seed=5,
     ),
     Guard("the owner's own expiration", measured_by_the_claimer, "I5", faults=FREEZES),
     Guard("equal owner ids", without("claim", "held.etag = excluded.etag AND "), "I5", equal_ids=True),
@@ -233,6 +238,7 @@ GUARDS = (
         without("save_checkpoint", "stored.epoch <= excluded.epoch\n    AND "),
         "I4",
         faults=FREEZES,
+        first_seed=12,
     ),
     Guard(
         "the fence in the transaction of a claim",
@@ -245,13 +251,19 @@ GUARDS = (
         without("save_checkpoint", "excluded.sequence_number >= stored.sequence_number", "true"),
         "I4",
         faults=SLOW_STORES,
+        first_seed=17,
     ),
     Guard("the reopening of the channel", replaced(Channel, "open", same_sequencer), "I"),
     Guard("the token of this open", replaced(Handle, "open", earlier_token), "I1", faults=(kill_worker,)),
     Guard("dropping what comes again", replaced(pipeline, "admit", admit_all), "I1", faults=(break_link,)),
     Guard("checkpointing what is durable", replaced(Pipeline, "turn", checkpoint_appended), "I3"),
     Guard(
-        "the epoch as owner level", replaced(WorkerProcess, "source", level_zero), "I5", trusting=False, faults=FREEZES
+        "the epoch as owner level",
+        replaced(WorkerProcess, "source", level_zero),
+        "I5",
+        trusting=False,
+        faults=FREEZES,
+        first_seed=14,
     ),
     Guard(
         "refusing a token above what was appended",
@@ -259,6 +271,7 @@ GUARDS = (
         "I3",
         trusting=False,
         faults=FREEZES,
+        first_seed=34,
     ),
     Guard("events that are not settled", replaced(Unsettled, "observe", settled_at_once), WRONGLY, rejecting=True),
     Guard("waiting for a later count", replaced(Handle, "await_status", counted_once), WRONGLY, rejecting=True),
