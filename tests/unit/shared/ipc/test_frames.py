@@ -26,10 +26,10 @@ def test_whole_frames_give_their_messages_in_order() -> None:
     assert list(decoder().feed(STREAM)) == MESSAGES
 
 
-@pytest.mark.parametrize("cut", range(len(STREAM) + 1))
-def test_a_stream_may_be_cut_at_any_byte(cut: int) -> None:
-    frames = decoder()
-    assert [*frames.feed(STREAM[:cut]), *frames.feed(STREAM[cut:])] == MESSAGES
+def test_a_stream_may_be_cut_at_any_byte() -> None:
+    for cut in range(len(STREAM) + 1):
+        frames = decoder()
+        assert [*frames.feed(STREAM[:cut]), *frames.feed(STREAM[cut:])] == MESSAGES, cut
 
 
 def test_a_stream_may_come_byte_by_byte() -> None:
