@@ -19,6 +19,8 @@ settings.load_profile("evsup")
 # A shell starts background jobs with SIGINT ignored, and what ignores a signal passes that on to all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+gc.disable()  # until all tests are collected: what is made until then stays
+
 TESTS = Path(__file__).parent
 
 # A process of the suite takes whole files, in their order. The longest come first, so that all processes end together:
@@ -99,6 +101,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """A receiver collects garbage at the end of each link: it need not look through all that the suite has imported."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
