@@ -9,12 +9,12 @@ import pytest
 
 from scripts.harness.marker import marked
 from scripts.localcloud.cloud import CloudSettings
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import SELDOM, Pipeline, pipeline_of
 
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of(cloud=CloudSettings(partitions=1, store="snowflake", commit_delay_s=0.3)) as made:
+    with pipeline_of(cloud=CloudSettings(partitions=1, store="snowflake", commit_delay_s=0.3), **SELDOM) as made:
         made.environment |= {**made.cloud.oauth_environment, "EVSUP_LOG_LEVEL": "debug", "SS_LOG_LEVEL": "debug"}
         yield made
 

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.harness.evsup import Evsup
 from scripts.harness.waiting import BUSY_S, eventually
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import UNCHECKED, Pipeline, pipeline_of
 from tests.harness.services.service_manager import ServiceManager
 
 
@@ -31,7 +31,7 @@ def pipeline(shared: Pipeline) -> Iterator[Pipeline]:
 def stalled(pipeline: Pipeline, *arguments: str) -> Evsup:
     """A tree with rows in flight that Snowflake does not commit."""
     pipeline.snow.stall_commits()
-    evsup = pipeline.start(*arguments)
+    evsup = pipeline.start(*arguments, **UNCHECKED)
     evsup.await_running(1)
     eventually(lambda: evsup.workers()["0"].rows_inflight, "rows are in flight")
     return evsup
@@ -132,7 +132,7 @@ def test_a_drain_that_cannot_end_stops_at_its_timeout_with_75_and_loses_nothing(
     assert 2.0 <= time.monotonic() - sent_s < 2.0 + BUSY_S
     assert "Nothing is lost" in evsup.last_line
     pipeline.snow.clear_faults()
-    again = pipeline.start()
+    again = pipeline.start(**UNCHECKED)
     again.await_running(1)  # not by the rows, which may be there already: a signal would end a process that still boots
     pipeline.await_all()
     assert again.stop() == 0

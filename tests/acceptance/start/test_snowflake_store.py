@@ -9,7 +9,7 @@ from scripts.harness.evsup import GRACE_S
 from scripts.harness.marker import marked
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import SELDOM, UNCHECKED, Pipeline, pipeline_of
 
 # The group has no $ in its name: the SQL dialect behind the local service takes $Default in a text for a variable.
 CLOUD = CloudSettings(partitions=2, store="snowflake", commit_delay_s=0.3)
@@ -17,13 +17,13 @@ CLOUD = CloudSettings(partitions=2, store="snowflake", commit_delay_s=0.3)
 
 @pytest.fixture
 def pipeline() -> Iterator[Pipeline]:
-    with pipeline_of(cloud=CLOUD) as made:
+    with pipeline_of(cloud=CLOUD, **SELDOM, **UNCHECKED) as made:
         yield made
 
 
 @pytest.fixture
 def diagnostic() -> Iterator[Pipeline]:
-    with pipeline_of(cloud=CLOUD, CONTROL_OWNERSHIP_MODE="local_single_consumer_smoke") as made:
+    with pipeline_of(cloud=CLOUD, CONTROL_OWNERSHIP_MODE="local_single_consumer_smoke", **SELDOM, **UNCHECKED) as made:
         yield made
 
 
@@ -50,7 +50,7 @@ def test_every_event_is_in_the_table_once_over_start_restart_handover_and_kill(p
     assert other.stop() == 0
     pipeline.prove()
     for command in (("checkpoints", "list"), ("verify",), ("check",)):
-        done = pipeline.run(*command)
+        done = pipeline.run(*command, SNOWFLAKE_CHECK_COLUMNS="true")
         assert done.returncode == 0, done.stderr
 
 

@@ -11,7 +11,7 @@ import pytest
 from scripts.harness.table import EVENTS
 from scripts.harness.waiting import eventually
 from scripts.localcloud.cloud import CloudSettings
-from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.pipeline import SELDOM, Pipeline, pipeline_of
 from tests.harness.versions.environments import environment
 from tests.harness.versions.oldest import PYPROJECT, ROOT
 
@@ -31,7 +31,7 @@ def newest() -> str:
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
     cloud = CloudSettings(partitions=1, store="snowflake", commit_delay_s=0.3)
-    with pipeline_of(cloud=cloud, SNOWFLAKE_ON_REJECT="quarantine") as made:
+    with pipeline_of(cloud=cloud, SNOWFLAKE_ON_REJECT="quarantine", **SELDOM) as made:
         yield made
 
 
