@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -177,7 +178,7 @@ class LocalCloud:
 
     def _make_account(self) -> None:
         """Make the user with a key pair and an OAuth client, and the table."""
-        private, public = key_pair()
+        private, public = _key_pair_of_accounts()
         write_private(self.private_key_file, private)
         self.snow.register_user(ACCOUNT, USER, public, [ROLE])
         self.snow.register_client(CLIENT_ID, self._client_secret, ACCOUNT, USER, [f"{ROLE_SCOPE}{ROLE}"])
@@ -194,6 +195,12 @@ def key_pair() -> tuple[bytes, str]:
     )
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return private, public.decode()
+
+
+@cache
+def _key_pair_of_accounts() -> tuple[bytes, str]:
+    """That of every account that this process makes: a tenth of a second goes into one."""
+    return key_pair()
 
 
 def _postgres_directory() -> Path:
