@@ -27,10 +27,7 @@ TESTS = Path(__file__).parent
 # those of 35 s and more, by `make test` with `--durations=0` on two cores.
 LONGEST_FIRST = (
     "acceptance/rows/test_columns",
-    "acceptance/commands/test_check",
-    "integration/faults/test_stage",
     "integration/faults/test_sink",
-    "acceptance/commands/test_verify",
     "integration/group/test_added_partitions",
     "integration/faults/test_processes",
     "integration/eventhubs/test_receiver",
@@ -40,6 +37,9 @@ LONGEST_FIRST = (
     "integration/faults/test_late_counts",
     "integration/target/test_quarantine",
     "acceptance/target/test_table",
+    "acceptance/commands/test_verify",
+    "acceptance/commands/test_check",
+    "integration/faults/test_stage",
     "chaos/test_cycles",
     "acceptance/rows/test_columns_evolve",
     "acceptance/moving_over/test_steps",
