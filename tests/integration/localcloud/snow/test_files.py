@@ -8,22 +8,10 @@ import pytest
 from scripts.localcloud.cloud import INLINE_PROPERTIES
 from scripts.localcloud.snow.admin import SnowAdmin
 from scripts.localcloud.snow.driver import SdkDriver
-from tests.harness.snow.sdk import Snow, append, committed, failure, serving, until
+from tests.harness.snow.sdk import Snow, append, committed, failure, until
 
 BURST = 4_000  # rows of a kilobyte: twice what sends the SDK from rows to files
 FILLER = "x" * 1_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snow]:
-    with serving(tmp_path_factory.mktemp("snow")) as made:
-        yield made
-
-
-@pytest.fixture
-def snow(server: Snow) -> Iterator[Snow]:
-    with server.with_table() as made:
-        yield made
 
 
 @pytest.fixture

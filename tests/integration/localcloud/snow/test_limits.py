@@ -1,30 +1,17 @@
 """How the real streaming SDK and evsup handle the limits of a channel, and opens at the same time."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from scripts.localcloud.snow.http.refusal import OPEN_IN_PROGRESS
 from tests.harness.pipeline import UNCHECKED, pipeline_of
-from tests.harness.snow.sdk import Snow, append, committed, serving, until
+from tests.harness.snow.sdk import Snow, append, committed, until
 
 TOO_FAST = "append 429 390701"
 IN_PROGRESS = f"open 409 {OPEN_IN_PROGRESS}"
 SLOW = 0.001  # a second: after the first request the next one has to wait for many minutes
 RETRIED_S = 2  # how long the SDK retries an open here; 120 s without the property
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snow]:
-    with serving(tmp_path_factory.mktemp("limits")) as made:
-        yield made
-
-
-@pytest.fixture
-def snow(server: Snow) -> Iterator[Snow]:
-    with server.with_table() as made:
-        yield made
 
 
 @pytest.mark.parametrize(("requests_per_s", "bytes_per_s"), [(SLOW, None), (None, SLOW)], ids=["requests", "bytes"])

@@ -1,24 +1,10 @@
 """How the service compares names: without case in a URI, with case in quotes and in a status request."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from scripts.localcloud.snow.admin import AdminError
 from scripts.localcloud.snow.driver import SdkError
-from tests.harness.snow.sdk import COLUMNS, Snow, append, committed, failure, serving
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snow]:
-    with serving(tmp_path_factory.mktemp("names")) as made:
-        yield made
-
-
-@pytest.fixture
-def snow(server: Snow) -> Iterator[Snow]:
-    with server.with_table() as made:
-        yield made
+from tests.harness.snow.sdk import COLUMNS, Snow, append, committed, failure
 
 
 def test_two_spellings_of_a_channel_are_one_channel(snow: Snow) -> None:

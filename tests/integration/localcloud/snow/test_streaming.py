@@ -23,21 +23,8 @@ from tests.harness.snow.sdk import (
     committed,
     events,
     failure,
-    serving,
     until,
 )
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snow]:
-    with serving(tmp_path_factory.mktemp("snow")) as made:
-        yield made
-
-
-@pytest.fixture
-def snow(server: Snow) -> Iterator[Snow]:
-    with server.with_table() as made:
-        yield made
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ service does, not what Snowflake is known to do.
 """
 
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.harness.snow.sdk import Snow, committed, serving
+from tests.harness.snow.sdk import Snow, committed
 
 # Snowflake's Kafka connector 4 in its mode "v4-ht", where the service alone converts. What that test expects of this
 # mode is in the functions below its table.
@@ -274,17 +273,11 @@ class Results:
 
 
 @pytest.fixture(scope="module")
-def snow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snow]:
-    with serving(tmp_path_factory.mktemp("types")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def results(snow: Snow) -> Results:
+def results(server: Snow) -> Results:
     """All cases in one append: one row each, with its number and one more column."""
-    with snow.with_table() as named:
+    with server.with_table() as named:
         name = (*named.name[:2], "TYPES")
-        snow.admin.create_table(name, [("ID", "NUMBER", False), *COLUMNS.items()])
+        named.admin.create_table(name, [("ID", "NUMBER", False), *COLUMNS.items()])
         with named.driver() as sdk:
             typed = replace(named, name=name)
             sdk.client(typed.pipe)
