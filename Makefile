@@ -49,6 +49,7 @@ coverage: $(STAMP) ## Show which lines and branches the unit tests and two accep
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
+# In a new checkout the types take as long as all the rest.
 lint: $(STAMP) ## Check format, style, types, import rules, generated files and links
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync types style
 

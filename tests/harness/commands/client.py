@@ -25,7 +25,7 @@ def commands() -> "Commands":
 
 
 class Commands:
-    """The other process ends with this one: it reads that nobody gives orders any more."""
+    """Gives orders to the process that they are copies of. It ends with this one: then nobody gives any more."""
 
     def __init__(self) -> None:
         self._orders, theirs = _pair()
@@ -44,9 +44,9 @@ class Commands:
         """A command with all it wrote, when it has ended."""
         order = server.Order(arguments, environment, str(directory))
         ours, theirs = _pair()
-        with ours, _file() as output, _file() as errors, open(os.devnull) as nothing:  # noqa: PTH123
+        with ours, _file() as output, _file() as errors:
             with theirs:
-                descriptors = [file.fileno() for file in (nothing, output, errors, theirs)]
+                descriptors = [file.fileno() for file in (output, errors, theirs)]
                 socket.send_fds(self._orders, [msgspec.json.encode(order)], descriptors)
             pid = int(ours.recv(ANSWER_BYTES))
             ours.settimeout(timeout_s)

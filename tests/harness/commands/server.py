@@ -20,7 +20,7 @@ import msgspec
 from scripts.harness.evsup import EVSUP
 
 LARGEST_BYTES = 256 * 1024  # of an order
-STREAMS = 3
+DESCRIPTORS = 3  # standard output, standard error, and a socket for answers
 # Else the connector loads a library of its own on a thread, for its telemetry alone.
 WITHOUT_A_THREAD = "SNOWFLAKE_DISABLE_MINICORE"
 IMPORTED = (
@@ -45,7 +45,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 def main() -> None:
-    """Make a copy for each order, until nobody gives any more. Its streams and a socket for answers come with it."""
+    """Make a copy for each order, until nobody gives any more. Its standard input is that of this process."""
     os.environ[WITHOUT_A_THREAD] = "true"
     for name in IMPORTED:
         import_module(name)
@@ -54,16 +54,16 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever waits for a copy is reaped by the kernel
     with socket.socket(fileno=int(sys.argv[1])) as orders:
         while True:
-            order, descriptors, _, _ = socket.recv_fds(orders, LARGEST_BYTES, STREAMS + 1)
+            order, descriptors, _, _ = socket.recv_fds(orders, LARGEST_BYTES, DESCRIPTORS)
             if not order:
                 return
             if not os.fork():
                 break
             for descriptor in descriptors:
                 os.close(descriptor)
-    *streams, answers = descriptors
+    output, errors, answers = descriptors
     copy(answers)
-    become(msgspec.json.decode(order, type=Order), streams)
+    become(msgspec.json.decode(order, type=Order), output, errors)
 
 
 def copy(answers: int) -> None:
@@ -77,10 +77,10 @@ def copy(answers: int) -> None:
     os.close(answers)
 
 
-def become(order: Order, streams: list[int]) -> None:
+def become(order: Order, output: int, errors: int) -> None:
     """Run the console script."""
-    for standard, stream in enumerate(streams):
-        os.dup2(stream, standard)
+    for stream, standard in ((output, sys.stdout), (errors, sys.stderr)):
+        os.dup2(stream, standard.fileno())
         os.close(stream)
     os.chdir(order.directory)
     os.environ.clear()
