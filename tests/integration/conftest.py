@@ -17,6 +17,7 @@ from scripts.localcloud.pgbouncer import PgBouncer
 from scripts.localcloud.postgres import Postgres
 from scripts.localcloud.service import ServiceError
 from shared.config.settings import ControlSettings, SnowflakeSettings
+from shared.control import schema
 from shared.control.database import Database
 from shared.control.open import open_database, open_store
 from shared.control.store import ControlStore
@@ -158,8 +159,11 @@ def snow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowSql]:
 
 @pytest.fixture(scope="session")
 def snowflake(snow_server: SnowSql) -> SnowflakeSettings:
-    """An account, and a schema for the control tables."""
-    return snowflake_settings_of(snow_server.elsewhere())
+    """An account, and a schema that has the control tables."""
+    account = snowflake_settings_of(snow_server.elsewhere())
+    with closing(open_database(ControlSettings(store="snowflake"), account)) as database:
+        schema.create(database)
+    return account
 
 
 @pytest.fixture
@@ -168,20 +172,32 @@ def snowflake_settings() -> ControlSettings:
 
 
 @contextmanager
-def initialised(settings: ControlSettings, account: SnowflakeSettings | None = None) -> Iterator[Site]:
-    """A site with its tables and one store object; all of its stores are closed after the block."""
+def opened(settings: ControlSettings, account: SnowflakeSettings | None = None) -> Iterator[Site]:
+    """A site with one store object; all of its stores are closed after the block."""
     made = Site(settings, snowflake=account)
-    made.open().initialise()
+    made.open()
     yield made
     for store in made.stores:
         store.close()
 
 
+@contextmanager
+def initialised(settings: ControlSettings, account: SnowflakeSettings | None = None) -> Iterator[Site]:
+    """The same, which has its tables."""
+    with opened(settings, account) as made:
+        made.stores[0].initialise()
+        yield made
+
+
 @pytest.fixture(params=["sqlite", "postgres", "pgbouncer", "snowflake"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    account = request.getfixturevalue("snowflake") if request.param == "snowflake" else None
-    with initialised(request.getfixturevalue(f"{request.param}_settings"), account) as made:
-        yield made
+    settings = request.getfixturevalue(f"{request.param}_settings")
+    if request.param == "snowflake":  # where each statement takes its time, all tests have the same tables
+        with opened(settings, request.getfixturevalue("snowflake")) as made:
+            yield made
+    else:
+        with initialised(settings) as made:
+            yield made
 
 
 @pytest.fixture
