@@ -31,7 +31,7 @@ def pipeline(shared: Pipeline) -> Iterator[Pipeline]:
 def stalled(pipeline: Pipeline, *arguments: str) -> Evsup:
     """A tree with rows in flight that Snowflake does not commit."""
     pipeline.snow.stall_commits()
-    evsup = pipeline.start(*arguments, **UNCHECKED)
+    evsup = pipeline.start(*arguments)
     evsup.await_running(1)
     eventually(lambda: evsup.workers()["0"].rows_inflight, "rows are in flight")
     return evsup
