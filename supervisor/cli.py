@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -78,7 +79,13 @@ def main() -> None:
     """Run the command line. Each `EvsupError` becomes one message on stderr and its exit code."""
     standard_streams.install()
     logger.begin("warning", libraries="error")  # libraries raise what fails; their retries are no news
-    sys.exit(_exit_code())
+    code = _exit_code()
+    with suppress(EvsupError, OSError):  # what cannot be written has been said, or cannot be said
+        sys.stdout.flush()
+    sys.stderr.flush()
+    logger.flush()
+    # Python would wait for threads of libraries, and they for services that may never answer.
+    os._exit(code)
 
 
 def _exit_code() -> int:

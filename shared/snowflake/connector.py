@@ -4,6 +4,7 @@ Version 5 is a rewrite in Rust, with other names for what limits it and for who 
 https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-upgrade
 """
 
+import logging
 import os
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def options(version: str, call_s: int, ca_file: str | None) -> Options:
     """Arguments of `connect` that differ between versions: a statement ends within `call_s`, and `ca_file` is trusted
     beside the public authorities.
     """
+    # It logs, with a traceback, what it raises as well when an outage ends its retries. Whoever called says it.
+    logging.getLogger("snowflake.connector.network").setLevel(logging.CRITICAL)
     if ca_file:
         ca_bundle.trust(ca_file)
     silence_s = min(call_s, LONGEST_SILENCE_S)

@@ -6,7 +6,7 @@ by a process that runs none. https://docs.snowflake.com/en/developer-guide/pytho
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from shared.config.formats import account, private_key
@@ -16,6 +16,7 @@ from shared.snowflake import connector, errors, oauth, tls_probe
 from shared.snowflake.fixes import Refusal
 from shared.snowflake.key_pair import signing_key
 from shared.snowflake.tables import address
+from shared.timeout import within
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Parameter = str | int | bool
 
+CLOSE_S = 2.0  # for a logout, and for a statement under way to end before it
 CALL_S = 10  # a statement; a command that reads a whole table gives it more
 
 # Telemetry would hold a process that ends while Snowflake is away. The rest is announced to nobody.
@@ -89,10 +91,15 @@ class SqlSession:
                 self._in_transaction = False
 
     def close(self) -> None:
-        """End the session. Further statements raise SnowflakeUnavailable."""
-        with self._lock:
-            self._closed = True
-            self._leave()
+        """End the session. Further statements raise SnowflakeUnavailable. Blocks for some `CLOSE_S` at most: behind a
+        statement that is not answered, the session is left to end by itself.
+        """
+        self._closed = True
+        if self._lock.acquire(timeout=CLOSE_S):
+            try:
+                self._leave()
+            finally:
+                self._lock.release()
 
     @contextmanager
     def _executed(self, statement: str, values: tuple[object, ...]) -> "Iterator[SnowflakeCursor]":
@@ -165,8 +172,9 @@ class SqlSession:
     def _leave(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            # Without retries: nobody waits for the end of a session while Snowflake is away. It ends by itself.
-            connection.close(retry=False)
+            # Without retries, and not for long: nobody waits for the end of a session while Snowflake is away.
+            with suppress(TimeoutError):
+                within(CLOSE_S, lambda: connection.close(retry=False))
 
 
 def _run(connection: "SnowflakeConnection", statement: str, values: tuple[object, ...]) -> "SnowflakeCursor":

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,3 +165,17 @@ def test_the_script_for_fish_cuts_no_text_at_a_comma() -> None:
     environment = {**os.environ, "_EVSUP_COMPLETE": "fish_source"}
     script = subprocess.run([EVSUP], env=environment, capture_output=True, text=True, check=True).stdout
     assert 'string split --max 1 "," $completion' in script
+
+
+def test_a_command_that_has_ended_waits_for_no_thread_of_a_library() -> None:
+    """As the connector starts one that asks Snowflake, which does not answer, to cancel a statement."""
+    program = (
+        "import sys, threading; from supervisor import cli; threading.Thread(target=threading.Event().wait).start();"
+        " sys.argv = ['evsup', '{}']; cli.main()"
+    )
+    for argument, code in (("--version", 0), ("--bogus", 64)):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(argument)], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == code
+        assert done.stdout + done.stderr

@@ -27,7 +27,7 @@ def at_its_end(started_by: str, shown: str) -> str:
     """What evsup shows at its end, where whoever starts it has done something before."""
     program = (
         f"import signal; {started_by}; from supervisor.__main__ import main;"
-        f" import atexit; atexit.register(lambda: print({shown})); main()"
+        f" import os; leave = os._exit; os._exit = lambda code: (print({shown}, flush=True), leave(code)); main()"
     )
     done = subprocess.run([sys.executable, "-c", program, "--version"], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1]

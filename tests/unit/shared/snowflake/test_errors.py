@@ -1,3 +1,4 @@
+import logging
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -143,6 +144,7 @@ def test_an_answer_that_is_none_of_snowflake_s_is_no_bug(
                 session.query("SELECT 1")
         finally:
             gateway.shutdown()
+    assert not logging.getLogger("snowflake.connector.network").isEnabledFor(logging.ERROR), "it logs tracebacks"
 
 
 def test_what_fails_outside_the_connector_stays_as_it_is() -> None:
