@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, urlsplit
 
 from scripts.localcloud.hub.access.token import TokenRefusedError, verify_identity
+from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.signing.certificate import make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HOST = "127.0.0.1"
 STOP_S = 0.05  # until it sees that it is to end
 PATH = "/$schemaGroups/$schemas/"
 API_VERSION = "2022-10"
@@ -45,7 +45,7 @@ class SchemaRegistry:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        certificate = make_certificate(self._directory, HOST)
+        certificate = make_certificate(self._directory, LOOPBACK)
         self.ca_file = certificate.ca_file
         self._server = _server(self)
         self._server.socket = certificate.server_context().wrap_socket(self._server.socket, server_side=True)
@@ -62,7 +62,7 @@ class SchemaRegistry:
     @property
     def namespace(self) -> str:
         """For `EVENTHUB_SCHEMA_REGISTRY`."""
-        return f"{HOST}:{self._server.server_port}"
+        return f"{LOOPBACK}:{self._server.server_port}"
 
     def register(self, definition: object) -> str:
         """Add a schema; its id."""
@@ -120,4 +120,4 @@ def _server(registry: SchemaRegistry) -> ThreadingHTTPServer:
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
-    return ThreadingHTTPServer((HOST, 0), Handler)
+    return ThreadingHTTPServer((LOOPBACK, 0), Handler)

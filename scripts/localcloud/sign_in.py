@@ -19,10 +19,10 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from scripts.localcloud.hub.access.token import RESOURCE, TENANT, issuer
+from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.signing.certificate import make_certificate
 from scripts.localcloud.signing.jwt import sign
 
-HOST = "127.0.0.1"
 STOP_S = 0.05  # until it sees that it is to end
 LIFETIME_S = 3600.0
 APP_SERVICE, IMDS = "/msi/token", "/metadata/identity/oauth2/token"
@@ -55,7 +55,7 @@ class SignIn:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        certificate = make_certificate(self._directory, HOST)
+        certificate = make_certificate(self._directory, LOOPBACK)
         self.ca_file = certificate.ca_file
         self._plain, self._tls = self._server(), self._server()
         self._tls.socket = certificate.server_context().wrap_socket(self._tls.socket, server_side=True)
@@ -98,10 +98,10 @@ class SignIn:
 
     @property
     def _authority(self) -> str:
-        return f"https://{HOST}:{self._tls.server_port}"
+        return f"https://{LOOPBACK}:{self._tls.server_port}"
 
     def _at(self, path: str) -> str:
-        return f"http://{HOST}:{self._plain.server_port}{path}"
+        return f"http://{LOOPBACK}:{self._plain.server_port}{path}"
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -181,4 +181,4 @@ class SignIn:
             def log_message(self, *_: object) -> None:
                 """Log nothing."""
 
-        return ThreadingHTTPServer((HOST, 0), Handler)
+        return ThreadingHTTPServer((LOOPBACK, 0), Handler)

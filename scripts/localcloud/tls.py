@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.service import Service, leave_with_parent
 from scripts.localcloud.signing.certificate import make_certificate
 
-HOST = "127.0.0.1"
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 CHUNK_BYTES = 65536
 
@@ -29,7 +29,7 @@ class TlsFront:
     """A context manager: it listens inside the block."""
 
     def __init__(
-        self, directory: Path, port: int, *, asks_first: bool = False, address: str = HOST, listen_port: int = 0
+        self, directory: Path, port: int, *, asks_first: bool = False, address: str = LOOPBACK, listen_port: int = 0
     ) -> None:
         """Prepare to listen in front of `port`, with certificate and key in `directory`; Postgres' clients ask first.
 
@@ -64,7 +64,7 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, required=True, help="an empty one, for certificate and key")
     parser.add_argument("--to", type=int, required=True, help="port of the service without TLS")
     parser.add_argument("--asks-first", action="store_true", help="clients ask for TLS as those of Postgres do")
-    parser.add_argument("--address", default=HOST, help="where to listen (%(default)s)")
+    parser.add_argument("--address", default=LOOPBACK, help="where to listen (%(default)s)")
     parser.add_argument("--port", type=int, default=0, help="where to listen; 0, the default, is any that is free")
     options = parser.parse_args()
     leave_with_parent()
@@ -101,7 +101,7 @@ async def _answer(
 async def _relay(to: int, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
     """Copy in both directions until either end closes."""
     with contextlib.suppress(OSError):
-        server, requests = await asyncio.open_connection(HOST, to)
+        server, requests = await asyncio.open_connection(LOOPBACK, to)
         copies = [asyncio.create_task(_copy(client, requests)), asyncio.create_task(_copy(server, answers))]
         await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
         requests.close()

@@ -73,6 +73,14 @@ class HubAdmin:
         """Reset every connection (counted as `drop`, once a connection)."""
         return self._do(commands.Drop())
 
+    def close_connections(
+        self,
+        condition: str = "amqp:connection:forced",
+        description: str = "The connection was closed by an operator.",
+    ) -> commands.HubFacts:
+        """Close every connection with a reason, as a service that restarts (counted as `close`, once a connection)."""
+        return self._do(commands.Close(condition, description))
+
     def detach_receivers(
         self,
         partition: str,

@@ -42,6 +42,13 @@ class Drop(Command, frozen=True):
     """Reset all connections."""
 
 
+class Close(Command, frozen=True):
+    """Close all connections, and say why."""
+
+    condition: str
+    description: str
+
+
 class Detach(Command, frozen=True):
     """Detach the receivers of a partition, of one consumer group or of all."""
 
@@ -182,6 +189,7 @@ AnyCommand = (
     | Append
     | Seed
     | Drop
+    | Close
     | Detach
     | Rewind
     | Skip

@@ -42,8 +42,10 @@ class Operator:
                 self._hub.grow(count)
             case commands.Recreate(partitions=count):
                 self._recreate(count)
-            case commands.Drop() | commands.Detach() | commands.Rewind() | commands.Mute() | commands.ExpireTokens():
+            case commands.Drop() | commands.Close() | commands.Detach() | commands.Rewind() | commands.Mute():
                 self._disturb(command)
+            case commands.ExpireTokens():
+                self._expire_tokens()
             case commands.Delay() | commands.Throttle() | commands.RefuseTokens() | commands.Abort():
                 self._arm(command)
             case commands.Silence(partition=partition):
@@ -100,19 +102,19 @@ class Operator:
                 self._fire(FaultName.FAIL_OVER)
 
     def _disturb(
-        self, command: commands.Drop | commands.Detach | commands.Rewind | commands.Mute | commands.ExpireTokens
+        self, command: commands.Drop | commands.Close | commands.Detach | commands.Rewind | commands.Mute
     ) -> None:
         match command:
             case commands.Drop():
                 self._fire(FaultName.DROP, self._abort_all())
+            case commands.Close():
+                self._close_all(Fault(command.condition, command.description))
             case commands.Detach():
                 self._detach(command)
             case commands.Rewind():
                 self._rewind(command)
             case commands.Mute():
                 self._mute(command)
-            case commands.ExpireTokens():
-                self._expire_tokens()
 
     def _arm(self, command: commands.Delay | commands.Throttle | commands.RefuseTokens | commands.Abort) -> None:
         faults = self._hub.faults
@@ -228,6 +230,11 @@ class Operator:
         for connection in connections:
             connection.abort()
         return len(connections)
+
+    def _close_all(self, fault: Fault) -> None:
+        for connection in tuple(self._listener.connections):
+            connection.close(fault)
+            self._fire(FaultName.CLOSE)
 
     def _fire(self, name: FaultName, times: int = 1) -> None:
         self._hub.faults.fired[name] += times

@@ -13,8 +13,8 @@ from urllib.parse import quote_plus, urlencode
 from scripts.localcloud.hub.entity import event
 from scripts.localcloud.hub.wire import performatives, values
 from scripts.localcloud.hub.wire.performatives import HEADER_BYTES, Code, Frame
+from scripts.localcloud.place import LOOPBACK
 
-_HOST = "127.0.0.1"
 _CHANNEL = 1
 _WINDOW = 1 << 30
 _READ_BYTES = 1 << 20
@@ -28,7 +28,7 @@ class Probe:
     """
 
     def __init__(self, port: int, timeout_s: float = 10.0) -> None:
-        self._socket = socket.create_connection((_HOST, port), timeout_s)
+        self._socket = socket.create_connection((LOOPBACK, port), timeout_s)
         self._port = port
         self._buffer = b""
         self.seen: list[bytes] = []
@@ -50,7 +50,7 @@ class Probe:
         self._exchange_header(performatives.AMQP_HEADER)
         idle = values.NULL if idle_ms is None else values.uint(idle_ms)
         limits = [values.uint(max_frame_bytes), values.ushort(100), idle]
-        self._send_frame(Code.OPEN, [values.string("probe"), values.string(_HOST), *limits], channel=0)
+        self._send_frame(Code.OPEN, [values.string("probe"), values.string(LOOPBACK), *limits], channel=0)
         self.expect(Code.OPEN)
         windows = [values.uint(0), values.uint(window), values.uint(_WINDOW), values.uint(255)]
         self._send_frame(Code.BEGIN, [values.NULL, *windows])
@@ -58,7 +58,7 @@ class Probe:
 
     def authorize(self, hub: str, key_name: str, key: str) -> int:
         """Put a token for the hub and return the status code of the answer."""
-        audience = f"sb://{_HOST}:{self._port}/{hub}"
+        audience = f"sb://{LOOPBACK}:{self._port}/{hub}"
         self.attach(10, "$cbs", receive=True)
         self.attach(11, "$cbs", receive=False)
         self.flow(10, 10)

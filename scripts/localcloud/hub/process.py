@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from scripts.localcloud.hub.admin import HubAdmin
+from scripts.localcloud.place import LOOPBACK
 
 _STOP_TIMEOUT_S = 30.0
 
@@ -88,7 +89,7 @@ class HubProcess:
     ) -> str:
         """Return a connection string, with some parts other than they should be."""
         return (
-            f"Endpoint=sb://127.0.0.1:{self._port};SharedAccessKeyName={key_name or self.settings.key_name};"
+            f"Endpoint=sb://{LOOPBACK}:{self._port};SharedAccessKeyName={key_name or self.settings.key_name};"
             f"SharedAccessKey={key or self.settings.key};EntityPath={hub or self.settings.hub};"
             "UseDevelopmentEmulator=true"
         )

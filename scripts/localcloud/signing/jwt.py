@@ -21,6 +21,15 @@ def split(jwt: str, algorithm: str) -> tuple[dict[str, Any], bytes, bytes]:
     return _decode(claims), f"{header}.{claims}".encode(), _unbase64url(signature)
 
 
+def has_algorithm(jwt: str, algorithm: str) -> bool:
+    """Say whether it is a JWT of this algorithm, whatever it is worth."""
+    try:
+        split(jwt, algorithm)
+    except ValueError:
+        return False
+    return True
+
+
 def _encode(value: dict[str, Any]) -> str:
     return _base64url(json.dumps(value, separators=(",", ":")).encode())
 

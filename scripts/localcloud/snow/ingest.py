@@ -17,7 +17,7 @@ from scripts.localcloud.snow.http.faults import Call
 from scripts.localcloud.snow.http.refusal import ACCEPT_UNSUPPORTED, Refusal, bad_request
 from scripts.localcloud.snow.http.wire import Request, Response, json_response, text_response
 from scripts.localcloud.snow.identity.authorization import ROLE_SCOPE
-from scripts.localcloud.snow.identity.identity import Caller
+from scripts.localcloud.snow.identity.identity import KEY_PAIR, Caller
 from scripts.localcloud.snow.identity.tokens import invalid
 from scripts.localcloud.snow.service import Service
 from scripts.localcloud.snow.stage.pipe_info import pipe_info
@@ -28,7 +28,6 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a kind of token
 
 TOKEN_TYPE = "x-snowflake-authorization-token-type"  # noqa: S105 - the name of a header
-KEY_PAIR = "KEYPAIR_JWT"
 JSON_TYPES = frozenset(("application/json", "application/*", "*/*"))
 
 # https://github.com/snowflakedb/snowflake-openflow-components reads these beside the token of an append.
@@ -99,11 +98,12 @@ class Ingest:
         Redpanda Connect's client asks the account for a status with the JWT, and saw 401 for the one credential in the
         other's place: https://github.com/redpanda-data/connect/tree/main/internal/impl/snowflake/streamingv2
         """
-        by_key = request.headers.get(TOKEN_TYPE) == KEY_PAIR
-        if by_key and call in _WITH_ROWS:
+        identities, kind, token = self.service.identities, request.headers.get(TOKEN_TYPE), _bearer(request)
+        if call not in _WITH_ROWS:
+            return identities.caller(token, kind)
+        if kind == KEY_PAIR:
             raise invalid()
-        identities = self.service.identities
-        return identities.login(_bearer(request)) if by_key else identities.admit(_bearer(request))
+        return identities.admit(token)
 
     def _account_call(self, call: Call, request: Request) -> Response:
         by_token = request.headers.get(TOKEN_TYPE) == "OAUTH"

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from scripts.harness.waiting import eventually
+from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.sign_in import SignIn
-from scripts.localcloud.tls import HOST, TlsFront
+from scripts.localcloud.tls import TlsFront
 from tests.harness.pipeline import Pipeline, pipeline_of
 
 NAMESPACE = "contoso-ns.servicebus.windows.net"
@@ -36,7 +37,7 @@ def site() -> Iterator[Site]:
         pipeline.environment |= {
             "EVENTHUB_CONNECTION_STRING": "",
             "EVENTHUB_NAMESPACE": NAMESPACE,
-            "EVENTHUB_CUSTOM_ENDPOINT": f"{HOST}:{front.port}",
+            "EVENTHUB_CUSTOM_ENDPOINT": f"{LOOPBACK}:{front.port}",
             "EVENTHUB_CA_FILE": str(front.ca_file),
         }
         yield Site(pipeline, sign_in)

@@ -13,8 +13,9 @@ from azure.eventhub.exceptions import EventHubError
 
 from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.hub.process import HubProcess, HubSettings
+from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.sign_in import SignIn
-from scripts.localcloud.tls import HOST, TlsFront
+from scripts.localcloud.tls import TlsFront
 from shared import ca_bundle
 from shared.clock import Deadline
 from shared.config.settings import EventHubSettings
@@ -73,7 +74,7 @@ def with_identity(front: TlsFront, sign_in: SignIn, tmp_path: Path) -> EventHubS
     return EventHubSettings(
         namespace=NAMESPACE,
         name="flights",
-        custom_endpoint=f"{HOST}:{front.port}",
+        custom_endpoint=f"{LOOPBACK}:{front.port}",
         ca_file=str(authorities),
         retry_total=0,
     )
@@ -146,7 +147,7 @@ REFUSALS: dict[str, tuple[type[EvsupError], str]] = {
 def test_an_identity_that_is_refused_says_what_to_change(
     front: TlsFront, sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    nobody = f"{HOST}:{free_port()}"
+    nobody = f"{LOOPBACK}:{free_port()}"
     environments = {
         "a wrong secret": sign_in.client_secret("another"),
         "a wrong tenant": sign_in.client_secret(tenant=OTHER_TENANT),
@@ -169,7 +170,7 @@ def test_an_identity_that_is_refused_says_what_to_change(
 
 
 def free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
+    with socket.create_server((LOOPBACK, 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
 

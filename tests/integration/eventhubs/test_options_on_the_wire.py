@@ -17,8 +17,9 @@ from azure.core.exceptions import ClientAuthenticationError
 from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.hub.commands import ConnectionFacts, ReceiverFacts
 from scripts.localcloud.hub.process import HubProcess, HubSettings
+from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.signing.certificate import make_certificate
-from scripts.localcloud.tls import HOST, TlsFront
+from scripts.localcloud.tls import TlsFront
 from shared.clock import Deadline
 from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, NotPermitted, SourceUnavailable
@@ -110,7 +111,7 @@ def test_the_connection_says_who_we_are_and_how_long_it_may_be_silent(hub: HubPr
 
 def behind(front: TlsFront, **changes: Any) -> EventHubSettings:
     """Settings of a namespace that is reached at the front's address."""
-    endpoint = {"custom_endpoint": f"{HOST}:{front.port}", "ca_file": str(front.ca_file)}
+    endpoint = {"custom_endpoint": f"{LOOPBACK}:{front.port}", "ca_file": str(front.ca_file)}
     return EventHubSettings(**{"namespace": NAMESPACE, "name": "flights", **endpoint, "retry_total": 0, **changes})
 
 
@@ -129,7 +130,7 @@ def test_a_custom_endpoint_is_spoken_to_in_the_name_of_the_namespace_under_the_g
 
 
 def test_another_authority_is_a_configuration_error(hub: HubProcess, front: TlsFront, tmp_path: Path) -> None:
-    other = str(make_certificate(tmp_path, HOST).ca_file)
+    other = str(make_certificate(tmp_path, LOOPBACK).ca_file)
     settings = behind(front, connection_string=in_namespace(hub), ca_file=other)
     with EventHubClient(settings) as client, pytest.raises(ConfigurationError, match="EVENTHUB_CA_FILE"):
         client.hub()
@@ -145,7 +146,7 @@ def test_a_port_that_speaks_tls_where_none_is_expected_is_a_configuration_error(
 
 
 def test_a_port_without_tls_where_some_is_expected_is_a_configuration_error(hub: HubProcess) -> None:
-    endpoint = f"{HOST}:{hub.port}"
+    endpoint = f"{LOOPBACK}:{hub.port}"
     settings = EventHubSettings(connection_string=in_namespace(hub), custom_endpoint=endpoint, retry_total=0)
     with EventHubClient(settings) as client, pytest.raises(ConfigurationError, match="UseDevelopmentEmulator"):
         client.hub()
@@ -217,7 +218,7 @@ def test_a_receiver_closes_its_credential_when_it_is_refused(front: TlsFront, mo
 def recorder() -> Iterator[tuple[int, list[str]]]:
     """A port that keeps the head of each HTTP request and refuses it."""
     heads: list[str] = []
-    listener = socket.create_server((HOST, 0))
+    listener = socket.create_server((LOOPBACK, 0))
 
     def serve() -> None:
         while True:
@@ -253,7 +254,7 @@ def test_websockets_are_asked_of_the_custom_endpoint(hub: HubProcess, tmp_path: 
 
 def test_a_proxy_is_asked_for_the_namespace_with_its_user_and_password(hub: HubProcess) -> None:
     with recorder() as (port, heads):
-        proxy = Secret(f"http://me:secret@{HOST}:{port}")
+        proxy = Secret(f"http://me:secret@{LOOPBACK}:{port}")
         refused(EventHubSettings(connection_string=in_namespace(hub), proxy=proxy, retry_total=0))
     assert heads[0].startswith(f"CONNECT {NAMESPACE}:443 HTTP/1.1")
     assert f"Proxy-Authorization: Basic {base64.b64encode(b'me:secret').decode()}" in heads[0]

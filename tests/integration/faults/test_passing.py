@@ -43,6 +43,7 @@ def duplicates(evsup: Evsup) -> int:
 SOURCE_FAULTS: dict[str, Callable[[Pipeline], object]] = {
     "detach": lambda pipeline: pipeline.hub.detach_receivers(P),
     "drop": lambda pipeline: pipeline.hub.drop_connections(),
+    "close": lambda pipeline: pipeline.hub.close_connections(),
     "expire_tokens": lambda pipeline: pipeline.hub.expire_tokens(),
     "throttle": lambda pipeline: (pipeline.hub.throttle(1), pipeline.hub.drop_connections()),
 }

@@ -18,6 +18,7 @@ class FaultName(Enum):
     """The faults on offer, as they are counted."""
 
     DROP = "drop"
+    CLOSE = "close"
     DETACH = "detach"
     STEAL = "steal"
     REDELIVER = "redeliver"

@@ -15,13 +15,18 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from scripts.localcloud.signing.jwt import split
+from scripts.localcloud.signing.jwt import has_algorithm, split
 from scripts.localcloud.snow.http.refusal import JWT_INVALID, ROLE_UNKNOWN, Refusal, bad_request, unauthorized
 from scripts.localcloud.snow.identity.authorization import ROLE_SCOPE, AuthorizationServer
 from scripts.localcloud.snow.identity.tokens import Tokens, invalid, tagged
 
+KEY_PAIR = "KEYPAIR_JWT"
 DEFAULT_TOKEN_LIFETIME_S = 3600.0
+# A JWT needs both times, and clocks may differ by a minute, says
+# https://docs.snowflake.com/en/user-guide/key-pair-auth-troubleshooting. It is good for an hour at most, whatever `exp`
+# is, says https://docs.snowflake.com/en/developer-guide/sql-api/authenticating.
 CLOCK_SKEW_S = 60.0
+LONGEST_JWT_S = 3600.0
 # The SDK writes `iat` and `exp` in milliseconds, other clients in seconds; no second count is that large before 5138.
 MILLISECONDS_FROM = 100_000_000_000
 
@@ -76,10 +81,12 @@ class Identities:
             claims, signed, signature = split(jwt, "RS256")
             user = self._users[str(claims["sub"])]
             user.public_key.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
-            expires_at = _seconds(claims["exp"])
+            issued_s, expires_s = _seconds(claims["iat"]), _seconds(claims["exp"])
         except (ValueError, KeyError, TypeError, InvalidSignature):
             raise _jwt_invalid() from None
-        if claims.get("iss") != f"{user.subject}.{user.fingerprint}" or expires_at < time.time() - CLOCK_SKEW_S:
+        until_s = min(expires_s, issued_s + LONGEST_JWT_S)
+        is_current = issued_s - CLOCK_SKEW_S <= time.time() <= until_s + CLOCK_SKEW_S
+        if claims.get("iss") != f"{user.subject}.{user.fingerprint}" or not is_current:
             raise _jwt_invalid()
         if subject is not None and subject.upper() != user.subject:
             raise _jwt_invalid()
@@ -95,6 +102,14 @@ class Identities:
         if role and role.upper() != caller.role:
             raise unauthorized(ROLE_UNKNOWN, _no_role(role))
         return caller
+
+    def caller(self, token: str, kind: str | None) -> Caller:
+        """Verify a JWT or a scoped token. `kind` is what its header calls it; without one the token says it.
+
+        https://docs.snowflake.com/en/developer-guide/sql-api/authenticating
+        """
+        by_key = has_algorithm(token, "RS256") if kind is None else kind == KEY_PAIR
+        return self.login(token) if by_key else self.admit(token)
 
     def issue(self, caller: Caller, scope: str) -> str:
         """Give a scoped token, in which the role stays."""

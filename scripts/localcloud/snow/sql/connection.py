@@ -5,7 +5,7 @@ fakesnow's own server is not used: it knows no users and no keys, and what DuckD
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -151,19 +151,19 @@ class Connection:
             )
         ]
 
-    def has_schema(self, table: Name) -> bool:
-        """Say whether the schema of a table exists."""
-        found = "SELECT 1 FROM duckdb_schemas() WHERE (database_name, schema_name) = (?, ?)"
-        with self._duck.cursor() as cursor:
-            return bool(cursor.execute(found, list(table[:2])).fetchall())
+    def holds(self, path: Sequence[str]) -> bool:
+        """Say whether a database, or a schema in it, exists."""
+        columns = ("database_name", "schema_name")[: len(path)]
+        found = f"SELECT 1 FROM duckdb_schemas() WHERE {' AND '.join(f'{each} = ?' for each in columns)} LIMIT 1"  # noqa: S608
+        return bool(self._ask(found, path))
 
     def close(self) -> None:
         """Let the connection go."""
         self._duck.close()
 
-    def _ask(self, sql: str, table: Name) -> list[tuple[Any, ...]]:
+    def _ask(self, sql: str, path: Sequence[str]) -> list[tuple[Any, ...]]:
         with self._duck.cursor() as cursor:
-            return cursor.execute(sql, list(table)).fetchall()
+            return cursor.execute(sql, list(path)).fetchall()
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def _refusing() -> Iterator[None]:
 def _translated(exc: ConnectorError) -> SqlRefusal:
     text = str(getattr(exc, "raw_msg", None) or exc.msg or exc)
     if found := _NO_TABLE.search(text):
-        return unknown_object(found[1].rstrip("!"))
+        return unknown_object(found[1].strip('"!'))
     if found := _NO_COLUMN.search(text):
         return compilation("000904", "42000", f"invalid identifier '{found[1]}'")
     if found := _NO_NUMBER.search(text):

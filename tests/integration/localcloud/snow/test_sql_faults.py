@@ -13,6 +13,7 @@ from tests.harness.snow.sql import CLAIM, OTHER_ROLE, ROLE, SnowSql, ask, count,
 
 NO_PRIVILEGE = (3001, "42501")
 NO_WAREHOUSE = (606, "57P03")
+NOWHERE = (2043, "02000")
 SEEN = "SELECT EPOCH FROM CLAIM WHERE P = '0'"
 
 
@@ -60,9 +61,22 @@ def test_without_usage_there_is_no_database_or_schema_and_nothing_in_it(
     snow_sql.admin.revoke("USAGE", path, ROLE)
     assert not ask(claims, shown)
     assert not ask(claims, "SHOW TABLES LIKE 'CLAIM'")
+    assert refusal(claims, f"SHOW TABLES IN {kind} {'.'.join(path)}") == NOWHERE
     for sql in (SEEN, "DESCRIBE TABLE CLAIM", "DELETE FROM CLAIM", "EXPLAIN INSERT INTO CLAIM (P) SELECT '7'"):
         with pytest.raises(ProgrammingError, match=f"{kind.title()} '{'.'.join(path)}' does not exist or not auth"):
             ask(claims, sql)
+
+
+@pytest.mark.parametrize(
+    ("name", "absent"),
+    [("NOPE.S.T", "Database 'NOPE'"), ("DB.NOPE.T", "Schema 'DB.NOPE'"), ("DB.{}.NOPE", "Object .*NOPE'")],
+)
+def test_a_name_that_leads_nowhere_is_refused_by_the_part_that_is_not_there(
+    snow_sql: SnowSql, claims: SnowflakeConnection, name: str, absent: str
+) -> None:
+    with pytest.raises(ProgrammingError, match=f"{absent} does not exist or not authorized"):
+        ask(claims, f"SELECT * FROM {name.format(snow_sql.schema)}")  # noqa: S608 - made up here
+    assert refusal(claims, "SHOW SCHEMAS IN DATABASE NOPE") == NOWHERE
 
 
 def test_a_role_that_may_not_create_hybrid_tables_says_so(snow_sql: SnowSql, session: SnowflakeConnection) -> None:

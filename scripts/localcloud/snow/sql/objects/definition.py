@@ -49,7 +49,7 @@ class Definitions:
 
     def _create(self, session: Session, statement: Statement, tree: exp.Create, name: Name) -> Rowset:
         sql = self._declared(statement, tree)
-        if not session.connection.has_schema(name):
+        if not session.connection.holds(name[:2]):
             raise unknown_object(".".join(name[:2]))
         if session.connection.columns(name) and not tree.args.get("replace"):
             if tree.args.get("exists"):

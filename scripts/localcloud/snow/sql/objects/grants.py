@@ -10,6 +10,7 @@ from scripts.localcloud.snow.sql.session import Session
 from scripts.localcloud.snow.sql.statements.refusal import (
     insufficient_privileges,
     no_warehouse,
+    nowhere,
     unknown_container,
     unknown_object,
 )
@@ -40,9 +41,11 @@ class Grants:
     def admit(self, session: Session, statement: Statement) -> None:
         """Refuse what the session has no warehouse or its role no privilege for."""
         if statement.kind == "show":  # metadata needs no warehouse
+            if not self._sees(session, statement.scope(session.connection.database)):
+                raise nowhere()
             if isinstance(statement.tree, exp.Describe) and isinstance(statement.tree.this, exp.Table):
                 name = session.full_name(statement.tree.this)
-                self._require_usage(name, session.role)
+                self._require_usage(session, name)
                 self.require_sight(name, session.role, ("SELECT", "REFERENCES"))
             return
         read = [one for one in statement.sources() if one.db.upper() != "INFORMATION_SCHEMA"]
@@ -55,13 +58,13 @@ class Grants:
         for table in statement.sources():
             if table.db.upper() != "INFORMATION_SCHEMA":
                 name = session.full_name(table)
-                self._require_usage(name, session.role)
+                self._require_usage(session, name)
                 privilege = "SELECT ERROR TABLE" if name[-1].endswith(ERRORS) else "SELECT"
                 self._require(privilege, "table", (*name[:2], name[-1].removesuffix(ERRORS)), session.role)
         if statement.target is None:
             return
         name = session.full_name(statement.target)
-        self._require_usage(name, session.role)
+        self._require_usage(session, name)
         if type(statement.tree) in _WRITES:
             self._require(_WRITES[type(statement.tree)], "table", name, session.role)
         elif isinstance(statement.tree, exp.Create):
@@ -82,14 +85,17 @@ class Grants:
         rows = [row for row in result.rows if self._has_usage([str(row[column]) for column in at], role)]
         return Rowset(result.names, result.types, rows)
 
-    def _require_usage(self, name: tuple[str, ...], role: str) -> None:
-        """Refuse a role without USAGE on the database or the schema of a name, as if there were none.
+    def _require_usage(self, session: Session, name: tuple[str, ...]) -> None:
+        """Refuse a name whose database or schema is not there, or not for a role without USAGE on it.
 
         https://docs.snowflake.com/en/user-guide/security-access-control-privileges
         """
         for kind, path in (("Database", name[:1]), ("Schema", name[:2])):
-            if not self._has_usage(path, role):
+            if not self._sees(session, path):
                 raise unknown_container(kind, ".".join(path))
+
+    def _sees(self, session: Session, path: Sequence[str]) -> bool:
+        return not path or (session.connection.holds(path) and self._has_usage(path, session.role))
 
     def _has_usage(self, path: Sequence[str], role: str) -> bool:
         return all(self._privileges.has(role, "USAGE", tuple(path[:parts])) for parts in range(1, len(path) + 1))

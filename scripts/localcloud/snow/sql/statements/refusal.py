@@ -49,6 +49,11 @@ def unknown_container(kind: str, name: str) -> SqlRefusal:
     return compilation("002003", "02000", f"{kind} '{name}' does not exist or not authorized.")
 
 
+def nowhere() -> SqlRefusal:
+    """Refuse to SHOW what is in a database or schema that the role does not see."""
+    return compilation("002043", "02000", "Object does not exist, or operation cannot be performed.")
+
+
 def too_many_shown(most: int) -> SqlRefusal:
     """Refuse a SHOW with more rows than it can give. The number is from a report of an account that had so many."""
     text = f"The result set size exceeded the max number of rows({most}) supported for SHOW statements."

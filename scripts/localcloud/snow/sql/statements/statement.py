@@ -73,6 +73,14 @@ class Statement:
         called = self.tree.expressions[0].unalias()
         return called.name.upper() if isinstance(called, exp.Anonymous) and not called.expressions else None
 
+    def scope(self, database: str | None) -> tuple[str, ...]:
+        """The database, or database and schema, that SHOW is to look in; empty where it does not say."""
+        named = self.tree.args.get("scope")
+        parts = [_folded(part) for part in named.parts] if isinstance(named, exp.Table) else []
+        if self.tree.args.get("scope_kind") == "SCHEMA" and len(parts) == 1 and database:
+            parts.insert(0, database)
+        return tuple(parts)
+
     def sources(self) -> list[exp.Table]:
         """The tables that are read; names of common table expressions are none."""
         if self.kind == "definition" and not isinstance(self.tree, exp.Create):

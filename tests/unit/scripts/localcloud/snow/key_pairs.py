@@ -25,7 +25,8 @@ def register(identities: Identities) -> None:
 
 def jwt(key: rsa.RSAPrivateKey = KEY, algorithm: str = "RS256", **changed: Any) -> str:
     """A JWT of the user, or one that is wrong in what was changed."""
-    claims = {"iss": f"{SUBJECT}.{PRINT}", "sub": SUBJECT, "exp": time.time() + DAY_S, **changed}
+    claims = {"iss": f"{SUBJECT}.{PRINT}", "sub": SUBJECT, "iat": time.time(), "exp": time.time() + DAY_S} | changed
+    claims = {name: claim for name, claim in claims.items() if claim is not None}
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": algorithm}, claims)]
     signed = b".".join(parts)
     signature = key.sign(signed, padding.PKCS1v15(), hashes.SHA256())

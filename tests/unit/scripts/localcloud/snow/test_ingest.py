@@ -25,6 +25,7 @@ ROWS = f"{CHANNEL.replace('streaming', 'streaming/data', 1)}/rows"
 TYPE = "x-snowflake-authorization-token-type"
 JSON = {"accept": "application/json"}
 BY_KEY = {"authorization": f"Bearer {jwt(scp=f'session:role:{ROLE}')}", TYPE: "KEYPAIR_JWT", **JSON}
+BY_KEY_UNTYPED = {name: text for name, text in BY_KEY.items() if name != TYPE}
 UNSIGNED = {TYPE: "KEYPAIR_JWT", **JSON}
 
 
@@ -114,9 +115,12 @@ def test_json_is_taken_by_whoever_says_so(client: Client, accept: str) -> None:
         ("DELETE", CHANNEL, ""),
     ],
 )
-def test_a_call_without_rows_takes_the_key_pair_jwt_too(client: Client, method: str, path: str, body: str) -> None:
+@pytest.mark.parametrize("headers", [BY_KEY, BY_KEY_UNTYPED], ids=["typed", "untyped"])
+def test_a_call_without_rows_takes_the_key_pair_jwt_too(
+    client: Client, method: str, path: str, body: str, headers: dict[str, str]
+) -> None:
     client.opened()
-    assert client.call(method, path, body, BY_KEY)[0] == 200
+    assert client.call(method, path, body, headers)[0] == 200
 
 
 def test_rows_take_a_scoped_token_alone(client: Client) -> None:
@@ -130,7 +134,7 @@ def test_a_token_is_given_for_a_jwt_in_the_header_or_in_the_form(client: Client)
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "scope": f"{HOST} session:role:{ROLE}"}
     in_form = form | {"assertion": BY_KEY["authorization"].removeprefix("Bearer ")}
     assert client.call("POST", "oauth/token", urlencode(form), UNSIGNED)[0] == 401
-    for body, headers in ((form, BY_KEY), (form, {"authorization": BY_KEY["authorization"]}), (in_form, {})):
+    for body, headers in ((form, BY_KEY), (form, BY_KEY_UNTYPED), (in_form, {})):
         status, token = client.call("POST", "oauth/token", urlencode(body), headers)
         assert status == 200
         assert client.service.identities.admit(token).role == ROLE

@@ -9,6 +9,7 @@ from scripts.localcloud.snow.http.refusal import JWT_INVALID, ROLE_UNKNOWN, TOKE
 from scripts.localcloud.snow.identity.identity import Caller, Identities, fingerprint
 from tests.unit.scripts.localcloud.snow.key_pairs import DAY_S, SUBJECT, jwt
 
+HOUR_S = 3600
 STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -26,6 +27,9 @@ def test_a_signed_jwt_is_accepted(identities: Identities, exp: float) -> None:
         (jwt(iss=f"{SUBJECT}.{fingerprint(STRANGER.public_key())}"), JWT_INVALID),
         (jwt(exp=time.time() - 3600), JWT_INVALID),
         (jwt(exp=None), JWT_INVALID),
+        (jwt(iat=None), JWT_INVALID),
+        (jwt(iat=time.time() - 2 * HOUR_S), JWT_INVALID),
+        (jwt(iat=time.time() + HOUR_S), JWT_INVALID),
         ("", JWT_INVALID),
         (jwt(scp="session:role:OTHER"), ROLE_UNKNOWN),
     ],
