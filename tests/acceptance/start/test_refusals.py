@@ -145,7 +145,7 @@ CASES: Mapping[str, Callable[[Site], Refusal]] = {
     "a state directory in use": lambda site: Refusal(
         {"EVSUP_STATE_DIR": site.pipeline.environment["EVSUP_STATE_DIR"]},
         75,
-        (f"pid {site.pipeline.started[0].pid}", "supervisor.lock", "EVSUP_STATE_DIR"),
+        (f"pid {site.pipeline.started[0].pid}", "has locked", "EVSUP_STATE_DIR"),
     ),
     "an unknown flag": lambda _: Refusal({}, 64, ("--max-partition",), ("start", "--max-partition", "4")),
 }
