@@ -58,6 +58,7 @@ SOURCE_FAULTS = (
     _hub("link detached", "detach", lambda hub, partition: hub.detach_receivers(partition)),
     _hub("link stolen", "steal", lambda hub, partition: hub.steal_receivers(partition)),
     _hub("connections dropped", "drop", lambda hub, _: hub.drop_connections()),
+    _hub("connections closed", "close", lambda hub, _: hub.close_connections()),
     _hub("events redelivered", "redeliver", lambda hub, partition: hub.redeliver_now(partition, REDELIVERED)),
     _hub("events redelivered by a new link", "redeliver", _redeliver_on_attach, stays=True),
     _hub("attaches throttled", "throttle", _throttle, stays=True),
