@@ -9,15 +9,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import NoReturn
 
 from scripts.failure import Failed
+from scripts.interrupt import take_signals
 from shared.errors import EvsupError
 from supervisor import standard_streams
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Parser(argparse.ArgumentParser):
@@ -89,8 +88,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     """
     standard_streams.open_closed()
     standard_streams.install()
-    for number in SIGNALS:
-        signal.signal(number, _interrupt)
+    take_signals()
     try:
         code = main()
         sys.stdout.flush()
@@ -101,13 +99,6 @@ def run(main: Callable[[], int]) -> NoReturn:
     except OSError as error:
         code = _ended(f"{error.filename}: {error.strerror}" if error.filename else str(error), os.EX_OSERR)
     sys.exit(code)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End the script. A second Ctrl-C must not end the cleaning up."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _ended(reason: str, code: int) -> int:

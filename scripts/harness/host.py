@@ -10,6 +10,7 @@ from scripts.harness import bound
 from scripts.harness.evsup import EVSUP, Evsup
 from scripts.harness.failure import NotAsPromised
 from scripts.harness.waiting import PATIENCE_S
+from scripts.interrupt import held_back
 
 BOUND = (sys.executable, "-m", bound.__name__, EVSUP)
 """The command of a tree that also ends when this process is killed."""
@@ -55,8 +56,9 @@ class Host:
         """Run `evsup start`, by another command if one is given; `environment` is for this tree alone."""
         directory = self.directory / f"run-{len(self.started)}"
         command = (*self._entrance, *command)
-        evsup = Evsup({**self.environment, **environment}, directory, *arguments, command=command, stderr=stderr)
-        self.started.append(evsup)
+        with held_back():
+            evsup = Evsup({**self.environment, **environment}, directory, *arguments, command=command, stderr=stderr)
+            self.started.append(evsup)
         return evsup
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 
+from scripts.interrupt import held_back
 from scripts.localcloud.place import LOOPBACK
 from scripts.localcloud.service import REPOSITORY, SHOWN_STDERR_BYTES, ServiceError, leave_with_parent
 
@@ -74,7 +75,7 @@ class Daemon:
 
         Raises `ServiceError` with the server's log when it does not.
         """
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as log, held_back():
             self._process = subprocess.Popen(
                 [*entrance, *self._as_owner(*command)],
                 cwd=REPOSITORY,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar, Self
 
 from scripts.failure import Failed
+from scripts.interrupt import held_back
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -52,20 +53,20 @@ class Service:
         Its stderr goes to a file that `stderr` reads. Raises `ServiceError` when it exits or is silent too long.
         """
         stderr = _anonymous_file(module)
-        process = subprocess.Popen(
-            [*entrance, sys.executable, "-m", module, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            cwd=REPOSITORY,
-            env={**os.environ, **(environment or {})},
-        )
-        service = cls(module, process, stderr)
-        try:
+        with contextlib.ExitStack() as failed:
+            with held_back():
+                process = subprocess.Popen(
+                    [*entrance, sys.executable, "-m", module, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    cwd=REPOSITORY,
+                    env={**os.environ, **(environment or {})},
+                )
+                service = cls(module, process, stderr)
+                failed.callback(service.kill)
             service.ready = service._read_ready_line(time.monotonic() + timeout_s)
-        except BaseException:
-            service.kill()
-            raise
+            failed.pop_all()
         return service
 
     @property

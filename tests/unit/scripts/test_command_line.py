@@ -139,6 +139,33 @@ def test_a_second_ctrl_c_does_not_end_the_cleaning_up() -> None:
     assert (done.returncode, done.stdout) == (INTERRUPTED, "clean\n")
 
 
+STRUCK_START = """
+import subprocess
+from pathlib import Path
+from scripts.harness.host import Host
+start = subprocess.Popen
+def struck(*arguments, **options):
+  process = start(*arguments, **options)
+  os.kill(os.getpid(), signal.SIGINT)
+  return process
+subprocess.Popen = struck
+def main():
+  host = Host({}, Path(sys.argv[1]))
+  try:
+    host.start(command=("true",))
+    print("went on")
+  finally:
+    print(len(host.started), "to end")
+    host.close()
+run(main)
+"""
+
+
+def test_ctrl_c_in_the_middle_of_a_start_leaves_no_process_that_nobody_knows(tmp_path: Path) -> None:
+    done = python("-c", SCRIPT + STRUCK_START, str(tmp_path))
+    assert (done.returncode, done.stdout) == (INTERRUPTED, "1 to end\n"), done.stderr
+
+
 def test_an_output_that_nobody_reads_changes_no_exit_code() -> None:
     script = f"{SCRIPT}\ndef main():\n  print('x' * 100_000)\n  return 1\nrun(main)"
     unread, output = os.pipe()
