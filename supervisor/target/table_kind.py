@@ -6,7 +6,7 @@ https://docs.snowflake.com/en/sql-reference/sql/show-tables
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import SnowflakeSettings
@@ -44,9 +44,12 @@ def is_of_kind(table_row: Row, kind: str) -> bool:
 
 
 def created(table_row: Row) -> str:
-    """When the table was created; empty: the account does not say."""
+    """When the table was created; empty: the account does not say.
+
+    In UTC: Snowflake shows it in the time zone of the session, which an ALTER USER changes.
+    """
     time = table_row.get("created_on") or ""
-    return time.isoformat() if isinstance(time, datetime) else str(time)
+    return time.astimezone(UTC).isoformat() if isinstance(time, datetime) else str(time)
 
 
 def _find(session: Queries, settings: SnowflakeSettings, objects: str) -> Row | None:
