@@ -44,7 +44,9 @@ class MessagePipe(Generic[In]):
         self.flush()
 
     def flush(self) -> bool:
-        """Send what is waiting, as far as the pipe takes it; False when the peer has ended."""
+        """Send what is waiting, as far as the pipe takes it; False when the peer has ended. What it sent before, as the
+        reason of its end, is still to be received.
+        """
         while self._partial or self._unsent:
             if not self._partial:
                 # The oldest first. A frame of which a part was sent has to be finished before any other begins.
@@ -54,7 +56,6 @@ class MessagePipe(Generic[In]):
             except BlockingIOError:
                 return True
             except (BrokenPipeError, ConnectionResetError):
-                self.ended = True
                 return False
         return True
 

@@ -73,7 +73,7 @@ def test_a_supervisor_frozen_alone_stops_its_workers_before_anybody_may_claim(pi
     eventually(lambda: process_state(worker) == ENDED, "the worker has ended")
     assert time.monotonic() - stopped_s < pipeline.settings.eventhub.ownership_expiration
     evsup.send(signal.SIGCONT)
-    assert evsup.wait() == 75
+    assert evsup.wait() == 75, evsup.last_line
 
 
 def test_two_supervisors_of_two_partitions_each_own_all_four_once(pipeline4: Pipeline) -> None:

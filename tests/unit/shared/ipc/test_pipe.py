@@ -162,9 +162,18 @@ def test_sending_to_a_peer_that_is_gone_says_so(raw: Ends) -> None:
     ours = supervisor(raw)
     raw[1].close()
     ours.send(Abort(reason="over"))
-    assert ours.ended
+    assert not ours.flush()
     ours.send(Abort(reason="again"))
     assert not ours.flush_until(Deadline.after(DEADLINE_S))
+
+
+def test_the_last_message_of_a_peer_is_received_also_when_something_was_sent_to_it_since(raw: Ends) -> None:
+    ours, theirs = supervisor(raw), worker(raw)
+    theirs.send(Drained(checkpointed=1))
+    theirs.close()
+    ours.send(Abort(reason="nobody reads it"))
+    assert ours.receive() == [Drained(checkpointed=1)]
+    assert ours.ended
 
 
 def test_a_peer_that_left_bytes_unread_is_gone_too(raw: Ends) -> None:
