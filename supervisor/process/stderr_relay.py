@@ -73,8 +73,8 @@ class StderrRelay:
 
 
 def _masked(line: str) -> str:
-    """Of JSON each value for itself: a password ends at the next blank, so that of a whole line the quote behind it
-    would go with it, and what comes next.
+    """JSON is masked value by value. What looks like a password ends at the next blank: in a whole line the quote
+    behind it, and what follows, would be taken for a part of it.
     """
     text = mask(line)
     if text == line or line[:1] != "{" or line.count('":') > MOST_NAMES:
