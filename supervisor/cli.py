@@ -97,7 +97,7 @@ def _exit_code() -> int:
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         logger.flush()
-        os._exit(ExitCode.TEMPORARY)  # Python would wait for threads, and they for services that may never answer
+        os._exit(ExitCode.TEMPORARY)  # what is left for stdout would wait for its reader
     except EvsupError as error:
         logger.final_line(f"evsup: {error}")
         return error.exit_code

@@ -6,7 +6,7 @@ https://docs.snowflake.com/en/sql-reference/sql/show-tables
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from shared.config.formats.identifier import quoted, stored_name
 from shared.config.settings import SnowflakeSettings
@@ -44,12 +44,9 @@ def is_of_kind(table_row: Row, kind: str) -> bool:
 
 
 def created(table_row: Row) -> str:
-    """When the table was created; empty: the account does not say.
-
-    In UTC: Snowflake shows it in the time zone of the session, which an ALTER USER changes.
-    """
+    """When the table was created, in UTC as each session of evsup is; empty: the account does not say."""
     time = table_row.get("created_on") or ""
-    return time.astimezone(UTC).isoformat() if isinstance(time, datetime) else str(time)
+    return time.isoformat() if isinstance(time, datetime) else str(time)
 
 
 def _find(session: Queries, settings: SnowflakeSettings, objects: str) -> Row | None:

@@ -1,6 +1,6 @@
 """Table and pipe are checked by what the role may see. What it may not see is reported with the missing grant."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -115,8 +115,7 @@ def test_a_view_in_the_name_of_the_table_is_refused_although_its_columns_fit() -
 
 def test_the_columns_are_those_of_the_table_that_was_created_then() -> None:
     time = datetime(2026, 1, 31, 10, tzinfo=UTC)
-    elsewhere, utc = time.astimezone(timezone(timedelta(hours=-5))), "2026-01-31T10:00:00+00:00"
-    for shown, created in ((time, utc), (elsewhere, utc), ("then", "then"), (None, "")):
+    for shown, created in ((time, "2026-01-31T10:00:00+00:00"), ("then", "then"), (None, "")):
         session = Answering(TABLES=[{"name": "FLIGHTS", "created_on": shown, "is_dynamic": "N"}])
         assert checked(None, session=session).filled.created == created
 
