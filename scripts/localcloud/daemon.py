@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from scripts.interrupt import held_back
-from scripts.localcloud.place import LOOPBACK
+from scripts.localcloud.place import LOOPBACK, bound
 from scripts.localcloud.service import REPOSITORY, SHOWN_STDERR_BYTES, ServiceError, leave_with_parent
 
 HOST = LOOPBACK
@@ -33,7 +32,9 @@ class Daemon:
     """
 
     def __init__(self, name: str, directory: Path) -> None:
-        self.name, self.directory, self.port = name, directory, _free_port()
+        self.name, self.directory = name, directory
+        self._keeper = bound()
+        self.port: int = self._keeper.getsockname()[1]
         self._owner = _owner()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -99,8 +100,9 @@ class Daemon:
             process.wait()
 
     def destroy(self, number: signal.Signals) -> None:
-        """Stop and delete the directory."""
+        """Stop, delete the directory, and give the port back."""
         self.end(number)
+        self._keeper.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def log(self) -> str:
@@ -152,13 +154,6 @@ def _owner() -> pwd.struct_passwd:
         return pwd.getpwnam("postgres")
     except KeyError:
         return pwd.getpwnam("nobody")
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        port = probe.getsockname()[1]
-    assert isinstance(port, int)
-    return port
 
 
 if __name__ == "__main__":

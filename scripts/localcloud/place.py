@@ -1,5 +1,6 @@
-"""Where services run: on loopback, or each on a host of its own."""
+"""Where services run: on loopback, or each on a host of its own; and the ports that are kept for them."""
 
+import socket
 from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
@@ -26,3 +27,15 @@ class Places:
 
 
 ALL_HERE = Places()
+
+
+def bound(address: str = LOOPBACK, port: int = 0) -> socket.socket:
+    """Bind a socket that does not listen; port 0 is any free one.
+
+    While it is open, clients are refused there, and the kernel gives the port to nobody who asks for any. A server that
+    asks for this one can have it if it sets SO_REUSEADDR, as servers do (https://man7.org/linux/man-pages/man7/socket.7.html).
+    """
+    one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind((address, port))
+    return one

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -23,6 +23,9 @@ from shared.control.open import open_store
 from shared.eventhubs.client import consumer_group
 from shared.snowflake.channel_name import channel_name
 from supervisor.status.model import PartitionStatus
+
+if TYPE_CHECKING:
+    from scripts.harness.evsup import Evsup
 
 PARTITIONS, UNITS = 4, 2
 EVENTS_PER_S = 2400.0
@@ -58,7 +61,7 @@ class Scene:
         self.audit = Audit(self.postgres.socket_dsn)
         self._owners = Owners()
         self.units: list[Unit] = []
-        self._seen: list[tuple[Unit, Sequence[PartitionStatus]]] = []
+        self._seen: dict[Evsup, Sequence[PartitionStatus]] = {}
 
     def join(self, entrance: Sequence[str] = ()) -> None:
         """Start one more supervisor, on the host behind `entrance`."""
@@ -72,8 +75,8 @@ class Scene:
 
         While events are published, `changed_s` is when something was last done to the group.
         """
-        self._seen = [(unit, tuple(unit.workers().values())) for unit in self.units]
-        rows = [row for _, workers in self._seen for row in workers]
+        self._seen = {unit.evsup: tuple(unit.workers().values()) for unit in self.units}
+        rows = [row for workers in self._seen.values() for row in workers]
         for row in rows:
             require_marks_in_order(row)
         self._owners.see(rows)
@@ -89,10 +92,14 @@ class Scene:
         return {partition: tokens.get(name) for partition, name in self.channels.items()}
 
     def is_shared(self) -> bool:
-        """Whether, at the last look, the supervisors that are to run had a worker for each partition in fair shares."""
-        shares = [_running(workers) for unit, workers in self._seen if unit.is_wanted]
-        if [unit for unit, _ in self._seen] != self.units or not shares:
+        """Whether the supervisors that are to run had a worker for each partition in fair shares at the last look.
+
+        One that has ended or was started since then makes it false.
+        """
+        wanted = [unit.evsup for unit in self.units if unit.is_wanted]
+        if not all(evsup.is_running and evsup in self._seen for evsup in wanted):
             return False
+        shares = [_running(self._seen[evsup]) for evsup in wanted]
         return sum(shares) == len(self.channels) and max(shares) - min(shares) <= 1
 
     def worker(self, partition: str) -> PartitionStatus | None:

@@ -98,8 +98,8 @@ class Unit:
             self.send(signal.SIGCONT, group=group)
 
     def stop(self) -> None:
-        """Drain it for good."""
-        self.is_wanted = False
+        """Drain it for good. One that has ended is not started again."""
+        self.is_wanted, self._start_due_s = False, 0.0
         if self.evsup.is_running:
             self.send(signal.SIGTERM)
 

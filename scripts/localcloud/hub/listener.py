@@ -1,12 +1,16 @@
 """The hub's listening socket, which an outage closes without giving the port away."""
 
 import asyncio
-import socket
+from typing import TYPE_CHECKING
 
 from scripts.localcloud.hub.connections.connection import Connection
 from scripts.localcloud.hub.entity.hub import Hub
 from scripts.localcloud.hub.nodes.feed import EventFeed
 from scripts.localcloud.hub.nodes.opening import Opener
+from scripts.localcloud.place import bound
+
+if TYPE_CHECKING:
+    import socket
 
 _BACKLOG = 512
 
@@ -24,7 +28,7 @@ class Listener:
         self.connections: set[Connection] = set()
         # Connections being accepted; asyncio keeps only weak references to its tasks.
         self._accepting: set[asyncio.Task[object]] = set()
-        self._keeper = _bound(address, port)
+        self._keeper = bound(address, port)
         self.port: int = self._keeper.getsockname()[1]
         self._socket: socket.socket | None = None
 
@@ -40,7 +44,8 @@ class Listener:
 
     def open(self) -> None:
         """Let clients in."""
-        self._socket = _bound(self._address, self.port)
+        self._socket = bound(self._address, self.port)
+        self._socket.setblocking(False)
         self._socket.listen(_BACKLOG)
         asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
@@ -71,11 +76,3 @@ class Listener:
 
     def _connection(self) -> Connection:
         return Connection(self._hub, self._opener.open_link, self.connections)
-
-
-def _bound(address: str, port: int) -> socket.socket:
-    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    one.setblocking(False)
-    one.bind((address, port))
-    return one

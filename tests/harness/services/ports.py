@@ -2,9 +2,13 @@
 
 import socket
 
+from scripts.localcloud.place import bound
+
+_kept: list[socket.socket] = []
+
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """One that was free a moment ago."""
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """One that stays free as long as this process lives, but for who asks for just this one."""
+    _kept.append(bound(host))
+    port: int = _kept[-1].getsockname()[1]
+    return port

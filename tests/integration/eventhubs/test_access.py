@@ -1,6 +1,5 @@
 """Every way in which DefaultAzureCredential signs in, and every refusal, at a hub that answers like the real one."""
 
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from shared.eventhubs.identity import Identity
 from shared.log.secret import Secret
 from tests.harness.azure_sdk import sockets
 from tests.harness.azure_sdk.sources import running
+from tests.harness.services.ports import free_port
 from worker.rows.envelope import Envelope
 from worker.rows.event import Event
 from worker.source.link import Position
@@ -167,12 +167,6 @@ def test_an_identity_that_is_refused_says_what_to_change(
     assert type(error) is becomes
     assert fix in error.fix
     assert "Event hub 'flights' cannot be read" in error.what
-
-
-def free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_a_sign_in_whose_certificate_is_not_trusted_is_a_configuration_error(
