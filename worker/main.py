@@ -99,10 +99,10 @@ def work(boot: Boot, messages: MessagePipe[Command]) -> None:
     # and following the log takes over standard output.
     wants_sdk_log = "SS_LOG_LEVEL" in os.environ
     prepare(settings.snowflake)
-    uploads = sdk_log.follow(pass_on_all=wants_sdk_log)
+    requests = sdk_log.follow(pass_on_all=wants_sdk_log)
     group = consumer_group(settings.eventhub)
     name = channel_name(settings.snowflake.channel_prefix, group, boot.term.partition_id)
-    channel = Channel(settings.snowflake, name, uploads)
+    channel = Channel(settings.snowflake, name, requests)
     store = store_of(settings)
     worker = Worker(
         OwnedPartition(settings, term, channel, store, boot.columns, boot.asks_from_s), boot.lease, messages

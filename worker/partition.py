@@ -94,7 +94,7 @@ class OwnedPartition:
     @property
     def failed_request(self) -> str:
         """As `Partition`."""
-        return self._channel.failure
+        return self._channel.failed_request
 
     def counted(self, counters: Counters) -> Counters:
         """As `Partition`."""

@@ -19,7 +19,7 @@ from worker.sink import sdk
 from worker.sink.channel_status import SUCCESS, read_status
 from worker.sink.large_rows import LargeRows
 from worker.sink.sdk_errors import PASSING, SATURATED, code_of, invalid_channel, translate
-from worker.sink.sdk_log import Uploads
+from worker.sink.sdk_log import Requests
 
 STATUSES_AT_ONCE = 100  # channels that one call asks for; the SDK knows ERR_GET_CHANNEL_STATUS_BATCH_TOO_MANY_CHANNELS
 REFRESH_S = 1.0  # the SDK refreshes its cache of statuses so often
@@ -52,11 +52,11 @@ class Channel:
         self,
         settings: SnowflakeSettings,
         name: str,
-        uploads: Uploads | None = None,
+        requests: Requests | None = None,
         new_client: NewClient = sdk.new_client,
     ) -> None:
         self._settings, self.name, self._first_name, self._new_client = settings, name, name, new_client
-        self._uploads = uploads or Uploads()
+        self._requests = requests or Requests()
         self._client: Any = None
         self._channel: Any = None
         self._has_bytes = settings.row_format == "envelope"  # else they are text within a VARIANT
@@ -80,7 +80,7 @@ class Channel:
         # First, and not left to the garbage collector, which would have the channel of an open before flush its rows.
         self.abandon()
         self._taken, self._large = 0, LargeRows()
-        self._uploads.failed_request = ""  # of the channel before
+        self._requests.forget_failure()  # of the channel before
         self.name = of_generation(self._first_name, generation)
         try:
             status = self._open()
@@ -124,7 +124,8 @@ class Channel:
             raise self._translate(error, "The channel's status cannot be read") from error
         self._large.commit(status.token)
         if status.token != self._token:  # what failed before has passed
-            self._token, self._uploads.failed_request = status.token, ""
+            self._token = status.token
+            self._requests.forget_failure()
         return status
 
     def await_status(self, is_expected: Callable[[ChannelStatus], bool], limit_s: float) -> ChannelStatus | None:
@@ -141,16 +142,16 @@ class Channel:
     @property
     def throttled(self) -> int:
         """How many requests Snowflake has refused with 429, over all opens."""
-        return self._uploads.throttled
+        return self._requests.throttled
 
     @property
-    def failure(self) -> str:
+    def failed_request(self) -> str:
         """The request to Snowflake that failed last, as a part of a sentence; empty: none did since the open."""
-        return self._uploads.failure
+        return self._requests.failed_request
 
     def delay_reason(self) -> str:
         """Why commits may take long, as a part of a sentence; empty when nothing is known."""
-        return self._uploads.evidence
+        return self._requests.delay_reason
 
     def flush_soon(self) -> None:
         """Have the SDK send what it has buffered, without waiting for it."""

@@ -1,4 +1,4 @@
-"""The streaming SDK's log: warnings are passed on, and what it says of uploads is kept for our own errors.
+"""The streaming SDK's log: warnings are passed on, and what it says of requests is kept for our own errors.
 
 Under load the SDK uploads rows as files to cloud storage, the stage of the pipe. When the storage refuses an upload,
 the SDK raises nothing. It waits for new credentials, which may take an hour, and the channel's status stays `SUCCESS`.
@@ -28,12 +28,12 @@ _THROTTLED = re.compile(r"Failed to execute the request .*\bHTTP 429\b")
 log = get_logger()
 
 
-class Uploads:
+class Requests:
     """What is known of the SDK's uploads and other requests. Written by the thread that reads the log, read by any."""
 
     def __init__(self) -> None:
         self._place = self._refused_by = ""
-        self.failed_request = ""
+        self._failed = ""
         """Which request failed last, and how. The SDK sends it again, for hours, and raises nothing."""
         self.throttled = 0
         """Requests that Snowflake refused with 429. The SDK sends them again for hours, and raises nothing."""
@@ -48,27 +48,31 @@ class Uploads:
         elif _UPLOADED in line:
             self._refused_by = ""
         elif found := _FAILED.search(line):
-            self.failed_request = mask(f"{found[1]}: {found[2]}")
+            self._failed = mask(f"{found[1]}: {found[2]}")
             self.throttled += bool(_THROTTLED.search(line))
 
-    @property
-    def failure(self) -> str:
-        """The request that failed last, as a part of a sentence; empty: none did, or what it was for has succeeded."""
-        return self.failed_request and f"the SDK's last request that failed is {self.failed_request}"
+    def forget_failure(self) -> None:
+        """What the last failed request was for has succeeded, or concerns nobody any more."""
+        self._failed = ""
 
     @property
-    def evidence(self) -> str:
-        """Why rows may wait, as a part of a sentence; empty when nothing is known."""
+    def failed_request(self) -> str:
+        """The request that failed last, as a part of a sentence; empty: none did, or it is forgotten."""
+        return self._failed and f"the SDK's last request that failed is {self._failed}"
+
+    @property
+    def delay_reason(self) -> str:
+        """Why commits may take long, as a part of a sentence; empty when nothing is known."""
         if self._refused_by:
             storage = "; ".join(filter(None, (self._refused_by, self._place)))
             return f"the cloud storage of the stage refused the SDK's upload ({storage})"
         uploads = self._place and f"under load the SDK uploads rows to cloud storage ({self._place})"
-        return "; ".join(filter(None, (self.failure, uploads)))
+        return "; ".join(filter(None, (self.failed_request, uploads)))
 
 
-def follow(*, pass_on_all: bool) -> Uploads:
+def follow(*, pass_on_all: bool) -> Requests:
     """Read what the SDK logs from now on. Call it before the SDK is imported, and after `prepare`."""
-    uploads = Uploads()
+    requests = Requests()
     if sys.stdout:  # None when standard output was closed at the start: then nothing is read
         if not pass_on_all:
             os.environ["SS_LOG_LEVEL"] = "info"  # which uploads are refused is said at this level
@@ -78,15 +82,15 @@ def follow(*, pass_on_all: bool) -> Uploads:
         reader, writer = os.pipe()
         os.dup2(writer, STDOUT)
         os.close(writer)
-        Thread(target=_read, args=(reader, uploads, pass_on_all), name="sdk-log", daemon=True).start()
-    return uploads
+        Thread(target=_read, args=(reader, requests, pass_on_all), name="sdk-log", daemon=True).start()
+    return requests
 
 
-def _read(reader: int, uploads: Uploads, pass_on_all: bool) -> None:
+def _read(reader: int, requests: Requests, pass_on_all: bool) -> None:
     """Read for as long as the process lives: a full pipe would stop the SDK."""
     with os.fdopen(reader, encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            uploads.read(line)
+            requests.read(line)
             if pass_on_all or not _QUIET.search(line):
                 with suppress(OSError):
                     os.write(STDERR, line.encode())

@@ -17,7 +17,6 @@ from tests.simulation.services.network import FAST_S, skewed
 from tests.simulation.services.rejections import Rejections
 from tests.simulation.world import World
 from worker.rows.event import Event
-from worker.sink.sdk_log import Uploads
 
 COMMIT_S = 6.0
 SEND_S = 0.3  # until the SDK's threads send what they were given
@@ -96,8 +95,7 @@ class Handle:
         self._sequencer = 0
         self._unsent: deque[Sent] = deque()
         self._refused = False
-        self.uploads = Uploads()
-        self.throttled, self.failure = self.uploads.throttled, self.uploads.failure
+        self.throttled, self.failed_request = 0, ""
 
     def probe(self) -> None:
         """It answers."""

@@ -20,7 +20,7 @@ from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.ports import Ports
 from worker.rows.envelope import Envelope
 from worker.rows.event import Event
-from worker.sink.sdk_log import Uploads
+from worker.sink.sdk_log import Requests
 from worker.source.batch_queue import Batch
 
 NOBODY_READS = 0
@@ -80,7 +80,7 @@ class StandInChannel:
     def __init__(self, status: ChannelStatus) -> None:
         self.name = "evsup_flights_default_3"
         self.shown = status
-        self.uploads = Uploads()
+        self.requests = Requests()
         self.appended: list[tuple[int, int]] = []
         self.numbers: list[int] = []
         self.refusals: deque[Exception | None] = deque()
@@ -104,7 +104,7 @@ class StandInChannel:
         return None if self.is_silent else self.shown
 
     def delay_reason(self) -> str:
-        return self.uploads.evidence
+        return self.requests.delay_reason
 
     def flush_soon(self) -> None:
         self.flushed += 1

@@ -78,8 +78,8 @@ def test_a_stall_is_refused_with_its_evidence() -> None:
 
 def test_a_stall_names_the_stage_that_refused_an_upload() -> None:
     rig = Rig(snowflake=snowflake(commit_timeout=30.0))
-    rig.channel.uploads.read("Using custom S3 endpoint for client=C, endpoint=https://s3.example")
-    rig.channel.uploads.read("FileUploader: received token expired error for provider=AWS S3 transient stage, retry")
+    rig.channel.requests.read("Using custom S3 endpoint for client=C, endpoint=https://s3.example")
+    rig.channel.requests.read("FileUploader: received token expired error for provider=AWS S3 transient stage, retry")
     rig.deliver(5)
     with pytest.raises(CommitStalled) as stalled:
         rig.turns(33)

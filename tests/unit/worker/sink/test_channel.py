@@ -11,7 +11,7 @@ from tests.unit.worker.sink.stand_ins import PreviewChannel, SdkChannel, SdkClie
 from worker.rows.event import Event
 from worker.sink.channel import Channel, Saturated, read_statuses
 from worker.sink.sdk_errors import PASSING, SATURATED
-from worker.sink.sdk_log import Uploads
+from worker.sink.sdk_log import Requests
 
 EVENTS = [event_of(event(b"{}", number)) for number in (5, 6, 7)]
 PAYLOAD_TOO_LARGE = "Error: HTTP request failed for API insert_rows. HTTP 413, error_code=PAYLOAD_TOO_LARGE, message=no"
@@ -25,20 +25,23 @@ def test_a_row_that_no_request_takes_is_refused_with_its_address_and_what_to_cha
     assert refused.value.what == "Event 5, offset 123: its row is larger than a request to Snowflake may be"
 
 
+FAILED_REQUEST = "| WARN | Failed to execute the request at u for api=insert_rows u HTTP 403, error_code=1, url=u"
+
+
 def test_a_request_that_failed_is_a_reason_until_the_token_moves() -> None:
-    uploads, sdk = Uploads(), SdkChannel()
-    channel = Channel(snowflake(), "EVSUP_FLIGHTS_0", uploads, new_client=lambda *_: SdkClient(sdk))
+    requests, sdk = Requests(), SdkChannel()
+    channel = Channel(snowflake(), "EVSUP_FLIGHTS_0", requests, new_client=lambda *_: SdkClient(sdk))
     channel.open(0)
     channel.status()
-    uploads.failed_request = "insert_rows: HTTP 403"
+    requests.read(FAILED_REQUEST)
     channel.status()
     assert "HTTP 403" in channel.delay_reason()
     sdk.token = "8"
     channel.status()
     assert not channel.delay_reason()
-    uploads.failed_request = "insert_rows: HTTP 403"
+    requests.read(FAILED_REQUEST)
     channel.open(0)
-    assert not channel.failure, "it was of the channel before"
+    assert not channel.failed_request, "it was of the channel before"
 
 
 REQUEST = "url=https://a/rows?startOffsetToken={}&endOffsetToken={}&continuationToken=1_1"

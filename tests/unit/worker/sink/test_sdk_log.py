@@ -1,11 +1,11 @@
-"""The SDK's log is read: its warnings are passed on, and what it says of uploads stands in our own errors."""
+"""The SDK's log is read: its warnings are passed on, and what it says of requests stands in our own errors."""
 
 import subprocess
 import sys
 
 import pytest
 
-from worker.sink.sdk_log import Uploads
+from worker.sink.sdk_log import Requests
 
 AT = "2026-11-28T04:11:11Z | INFO | core::prod::storage"
 CUSTOM = f"{AT}::aws (278) | sf | Using custom S3 endpoint for client=C, endpoint=https://s3.example:443, region=eu"
@@ -30,7 +30,7 @@ import os, sys, threading
 from shared.log import logger
 from worker.sink import sdk_log
 logger.configure("json")
-uploads = sdk_log.follow(pass_on_all={})
+requests = sdk_log.follow(pass_on_all={})
 for line in sys.stdin:
     os.write(1, line.encode())
 os.close(1)
@@ -38,43 +38,43 @@ for thread in threading.enumerate():
     if thread.name == "sdk-log":
         thread.join()
 logger.flush()
-os.write(2, uploads.evidence.encode())
+os.write(2, requests.delay_reason.encode())
 os._exit(0)
 """
 
 
-def uploads(*lines: str) -> Uploads:
-    known = Uploads()
+def requests(*lines: str) -> Requests:
+    known = Requests()
     for line in lines:
         known.read(line)
     return known
 
 
 def test_without_a_known_stage_no_reason_is_given() -> None:
-    assert not uploads().evidence
-    assert not uploads("", "| INFO | something else", UPLOADED).evidence
+    assert not requests().delay_reason
+    assert not requests("", "| INFO | something else", UPLOADED).delay_reason
 
 
 @pytest.mark.parametrize(("line", "place"), [(CUSTOM, "https://s3.example:443"), (STANDARD, "region='us-west-2'")])
 def test_the_place_of_the_stage_is_named(line: str, place: str) -> None:
-    evidence = uploads(line).evidence
-    assert place in evidence
-    assert "refused" not in evidence
+    reason = requests(line).delay_reason
+    assert place in reason
+    assert "refused" not in reason
 
 
 def test_a_refused_upload_is_named_until_one_went_through() -> None:
     assert "refused the SDK's upload (AWS S3 transient; S3: endpoint=https://s3.example:443" in (
-        uploads(CUSTOM, REFUSED).evidence
+        requests(CUSTOM, REFUSED).delay_reason
     )
-    assert "refused" not in uploads(CUSTOM, REFUSED, UPLOADED).evidence
+    assert "refused" not in requests(CUSTOM, REFUSED, UPLOADED).delay_reason
 
 
 def test_a_storage_without_a_known_endpoint_is_named_by_its_kind() -> None:
-    assert uploads(REFUSED).evidence.endswith("refused the SDK's upload (AWS S3 transient)")
+    assert requests(REFUSED).delay_reason.endswith("refused the SDK's upload (AWS S3 transient)")
 
 
 def test_a_credential_in_the_log_is_masked() -> None:
-    assert "abc.def.ghi" not in uploads(f"{CUSTOM}, Authorization: Bearer abc.def.ghi").evidence
+    assert "abc.def.ghi" not in requests(f"{CUSTOM}, Authorization: Bearer abc.def.ghi").delay_reason
 
 
 @pytest.mark.parametrize("pass_on_all", [False, True])
@@ -96,8 +96,8 @@ def test_warnings_are_passed_on_and_the_rest_only_when_somebody_set_a_level(pass
 
 
 def test_requests_that_are_throttled_are_counted_and_others_that_fail_are_not() -> None:
-    assert uploads(FAILED.format(429), FAILED.format(503), UPLOADED, FAILED.format(429)).throttled == 2
-    assert uploads("| INFO | HTTP 429 is what a limit says", FAILED.format(4290)).throttled == 0
+    assert requests(FAILED.format(429), FAILED.format(503), UPLOADED, FAILED.format(429)).throttled == 2
+    assert requests("| INFO | HTTP 429 is what a limit says", FAILED.format(4290)).throttled == 0
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ def test_requests_that_are_throttled_are_counted_and_others_that_fail_are_not() 
     ],
 )
 def test_the_request_that_failed_last_is_the_reason_of_what_waits(line: str, said: str) -> None:
-    assert uploads(line).evidence == (said and f"the SDK's last request that failed is {said}")
+    assert requests(line).delay_reason == (said and f"the SDK's last request that failed is {said}")
 
 
 def test_a_request_that_failed_hides_no_storage() -> None:
-    evidence = uploads(CUSTOM, FAILED.format(503), FAILED.format(403)).evidence
-    assert evidence.startswith("the SDK's last request that failed is insert_rows: HTTP 403")
-    assert "cloud storage (S3: endpoint=https://s3.example:443" in evidence
+    reason = requests(CUSTOM, FAILED.format(503), FAILED.format(403)).delay_reason
+    assert reason.startswith("the SDK's last request that failed is insert_rows: HTTP 403")
+    assert "cloud storage (S3: endpoint=https://s3.example:443" in reason
