@@ -105,13 +105,13 @@ class Link:
         self.position = position
         """Where a next link has to begin."""
         self._last_event = position.last_event
-        self.events = 0
-        """How many were handed over."""
+        self.handed_over = 0
+        """How many events the backlog has taken."""
         self.opened_s: float | None = None
         """When it was open; None: it never was."""
         self.heard_s: float | None = None
         """When bytes came last, a heartbeat's as well; None: the link never was open."""
-        self.is_dead = False
+        self.was_silent = False
         """Whether it was given up because nothing came on it."""
         self._clock = LoopClock(monotonic())
         self._has_received = False
@@ -124,10 +124,10 @@ class Link:
         try:
             with EventHubClient(self._spec.settings, retry_total=SDK_RETRIES) as client:
                 self._require_same_hub(client)
-                self._live(client)
+                self._open_and_read(client)
         except SourceUnavailable:
-            # However long it was open, it has not lived: tries to open another one go on counting.
-            self.is_dead = True
+            # Raised here, and not by the SDK: however long it was open, it did not work (`Receiver`).
+            self.was_silent = True
             raise
         except BrokenStream as error:
             raise SourceUnavailable(
@@ -149,7 +149,7 @@ class Link:
         if known_s is not None and not is_fresh and not self._is_stopped():
             refuse_another_hub(self._spec.partition_id, known_s, client.hub().created_at_s)
 
-    def _live(self, client: EventHubClient) -> None:
+    def _open_and_read(self, client: EventHubClient) -> None:
         link = client.sdk.link(
             self._spec.partition_id,
             self.position.for_sdk(),
@@ -296,7 +296,7 @@ class Link:
         return events
 
     def _advance(self, events: Sequence[Event]) -> None:
-        self.events += len(events)
+        self.handed_over += len(events)
         number = events[-1].sequence_number
         if number is not None and number > (self.position.after if self.position.after is not None else -1):
             self.position = replace(self.position, after=number, last_event=LastEvent.of_event(events[-1]))

@@ -121,7 +121,7 @@ class Receiver:
             # What was heard on the link before counts until this one is open.
             self._heard_s, self._link, self._is_opening = self.heard_s, link, True
             self._turns += 1
-            error = self._failure(link)
+            error = self._run_link(link)
             # Also of a link that failed: the next one begins after what this one has handed over.
             self._position = link.position
             # Here, because a link leaves the SDK's cycles of objects behind, and nothing is received meanwhile.
@@ -135,7 +135,7 @@ class Receiver:
                 continue
             now_s = monotonic()
             # A link that worked was no failure. Else a hub that closes idle links would use up the minute.
-            if link.events or _lived(link, now_s):
+            if link.handed_over or _lived(link, now_s):
                 trouble.reset()
             trouble.record_failure(now_s)
             if not is_passing(error) or trouble.lasted_s(now_s) >= REOPEN_LIMIT_S:
@@ -158,8 +158,8 @@ class Receiver:
         log.warning("schema_registry_unavailable", reason=str(error))
         self._stopping.wait(REGISTRY_PAUSE_S)
 
-    def _failure(self, link: Link) -> EvsupError | None:
-        """Receive until the link ends, and say why it failed, if it did: not after it was stopped."""
+    def _run_link(self, link: Link) -> EvsupError | None:
+        """Receive until the link ends; why it failed, None if it did not. After a stop nothing is a failure."""
         try:
             link.run()
         except EvsupError as error:
@@ -169,7 +169,7 @@ class Receiver:
     def _turned(self) -> None:
         self._is_opening = False
         self._turns += 1
-        if self._link and self._link.events:
+        if self._link and self._link.handed_over:
             self.waits_for = None
 
 
@@ -180,4 +180,4 @@ def _place(thread: threading.Thread) -> str:
 
 
 def _lived(link: Link, now_s: float) -> bool:
-    return link.opened_s is not None and now_s - link.opened_s > LIVED_S and not link.is_dead
+    return link.opened_s is not None and now_s - link.opened_s > LIVED_S and not link.was_silent

@@ -162,7 +162,7 @@ def test_sigusr1_shows_the_whole_state_and_every_stack_and_disturbs_nothing(pipe
     evsup = pipeline.start(EVSUP_LOG_FORMAT="json")
     workers = evsup.await_running(SUPERVISORS)
     evsup.send_to_group(signal.SIGUSR1)
-    eventually(lambda: evsup.stderr.count("in _live") >= SUPERVISORS, "every worker shows its stacks")
+    eventually(lambda: evsup.stderr.count("in _open_and_read") >= SUPERVISORS, "every worker shows its stacks")
     lines = [json.loads(line) for line in evsup.stderr.splitlines() if line.startswith("{")]
     (state,) = [line["status"] for line in lines if line["event"] == "tree_state"]
     assert {row["partition"]: row["pid"] for row in state["partitions"]} == {
