@@ -152,6 +152,13 @@ class Checkpoint:
         return self.begins_after if self.sequence_number is None else self.sequence_number
 
     @property
+    def begins_with_oldest(self) -> bool:
+        """Whether, as long as nothing is committed, the partition is read from its oldest event, whatever
+        EVENTHUB_STARTING_POSITION says: a person moved it, or it was added after the group began.
+        """
+        return self.channel_generation > 0 or self.offset == OLDEST
+
+    @property
     def lag_events(self) -> int | None:
         """Events that were not durable when the checkpoint was made; None: not known. An autoscaler adds them up."""
         return None if self.last_enqueued is None else lag(self.last_enqueued, self.durable_up_to)

@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Literal
 
 from shared.clock import utc
 from shared.errors import ResumeRefused
-from shared.model import Checkpoint
+from shared.model import OLDEST, Checkpoint
 
 if TYPE_CHECKING:
     from shared.model import PartitionFacts
@@ -259,7 +259,7 @@ def counted_back(partition_id: str, counted: int, known: int) -> ResumeRefused:
 
 def reset_command(partition_id: str, after: datetime | None) -> str:
     """The command that begins a partition with the first event enqueued later than `after`; None: with its oldest."""
-    to = "-1" if after is None else (after + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
+    to = OLDEST if after is None else (after + timedelta(milliseconds=1)).isoformat(timespec="milliseconds")
     return f"evsup checkpoints reset --partition {partition_id} --to {to}"
 
 

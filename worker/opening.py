@@ -91,9 +91,8 @@ class StartingPoint:
         """Where the receiver begins. `@latest` is a number in the checkpoint, where the partition had an event when the
         group began.
         """
-        is_reset = self.checkpoint.channel_generation > 0
-        from_oldest = starting_position == LATEST or is_reset or self.checkpoint.offset == OLDEST
-        fresh = "-1" if from_oldest else starting_position
+        from_oldest = starting_position == LATEST or self.checkpoint.begins_with_oldest
+        fresh = OLDEST if from_oldest else starting_position
         read_s = self.partition.read_s if self.partition else None
         return Position(self.resume.after, fresh, self.checkpoint.hub_created_at_s, self.last_event, read_s)
 
@@ -278,7 +277,7 @@ def _unsettled_from(
 def _first_event(settings: EventHubSettings, start: StartingPoint, partition: PartitionFacts) -> int:
     """The first event of a channel that begins at the starting position."""
     fresh = start.position(settings.starting_position).fresh
-    if fresh == "-1":
+    if fresh == OLDEST:
         return partition.oldest
     with EventHubClient(settings) as own:  # finding the event ends the client
         before = own.last_before(start.checkpoint.partition_id, fresh, partition, start.checkpoint.epoch)

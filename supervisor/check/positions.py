@@ -37,9 +37,8 @@ def start_outcome(
 def _beginning(checkpoint: Checkpoint, partition: PartitionFacts, starting_position: str) -> str:
     """Where a partition begins that has neither token nor position: as `worker.opening`, and as a first start."""
     setting = f"(EVENTHUB_STARTING_POSITION={starting_position})"
-    was_moved = checkpoint.channel_generation > 0 or checkpoint.offset == OLDEST
     has_row = checkpoint.hub_created_at_s is not None
-    if was_moved or (starting_position == LATEST and has_row):
+    if checkpoint.begins_with_oldest or (starting_position == LATEST and has_row):
         return "with its oldest event"
     if starting_position == OLDEST or (starting_position == LATEST and partition.last < 0):
         return f"with its oldest event {setting}"

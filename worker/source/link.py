@@ -20,7 +20,7 @@ from shared.eventhubs import client as eventhubs
 from shared.eventhubs.client import EventHubClient, access
 from shared.eventhubs.errors import translate
 from shared.eventhubs.sdk_link import SdkLink
-from shared.model import HubFacts, PartitionFacts
+from shared.model import OLDEST, HubFacts, PartitionFacts
 from shared.resume import refuse_another_hub
 from worker.rows.event import Event, refused
 from worker.rows.message import last_enqueued
@@ -32,7 +32,6 @@ from worker.source.stream import BrokenStream, Received, Stream
 
 # With any retry of its own the SDK would ask again for minutes; the pauses between links are the receiver's.
 SDK_RETRIES = 0
-OLDEST = "-1"
 NO_HUB = HubFacts((), 0.0)  # nothing is asked of it
 FRESH_S = 5.0  # nobody deletes a hub and creates it again in less
 REFUSED_S = 0.5  # for what ends the link in the same moment: that is the reason then, and not an event
@@ -44,7 +43,7 @@ Mapper: TypeAlias = Callable[[bytes], Event]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where to begin: after a sequence number, or on a fresh partition at its beginning (`-1`) or an ISO 8601 time."""
+    """Where to begin: after a sequence number, or on a fresh partition at its `OLDEST` event or an ISO 8601 time."""
 
     after: int | None
     fresh: str = OLDEST
