@@ -21,7 +21,7 @@ from shared.ipc.pipe import MessagePipe
 from shared.log.logger import get_logger
 from worker.partition import Partition
 from worker.retention_alarm import RetentionAlarm
-from worker.states import Opening, Running, State
+from worker.states import Draining, Opening, Running, State
 
 REPORT_S = 1.0
 DETACH_S = 1.0  # a drained worker gives the receiver so long to detach its link in order
@@ -106,17 +106,17 @@ class Worker:
             case Lease(trusted_until_s=until_s):
                 self.trusted_until_s = until_s
             case Drain(deadline_s=deadline_s):
-                if self._drain_by.at_s == math.inf:
+                if not isinstance(self.state, Draining):  # of several, the first began the drain
                     self._drain_began_s = self._clock()
-                self._drain_by = Deadline(deadline_s)  # of several, the newest counts
+                self._drain_by = Deadline(deadline_s)  # and the newest says how long it may take
                 self.state = self.state.drain()
             case TableColumns():
                 kept = self._partition.learn(command)
                 if self.state.pipeline:  # else the opening keeps it
-                    self.state.pipeline.note_table(target_columns=kept)
+                    self.state.pipeline.note_columns(kept)
             case TableChecked(up_to=up_to):
                 if self.state.pipeline:
-                    self.state.pipeline.note_table(checked_up_to=up_to)
+                    self.state.pipeline.note_checked(up_to)
             case Abort(reason=reason, is_asked_for=is_asked_for):
                 kind = StoppedAtOnce if is_asked_for else OwnershipLost
                 partition_id = self._partition.term.partition_id

@@ -121,7 +121,7 @@ class OwnedPartition:
         """As `Partition`."""
         source = self.source(start.position(self.settings.eventhub.starting_position))
         made = Pipeline(self.settings, start, Ports(source, self._channel, self._columns.save), totals)
-        made.note_table(target_columns=self._columns.text)  # others may have been learned while it was opened
+        made.note_columns(self._columns.text)  # others may have been learned while it was opened
         return made
 
     def source(self, position: Position) -> EventSource:

@@ -135,12 +135,16 @@ class Pipeline:
         except EvsupError as error:
             log.warning("flush_failed", reason=str(error))
 
-    def note_table(self, *, checked_up_to: int | None = None, target_columns: str | None = None) -> None:
-        """Have the checkpoint say what is known of the target table, also where no commit brings another one."""
+    def note_checked(self, up_to: int) -> None:
+        """Have the checkpoint say up to which event the target table had its columns, also where no commit comes."""
         newest = self._checkpoints.newest
-        if checked_up_to is not None and newest.sequence_number is not None:
-            newest = replace(newest, checked_up_to=checked_up_to)
-        self._checkpoints.newest = replace(newest, target_columns=target_columns or newest.target_columns)
+        if newest.sequence_number is not None:
+            self._checkpoints.newest = replace(newest, checked_up_to=up_to)
+
+    def note_columns(self, text: str | None) -> None:
+        """Have it say which columns later rows are made for; None: nobody has read them."""
+        if text is not None:
+            self._checkpoints.newest = replace(self._checkpoints.newest, target_columns=text)
 
     def stop(self) -> None:
         """Stop receiving, and give up what is not durable: the partition is opened and read again."""
