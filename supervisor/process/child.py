@@ -101,9 +101,8 @@ class Child:
 
     # --- from the worker ----------------------------------------------------------------------------------------------
 
-    @property
-    def sources(self) -> list[int]:
-        """The descriptors to wait for: pipe and stderr until they end, and the end of the process."""
+    def fds(self) -> list[int]:
+        """File descriptors that wake a turn: pipe and stderr until they end, and the end of the process."""
         streams = [] if self._pipe.ended else [self._pipe.fileno()]
         errors = [] if self.stderr.closed else [self.stderr.fileno()]
         return [*streams, *errors, self._worker.process.sentinel]

@@ -110,11 +110,11 @@ class Tree:
     def step(self) -> bool:
         """One turn; False when the tree has stopped. Blocks until something happens, at most a second."""
         # Built anew in each turn: workers come and go, and a pipe that has ended would be readable for ever.
-        sources = [self._signals.fileno(), self._keeper.fileno()]
+        fds = [self._signals.fileno(), self._keeper.fileno()]
         for child in self._children.values():
-            sources += child.sources
-        sources += self._table.sources if self._table else []
-        connection.wait(sources, TURN_S)
+            fds += child.fds()
+        fds += self._table.fds() if self._table else []
+        connection.wait(fds, TURN_S)
         now_s = self._clock()
         # Signals first: when a stop begins in this turn, no worker is started for a claim that arrived with it.
         for number in self._signals.receive():
@@ -247,13 +247,13 @@ class Tree:
         if isinstance(child.failure, StoppedAtOnce):
             log.debug("worker_stopped", partition=child.term.partition_id, worker=child.pid)
         elif child.failure:
-            self._lose(child, child.failure, now_s)
+            self._report_failure(child, child.failure, now_s)
         elif child.drained:
             self._last_drain_s = child.drained.took_s
             self._drained[child.term.partition_id] = child.term
             log.info("worker_drained", partition=child.term.partition_id, checkpointed=child.drained.checkpointed)
 
-    def _lose(self, child: Child, failure: EvsupError, now_s: float) -> None:
+    def _report_failure(self, child: Child, failure: EvsupError, now_s: float) -> None:
         """A worker has failed. Only the first failure of the tree gets a crash report."""
         # Asked before `_fail`, which makes this failure the cause if it is the first.
         is_first, report = self.cause is None, None

@@ -65,10 +65,9 @@ class TableMonitor:
         self.unseen: str | None = None
         """Why the last check could not be made; None when it could."""
 
-    @property
-    def sources(self) -> list[int]:
-        """The descriptors to wait for."""
-        return self._probe.sources
+    def fds(self) -> list[int]:
+        """File descriptors that wake a turn."""
+        return self._probe.fds()
 
     def ask(self) -> None:
         """Request a check. Only from the main thread: the kernel ends the probe with the thread that started it.
@@ -86,17 +85,18 @@ class TableMonitor:
         Raises what ends a start: RowsDoNotFit, or why the check could not be made.
         """
         try:
-            report = self._await_report()
+            report = self._first_report()
         except EvsupError as error:
             raise (with_opt_out(error) if self._can_opt_out else error) from None
         self.columns = report.columns
         return report.doubts
 
-    def _await_report(self) -> TableFits:
+    def _first_report(self) -> TableFits:
+        """That of the first check. Raises why there is none, as `_wait_for_report` does not: a start ends with that."""
         assert isinstance(self._phase, Asked), "a check was requested"  # noqa: S101 (of the start, not an input)
         answer_by = self._phase.answer_by
         while (report := self._probe.receive()) is None:
-            connection.wait(self.sources, answer_by.remaining_s(self._clock()))
+            connection.wait(self.fds(), answer_by.remaining_s(self._clock()))
             if answer_by.passed(self._clock()):
                 self.close()
                 raise _no_answer()
@@ -186,7 +186,7 @@ class TableMonitor:
     def _wait_for_report(self, deadline: Deadline) -> TableReport | None:
         """The next report; None: none came in time, or the process has exited."""
         while self._probe.is_running and not deadline.passed(self._clock()):
-            connection.wait(self.sources, deadline.remaining_s(self._clock()))
+            connection.wait(self.fds(), deadline.remaining_s(self._clock()))
             if report := self._receive():
                 return report
         return None

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from shared.ipc.pipe import MessagePipe
 
-Started: TypeAlias = "tuple[BaseProcess, MessagePipe[TableReport]]"
-StartProbe: TypeAlias = Callable[[], Started]
+RunningProbe: TypeAlias = "tuple[BaseProcess, MessagePipe[TableReport]]"
+StartProbe: TypeAlias = Callable[[], RunningProbe]
 
 EXIT_S = 0.5  # at most, until a process whose pipe has ended has an exit code: the kernel needs a moment
 
@@ -23,7 +23,7 @@ class ProbeProcess:
 
     def __init__(self, start: StartProbe) -> None:
         self._start = start
-        self._running: Started | None = None
+        self._running: RunningProbe | None = None
         self._killed: BaseProcess | None = None
 
     @property
@@ -31,9 +31,8 @@ class ProbeProcess:
         """Whether there is a process to ask."""
         return self._running is not None
 
-    @property
-    def sources(self) -> list[int]:
-        """The descriptors to wait for."""
+    def fds(self) -> list[int]:
+        """File descriptors that wake a turn."""
         return [self._running[1].fileno()] if self._running else []
 
     def ask(self) -> None:

@@ -109,8 +109,7 @@ class StandInChild(Child):
         self.stderr = StderrRelay(Pipe(duplex=False)[0], "partition 0")
         self.exits = False
 
-    @property
-    def sources(self) -> list[int]:
+    def fds(self) -> list[int]:
         return []
 
     @property
@@ -208,8 +207,7 @@ class StandInTable(TableMonitor):
         self.turns = self.last_turns = 0
         self.followed: set[str] = set()
 
-    @property
-    def sources(self) -> list[int]:
+    def fds(self) -> list[int]:
         return []
 
     def follow(self, children: Mapping[str, Child]) -> None:
