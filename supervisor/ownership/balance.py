@@ -63,7 +63,7 @@ class Assignment:
     """The live leases of other members."""
     is_waiting: bool = False
     """Whether this member holds less than its share, and the rest is about to be released or to expire."""
-    left: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    for_others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By owner id: the free partitions that other members are to claim."""
 
 
@@ -96,7 +96,7 @@ def assign(view: GroupView, me: SupervisorRow, strategy: Strategy = "greedy") ->
         unowned=tuple(free[sum(room.values()) :]),
         elsewhere=elsewhere,
         is_waiting=room[me.owner_id] > len(mine),
-        left={owner: partitions for owner, partitions in allotted.items() if partitions and owner != me.owner_id},
+        for_others={owner: partitions for owner, partitions in allotted.items() if partitions and owner != me.owner_id},
     )
 
 
@@ -124,7 +124,7 @@ def starting(view: GroupView, me: SupervisorRow, assignment: Assignment) -> int:
         for row in view.ownerships
         if row.is_live and row.last_modified_s > seen_s.get(row.owner_id, float("inf"))
     }
-    return len({me.owner_id, *claimed, *assignment.left})
+    return len({me.owner_id, *claimed, *assignment.for_others})
 
 
 def held_by(leases: Collection[HeldElsewhere]) -> Counter[str]:

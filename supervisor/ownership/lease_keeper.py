@@ -32,7 +32,10 @@ class Jobs(Protocol):
 
 
 class LeaseKeeper:
-    """Keeps `leases` on a thread of its own. Every method but `run` and `close` returns at once."""
+    """Keeps `leases` on a thread of its own; their attributes may be read by any.
+
+    Every method but `run` and `close` returns at once.
+    """
 
     def __init__(self, leases: Leases, clock: Clock = monotonic, jobs: Jobs | None = None) -> None:
         self.leases, self._clock = leases, clock
@@ -50,26 +53,6 @@ class LeaseKeeper:
     def has_started(self) -> bool:
         """From then on the thread retires by itself at its end."""
         return self._thread.ident is not None
-
-    @property
-    def failures(self) -> int:
-        """Rounds in the control store that failed and were tried again."""
-        return self.leases.failures
-
-    @property
-    def trouble(self) -> str | None:
-        """Why the last round in the control store failed; None when it did not."""
-        return self.leases.trouble
-
-    @property
-    def round_s(self) -> float:
-        """Seconds that the last round took in the control store."""
-        return self.leases.round_s
-
-    @property
-    def lost_members(self) -> int:
-        """Members of the group that ended without leaving it, and whose heartbeat is still there."""
-        return self.leases.lost_members
 
     def fileno(self) -> int:
         """For `multiprocessing.connection.wait`."""

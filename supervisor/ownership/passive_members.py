@@ -68,16 +68,17 @@ class PassiveMembers:
     def after(self, assignment: Assignment, now_s: float) -> "PassiveMembers":
         """What is known after one more balancing round."""
         holding, passive = held_by(assignment.elsewhere), dict(self._passive(now_s))
-        left = {partition for partitions in assignment.left.values() for partition in partitions}
-        unclaimed_since_s = {each: self.unclaimed_since_s.get(each, now_s) for each in left}
+        unclaimed = (partition for partitions in assignment.for_others.values() for partition in partitions)
+        unclaimed_since_s = {each: self.unclaimed_since_s.get(each, now_s) for each in unclaimed}
         # A partition may have been left to another member before: this one is in doubt for all of that time.
         owner_since_s = {
-            owner: min(unclaimed_since_s[each] for each in left) for owner, left in assignment.left.items()
+            owner: min(unclaimed_since_s[each] for each in partitions)
+            for owner, partitions in assignment.for_others.items()
         }
         doubts = {owner: Doubt(holding[owner], since_s, 0, since_s) for owner, since_s in owner_since_s.items()}
         for owner, doubt in self.doubts.items():
             has_claimed = holding[owner] > doubt.held
-            if has_claimed or not (owner in assignment.left or owner in passive):
+            if has_claimed or not (owner in assignment.for_others or owner in passive):
                 continue
             known = replace(doubt, held=holding[owner], unclaimed_since_s=owner_since_s.get(owner, float("inf")))
             failed = replace(

@@ -333,6 +333,7 @@ class Tree:
 
     def _describe(self, now_s: float) -> TreeStatus:
         partitions = tuple(child.describe(now_s) for child in self._children.values())
+        leases = self._keeper.leases
         described = replace(
             self._identity,
             state=self._state(),
@@ -349,10 +350,10 @@ class Tree:
             elsewhere=self._assignment.elsewhere,
             partitions=tuple(sorted(partitions, key=lambda row: by_number(row.partition))),
             former_latencies=self._former_latencies,
-            store_round_s=round(self._keeper.round_s, 3),
-            store_retries_total=self._keeper.failures,
-            store_trouble=self._keeper.trouble,
-            supervisors_lost=self._keeper.lost_members,
+            store_round_s=round(leases.round_s, 3),
+            store_retries_total=leases.failures,
+            store_trouble=leases.trouble,
+            supervisors_lost=leases.lost_members,
             last_drain_s=self._last_drain_s,
             described_at_s=now_s,
         )

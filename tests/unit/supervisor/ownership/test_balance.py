@@ -114,7 +114,7 @@ def test_shares_also_count_partitions_that_another_member_holds_and_this_one_doe
 
 def test_a_partition_left_to_another_member_is_claimed_within_the_capacity_once_it_is_overdue() -> None:
     view = GroupView(IDS, [], [supervisor("another")])
-    assert assign(view, supervisor(ME)).left == {"another": ("0", "1")}
+    assert assign(view, supervisor(ME)).for_others == {"another": ("0", "1")}
     overdue = replace(view, overdue=("0", "1"))
     assert assign(overdue, supervisor(ME)).claim == ("2", "3", "0", "1")
     assert assign(overdue, supervisor(ME, 3)).claim == ("2", "3", "0")

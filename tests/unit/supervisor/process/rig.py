@@ -19,6 +19,7 @@ from shared.model import HubFacts, Term
 from supervisor.ownership.balance import Assignment
 from supervisor.ownership.lease_events import Balanced, Claimed, LeaseEvent
 from supervisor.ownership.lease_keeper import LeaseKeeper
+from supervisor.ownership.leases import Leases
 from supervisor.ownership.partition_discovery import PartitionDiscovery
 from supervisor.process import tree
 from supervisor.process.child import Child
@@ -61,13 +62,18 @@ class StandInSignals(SignalInbox):
         return sent
 
 
+class StandInLeases(Leases):
+    """Rounds in a control store that went as a test says."""
+
+    def __init__(self) -> None:
+        self.failures, self.round_s, self.lost_members, self.trouble = 3, 0.25, 1, None
+
+
 class StandInKeeper(LeaseKeeper):
     """Leases as a test says; notes what is given back."""
 
-    failures, round_s, lost_members = 3, 0.25, 1
-    trouble: str | None = None
-
     def __init__(self) -> None:
+        self.leases = StandInLeases()
         self._wakeup = Wakeup()
         self.events: deque[LeaseEvent] = deque()
         self.released: list[Term] = []
