@@ -146,6 +146,11 @@ class Checkpoint:
     age_s: Age | None = field(default=None, compare=False)  # two readings of one row are equal
     """Seconds since the row was written, counted by the database when it was read; None in one still to be written."""
 
+    @classmethod
+    def empty(cls, partition_id: str) -> "Checkpoint":
+        """That of a partition without a row."""
+        return cls(partition_id, None, None, 0)
+
     @property
     def durable_up_to(self) -> int | None:
         """Everything up to this number is durable, or came before the channel's first row; None: nothing did."""

@@ -238,7 +238,7 @@ class StartChecks:
         return Outcome("begins with its oldest event: it was added after the group began") if is_added else outcome
 
     def _checkpoint(self, partition_id: str) -> Checkpoint:
-        return self._checkpoints.get(partition_id) or Checkpoint(partition_id, None, None, 0)
+        return self._checkpoints.get(partition_id) or Checkpoint.empty(partition_id)
 
 
 def _mapper(path: str) -> Outcome:

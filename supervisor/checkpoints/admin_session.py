@@ -5,18 +5,18 @@ import os
 import secrets
 import socket
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.config import environment
-from shared.config.settings import Settings, SnowflakeSettings
+from shared.config.settings import Settings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
 from shared.errors import DataRefused, EvsupError, PartitionHeld, UsageError
 from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
-from shared.model import Checkpoint, ConsumerGroup, HubFacts, PartitionFacts, Term
+from shared.model import Checkpoint, HubFacts, PartitionFacts, Term
 from shared.snowflake.quarantine_table import Quarantine
 from supervisor.checkpoints.move import Move
 
@@ -41,44 +41,25 @@ class AdminSession:
         hub = self.hub.hub()
         return replace(hub, partition_ids=tuple(_known(hub, wanted)))
 
-    def tables(self, hub_created_at_s: float) -> AbstractContextManager[Quarantine]:
-        """As `open_tables`."""
-        return open_tables(self.settings.snowflake, self.store.group, hub_created_at_s)
+    @contextmanager
+    def tables(self, hub_created_at_s: float) -> Iterator[Quarantine]:
+        """The tables that hold the hub's events: the target table and, if it exists, the quarantine."""
+        with closing(Quarantine(self.settings.snowflake, self.store.group, hub_created_at_s)) as tables:
+            tables.leave_out_if_missing()
+            yield tables
 
     def checkpoints(self, partition_ids: Iterable[str]) -> dict[str, Checkpoint]:
         """The stored checkpoints, by one statement for all; empty ones where there are none."""
         rows = {row.partition_id: row for row in self.store.checkpoints()}
-        return {each: rows.get(each) or _empty(each) for each in partition_ids}
+        return {each: rows.get(each) or Checkpoint.empty(each) for each in partition_ids}
 
     def checkpoint(self, partition_id: str) -> Checkpoint:
-        """As `stored_checkpoint`."""
-        return stored_checkpoint(self.store, partition_id)
+        """The stored one; an empty one when there is none."""
+        return self.store.load_checkpoint(partition_id) or Checkpoint.empty(partition_id)
 
     def owners(self) -> dict[str, str]:
-        """As `live_owners`."""
-        return live_owners(self.store)
-
-
-@contextmanager
-def open_tables(settings: SnowflakeSettings, group: ConsumerGroup, hub_created_at_s: float) -> Iterator[Quarantine]:
-    """The tables that hold the hub's events: the target table and, if it exists, the quarantine."""
-    with closing(Quarantine(settings, group, hub_created_at_s)) as tables:
-        tables.leave_out_if_missing()
-        yield tables
-
-
-def stored_checkpoint(store: ControlStore, partition_id: str) -> Checkpoint:
-    """The stored checkpoint; an empty one when there is none."""
-    return store.load_checkpoint(partition_id) or _empty(partition_id)
-
-
-def _empty(partition_id: str) -> Checkpoint:
-    return Checkpoint(partition_id, None, None, 0)
-
-
-def live_owners(store: ControlStore) -> dict[str, str]:
-    """By partition, the owner with a live lease."""
-    return {row.partition_id: row.owner_id for row in store.ownerships() if row.is_live}
+        """By partition, the owner with a live lease."""
+        return {row.partition_id: row.owner_id for row in self.store.ownerships() if row.is_live}
 
 
 def _known(hub: HubFacts, wanted: Sequence[str]) -> Sequence[str]:
@@ -142,13 +123,14 @@ def carry_out(store: ControlStore, moves: Sequence[Move], actor: str, action: st
         # Under the claim: until then a supervisor may have gone on. And all before any is written: a plan is carried
         # out whole or not at all.
         for move in moves:
-            _refuse_changed(move.before, stored_checkpoint(store, move.before.partition_id))
+            _refuse_changed(move.before, store.load_checkpoint(move.before.partition_id))
         for move in moves:
             epoch = terms[move.before.partition_id].epoch
             store.move_checkpoint(move.checkpoint(epoch), actor, action)
 
 
-def _refuse_changed(planned: Checkpoint, now: Checkpoint) -> None:
+def _refuse_changed(planned: Checkpoint, stored: Checkpoint | None) -> None:
+    now = stored or Checkpoint.empty(planned.partition_id)
     if (planned.sequence_number, planned.channel_generation) != (now.sequence_number, now.channel_generation):
         raise DataRefused(
             f"The checkpoint of partition {planned.partition_id} has changed since the plan was made",

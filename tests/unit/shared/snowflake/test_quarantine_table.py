@@ -1,11 +1,12 @@
 """`evsup verify` and `checkpoints set --table-end` count the target table and, if there is one, the quarantine."""
 
+from contextlib import closing
+
 import pytest
 
 from shared.errors import DoesNotExist
 from shared.snowflake.quarantine_table import Quarantine
 from shared.snowflake.session import Row, SqlSession
-from supervisor.checkpoints.admin_session import open_tables
 from tests.unit.plain_settings import snowflake
 from tests.unit.shared.control.stores import GROUP
 
@@ -19,8 +20,8 @@ def counted(monkeypatch: pytest.MonkeyPatch, on_reject: str, *, is_there: bool =
         return []
 
     monkeypatch.setattr(SqlSession, "query", query)
-    with open_tables(snowflake(on_reject=on_reject), GROUP, 1.0) as tables:
-        assert isinstance(tables, Quarantine)
+    with closing(Quarantine(snowflake(on_reject=on_reject), GROUP, 1.0)) as tables:
+        tables.leave_out_if_missing()
         assert not tables.count(None, None), "it can be counted"
         return tables.rows_are
 
