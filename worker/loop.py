@@ -15,9 +15,9 @@ from setproctitle import setproctitle
 from shared.clock import Clock, Deadline, Instant, LoopClock, monotonic
 from shared.errors import DrainTimedOut, OwnershipLost, StoppedAtOnce
 from shared.eventhubs.retention import time_to_loss_s
-from shared.ipc.memory import rss_bytes
 from shared.ipc.messages import Abort, Command, Drain, Drained, Lease, Status, TableChecked, TableColumns
 from shared.ipc.pipe import MessagePipe
+from shared.ipc.vitals import rss_bytes
 from shared.log.logger import get_logger
 from worker.partition import Partition
 from worker.retention_alarm import RetentionAlarm

@@ -6,7 +6,6 @@ from shared import limits
 from shared.clock import Deadline
 from shared.errors import Bug, EvsupError, ProtocolError, WorkerHung
 from shared.ipc.failure import error_of
-from shared.ipc.memory import vitals
 from shared.ipc.messages import (
     Abort,
     Command,
@@ -20,6 +19,7 @@ from shared.ipc.messages import (
     TableChecked,
     TableColumns,
 )
+from shared.ipc.vitals import vitals
 from shared.log.logger import get_logger
 from shared.model import Term
 from supervisor.process import worker_process

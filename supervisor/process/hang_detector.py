@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from shared.clock import LoopClock
-from shared.ipc.memory import Vitals
+from shared.ipc.vitals import Vitals
 
 HUNG_AFTER_S = 12.0  # workers report every second, and a loaded host may be late by a few
 BOOT_S = 60.0  # until the first report: a cold start of Python and the SDKs on a slow disk

@@ -12,7 +12,7 @@ from contextlib import suppress
 from multiprocessing import active_children
 from pathlib import Path
 
-from shared.ipc.memory import parent_and_state
+from shared.ipc.vitals import parent_and_state
 
 EVERY_S = 5.0
 

@@ -17,8 +17,8 @@ from setproctitle import setproctitle
 
 from shared.clock import Clock, Deadline, monotonic
 from shared.errors import DrainTimedOut, EvsupError, RowsDoNotFit, StoppedAtOnce
-from shared.ipc.memory import rss_bytes, stacks
 from shared.ipc.messages import Latencies, TableColumns
+from shared.ipc.vitals import rss_bytes, stacks
 from shared.log.logger import get_logger
 from shared.log.secret import mask
 from shared.model import Term, by_number

@@ -10,7 +10,7 @@ from shared.clock import Deadline, monotonic
 from shared.config.settings import EventHubSettings
 from shared.errors import EvsupError, SchemaRegistryUnavailable, SourceThrottled, SourceUnavailable
 from shared.eventhubs.errors import is_passing
-from shared.ipc.memory import stacks
+from shared.ipc.vitals import stacks
 from shared.log.logger import get_logger
 from worker import memory
 from worker.backoff import Backoff

@@ -10,7 +10,7 @@ from shared.clock import monotonic
 from shared.config import environment
 from shared.eventhubs.client import EventHubClient
 from shared.eventhubs.sdk_link import SdkLink
-from shared.ipc.memory import rss_bytes
+from shared.ipc.vitals import rss_bytes
 from worker.source.performative import TRANSFER
 from worker.source.stream import HEADER_BYTES
 

@@ -7,7 +7,7 @@ from scripts.bench.lab.measure import Run
 from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
 from shared.eventhubs.client import sdk_options
-from shared.ipc.memory import rss_bytes
+from shared.ipc.vitals import rss_bytes
 
 
 def client_arguments(settings: EventHubSettings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from shared.config import environment
 from shared.control.open import open_store
 from shared.control.store import ControlStore
 from shared.eventhubs.client import EventHubClient
-from shared.ipc.memory import rss_bytes
+from shared.ipc.vitals import rss_bytes
 from shared.model import Checkpoint, Term
 from worker.sink.sdk import client_properties, prepare_environment
 

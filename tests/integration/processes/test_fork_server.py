@@ -20,8 +20,8 @@ from scripts.harness.waiting import eventually
 from shared.errors import ExitCode
 from shared.ipc import fork_server, spawn
 from shared.ipc.fork_server import ForkServer, Started
-from shared.ipc.memory import parent_and_state
 from shared.ipc.messages import Lease
+from shared.ipc.vitals import parent_and_state
 from shared.model import Term
 from supervisor.process.orphans import EVERY_S, OrphanReaper
 from tests.unit.captured_log import capture_logs

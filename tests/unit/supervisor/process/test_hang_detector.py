@@ -3,7 +3,7 @@
 import pytest
 
 from shared.clock import LONGEST_TURN_S, STANDSTILL_S, LoopClock
-from shared.ipc.memory import Vitals
+from shared.ipc.vitals import Vitals
 from supervisor.process.hang_detector import ASK_S, BOOT_S, HUNG_AFTER_S, HangDetector, Verdict, counted_s
 
 TURN_S = 0.25

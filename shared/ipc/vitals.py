@@ -1,4 +1,4 @@
-"""What the kernel says of a process."""
+"""What can be seen of a process while it runs: its memory, its state and processor time, where its threads stand."""
 
 import os
 import sys

@@ -2,7 +2,7 @@
 
 import os
 
-from shared.ipc.memory import parent_and_state, rss_bytes, vitals
+from shared.ipc.vitals import parent_and_state, rss_bytes, vitals
 from tests.unit.descriptors import no_descriptor_left
 
 
