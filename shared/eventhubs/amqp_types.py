@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from struct import Struct
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from azure.eventhub._pyamqp import _decode
 
@@ -60,11 +60,44 @@ def _timestamp(buffer: memoryview) -> tuple[memoryview, object]:
 def _described(buffer: memoryview) -> tuple[memoryview, object]:
     """A value behind a symbol that says what it is; by the SDK, which gives the value alone, unless we know it."""
     if buffer[0] in SYMBOLS:
-        behind, name = _decode._DECODE_BY_CONSTRUCTOR[buffer[0]](buffer[1:])
-        if make := _DOTNET.get(name):
-            behind, value = _decode._DECODE_BY_CONSTRUCTOR[behind[0]](behind[1:])
-            return behind, make(value) if type(value) is int else value
+        behind, name = _value(buffer)
+        if name in _DOTNET:
+            behind, value = _value(behind)
+            return behind, _meant(name, value)
     return _decode_described(buffer)
+
+
+def _array(width: int, decode: Decoder) -> Decoder:
+    """An array whose size and count have so many bytes. `decode` is the SDK's: it does not know that an empty one may
+    have a constructor, as proton-j writes it, and that one constructor may describe all values.
+    """
+
+    def decode_array(buffer: memoryview) -> tuple[memoryview, object]:
+        count, first = int.from_bytes(buffer[width : 2 * width], "big"), buffer[2 * width :]
+        if not count:
+            return buffer[width + int.from_bytes(buffer[:width], "big") :], []
+        if first[0] != DESCRIBED:
+            return decode(buffer)
+        behind, name = _value(first[1:])
+        decode_item, rest, items = _decode._DECODE_BY_CONSTRUCTOR[behind[0]], behind[1:], list[object]()
+        for _ in range(count):
+            rest, value = decode_item(rest)
+            items.append(_meant(name, value))
+        return rest, items
+
+    return decode_array
+
+
+def _value(buffer: memoryview) -> tuple[memoryview, Any]:
+    """The value whose constructor comes first, and what is behind it."""
+    found: tuple[memoryview, Any] = _decode._DECODE_BY_CONSTRUCTOR[buffer[0]](buffer[1:])
+    return found
+
+
+def _meant(name: object, value: object) -> object:
+    """What a described value is: the value alone where its name says nothing to us."""
+    make = _DOTNET.get(name)
+    return make(value) if make and type(value) is int else value
 
 
 def _dotnet_time(ticks: int) -> object:
@@ -78,7 +111,7 @@ def _dotnet_duration(ticks: int) -> object:
 
 
 # Those of .NET and of Java: https://github.com/Azure/azure-sdk-for-net/blob/main/sdk/core/Azure.Core.Amqp/src
-_DOTNET: dict[bytes, Callable[[int], object]] = {
+_DOTNET: dict[object, Callable[[int], object]] = {
     b"com.microsoft:datetime-offset": _dotnet_time,
     b"com.microsoft:timespan": _dotnet_duration,
 }
@@ -120,4 +153,6 @@ _DECODERS: dict[int, Decoder] = {
     0x74: _decimal(4, 8, 101),
     0x84: _decimal(8, 10, 398),
     0x94: _decimal(16, 14, 6176),
+    0xE0: _array(1, _decode._decode_array_small),
+    0xF0: _array(4, _decode._decode_array_large),
 }

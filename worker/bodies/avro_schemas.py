@@ -40,6 +40,10 @@ class AvroSchemas:
         self._refused: dict[str, tuple[float, str]] = {}
         """Why there is no schema by an id, and until when the registry is not asked for it again."""
 
+    def may_read(self, kind: ContentType) -> bool:
+        """Whether a body is Avro, or is to be. Then it may begin with any bytes."""
+        return kind.is_registered_avro or kind.is_avro or (kind.says_nothing and self.untyped is not None)
+
     def of(self, kind: ContentType) -> AvroSchema | None:
         """The schema of a body; None: it is no Avro. Raises `NotPayload`, and what the registry raises."""
         if kind.is_registered_avro:

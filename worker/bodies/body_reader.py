@@ -16,7 +16,7 @@ from worker.bodies import content_type
 from worker.bodies.avro import AvroSchema
 from worker.bodies.avro_schemas import AvroSchemas
 from worker.bodies.body import TOMBSTONE, Body
-from worker.bodies.content_encoding import as_utf8, decoded, is_compressed
+from worker.bodies.content_encoding import as_utf8, compression_of, decoded, is_compressed
 from worker.bodies.content_type import ContentType
 from worker.bodies.decoded_size import most_bytes
 from worker.bodies.json_lines import NotALine, array_of
@@ -41,12 +41,11 @@ class BodyReader:
         """The body of bytes; the texts are what the message says of it."""
         if not data:
             return TOMBSTONE
+        kind = content_type.parse(type_text)
         try:
-            if self._is_raw:
-                return Body(*payload(data))
-            return self._read(data, content_type.parse(type_text), encoding)
+            return Body(*payload(data)) if self._is_raw else self._read(data, kind, encoding)
         except NotPayload as why:
-            return Body(raw=data, reason=str(why))
+            return self._mislabelled(data, kind, encoding) or Body(raw=data, reason=str(why))
 
     def text(self, text: bytes, type_text: str = "", encoding: str = "") -> Body | None:
         """The body of what AMQP calls a value, when it is a string or bytes; None: it is only that.
@@ -59,7 +58,7 @@ class BodyReader:
         kind = content_type.parse(type_text)
         if is_compressed(encoding) or kind.is_avro or kind.is_registered_avro:
             return self.data(text, type_text, encoding)
-        if not (kind.says_json or text.removeprefix(UTF8_BOM).lstrip(WHITESPACE).startswith(CONTAINERS)):
+        if not (kind.says_json or _is_container(text)):
             return None
         try:
             return Body(*_json(text, kind))
@@ -74,11 +73,27 @@ class BodyReader:
         try:
             if schema := self._schemas.of(kind):
                 return Body(*payload(schema.json(plain, most_bytes(len(data)))))
-            return Body(*_json(as_utf8(plain) if kind.is_wide else plain, kind))
+            return Body(*_json(plain, kind))
         except NotPayload as why:
             if plain == data:
                 raise
             raise NotPayload(f"once decoded: {why}") from None
+
+    def _mislabelled(self, data: bytes, kind: ContentType, encoding: str) -> Body | None:
+        """JSON of whose encoding the message says nothing, or something else; None: it is none.
+
+        A producer of Kafka cannot name a content encoding, and a gateway that unpacks a body may leave the name. Only
+        what cannot be meant otherwise is read: no JSON begins as compressed data, whose checksum has to fit, and no
+        compressed data begins as an object or an array. Avro may begin with any bytes.
+        """
+        if self._is_raw or self._schemas.may_read(kind):
+            return None
+        try:
+            if not is_compressed(encoding) and (found := compression_of(data)):
+                return Body(*_json(decoded(data, found), kind))
+            return Body(*_json(data, kind)) if encoding and _is_container(data) else None
+        except NotPayload:
+            return None
 
 
 def body_reader(settings: EventHubSettings) -> BodyReader:
@@ -96,7 +111,13 @@ def _of_file(path: str | None) -> AvroSchema | None:
         raise ConfigurationError("The Avro schema cannot be used", f"{path}: {error}", CORRECT_FILE) from None
 
 
+def _is_container(text: bytes) -> bool:
+    """Whether it begins as an object or an array does."""
+    return text.removeprefix(UTF8_BOM).lstrip(WHITESPACE).startswith(CONTAINERS)
+
+
 def _json(text: bytes, kind: ContentType) -> tuple[bytes, Any]:
+    text = as_utf8(text) if kind.is_wide else text
     try:
         return payload(text)
     except NotPayload as why:

@@ -33,6 +33,9 @@ ZSTD_WINDOW_LOG = (
     23  # 8 MB, what each decoder should support: https://www.rfc-editor.org/rfc/rfc8878#name-window-descriptor
 )
 GZIP, ZLIB, RAW_DEFLATE = 31, 15, -15  # https://docs.python.org/3/library/zlib.html#zlib.decompress
+# How what is compressed begins, whatever is in it: gzip with its only method, zlib with its usual window.
+# https://www.rfc-editor.org/rfc/rfc1952#section-2.3.1, https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1
+GZIP_BEGIN, ZSTD_BEGIN, ZLIB_BEGIN = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x78"
 LONGEST_NAME_SHOWN = 40
 
 # .NET's `Encoding.UTF8.ToString()` is `System.Text.UTF8Encoding+UTF8EncodingSealed`, and samples of IoT Hub send it.
@@ -79,6 +82,15 @@ def is_compressed(encoding: str) -> bool:
     return any(_DECODERS.get(each, _identity) is not _identity for each in _SEPARATOR.split(encoding.lower()))
 
 
+def compression_of(body: bytes) -> str:
+    """The coding that a body begins with; empty: none. Each of them has a beginning that no JSON has."""
+    if body.startswith(GZIP_BEGIN):
+        return "gzip"
+    if body.startswith(ZSTD_BEGIN):
+        return "zstd"
+    return "deflate" if body[:1] == ZLIB_BEGIN and _has_frame(body) else ""
+
+
 def as_utf8(body: bytes) -> bytes:
     """Text in UTF-16 or UTF-32. Which of them shows in the text: JSON begins with a character of ASCII."""
     try:
@@ -111,9 +123,13 @@ def _gunzip(body: bytes, most: int) -> bytes:
 
 
 def _inflate(body: bytes, most: int) -> bytes:
-    has_frame = len(body) > 1 and body[0] & 15 == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
-    window = ZLIB if has_frame else RAW_DEFLATE
+    window = ZLIB if _has_frame(body) else RAW_DEFLATE
     return _unpacked("deflate", lambda: zlib.decompressobj(window), body, most, is_one=True)
+
+
+def _has_frame(body: bytes) -> bool:
+    """Whether it begins as zlib does: https://www.rfc-editor.org/rfc/rfc1950#section-2.2."""
+    return len(body) > 1 and body[0] & 15 == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
 
 
 def _unzstd(body: bytes, most: int) -> bytes:

@@ -15,6 +15,7 @@ REGISTERED_AVRO, REGISTERED_JSON = "avro/binary+", "application/json+"
 # Of a body without the id of a schema. https://issues.apache.org/jira/browse/AVRO-488
 AVRO = frozenset(("avro/binary", "application/avro", "application/vnd.apache.avro"))
 NOTHING = frozenset(("", "application/octet-stream"))
+PLAIN_TEXT = "text/plain"
 JSON = frozenset(("application/json", "text/json"))
 WIDE = ("utf-16", "utf-32", "utf16", "utf32")
 
@@ -62,8 +63,11 @@ class ContentType:
 
     @property
     def may_be_lines(self) -> bool:
-        """Whether the body may be several JSON values, one a line: where it says so, or says nothing."""
-        return not self.name or self.name in JSON_LINES
+        """Whether the body may be several JSON values, one a line: where it says JSON or text, or says nothing.
+
+        Stream Analytics and log shippers write lines, and few of them name them.
+        """
+        return self.says_json or self.says_nothing or self.name == PLAIN_TEXT
 
 
 @lru_cache(maxsize=64)  # the events of a hub have few

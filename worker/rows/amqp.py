@@ -185,16 +185,24 @@ def _inside(data: bytes, at: int, code: int) -> tuple[int, Unfinished | None, in
     count, first = int.from_bytes(data[head : head + width], "big"), head + width
     if kind < ARRAYS:
         return first, (stop, count, None), 0
-    if not count:
-        return first, (stop, 0, None), 0  # the SDK does not know that an empty one may have a constructor
-    if stop <= first:
+    if stop < first + bool(count):
         raise Malformed(f"an array has no constructor (byte {at - 1})")
+    if not count:
+        return stop, None, 0  # with a constructor or without
+    if data[first] == DESCRIBED:  # once for all values
+        first = _behind_descriptor(data, first)
     each = data[first]
     if (width := _FIXED.get(each >> 4)) is not None:
-        if not each:
-            raise Malformed(f"an array is of described values (byte {at - 1})")
         return first + 1 + count * width, (stop, 0, None), 0 if width else count
     return first + 1, (stop, count, each), 0
+
+
+def _behind_descriptor(data: bytes, at: int) -> int:
+    """Where the constructor is that the one at `at` describes. Raises `Malformed`."""
+    end = end_of(data, at + 1)
+    if data[at + 1] not in DESCRIPTORS or end >= len(data) or data[end] == DESCRIBED:
+        raise Malformed(f"the values of an array are described in a way that nobody uses (byte {at})")
+    return end
 
 
 def _filling(found: Any, stop: int, end: int) -> Any:

@@ -1,5 +1,6 @@
 """What the message says of a body decides how it is read, and bytes that cannot be read are kept as they came."""
 
+import zlib
 from functools import partial
 from gzip import compress
 from pathlib import Path
@@ -43,29 +44,63 @@ def test_a_compressed_body_is_read_as_what_is_in_it(encoding: str) -> None:
     ("body", "encoding", "reason"),
     [
         (gzip(JSON)[:-1], "gzip", "gzip: the data ends too early (byte 26)"),
-        (JSON, "gzip", "gzip: the data is damaged or of another format (byte 0 and on)"),
+        (b"12", "gzip", "gzip: the data is damaged or of another format (byte 0 and on)"),
         (gzip(b"hello"), "gzip", "once decoded: JSON is malformed: invalid character (byte 0)"),
         (
             zstd.compress(gzip(JSON)),
             "zstd",
             "once decoded: JSON is malformed: invalid character (byte 0); it looks like gzip",
         ),
-        (JSON, "br", "the content encoding br is none that evsup decodes (gzip, deflate, zstd)"),
-        (gzip(JSON), "", "JSON is malformed: invalid character (byte 0); it looks like gzip"),
+        (b"\x0f\x02", "br", "the content encoding br is none that evsup decodes (gzip, deflate, zstd)"),
+        (gzip(b"hello"), "", "JSON is malformed: invalid character (byte 0); it looks like gzip"),
+        (gzip(JSON)[:-1], "gz", "the content encoding gz is none that evsup decodes (gzip, deflate, zstd)"),
+        (b"{hello", "none", "the content encoding none is none that evsup decodes (gzip, deflate, zstd)"),
     ],
 )
 def test_what_cannot_be_decoded_is_kept_as_it_came_with_the_reason(body: bytes, encoding: str, reason: str) -> None:
     assert read(body, "application/json", encoding) == Body(raw=body, reason=reason)
 
 
+@pytest.mark.parametrize("encoding", ["", "gz", "application/x-gzip", '"gzip"', "br", "utf-8", "identity"])
+@pytest.mark.parametrize("compressed", [gzip(JSON), zstd.compress(JSON), zlib.compress(JSON)])
+def test_a_body_that_is_compressed_is_read_also_where_its_message_does_not_say_so(
+    compressed: bytes, encoding: str
+) -> None:
+    for kind in ("", "application/json", "application/octet-stream", "application/gzip"):
+        assert json_of(read(compressed, kind, encoding)) == JSON
+    assert BodyReader("raw").data(compressed, "", encoding).raw == compressed
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd", "br", "base64", "none", "iso-8859-1", "8bit", "json"])
+@pytest.mark.parametrize("body", [JSON, b" \n[1]", b"\xef\xbb\xbf{}"])
+def test_an_object_or_an_array_is_json_whatever_encoding_the_message_names(body: bytes, encoding: str) -> None:
+    assert json_of(read(body, "application/json", encoding)) == json_of(read(body))
+
+
+def test_avro_is_never_taken_for_what_it_happens_to_begin_with() -> None:
+    avro = BodyReader("auto", AvroSchemas(untyped=AvroSchema(Primitive("boolean"))))
+    for body, kind, encoding in ((gzip(JSON), "", ""), (JSON, "avro/binary", "br"), (JSON, "avro/binary+0", "br")):
+        assert avro.data(body, kind, encoding).raw == body
+
+
 @pytest.mark.parametrize(
-    "kind", ["", "application/x-ndjson", "Application/JSONL; charset=utf-8", "application/jsonlines"]
+    "kind",
+    [
+        "",
+        "application/octet-stream",
+        "application/json",
+        "text/plain; charset=utf-8",
+        "application/cloudevents+json",
+        "application/x-ndjson",
+        "Application/JSONL; charset=utf-8",
+        "application/jsonlines",
+    ],
 )
-def test_lines_of_json_are_an_array_where_the_message_says_so_or_nothing(kind: str) -> None:
+def test_lines_of_json_are_an_array_where_the_message_says_json_or_text_or_nothing(kind: str) -> None:
     assert json_of(read(LINES, kind)) == b'[{"id":1},{"id":2}]'
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/cloudevents+json"])
+@pytest.mark.parametrize("kind", ["text/csv", "application/xml", "anything"])
 def test_lines_of_json_are_none_where_the_message_says_something_else(kind: str) -> None:
     body = read(LINES, kind)
     assert (body.json, body.raw) == (b"", LINES)

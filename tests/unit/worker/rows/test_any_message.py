@@ -149,18 +149,17 @@ def test_each_type_of_a_fixed_width_is_as_by_the_sdk(code: int) -> None:
 
 # --- what the SDK cannot decode ---------------------------------------------------------------------------------------
 
-EMPTY_ARRAY = b"\xe0\x02\x00\xa1"  # with its constructor, as proton-j writes it
+LIST_AS_KEY = mapping([(held(0xC0, 1, b"\x41"), sized(0xA1, b"x"))])
 UNDECODABLE = {
-    "an empty array": section(0x77, EMPTY_ARRAY),
-    "an empty array in a list, after which the SDK reads on at the wrong place": section(
-        0x77, held(0xC0, 2, EMPTY_ARRAY + sized(0xA1, b"after"))
-    ),
+    "an array that is described by a list": section(0x77, b"\xe0\x05\x01\x00\x45\x54\x05"),
+    "an array that is described twice": section(0x77, b"\xe0\x08\x01\x00\x53\x01\x00\x53\x02\x41"),
+    "an array that ends before its constructor": section(0x77, b"\xe0\x01\x01\x54"),
+    "an empty array that ends before its count": section(0x77, b"\xe0\x00\x00"),
     "1,500 lists in each other": section(0x77, nested(1500)),
-    "a list as a key": section(0x77, mapping([(held(0xC0, 1, b"\x41"), sized(0xA1, b"x"))])),
+    "a list as a key": section(0x77, LIST_AS_KEY),
     "a map as a key": section(0x77, mapping([(mapping([]), sized(0xA1, b"x"))])),
-    "an array of described values": section(0x77, b"\xe0\x06\x01\x00\xa3\x01x\x41"),
     "a type that AMQP does not have": section(0x77, b"\x5f\x00"),
-    "a property that cannot be decoded": section(0x74, mapping([(sized(0xA1, b"p"), EMPTY_ARRAY)])) + BODY,
+    "a property that cannot be decoded": section(0x74, mapping([(sized(0xA1, b"p"), LIST_AS_KEY)])) + BODY,
     "a section that is none": section(0x6F, b"\x40"),
     "a body that is longer than the message": section(0x75, b"\xa0\x09{}"),
     "a list of fewer items than it says": section(0x77, b"\xc0\x03\x02\x41"),
@@ -217,7 +216,7 @@ def test_a_process_without_memory_says_nothing_of_the_message(monkeypatch: pytes
 
 
 def test_its_number_is_found_beside_an_annotation_that_cannot_be_decoded() -> None:
-    annotations = mapping([(sized(0xA3, b"odd"), EMPTY_ARRAY), NUMBER])
+    annotations = mapping([(sized(0xA3, b"odd"), LIST_AS_KEY), NUMBER])
     assert event_of(section(0x72, annotations) + BODY).sequence_number == 7
 
 
@@ -247,7 +246,7 @@ def test_sections_that_are_null_are_as_none() -> None:
 
 
 def test_what_no_row_is_made_of_may_be_anything() -> None:
-    odd = section(0x70, EMPTY_ARRAY) + section(0x71, EMPTY_ARRAY) + KNOWN + BODY + section(0x78, EMPTY_ARRAY)
+    odd = section(0x70, LIST_AS_KEY) + section(0x71, LIST_AS_KEY) + KNOWN + BODY + section(0x78, LIST_AS_KEY)
     assert row_of(odd) == row_of(KNOWN + BODY)
 
 
@@ -274,7 +273,7 @@ def test_the_last_number_of_the_partition_is_among_the_delivery_annotations() ->
     delivery = section(0x71, mapping([(sized(0xA3, b"last_enqueued_sequence_number"), b"\x55\x09")]))
     assert last_enqueued(section(0x70, b"\x45") + delivery + KNOWN + BODY) == LastEnqueued(9, None)
     assert last_enqueued(KNOWN + BODY) is None
-    assert last_enqueued(section(0x71, EMPTY_ARRAY) + KNOWN) is None
+    assert last_enqueued(section(0x71, LIST_AS_KEY) + KNOWN) is None
     assert last_enqueued(b"\x01") is None
 
 
@@ -321,6 +320,30 @@ def test_few_bytes_of_arrays_are_not_millions_of_values(parts: bytes) -> None:
     tracemalloc.stop()
     assert "arrays have more values without bytes than there are bytes" in row["DECODE_ERROR"]
     assert base64.b64decode(row["RAW_BODY"]) == KNOWN + parts
+
+
+EMPTY_ARRAYS = (held(0xE0, 0, b"\xa1"), held(0xE0, 0, b"\xb3", large=True), held(0xE0, 0, b""))
+TIMESPAN = b"\x00" + sized(0xA3, b"com.microsoft:timespan")
+
+
+@pytest.mark.parametrize("array", EMPTY_ARRAYS)
+def test_an_empty_array_may_have_a_constructor_as_proton_j_writes_it(array: bytes) -> None:
+    row = row_of(KNOWN + section(0x74, mapping([(sized(0xA1, b"p"), array)])) + BODY)
+    assert (row["PAYLOAD"], row["PROPERTIES"]) == ({}, {"p": []})
+    assert row_of(KNOWN + section(0x77, held(0xC0, 2, array + sized(0xA1, b"x"))))["PAYLOAD"] == [[], "x"]
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(
+    ("items", "values"),
+    [
+        (TIMESPAN + b"\x81" + (36 * 10**9).to_bytes(8, "big") * 2, ["PT1H", "PT1H"]),
+        (b"\x00\x53\x07\x54\x05\x06", [5, 6]),
+        (b"\x00" + sized(0xA3, b"my:name") + b"\xa1\x01a\x00", ["a", ""]),
+    ],
+)
+def test_one_descriptor_describes_all_values_of_an_array(items: bytes, values: list[object], *, large: bool) -> None:
+    assert row_of(KNOWN + section(0x77, held(0xE0, 2, items, large=large)))["PAYLOAD"] == values
 
 
 def test_an_array_may_be_of_values_without_bytes() -> None:
