@@ -267,7 +267,11 @@ def _why_not_json(body: bytes, text: bytes, error: Exception) -> str:
         return f"a number is beyond the range of a DOUBLE (byte {start + at})"
     if found := _LONE_SURROGATE.search(plain):  # the decoder says that the text ends too early
         return f"a string has half of a surrogate pair (byte {start + found.start()})"
-    reason = _POSITION.sub(lambda found: f"(byte {start + int(found[1])})", str(error))
+    found_at = _POSITION.search(str(error))
+    at = int(found_at[1]) if found_at else 0
+    if b"" < text[at : at + 1] < b" " and plain.count(b'"', 0, at) % 2:  # within a string
+        return f"a string has a line break, or another character that has to be escaped (byte {start + at})"
+    reason = _POSITION.sub(f"(byte {start + at})", str(error))
     return reason.replace("Input data was truncated", "JSON is malformed: it ends too early") + also
 
 

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import lzma
 import zlib
 
 import pytest
@@ -20,6 +21,15 @@ DOCUMENT = json.dumps({"name": "Grüße", "n": list(range(20))}).encode()
         (zstandard.ZstdCompressor().compress(DOCUMENT), "zstd"),
         *((zlib.compress(DOCUMENT, level), "zlib (deflate)") for level in (1, 5, 6, 9)),
         (bz2.compress(DOCUMENT), "bzip2"),
+        (lzma.compress(DOCUMENT), "xz"),
+        (b"\x04\x22\x4d\x18\x64\x40", "LZ4"),
+        *((begin + b"\x01\x02", "Snappy") for begin in (b"\xff\x06\x00\x00sNaPpY", b"\x82SNAPPY\x00\x00\x00")),
+        (
+            b"@\x06string\x083http://schemas.microsoft.com/2003/10/Serialization/\x9a\x05{}\r\n",
+            "text that .NET has serialized",
+        ),
+        (b"{'a': 1}", "JSON in single quotes"),
+        (b" [{ 'records': [] }]", None),
         (b"Obj\x01\x04\x14avro.codec", "an Avro file"),
         (b"PAR1\x15\x00", "a Parquet file"),
         *((DOCUMENT.decode().encode(name), "UTF-16 text") for name in ("utf-16", "utf-16-le", "utf-16-be")),
@@ -30,7 +40,6 @@ DOCUMENT = json.dumps({"name": "Grüße", "n": list(range(20))}).encode()
         (b'{"a": 1}\n{"a": 2}\n', "several JSON values, one a line"),
         (b"", None),
         (b"hello", None),
-        (b"{'a': 1}", None),
         (bytes(range(256)), None),
         (DOCUMENT, None),
         (json.dumps([{"a": {}}, {}], indent=1).encode(), None),

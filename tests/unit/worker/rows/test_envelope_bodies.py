@@ -111,7 +111,7 @@ def test_sections_of_data_are_one_body() -> None:
         (b"Infinity", "malformed"),
         (b'{"a": 1} {"a": 2}', "trailing"),
         (b'{"a": 1}\n{"a": 2', "as JSON lines, line 2"),
-        (b'"raw\nnewline"', "invalid character"),
+        (b'"raw\nnewline"', "a line break"),
         (b'{"a": "\xff\xfe"}', "UTF-8"),
         (b'"\xed\xa0\x80"', "UTF-8"),
         (rb'{"a": "\ud800 alone"}', "surrogate"),
