@@ -8,16 +8,21 @@ changed, the clock was set: leases, heartbeats and checkpoints are moved along w
 
 import os
 import sqlite3
+import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from shared.clock import HostClock
 from shared.control import schema
 from shared.control.database import CALL_S, Database, Mode, Row, Run, begin
 from shared.control.queries import query
 from shared.errors import ConfigurationError, EvsupError, NoControlTables, NotPermitted, StoreUnavailable
+
+Identity: TypeAlias = tuple[int, int]
+"""Device and inode of a file."""
 
 NEVER_S = float("inf")
 STEP_S = 0.5  # less is a clock that was read twice, or slewed
@@ -36,6 +41,9 @@ _FUNCTIONS: dict[tuple[str, int], Callable[..., float | None]] = {
     ("to_timestamp", 1): lambda at_s: at_s,
     ("greatest", 2): max,
 }
+
+# The first has what was committed last, the second who holds which lock: https://www.sqlite.org/walformat.html
+_COMPANIONS = ("-wal", "-shm")
 
 _FIX = "Give this user the file and its directory, or change CONTROL_SQLITE_PATH."
 _NOT_PERMITTED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
@@ -60,8 +68,10 @@ class SqliteDatabase(Database):
         """Unix time of the boot, by which leases are counted, and of the beginning of the transaction."""
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
-        """Device and inode of the file that the connection has open."""
+        self._file: Identity | None = None
+        """The file that the connection has open."""
+        self._companions: dict[Path, Identity | None] = {}
+        """The files beside it, by their paths, that the connection has open as well."""
         self._closed = False
 
     @contextmanager
@@ -126,13 +136,31 @@ class SqliteDatabase(Database):
             # Before it is opened, and compared after that, as before each later call: it may be replaced in between.
             self._file = self._require_file()
             self._connection = self.connect()
+            self._companions = dict.fromkeys(self._companion_paths())
         if self._require_file() != self._file:
             raise ConfigurationError(
                 f"The control store {self.path} was replaced by another file",
                 "what was written meanwhile is in the former one alone",
                 "Start again. Stop evsup before a file is restored.",
             )
+        self._refuse_other_companions()
         return self._connection
+
+    def _refuse_other_companions(self) -> None:
+        """SQLite makes them with the first table, and deletes them with the last connection and no sooner."""
+        for path, opened in self._companions.items():
+            if opened in (None, found := _identity(path)):
+                self._companions[path] = found
+            else:
+                raise ConfigurationError(
+                    f"{path} of the control store was deleted or replaced",
+                    "SQLite goes on with the former one, and other processes with the new one",
+                    "Start again. Stop evsup before files of its store are moved or deleted.",
+                )
+
+    def _companion_paths(self) -> Iterable[Path]:
+        file = self.path.resolve()  # SQLite puts them beside the file that a link leads to
+        return [file.with_name(file.name + suffix) for suffix in _COMPANIONS]
 
     def _prepare_file(self) -> None:
         """Create the file, private before SQLite opens it: its -wal and -shm files get the same mode."""
@@ -146,7 +174,7 @@ class SqliteDatabase(Database):
                 f"Cannot create the control store {self.path}", str(error.strerror), _FIX
             ) from error
 
-    def _require_file(self) -> tuple[int, int] | None:
+    def _require_file(self) -> Identity | None:
         """Which file it is. SQLite itself goes on in one that was deleted, and says nothing."""
         try:
             facts = self.path.stat()
@@ -156,8 +184,8 @@ class SqliteDatabase(Database):
             what = f"There is no control store {self.path}"
             fix = f"{schema.INIT} Or change CONTROL_SQLITE_PATH."
             raise NoControlTables(what, str(error.strerror), fix) from error
-        except OSError as error:  # the disk or the mount fails: the file may be there, and `init` would make another
-            raise StoreUnavailable(f"The control store {self.path} failed", str(error.strerror)) from error
+        if not stat.S_ISREG(facts.st_mode):
+            raise ConfigurationError(f"The control store {self.path} is no file", fix="Change CONTROL_SQLITE_PATH.")
         return facts.st_dev, facts.st_ino
 
     @contextmanager
@@ -166,6 +194,8 @@ class SqliteDatabase(Database):
             yield
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+        except OSError as error:  # the disk or the mount fails: the files may be there, and `init` would make others
+            raise StoreUnavailable(f"The control store {self.path} failed", str(error.strerror)) from error
 
 
 class MemoryDatabase(SqliteDatabase):
@@ -183,6 +213,9 @@ class MemoryDatabase(SqliteDatabase):
     def _require_file(self) -> None:
         """There is none, and so no other."""
 
+    def _companion_paths(self) -> Iterable[Path]:
+        return ()
+
 
 class _Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -190,6 +223,15 @@ class _Transaction:
 
     def __call__(self, name: str, /, **values: object) -> list[Row]:
         return self._connection.execute(query(name, SqliteDatabase.dialect), values).fetchall()
+
+
+def _identity(path: Path) -> Identity | None:
+    """Which file has that path; None where there is none."""
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _booted_s(run: Run, boot_id: str) -> float | None:

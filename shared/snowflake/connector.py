@@ -24,8 +24,17 @@ def options(version: str, call_s: int, ca_file: str | None) -> Options:
     logging.getLogger("snowflake.connector.network").setLevel(logging.CRITICAL)
     if ca_file:
         ca_bundle.trust(ca_file)
-    silence_s = min(call_s, LONGEST_SILENCE_S)
+    silence_s = _silence_s(call_s)
     return _of_4(call_s, silence_s) if int(version.split(".", maxsplit=1)[0]) < 5 else _of_5(call_s, silence_s)
+
+
+def longest_s(call_s: int) -> float:
+    """Within this time a connector has given up a call that may be tried for `call_s`: its last try meets silence."""
+    return call_s + _silence_s(call_s)
+
+
+def _silence_s(call_s: int) -> int:
+    return min(call_s, LONGEST_SILENCE_S)
 
 
 def _of_4(call_s: int, silence_s: int) -> Options:

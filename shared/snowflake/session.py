@@ -5,13 +5,14 @@ by a process that runs none. https://docs.snowflake.com/en/developer-guide/pytho
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.config.formats import account, private_key
 from shared.config.settings import SnowflakeSettings
 from shared.errors import EvsupError, SnowflakeUnavailable
+from shared.fixes import REACH_SNOWFLAKE
 from shared.snowflake import connector, errors, oauth, tls_probe
 from shared.snowflake.fixes import Refusal
 from shared.snowflake.key_pair import signing_key
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Parameter = str | int | bool
+Answer = TypeVar("Answer")
 
 CLOSE_S = 2.0  # for a logout, and for a statement under way to end before it
 CALL_S = 10  # a statement; a command that reads a whole table gives it more
@@ -61,14 +63,11 @@ class SqlSession:
 
     def query(self, statement: str, *values: object) -> list[Row]:
         """The rows of a SELECT or SHOW, by their columns' names in small letters."""
-        with self._executed(statement, values) as cursor:
-            names = [column.name.lower() for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return self._answer(statement, values, _rows)
 
     def change(self, statement: str, *values: object) -> int:
         """Run a statement that changes something; how many rows it changed, if it changes rows."""
-        with self._executed(statement, values) as cursor:
-            return max(cursor.rowcount or 0, 0)  # -1, or None before version 5: not a change of rows
+        return self._answer(statement, values, _changes)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -101,25 +100,42 @@ class SqlSession:
             finally:
                 self._lock.release()
 
-    @contextmanager
-    def _executed(self, statement: str, values: tuple[object, ...]) -> "Iterator[SnowflakeCursor]":
+    def _answer(
+        self, statement: str, values: tuple[object, ...], read: "Callable[[SnowflakeCursor], Answer]"
+    ) -> Answer:
         refusal = Refusal(statement, self._settings, self._database, self._schema)
-        with self._lock, errors.translated(self.address, refusal), closing(self._execute(statement, values)) as cursor:
-            yield cursor
+        with self._lock, errors.translated(self.address, refusal):
+            return self._execute(lambda connection: _run(connection, statement, values, read))
 
-    def _execute(self, statement: str, values: tuple[object, ...]) -> "SnowflakeCursor":
+    def _execute(self, statement: "Callable[[SnowflakeConnection], Answer]") -> Answer:
         from snowflake.connector import Error
 
         try:
-            return _run(self._connected(), statement, values)
+            return self._ask(statement)
         except Error as error:
             if self._in_transaction or error.errno not in errors.SESSION_LOST:
                 raise
             self._leave()  # the session was refused, so the statement was not executed
-            return _run(self._connected(), statement, values)
+            return self._ask(statement)
+
+    def _ask(self, statement: "Callable[[SnowflakeConnection], Answer]") -> Answer:
+        connection = self._connected()
+        return self._bounded(self._call_s, lambda: statement(connection))
+
+    def _bounded(self, call_s: int, call: Callable[[], Answer]) -> Answer:
+        """What `call` returns. The connector limits its tries and the silence in each, and not an answer that comes a
+        byte at a time.
+        """
+        try:
+            return within(connector.longest_s(call_s), call)
+        except TimeoutError as error:
+            self._leave()  # what is still answered must not be taken for the next answer
+            raise SnowflakeUnavailable(f"Snowflake at {self.address} failed", str(error), REACH_SNOWFLAKE) from error
 
     def _roll_back(self) -> None:
         """Give the rows back, if need be with the session."""
+        if self._connection is None:
+            return
         try:
             self.change("ROLLBACK")
         except EvsupError:
@@ -129,7 +145,7 @@ class SqlSession:
         if self._closed:
             raise SnowflakeUnavailable(f"The session with {self.address} was closed")
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._bounded(connector.LOGIN_S, self._connect)
         return self._connection
 
     def _connect(self) -> "SnowflakeConnection":
@@ -177,10 +193,24 @@ class SqlSession:
                 within(CLOSE_S, lambda: connection.close(retry=False))
 
 
-def _run(connection: "SnowflakeConnection", statement: str, values: tuple[object, ...]) -> "SnowflakeCursor":
-    cursor = connection.cursor()
-    cursor.execute(statement, values or None)
-    return cursor
+def _run(
+    connection: "SnowflakeConnection",
+    statement: str,
+    values: tuple[object, ...],
+    read: "Callable[[SnowflakeCursor], Answer]",
+) -> Answer:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(statement, values or None)
+        return read(cursor)
+
+
+def _rows(cursor: "SnowflakeCursor") -> list[Row]:
+    names = [column.name.lower() for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _changes(cursor: "SnowflakeCursor") -> int:
+    return max(cursor.rowcount or 0, 0)  # -1, or None before version 5: not a change of rows
 
 
 def _credential(settings: SnowflakeSettings) -> dict[str, object]:

@@ -34,7 +34,14 @@ MOST_CONNECTIONS = 1
 RECONNECT_S = 5.0
 
 # https://www.psycopg.org/psycopg3/docs/advanced/prepare.html#using-prepared-statements-with-pgbouncer
-_OPTIONS: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "row_factory": dict_row}
+# UTF8 whatever DSN and environment say: in SQL_ASCII psycopg gives bytes for text, and other encodings lack characters.
+# https://www.psycopg.org/psycopg3/docs/basic/adapt.html#strings-adaptation
+_OPTIONS: dict[str, Any] = {
+    "autocommit": True,
+    "prepare_threshold": None,
+    "row_factory": dict_row,
+    "client_encoding": "UTF8",
+}
 
 
 class PostgresDatabase(Database):

@@ -28,11 +28,18 @@ _PRIVILEGES = {
     "evsup_checkpoint": "SELECT, INSERT, UPDATE",
     "evsup_supervisor": "SELECT, INSERT, UPDATE, DELETE",
 }
+_CHANGED = "Something other than evsup has changed the control tables: restore them as `evsup init --print` shows them."
+_ENCODING = "Give evsup a database of its own, made with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
 _GRANT = "Check user and password in CONTROL_POSTGRES_DSN, and the user's rights on the database."
 _HOST = "Correct the host in CONTROL_POSTGRES_DSN: the parts between its dots have 1 to 63 characters each."
+_LIMIT = "Run ALTER ROLE … RESET transaction_timeout, or have it longer: a transaction of evsup may take 10 s."
+_LOCK = "Somebody holds a lock, or the server is slow: pg_stat_activity and pg_blocking_pids() show who."
 _NAME = "Correct CONTROL_POSTGRES_DSN, or create the database."
 _POOL = "Leave `options` out of CONTROL_POSTGRES_DSN, or name the server itself instead of the pool."
-_PRIMARY = "Name the primary in CONTROL_POSTGRES_DSN (target_session_attrs=read-write finds it)."
+_PRIMARY = (
+    "Name the primary in CONTROL_POSTGRES_DSN (target_session_attrs=read-write finds it). A primary takes no writes"
+    " while default_transaction_read_only is on, as where its disk is nearly full."
+)
 _RANGE = "Something other than evsup wrote a number that cannot grow: restore the value."
 _FULL = (
     "Raise the limit, end other clients, or put PgBouncer in between: evsup takes a session for each partition and one"
@@ -40,7 +47,11 @@ _FULL = (
 )
 _REACH = "Check that PostgreSQL is up and can be reached from this host."
 _TABLES = f"{schema.INIT} Or set the search path in CONTROL_POSTGRES_DSN."
+_SCHEMA = "Set the search path to a schema that exists: ALTER ROLE … SET search_path = …"
 _TLS = "Check host, sslmode and sslrootcert in CONTROL_POSTGRES_DSN against the server's certificate."
+
+# By SQLSTATE: what passes, and who can end it.
+_PASSING = {"55P03": _LOCK, "57014": _LOCK, "25P04": _LIMIT}
 
 # libpq gives no SQLSTATE for a connection that was refused, only a text. The first row that fits counts.
 _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
@@ -59,6 +70,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
         re.compile(
             r"database \".*\" does not exist|invalid \w+ value|invalid port number"
             r"|bad value for |service file|definition of service"
+            r"|permission denied to set parameter|unrecognized configuration parameter|invalid value for parameter"
         ),
         ConfigurationError,
         _NAME,
@@ -94,15 +106,21 @@ def translate(error: psycopg.Error, dsn: Dsn) -> EvsupError:
             return NotPermitted(what, why, _missing_grant(why, dsn) or _GRANT)
         case ("3D", _):
             return ConfigurationError(what, why, _NAME)
-        case ("3F", _) | (_, "42P01" | "42703"):
+        case ("3F", _):
+            return NoControlTables(what, why, _SCHEMA)
+        case (_, "42P01" | "42703"):
             return NoControlTables(what, why, _TABLES)
+        case (_, "42P10" | "42804" | "42883"):
+            return ConfigurationError(what, why, _CHANGED)
+        case (_, "22P05" | "22021"):
+            return ConfigurationError(what, why, _ENCODING)
         case (_, "25006"):
             return StoreUnavailable(what, why, _PRIMARY)
         case (_, "22003"):
             return DataRefused(what, why, _RANGE)
         case ("22" | "23" | "42", _):
             return Bug(what, why)
-    return StoreUnavailable(what, why)
+    return StoreUnavailable(what, why, _PASSING.get(state, ""))
 
 
 def _missing_grant(why: str, dsn: Dsn) -> str:

@@ -6,10 +6,12 @@ https://www.psycopg.org/psycopg3/docs/advanced/pool.html#connection-life-cycle
 """
 
 import logging
+import re
 from typing import Any
 
 from shared.clock import Clock, monotonic
 
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of a connection that is discarded: each has another one
 AGAIN_S = 60.0  # without this failure; if it comes then, it is another outage
 
 
@@ -24,7 +26,7 @@ class Unrepeated(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it says something new."""
-        text, now_s = record.getMessage(), self._clock()
+        text, now_s = _ADDRESS.sub("", record.getMessage()), self._clock()
         before, came_s = self._last.get(record.msg, ("", now_s))
         self._last[record.msg] = text, now_s
         return text != before or now_s - came_s > AGAIN_S

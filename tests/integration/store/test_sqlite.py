@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -129,16 +128,40 @@ def test_a_file_that_is_deleted_or_replaced_is_not_written_to_any_more(
         store.claim("1", "a", 60.0)
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_file_beside_it_that_is_deleted_or_replaced_is_named(
+    store: ControlStore, path: Path, suffix: str, *, is_replaced: bool
+) -> None:
+    term = store.claim("0", "a", 60.0)
+    assert term is not None
+    beside = path.with_name(path.name + suffix)
+    beside.rename(path.with_name("former"))
+    if is_replaced:
+        beside.touch()
+    with pytest.raises(ConfigurationError, match=rf"{beside.name} of the control store was deleted or replaced"):
+        store.save_checkpoint(Checkpoint("0", 1, None, term.epoch))
+
+
+def test_a_path_that_is_no_file_is_a_configuration_error(tmp_path: Path) -> None:
+    assert "is no file" in failure(open_at(tmp_path)).what
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN])
 def test_a_disk_that_does_not_say_whether_there_is_a_file_is_waited_for(
-    store: ControlStore, monkeypatch: pytest.MonkeyPatch, number: int
+    store: ControlStore, monkeypatch: pytest.MonkeyPatch, number: int, suffix: str
 ) -> None:
-    def fail(_: Path) -> NoReturn:
-        raise OSError(number, os.strerror(number))
+    stat = os.stat
+
+    def fail(path: Path | str, **how: bool) -> os.stat_result:
+        if str(path).endswith(f"control.db{suffix}"):
+            raise OSError(number, os.strerror(number))
+        return stat(path, **how)
 
     assert store.claim("0", "a", 60.0)
     with monkeypatch.context() as broken:
-        broken.setattr(Path, "stat", fail)
+        broken.setattr(os, "stat", fail)
         with pytest.raises(StoreUnavailable, match=os.strerror(number)):
             store.claim("1", "a", 60.0)
     assert store.claim("1", "a", 60.0)

@@ -278,6 +278,18 @@ def test_nothing_is_left_in_a_session_that_pgbouncer_would_hand_on(site: Site, p
     assert left == [{"n": 0}, {"n": "0"}, {"n": "0"}]
 
 
+def test_what_a_role_or_a_connection_string_sets_changes_no_value(site: Site, postgres: Postgres) -> None:
+    options = "-c%20extra_float_digits%3D-15%20-c%20DateStyle%3DGerman%20-c%20TimeZone%3DAmerica/St_Johns"
+    options += "%20-c%20standard_conforming_strings%3Doff%20-c%20IntervalStyle%3Diso_8601"
+    store = elsewhere(site, f"{postgres.dsn}?client_encoding=SQL_ASCII&options={options}")
+    assert store.claim("0", "a", EXPIRATION_S)
+    checkpoint = Checkpoint("0", 10, "o\\'10", 1, hub_created_at_s=1764371234.123457)
+    store.save_checkpoint(checkpoint)
+    loaded = store.load_checkpoint("0")
+    assert loaded is not None
+    assert (loaded.offset, loaded.hub_created_at_s) == (checkpoint.offset, checkpoint.hub_created_at_s)
+
+
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""The end of a session, which nobody has to wait for."""
+"""A session that Snowflake does not answer: nobody waits for it without end."""
 
 import threading
 import time
@@ -9,6 +9,7 @@ from snowflake import connector
 
 from shared.errors import SnowflakeUnavailable
 from shared.log.secret import Secret
+from shared.snowflake import connector as limits
 from shared.snowflake import session as sessions
 from shared.snowflake.session import SqlSession
 from tests.unit.plain_settings import snowflake
@@ -22,6 +23,12 @@ class SilentSnowflake:
 
     def __init__(self) -> None:
         self.silent, self.answered, self.asked = "", threading.Event(), threading.Event()
+        self.logins = 0
+
+    def log_in(self, **_: object) -> "SilentSnowflake":
+        self.logins += 1
+        self._wait("login")
+        return self
 
     def cursor(self) -> "SilentSnowflake":
         return self
@@ -45,7 +52,7 @@ class SilentSnowflake:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentSnowflake]:
     made = SilentSnowflake()
-    monkeypatch.setattr(connector, "connect", lambda **_: made)
+    monkeypatch.setattr(connector, "connect", made.log_in)
     monkeypatch.setattr(sessions, "CLOSE_S", 0.1)
     yield made
     made.answered.set()
@@ -63,6 +70,20 @@ def test_a_logout_that_is_not_answered_is_not_waited_for(service: SilentSnowflak
     session.close()
     assert service.asked.is_set()
     assert time.monotonic() - began_s < sessions.CALL_S
+
+
+@pytest.mark.parametrize("call", ["login", "execute"])
+def test_an_answer_without_end_is_not_waited_for_and_the_next_statement_has_a_session_of_its_own(
+    service: SilentSnowflake, session: SqlSession, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    service.silent = call
+    with monkeypatch.context() as impatient:
+        impatient.setattr(limits, "longest_s", lambda _: 0.1)
+        with pytest.raises(SnowflakeUnavailable, match="no answer"):
+            session.query("SELECT 1")
+    service.silent = ""
+    assert session.query("SELECT 1") == []
+    assert service.logins == 2
 
 
 def test_a_statement_that_is_not_answered_holds_up_no_close(service: SilentSnowflake, session: SqlSession) -> None:

@@ -36,6 +36,9 @@ DSN = parse(Secret("postgresql://u:hush@h/db"))
         ('invalid integer value "abc" for connection option "keepalives_idle"', ConfigurationError),
         ("bad value for connect_timeout: 'abc'", ConfigurationError),
         ('definition of service "nope" not found', ConfigurationError),
+        ('FATAL:  permission denied to set parameter "deadlock_timeout"', ConfigurationError),
+        ('FATAL:  unrecognized configuration parameter "no_such"', ConfigurationError),
+        ('FATAL:  invalid value for parameter "TimeZone": "Mars/Olympus"', ConfigurationError),
         ('root certificate file "/x" does not exist', ConfigurationError),
         ("SSL error: certificate verify failed", ConfigurationError),
         ("server does not support SSL, but SSL was required", ConfigurationError),
@@ -89,6 +92,10 @@ def test_a_host_that_can_be_no_name_is_a_fault_of_the_setting(host: str) -> None
         (errors.UndefinedTable, NoControlTables),
         (errors.UndefinedColumn, NoControlTables),
         (errors.InvalidSchemaName, NoControlTables),
+        (errors.InvalidColumnReference, ConfigurationError),
+        (errors.UndefinedFunction, ConfigurationError),
+        (errors.UntranslatableCharacter, ConfigurationError),
+        (errors.CharacterNotInRepertoire, ConfigurationError),
         (errors.ReadOnlySqlTransaction, StoreUnavailable),
         (errors.QueryCanceled, StoreUnavailable),
         (errors.LockNotAvailable, StoreUnavailable),
@@ -105,6 +112,23 @@ def test_a_host_that_can_be_no_name_is_a_fault_of_the_setting(host: str) -> None
 )
 def test_a_failed_statement_is_told_apart_by_its_sqlstate(raised: type[psycopg.Error], kind: type[EvsupError]) -> None:
     assert type(translate(raised("text"), DSN)) is kind
+
+
+@pytest.mark.parametrize(
+    ("raised", "fix"),
+    [
+        (errors.InvalidSchemaName, "ALTER ROLE … SET search_path"),
+        (errors.UndefinedTable, "Run `evsup init`"),
+        (errors.InvalidColumnReference, "`evsup init --print`"),
+        (errors.UntranslatableCharacter, "ENCODING 'UTF8'"),
+        (errors.ReadOnlySqlTransaction, "its disk is nearly full"),
+        (errors.LockNotAvailable, "pg_blocking_pids()"),
+        (errors.QueryCanceled, "pg_blocking_pids()"),
+        (errors.TransactionTimeout, "RESET transaction_timeout"),
+    ],
+)
+def test_a_failed_statement_says_who_can_mend_it(raised: type[psycopg.Error], fix: str) -> None:
+    assert fix in translate(raised("text"), DSN).fix
 
 
 def test_a_table_that_is_denied_has_its_grant_and_anything_else_the_advice() -> None:

@@ -24,6 +24,13 @@ def test_the_same_failure_is_logged_once_and_another_one_again() -> None:
     assert [connect(TIMED_OUT), connect(TIMED_OUT), connect(REFUSED)] == [True, False, True]
 
 
+def test_connections_that_are_discarded_one_after_another_are_one_failure() -> None:
+    clock = Clock()
+    filtering = Unrepeated(clock)
+    lost = [f"<Connection [BAD] at 0x7f{n}a0>" for n in range(3)]
+    assert [passed(clock, filtering, "discarding: %s", each) for each in lost] == [True, False, False]
+
+
 def test_two_messages_that_take_turns_are_each_logged_once() -> None:
     clock = Clock()
     filtering = Unrepeated(clock)
