@@ -24,10 +24,12 @@ from shared.log.logger import get_logger
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37  # <linux/prctl.h>
 BOOT_LIMIT_S = 20.0  # a cold start of Python on a slow disk
 ANSWER_LIMIT_S = 5.0  # the loop of the process tree stands still meanwhile
+EXIT_S = 0.5  # for the kernel to end it; it is not waited for while it waits for a disk
 MOST_BYTES = 128 * 1024  # of an order: a packet is sent whole, or not at all
 ANSWER = struct.Struct("i")
 """The pid of what was forked, at first its own; the negative errno of a fork that failed; `CANNOT`."""
@@ -108,7 +110,7 @@ class ForkServer:
     def __init__(self, serve: Target, target: Target, held_back: Collection[int]) -> None:
         self._target, self._held_back = target, held_back
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._process: Started | None = None
+        self._process: BaseProcess | None = None
         self._is_lost = False
         with theirs:
             try:
@@ -157,7 +159,7 @@ class ForkServer:
         self._requests.close()
         if self._process:
             self._process.kill()
-            self._process.join()
+            self._process.join(EXIT_S)
 
     def _forked(self, request: bytes, *streams: "Connection[bytes, bytes]") -> ForkedProcess | None:
         """None: the fork server is lost. Raises the OSError of a fork that failed."""

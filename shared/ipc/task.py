@@ -15,6 +15,7 @@ from shared.ipc.messages import Failed, TaskResult
 from shared.ipc.pipe import MessagePipe
 
 SILENT = "The task did not report its result"
+EXIT_S = 5.0  # for the kernel to end it; it is not waited for while it waits for a disk
 BOOT_S = 20.0  # a cold start of Python and the SDK on a slow disk
 
 
@@ -36,7 +37,7 @@ def send(target: Callable[..., None], order: object, limit_s: float | None, sile
     finally:
         # It has answered, or never will. Its finalizers must not run: a streaming client's would wait for Snowflake.
         process.kill()
-        process.join()
+        process.join(EXIT_S)
         pipe.close()
     if answer is None:
         raise ended("The task", process.pid, process.exitcode)

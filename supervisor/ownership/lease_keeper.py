@@ -77,6 +77,10 @@ class LeaseKeeper:
         self._returned.put(term)
         self._jobs.put(self._release_returned)
 
+    def forget(self, term: Term) -> None:
+        """Neither renew nor release it any more: its worker cannot be ended. The lease ends by itself."""
+        self._jobs.put(partial(self.leases.forget, term))
+
     def settle(self, terms: Sequence[Term]) -> None:
         """These terms have drained, and the target table had its columns after that."""
         self._jobs.put(partial(self.leases.settle, terms))

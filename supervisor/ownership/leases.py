@@ -108,7 +108,7 @@ class Leases:
         # One statement for all of them: with a slow store, one after another would not be done within the interval.
         renewed = tuple(self._store.renew(self.held))
         for term in [term for term in self.held if term not in renewed]:
-            self._forget(term)
+            self.forget(term)
             self.events.emit(Lost(term))
         self.trust(renewed, trusted_until_s)
 
@@ -180,11 +180,16 @@ class Leases:
         except EvsupError as error:  # the next round says it again
             log.warning("heartbeat_failed", reason=str(error))
 
+    def forget(self, term: Term) -> None:
+        """Renew it no more, and leave its lease to end by itself."""
+        if self._trusted_until_s.pop(term, None) is not None:
+            self._leaving.discard(term.partition_id)
+
     def release(self, terms: Sequence[Term]) -> None:
         """Give partitions back whose workers have exited."""
         # Before the call, and whatever it does: no worker runs for them, so they must not be renewed again.
         for term in terms:
-            self._forget(term)
+            self.forget(term)
         try:
             self._store.release_all(terms)
         except EvsupError as error:  # they expire by themselves; the next owner only waits longer
@@ -208,10 +213,6 @@ class Leases:
             self.release(self.held)
         except Exception as error:  # noqa: BLE001 (it would end the thread that closes the store)
             log.warning("release_failed", reason=str(translate(error)))
-
-    def _forget(self, term: Term) -> None:
-        if self._trusted_until_s.pop(term, None) is not None:
-            self._leaving.discard(term.partition_id)
 
 
 def _pays_in_s(assignment: Assignment) -> float:

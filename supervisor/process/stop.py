@@ -1,6 +1,7 @@
 """How a tree stops: a value, and pure functions that return the next one.
 
     Running ── failure, signal ──▶ Draining ── deadline, second signal ──▶ Aborting ── grace ──▶ Killing
+                                                                               Killing ── grace ──▶ Left
 
 A stop only ever moves to the right, one step at a time. There is no SIGTERM in it, because workers ignore that signal:
 systemd and Kubernetes send it to the whole group, and a drain has to survive it
@@ -20,6 +21,7 @@ from shared.errors import EvsupError
 
 LATE_S = 0.5  # workers end a drain at its deadline by themselves; they are aborted only this much later
 ABORT_GRACE_S = 2.0  # for a worker to exit after an abort, before SIGKILL
+KILL_GRACE_S = 1.0  # for the kernel to end a killed worker, which takes milliseconds unless it waits for a disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,18 @@ class Aborting:
 class Killing:
     """Workers that have not exited get SIGKILL."""
 
+    deadline: Deadline
     cause: EvsupError | None
 
 
-Stop: TypeAlias = Running | Draining | Aborting | Killing
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Workers that wait in the kernel (state D) and cannot be killed yet are not waited for."""
+
+    cause: EvsupError | None
+
+
+Stop: TypeAlias = Running | Draining | Aborting | Killing | Left
 
 
 def failed(stop: Stop, error: EvsupError, now_s: float) -> Stop:
@@ -86,11 +96,13 @@ def escalate(stop: Stop, now_s: float) -> Stop:
         case Draining(deadline=deadline) if deadline.passed(now_s - LATE_S):
             return _abort(stop, f"it took longer than {stop.drain_timeout_s:.0f} s", now_s)
         case Aborting(deadline=deadline) if deadline.passed(now_s):
-            return Killing(stop.cause)
+            return Killing(Deadline.after(KILL_GRACE_S, now_s), stop.cause)
+        case Killing(deadline=deadline) if deadline.passed(now_s):
+            return Left(stop.cause)
     return stop
 
 
-def blame(stop: Draining | Aborting | Killing, error: EvsupError) -> Stop:
+def blame(stop: Draining | Aborting | Killing | Left, error: EvsupError) -> Stop:
     """With this error as the cause, unless there is one already."""
     return stop if stop.cause else replace(stop, cause=error)
 

@@ -31,7 +31,7 @@ from supervisor.process.child import Child
 from supervisor.process.notify_socket import NotifySocket
 from supervisor.process.orphans import OrphanReaper
 from supervisor.process.signals import STOPPING, SignalInbox
-from supervisor.process.stop import Aborting, Draining, Killing, Running, Stop, blame, escalate, failed, signalled
+from supervisor.process.stop import Aborting, Draining, Killing, Left, Running, Stop, blame, escalate, failed, signalled
 from supervisor.process.table_watch.monitor import TableMonitor
 from supervisor.status.health import complaints
 from supervisor.status.hourly import HourlyReport
@@ -135,7 +135,7 @@ class Tree:
         self._service.follow(self.status, now_s)
         if isinstance(self._stop, Running):
             self._hourly.follow(self.status, now_s)
-        return isinstance(self._stop, Running) or bool(self._children)
+        return isinstance(self._stop, Running) or (bool(self._children) and not isinstance(self._stop, Left))
 
     # --- signals ------------------------------------------------------------------------------------------------------
 
@@ -322,6 +322,15 @@ class Tree:
             case Killing():
                 for child in self._children.values():
                     child.kill()
+            case Left():
+                for child in self._children.values():
+                    self._leave(child)
+
+    def _leave(self, child: Child) -> None:
+        # It writes nothing more of its own, but what the kernel has of it may still leave: no release, as of any worker
+        # that has not exited.
+        self._keeper.forget(child.term)
+        log.warning("worker_left", partition=child.term.partition_id, worker=child.pid)
 
     def _cut_short(self, why: str) -> DrainTimedOut:
         partitions = ", ".join(self._children)

@@ -50,6 +50,14 @@ def test_the_thread_reports_what_happened_and_releases_what_is_held(make: Make, 
     assert store.supervisors() == []
 
 
+def test_a_lease_whose_worker_cannot_be_ended_is_not_released(make: Make, clock: Clock) -> None:
+    leases, store, _ = make("a", capacity=1)
+    keeper, claimed = started(leases, clock)
+    keeper.forget(claimed.term)
+    keeper.close(Deadline.after(DEADLINE_S))
+    assert [(row.partition_id, row.owner_id) for row in store.ownerships()] == [(claimed.term.partition_id, "a")]
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [(NotPermitted("no"), NotPermitted), (KeyError("epoch"), Bug), (OwnershipLost("x"), OwnershipLost)],

@@ -77,6 +77,7 @@ class StandInKeeper(LeaseKeeper):
         self._wakeup = Wakeup()
         self.events: deque[LeaseEvent] = deque()
         self.released: list[Term] = []
+        self.forgotten: list[Term] = []
         self.settled: list[Term] = []
         self.is_claiming = True
 
@@ -95,6 +96,9 @@ class StandInKeeper(LeaseKeeper):
 
     def release(self, term: Term) -> None:
         self.released.append(term)
+
+    def forget(self, term: Term) -> None:
+        self.forgotten.append(term)
 
     def settle(self, terms: Sequence[Term]) -> None:
         self.settled += terms

@@ -11,10 +11,12 @@ from shared.clock import Deadline
 from shared.errors import EvsupError, StoreUnavailable, WorkerCrashed
 from supervisor.process.stop import (
     ABORT_GRACE_S,
+    KILL_GRACE_S,
     LATE_S,
     Aborting,
     Draining,
     Killing,
+    Left,
     Running,
     Stop,
     escalate,
@@ -37,6 +39,10 @@ def aborting(reason: str, cause: EvsupError | None = None, at_s: float = NOW_S) 
     return Aborting(Deadline(at_s + ABORT_GRACE_S), cause, reason, is_asked_for=reason == SECOND)
 
 
+def killing(cause: EvsupError | None = None, at_s: float = NOW_S) -> Killing:
+    return Killing(Deadline(at_s + KILL_GRACE_S), cause)
+
+
 SECOND = "a second signal came"
 ABORTING = aborting(SECOND)
 
@@ -49,7 +55,8 @@ ABORTING = aborting(SECOND)
         (draining(FIRST), draining(FIRST, is_signalled=True)),
         (draining(FIRST, is_signalled=True), aborting(SECOND, FIRST)),
         (ABORTING, ABORTING),
-        (Killing(None), Killing(None)),
+        (killing(), killing()),
+        (Left(None), Left(None)),
     ],
 )
 def test_the_first_signal_drains_the_second_aborts_and_a_third_changes_nothing(stop: Stop, expected: Stop) -> None:
@@ -64,7 +71,8 @@ def test_the_first_signal_drains_the_second_aborts_and_a_third_changes_nothing(s
         (draining(LATER), draining(LATER)),
         (ABORTING, aborting(SECOND, FIRST)),
         (aborting("late", LATER), aborting("late", LATER)),
-        (Killing(LATER), Killing(LATER)),
+        (killing(LATER), killing(LATER)),
+        (Left(None), Left(FIRST)),
     ],
 )
 def test_a_failure_begins_a_drain_and_only_the_first_one_is_the_cause(stop: Stop, expected: Stop) -> None:
@@ -79,9 +87,11 @@ def test_a_failure_begins_a_drain_and_only_the_first_one_is_the_cause(stop: Stop
         (draining(FIRST), END_S + LATE_S, aborting("it took longer than 30 s", FIRST, END_S + LATE_S)),
         (draining(), END_S * 2, aborting("it took longer than 30 s", None, END_S * 2)),
         (ABORTING, NOW_S + ABORT_GRACE_S - 0.01, ABORTING),
-        (ABORTING, NOW_S + ABORT_GRACE_S, Killing(None)),
-        (aborting("late", FIRST), END_S, Killing(FIRST)),
-        (Killing(FIRST), END_S * 2, Killing(FIRST)),
+        (ABORTING, NOW_S + ABORT_GRACE_S, killing(at_s=NOW_S + ABORT_GRACE_S)),
+        (aborting("late", FIRST), END_S, killing(FIRST, END_S)),
+        (killing(FIRST), NOW_S + KILL_GRACE_S - 0.01, killing(FIRST)),
+        (killing(FIRST), NOW_S + KILL_GRACE_S, Left(FIRST)),
+        (Left(FIRST), END_S * 2, Left(FIRST)),
     ],
 )
 def test_a_stop_escalates_when_its_deadline_has_passed_and_not_before(stop: Stop, now_s: float, expected: Stop) -> None:
@@ -90,7 +100,7 @@ def test_a_stop_escalates_when_its_deadline_has_passed_and_not_before(stop: Stop
 
 # --- whatever happens -------------------------------------------------------------------------------------------------
 
-STEPS = (Running, Draining, Aborting, Killing)
+STEPS = (Running, Draining, Aborting, Killing, Left)
 Event = Callable[[Stop, float], Stop]
 EVENTS: list[Event] = [signalled, escalate, lambda stop, now_s: failed(stop, WorkerCrashed(f"at {now_s}"), now_s)]
 HISTORIES = st.lists(st.tuples(st.sampled_from(EVENTS), st.floats(0.0, 60.0)), max_size=12)
@@ -129,11 +139,11 @@ def test_the_cause_of_a_stop_never_changes(history: list[tuple[Event, float]]) -
 
 
 @given(HISTORIES)
-def test_a_stop_that_has_begun_ends_with_a_kill_once_its_deadlines_have_passed(
+def test_a_stop_that_has_begun_waits_for_nobody_once_its_deadlines_have_passed(
     history: list[tuple[Event, float]],
 ) -> None:
     now_s, stop = steps([*history, (signalled, 0.0)])[-1]
-    for after_s in (DRAIN_S + LATE_S, ABORT_GRACE_S):
+    for after_s in (DRAIN_S + LATE_S, ABORT_GRACE_S, KILL_GRACE_S):
         now_s += after_s + 1e-6
         stop = escalate(stop, now_s)
-    assert isinstance(stop, Killing)
+    assert isinstance(stop, Left)

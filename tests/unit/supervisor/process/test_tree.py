@@ -18,7 +18,7 @@ from shared.errors import (
 )
 from shared.ipc.messages import TableColumns
 from supervisor.ownership.lease_events import Claimed, LeasesFailed, Lost, Renewed
-from supervisor.process.stop import ABORT_GRACE_S, LATE_S
+from supervisor.process.stop import ABORT_GRACE_S, KILL_GRACE_S, LATE_S
 from tests.unit.captured_log import capture_logs
 from tests.unit.supervisor.process.rig import DRAIN_S, HAND_OVER_S, TRUST_S, TreeRig, term_of
 
@@ -295,4 +295,18 @@ def test_a_worker_that_does_not_exit_after_an_abort_is_killed(two: TreeRig) -> N
     assert "kill" not in two.children["0"].asked
     two.children["1"].crash()
     assert not two.step()
+    assert isinstance(two.tree.cause, DrainTimedOut)
+
+
+def test_a_worker_that_cannot_be_killed_yet_holds_up_no_end_and_its_lease_is_left_to_end_by_itself(
+    two: TreeRig,
+) -> None:
+    two.step(signals=(TERM, TERM))
+    two.end("0")
+    assert two.step(after_s=ABORT_GRACE_S)
+    assert two.step(after_s=KILL_GRACE_S - 0.01)
+    with capture_logs() as logged:
+        assert not two.step(after_s=0.01)
+    assert [(line["event"], line["worker"]) for line in logged] == [("worker_left", two.children["1"].pid)]
+    assert (two.keeper.released, two.keeper.forgotten) == ([term_of("0")], [term_of("1")])
     assert isinstance(two.tree.cause, DrainTimedOut)
