@@ -12,8 +12,6 @@ from shared.errors import EvsupError, ExitCode
 from shared.limits import limit_error
 from shared.log import logger
 from shared.log.line import takes_colour
-from shared.log.printable import printable
-from shared.log.secret import mask
 from supervisor import standard_streams
 from supervisor.commands import usage
 from supervisor.commands.command import Entry, Group
@@ -93,7 +91,7 @@ def _exit_code() -> int:
         code = _run()
         sys.stdout.flush()
     except click.UsageError as error:
-        click.echo(printable(mask(usage.sentence(error))), err=True)  # it quotes what was typed, which may be a secret
+        logger.final_line(usage.sentence(error))
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         logger.flush()

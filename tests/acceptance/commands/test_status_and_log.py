@@ -162,6 +162,7 @@ def test_a_standard_error_that_nobody_reads_stops_nothing(pipeline: Pipeline) ->
             pipeline.hub.drop_connections()
         pipeline.await_all()
         assert evsup.stop() == 0
+        assert pipeline.start("--mistyped", stderr=writer).wait() == 64
     finally:
         os.close(writer)
         os.close(reader)
