@@ -35,6 +35,10 @@ class Instant:
         """What both clocks say."""
         return cls(time.time(), monotonic())
 
+    def set_by_s(self, before: "Instant") -> float:
+        """By how much the wall clock was set since then; negative: back."""
+        return (self.unix_s - before.unix_s) - (self.monotonic_s - before.monotonic_s)
+
     def of_unix_s(self, unix_s: float) -> float:
         """A time of another machine's wall clock, on the monotonic clock. Two clocks never agree, so a time that seems
         to be later than this one is taken for this one: nothing has a negative age.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from azure.eventhub.exceptions import EventHubError
 
 from shared import ca_bundle
-from shared.clock import utc
+from shared.clock import Instant, utc
 from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
 from shared.eventhubs.error_rules import STRICT_FIX
@@ -31,6 +31,7 @@ SCOPE = "https://eventhubs.azure.net/.default"
 FAILED = "No token for Event Hubs"
 CLI_LIMIT_S = 30
 AUTHORITY = "AZURE_AUTHORITY_HOST"
+CLOCK_SET_S = 60.0  # azure-identity renews tokens five minutes early, so that a smaller step of the clock does no harm
 
 
 class SignInFailed(EventHubError):
@@ -55,12 +56,16 @@ class Identity:
             ca_bundle.trust(settings.ca_file)  # who inspects the one connection inspects the sign-in, too
         logging.getLogger("azure.identity").setLevel(logging.ERROR)
         self._cli = settings.identity == "azure_cli"
-        self._is_managed = settings.managed_identity_client_id is not None
+        self._client_id = settings.managed_identity_client_id
+        self._begin()
+
+    def _begin(self) -> None:
         try:
-            self._credential = _cli() if self._cli else _default(settings.managed_identity_client_id)
+            self._credential = _cli() if self._cli else _default(self._client_id)
         except (ValueError, OSError) as error:
             fix = "Correct the AZURE_* variables of this process."
             raise ConfigurationError("The identity cannot be used", plain(str(error)), fix) from error
+        self._began = Instant.now()
 
     def __enter__(self) -> Self:
         return self
@@ -74,11 +79,15 @@ class Identity:
 
     def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
         """A token; blocks for the retries of azure-identity. Raises `SignInFailed`."""
+        if abs(Instant.now().set_by_s(self._began)) > CLOCK_SET_S:
+            # It keeps tokens until a time of the clock that was set: one that has ended may seem to be good for hours.
+            self.close()
+            self._begin()
         try:
             token: AccessToken = self._credential.get_token(*scopes, **options)
         except Exception as error:  # noqa: BLE001 (any is a reason not to be signed in)
             reason = translate(
-                str(error), cli=self._cli, is_managed=self._is_managed, has_signed_in=Identity.has_signed_in
+                str(error), cli=self._cli, is_managed=self._client_id is not None, has_signed_in=Identity.has_signed_in
             )
             reason.__cause__ = error
             raise SignInFailed(str(reason)) from reason

@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPSConnection, IncompleteRead
 from threading import Event, Timer
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -27,9 +26,6 @@ from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SchemaRegistryUnavailable, SourceUnavailable
 from shared.eventhubs.identity import SCOPE, Identity, SignInFailed
 from shared.eventhubs.sdk_error import plain
-
-if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken
 
 PATH = "/$schemaGroups/$schemas/{}?api-version=2022-10"
 HTTPS_PORT = 443
@@ -68,7 +64,8 @@ class SchemaRegistry:
         self._settings, self._namespace = settings, settings.schema_registry or ""
         self._what = f"The schema registry {self._namespace} cannot be asked"
         self._identity: Identity | None = None
-        self._token: AccessToken | None = None
+        self._token, self._renewed_s = "", 0.0
+        """And when it has to be a new one, on the host's monotonic clock."""
 
     def definition(self, schema_id: str) -> str | None:
         """The definition of a schema; None: the registry has no such schema of Avro. Blocks for some seconds.
@@ -99,9 +96,12 @@ class SchemaRegistry:
         """Kept here, because not each identity keeps its tokens: the Azure CLI is a process each time."""
         if self._identity is None:
             self._identity = Identity(self._settings)
-        if self._token is None or self._token.expires_on - time.time() < TOKEN_RENEWED_S:
-            self._token = self._identity.get_token(SCOPE)
-        return self._token.token
+        if not self._token or self._clock() > self._renewed_s:
+            token = self._identity.get_token(SCOPE)
+            # Both by the clock that may be set: only how long the token lasts is kept.
+            lasts_s = token.expires_on - time.time()
+            self._token, self._renewed_s = token.token, self._clock() + lasts_s - TOKEN_RENEWED_S
+        return self._token
 
     def _definition(self, schema_id: str, answer: Answer) -> str | None:
         if answer.media_type == "text/html" or answer.encoding not in IDENTITY:
@@ -112,7 +112,7 @@ class SchemaRegistry:
         if answer.status in UNKNOWN:
             return None
         if answer.status in REFUSED:
-            self._token = None
+            self._token = ""
             fix = "Give the identity the role Schema Registry Reader on the namespace."
             raise NotPermitted(self._what, f"{answer.status} {plain(text)[:SHORT]}", fix)
         if answer.status != FOUND:

@@ -58,11 +58,13 @@ def write(
     except OSError as error:
         log.warning("crash_report_not_written", reason=str(error))
         return None
-    _forget_old_ones(directory)
+    _forget_old_ones(path)
     return path
 
 
-def _forget_old_ones(directory: Path) -> None:
-    for old in sorted(directory.glob("crash-*.json"))[:-KEPT]:
+def _forget_old_ones(newest: Path) -> None:
+    # One of a later time is old, too: the clock was set back since.
+    reports = sorted(newest.parent.glob("crash-*.json"), key=lambda each: (each.name <= newest.name, each.name))
+    for old in reports[:-KEPT]:
         with suppress(OSError):  # a directory of that name, say: it is not ours
             old.unlink()

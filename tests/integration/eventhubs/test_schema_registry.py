@@ -13,7 +13,7 @@ import pytest
 from azure.schemaregistry import SchemaRegistryClient
 
 from scripts.localcloud.schema_registry import SchemaRegistry as LocalRegistry
-from scripts.localcloud.sign_in import SignIn
+from scripts.localcloud.sign_in import LIFETIME_S, SignIn
 from shared.config.formats.avro_schema import MOST_BYTES
 from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SchemaRegistryUnavailable
@@ -22,6 +22,7 @@ from shared.eventhubs.identity import Identity
 from shared.eventhubs.schema_registry import SchemaRegistry
 from shared.log.secret import Secret
 from tests.harness.services.connect_proxy import ConnectProxy
+from tests.unit.shared.control.stores import Clock
 
 KEY = "known to the hub"
 SCHEMA = {"type": "record", "name": "Flight", "fields": [{"name": "n", "type": "long"}]}
@@ -70,6 +71,19 @@ def test_a_schema_is_given_as_it_was_registered_and_an_unknown_id_is_none(
     assert sign_in.given.total() == 1
 
 
+def test_a_token_is_renewed_in_time_although_the_clock_was_set_back_since(
+    local: LocalRegistry, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, real = Clock(), time.time
+    registry = SchemaRegistry(settings_at(local), clock)
+    registry.definition("a" * 32)
+    assert sign_in.given.total() == 1
+    monkeypatch.setattr(time, "time", lambda: real() - 2 * LIFETIME_S)
+    clock.move(LIFETIME_S)
+    registry.definition("a" * 32)
+    assert sign_in.given.total() == 2
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -99,10 +113,13 @@ def test_a_schema_of_another_format_is_no_schema_of_avro(
 
 
 def test_a_refusal_that_no_waiting_ends_is_waited_out_for_ten_minutes(local: LocalRegistry, sign_in: SignIn) -> None:
-    now_s = iter((0.0, 599.0, 600.0, 1000.0))
-    registry = SchemaRegistry(settings_at(local), clock=lambda: next(now_s))
+    clock = Clock()
+    registry = SchemaRegistry(settings_at(local), clock)
     local.refusal = HTTPStatus.METHOD_NOT_ALLOWED
-    assert [type(failure(registry)) for _ in range(2)] == [SchemaRegistryUnavailable] * 2
+    assert type(failure(registry)) is SchemaRegistryUnavailable
+    clock.move(599.0)
+    assert type(failure(registry)) is SchemaRegistryUnavailable
+    clock.move(1.0)
     error = failure(registry)
     assert (type(error), "EVENTHUB_BODY=raw" in error.fix) == (ConfigurationError, True)
     assert "for 10 minutes its answer is 405" in error.why

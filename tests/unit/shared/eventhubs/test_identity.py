@@ -372,3 +372,22 @@ def test_who_signed_in_once_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
     Identity(eventhub()).get_token(SCOPE)
     credential.error = ClientAuthenticationError(tried(**UNAVAILABLE))
     assert type(reason(Identity(eventhub()))) is SourceUnavailable
+
+
+def test_no_token_is_kept_over_a_step_of_the_clock_by_which_it_seems_to_last_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Credential] = []
+
+    def make(**_: Any) -> Credential:
+        made.append(Credential())
+        return made[-1]
+
+    monkeypatch.setattr(azure.identity, "DefaultAzureCredential", make)
+    identity = Identity(eventhub())
+    identity.get_token(SCOPE)
+    real = time.time
+    for step_s, credentials in ((-30.0, 1), (-7200.0, 2), (-7200.0, 2), (0.0, 3)):
+        monkeypatch.setattr(time, "time", lambda step_s=step_s: real() + step_s)
+        identity.get_token(SCOPE)
+        assert len(made) == credentials, step_s

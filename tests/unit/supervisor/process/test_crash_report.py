@@ -78,3 +78,14 @@ def test_the_newest_reports_are_kept_and_a_directory_of_that_name_does_no_harm(t
     assert write(tmp_path) == tmp_path / NAME
     left = [path.name for path in sorted(tmp_path.iterdir())]
     assert left == ["crash-0.json", *(f"crash-1{number:02}.json" for number in range(1, crash_report.KEPT)), NAME]
+
+
+def test_a_report_is_kept_although_the_clock_was_set_back_since_the_others(tmp_path: Path) -> None:
+    for second in range(crash_report.KEPT):
+        (tmp_path / f"crash-20270101T0000{second:02}.000000Z-p0.json").touch()
+    path = write(tmp_path)
+    assert path
+    assert path.exists()
+    left = sorted(each.name for each in tmp_path.iterdir())
+    assert len(left) == crash_report.KEPT
+    assert "crash-20270101T000000.000000Z-p0.json" not in left
