@@ -12,6 +12,7 @@ from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
+from shared.counted import counted
 from shared.errors import NotPermitted, ServiceUnavailable
 from shared.eventhubs import client
 from shared.eventhubs.client import QUESTIONS_PER_S, EventHubClient
@@ -26,7 +27,6 @@ from supervisor.check.positions import start_outcome
 from supervisor.check.runner import Check, Outcome
 from supervisor.check.snowflake import SnowflakeChecks, quarantine
 from supervisor.checkpoints.channels import statuses_of_partitions
-from supervisor.counted import counted
 from supervisor.ownership.other_groups import refuse_second_load
 from supervisor.target.target_check import TargetCheck, with_opt_out
 from supervisor.version import sdks

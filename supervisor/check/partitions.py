@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
+from shared.counted import ranges
 from shared.model import Checkpoint, Ownership, SupervisorRow
 from supervisor.check.runner import Outcome
 
@@ -28,19 +29,6 @@ def ownership_outcome(
     if without_owner and any(row.is_live for row in supervisors):
         return Outcome(detail, "warn", _START_ANOTHER)
     return Outcome(detail)
-
-
-def ranges(partition_ids: Collection[str]) -> str:
-    """`0-3, 7` for 0, 1, 2, 3 and 7. Ids that are no numbers, as a damaged row may have, stay as they are."""
-    if not all(each.isascii() and each.isdecimal() for each in partition_ids):
-        return ", ".join(partition_ids)
-    runs: list[list[int]] = []
-    for each in sorted(map(int, partition_ids)):
-        if runs and each == runs[-1][-1] + 1:
-            runs[-1].append(each)
-        else:
-            runs.append([each])
-    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
 def _was_read(checkpoint: Checkpoint | None) -> bool:

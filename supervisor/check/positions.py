@@ -1,6 +1,7 @@
 """Where a start would resume a partition, or why it would refuse: the worker's own decision, made from outside."""
 
 from shared.config.settings import EventHubSettings
+from shared.counted import counted
 from shared.errors import RowsRejected
 from shared.ipc.messages import ChannelStatus
 from shared.model import LATEST, OLDEST, Checkpoint, PartitionFacts
@@ -26,7 +27,7 @@ def start_outcome(
         raise _rows_rejected(checkpoint.partition_id, rejected, channel)
     if rejected > 0:
         reason = channel.last_error or "no message"
-        return Outcome(f"{rejected} rows were rejected ({reason}): a start quarantines them", "warn")
+        return Outcome(f"Snowflake rejected {counted(rejected, 'row')} ({reason}): a start quarantines them", "warn")
     if decided.lost:
         return Outcome(decided.reason, "warn", "EVENTHUB_ON_GAP=warn goes on without them.")
     if decided.after is None:
@@ -49,7 +50,7 @@ def _beginning(checkpoint: Checkpoint, partition: PartitionFacts, starting_posit
 
 def _rows_rejected(partition_id: str, rejected: int, channel: ChannelStatus) -> RowsRejected:
     return RowsRejected(
-        f"Snowflake rejected {rejected} rows of partition {partition_id}",
+        f"Snowflake rejected {counted(rejected, 'row')} of partition {partition_id}",
         channel.last_error or "no message was given",
         f"Correct the table or the sender, then run `evsup checkpoints set --partition {partition_id}"
         f" --rejected-rows {channel.rows_error_count}` to go on without them.",

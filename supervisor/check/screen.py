@@ -7,8 +7,8 @@ from textwrap import wrap
 
 from msgspec import structs
 
+from shared.counted import ranges
 from shared.log.printable import printable
-from supervisor.check.partitions import ranges
 from supervisor.check.runner import CheckResult, Verdict
 
 VERDICT_WIDTH, NAME_WIDTH = 8, 16

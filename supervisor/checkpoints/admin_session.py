@@ -13,6 +13,7 @@ from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import store_of
 from shared.control.store import ControlStore
+from shared.counted import ranges
 from shared.errors import DataRefused, EvsupError, PartitionHeld, UsageError
 from shared.eventhubs.client import EventHubClient
 from shared.log.logger import get_logger
@@ -65,7 +66,7 @@ class AdminSession:
 def _known(hub: HubFacts, wanted: Sequence[str]) -> Sequence[str]:
     for partition_id in wanted:
         if partition_id not in hub.partition_ids:
-            why = f"its partitions are {', '.join(hub.partition_ids)}"
+            why = f"its partitions are {ranges(hub.partition_ids)}"
             raise UsageError(f"The hub has no partition {partition_id}", why)
     return wanted or hub.partition_ids
 

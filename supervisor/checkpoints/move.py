@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.counted import counted
 from shared.errors import DataRefused
 from shared.model import Checkpoint
 from shared.resume import is_another_hub
-from supervisor.counted import counted
 
 if TYPE_CHECKING:
     from shared.model import PartitionFacts

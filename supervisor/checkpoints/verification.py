@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from msgspec.structs import replace
 
+from shared.counted import counted
 from shared.errors import EvsupError, ResumeRefused
 from shared.ipc.messages import ChannelStatus
 from shared.model import LATEST, OLDEST, Checkpoint, lag
 from shared.resume import decide
-from supervisor.counted import counted
 
 if TYPE_CHECKING:
     from shared.model import PartitionFacts
@@ -263,7 +263,8 @@ def _explained(numbers: range, evidence: Evidence) -> str:
     checkpoint, quarantined = evidence.checkpoint, evidence.landed.quarantined if evidence.landed else 0
     rejected = evidence.channel.rows_error_count - quarantined
     if rejected > 0:
-        return f"; Snowflake rejected {rejected} rows of this channel ({evidence.channel.last_error or 'no message'})"
+        reason = evidence.channel.last_error or "no message"
+        return f"; Snowflake rejected {counted(rejected, 'row')} of this channel ({reason})"
     if checkpoint.channel_generation and checkpoint.begins_after is not None and numbers[-1] <= checkpoint.begins_after:
         return f"; the present channel begins after event {checkpoint.begins_after}"
     return ""

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from shared.counted import counted
 from shared.errors import Bug, DataRefused, OwnershipLost, RowsRejected
 from shared.ipc.messages import ChannelStatus
 from shared.resume import counted_back
@@ -93,7 +94,7 @@ def rejected(partition_id: str, status: ChannelStatus, errors_before: int, numbe
     is_known = bool(numbers) and not is_before(status, numbers)
     known = f"; they are among events {numbers[0]} to {numbers[-1]}" if is_known else ""
     return RowsRejected(
-        f"Snowflake rejected {status.rows_error_count - errors_before} rows",
+        f"Snowflake rejected {counted(status.rows_error_count - errors_before, 'row')}",
         f"{status.last_error or 'no message was given'}; the last of them at or before sequence number"
         f" {status.last_error_up_to or 'unknown'}{known}",
         "Find them in the table's error table (ERROR_LOGGING), correct the table or the sender, then run `evsup"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from shared.counted import counted
 from shared.errors import DataRefused, UsageError
 from shared.log.printable import printable
 from shared.model import ConsumerGroup
@@ -15,7 +16,6 @@ from supervisor.checkpoints.move import plan_move
 from supervisor.commands import shared_options
 from supervisor.commands.checkpoints import confirmation
 from supervisor.commands.command import Command
-from supervisor.counted import counted
 
 
 @click.command(

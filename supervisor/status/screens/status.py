@@ -11,8 +11,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from shared.counted import counted
 from shared.log.printable import printable
-from supervisor.counted import counted
 from supervisor.status.group import GroupPartition, GroupStatus, GroupSupervisor
 from supervisor.status.model import Sort, TreeStatus
 from supervisor.status.screens.table import fitted

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from msgspec import Struct
 
 from shared.command_line import complete
+from shared.counted import counted
 from shared.model import by_number
-from supervisor.counted import counted
 from supervisor.ownership.balance import by_owner
 from supervisor.status.health import complaints
 from supervisor.status.model import PartitionStatus, Sort, TreeStatus

@@ -123,6 +123,6 @@ def test_without_a_quarantine_the_tree_ends_with_65_however_late_the_count_is_an
         pipeline.publish(5)  # a worker that has nothing in flight asks seldom
         for _ in ("now", "at the next start"):
             assert evsup.wait() == 65
-            assert "Snowflake rejected 1 rows" in evsup.last_line
+            assert "Snowflake rejected 1 row" in evsup.last_line
             assert "they are among events 0 to " in evsup.last_line
             evsup = pipeline.start()

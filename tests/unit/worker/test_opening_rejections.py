@@ -15,7 +15,7 @@ from worker.sink.rejection import Rejection
 def test_rows_rejected_while_nobody_watched_are_found_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RowsRejected, match="rejected 2 rows"):
         opened(World(50, stored(50, errors=3), errors=5), monkeypatch)
-    with pytest.raises(RowsRejected, match="rejected 1 rows"):
+    with pytest.raises(RowsRejected, match="rejected 1 row"):
         opened(World(50, None, errors=1), monkeypatch)
     assert opened(World(50, stored(50, errors=5), errors=5), monkeypatch).checkpoint.rows_error_count == 5
 
@@ -93,5 +93,5 @@ def test_a_count_below_the_checkpoint_s_is_waited_for_and_refused_when_it_stays_
     made = opened(world, monkeypatch)
     assert (made.status.token, made.checkpoint.rows_error_count) == (60, 5), "the token is the one of the open"
     world.later = ChannelStatus(70, 6)
-    with pytest.raises(RowsRejected, match="rejected 1 rows"):
+    with pytest.raises(RowsRejected, match="rejected 1 row"):
         opened(world, monkeypatch)

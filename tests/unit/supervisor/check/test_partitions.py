@@ -3,7 +3,7 @@
 import pytest
 
 from shared.model import Checkpoint, Ownership, SupervisorRow
-from supervisor.check.partitions import ownership_outcome, ranges
+from supervisor.check.partitions import ownership_outcome
 
 
 def ownership(partition_id: str, owner_id: str, age_s: float = 0.0) -> Ownership:
@@ -37,9 +37,3 @@ def test_a_partition_without_an_owner_is_a_warning_while_supervisors_run(
     found = ownership_outcome(("0", "1"), ownerships, checkpoints, supervisors)
     assert (found.detail, found.verdict) == expected
     assert bool(found.fix) == (found.verdict == "warn")
-
-
-def test_many_partitions_are_named_as_ranges() -> None:
-    assert ranges([str(each) for each in range(1024)]) == "0-1023"
-    assert ranges(["10", "2", "3", "4", "7", "8"]) == "2-4, 7, 8, 10"
-    assert ranges(["1", "x", "2"]) == "1, x, 2"

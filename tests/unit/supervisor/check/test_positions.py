@@ -70,7 +70,10 @@ def test_rejected_rows_fail_unless_a_start_quarantines_them() -> None:
     with pytest.raises(RowsRejected, match="--rejected-rows 5`"):
         start_outcome(at(7, 2), channel(7, rejected=5), FACTS, HUB, quarantines=False)
     found = start_outcome(at(7, 2), channel(7, rejected=5), FACTS, HUB, quarantines=True)
-    assert (found.verdict, found.detail) == ("warn", "3 rows were rejected (too long): a start quarantines them")
+    assert (found.verdict, found.detail) == (
+        "warn",
+        "Snowflake rejected 3 rows (too long): a start quarantines them",
+    )
 
 
 def test_lost_events_that_a_start_goes_on_without_are_a_warning() -> None:

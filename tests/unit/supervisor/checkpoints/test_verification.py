@@ -155,14 +155,14 @@ def test_quarantined_rows_count_like_rows_of_the_table_and_do_not_explain_missin
 
     whole = proved(range(5), 2)
     assert (whole.verdict, whole.rows, whole.quarantined, whole.rejected) == ("proven", 3, 2, 2)
-    assert proved([0, 1, 3, 4], 1).findings[0].text.endswith("; Snowflake rejected 1 rows of this channel (too long)")
+    assert proved([0, 1, 3, 4], 1).findings[0].text.endswith("; Snowflake rejected 1 row of this channel (too long)")
     assert proved([0, 1, 3, 4], 2).findings[0].text == "event 2 is not in the table"
     assert proved([0, 1, 1, 2, 3, 4], 2).findings[0].text.endswith("of event 1, table and quarantine together")
 
 
 def test_rejected_rows_and_a_checkpoint_moved_by_hand_explain_what_is_missing() -> None:
     rejected = prove(evidence([0, 2], 2, rejected=1), FIRST)
-    assert rejected.findings[0].text.endswith("; Snowflake rejected 1 rows of this channel (too long)")
+    assert rejected.findings[0].text.endswith("; Snowflake rejected 1 row of this channel (too long)")
     skipped = evidence([0, 1, 6], 6, 6, begins_after=5, channel_generation=1, opened_generation=1)
     (finding,) = prove(skipped, Beginning(6, "")).findings
     assert finding.text == "4 events, 2 to 5, are not in the table; the present channel begins after event 5"
