@@ -26,6 +26,7 @@ class Stderr:
         self._most_lines = most_lines
         self._queue: SimpleQueue[bytes | Event] = SimpleQueue()  # reentrant, which Queue is not
         self._dropped = 0
+        self._is_cut = False
         self._ended = False
         Thread(target=self._run, name="stderr", daemon=True).start()
 
@@ -64,9 +65,16 @@ class Stderr:
             case bytes() as line if not self._ended:
                 self._ended = isinstance(line, _LastLine)
                 try:
-                    _write_all(self._file_descriptor, self._report() + line)
+                    self._write_all(self._report() + line)
                 except OSError:
                     self._dropped += 1
+
+    def _write_all(self, content: bytes) -> None:
+        if self._is_cut:  # a disk that is full takes a part of a line: the next one begins on a line of its own
+            content = b"\n" + content
+        while content:
+            written = os.write(self._file_descriptor, content)
+            self._is_cut, content = content[:written][-1:] != b"\n", content[written:]
 
     def _report(self) -> bytes:
         dropped, self._dropped = self._dropped, 0
@@ -75,8 +83,3 @@ class Stderr:
 
 def _encoded(line: str) -> bytes:
     return f"{line}\n".encode(errors="backslashreplace")
-
-
-def _write_all(file_descriptor: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(file_descriptor, content) :]

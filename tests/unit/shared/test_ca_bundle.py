@@ -4,7 +4,9 @@ from pathlib import Path
 import certifi
 import pytest
 
+from shared import ca_bundle
 from shared.ca_bundle import VARIABLE, trust
+from shared.errors import ConfigurationError
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +39,12 @@ def test_two_authorities_are_trusted_together_and_each_is_added_once(tmp_path: P
     for name in ("hub.pem", "table.pem") * 2:
         trust(str(tmp_path / name))
     assert bundle() == Path(certifi.where()).read_text() + "\nthe hub's\nthe table's"
+
+
+def test_where_nothing_is_mounted_on_proc_an_authority_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ca_bundle, "PROC", tmp_path / "proc")
+    with pytest.raises(ConfigurationError, match="Mount /proc"):
+        trust("ca.pem")
+    assert os.environ[VARIABLE] == ""

@@ -236,6 +236,18 @@ def test_a_full_disk_does_not_kill_the_daemon() -> None:
     os.close(full)
 
 
+def test_a_line_that_was_cut_is_followed_by_a_line_of_its_own(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.set_blocking(writer, False)  # a pipe that is full takes a part of a line and refuses the rest, as a disk does
+    stderr = Stderr(writer)
+    stderr.write("x" * 1_000_000)
+    assert stderr.flush(5)
+    assert set(os.read(reader, 1_000_000)) == {ord("x")}
+    stderr.write("the next one")
+    assert stderr.flush(5)
+    assert os.read(reader, 4096) == b"\nevsup: 1 log lines could not be written here\nthe next one\n"
+
+
 def test_the_format_is_json_where_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "isatty", lambda _: True)
     assert logger.default_format() == "text"
