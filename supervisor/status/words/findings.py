@@ -12,7 +12,8 @@ from supervisor.status.model import PartitionStatus, TreeStatus
 from supervisor.status.words.columns import age
 
 # evsup tells the hub that it gives a connection up after 30 s of silence, so a heartbeat comes every 15 s or sooner.
-HUB_SILENT_S = 16.0
+# Some seconds more, so that one which is a little late is no finding.
+HUB_SILENT_S = 20.0
 # Snowflake takes some 5 to 10 s for a commit:
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-overview
 COMMIT_LATE_S = 12.0

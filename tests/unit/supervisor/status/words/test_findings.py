@@ -22,7 +22,7 @@ def test_of_a_tree_that_moves_events_nothing_is_said() -> None:
     [
         (
             {"frame_age_s": HUB_SILENT_S + 1},
-            "Nothing heard from Event Hubs for 17 s; lag is as of then (partition 1). Run `evsup check`.",
+            "Nothing heard from Event Hubs for 21 s; lag is as of then (partition 1). Run `evsup check`.",
         ),
         (
             {"commit_wait_s": COMMIT_LATE_S + 2},
@@ -81,9 +81,9 @@ def test_what_is_as_it_should_be_is_not_mentioned(changes: dict[str, Any]) -> No
 
 
 def test_partitions_with_the_same_trouble_are_one_sentence_with_the_longest_time() -> None:
-    rows = [a_partition(str(number), frame_age_s=20.0 + number) for number in range(4)]
+    rows = [a_partition(str(number), frame_age_s=HUB_SILENT_S + 1 + number) for number in range(4)]
     (finding,) = findings(a_tree(*rows, a_partition("4")))
-    assert finding.text == "Nothing heard from Event Hubs for 23 s; lag is as of then (partitions 0, 1, 2, 3)"
+    assert finding.text == "Nothing heard from Event Hubs for 24 s; lag is as of then (partitions 0, 1, 2, 3)"
     assert finding.partitions == {"0", "1", "2", "3"}
 
 
