@@ -1,10 +1,10 @@
 """Run seeds by hand: `python -m tests.simulation --seeds 10000`. One that fails prints its number and its history."""
 
-import argparse
 import sys
 import time
 from contextlib import nullcontext
 
+from scripts.command_line import Parser, whole
 from tests.simulation.guards import distrust
 from tests.simulation.processes.fiber import on_one_core
 from tests.simulation.simulation import run
@@ -13,9 +13,9 @@ from tests.simulation.world import Violation
 
 def main() -> int:
     """Exit 1 with the first seed that breaks an invariant."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1000, metavar="N", help="how many")
-    parser.add_argument("--from", type=int, default=0, metavar="S", dest="first", help="the first of them")
+    parser = Parser("tests.simulation", __doc__)
+    parser.add_argument("--seeds", type=whole(1), default=1000, metavar="N", help="how many")
+    parser.add_argument("--from", type=whole(), default=0, metavar="S", dest="first", help="the first of them")
     parser.add_argument("--untrusting", action="store_true", help="leases are ignored: the fences alone have to hold")
     parser.add_argument("--rejecting", action="store_true", help="Snowflake rejects rows, and counts them late")
     chosen = parser.parse_args()

@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 
+from scripts.command_line import Parser, whole
 from scripts.localcloud.hub.access.token import Policy
 from scripts.localcloud.hub.admin_port import AdminPort
 from scripts.localcloud.hub.entity.hub import DEFAULT_GROUP, Hub, HubSpec
@@ -34,18 +35,20 @@ def main() -> int:
     return os.EX_OK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scripts.localcloud.hub", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser("scripts.localcloud.hub", __doc__)
     parser.add_argument("--address", default=LOOPBACK, help="where to listen (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="AMQP port; 0 takes a free one")
-    parser.add_argument("--admin-port", type=int, default=0, help="HTTP port for facts and faults; 0 takes a free one")
+    parser.add_argument("--port", type=whole(0, 65535), default=0, help="AMQP port; 0 takes a free one")
+    parser.add_argument(
+        "--admin-port", type=whole(0, 65535), default=0, help="HTTP port for facts and faults; 0: any free one"
+    )
     parser.add_argument("--hub", required=True, help="name of the event hub")
-    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--partitions", type=whole(1, 1000), default=4)
     parser.add_argument("--consumer-group", action="append", default=[], help=f"besides {DEFAULT_GROUP}; repeatable")
     parser.add_argument("--key-name", required=True, help="name of the shared access policy")
     parser.add_argument("--key", help=f"its key; better in {KEY_VARIABLE}")
     parser.add_argument("--namespace", help="name in error texts; the address if not given")
-    parser.add_argument("--idle-timeout-ms", type=int, default=_IDLE_MS)
+    parser.add_argument("--idle-timeout-ms", type=whole(1), default=_IDLE_MS)
     return parser
 
 

@@ -30,9 +30,12 @@ COMMANDS = {
     "scripts.docs.screenshots": "--no",
     "scripts.docs.settings": "--no",
     "scripts.localcloud": "--partitions=0",
+    "scripts.localcloud.hub": "--partitions=0",
+    "scripts.localcloud.snow": "--commit-delay=x",
     "scripts.peers": "--no",
     "scripts.release": "--no",
     "scripts.smoke": "--no",
+    "tests.simulation": "--seeds=0",
 }
 # All of them in one process, because most of the time goes into imports.
 EACH = """
