@@ -35,5 +35,5 @@ def run(module: str, about: str | None, documents: Documents, arguments: list[st
     for path, text in stale:
         if write:
             path.write_text(text, encoding="utf-8")
-        print(f"{path.name}: {'written' if write else f'differs; run python -m {module} --write'}")
+        print(f"{path.name}: {'written' if write else f'differs; run .venv/bin/python -m {module} --write'}")
     return 1 if stale and not write else 0
