@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import duckdb
-from fakesnow import info_schema, macros
+from fakesnow import info_schema, macros, transforms
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.transforms import show
 from snowflake.connector.errors import Error as ConnectorError
+from sqlglot import exp
 
 from scripts.localcloud.snow.sql.statements.refusal import (
     SqlRefusal,
@@ -49,6 +50,22 @@ _HYBRID_LISTED = ("'NO' AS \"IS_HYBRID\"", "if(tables.has_primary_key, 'YES', 'N
 _TRY_BASE64 = "CREATE OR REPLACE MACRO {}.try_base64_decode_string(text) AS TRY(decode(from_base64(text)))"
 
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)  # fakesnow's way
+
+_describe_table = transforms.describe_table
+
+
+def _describe_table_of_any_name(
+    expression: exp.Expr, current_database: str | None = None, current_schema: str | None = None
+) -> exp.Expr:
+    """As fakesnow, which puts names into a text as they are: an apostrophe would end the text."""
+    if isinstance(expression, exp.Describe):
+        expression = expression.copy()
+        for name in expression.find_all(exp.Identifier):
+            name.set("this", name.name.replace("'", "''"))
+    return _describe_table(expression, current_database, current_schema)
+
+
+transforms.describe_table = _describe_table_of_any_name
 
 
 class Dialect:

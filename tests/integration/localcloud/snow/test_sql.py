@@ -88,6 +88,13 @@ def test_a_table_is_described_with_the_types_it_was_created_with(session: Snowfl
              "TIMESTAMP_LTZ(9)", "TIMESTAMP_TZ(0)", "VARIANT", "OBJECT", "ARRAY"]  # fmt: skip
     ask(session, f"CREATE TABLE TYPED ({', '.join(f'C{i} {kind}' for i, kind in enumerate(types))})")
     assert [row[1] for row in ask(session, "DESCRIBE TABLE TYPED")] == types
+
+
+def test_a_table_of_any_name_is_described(session: SnowflakeConnection) -> None:
+    for name in ("o'brien", 'a"b', "a.b", "événement"):
+        quoted = '"' + name.replace('"', '""') + '"'
+        ask(session, f"CREATE TABLE {quoted} (N NUMBER(9,2))")
+        assert [row[:2] for row in ask(session, f"DESCRIBE TABLE {quoted}")] == [("N", "NUMBER(9,2)")]
     ask(session, "ALTER TABLE TYPED ADD COLUMN LAST VARCHAR")
     assert ask(session, "DESCRIBE TABLE TYPED")[-1][:2] == ("LAST", "VARCHAR(16777216)")
 
