@@ -4,11 +4,13 @@ import getpass
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
+from shared.clock import monotonic
 from shared.config import environment
 from shared.config.settings import Settings
 from shared.control.open import store_of
@@ -21,6 +23,9 @@ from shared.model import Checkpoint, HubFacts, PartitionFacts, Term
 from shared.snowflake.quarantine_table import Quarantine
 from supervisor.checkpoints.move import Move
 
+RENEWALS_IN_A_LEASE = 3
+
+Step = TypeVar("Step")
 log = get_logger()
 
 
@@ -104,7 +109,7 @@ def claimed(store: ControlStore, partition_ids: Sequence[str], actor: str) -> It
     owner_id = f"{actor}-{secrets.token_hex(4)}"
     terms: dict[str, Term] = {}
     try:
-        for partition_id in partition_ids:
+        for partition_id in _kept(store, terms, partition_ids):
             term = store.claim(partition_id, owner_id, store.ownership_expiration_s)
             if term is None:
                 raise _has_owner(store, partition_id)
@@ -118,14 +123,28 @@ def claimed(store: ControlStore, partition_ids: Sequence[str], actor: str) -> It
             log.warning("release_failed", partitions=list(terms), reason=str(error))
 
 
+def _kept(store: ControlStore, terms: Mapping[str, Term], steps: Iterable[Step]) -> Iterator[Step]:
+    """Each step, with the terms renewed in between: in Snowflake a claim takes a part of a second, so that the lease of
+    the first of some hundred partitions would end before the last is moved. Raises `PartitionHeld` when one is lost.
+    """
+    renewed_s = monotonic()
+    for step in steps:
+        if monotonic() - renewed_s > store.ownership_expiration_s / RENEWALS_IN_A_LEASE:
+            kept = store.renew(tuple(terms.values()))
+            if lost := [term for term in terms.values() if term not in kept]:
+                raise _has_owner(store, lost[0].partition_id)
+            renewed_s = monotonic()
+        yield step
+
+
 def carry_out(store: ControlStore, moves: Sequence[Move], actor: str, action: str) -> None:
     """Write each move with its audit row. Raises `DataRefused` when a checkpoint has changed since the plan."""
     with claimed(store, [move.before.partition_id for move in moves], actor) as terms:
         # Under the claim: until then a supervisor may have gone on. And all before any is written: a plan is carried
         # out whole or not at all.
-        for move in moves:
+        for move in _kept(store, terms, moves):
             _refuse_changed(move.before, store.load_checkpoint(move.before.partition_id))
-        for move in moves:
+        for move in _kept(store, terms, moves):
             epoch = terms[move.before.partition_id].epoch
             store.move_checkpoint(move.checkpoint(epoch), actor, action)
 

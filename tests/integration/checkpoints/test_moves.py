@@ -1,12 +1,15 @@
 """A command claims all its partitions or none, writes only what it planned, and releases them."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from shared.control.store import ControlStore
 from shared.errors import DataRefused, PartitionHeld
 from shared.model import Checkpoint, PartitionFacts
+from supervisor.checkpoints import admin_session
 from supervisor.checkpoints.admin_session import carry_out, claimed
 from supervisor.checkpoints.move import Destination, plan_move
 from tests.integration.conftest import EXPIRATION_S
@@ -35,6 +38,37 @@ def test_one_live_owner_refuses_the_move_of_all_partitions(store: ControlStore) 
         carry_out(store, moves, "me@host", "set")
     assert [row.owner_id for row in store.ownerships()] == ["", "worker"]
     assert [row.sequence_number for row in store.checkpoints()] == [None, None]
+
+
+class SlowStore:
+    """Makes claims and moves take half a lease each, by the clock of the command and by that of the database."""
+
+    def __init__(self, site: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._site, self._now_s = site, 0.0
+        monkeypatch.setattr(admin_session, "monotonic", lambda: self._now_s)
+        for name in ("claim", "move_checkpoint"):
+            monkeypatch.setattr(ControlStore, name, self._slow(getattr(ControlStore, name)))
+
+    def _slow(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def slow(*given: object) -> Any:
+            result = call(*given)
+            self._now_s += EXPIRATION_S / 2
+            self._site.age(EXPIRATION_S / 2)
+            return result
+
+        return slow
+
+
+def test_leases_are_kept_however_long_it_takes_to_carry_out_a_plan(
+    site: Database, store: ControlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SlowStore(site, monkeypatch)
+    partitions = ["0", "1", "2", "3"]
+    with claimed(store, partitions, "me@host"):
+        assert [row.partition_id for row in store.ownerships() if row.is_live] == partitions
+    moves = [plan_move(row, Destination(5), FACTS) for row in store.checkpoints()]
+    carry_out(store, moves, "me@host", "set")
+    assert [row.sequence_number for row in store.checkpoints()] == [5, 5, 5, 5]
 
 
 def test_an_owner_whose_lease_has_ended_is_no_live_owner(site: Database, store: ControlStore) -> None:
