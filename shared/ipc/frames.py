@@ -14,7 +14,9 @@ import msgspec
 from shared.errors import ProtocolError
 
 HEADER = struct.Struct(">I")
-MAX_FRAME_BYTES = 256 * 1024  # a crash report's traceback fits many times; more means that the stream is not ours
+# The columns of a table of thousands with long names fit, and so do the statuses of all channels of a pipe. More means
+# that the stream is not ours.
+MAX_FRAME_BYTES = 16 * 1024 * 1024
 
 T = TypeVar("T")
 

@@ -11,6 +11,9 @@ from worker.sink.sdk_errors import invalid_channel
 
 SUCCESS = "SUCCESS"
 OLDER_LIMIT_S = 10.0  # how long a status may be older than one before: it may come from a cache, and is asked again
+LONGEST_MESSAGE = (
+    1000  # characters: it may quote a value, and a command asks for the statuses of 2,000 channels at once
+)
 # In every version of the SDK each attribute has one of these names. When it has none, nothing may be assumed.
 TOKEN_NAMES = ("latest_committed_offset_token", "latest_offset_token")
 COUNT_NAMES = ("rows_error_count", "rows_error")
@@ -28,7 +31,7 @@ def read_status(status: Any) -> ChannelStatus:
         _parsed(_required(status, "offset token", TOKEN_NAMES)),
         int(_required(status, "count of rejected rows", COUNT_NAMES) or 0),
         str(_required(status, "status code", CODE_NAMES) or SUCCESS),
-        _first(status, "last_error_message"),
+        (_first(status, "last_error_message") or "")[:LONGEST_MESSAGE] or None,
         _first(status, "last_error_offset_token_upper_bound", "last_error_offset_upper_bound"),
         _seconds(_first(status, "server_avg_processing_latency")),
     )

@@ -14,6 +14,7 @@ import msgspec
 
 from shared.clock import Deadline, monotonic
 from shared.config import environment
+from shared.config.formats.identifier import MOST_CHARACTERS
 from shared.config.settings import EventHubSettings
 from shared.eventhubs.client import EventHubClient
 from shared.ipc.messages import Sampled
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 LOOK_S = 0.2
+MOST_KEYS = 10_000  # no table has so many columns, and a sender may use values as keys
+LONGEST_KEY = MOST_CHARACTERS + 1  # of it as much is kept as shows that it can be no column
 PARTITION_S = 10.0  # for the events of one partition: a sample need not have all of them
 
 
@@ -91,12 +94,14 @@ def newest_bodies(settings: EventHubSettings, partition_id: str, events: int) ->
 
 
 def shapes(bodies: Sequence[bytes]) -> Sampled:
-    """The keys of those bodies that are objects, in the order in which they are met."""
+    """The first keys of those bodies that are objects, in the order in which they are met."""
     values: dict[str, KeyValues] = {}
     objects = 0
     for body in bodies:
         if body[:1] == b"{":
             objects += 1
-            for key, raw in _object(body).items():
-                values.setdefault(key, KeyValues(key)).add(bytes(raw))
+            for whole, raw in _object(body).items():
+                key = whole[:LONGEST_KEY]
+                if key in values or len(values) < MOST_KEYS:
+                    values.setdefault(key, KeyValues(key)).add(bytes(raw))
     return Sampled(events=len(bodies), objects=objects, keys=tuple(each.shape() for each in values.values()))

@@ -10,9 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.config.formats.identifier import MOST_CHARACTERS
 from shared.errors import ProtocolError
 from shared.ipc.frames import HEADER, MAX_FRAME_BYTES, FrameDecoder, encode
-from shared.ipc.messages import Abort, Command, Drain, Failed, Lease, Report
+from shared.ipc.messages import (
+    Abort,
+    ChannelStatus,
+    ChannelStatuses,
+    Command,
+    Drain,
+    Failed,
+    Lease,
+    Report,
+    TableColumns,
+)
+from worker.sink.channel_status import LONGEST_MESSAGE
 
 MESSAGES: list[Command] = [Lease(trusted_until_s=1.5), Drain(deadline_s=2.0), Abort(reason="lost " * 50)]
 STREAM = b"".join(map(encode, MESSAGES))
@@ -60,6 +72,14 @@ def test_a_frame_beyond_the_limit_is_refused_before_its_bytes_come() -> None:
 def test_a_message_beyond_the_limit_is_not_sent() -> None:
     with pytest.raises(ProtocolError, match="does not fit"):
         encode(Failed(error="Bug", what="x" * MAX_FRAME_BYTES, why="", fix=""))
+
+
+def test_the_columns_of_any_table_and_the_statuses_of_all_channels_of_a_pipe_fit_a_frame() -> None:
+    names = tuple(f"{number:{MOST_CHARACTERS}}" for number in range(5000))
+    columns = TableColumns(names=names, order=tuple((name, "TIMESTAMP_TZ") for name in names))
+    assert list(decoder().feed(encode(columns))) == [columns]
+    status = ChannelStatus(2**62, 2**62, "SUCCESS", "é" * LONGEST_MESSAGE, str(2**62))
+    assert encode(ChannelStatuses(channels={f"{number:100}": status for number in range(2000)}))
 
 
 def test_the_largest_frame_goes_through() -> None:

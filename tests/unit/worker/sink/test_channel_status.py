@@ -11,6 +11,7 @@ from shared.errors import Bug, ChannelGone, DataRefused, EvsupError, OwnershipLo
 from shared.ipc.messages import ChannelStatus
 from tests.unit.worker.sink.streaming_sdk import from_source
 from worker.sink.channel_status import (
+    LONGEST_MESSAGE,
     is_before,
     is_older,
     read_status,
@@ -56,6 +57,10 @@ def without(*names: str, **changes: Any) -> SimpleNamespace:
         (
             without("last_error_offset_token_upper_bound", last_error_offset_upper_bound="8"),
             ChannelStatus(17, 2, "SUCCESS", "bad row", "8"),
+        ),
+        (
+            without(last_error_message="x" * 100_000),
+            ChannelStatus(17, 2, "SUCCESS", "x" * LONGEST_MESSAGE, "9"),
         ),
         (least(latest_offset_token=None), ChannelStatus(None, 0)),
         (least(latest_committed_offset_token="0"), ChannelStatus(0, 0)),

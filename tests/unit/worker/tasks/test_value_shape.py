@@ -1,10 +1,13 @@
 """What a value looks like is told by its JSON, and the value itself goes nowhere."""
 
+import json
+
 import msgspec
 import pytest
 
+from shared.ipc.frames import MAX_FRAME_BYTES, encode
 from shared.ipc.messages import ValueKind
-from worker.tasks.sample import shapes
+from worker.tasks.sample import LONGEST_KEY, MOST_KEYS, shapes
 from worker.tasks.value_shape import KeyValues
 
 
@@ -58,3 +61,13 @@ def test_keys_of_objects_are_counted_and_other_bodies_are_not() -> None:
         ("a", {"0 or 1": 1, "text": 1}),
         ("b", {"object": 1}),
     ]
+
+
+def test_keys_of_any_number_and_length_fit_an_answer() -> None:
+    new = [{f"{event} {key}": 1 for key in range(1000)} for event in range(20)]
+    bodies = [json.dumps({"k" * 100_000: 1, **keys}).encode() for keys in new]
+    sampled = shapes(bodies)
+    assert len(sampled.keys) == MOST_KEYS
+    [long] = [shape for shape in sampled.keys if len(shape.key) > 100]
+    assert (long.key, long.kinds) == ("k" * LONGEST_KEY, {"0 or 1": 20})
+    assert len(encode(sampled)) < MAX_FRAME_BYTES
