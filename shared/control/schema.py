@@ -21,6 +21,7 @@ MIGRATIONS: dict[int, Sequence[str]] = {  # what each version added
     6: ("add_checked_up_to", "add_target_columns"),
 }
 INIT = "Run `evsup init`."
+CHANGED = "Something other than evsup has changed the control tables: restore them as `evsup init --print` shows them."
 
 
 def create(database: Database, group: ConsumerGroup | None = None) -> int:

@@ -38,6 +38,7 @@ from shared.control.database import CALL_S, Database, Mode, Row, Run
 from shared.control.queries import qmark
 from shared.errors import (
     AlreadyExists,
+    Bug,
     ConfigurationError,
     DoesNotExist,
     DuplicateKey,
@@ -133,6 +134,10 @@ class SnowflakeDatabase(Database):
             raise NoControlTables(error.what, error.why, f"{schema.INIT} {error.fix}") from error
         except Unsupported as error:
             raise Unsupported(error.what, error.why, _NO_HYBRID) from error
+        except Bug as error:
+            if "invalid identifier" not in error.why:
+                raise
+            raise NoControlTables(error.what, error.why, schema.CHANGED) from error
         # It is a kind of NotPermitted, and no grant would help.
         except NotSignedIn:
             raise

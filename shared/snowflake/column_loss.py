@@ -70,7 +70,8 @@ def loss(before: TableColumns, now: TableColumns) -> RowsDoNotFit | None:
         return RowsDoNotFit(
             "The target table was replaced by another one of its name while rows were loaded",
             f"it was created at {now.created}, and rows were loaded into one that was created at {before.created}",
-            "Start again to go on with it: docs/target-table.md#a-table-that-is-replaced says how to fill it.",
+            "Start again to go on with it, also after a failover to a replica:"
+            " docs/target-table.md#a-table-that-is-replaced says how to fill it.",
         )
     if not (before.are_case_sensitive or now.are_case_sensitive):
         now = _respelled(now, before)

@@ -35,6 +35,10 @@ _GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
 _TAKEN = "Rename or drop what has that name, or name another one."
 _EXCEPT = "Except SNOWFLAKE_ROLE in the policy: it has to read each row as it is."
 _NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
+_PAY = (
+    "Raise the quota of the resource monitor, resume the warehouse, or have the account's billing put in order;"
+    " or set SNOWFLAKE_WAREHOUSE to another one."
+)
 _WAREHOUSE = "Set SNOWFLAKE_WAREHOUSE to a warehouse that the role may use."
 
 # The session, its master token or its access token has ended; the statement was refused before it was executed.
@@ -56,6 +60,9 @@ _CERTIFICATE = re.compile(
 )
 # https://docs.snowflake.com/en/user-guide/aggregation-policies, projection-policies, join-policies
 _POLICY = re.compile(r"\b(aggregation|projection|join|masking|row access)( constraint)? policy\b", re.IGNORECASE)
+# 90073, of class 22; where a trial has ended, at the login: 390913. A new month, or somebody who pays, ends both.
+# https://docs.snowflake.com/en/user-guide/resource-monitors
+_UNPAID = re.compile(r"\bresource monitor\b|\bwarehouses? .*\bsuspended\b|\btrial has ended\b", re.IGNORECASE)
 _EXISTS = re.compile(r"already exists\b|Object found is of type")
 _LOCK, _DEADLOCK = 625, "40001"
 # Row locks of hybrid tables: https://docs.snowflake.com/en/sql-reference/transactions#deadlocks
@@ -98,6 +105,8 @@ def translate(error: "Error", address: str) -> EvsupError:
         return RowLocked(what, why)
     if _CERTIFICATE.search(why):
         return ConfigurationError(what, why, TRUST_SNOWFLAKE)
+    if _UNPAID.search(why):
+        return SnowflakeUnavailable(what, why, _PAY)
     if number in SESSION_LOST:  # of a new session, too
         return SnowflakeUnavailable(what, why)
     if number in _AUTHENTICATION or (number == _NOT_CONNECTED and _ANSWERED.search(why)):

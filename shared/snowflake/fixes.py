@@ -120,7 +120,9 @@ class Refusal:
             case DoesNotExist() if absent := _ABSENT.search(error.why):
                 return f"Correct the name, create it, or run {self._grant(absent[1].upper(), '')}"
             case ConfigurationError() if "No active warehouse" in error.why and (name := self.settings.warehouse):
-                return f"Correct SNOWFLAKE_WAREHOUSE, or run {self._grant('WAREHOUSE', stored_name(name))}"
+                own_name = stored_name(name)
+                resume = f"ALTER WAREHOUSE {quoted(own_name)} SET AUTO_RESUME = TRUE;"
+                return f"Correct SNOWFLAKE_WAREHOUSE, or run {self._grant('WAREHOUSE', own_name)} or {resume}"
         return ""
 
     def _grant(self, kind: str, name: str) -> str:

@@ -28,7 +28,6 @@ _PRIVILEGES = {
     "evsup_checkpoint": "SELECT, INSERT, UPDATE",
     "evsup_supervisor": "SELECT, INSERT, UPDATE, DELETE",
 }
-_CHANGED = "Something other than evsup has changed the control tables: restore them as `evsup init --print` shows them."
 _ENCODING = "Give evsup a database of its own, made with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
 _GRANT = "Check user and password in CONTROL_POSTGRES_DSN, and the user's rights on the database."
 _HOST = "Correct the host in CONTROL_POSTGRES_DSN: the parts between its dots have 1 to 63 characters each."
@@ -58,7 +57,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
     (
         re.compile(
             r"authentication failed|no password supplied|no pg_hba\.conf entry|permission denied for database"
-            r"|role \".*\" (does not exist|is not permitted to log in)"
+            r"|role \".*\" (does not exist|is not permitted to log in)|no such user"  # the last is PgBouncer's
         ),
         NotPermitted,
         _GRANT,
@@ -68,7 +67,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
     # Before it connects, libpq refuses what a parameter cannot be.
     (
         re.compile(
-            r"database \".*\" does not exist|invalid \w+ value|invalid port number"
+            r"database \".*\" does not exist|no such database|invalid \w+ value|invalid port number"
             r"|bad value for |service file|definition of service"
             r"|permission denied to set parameter|unrecognized configuration parameter|invalid value for parameter"
         ),
@@ -92,16 +91,19 @@ def translate_refusal(error: psycopg.Error | UnicodeError, dsn: Dsn) -> EvsupErr
     what, why = f"Cannot connect to the control store {dsn.address}", dsn.masked(str(error))
     if isinstance(error, UnicodeError):
         return ConfigurationError(what, why, _HOST)
-    for refusal, kind, fix in _REFUSALS:
-        if refusal.search(why):
-            return kind(what, why, fix)
-    return StoreUnavailable(what, why, _REACH)
+    return _refusal(what, why) or StoreUnavailable(what, why, _REACH)
+
+
+def _refusal(what: str, why: str) -> EvsupError | None:
+    return next((kind(what, why, fix) for text, kind, fix in _REFUSALS if text.search(why)), None)
 
 
 def translate(error: psycopg.Error, dsn: Dsn) -> EvsupError:
     """Why a statement failed."""
     state, what, why = error.sqlstate or "", f"The control store {dsn.address} failed", dsn.masked(str(error))
     match state[:2], state:
+        case ("08", _) if refused := _refusal(what, why):  # PgBouncer's own, of the server behind it
+            return refused
         case ("28", _) | (_, "42501"):
             return NotPermitted(what, why, _missing_grant(why, dsn) or _GRANT)
         case ("3D", _):
@@ -111,7 +113,7 @@ def translate(error: psycopg.Error, dsn: Dsn) -> EvsupError:
         case (_, "42P01" | "42703"):
             return NoControlTables(what, why, _TABLES)
         case (_, "42P10" | "42804" | "42883"):
-            return ConfigurationError(what, why, _CHANGED)
+            return ConfigurationError(what, why, schema.CHANGED)
         case (_, "22P05" | "22021"):
             return ConfigurationError(what, why, _ENCODING)
         case (_, "25006"):

@@ -66,6 +66,7 @@ def test_a_database_a_schema_and_a_warehouse_that_are_not_there_have_their_grant
         )
     no_warehouse = ConfigurationError("Snowflake failed", "No active warehouse selected in the current session.")
     assert 'GRANT USAGE ON WAREHOUSE "WH" TO ROLE "LOADER";' in fix("SELECT 1", no_warehouse)
+    assert 'ALTER WAREHOUSE "WH" SET AUTO_RESUME = TRUE;' in fix("SELECT 1", no_warehouse)
 
 
 def test_another_error_stays_as_it_is() -> None:

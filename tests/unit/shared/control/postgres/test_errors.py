@@ -31,6 +31,8 @@ DSN = parse(Secret("postgresql://u:hush@h/db"))
         ('FATAL:  role "u" does not exist', NotPermitted),
         ('FATAL:  permission denied for database "db"', NotPermitted),
         ('FATAL:  database "db" does not exist', ConfigurationError),
+        ("FATAL:  no such database: db", ConfigurationError),
+        ("FATAL:  no such user: u", NotPermitted),
         ('invalid sslmode value: "maybe"', ConfigurationError),
         ('invalid port number: "99999"', ConfigurationError),
         ('invalid integer value "abc" for connection option "keepalives_idle"', ConfigurationError),
@@ -129,6 +131,19 @@ def test_a_failed_statement_is_told_apart_by_its_sqlstate(raised: type[psycopg.E
 )
 def test_a_failed_statement_says_who_can_mend_it(raised: type[psycopg.Error], fix: str) -> None:
     assert fix in translate(raised("text"), DSN).fix
+
+
+def test_what_a_pool_says_of_its_server_is_told_apart_as_if_it_were_refused_here() -> None:
+    """https://www.pgbouncer.org/config.html#server_login_retry."""
+
+    def raised(why: str) -> type[EvsupError]:
+        failing = f"server login has been failing, cached error: {why} (server_login_retry)"
+        return type(translate(errors.ProtocolViolation(failing), DSN))
+
+    assert raised('password authentication failed for user "u"') is NotPermitted
+    assert raised('database "db" does not exist') is ConfigurationError
+    assert raised("sorry, too many clients already") is StoreUnavailable
+    assert raised("connect failed") is StoreUnavailable
 
 
 def test_a_table_that_is_denied_has_its_grant_and_anything_else_the_advice() -> None:
