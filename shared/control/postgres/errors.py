@@ -47,7 +47,9 @@ _FULL = (
 _REACH = "Check that PostgreSQL is up and can be reached from this host."
 _TABLES = f"{schema.INIT} Or set the search path in CONTROL_POSTGRES_DSN."
 _SCHEMA = "Set the search path to a schema that exists: ALTER ROLE … SET search_path = …"
-_TLS = "Check host, sslmode and sslrootcert in CONTROL_POSTGRES_DSN against the server's certificate."
+_TLS = (
+    "Check host, sslmode, sslrootcert and what else is of TLS in CONTROL_POSTGRES_DSN against the server's certificate."
+)
 
 # By SQLSTATE: what passes, and who can end it.
 _PASSING = {"55P03": _LOCK, "57014": _LOCK, "25P04": _LIMIT}
@@ -62,7 +64,14 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
         NotPermitted,
         _GRANT,
     ),
-    (re.compile(r"certificate|private key|does not support SSL|SSL required"), ConfigurationError, _TLS),
+    (
+        re.compile(
+            r"certificate|private key|does not support SSL|SSL required|channel binding"
+            r"|alert (unknown ca|handshake failure|protocol version|access denied)|authentication method requirement"
+        ),
+        ConfigurationError,
+        _TLS,
+    ),
     (re.compile(r"unsupported startup parameter"), ConfigurationError, _POOL),
     # Before it connects, libpq refuses what a parameter cannot be.
     (
