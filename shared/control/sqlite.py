@@ -25,6 +25,7 @@ Identity: TypeAlias = tuple[int, int]
 """Device and inode of a file."""
 
 NEVER_S = float("inf")
+CLOSE_S = 2.0  # for a call under way to end
 STEP_S = 0.5  # less is a clock that was read twice, or slewed
 
 
@@ -89,11 +90,15 @@ class SqliteDatabase(Database):
                 connection.rollback()  # of nothing, after a commit
 
     def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._closed = True
+        # A call to a disk that stands still may have it for ever. Its connection ends with the process.
+        if self._lock.acquire(timeout=CLOSE_S):
+            try:
+                if self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
+            finally:
+                self._lock.release()
 
     def connect(self) -> sqlite3.Connection:
         """A new connection, with all functions that the queries call."""

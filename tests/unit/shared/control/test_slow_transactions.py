@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from shared.control import sqlite
 from shared.control.database import Mode, Run
 from shared.control.sqlite import SqliteDatabase
 from shared.control.store import ControlStore
+from shared.errors import StoreUnavailable
 from shared.model import SupervisorRow, Term
 from tests.unit.shared.control.stores import GROUP, Clock, Host
 
@@ -67,3 +69,12 @@ def test_a_look_that_waited_sees_the_owner_and_its_supervisor_live(late: Control
 def test_a_lease_ends_by_the_clock(late: ControlStore, clock: Clock) -> None:
     clock.move(LEASE_S)
     assert late.claim("0", "b", LEASE_S) == Term("0", "b", 2)
+
+
+def test_a_call_to_a_disk_that_stands_still_holds_up_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "CLOSE_S", 0.01)
+    database = SqliteDatabase(str(tmp_path / "control.db"))
+    with database.transaction("schema"):
+        database.close()  # its lock is held, as by another thread
+    with pytest.raises(StoreUnavailable, match="was closed"), database.transaction():
+        pass
