@@ -22,6 +22,7 @@ from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
 from shared.eventhubs.error_rules import STRICT_FIX
 from shared.eventhubs.sdk_error import plain
+from shared.fixes import OUT_OF_DATE
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -142,6 +143,12 @@ _REFUSALS = (
         ConfigurationError,
         "Python 3.13 and later refuse a certificate that is not strictly X.509 (RFC 5280)",
         STRICT_FIX,
+    ),
+    _Refusal(
+        f"CERTIFICATE_VERIFY_FAILED.*({OUT_OF_DATE})",
+        ConfigurationError,
+        "the certificate of the sign-in service is expired or not valid yet",
+        "Set the clock of this host (`timedatectl` shows whether it is synchronised).",
     ),
     _Refusal(
         "CERTIFICATE_VERIFY_FAILED",

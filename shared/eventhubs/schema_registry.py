@@ -26,6 +26,7 @@ from shared.config.settings import EventHubSettings
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SchemaRegistryUnavailable, SourceUnavailable
 from shared.eventhubs.identity import SCOPE, Identity, SignInFailed
 from shared.eventhubs.sdk_error import plain
+from shared.fixes import trust
 
 PATH = "/$schemaGroups/$schemas/{}?api-version=2022-10"
 HTTPS_PORT = 443
@@ -78,7 +79,7 @@ class SchemaRegistry:
         except SignInFailed as error:
             raise self._of_sign_in(error) from error
         except ssl.SSLCertVerificationError as error:
-            fix = "Set EVENTHUB_CA_FILE to the CA that signed its certificate."
+            fix = trust(error.verify_message, "Set EVENTHUB_CA_FILE to the CA that signed its certificate.")
             raise ConfigurationError(self._what, error.verify_message, fix) from error
         except (OSError, HTTPException, UnicodeError) as error:  # UnicodeError: a host that is too long for a name
             raise self._unavailable(plain(str(error)) or type(error).__name__) from error

@@ -23,7 +23,7 @@ from shared.errors import (
     SnowflakeUnavailable,
     Unsupported,
 )
-from shared.fixes import REACH_SNOWFLAKE, TRUST_SNOWFLAKE
+from shared.fixes import REACH_SNOWFLAKE, trust
 from shared.limits import limit_error
 from shared.log.secret import mask
 from shared.snowflake.fixes import Refusal, is_barred
@@ -104,7 +104,7 @@ def translate(error: "Error", address: str) -> EvsupError:
     if number == _LOCK or error.sqlstate == _DEADLOCK or _LOCKED.search(why):
         return RowLocked(what, why)
     if _CERTIFICATE.search(why):
-        return ConfigurationError(what, why, TRUST_SNOWFLAKE)
+        return ConfigurationError(what, why, trust(why))
     if _UNPAID.search(why):
         return SnowflakeUnavailable(what, why, _PAY)
     if number in SESSION_LOST:  # of a new session, too

@@ -26,7 +26,7 @@ import msgspec
 from shared.config.formats.files import text_of
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, EvsupError, NotSignedIn, SnowflakeUnavailable
-from shared.fixes import TRUST_SNOWFLAKE
+from shared.fixes import trust
 from shared.log.secret import mask, remember
 from shared.timeout import within
 
@@ -137,5 +137,5 @@ def _reason(error: HTTPError) -> str:
 def _translate_failure(what: str, error: Exception) -> EvsupError:
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return ConfigurationError(what, reason.verify_message, TRUST_SNOWFLAKE)
+        return ConfigurationError(what, reason.verify_message, trust(reason.verify_message))
     return SnowflakeUnavailable(what, mask(str(reason)), _REACH)

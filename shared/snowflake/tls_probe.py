@@ -5,7 +5,7 @@ import socket
 import ssl
 
 from shared.errors import ConfigurationError
-from shared.fixes import TRUST_SNOWFLAKE
+from shared.fixes import trust
 
 TIMEOUT_S = 10.0  # a host on which many workers start at once is slow, too
 
@@ -38,7 +38,8 @@ def refuse_untrusted(host: str, port: int, ca_file: str | None) -> None:
 
 def untrusted(host: str, port: int, error: ssl.SSLCertVerificationError) -> ConfigurationError:
     """The error of a host whose certificate is not trusted."""
-    return ConfigurationError(f"The certificate of {host}:{port} is not trusted", error.verify_message, TRUST_SNOWFLAKE)
+    why = error.verify_message
+    return ConfigurationError(f"The certificate of {host}:{port} is not trusted", why, trust(why))
 
 
 def is_behind_proxy() -> bool:

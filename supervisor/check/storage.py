@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.errors import SinkUnavailable
-from shared.fixes import TRUST_SNOWFLAKE
+from shared.fixes import trust
 from shared.snowflake.tls_probe import is_behind_proxy, probe_tls
 from supervisor.check.runner import Outcome
 
@@ -53,7 +53,7 @@ def storage_outcome(hosts: Sequence[Host], ca_file: str | None) -> Outcome:
     if not failed:
         return Outcome(f"{named} answers" if len(hosts) == 1 else f"{named} answer")
     untrusted = any(isinstance(problem, ssl.SSLCertVerificationError) for problem in problems.values())
-    fix = f"{TRUST_SNOWFLAKE} {_EXEMPT}" if untrusted else _LET_THROUGH
+    fix = f"{trust(failed)} {_EXEMPT}" if untrusted else _LET_THROUGH
     if all(problems.values()):
         raise SinkUnavailable("The cloud storage of the stage cannot be reached", failed, fix)
     return Outcome(failed, "warn", fix)

@@ -221,6 +221,17 @@ CASES = [
         "Python 3.13 and later refuse",
         "issued anew",
     ),
+    # OpenSSL's own: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
+    Case(
+        "a clock before the certificate's time",
+        tried(
+            Environment="Authentication failed: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed:"
+            " certificate is not yet valid (_ssl.c:1006)"
+        ),
+        ConfigurationError,
+        "the certificate of the sign-in service is expired or not valid yet",
+        "Set the clock of this host",
+    ),
     # https://github.com/Azure/azure-sdk-for-python/issues/20883
     Case(
         "an inspecting proxy",
