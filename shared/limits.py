@@ -39,21 +39,24 @@ def raise_descriptors(workers: int) -> None:
 
 def limit_error(error: BaseException, what: str) -> EvsupError | None:
     """The error as one of ours when it is about a limit of the host, because of which `what`; None for any other."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "malloc failure" in str(error):  # the second: of OpenSSL, within any library
         return LimitReached(what, "Python is out of memory", MORE_MEMORY)
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return _processes(what, str(error))
+    file = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
     match error.errno if isinstance(error, OSError) else None:
         case errno.EMFILE:
             why, fix = "this process has as many descriptors as it may", "Raise the limit (LimitNOFILE=, `ulimit -n`)"
             return ConfigurationError(what, why, f"{fix}, or lower EVSUP_MAX_PARTITIONS.")
+        case errno.EFBIG:
+            why, fix = f"{file}a file is as large as it may be", "Raise the limit (LimitFSIZE=, `ulimit -f`)."
+            return ConfigurationError(what, why, fix)
         case errno.ENFILE:
             return LimitReached(what, "the host has no file descriptors left", "`sysctl fs.file-max` is the limit.")
         case errno.ENOMEM:
             return LimitReached(what, "the kernel has no memory left for it", MORE_MEMORY)
         case errno.ENOSPC | errno.EDQUOT as number:
-            file = getattr(error, "filename", None)
-            return LimitReached(what, f"{file}: " * bool(file) + os.strerror(number), "Make room. Nothing is lost.")
+            return LimitReached(what, f"{file}{os.strerror(number)}", "Make room. Nothing is lost.")
     return None
 
 

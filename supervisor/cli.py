@@ -76,7 +76,7 @@ def evsup() -> None:
 def main() -> None:
     """Run the command line. Each `EvsupError` becomes one message on stderr and its exit code."""
     standard_streams.install()
-    logger.begin("warning", libraries="error")  # libraries raise what fails; their retries are no news
+    _begin_log()
     code = _exit_code()
     with suppress(EvsupError, OSError):  # what cannot be written has been said, or cannot be said
         sys.stdout.flush()
@@ -84,6 +84,16 @@ def main() -> None:
     logger.flush()
     # Python would wait for threads of libraries, and they for services that may never answer.
     os._exit(code)
+
+
+def _begin_log() -> None:
+    try:
+        logger.begin("warning", libraries="error")  # libraries raise what fails; their retries are no news
+    except RuntimeError as error:  # there is no thread for it, so nothing else can be logged
+        if limit := limit_error(error, "evsup cannot begin"):
+            print(f"evsup: {limit}", file=sys.stderr, flush=True)
+            os._exit(limit.exit_code)
+        raise
 
 
 def _exit_code() -> int:

@@ -58,10 +58,10 @@ class Boot:
 
 def run(boot: Boot, pipe: "Connection[bytes, bytes]", stderr: "Connection[bytes, bytes]") -> None:
     """Run one partition until it has drained (exit 0) or failed (the error's exit code). Never returns."""
-    _become_child(boot, stderr)
     messages: MessagePipe[Command] = MessagePipe(pipe, Command)
     code = ExitCode.OK
     try:
+        _become_child(boot, stderr)  # which fails where no thread is left for the log
         work(boot, messages)
     except Exception as error:  # noqa: BLE001 (it is reported)
         code = _report_failure(error, messages)

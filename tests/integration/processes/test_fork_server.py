@@ -20,7 +20,8 @@ from scripts.harness.waiting import eventually
 from shared.errors import ExitCode
 from shared.ipc import fork_server, spawn
 from shared.ipc.fork_server import ForkServer, Started
-from shared.ipc.messages import Lease
+from shared.ipc.messages import Failed, Lease, Report
+from shared.ipc.pipe import MessagePipe
 from shared.ipc.vitals import parent_and_state
 from shared.model import Term
 from supervisor.process.orphans import EVERY_S, OrphanReaper
@@ -63,6 +64,16 @@ def supervise(pipe: Pipe) -> None:
 def boot(order: Boot, pipe: Pipe, stderr: Pipe) -> None:
     """A worker whose settings take their time."""
     worker.main.work = lambda *_: pipe.send(Path("/proc/self/cmdline").read_bytes())
+    worker.main.run(order, pipe, stderr)
+
+
+def boot_without_a_thread(order: Boot, pipe: Pipe, stderr: Pipe) -> None:
+    """A worker of a host that has no thread left for its log."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    pytest.MonkeyPatch().setattr(threading.Thread, "start", refuse)
     worker.main.run(order, pipe, stderr)
 
 
@@ -260,6 +271,23 @@ def test_a_worker_is_named_as_one_before_it_has_settings() -> None:
         assert title.rstrip(b"\0") == b"evsup worker p=3"
         pipe.close()
         ended(process)
+    stderr.close()
+    theirs.close()
+
+
+def test_a_worker_that_gets_no_thread_for_its_log_reports_the_limit() -> None:
+    stderr, theirs = _spawn.Pipe(duplex=False)
+    with closing(ForkServer(serve, boot_without_a_thread, HELD_BACK)) as server:
+        server.await_boot()
+        order = Boot(Term("3", "me", 1), Lease(trusted_until_s=float("inf")), os.getpid(), False, 0.0)
+        process, pipe = server.start(order, theirs, name="copy")
+        messages: MessagePipe[Report] = MessagePipe(pipe, Report)
+        assert pipe.poll(DEADLINE_S)
+        (failed,) = messages.receive()
+        assert isinstance(failed, Failed)
+        assert failed.error == "LimitReached"
+        messages.close()
+        assert ended(process) == ExitCode.TEMPORARY
     stderr.close()
     theirs.close()
 

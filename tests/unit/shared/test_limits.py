@@ -2,6 +2,7 @@
 
 import errno
 import resource
+import ssl
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def test_a_hard_limit_that_is_too_low_is_refused_with_the_number_of_partitions_t
     ("error", "kind", "says"),
     [
         (OSError(errno.EMFILE, "Too many open files"), ConfigurationError, "LimitNOFILE"),
+        (OSError(errno.EFBIG, "File too large", "/tmp/cache"), ConfigurationError, "/tmp/cache: a file is as large"),
         (OSError(errno.ENFILE, "Too many open files in system"), LimitReached, "fs.file-max"),
         (OSError(errno.EAGAIN, "Resource temporarily unavailable"), LimitReached, "TasksMax"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), LimitReached, "EVENTHUB_PREFETCH"),
@@ -77,6 +79,7 @@ def test_a_worker_that_cannot_be_started_says_which_limit_was_reached(
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         OSError(errno.ENOSPC, "No space left on device"),
         OSError(errno.EDQUOT, "Disk quota exceeded"),
+        ssl.SSLError(1, "Error([('common libcrypto routines', '', 'malloc failure')])"),
     ],
 )
 def test_a_worker_that_runs_out_of_something_is_no_bug(error: Exception) -> None:

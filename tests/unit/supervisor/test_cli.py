@@ -13,7 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from scripts.harness.evsup import EVSUP
-from supervisor.cli import evsup
+from shared.log import logger
+from supervisor import standard_streams
+from supervisor.cli import evsup, main
 from supervisor.commands.command import Command, Group
 from supervisor.commands.usage import sentence
 
@@ -179,3 +181,21 @@ def test_a_command_that_has_ended_waits_for_no_thread_of_a_library() -> None:
         )
         assert done.returncode == code
         assert done.stdout + done.stderr
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_that_gets_no_thread_for_its_log_says_which_limit_was_reached(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(standard_streams, "install", lambda: None)
+    monkeypatch.setattr(logger, "begin", refuse)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 75
+    assert "TasksMax=" in capsys.readouterr().err
