@@ -12,7 +12,7 @@ from shared.snowflake.quarantine_table import Quarantine
 from shared.snowflake.tables import EVSUP, address, role_name, table_name
 from supervisor.check.runner import Outcome
 from supervisor.check.storage import stage_hosts, storage_outcome
-from supervisor.target.queries import Queries
+from supervisor.target.session import Session
 from supervisor.target.table_kind import find_table
 from supervisor.target.target_check import TargetCheck, check_target
 
@@ -30,7 +30,7 @@ def quarantine(settings: Settings, store: ControlStore) -> Outcome:
 class SnowflakeChecks:
     """Checks over one SQL session. Methods block and raise as the session does."""
 
-    def __init__(self, settings: SnowflakeSettings, session: Queries) -> None:
+    def __init__(self, settings: SnowflakeSettings, session: Session) -> None:
         self._settings, self._session = settings, session
         self._table = table_name(settings)
         self._one_row = (

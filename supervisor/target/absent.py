@@ -9,10 +9,10 @@ from shared.errors import ConfigurationError, EvsupError
 from shared.snowflake.fixes import not_seen
 from shared.snowflake.session import Row
 from shared.snowflake.tables import role_name, table_name
-from supervisor.target.queries import Queries
+from supervisor.target.session import Session
 
 
-def absent_target(session: Queries, settings: SnowflakeSettings, error: EvsupError) -> ConfigurationError:
+def absent_target(session: Session, settings: SnowflakeSettings, error: EvsupError) -> ConfigurationError:
     """The error for a target table that the role does not see: the first of its names that leads nowhere."""
     database, schema = stored_name(settings.database), stored_name(settings.schema)
     # From the outside in: without its database no schema can be listed, and without its schema no table.
@@ -29,7 +29,7 @@ def absent_target(session: Queries, settings: SnowflakeSettings, error: EvsupErr
     )
 
 
-def find(session: Queries, objects: str, name: str, where: str = "") -> Row | None:
+def find(session: Session, objects: str, name: str, where: str = "") -> Row | None:
     """The row of SHOW for the object of this name; None when the role sees none."""
     # By its name, because Snowflake lists at most 10,000. A wildcard stands for what would need an escape.
     pattern = name.replace("\\", "_").replace("'", "_")

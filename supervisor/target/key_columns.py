@@ -12,7 +12,7 @@ from shared.snowflake.tables import EVSUP, role_name, table_name
 from supervisor.target.column_type import type_name
 from supervisor.target.columns import TRY, Misfit, StoredColumn
 from supervisor.target.pipe.definition import PipeCheck
-from supervisor.target.queries import Queries
+from supervisor.target.session import Session
 
 EVOLVES = ("OWNERSHIP", "EVOLVE SCHEMA")
 
@@ -60,7 +60,7 @@ def _twins(names: Sequence[str], table: str) -> Iterator[Misfit]:
         yield Misfit(f"the pipe cannot tell the columns {quoted(name)} and {quoted(first)} apart", rename)
 
 
-def evolution_misfits(session: Queries, settings: SnowflakeSettings, table_row: Row) -> Iterator[Misfit]:
+def evolution_misfits(session: Session, settings: SnowflakeSettings, table_row: Row) -> Iterator[Misfit]:
     """Why Snowflake would not add columns.
 
     https://docs.snowflake.com/en/user-guide/data-load-schema-evolution
@@ -75,7 +75,7 @@ def evolution_misfits(session: Queries, settings: SnowflakeSettings, table_row: 
         yield Misfit("the role has no EVOLVE SCHEMA of its own, unless it inherits it", grant, is_doubtful=True)
 
 
-def _may_evolve(session: Queries, settings: SnowflakeSettings, table: str) -> bool | None:
+def _may_evolve(session: Session, settings: SnowflakeSettings, table: str) -> bool | None:
     """Whether the role itself may; None: it may not see the grants. What it inherits is not among them."""
     try:
         rows = session.query(f"SHOW GRANTS ON TABLE {table}")

@@ -13,7 +13,7 @@ from shared.config.settings import SnowflakeSettings
 from shared.snowflake.session import Row
 from supervisor.target.absent import find
 from supervisor.target.columns import Misfit
-from supervisor.target.queries import Queries
+from supervisor.target.session import Session
 
 # https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-table-support,
 # https://docs.snowflake.com/en/user-guide/tables-hybrid-limitations
@@ -21,12 +21,12 @@ _NOT_STREAMED = ("dynamic", "event", "external", "hybrid")
 _FIX = "Name a standard table in SNOWFLAKE_TABLE; `evsup init --target` creates it where it is missing."
 
 
-def find_table(session: Queries, settings: SnowflakeSettings) -> Row | None:
+def find_table(session: Session, settings: SnowflakeSettings) -> Row | None:
     """The row of SHOW TABLES for the target table; None when the role sees no such table."""
     return _find(session, settings, "TABLES")
 
 
-def kind_misfits(session: Queries, settings: SnowflakeSettings, table_row: Row | None) -> Iterator[Misfit]:
+def kind_misfits(session: Session, settings: SnowflakeSettings, table_row: Row | None) -> Iterator[Misfit]:
     """Why nothing can be streamed into what has the name of the target table."""
     if table_row is None:
         # Who may describe a table is shown it, too. A name that is neither says nothing.
@@ -49,6 +49,6 @@ def created(table_row: Row) -> str:
     return time.isoformat() if isinstance(time, datetime) else str(time)
 
 
-def _find(session: Queries, settings: SnowflakeSettings, objects: str) -> Row | None:
+def _find(session: Session, settings: SnowflakeSettings, objects: str) -> Row | None:
     database, schema, table = (stored_name(each) for each in (settings.database, settings.schema, settings.table))
     return find(session, objects, table, f" IN SCHEMA {quoted(database)}.{quoted(schema)}")

@@ -31,7 +31,7 @@ from supervisor.target.columns import Misfit, StoredColumn, misfits
 from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits
 from supervisor.target.key_columns import evolution_misfits, key_misfits, table_columns
 from supervisor.target.pipe.definition import PipeCheck, check_definition
-from supervisor.target.queries import Queries
+from supervisor.target.session import Session
 from supervisor.target.table_kind import created, find_table, is_of_kind, kind_misfits
 
 OPT_OUT = "SNOWFLAKE_CHECK_COLUMNS=false starts without this check."
@@ -93,7 +93,7 @@ class TargetCheck:
         return f"{self.pipe}: its definition makes one row of each event"
 
 
-def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
+def check_target(session: Session, settings: SnowflakeSettings) -> TargetCheck:
     """Read the columns and the pipe. Raises when there is no table, or the role may not see its columns."""
     table = table_name(settings)
     stored = stored_columns(session, settings)
@@ -112,7 +112,7 @@ def check_target(session: Queries, settings: SnowflakeSettings) -> TargetCheck:
 
 
 def _misfits(
-    session: Queries, settings: SnowflakeSettings, stored: Sequence[StoredColumn], pipe: PipeCheck, row: Row | None
+    session: Session, settings: SnowflakeSettings, stored: Sequence[StoredColumn], pipe: PipeCheck, row: Row | None
 ) -> Iterator[Misfit]:
     """Everything that does not fit. `row` is that of SHOW TABLES."""
     own = own_columns(settings)
@@ -146,7 +146,7 @@ def with_opt_out(error: EvsupError) -> EvsupError:
     return type(error)(error.what, error.why, f"{error.fix} {OPT_OUT}".strip())
 
 
-def stored_columns(session: Queries, settings: SnowflakeSettings) -> list[StoredColumn]:
+def stored_columns(session: Session, settings: SnowflakeSettings) -> list[StoredColumn]:
     """The table's columns in order. Raises when there is no table, or the role may not see its columns."""
     table = table_name(settings)
     try:
@@ -161,7 +161,7 @@ def _column(row: Row) -> StoredColumn:
     return StoredColumn(row["name"], row["type"], row["null?"] == "Y", row["default"], is_computed, policy)
 
 
-def _not_visible(session: Queries, settings: SnowflakeSettings, table: str, error: DoesNotExist) -> Exception:
+def _not_visible(session: Session, settings: SnowflakeSettings, table: str, error: DoesNotExist) -> Exception:
     """Whether there is no table, or the role may only not see its columns.
 
     Listing a table needs no more than INSERT, describing it does:
@@ -173,14 +173,14 @@ def _not_visible(session: Queries, settings: SnowflakeSettings, table: str, erro
     return NotPermitted(f"{table} exists, but the role may not see its columns", error.why, grant)
 
 
-def _is_listed(session: Queries, settings: SnowflakeSettings) -> bool:
+def _is_listed(session: Session, settings: SnowflakeSettings) -> bool:
     try:
         return find_table(session, settings) is not None
     except DoesNotExist:  # nor is there a schema
         return False
 
 
-def _check_pipe(session: Queries, settings: SnowflakeSettings, stored: Sequence[str]) -> PipeCheck:
+def _check_pipe(session: Session, settings: SnowflakeSettings, stored: Sequence[str]) -> PipeCheck:
     """What the pipe does to rows. A default pipe matches columns by name and does nothing else."""
     name = settings.pipe_name
     if name.upper().endswith(DEFAULT_PIPE):
@@ -205,7 +205,7 @@ def _check_described(
     return check
 
 
-def _describe_pipe(session: Queries, settings: SnowflakeSettings) -> Row:
+def _describe_pipe(session: Session, settings: SnowflakeSettings) -> Row:
     pipe = named_pipe(settings)
     grant = f"GRANT OPERATE ON PIPE {pipe} TO ROLE {role_name(settings)};"
     try:
