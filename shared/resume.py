@@ -252,9 +252,13 @@ def counted_back(partition_id: str, counted: int, known: int) -> ResumeRefused:
     return ResumeRefused(
         f"Partition {partition_id}: Snowflake's count of rejected rows went back from {known} to {counted}",
         "a channel's count never shrinks, so this is another channel under the same name, or the checkpoint is wrong",
-        f"Run `evsup checkpoints set --partition {partition_id} --rejected-rows {counted}` to go on; verify says"
-        " whether rows are missing.",
+        f"Run `{accept_command(partition_id, counted)}` to go on; verify says whether rows are missing.",
     )
+
+
+def accept_command(partition_id: str, rejected: int) -> str:
+    """The command that goes on without the rows that Snowflake has counted as rejected so far."""
+    return f"evsup checkpoints set --partition {partition_id} --rejected-rows {rejected}"
 
 
 def reset_command(partition_id: str, after: datetime | None) -> str:

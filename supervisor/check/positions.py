@@ -5,7 +5,7 @@ from shared.counted import counted
 from shared.errors import RowsRejected
 from shared.ipc.messages import ChannelStatus
 from shared.model import LATEST, OLDEST, Checkpoint, PartitionFacts
-from shared.resume import counted_back, decide
+from shared.resume import accept_command, counted_back, decide
 from supervisor.check.runner import Outcome
 
 
@@ -52,6 +52,6 @@ def _rows_rejected(partition_id: str, rejected: int, channel: ChannelStatus) -> 
     return RowsRejected(
         f"Snowflake rejected {counted(rejected, 'row')} of partition {partition_id}",
         channel.last_error or "no message was given",
-        f"Correct the table or the sender, then run `evsup checkpoints set --partition {partition_id}"
-        f" --rejected-rows {channel.rows_error_count}` to go on without them.",
+        f"Correct the table or the sender, then run `{accept_command(partition_id, channel.rows_error_count)}` to go on"
+        " without them.",
     )

@@ -6,7 +6,7 @@ from typing import Any
 from shared.counted import counted
 from shared.errors import Bug, DataRefused, OwnershipLost, RowsRejected
 from shared.ipc.messages import ChannelStatus
-from shared.resume import counted_back
+from shared.resume import accept_command, counted_back
 from worker.sink.sdk_errors import invalid_channel
 
 SUCCESS = "SUCCESS"
@@ -100,9 +100,8 @@ def rejected(partition_id: str, status: ChannelStatus, errors_before: int, numbe
         f"Snowflake rejected {counted(status.rows_error_count - errors_before, 'row')}",
         f"{status.last_error or 'no message was given'}; the last of them at or before sequence number"
         f" {status.last_error_up_to or 'unknown'}{known}",
-        "Find them in the table's error table (ERROR_LOGGING), correct the table or the sender, then run `evsup"
-        f" checkpoints set --partition {partition_id} --rejected-rows {status.rows_error_count}` to go on without"
-        " them.",
+        "Find them in the table's error table (ERROR_LOGGING), correct the table or the sender, then run"
+        f" `{accept_command(partition_id, status.rows_error_count)}` to go on without them.",
     )
 
 
