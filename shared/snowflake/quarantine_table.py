@@ -38,15 +38,15 @@ class Coverage:
     """The first event that was quarantined and has another row."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
-    """What identifies an event: its number and its enqueued time, for a hub that fails over gives numbers again."""
+class EventIdentity(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
+    """Number and enqueued time of an event: a number alone may be another event's after the hub failed over."""
 
     sequence_number: int
     enqueued_time: str | None
     """ISO 8601; None for a time that no database has."""
 
 
-class Rejected(Event, frozen=True, kw_only=True, rename=str.upper):
+class Rejected(EventIdentity, frozen=True, kw_only=True, rename=str.upper):
     """One event as it is quarantined."""
 
     offset: str | None
@@ -105,7 +105,7 @@ class Quarantine(Target):
         found = self._query("missing", "in_table", partition_id=partition_id, first=numbers[0], last=numbers[-1])
         return [number for run in runs(found) for number in run]
 
-    def without_row(self, partition_id: str, events: Sequence[Event]) -> list[int]:
+    def without_row(self, partition_id: str, events: Sequence[EventIdentity]) -> list[int]:
         """The numbers of those of `events` (in order) without a row in the target table. A row of another event with
         that number does not count.
         """
@@ -169,5 +169,5 @@ def _as_logged(row: Row) -> Rejected:
     )
 
 
-def _as_json(events: Sequence[Event]) -> str:
+def _as_json(events: Sequence[EventIdentity]) -> str:
     return msgspec.json.encode(events).decode()

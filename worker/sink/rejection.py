@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from shared.errors import CountsUnsettled, RowsRejected
 from shared.ipc.messages import ChannelStatus
 from shared.model import Checkpoint
-from shared.snowflake.quarantine_table import Coverage, Event, RecentQuarantine
+from shared.snowflake.quarantine_table import Coverage, EventIdentity, RecentQuarantine
 from worker.sink.channel_status import is_before, rejected
 
 # Rows of one partition that are quarantined within an hour. A person is to look at each of them, and nobody looks at
@@ -151,7 +151,7 @@ def refuse_incomplete(rejection: Rejection, delivered: int) -> None:
         raise rejection.error(f"the hub has {delivered} of {len(rejection.numbers)} events")
 
 
-def refuse_undated(rejection: Rejection, events: Sequence[Event]) -> None:
+def refuse_undated(rejection: Rejection, events: Sequence[EventIdentity]) -> None:
     """Raise when an event has no enqueued time: a row under its number may be that of an earlier event."""
     if undated := [event.sequence_number for event in events if event.enqueued_time is None]:
         raise rejection.error(f"event {undated[0]} has no enqueued time: a row under its number may be another event's")

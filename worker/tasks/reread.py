@@ -9,11 +9,11 @@ import msgspec
 from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
 from shared.model import Checkpoint
-from shared.snowflake.quarantine_table import Event, Rejected
+from shared.snowflake.quarantine_table import EventIdentity, Rejected
 from worker.bodies.body_reader import BodyReader
 from worker.pipeline.chunks import chunked
 from worker.rows.envelope import Envelope
-from worker.rows.event import Event as ReceivedEvent
+from worker.rows.event import Event
 from worker.rows.message import body_of
 from worker.source.link import Mapper, Position
 from worker.source.receiver import Receiver
@@ -23,7 +23,7 @@ AS_BYTES = BodyReader("raw")  # where nobody looks at the body
 PORTION = 20_000  # events that one statement takes: 1.4 MB of JSON
 
 
-class ChosenEvent(ReceivedEvent, frozen=True, gc=False, kw_only=True):
+class ChosenEvent(Event, frozen=True, gc=False, kw_only=True):
     """An event with its body as it came; None when AMQP gave a value instead of bytes."""
 
     body: bytes | None
@@ -42,18 +42,18 @@ def reread(
     return ([_as_rejected(each) for each in found] for found in _read(settings, checkpoint, span, chosen, chosen_of))
 
 
-def identified(settings: EventHubSettings, checkpoint: Checkpoint, numbers: range) -> Iterator[Sequence[Event]]:
+def identified(settings: EventHubSettings, checkpoint: Checkpoint, numbers: range) -> Iterator[Sequence[EventIdentity]]:
     """Number and enqueued time of each of these events, in portions of `PORTION`; otherwise as `reread`."""
     no_bodies = Envelope(checkpoint.partition_id, "keep", AS_BYTES).event_of
     portions = _read(settings, checkpoint, numbers, numbers, _only((), no_bodies))
-    events = (_as_event(each) for found in portions for each in found)
-    while portion := list(islice(events, PORTION)):
+    identities = (_identity(each) for found in portions for each in found)
+    while portion := list(islice(identities, PORTION)):
         yield portion
 
 
 def _read(
     settings: EventHubSettings, checkpoint: Checkpoint, span: range, chosen: Container[int], event_of: Mapper
-) -> Iterator[Sequence[ReceivedEvent]]:
+) -> Iterator[Sequence[Event]]:
     """The chosen events in a span. An event with a number that is not the highest so far came before."""
     position = Position(span.start - 1 if span.start else None, hub_created_at_s=checkpoint.hub_created_at_s)
     source = Receiver(settings, checkpoint.partition_id, checkpoint.epoch, position, event_of)
@@ -74,7 +74,7 @@ def _read(
 def _only(numbers: Container[int], event_of: Mapper) -> Mapper:
     """Makes these events, with their bodies as they came; any other event without its row."""
 
-    def some_event_of(message: bytes) -> ReceivedEvent:
+    def some_event_of(message: bytes) -> Event:
         event = event_of(message)
         if event.sequence_number not in numbers:
             return msgspec.structs.replace(event, size_bytes=0, row=msgspec.Raw(b""))
@@ -85,12 +85,12 @@ def _only(numbers: Container[int], event_of: Mapper) -> Mapper:
     return some_event_of
 
 
-def _as_event(event: ReceivedEvent) -> Event:
+def _identity(event: Event) -> EventIdentity:
     assert event.sequence_number is not None, "chosen by its number"  # noqa: S101 (a bug of ours, not an input)
-    return Event(sequence_number=event.sequence_number, enqueued_time=_enqueued_time(event))
+    return EventIdentity(sequence_number=event.sequence_number, enqueued_time=_enqueued_time(event))
 
 
-def _as_rejected(event: ReceivedEvent) -> Rejected:
+def _as_rejected(event: Event) -> Rejected:
     assert isinstance(event, ChosenEvent), "chosen with its body"  # noqa: S101 (a bug of ours, not an input)
     assert event.sequence_number is not None, "chosen by its number"  # noqa: S101
     return Rejected(
@@ -102,5 +102,5 @@ def _as_rejected(event: ReceivedEvent) -> Rejected:
     )
 
 
-def _enqueued_time(event: ReceivedEvent) -> str | None:
+def _enqueued_time(event: Event) -> str | None:
     return event.enqueued.isoformat() if event.enqueued else None

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from shared.ipc.messages import ChannelStatus, Quarantined
-from shared.snowflake.quarantine_table import Coverage, Event, RecentQuarantine, Rejected
+from shared.snowflake.quarantine_table import Coverage, EventIdentity, RecentQuarantine, Rejected
 from tests.simulation.services.network import skewed
 from worker.tasks import quarantine
 from worker.tasks.quarantine import Order
@@ -87,7 +87,7 @@ class Tables:
         self._run()
         return [number for number in numbers if number not in self._rejections.table]
 
-    def without_row(self, _: str, events: Sequence[Event]) -> list[int]:
+    def without_row(self, _: str, events: Sequence[EventIdentity]) -> list[int]:
         self._run()
         return [event.sequence_number for event in events if event.sequence_number not in self._rejections.table]
 
@@ -119,9 +119,9 @@ def reread(_: object, __: object, numbers: Sequence[int], ___: object) -> Iterat
         yield [Rejected(sequence_number=number, offset=None, enqueued_time="", body=None, row_json="")]
 
 
-def identified(_: object, __: object, numbers: range) -> Iterator[Sequence[Event]]:
+def identified(_: object, __: object, numbers: range) -> Iterator[Sequence[EventIdentity]]:
     """Stands for `worker.tasks.reread.identified`."""
-    yield [Event(sequence_number=number, enqueued_time="") for number in numbers]
+    yield [EventIdentity(sequence_number=number, enqueued_time="") for number in numbers]
 
 
 def carried_out(process: "WorkerProcess", order: Order) -> Quarantined:

@@ -25,7 +25,7 @@ from shared.ipc.messages import ChannelStatus, Quarantined, Ready, TaskResult
 from shared.log import logger
 from shared.model import Checkpoint, PartitionFacts
 from shared.resume import SETTLED_AFTER_S
-from shared.snowflake.quarantine_table import Coverage, Event, RecentQuarantine, Rejected
+from shared.snowflake.quarantine_table import Coverage, EventIdentity, RecentQuarantine, Rejected
 from tests.unit.captured_log import capture_logs
 from tests.unit.plain_settings import plain
 from worker.sink.rejection import Rejection
@@ -79,7 +79,7 @@ class World:
     def missing(self, *_: object) -> list[int]:
         return self.lacks
 
-    def without_row(self, _: str, events: Sequence[Event]) -> list[int]:
+    def without_row(self, _: str, events: Sequence[EventIdentity]) -> list[int]:
         lacking = {*self.lacks, *self.row_of_another}
         return [event.sequence_number for event in events if event.sequence_number in lacking]
 
@@ -101,9 +101,9 @@ class World:
         fields: dict[str, Any] = {"offset": None, "enqueued_time": ENQUEUED, "body": None, "row_json": ""}
         return [[Rejected(sequence_number=number, **fields)] for number in self.in_hub]
 
-    def identified(self, *_: object) -> list[list[Event]]:
+    def identified(self, *_: object) -> list[list[EventIdentity]]:
         self.did.append("read enqueued times")
-        return [[Event(sequence_number=number, enqueued_time=self.enqueued_time)] for number in range(5, 10)]
+        return [[EventIdentity(sequence_number=number, enqueued_time=self.enqueued_time)] for number in range(5, 10)]
 
 
 @pytest.fixture
