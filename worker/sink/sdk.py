@@ -31,15 +31,16 @@ MEASURING_ITSELF = ("SS_PROCESS_INFO_REFRESH_DURATION_MS", "1000")
 
 def prepare(settings: SnowflakeSettings, log_level: str = "warn") -> None:
     """Make this process ready for the SDK, before it is imported. An operator's SS_LOG_LEVEL overrides `log_level`."""
-    os.environ.setdefault("SS_LOG_LEVEL", log_level)
-    prepare_environment(settings)
+    prepare_environment(settings, log_level=log_level)
     redirect_stdout()
 
 
-def prepare_environment(settings: SnowflakeSettings, environ: dict[str, str] | os._Environ[str] = os.environ) -> None:
+def prepare_environment(
+    settings: SnowflakeSettings, environ: dict[str, str] | os._Environ[str] = os.environ, log_level: str = "warn"
+) -> None:
     """Set what the SDK reads from the environment when it is imported."""
     environ["SS_LOG_TARGET"] = "stderr"  # by default standard output
-    environ.setdefault("SS_LOG_LEVEL", "warn")
+    environ.setdefault("SS_LOG_LEVEL", log_level)
     # Its port is one for a whole host: the second worker could not have it.
     environ["SS_ENABLE_METRICS"] = "false"
     environ.setdefault(*MEASURING_ITSELF)
