@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.config.formats import private_key
-from shared.config.formats.files import bytes_of
+from shared.config.formats.files import SECRET_BYTES, bytes_of
 from shared.config.settings import SnowflakeSettings
 
 if TYPE_CHECKING:
@@ -26,5 +26,5 @@ def fingerprint(key: "RSAPrivateKey") -> str:
 def signing_key(settings: SnowflakeSettings) -> "RSAPrivateKey":
     """The key that the settings name; a file is read anew. Raises ValueError with the reason in plain English."""
     key, passphrase = settings.private_key, settings.private_key_passphrase
-    material = key.reveal() if key else bytes_of(settings.private_key_file or "", private_key.MOST_BYTES)
+    material = key.reveal() if key else bytes_of(settings.private_key_file or "", SECRET_BYTES)
     return private_key.open_key(material, passphrase.reveal() if passphrase else None)

@@ -23,7 +23,7 @@ from urllib.request import (
 
 import msgspec
 
-from shared.config.formats.files import text_of
+from shared.config.formats.files import SECRET_BYTES, text_of
 from shared.config.settings import SnowflakeSettings
 from shared.errors import ConfigurationError, EvsupError, NotSignedIn, SnowflakeUnavailable
 from shared.fixes import trust
@@ -31,7 +31,7 @@ from shared.log.secret import mask, remember
 from shared.timeout import within
 
 ANSWER_S = 20  # of the authorization server; as a login may take
-MOST_BYTES = 64 * 1024  # of a secret's file, and of an answer: guards against a path or an address of something else
+ANSWER_BYTES = 64 * 1024  # no answer with a token is longer; guards against an address of something else
 
 _CLIENT = "Check SNOWFLAKE_OAUTH_CLIENT_ID, its secret, and SNOWFLAKE_OAUTH_SCOPE."
 _ENDPOINT = "Check SNOWFLAKE_OAUTH_TOKEN_ENDPOINT: the token endpoint of the authorization server."
@@ -43,7 +43,7 @@ def client_secret(settings: SnowflakeSettings) -> str:
     if settings.oauth_client_secret:
         return settings.oauth_client_secret.reveal()
     try:
-        secret = text_of(settings.oauth_client_secret_file or "", MOST_BYTES).strip("\r\n")
+        secret = text_of(settings.oauth_client_secret_file or "", SECRET_BYTES).strip("\r\n")
     except ValueError as error:
         raise ConfigurationError("SNOWFLAKE_OAUTH_CLIENT_SECRET_FILE cannot be used", str(error)) from None
     remember(secret)
@@ -86,8 +86,8 @@ class _Answer(msgspec.Struct, frozen=True):
 
 def _answer(settings: SnowflakeSettings) -> bytes:
     with _opener(settings).open(_request(settings), timeout=ANSWER_S) as response:
-        body: bytes = response.read(MOST_BYTES)
-        if response.length and len(body) < MOST_BYTES:  # `read` itself gives what came before a cut
+        body: bytes = response.read(ANSWER_BYTES)
+        if response.length and len(body) < ANSWER_BYTES:  # `read` itself gives what came before a cut
             raise IncompleteRead(body, response.length)
         return body
 
@@ -128,7 +128,7 @@ def _translate_refusal(what: str, error: HTTPError) -> EvsupError:
 
 def _reason(error: HTTPError) -> str:
     try:
-        answer: dict[str, Any] = json.loads(error.read(MOST_BYTES))
+        answer: dict[str, Any] = json.loads(error.read(ANSWER_BYTES))
         return mask(" ".join(str(answer[name]) for name in ("error", "error_description") if name in answer))
     except (ValueError, TypeError, OSError, HTTPException, RecursionError):
         return error.reason

@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+# No secret is longer, and no PEM of a key: guards against a path that points at something else.
+SECRET_BYTES = 64 * 1024
 PEM_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 FEWEST_BITS = 2048
 SHORTEST_BASE64 = 600  # of a key of 1024 bits; what is shorter is no key at all
-MOST_BYTES = 64 * 1024  # no PEM of a key is longer; guards against a path that points at something else
 
 _FIRST_LINE = "-----BEGIN PRIVATE KEY-----"
 _PRIVATE = ("PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY")

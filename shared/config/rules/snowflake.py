@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 from shared.config.faults import Fault
 from shared.config.formats import account, endpoint, identifier, private_key
-from shared.config.formats.files import bytes_of, certificate_problem, is_open_to_others, text_of
+from shared.config.formats.files import SECRET_BYTES, bytes_of, certificate_problem, is_open_to_others, text_of
 from shared.config.settings import DEFAULT_PIPE, Settings
 from shared.config.variables import VARIABLES
 from shared.log.secret import mask, remember
 
 USUAL_COMMIT_S = 10.0
-SECRET_BYTES = 64 * 1024  # no client secret is longer
 LONGEST_NAME_SHOWN = 40  # a key or a token, in the wrong place, is longer
 
 IDENTIFIERS = (
@@ -114,7 +113,7 @@ def private_key_opens(settings: Settings) -> Iterator[Fault]:
         yield from _key_faults("SNOWFLAKE_PRIVATE_KEY", target.private_key.reveal(), passphrase)
     if target.private_key_file:
         try:
-            content = bytes_of(target.private_key_file, private_key.MOST_BYTES)
+            content = bytes_of(target.private_key_file, SECRET_BYTES)
             remember(content.decode(errors="replace"))
         except ValueError as error:
             yield Fault("SNOWFLAKE_PRIVATE_KEY_FILE", str(error))
