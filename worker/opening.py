@@ -16,7 +16,7 @@ from shared.model import LATEST, OLDEST, Checkpoint, LastEnqueued, PartitionFact
 from shared.resume import SETTLED_AFTER_S, Resume, counted_back
 from worker.sink.channel_status import unsettled_events
 from worker.sink.rejection import Rejection
-from worker.source.continuity import LastEvent, found
+from worker.source.continuity import LastEvent, as_event
 from worker.source.link import Position
 
 log = get_logger()
@@ -212,7 +212,7 @@ def _last_event(
     if not partition.is_empty and last_event.number >= partition.first:
         with EventHubClient(settings) as own:  # finding the event ends the client
             event = own.at_or_after(term.partition_id, last_event.number, term.epoch)
-        last_event.recognises(term.partition_id, found(event))
+        last_event.recognises(term.partition_id, as_event(event))
     return None
 
 

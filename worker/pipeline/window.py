@@ -46,7 +46,7 @@ class Window:
         self.rows = 0
         self.size_bytes = 0
 
-    def has_room(self, rows: int = 1, size_bytes: int = 1) -> bool:
+    def has_room(self, rows: int, size_bytes: int) -> bool:
         """Whether so much more fits. An empty window takes any append, or a single large event would wait for ever."""
         fits = self.rows + rows <= self._max_rows and self.size_bytes + size_bytes <= self._max_bytes
         return fits or not self._inflight

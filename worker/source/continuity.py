@@ -81,8 +81,8 @@ class LastEvent:
         )
 
 
-def found(event: "EventData") -> Event:
-    """An event that the SDK was asked for, as far as it can be known by; one whose time is none has none."""
+def as_event(event: "EventData") -> Event:
+    """What an event of the SDK can be known by. It has no row, and no time where its time is none."""
     annotations = event.raw_amqp_message.annotations or {}
     time = time_of(annotations.get(ENQUEUED_TIME))
     return Event(event.sequence_number, event.offset, time and time[0], 0, msgspec.Raw(b""))

@@ -10,7 +10,7 @@ from msgspec import structs
 from shared.errors import ResumeRefused
 from shared.model import Checkpoint
 from tests.unit.worker.rows.events import ENQUEUED_MS, event, event_of, long, message
-from worker.source.continuity import CLOCKS_APART, LastEvent, found
+from worker.source.continuity import CLOCKS_APART, LastEvent, as_event
 
 ENQUEUED = datetime.fromtimestamp(ENQUEUED_MS / 1000, UTC)
 KNOWN = LastEvent(5, "123", ENQUEUED)  # as tests.unit.worker.rows.events makes event 5
@@ -86,5 +86,5 @@ def test_an_event_that_was_received_is_known_by_its_number_and_its_time() -> Non
 @pytest.mark.parametrize("time", [long(ENQUEUED_MS), None, b"no time"])
 def test_an_event_that_the_sdk_was_asked_for_is_known_as_one_that_was_received(time: object) -> None:
     encoded = message(5, data=[b"{}"], annotations={b"x-opt-enqueued-time": time})
-    asked, received = found(EventData.from_bytes(encoded)), event_of(encoded)
+    asked, received = as_event(EventData.from_bytes(encoded)), event_of(encoded)
     assert (asked.sequence_number, asked.offset, asked.enqueued) == (5, "123", received.enqueued)
