@@ -76,17 +76,17 @@ class Deadline:
     at_s: float
 
     @classmethod
-    def after(cls, seconds: float, now: float | None = None) -> "Deadline":
-        """`seconds` after `now` (default: what the monotonic clock says)."""
-        return cls((monotonic() if now is None else now) + seconds)
+    def after(cls, seconds: float, now_s: float | None = None) -> "Deadline":
+        """`seconds` after `now_s` (default: what the monotonic clock says)."""
+        return cls((monotonic() if now_s is None else now_s) + seconds)
 
-    def remaining_s(self, now: float | None = None) -> float:
+    def remaining_s(self, now_s: float | None = None) -> float:
         """Seconds left, never below zero."""
-        return max(0.0, self.at_s - (monotonic() if now is None else now))
+        return max(0.0, self.at_s - (monotonic() if now_s is None else now_s))
 
-    def passed(self, now: float | None = None) -> bool:
+    def passed(self, now_s: float | None = None) -> bool:
         """Whether the deadline has passed."""
-        return self.remaining_s(now) <= 0.0
+        return self.remaining_s(now_s) <= 0.0
 
 
 LONGEST_TURN_S = 2.0  # a loop here waits for a second at most; what it then does takes milliseconds
