@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import ctypes
 import json
 import os
 import secrets
@@ -16,10 +15,10 @@ from scripts.localcloud.hub.entity.hub import DEFAULT_GROUP, Hub, HubSpec
 from scripts.localcloud.hub.listener import Listener
 from scripts.localcloud.hub.operator import Operator
 from scripts.localcloud.place import LOOPBACK
+from scripts.localcloud.service import leave_with_parent
 
 KEY_VARIABLE = "LOCALCLOUD_HUB_KEY"
 IDENTITY_KEY_VARIABLE = "LOCALCLOUD_IDENTITY_KEY"
-_PR_SET_PDEATHSIG = 1
 _IDLE_MS = 240_000  # The service's idle timeout, in milliseconds.
 
 
@@ -30,7 +29,7 @@ def main() -> int:
     if not key:
         sys.stderr.write(f"No key: set {KEY_VARIABLE}, or give --key (which shows in ps).\n")
         return os.EX_USAGE
-    _die_with(os.getppid())
+    leave_with_parent()
     asyncio.run(_serve(arguments, Policy(arguments.key_name, key)))
     return os.EX_OK
 
@@ -80,13 +79,6 @@ async def _serve(arguments: argparse.Namespace, policy: Policy) -> None:
     listener.close()
     for connection in tuple(listener.connections):
         connection.close()
-
-
-def _die_with(parent: int) -> None:
-    """Ask the kernel for SIGTERM when the parent dies, however it dies (Linux)."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit(os.EX_TEMPFAIL)
 
 
 if __name__ == "__main__":
