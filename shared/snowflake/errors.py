@@ -52,6 +52,8 @@ _STATEMENT_FORBIDDEN = 290403
 _NO_WAREHOUSE = 606
 _STOPPED = frozenset((604, 630))  # a statement canceled, or past its timeout
 _ACCESS = 3001
+# 2003, 2043: no such object, or none that the role may know of. 90105, 90106: a session without database or schema:
+# https://github.com/snowflakedb/snowflake-connector-python/issues/1241. No page tells of 90109.
 _ABSENT = frozenset((2003, 2043, 90105, 90106, 90109))
 _FORBIDDEN = re.compile(r"\b403\b|Verify the account name")
 _CERTIFICATE = re.compile(

@@ -34,7 +34,7 @@ from supervisor.version import sdks
 REGISTRY_S = 20.0  # with a sign-in before it
 PARTITION_S = 10.0  # for the hub to answer for one
 LOGIN_S = 8.0  # below the limit of a check
-STREAMING_S = 15.0  # a refused login takes the SDK nine more tries, which last 10 s, before it says why
+STREAMING_S = 15.0  # a refused login takes the SDK nine more tries, which last 10 s, before it says why (measured)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ def absent_target(session: Session, settings: SnowflakeSettings, error: EvsupErr
 
 def find(session: Session, objects: str, name: str, where: str = "") -> Row | None:
     """The row of SHOW for the object of this name; None when the role sees none."""
-    # By its name, because Snowflake lists at most 10,000. A wildcard stands for what would need an escape.
+    # By its name, because Snowflake lists at most 10,000 (https://docs.snowflake.com/en/sql-reference/sql/show-tables).
+    # A wildcard stands for what would need an escape.
     pattern = name.replace("\\", "_").replace("'", "_")
     rows = session.query(f"SHOW {objects} LIKE '{pattern}'{where}")
     return next((row for row in rows if row["name"] == name), None)

@@ -165,6 +165,8 @@ class EventHubSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     retention_hours: Annotated[
+        # 90 days at most, in the Premium and Dedicated tiers:
+        # https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas
         Annotated[int, Meta(ge=1, le=2160)] | None,
         Meta(
             description="The hub's retention. `status` and metrics then show the time to loss. Empty: not known.",
