@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # As `systemctl status`: https://www.freedesktop.org/software/systemd/man/latest/systemctl.html#Exit%20status
 HEALTHY, DEGRADED, NOT_RUNNING = 0, 1, 3
 REFRESH_S = 1.0
-ELSEWHERE = "To see another one, name its settings file with --env-file, or its directory in EVSUP_STATE_DIR"
+ELSEWHERE = "To see another one, name its settings file with --env-file, or its directory in EVSUP_STATE_DIR."
 
 Status: TypeAlias = TreeStatus | GroupStatus | None
 
