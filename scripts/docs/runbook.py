@@ -21,7 +21,7 @@ SECTIONS = ("Alerts and what to do", "What evsup status shows", "Exit codes")
 
 _SECTION = re.compile(r"^## (.+)\n((?:(?!## ).*\n?)*)", re.MULTILINE)
 _HEADING = re.compile(r"<h([23])>(.*?)</h\1>")
-_LINK = re.compile(r'<a href="([^"]*)">(.*?)</a>')
+_LINK = re.compile(r'<a href="([^"]*)">(.*?)</a>', re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 
 FRAME = """<!doctype html>

@@ -86,7 +86,7 @@ def read_status(directory: Path) -> TreeStatus | None:
         raise ServiceUnavailable(
             f"The supervisor at {path} does not answer",
             str(error),
-            "Send it SIGUSR1 and read its log.",
+            "Start it again: `kill -ABRT` of its pid ends it, and leaves the stacks of its threads in its log.",
         ) from error
 
 

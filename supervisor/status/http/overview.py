@@ -99,7 +99,7 @@ def overview(tree: TreeStatus, past: Past, now_s: float) -> Overview:
         verdict="degraded" if silent else verdict(tree),
         headline=f"stuck, was {headline(tree)}" if silent else headline(tree),
         facts=tuple(facts(tree)),
-        troubles=(*_stuck(silent), *troubles(tree)),
+        troubles=(*_stuck(silent, tree.pid), *troubles(tree)),
         figures=figures(sample(tree.partitions), past.samples),
         columns=HEADINGS,
         partitions=_partitions(tree),
@@ -107,8 +107,10 @@ def overview(tree: TreeStatus, past: Past, now_s: float) -> Overview:
     )
 
 
-def _stuck(silent: str | None) -> Sequence[Trouble]:
-    text = f"{silent}, and everything here is as of then. A restart helps; send it SIGUSR1 first and keep its log"
+def _stuck(silent: str | None, pid: int) -> Sequence[Trouble]:
+    # Not SIGUSR1: the loop that does not turn would have to answer it.
+    fix = f"A restart helps: `kill -ABRT {pid}` ends it, and leaves the stacks of its threads in the log"
+    text = f"{silent}, and everything here is as of then. {fix}"
     return (Trouble("stuck", text, "evsupstuck", stops=True),) if silent else ()
 
 
