@@ -34,7 +34,7 @@ def table_columns(
 def key_misfits(stored: Sequence[StoredColumn], pipe: PipeCheck, table: str) -> Iterator[Misfit]:
     """Columns that a pipe cannot tell apart, and columns that reject an event without their key."""
     if not pipe.is_case_sensitive:
-        yield from _twins([column.name for column in stored], table)
+        yield from twins([column.name for column in stored], table)
     alter = f"ALTER TABLE {table} ALTER COLUMN"
     for column in stored:
         if column.name == EVSUP or column.is_computed:
@@ -47,7 +47,7 @@ def key_misfits(stored: Sequence[StoredColumn], pipe: PipeCheck, table: str) -> 
             yield Misfit(problem, TRY, is_doubtful=True)
 
 
-def _twins(names: Sequence[str], table: str) -> Iterator[Misfit]:
+def twins(names: Sequence[str], table: str) -> Iterator[Misfit]:
     """No page says which of two such columns takes a value. One keeps its name, the one in capitals if there is one."""
     kept: dict[str, str] = {}
     taken = {name.upper() for name in names}

@@ -29,7 +29,7 @@ from shared.snowflake.tables import EVSUP, Column, create_pipe_sql, named_pipe, 
 from supervisor.target.absent import absent_target
 from supervisor.target.columns import Misfit, StoredColumn, misfits
 from supervisor.target.iceberg import columns_on_iceberg, iceberg_misfits
-from supervisor.target.key_columns import evolution_misfits, key_misfits, table_columns
+from supervisor.target.key_columns import evolution_misfits, key_misfits, table_columns, twins
 from supervisor.target.pipe.definition import PipeCheck, check_definition
 from supervisor.target.session import Session
 from supervisor.target.table_kind import created, find_table, is_of_kind, kind_misfits
@@ -132,6 +132,9 @@ def _column_misfits(
     table = table_name(settings)
     if settings.row_format == "envelope":
         yield from misfits(stored, own, table, pipe.filled)
+        if pipe.filled is None and not pipe.is_case_sensitive:
+            there = {column.name for column in own} & {column.name for column in stored}
+            yield from twins([column.name for column in stored if column.name.upper() in there], table)
         return
     # Other columns are for keys.
     yield from misfits([column for column in stored if column.name.upper() == EVSUP], own, table, pipe.filled)

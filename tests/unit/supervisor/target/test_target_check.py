@@ -49,6 +49,15 @@ class Answering:
         return self.pipes
 
 
+class WithTwin(Answering):
+    """The same, with another column whose name differs from one of evsup's in case alone."""
+
+    def query(self, statement: str, /) -> list[Row]:
+        rows = super().query(statement)
+        twin = {"name": "payload", "type": "VARIANT", "null?": "Y", "default": None}
+        return [*rows, twin] if statement.startswith("DESCRIBE TABLE") else rows
+
+
 def checked(pipe: str | None, *described: dict[str, Any], session: Answering | None = None) -> TargetCheck:
     settings: SnowflakeSettings = msgspec.structs.replace(snowflake(), pipe=pipe, role="LOADER")
     return check_target(session or Answering(*described), settings)
@@ -74,6 +83,14 @@ def test_a_named_pipe_is_trusted_for_its_definition_or_refused_by_what_is_in_it(
     assert filtered.pipe_summary.startswith("MINE, which cannot be trusted: ")
     with pytest.raises(RowsDoNotFit, match="a-pipe-of-your-own"):
         filtered.refuse()
+
+
+def test_a_column_that_differs_from_one_of_ours_in_case_alone_is_refused_unless_the_pipe_tells_them_apart() -> None:
+    with pytest.raises(RowsDoNotFit, match='cannot tell the columns "payload" and "PAYLOAD" apart') as refused:
+        checked(None, session=WithTwin()).refuse()
+    assert 'RENAME COLUMN "payload" TO "PAYLOAD_2";' in refused.value.fix
+    exact = BY_NAME.replace("CASE_INSENSITIVE", "CASE_SENSITIVE")
+    checked("MINE", session=WithTwin({"definition": exact})).refuse()
 
 
 def test_a_refusal_names_what_is_certain_and_leaves_the_doubts_out() -> None:
