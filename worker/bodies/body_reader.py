@@ -80,18 +80,20 @@ class BodyReader:
             raise NotPayload(f"once decoded: {why}") from None
 
     def _mislabelled(self, data: bytes, kind: ContentType, encoding: str) -> Body | None:
-        """JSON of whose encoding the message says nothing, or something else; None: it is none.
+        """JSON of whose encoding or charset the message says nothing, or something else; None: it is none.
 
         A producer of Kafka cannot name a content encoding, and a gateway that unpacks a body may leave the name. Only
-        what cannot be meant otherwise is read: no JSON begins as compressed data, whose checksum has to fit, and no
-        compressed data begins as an object or an array. Avro may begin with any bytes.
+        what cannot be meant otherwise is read: no JSON begins as compressed data, whose checksum has to fit, no
+        compressed data begins as an object or an array, and no JSON in UTF-8 has a NUL beside each character, as that
+        in UTF-16 has. Avro may begin with any bytes.
         """
         if self._is_raw or self._schemas.may_read(kind):
             return None
         try:
             if not is_compressed(encoding) and (found := compression_of(data)):
                 return Body(*_json(decoded(data, found), kind))
-            return Body(*_json(data, kind)) if encoding and _is_container(data) else None
+            text = as_utf8(data)
+            return Body(*_json(text, kind)) if (encoding or text != data) and _is_container(text) else None
         except NotPayload:
             return None
 

@@ -42,7 +42,6 @@ OTHER_BODIES = (
     b'{"a": "\\u0000"}',
     b"1" * 39,
     b"1e999",
-    '{"a": 1}'.encode("utf-16"),
     bytes(range(256)) * (LARGE_BYTES // 256),
 )
 
@@ -69,6 +68,8 @@ ENCODED: tuple[tuple[dict[str, Any], object], ...] = (
     ({"data_body": zlib.compress(b'{"n":2}'), "encoding": "Deflate"}, {"n": 2}),
     ({"data_body": zstd.compress(gzip.compress(LINES)), "encoding": "gzip, zstd"}, [{"id": 1}, {"id": 2}]),
     ({"data_body": LINES, "type": "application/x-ndjson"}, [{"id": 1}, {"id": 2}]),
+    ({"data_body": gzip.compress(b'{"n":4}')}, {"n": 4}),
+    ({"data_body": '{"n":5}'.encode("utf-16")}, {"n": 5}),
     ({"value_body": '{"n":3}'}, {"n": 3}),
     ({"value_body": "text"}, "text"),
 )

@@ -77,6 +77,17 @@ def test_an_object_or_an_array_is_json_whatever_encoding_the_message_names(body:
     assert json_of(read(body, "application/json", encoding)) == json_of(read(body))
 
 
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_an_object_or_an_array_in_another_charset_of_unicode_is_json_also_where_its_message_does_not_say_so(
+    charset: str,
+) -> None:
+    for kind, encoding in (("", ""), ("application/json", ""), ("application/json; charset=utf-8", "utf-8")):
+        assert json_of(read('{"é":"😀"}'.encode(charset), kind, encoding)) == '{"é":"😀"}'.encode()
+        assert json_of(read("[1]".encode(charset), kind, encoding)) == b"[1]"
+        assert read("12".encode(charset), kind, encoding).raw, "two bytes may be a number of another form"
+    assert BodyReader("raw").data("[1]".encode(charset)).raw
+
+
 def test_avro_is_never_taken_for_what_it_happens_to_begin_with() -> None:
     avro = BodyReader("auto", AvroSchemas(untyped=AvroSchema(Primitive("boolean"))))
     for body, kind, encoding in ((gzip(JSON), "", ""), (JSON, "avro/binary", "br"), (JSON, "avro/binary+0", "br")):
