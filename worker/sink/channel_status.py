@@ -11,9 +11,7 @@ from worker.sink.sdk_errors import invalid_channel
 
 SUCCESS = "SUCCESS"
 OLDER_LIMIT_S = 10.0  # how long a status may be older than one before: it may come from a cache, and is asked again
-LONGEST_MESSAGE = (
-    1000  # characters: it may quote a value, and a command asks for the statuses of 2,000 channels at once
-)
+LONGEST_MESSAGE = 1000  # characters; a command asks for the statuses of all channels at once
 # In every version of the SDK each attribute has one of these names. When it has none, nothing may be assumed.
 TOKEN_NAMES = ("latest_committed_offset_token", "latest_offset_token")
 COUNT_NAMES = ("rows_error_count", "rows_error")
