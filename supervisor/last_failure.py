@@ -1,6 +1,5 @@
 """Why the last supervisor of a state directory ended, for `evsup status` while none runs there."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from shared.clock import utc
 from shared.command_line import complete
 from shared.errors import EvsupError
 from shared.log.secret import mask
-from supervisor.json_text import encoded
+from supervisor.json_text import encoded, write_new
 
 NAME = "last-failure.json"
 
@@ -44,17 +43,12 @@ def record(directory: Path, error: EvsupError) -> None:
     _forget(directory)
     failure = LastFailure(datetime.now(UTC), int(error.exit_code), complete(mask(str(error))))
     with suppress(OSError):  # a full disk: the last line on stderr says it, too
-        _write(directory / NAME, failure)
+        write_new(directory / NAME, encoded(failure))
 
 
 def _forget(directory: Path) -> None:
     with suppress(OSError):
         (directory / NAME).unlink()
-
-
-def _write(path: Path, failure: LastFailure) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(encoded(failure))
 
 
 def read(directory: Path) -> LastFailure | None:

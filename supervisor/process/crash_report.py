@@ -1,6 +1,5 @@
 """What was known when the first worker of a tree failed, as a file in the state directory."""
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from shared.command_line import complete
 from shared.errors import EvsupError
 from shared.log.logger import get_logger
 from shared.log.secret import mask
-from supervisor.json_text import encoded
+from supervisor.json_text import encoded, write_new
 from supervisor.status.model import PartitionStatus
 
 KEPT = 20
@@ -53,8 +52,7 @@ def write(
     )
     path = directory / f"crash-{at:%Y%m%dT%H%M%S.%fZ}-p{worker.partition}.json"
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-            file.write(msgspec.json.format(encoded(report), indent=2))
+        write_new(path, msgspec.json.format(encoded(report), indent=2))
     except OSError as error:
         log.warning("crash_report_not_written", reason=str(error))
         return None
