@@ -11,7 +11,7 @@ from shared.fixes import MORE_MEMORY
 # In a supervisor: pipe, stderr and handle of a worker. Beside them it has some 20, starts a worker with 4, and may ask
 # the hub meanwhile.
 DESCRIPTORS_A_WORKER, DESCRIPTORS_BESIDE = 3, 28
-THREADS_A_WORKER = 25
+THREADS_A_WORKER = 25  # to plan with; it has about 10 (docs/operations.md)
 MOST_DESCRIPTORS = 65_536  # enough for 20,000 partitions; some hosts allow a billion, and tables would be as long
 
 _CGROUPS = Path("/sys/fs/cgroup")

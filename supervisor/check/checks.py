@@ -28,6 +28,7 @@ from supervisor.check.runner import Check, Outcome
 from supervisor.check.snowflake import SnowflakeChecks, quarantine
 from supervisor.checkpoints.channels import statuses_of_partitions
 from supervisor.ownership.other_groups import refuse_second_load
+from supervisor.target.sample import SAMPLE_S
 from supervisor.target.target_check import TargetCheck, with_opt_out
 from supervisor.version import sdks
 
@@ -115,7 +116,7 @@ class StartChecks:
         if asked_for.pipe_definition:
             yield Check("pipe definition", self._pipe_definition, ["table"])
         if asked_for.column_types:
-            yield Check("column types", self._column_types, ["hub", "table"], column_types.LIMIT_S)
+            yield Check("column types", self._column_types, ["hub", "table"], SAMPLE_S)
         yield Check("insert", self._insert, ["table"])
         yield Check("error logging", self._error_logging, ["table"])
         if asked_for.quarantine:

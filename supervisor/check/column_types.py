@@ -11,7 +11,6 @@ from supervisor.target.target_check import TargetCheck
 from worker.rows.column_keys import ColumnKeys
 
 PARTITIONS, EVENTS = 4, 25  # a look, not a proof: each partition takes a second
-LIMIT_S = 60.0
 
 
 def column_types(partition_ids: Sequence[str], target: TargetCheck) -> Outcome:

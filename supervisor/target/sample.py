@@ -8,7 +8,7 @@ from shared.errors import ProtocolError
 from shared.ipc.messages import Sampled
 from shared.ipc.task import send
 
-LIMIT_S = 60.0
+SAMPLE_S = 60.0
 
 
 def sample(partition_ids: Sequence[str], events: int) -> Sampled:
@@ -18,7 +18,7 @@ def sample(partition_ids: Sequence[str], events: int) -> Sampled:
     `OwnershipLost` when somebody reads a partition with an owner level. The environment has to be a worker's.
     """
     question = worker.tasks.sample.Question(tuple(partition_ids), events, os.getpid())
-    answer = send(worker.tasks.sample.run, question, LIMIT_S, "Event Hubs did not deliver a sample of events")
+    answer = send(worker.tasks.sample.run, question, SAMPLE_S, "Event Hubs did not deliver a sample of events")
     if not isinstance(answer, Sampled):
         raise ProtocolError("The task for a sample sent another message", type(answer).__name__)
     return answer
