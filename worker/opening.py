@@ -122,7 +122,7 @@ def open_partition(
         return open_partition(settings, term, channel, store)
     status = _await_count(channel, status, stored)
     checkpoint = _with_repeats(_first_checkpoint(term, stored, status, partition), former)
-    start = StartingPoint(decided, status, checkpoint)
+    start = StartingPoint(decided, status, checkpoint, last_event, partition)
     checkpoint = replace(checkpoint, unsettled_from=_unsettled_from(settings.eventhub, start, stored, partition))
     # Before the checkpoint is saved: it would count the rejected rows as known.
     if status.rows_error_count > stored.rows_error_count:
@@ -133,7 +133,7 @@ def open_partition(
         store.save_checkpoint(checkpoint)
     if decided.lost:
         log.warning("events_lost", count=decided.lost, reason=decided.reason)
-    return StartingPoint(decided, status, checkpoint, last_event, partition)
+    return replace(start, checkpoint=checkpoint)
 
 
 def _take_over(
