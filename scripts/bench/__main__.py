@@ -20,7 +20,7 @@ from rich.table import Table
 from scripts.bench.lab import core_share
 from scripts.bench.lab.budget import Budget
 from scripts.bench.lab.lab import Lab
-from scripts.bench.parts import latency, rows, standing, throughput
+from scripts.bench.parts import latency, overhead, rows, throughput
 from scripts.bench.parts.throughput import SMALL, Say
 from scripts.bench.results import Machine, Results, read
 from scripts.bench.tables import tables
@@ -70,11 +70,11 @@ def _latency(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
 
 
 def _idle(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
-    results.idle = standing.idle(lab, budget, say)
+    results.idle = overhead.idle(lab, budget, say)
 
 
 def _starts(lab: Lab, results: Results, budget: Budget, say: Say) -> None:
-    results.starts, results.memory = standing.starts(lab, budget, say)
+    results.starts, results.memory = overhead.starts(lab, budget, say)
 
 
 def _rows(lab: Lab, results: Results, budget: Budget, say: Say) -> None:

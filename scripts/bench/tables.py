@@ -29,7 +29,7 @@ def tables(results: Results) -> Sequence[Shown]:
         _settings("delays", "Commit delay", "Snowflake commits after", results, "s"),
         _settings("workers", "Workers", _workers(results.worker_share), results, ""),
         _latency(results),
-        _standing(results),
+        _overhead(results),
         _rows(results),
     )
 
@@ -104,7 +104,7 @@ def _latency(results: Results) -> Shown:
     return Shown("latency", "From enqueued to durable", head, rows)
 
 
-def _standing(results: Results) -> Shown:
+def _overhead(results: Results) -> Shown:
     rows = list(_idle(results.idle)) if results.idle else []
     rows += [
         (f"start to the first row in the table, {_partitions(one.partitions)}", f"{one.all_s:.1f} s")
@@ -125,7 +125,7 @@ def _standing(results: Results) -> Shown:
         rows.append(("memory of the supervisor", f"{memory.supervisor_bytes / MEGABYTE:.0f} MB"))
         if memory.fork_server_bytes:
             rows.append(("memory of its fork server", f"{memory.fork_server_bytes / MEGABYTE:.0f} MB"))
-    return Shown("standing", "A tree that stands", ("", ""), rows)
+    return Shown("overhead", "What a tree costs before and between events", ("", ""), rows)
 
 
 def _partitions(count: int) -> str:

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 
-from scripts.bench.parts.standing import pss_bytes, threads
+from scripts.bench.parts.overhead import pss_bytes, threads
 
 
 def test_a_thread_that_works_and_one_that_waits_are_told_apart() -> None:
