@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _GRANT = "Grant the privilege to SNOWFLAKE_ROLE."
 _TAKEN = "Rename or drop what has that name, or name another one."
 _EXCEPT = "Except SNOWFLAKE_ROLE in the policy: it has to read each row as it is."
+_LOCK_HOLDER = "SHOW LOCKS IN ACCOUNT; says which transaction holds it."
 _NAME = "Correct the name (SNOWFLAKE_*, CONTROL_SNOWFLAKE_*), create it, or grant the role its use."
 _PAY = (
     "Raise the quota of the resource monitor, resume the warehouse, or have the account's billing put in order;"
@@ -62,8 +63,9 @@ _CERTIFICATE = re.compile(
 )
 # https://docs.snowflake.com/en/user-guide/aggregation-policies, projection-policies, join-policies
 _POLICY = re.compile(r"\b(aggregation|projection|join|masking|row access)( constraint)? policy\b", re.IGNORECASE)
-# 90073, of class 22; where a trial has ended, at the login: 390913. A new month, or somebody who pays, ends both.
+# Of class 22, as a bug is; where a trial has ended, at the login: 390913. A new month, or who pays, ends both.
 # https://docs.snowflake.com/en/user-guide/resource-monitors
+_QUOTA = 90073
 _UNPAID = re.compile(r"\bresource monitor\b|\bwarehouses? .*\bsuspended\b|\btrial has ended\b", re.IGNORECASE)
 _EXISTS = re.compile(r"already exists\b|Object found is of type")
 _LOCK, _DEADLOCK = 625, "40001"
@@ -104,10 +106,10 @@ def translate(error: "Error", address: str) -> EvsupError:
     if number == DUPLICATE_KEY:
         return DuplicateKey(what, why)
     if number == _LOCK or error.sqlstate == _DEADLOCK or _LOCKED.search(why):
-        return RowLocked(what, why)
+        return RowLocked(what, why, _LOCK_HOLDER)
     if _CERTIFICATE.search(why):
         return ConfigurationError(what, why, trust(why))
-    if _UNPAID.search(why):
+    if number == _QUOTA or _UNPAID.search(why):
         return SnowflakeUnavailable(what, why, _PAY)
     if number in SESSION_LOST:  # of a new session, too
         return SnowflakeUnavailable(what, why)

@@ -28,6 +28,7 @@ _PRIVILEGES = {
     "evsup_checkpoint": "SELECT, INSERT, UPDATE",
     "evsup_supervisor": "SELECT, INSERT, UPDATE, DELETE",
 }
+_BEHIND = "PgBouncer cannot reach its server, or cannot log in there: its log says why."
 _ENCODING = "Give evsup a database of its own, made with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
 _GRANT = "Check user and password in CONTROL_POSTGRES_DSN, and the user's rights on the database."
 _HOST = "Correct the host in CONTROL_POSTGRES_DSN: the parts between its dots have 1 to 63 characters each."
@@ -91,6 +92,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[EvsupError], str], ...] = (
         StoreUnavailable,
         _FULL,
     ),
+    (re.compile(r"server_login_retry|pgbouncer cannot connect"), StoreUnavailable, _BEHIND),
     (re.compile(r"session is (not )?read-only|server is (not )?in hot standby"), StoreUnavailable, _PRIMARY),
 )
 

@@ -148,6 +148,8 @@ def test_what_a_pool_says_of_its_server_is_told_apart_as_if_it_were_refused_here
     assert raised('database "db" does not exist') is ConfigurationError
     assert raised("sorry, too many clients already") is StoreUnavailable
     assert raised("connect failed") is StoreUnavailable
+    unsaid = "server login has been failing, try again later (server_login_retry)"  # before 1.19
+    assert "its log says why" in translate(errors.ProtocolViolation(unsaid), DSN).fix
 
 
 def test_a_table_that_is_denied_has_its_grant_and_anything_else_the_advice() -> None:
