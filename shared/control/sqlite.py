@@ -279,6 +279,8 @@ def translate(error: sqlite3.Error, path: Path) -> EvsupError:
         return NotPermitted(what, why, _FIX)
     if why.startswith(("no such table", "no such column")):
         return NoControlTables(what, why, schema.INIT)
+    if code == sqlite3.SQLITE_BUSY:
+        return StoreUnavailable(what, why, f"Another program keeps it locked: `fuser -v {path}` shows which.")
     if code in _NOT_A_STORE:
         return ConfigurationError(what, why, "Check that CONTROL_SQLITE_PATH names evsup's file, or restore it.")
     return StoreUnavailable(what, why)

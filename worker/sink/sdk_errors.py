@@ -44,7 +44,12 @@ MISSING = frozenset(("SfApiNotFoundError", "ConfigError", "InvalidArgument", "Sf
 # A client's first request asks the account which host takes rows. It names no table, so none is what was refused.
 OF_ACCOUNT = "API get_subdomain_name"
 _ACCOUNT = "Check SNOWFLAKE_ACCOUNT and SNOWFLAKE_URL: an account that is not known is refused like this."
-REDIRECTED = re.compile(r"\bHTTP 3\d\d\b")  # by whatever is between: Snowflake does not, and the SDK does not follow
+# Of whatever is between. Snowflake does not redirect, and the SDK does not follow; a page in place of a token refuses
+# no key, and neither does a status that is none of a refusal.
+REDIRECTED = re.compile(r"\bHTTP 3\d\d\b")
+NO_TOKEN = re.compile(
+    r"Failed to decode JWT token|Token is empty|non-retryable error for API refresh_scoped_token\. HTTP (?!400)"
+)
 
 # The service's codes. They mean the same in a status and in the error of an append.
 # The channel's sequencer, which grows with every open, is another opener's. The first code comes with an append.
@@ -72,11 +77,11 @@ def translate(error: Exception, what: str, settings: SnowflakeSettings) -> Evsup
         return NotSignedIn(what, refused[1], fixes.sign_in(settings, why))
     if code == INVALID_CHANNEL:
         return invalid_channel(what, why)
+    if (code in REFUSED and NO_TOKEN.search(why)) or (code in MISSING and REDIRECTED.search(why)):
+        return SinkUnavailable(what, why, REACH_SNOWFLAKE)
     if code in REFUSED:
         sign_in = fixes.sign_in(settings, why)
         return NotSignedIn(what, why, f"{_ACCOUNT} {sign_in}" if OF_ACCOUNT in why and "HTTP 403" in why else sign_in)
-    if code in MISSING and REDIRECTED.search(why):
-        return SinkUnavailable(what, why, REACH_SNOWFLAKE)
     if code in MISSING:
         return ConfigurationError(what, why, _ACCOUNT if OF_ACCOUNT in why else fixes.target(settings, why))
     if not hasattr(error, "error_code") and not isinstance(error, OSError):

@@ -108,7 +108,7 @@ def test_a_lock_held_too_long_is_unavailable(store: ControlStore, path: Path, mo
     impatient = open_at(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreUnavailable, match="locked"):
+        with pytest.raises(StoreUnavailable, match=r"locked.*fuser"):
             impatient.claim("0", "a", 60.0)
         assert impatient.ownerships() == []
         holder.execute("ROLLBACK")

@@ -72,6 +72,27 @@ def test_a_redirect_is_of_what_is_in_between_and_says_nothing_of_a_table(status:
     assert "network between" in error.fix
 
 
+@pytest.mark.parametrize(
+    ("inner", "kind"),
+    [
+        ("Failed to decode JWT token: Error(InvalidToken)", SinkUnavailable),
+        (
+            "Failed to refresh scoped token. Token is empty, scoped_token_refresh_url: https://h/oauth/token",
+            SinkUnavailable,
+        ),
+        ("HTTP request failed with a non-retryable error for API refresh_scoped_token. HTTP 404", SinkUnavailable),
+        ("HTTP request failed with a non-retryable error for API refresh_scoped_token. HTTP 400", NotSignedIn),
+        ("HTTP request failed with an authentication error for API refresh_scoped_token. HTTP 401", NotSignedIn),
+    ],
+)
+def test_a_page_in_place_of_a_token_refuses_no_key(inner: str, kind: type[EvsupError]) -> None:
+    """What SDK 1.9.1 says of a proxy's page, of an empty answer and of each status."""
+    text = f"Fail to create authorization token for C with error={inner} (HTTP 401 Unauthorized)"
+    error = translate(SdkError("AuthTokenError", text), "The channel cannot be opened", snowflake())
+    assert type(error) is kind
+    assert ("SNOWFLAKE_URL" in error.fix) == (kind is SinkUnavailable)
+
+
 def test_a_code_that_the_sdk_does_not_know_is_a_failed_sink_and_named_once() -> None:
     fatal = from_source("streaming_ingest_error", "StreamingIngestErrorCode").FATAL
     raised = from_source("streaming_ingest_error", "StreamingIngestError")(
