@@ -201,10 +201,19 @@ def run_tree(
     hub = _discovery(settings.eventhub, facts, keeper)
     status = _initial_status(settings, me, store, facts)
     make_child = partial(Child, start=partial(worker_process.start, turn_s=hub.start_turn_s, begin=begin))
-    # A partition that is handed over has another limit: the tree goes on, and after so long its rows are committed or
-    # have failed.
-    limits_s = settings.process.drain_timeout, settings.snowflake.commit_timeout
-    tree = Tree(status, inbox, keeper, hub, directory, *limits_s, table=monitor, make_child=make_child, service=service)
+    tree = Tree(
+        status,
+        inbox,
+        keeper,
+        hub,
+        directory,
+        drain_timeout_s=settings.process.drain_timeout,
+        # Another limit, because the tree goes on: after so long the rows are committed or have failed.
+        hand_over_timeout_s=settings.snowflake.commit_timeout,
+        table=monitor,
+        make_child=make_child,
+        service=service,
+    )
 
     def read() -> TreeStatus:
         return tree.status
