@@ -32,7 +32,7 @@ def refuse_untrusted(host: str, port: int, ca_file: str | None) -> None:
         probe_tls(host, port, ca_file)
     except ssl.SSLCertVerificationError as error:
         raise untrusted(host, port, error) from error
-    except (OSError, UnicodeError):
+    except (OSError, UnicodeError):  # the connector's own error says as much
         return
 
 

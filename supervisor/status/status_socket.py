@@ -78,7 +78,7 @@ def read_status(directory: Path) -> TreeStatus | None:
     path = _socket_path(directory)
     try:
         return msgspec.json.decode(_page(_read(path)), type=TreeStatus)
-    except (FileNotFoundError, ConnectionRefusedError):
+    except (FileNotFoundError, ConnectionRefusedError):  # a supervisor that was killed leaves its file behind
         return None
     except NotADirectoryError as error:
         raise unusable(directory, f"{path}: {error.strerror}") from error

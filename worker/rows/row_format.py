@@ -177,7 +177,7 @@ class RowFormat(ABC):
         except (*amqp.MISREAD, NotPayload):
             return None
         if not json:
-            return None
+            return None  # decoded once more: a body that is no JSON is rare
         if key_length:
             beside = self.keys["partition_key"] + encode(text(message[start:end])) + beside
         number = int.from_bytes(small or large, "big", signed=True)

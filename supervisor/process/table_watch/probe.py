@@ -54,7 +54,7 @@ def run(asked_by: int, pipe: "Connection[bytes, bytes]") -> None:
     settings = environment.load_worker()
     logger.configure(settings.process.log_format, "error", libraries="error")
     messages: MessagePipe[CheckTable] = MessagePipe(pipe, CheckTable)
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError):  # the supervisor has ended: nobody wants an answer
         _answer(messages, settings.snowflake)
     os._exit(0)  # no finalizers: the session's would log out of a Snowflake that may not answer
 
