@@ -15,7 +15,7 @@ from shared.control.open import store_of
 from shared.errors import ExitCode, StoppedAtOnce
 from shared.eventhubs.client import consumer_group
 from shared.eventhubs.identity import Identity
-from shared.ipc.failure import failure_message
+from shared.ipc.failure import error_of, failure_message
 from shared.ipc.messages import Command, Lease, TableColumns
 from shared.ipc.pipe import MessagePipe
 from shared.log.logger import begin, configure, flush, get_logger
@@ -114,7 +114,8 @@ def work(boot: Boot, messages: MessagePipe[Command]) -> None:
 
 
 def _report_failure(error: Exception, messages: MessagePipe[Command]) -> ExitCode:
-    known, failed = failure_message(error)
+    failed = failure_message(error)
+    known = error_of(failed)  # as the supervisor will know it
     if not isinstance(known, StoppedAtOnce):  # the supervisor logs that once for all workers
         log.error("worker_failed", error=failed.error, reason=str(known), traceback=failed.traceback or None)
     messages.send(failed)

@@ -11,8 +11,8 @@ from shared.log.secret import mask
 FIRST_CHARS, LAST_CHARS = slice(16_000), slice(-16_000, None)  # of each text: a frame takes them all
 
 
-def failure_message(error: Exception) -> tuple[EvsupError, Failed]:
-    """The error as one of ours, and the message of it. An error that is not ours comes with its traceback."""
+def failure_message(error: Exception) -> Failed:
+    """The message of an error, as one of ours. An error that is not ours comes with its traceback."""
     if isinstance(error, EvsupError):
         known, lines = error, ""
     elif limit := limit_error(error, "The worker cannot go on"):
@@ -20,14 +20,13 @@ def failure_message(error: Exception) -> tuple[EvsupError, Failed]:
     else:
         known = WorkerCrashed("The worker crashed", " ".join(f"{type(error).__name__}: {error}".split()))
         lines = "".join(traceback.format_exception(error))
-    failed = Failed(
+    return Failed(
         error=type(known).__name__,
         what=_sendable(known.what),
         why=_sendable(known.why),
         fix=_sendable(known.fix),
         traceback=_sendable(lines, LAST_CHARS),
     )
-    return known, failed
 
 
 def error_of(report: Failed) -> EvsupError:

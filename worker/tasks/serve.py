@@ -25,7 +25,7 @@ def answer(asked_by: int, pipe: "Connection[bytes, bytes]", work: Callable[[], T
     try:
         result = work()
     except Exception as error:  # noqa: BLE001 (it is the answer)
-        result = failure_message(error)[1]
+        result = failure_message(error)
     messages.send(result)
     messages.flush_until(Deadline.after(FLUSH_S))
     os._exit(0)  # no finalizers: a channel's would flush, and an SDK's threads wait for their service

@@ -74,5 +74,5 @@ def _checked(session: SqlSession, settings: SnowflakeSettings) -> TableReport:
         check = check_target(session, settings)
         check.refuse()
     except Exception as error:  # noqa: BLE001 (the supervisor judges it)
-        return failure_message(error)[1]
+        return failure_message(error)
     return TableFits(doubts=tuple(check.doubts), columns=check.filled)

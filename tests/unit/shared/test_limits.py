@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ConfigurationError, EvsupError, LimitReached
-from shared.ipc.failure import failure_message
+from shared.ipc.failure import error_of, failure_message
 from shared.limits import MOST_DESCRIPTORS, limit_error, oom_kills, raise_descriptors, start_limit_error
 
 
@@ -83,8 +83,8 @@ def test_a_worker_that_cannot_be_started_says_which_limit_was_reached(
     ],
 )
 def test_a_worker_that_runs_out_of_something_is_no_bug(error: Exception) -> None:
-    known, failed = failure_message(error)
-    assert type(known) is LimitReached
+    failed = failure_message(error)
+    assert type(error_of(failed)) is LimitReached
     assert failed.traceback
 
 

@@ -53,13 +53,13 @@ def every(base: type[EvsupError]) -> list[type[EvsupError]]:
 
 @pytest.mark.parametrize("kind", every(EvsupError))
 def test_an_error_arrives_as_what_it_was(kind: type[EvsupError]) -> None:
-    error = error_of(failure_message(kind("what", "why", "fix"))[1])
+    error = error_of(failure_message(kind("what", "why", "fix")))
     assert type(error) is kind
     assert (error.what, error.why, error.fix) == ("what", "why", "fix")
 
 
 def test_an_error_that_is_none_of_ours_is_a_crash() -> None:
-    assert type(error_of(failure_message(ValueError("7"))[1])) is WorkerCrashed
+    assert type(error_of(failure_message(ValueError("7")))) is WorkerCrashed
 
 
 @pytest.mark.parametrize("name", ["", "Exception", "ExitCode", "IntEnum", "ClassVar", "__name__", "print"])
@@ -176,13 +176,13 @@ def test_a_worker_that_drained_although_nobody_asked_it_to_is_a_bug(rig: Rig) ->
 
 
 def test_the_first_failure_that_a_worker_reports_counts_and_not_its_exit_code(rig: Rig) -> None:
-    child = rig.report(failure_message(SourceUnavailable("away"))[1], failure_message(WorkerCrashed("later"))[1])
+    child = rig.report(failure_message(SourceUnavailable("away")), failure_message(WorkerCrashed("later")))
     assert child.describe(NOW_S).state == "failed"
     assert isinstance(rig.exit(69).failure, SourceUnavailable)
 
 
 def test_a_report_that_is_left_in_the_pipe_is_read_after_the_exit(rig: Rig) -> None:
-    rig.worker.send(failure_message(SourceUnavailable("away"))[1])
+    rig.worker.send(failure_message(SourceUnavailable("away")))
     assert isinstance(rig.exit(69).failure, SourceUnavailable)
 
 

@@ -126,7 +126,7 @@ def test_the_events_since_the_last_good_check_are_named_with_their_replay(
     follow(monitor, p0=Worker(19, 25), p1=Worker(None, 12))
     assert check(monitor, probes, now) is None
     follow(monitor, p0=Worker(40, 45), p1=Worker(11, 12))
-    found = check(monitor, probes, now, failure_message(GONE)[1])
+    found = check(monitor, probes, now, failure_message(GONE))
     assert isinstance(found, RowsDoNotFit)
     follow(monitor, p0=Worker(45, 45, drained=50))  # five were appended between its last report and the drain
     error = monitor.located(found)
@@ -218,7 +218,7 @@ def test_a_last_check_misses_no_column_where_every_row_was_loaded_before(
 def test_a_check_that_fails_ends_nothing_and_is_reported_until_one_succeeds(
     monitor: TableMonitor, probes: Probes, now: Clock, error: Exception
 ) -> None:
-    for answer, unseen in ((failure_message(error)[1], str(error)), (TableFits(doubts=(), columns=of()), None)):
+    for answer, unseen in ((failure_message(error), str(error)), (TableFits(doubts=(), columns=of()), None)):
         assert check(monitor, probes, now, answer) is None
         assert monitor.unseen == unseen
 
@@ -276,7 +276,7 @@ def test_a_start_names_the_way_around_the_check_only_where_there_is_one(
 ) -> None:
     monitor = TableMonitor(now, probes.start, can_opt_out=can_opt_out)
     monitor.ask()
-    probes.answer(failure_message(SnowflakeUnavailable("No answer"))[1])
+    probes.answer(failure_message(SnowflakeUnavailable("No answer")))
     with pytest.raises(SnowflakeUnavailable) as error:
         monitor.first_result()
     assert ("SNOWFLAKE_CHECK_COLUMNS" in error.value.fix) == can_opt_out
@@ -285,7 +285,7 @@ def test_a_start_names_the_way_around_the_check_only_where_there_is_one(
 def test_at_a_start_anything_but_a_good_check_is_raised(now: Clock, probes: Probes) -> None:
     monitor = TableMonitor(now, probes.start)
     monitor.ask()
-    probes.answer(failure_message(GONE)[1])
+    probes.answer(failure_message(GONE))
     with pytest.raises(RowsDoNotFit):
         monitor.first_result()
 
