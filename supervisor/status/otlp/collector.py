@@ -15,7 +15,7 @@ from shared.config.faults import Fault, report
 from shared.config.formats.files import certificate_problem, text_of
 from shared.log.secret import mask
 
-EXPORTER = "OTEL_EXPORTER_OTLP_"
+OPTION_PREFIX = "OTEL_EXPORTER_OTLP_"
 OFF, EXPORTERS, ATTRIBUTES = "OTEL_SDK_DISABLED", "OTEL_METRICS_EXPORTER", "OTEL_RESOURCE_ATTRIBUTES"
 # Of the specification, and what the SDK for Python calls OTLP by HTTP.
 OTLP, OTHER_EXPORTERS = frozenset({"otlp", "otlp_proto_http"}), frozenset({"none", "prometheus", "console", "logging"})
@@ -49,7 +49,7 @@ def collector_of(environ: Mapping[str, str]) -> Collector | None:
         return None
     if faults := [*_faults(environ)]:
         raise report(faults, {}, {})
-    timeout_s = float(_exporter(environ, "TIMEOUT")[1] or DEFAULT_TIMEOUT_S)
+    timeout_s = float(_option(environ, "TIMEOUT")[1] or DEFAULT_TIMEOUT_S)
     interval_s = max(LEAST_INTERVAL_S, min(MOST_INTERVAL_S, _interval_ms(environ) / 1000))
     return Collector(_endpoint(environ), interval_s, min(MOST_TIMEOUT_S, timeout_s))
 
@@ -73,12 +73,12 @@ def _cautions_of_push(environ: Mapping[str, str]) -> Iterator[str]:
         )
     if not all(_is_pair(pair) for pair in environ.get(ATTRIBUTES, "").split(",") if pair.strip()):
         yield f"{ATTRIBUTES} has a part between commas that is no NAME=VALUE, and it is left out"
-    name, _ = _exporter(environ, "ENDPOINT")
+    name, _ = _option(environ, "ENDPOINT")
     url = urlsplit(_endpoint(environ))
     if url.port == GRPC_PORT:
         yield f"{name} has port {GRPC_PORT}, where collectors expect gRPC: {PROTOCOL} has port 4318"
     if url.path.count(PATH) > 1:
-        yield f"{name}: /{PATH} is added to it; leave that out, or set {EXPORTER}METRICS_ENDPOINT"
+        yield f"{name}: /{PATH} is added to it; leave that out, or set {OPTION_PREFIX}METRICS_ENDPOINT"
 
 
 def _interval_ms(environ: Mapping[str, str]) -> float:
@@ -88,7 +88,7 @@ def _interval_ms(environ: Mapping[str, str]) -> float:
 def _is_on(environ: Mapping[str, str]) -> bool:
     """An exporter that nobody knows is ignored, as the specification wants it."""
     exporters = _exporters(environ) & (OTLP | OTHER_EXPORTERS)
-    is_named = bool(_exporter(environ, "ENDPOINT")[1]) and not exporters
+    is_named = bool(_option(environ, "ENDPOINT")[1]) and not exporters
     return environ.get(OFF, "").strip().lower() != "true" and (is_named or not exporters.isdisjoint(OTLP))
 
 
@@ -96,25 +96,25 @@ def _exporters(environ: Mapping[str, str]) -> set[str]:
     return {name.strip().lower() for name in environ.get(EXPORTERS, "").split(",")} - {""}
 
 
-def _exporter(environ: Mapping[str, str], option: str) -> tuple[str, str]:
-    """A variable of the exporter and its text: the one for metrics goes before the one for all signals."""
-    names = (f"{EXPORTER}METRICS_{option}", f"{EXPORTER}{option}")
+def _option(environ: Mapping[str, str], option: str) -> tuple[str, str]:
+    """Variable and text of an option of the exporter: the one for metrics goes before the one for all signals."""
+    names = (f"{OPTION_PREFIX}METRICS_{option}", f"{OPTION_PREFIX}{option}")
     name = next((name for name in names if environ.get(name)), names[-1])
     return name, environ.get(name, "").strip()
 
 
 def _endpoint(environ: Mapping[str, str]) -> str:
     """The path is added to the endpoint of all signals, and to no other."""
-    name, text = _exporter(environ, "ENDPOINT")
-    is_whole = name == f"{EXPORTER}METRICS_ENDPOINT"
+    name, text = _option(environ, "ENDPOINT")
+    is_whole = name == f"{OPTION_PREFIX}METRICS_ENDPOINT"
     return text if is_whole else f"{(text or DEFAULT_ENDPOINT).removesuffix('/')}/{PATH}"
 
 
 def _faults(environ: Mapping[str, str]) -> Iterator[Fault]:
-    name, text = _exporter(environ, "ENDPOINT")
+    name, text = _option(environ, "ENDPOINT")
     if not _is_url(text or DEFAULT_ENDPOINT):
         yield Fault(name, f"'{mask(text)}' is no address that begins with http:// or https://", "http://localhost:4318")
-    name, text = _exporter(environ, "PROTOCOL")
+    name, text = _option(environ, "PROTOCOL")
     if text not in ("", PROTOCOL):
         reason = f"is '{mask(text)}'; evsup pushes by {PROTOCOL} only, to which collectors listen on port 4318"
         yield Fault(name, reason, PROTOCOL)
@@ -124,13 +124,13 @@ def _faults(environ: Mapping[str, str]) -> Iterator[Fault]:
         )
         yield Fault(TEMPORALITY, reason, "cumulative")
     interval = INTERVAL, environ.get(INTERVAL, "").strip(), "60000"
-    for name, text, example in ((*_exporter(environ, "TIMEOUT"), "10"), interval):
+    for name, text, example in ((*_option(environ, "TIMEOUT"), "10"), interval):
         if text and not _is_positive(text):
             yield Fault(name, f"'{mask(text)}' is no number above 0", example)
-    name, text = _exporter(environ, "COMPRESSION")
+    name, text = _option(environ, "COMPRESSION")
     if text not in ("", "none", "gzip", "deflate"):
         yield Fault(name, f"'{mask(text)}' is neither none, gzip nor deflate", "gzip")
-    name, text = _exporter(environ, "HEADERS")
+    name, text = _option(environ, "HEADERS")
     if not all(_is_header(pair) for pair in text.split(",") if pair.strip()):
         yield Fault(name, "has a part between commas that is no NAME=VALUE; a comma in a value is %2C", "api-key=…")
     yield from _file_faults(environ)
@@ -139,10 +139,10 @@ def _faults(environ: Mapping[str, str]) -> Iterator[Fault]:
 def _file_faults(environ: Mapping[str, str]) -> Iterator[Fault]:
     """The SDK would open them at its first push only, and then at every push again."""
     for option in ("CERTIFICATE", "CLIENT_CERTIFICATE"):
-        name, path = _exporter(environ, option)
+        name, path = _option(environ, option)
         if path and (reason := certificate_problem(path)):
             yield Fault(name, reason, "/etc/ssl/collector-ca.pem")
-    name, path = _exporter(environ, "CLIENT_KEY")
+    name, path = _option(environ, "CLIENT_KEY")
     try:
         if path:
             text_of(path, MOST_KEY_BYTES)
