@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from msgspec import Struct
 
 from shared.command_line import complete
-from shared.counted import counted
+from shared.counted import counted, ranges
 from shared.model import by_number
 from supervisor.ownership.balance import by_owner
 from supervisor.status.health import complaints
@@ -81,12 +81,20 @@ def facts(tree: TreeStatus) -> Iterator[Line]:
     held = f"{len(tree.partitions)} of {counted(tree.partitions_total, 'partition')}"
     yield Line("tree", f"{held}, pid {tree.pid} on {tree.host}, up {age(tree.uptime_s)}, store {tree.store}")
     for owner_id, partitions in by_owner(tree.elsewhere).items():
-        yield Line("others", f"{owner_id} holds {', '.join(partitions)}")
+        yield Line("others", f"{owner_id} holds {ranges(partitions)}{_free_in(tree, owner_id)}")
     if tree.partitions:
         yield Line("total", _total(tree.partitions))
         yield Line("time", _times(tree.partitions))
     if (loss := _next_loss(tree)) and loss[0] >= LOSS_NEAR_S:
         yield Line("loss", _loss_text(*loss))
+
+
+def _free_in(tree: TreeStatus, owner_id: str) -> str:
+    """For a standby, which may wait for a supervisor that was killed on this host a moment ago."""
+    if tree.state != "standby":
+        return ""
+    ends_in_s = max(lease.ends_in_s for lease in tree.elsewhere if lease.owner_id == owner_id)
+    return f"; if it was killed, they are free in {age(ends_in_s)}"
 
 
 def troubles(tree: TreeStatus) -> Iterator[Trouble]:

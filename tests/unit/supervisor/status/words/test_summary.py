@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from supervisor.status.words.summary import headline, troubles
+from supervisor.ownership.balance import HeldElsewhere
+from supervisor.status.words.summary import Line, facts, headline, troubles
 from tests.unit.supervisor.status.statuses import a_partition, a_tree
 
 
@@ -36,3 +37,11 @@ def test_a_partition_without_an_owner_is_said_with_what_to_do() -> None:
         "partition 3: held by nobody, and no supervisor has room."
         " Start another supervisor, or raise EVSUP_MAX_PARTITIONS"
     )
+
+
+def test_a_standby_says_when_the_partitions_of_a_killed_supervisor_are_free() -> None:
+    leases = (*(HeldElsewhere(each, "a-1", 44.0) for each in "012"), HeldElsewhere("7", "b-2", 58.0))
+    standby = a_tree(state="standby", elsewhere=leases)
+    assert Line("others", "a-1 holds 0-2; if it was killed, they are free in 44 s") in facts(standby)
+    assert Line("others", "b-2 holds 7; if it was killed, they are free in 58 s") in facts(standby)
+    assert Line("others", "a-1 holds 0-2") in facts(a_tree(a_partition("3"), elsewhere=leases))
