@@ -14,7 +14,7 @@ from azure.eventhub import TransportType, parse_connection_string
 from shared.clock import Deadline, monotonic
 from shared.config.formats import endpoint
 from shared.config.settings import EventHubSettings
-from shared.errors import DataRefused
+from shared.errors import DataRefused, SourceUnavailable
 from shared.eventhubs.amqp_types import install_decoders
 from shared.eventhubs.errors import Access, translate
 from shared.eventhubs.identity import Identity
@@ -111,7 +111,7 @@ class EventHubClient:
         """Partition ids and creation time of the hub. Blocks for the SDK's retries; raises what `translate` returns."""
         what = f"Event hub {self.group.eventhub_name!r} cannot be read"
         with self._translated(what):
-            properties = _answer(self.sdk.get_eventhub_properties)
+            properties = self._answer(self.sdk.get_eventhub_properties)
             return HubFacts(_names(properties["partition_ids"], what), properties["created_at"].timestamp())
 
     def partition(
@@ -127,7 +127,7 @@ class EventHubClient:
             # The time before the question: what the hub says may be as old as that.
             read_s, hub = monotonic(), self.hub()
         with self._translated(f"Partition {partition_id} cannot be read"):
-            properties = _answer(partial(self.sdk.get_partition_properties, partition_id), limit_s)
+            properties = self._answer(partial(self.sdk.get_partition_properties, partition_id), limit_s)
         return PartitionFacts(
             int(properties["beginning_sequence_number"]),
             int(properties["last_enqueued_sequence_number"]),
@@ -174,7 +174,7 @@ class EventHubClient:
         """
         at = datetime.fromisoformat(time)
         with self._translated(f"The events of partition {partition_id} at {time} cannot be found"):
-            properties = _answer(partial(self.sdk.get_partition_properties, partition_id))
+            properties = self._answer(partial(self.sdk.get_partition_properties, partition_id))
             if partition.is_empty or properties["last_enqueued_time_utc"] < at:
                 return partition.last
             first = self._first_from(partition_id, at, inclusive=True, owner_level=owner_level).sequence_number
@@ -217,6 +217,20 @@ class EventHubClient:
             ),
         )
 
+    def _answer(self, question: Callable[[], Answer], limit_s: float = ANSWER_LIMIT_S) -> Answer:
+        """The answer to a question for runtime information, asked when it is this process's turn."""
+        # Before the limit begins: it is for the hub's answer, and the turn may come much later.
+        _pace.wait()
+        refusals: list[Exception] = []
+        try:
+            return within(limit_s, partial(self.sdk.ask, question, refusals))
+        except TimeoutError as error:
+            # The SDK also asks again with a key that was refused. How long that takes is up to the settings of its
+            # retries and to the host, and whoever has to set another key must not be sent to look at the network.
+            lasting = [each for each in refusals if not isinstance(translate(each, "", self.access), SourceUnavailable)]
+            reason = lasting[-1] if lasting else error
+        raise reason  # out here, where it gets no other context: `translate` looks at that
+
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
         """Raise what `translate` makes of an error in the block; `what` failed."""
@@ -244,13 +258,6 @@ class EventHubClient:
     def _close_credential(self) -> None:
         if self._credential is not None:
             self._credential.close()
-
-
-def _answer(question: Callable[[], Answer], limit_s: float = ANSWER_LIMIT_S) -> Answer:
-    """The answer to a question for runtime information, asked when it is this process's turn."""
-    # Before the limit begins: it is for the hub's answer, and the turn may come much later.
-    _pace.wait()
-    return within(limit_s, question)
 
 
 def _names(partition_ids: Sequence[str], what: str) -> tuple[str, ...]:

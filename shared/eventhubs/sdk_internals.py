@@ -5,12 +5,13 @@ when one of the names changes; pyproject.toml says up to which version.
 https://github.com/Azure/azure-sdk-for-python/tree/main/sdk/eventhub/azure-eventhub/azure/eventhub/_pyamqp
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from azure.eventhub import EventData, EventHubConsumerClient
 from azure.eventhub._consumer import EventHubConsumer
@@ -21,6 +22,7 @@ from shared.eventhubs.sdk_link import SdkLink
 from shared.model import LATEST
 
 Start: TypeAlias = int | str | datetime
+Answer = TypeVar("Answer")
 
 ANY_SIZE = 0
 STEP_S = 0.001  # between the steps of a sign-in, each of which waits for the hub by itself; the SDK pauses for 50 ms
@@ -99,6 +101,13 @@ class _Transport:
         return _Questions(self._sdk.create_mgmt_client(*arguments, **options), self)
 
 
+class _Refusals(threading.local):
+    """Why the question that a thread asks was not answered so far."""
+
+    def __init__(self) -> None:
+        self.noted: list[Exception] = []
+
+
 class Consumer(EventHubConsumerClient):
     """The SDK's client with our receivers, with a memory for the partition ids, and with quick questions."""
 
@@ -107,6 +116,12 @@ class Consumer(EventHubConsumerClient):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._amqp_transport: Any = _Transport(self._amqp_transport)
+        self._refusals = _Refusals()
+
+    def ask(self, question: Callable[[], Answer], refusals: list[Exception]) -> Answer:
+        """What a question returns. Each failure after which the SDK asks again is put into `refusals` meanwhile."""
+        self._refusals.noted = refusals
+        return question()
 
     def keep_connections(self) -> None:
         """From now on keep the connections on which the hub is asked, until this client is closed: many questions
@@ -135,6 +150,11 @@ class Consumer(EventHubConsumerClient):
         # there: a second question, and half a second of a processor.
         # https://github.com/Azure/azure-sdk-for-python/blob/main/sdk/eventhub/azure-eventhub/azure/eventhub/_eventprocessor/event_processor.py
         return list(self._partition_ids) or super().get_partition_ids()
+
+    def _backoff(self, retried_times: int, last_exception: Exception, *arguments: Any, **options: Any) -> None:
+        """Between two tries of the SDK, on the thread that asks."""
+        self._refusals.noted.append(last_exception)
+        super()._backoff(retried_times, last_exception, *arguments, **options)
 
     def _create_consumer(self, *arguments: Any, **options: Any) -> Any:
         consumer = super()._create_consumer(*arguments, **options)

@@ -8,12 +8,21 @@ from typing import Any, ClassVar
 import azure.identity
 import pytest
 from azure.eventhub import EventHubConsumerClient, TransportType
+from azure.eventhub._pyamqp.error import TokenAuthFailure
 from azure.eventhub._transport._pyamqp_transport import PyamqpTransport
 from azure.eventhub.exceptions import ConnectError, ConnectionLostError
+from msgspec import structs
 
 from shared.clock import monotonic
 from shared.config.settings import EventHubSettings
-from shared.errors import DataRefused, OwnershipLost, SourceUnavailable
+from shared.errors import (
+    ConfigurationError,
+    DataRefused,
+    EvsupError,
+    NotPermitted,
+    OwnershipLost,
+    SourceUnavailable,
+)
 from shared.eventhubs.client import (
     QUESTIONS_AT_ONCE,
     QUESTIONS_OF_A_START,
@@ -172,10 +181,11 @@ def test_many_partitions_are_asked_for_at_once_and_the_hub_is_not_asked_again(
 
 
 class Questions:
-    """Stands for the SDK's client for runtime information; the first `failures` of all find the connection broken."""
+    """Stands for the SDK's client for runtime information; the first `failures` of all raise `failure`."""
 
     made: ClassVar[list["Questions"]] = []
     failures: ClassVar[int] = 0
+    failure: ClassVar[Exception] = ConnectionResetError()
 
     def __init__(self, *_: object, **__: object) -> None:
         self.made.append(self)
@@ -193,7 +203,7 @@ class Questions:
         self.asked += 1
         if Questions.failures:
             Questions.failures -= 1
-            raise ConnectionResetError
+            raise Questions.failure
         names = (b"begin_sequence_number", b"last_enqueued_sequence_number", b"last_enqueued_time_utc")
         texts = {b"name": b"h", b"partition": b"0", b"last_enqueued_offset": b"o", b"is_partition_empty": False}
         hub = {b"created_at": 1, b"partition_count": 1, b"partition_ids": [b"0"]}
@@ -208,6 +218,7 @@ class Questions:
 def questions(monkeypatch: pytest.MonkeyPatch) -> list[Questions]:
     monkeypatch.setattr(Questions, "made", [])
     monkeypatch.setattr(Questions, "failures", 0)
+    monkeypatch.setattr(Questions, "failure", ConnectionResetError())
     monkeypatch.setattr(PyamqpTransport, "create_mgmt_client", Questions)
     return Questions.made
 
@@ -252,6 +263,24 @@ def test_a_connection_that_broke_is_not_asked_again(questions: list[Questions]) 
         assert [(each.asked, each.closed) for each in questions] == [(1, 1), (1, 0)]
 
 
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (TokenAuthFailure(401, b"InvalidSignature: The token has an invalid signature."), NotPermitted),
+        (TokenAuthFailure(404, b"The messaging entity could not be found."), ConfigurationError),
+        (ConnectionResetError(), SourceUnavailable),
+    ],
+)
+def test_a_refusal_that_the_sdk_retries_for_longer_than_we_wait_is_said(
+    questions: list[Questions], failure: Exception, expected: type[EvsupError]
+) -> None:
+    Questions.failure, Questions.failures = failure, 9
+    patient = structs.replace(CONNECTED, retry_backoff_factor=60.0)
+    with EventHubClient(patient) as client, pytest.raises(expected) as caught:
+        client.partition("0", HUB, limit_s=1.0)
+    assert ("no answer for 1 s" in str(caught.value)) is (expected is SourceUnavailable)
+
+
 def test_a_partition_that_does_not_answer_holds_up_no_other(
     default: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,7 +295,7 @@ def test_a_partition_that_does_not_answer_holds_up_no_other(
 
     with EventHubClient(eventhub()) as client:
         monkeypatch.setattr(client.sdk, "get_partition_properties", answer)
-        answers = client.ask_partitions(["0", "1", "2"], HUB, limit_s=0.3)
+        answers = client.ask_partitions(["0", "1", "2"], HUB, limit_s=1.0)
         assert [answers[each].result(10).last for each in ("0", "2")] == [0, 0]
         with pytest.raises(SourceUnavailable, match="Partition 1 cannot be read"):
             answers["1"].result(10)

@@ -26,6 +26,7 @@ OWNERS: dict[str, type] = {
     "_consumer_group": EventHubConsumerClient,
     "_create_consumer": EventHubConsumerClient,
     "_amqp_transport": ClientBase,
+    "_backoff": ClientBase,
     "create_mgmt_client": PyamqpTransport,
     "client_ready": AMQPClient,
     "mgmt_request": AMQPClient,
@@ -78,6 +79,7 @@ OURS = {
     "_consumer",
     "_beat_s",
     "_partition_ids",
+    "_refusals",
 }
 
 
