@@ -72,13 +72,17 @@ class Run:
         return all(self.scene.worker(partition) for partition in self.scene.channels)
 
     def _is_calm(self) -> bool:
-        """Whether every partition has a running worker with nothing in flight.
+        """Whether every supervisor takes part, and every partition has a running worker with nothing in flight.
+
+        The group may be calm without one that boots, drains or was killed. SIGTERM would end a process that does not
+        handle it yet, or cut a drain short.
 
         Snowflake may have committed rows a second or two before the worker learns it. Until then the commit timeout
         runs on, and after refused appends, which the SDK sends again 1, 4 and 9 s later, little of it may be left.
         """
         workers = [self.scene.worker(partition) for partition in self.scene.channels]
-        return all(worker is not None and not worker.rows_inflight for worker in workers)
+        are_idle = all(worker is not None and not worker.rows_inflight for worker in workers)
+        return are_idle and all(unit.takes_part for unit in self.scene.units if unit.is_wanted)
 
     def _stop(self) -> None:
         units, limit_s = self.scene.units, self.scene.limits.stop_s

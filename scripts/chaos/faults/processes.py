@@ -65,7 +65,8 @@ def _continue_workers(scene: Scene, _strike: Strike) -> None:
     for unit in scene.units:
         for row in unit.workers().values():
             if process_state(row.pid) == STOPPED:
-                os.kill(row.pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):  # the supervisor may kill it at this moment
+                    os.kill(row.pid, signal.SIGCONT)
 
 
 def _twice(unit: Unit) -> None:

@@ -19,6 +19,7 @@ from supervisor.process.crash_report import CrashReport
 from supervisor.process.stop import ABORT_GRACE_S, LATE_S
 from supervisor.process.tree import RELEASE_S
 from supervisor.status.model import PartitionStatus, TreeStatus
+from supervisor.status.status_socket import read_status
 
 RESTART_S = 0.5  # RestartSec of the unit
 # I7: from SIGTERM to the exit a drain has its timeout. Then come abort, kill, the release, and a second for the exit.
@@ -60,6 +61,12 @@ class Unit:
         return self.evsup.is_running and not self.is_frozen and not self._start_due_s
 
     @property
+    def takes_part(self) -> bool:
+        """Whether its tree has booted, and was not asked to stop."""
+        tree = self.status()
+        return tree is not None and tree.state in ("standby", "running")
+
+    @property
     def has_stopped(self) -> bool:
         """Whether it was stopped for good, and no process of any of its trees is left."""
         return not self.is_wanted and self._is_ended and not self._leftover
@@ -69,7 +76,7 @@ class Unit:
         if not self.is_running:
             return None
         with suppress(ServiceUnavailable):
-            tree = self.evsup.status()
+            tree = read_status(self.evsup.state_dir)  # once: a turn never waits for one that hangs
             self._cause = tree.cause if tree and tree.cause else self._cause
             return tree
         return None

@@ -10,6 +10,9 @@ import pytest
 
 from scripts.chaos.scene.unit import RESTART_S, Unit
 from scripts.harness.waiting import eventually
+from supervisor.status.model import TreeState
+from tests.unit.supervisor.status.served import served
+from tests.unit.supervisor.status.statuses import a_tree
 
 ELSEWHERE = (sys.executable, "-c", "import signal; signal.pause()")
 """The entrance to a host on which evsup does not get far."""
@@ -39,3 +42,17 @@ def test_a_supervisor_that_is_stopped_before_its_next_start_is_not_started_again
     killed.follow(NOW_S + RESTART_S)
     assert killed.evsup is before
     assert killed.has_stopped
+
+
+@pytest.mark.parametrize(
+    ("state", "takes_part"), [("starting", False), ("standby", True), ("running", True), ("draining", False)]
+)
+def test_a_supervisor_takes_part_from_its_first_look_at_the_group_until_it_drains(
+    killed: Unit, state: TreeState, takes_part: bool
+) -> None:
+    assert not killed.takes_part
+    killed.follow(NOW_S + RESTART_S)
+    assert not killed.takes_part, "it boots"
+    killed.evsup.state_dir.mkdir()
+    with served(killed.evsup.state_dir, lambda: a_tree(state=state)):
+        assert killed.takes_part is takes_part
