@@ -327,6 +327,10 @@ class SnowAdmin:
         message_seconds = seconds if message_seconds is None else message_seconds
         self._call("delay_counts", seconds=seconds, message_seconds=message_seconds, in_steps=in_steps)
 
+    def hold_counts(self) -> None:
+        """Show no rejected row of the commits that come, until `delay_counts` or `clear_faults`."""
+        self._call("hold_counts")
+
     def answer_stale(self, times: int | None = 1) -> None:
         """Answer the next questions for a status with token and counters as they were before the last commit."""
         self._arm("stale", "status", times)

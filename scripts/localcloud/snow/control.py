@@ -219,6 +219,9 @@ class Control:
     def _do_delay_counts(self, seconds: float, message_seconds: float, in_steps: bool) -> None:
         self._service.lateness.set(seconds, message_seconds, in_steps=in_steps)
 
+    def _do_hold_counts(self) -> None:
+        self._service.lateness.hold()
+
     async def _do_delete_channel(self, channel: str) -> None:
         for one in self._service.named(channel):
             await self._service.forget(one)

@@ -11,7 +11,7 @@ from scripts.harness.waiting import eventually
 from tests.harness.pipeline import UNCHECKED, Pipeline, fix_of, pipeline_of
 from tests.integration.target.test_quarantine import P, await_all, known, quarantined
 
-LATE_S = 2.5  # commits and checkpoints are much faster here
+LATE_S = 2.5
 Trouble = Callable[[Pipeline], None]
 
 
@@ -35,7 +35,8 @@ def evsup(quarantining: Pipeline) -> Iterator[Evsup]:
 
 
 def pass_over_rejected_rows(pipeline: Pipeline, rows: int) -> int:
-    """Let rows be rejected and the checkpoint pass them before their count is seen; the number of the first."""
+    """Let rows be rejected and the checkpoint pass them; their count stays hidden. The number of the first."""
+    pipeline.snow.hold_counts()
     first = pipeline.in_hub()[P].last + 1
     pipeline.snow.reject_rows(rows)
     pipeline.publish(20)
@@ -61,9 +62,9 @@ def test_rows_whose_count_comes_after_the_checkpoint_has_passed_them_are_quarant
     quarantining: Pipeline, evsup: Evsup, late: Trouble
 ) -> None:
     before, counted = quarantined(quarantining), known(quarantining)
-    late(quarantining)
     first = pass_over_rejected_rows(quarantining, 2)
     assert quarantined(quarantining) == before, "nobody could know yet"
+    late(quarantining)
     quarantining.publish(20)
     quarantining.snow.reject_rows(1)
     quarantining.publish(20)
@@ -76,11 +77,11 @@ def test_rows_whose_count_comes_after_the_checkpoint_has_passed_them_are_quarant
 
 def test_a_count_that_rose_while_nothing_ran_is_found_by_the_next_owner(quarantining: Pipeline, evsup: Evsup) -> None:
     before = quarantined(quarantining)
-    quarantining.snow.delay_counts(LATE_S)
     first = pass_over_rejected_rows(quarantining, 1)
     assert evsup.stop() == 0
     assert quarantined(quarantining) == before
-    eventually(lambda: shown(quarantining) == len(before) + 1, "the count rises")
+    quarantining.snow.clear_faults()
+    assert shown(quarantining) == len(before) + 1, "the count has risen"
     following = quarantining.start()
     eventually(lambda: quarantined(quarantining) == [*before, first] or not following.is_running, "it is quarantined")
     await_all(quarantining, following)
@@ -98,7 +99,6 @@ def test_a_count_that_comes_later_than_anybody_looks_back_is_refused_with_65(
     quarantining: Pipeline, evsup: Evsup
 ) -> None:
     """The row is one of an event that was settled long ago: here somebody else's hand makes it so."""
-    quarantining.snow.delay_counts(LATE_S)
     first = pass_over_rejected_rows(quarantining, 1)
     assert evsup.stop() == 0
     with quarantining.store() as store:
@@ -106,6 +106,8 @@ def test_a_count_that_comes_later_than_anybody_looks_back_is_refused_with_65(
         assert checkpoint is not None
         store.save_checkpoint(replace(checkpoint, unsettled_from=first + 20))
     following = quarantining.start()
+    following.await_running(1)
+    quarantining.snow.clear_faults()
     quarantining.publish(20)
     assert following.wait() == 65
     assert "which cannot be quarantined" in following.last_line
@@ -118,8 +120,8 @@ def test_without_a_quarantine_the_tree_ends_with_65_however_late_the_count_is_an
         pipeline.publish(50)
         evsup = pipeline.start()
         pipeline.await_all()
-        pipeline.snow.delay_counts(LATE_S)
         pass_over_rejected_rows(pipeline, 1)
+        pipeline.snow.clear_faults()
         pipeline.publish(5)  # a worker that has nothing in flight asks seldom
         for _ in ("now", "at the next start"):
             assert evsup.wait() == 65

@@ -4,6 +4,7 @@ Nowhere does Snowflake promise that the counters of a status are as new as its t
 https://docs.snowflake.com/en/user-guide/snowpipe-streaming/snowpipe-streaming-high-performance-error-handling
 """
 
+import math
 import time
 from collections import deque
 from copy import copy
@@ -48,10 +49,21 @@ class Lateness:
     message_s: float = 0.0
     in_steps: bool = False
     """Half of what a commit rejected is shown after `count_s`, all of it after twice that."""
+    held_since_s: float = math.inf
+    """Nothing that was rejected later is shown at all."""
+
+    @property
+    def is_none(self) -> bool:
+        """Whether all is shown at once."""
+        return not (self.count_s or self.message_s) and self.held_since_s == math.inf
 
     def set(self, count_s: float, message_s: float, *, in_steps: bool) -> None:
         """Change it, also for what was rejected already."""
-        self.count_s, self.message_s, self.in_steps = count_s, message_s, in_steps
+        self.count_s, self.message_s, self.in_steps, self.held_since_s = count_s, message_s, in_steps, math.inf
+
+    def hold(self) -> None:
+        """Show what is shown by now, and no more until the next change."""
+        self.held_since_s = time.monotonic()
 
 
 @dataclass
@@ -68,7 +80,7 @@ class History:
     def shown(self, counters: Counters) -> Counters:
         """The counters as a status shows them."""
         late = self.lateness
-        if not (late.count_s or late.message_s):
+        if late.is_none:
             return counters
         count, message = self._before(late.count_s), self._before(late.message_s)
         errors = count.rows_error_count if count else 0
@@ -90,7 +102,7 @@ class History:
 
     def _before(self, seconds: float) -> Counters | None:
         """The counters so many seconds ago; None before the first commit."""
-        until = time.monotonic() - seconds
+        until = min(time.monotonic(), self.lateness.held_since_s) - seconds
         return next((counters for at, _, counters in reversed(self._past) if at <= until), None)
 
 

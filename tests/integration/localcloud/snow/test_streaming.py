@@ -86,10 +86,12 @@ def test_rows_can_be_rejected_on_request(sdk: SdkDriver, snow: Snow) -> None:
 
 def test_rejected_rows_can_be_counted_later_than_the_token_passes_them(sdk: SdkDriver, snow: Snow) -> None:
     sdk.open(snow.channel)
-    snow.admin.delay_counts(NEVER_S)
+    snow.admin.hold_counts()
     snow.admin.reject_rows(3, snow.channel)
     append(sdk, snow, 0, 9)
     assert committed(sdk, snow, "9")["errors"] == 0
+    snow.admin.delay_counts(NEVER_S)
+    assert sdk.status(snow.channel)["errors"] == 0
     assert snow.admin.channels()[snow.channel].rows_error_count == 3
     snow.admin.delay_counts(0.01, message_seconds=NEVER_S)
     later = until(lambda: sdk.status(snow.channel), lambda status: bool(status["errors"] == 3))
