@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from scripts.harness.failure import NotAsPromised
 from scripts.harness.marker import MARKER, grouped, marked, new_marker
 from scripts.harness.waiting import PATIENCE_S, POLL_S, eventually
+from shared.clock import Deadline
+from shared.errors import ServiceUnavailable
 from supervisor.status.model import PartitionStatus, TreeStatus
 from supervisor.status.status_socket import read_status
 
@@ -92,8 +94,17 @@ class Evsup:
         return [line for line in map(json.loads, whole) if wanted <= line.items()]
 
     def status(self) -> TreeStatus | None:
-        """What `evsup status --json` shows; None before the socket is there."""
-        return read_status(self.state_dir)
+        """What `evsup status --json` shows; None before the socket is there.
+
+        A tree on a busy machine may not answer in time, and is asked again.
+        """
+        deadline = Deadline.after(PATIENCE_S)
+        while True:
+            try:
+                return read_status(self.state_dir)
+            except ServiceUnavailable:
+                if deadline.passed():
+                    raise
 
     def workers(self) -> dict[str, PartitionStatus]:
         """Its workers by partition."""

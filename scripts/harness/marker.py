@@ -26,6 +26,15 @@ def marked(marker: str) -> list[int]:
     return found
 
 
+def command_lines(marker: str) -> dict[int, str]:
+    """What the processes of a run are called, by id. One that ends while it is looked at is left out."""
+    found = {}
+    for pid in marked(marker):
+        with suppress(OSError):
+            found[pid] = Path(f"/proc/{pid}/cmdline").read_text()
+    return found
+
+
 def grouped(leader: int) -> list[int]:
     """Processes of a process group that have not ended. `marked` does not see one that is just starting a program: the
     kernel shows no environment then.

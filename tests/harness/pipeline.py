@@ -11,10 +11,12 @@ from typing import Any
 
 from scripts.harness import table
 from scripts.harness.evsup import EVSUP, Evsup
+from scripts.harness.failure import NotAsPromised
 from scripts.harness.host import Host
 from scripts.harness.table import PartitionCount
 from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.cloud import CloudSettings, LocalCloud
+from shared.clock import Deadline
 from shared.config.environment import load_worker
 from shared.config.settings import Settings
 from shared.control.open import open_store
@@ -74,6 +76,19 @@ class Pipeline(Host):
         if "start" in arguments or changed.get("PYTHONPATH"):
             return super().run(*arguments, **environment)
         return commands().run(arguments, changed, self.directory, PATIENCE_S)
+
+    def check(self, *arguments: str, code: int | None = 0, **environment: str) -> str:
+        """What `check` says once each service has answered it: on a busy machine one may take longer than it is given.
+
+        Raises NotAsPromised unless it ended with `code`, where one is given.
+        """
+        deadline = Deadline.after(PATIENCE_S)
+        while "no answer for" in (done := self.run("check", *arguments, **environment)).stdout:
+            if deadline.passed():
+                raise NotAsPromised("a service never answered `evsup check` in time", done.stdout)
+        if code not in (None, done.returncode):
+            raise NotAsPromised(f"evsup check ended with {done.returncode}, not {code}", done.stdout + done.stderr)
+        return done.stdout + done.stderr
 
     def beside(self, *arguments: str, command: Sequence[str] = (EVSUP,), **environment: str) -> Evsup:
         """Another supervisor over the same control store, as on another host."""

@@ -102,7 +102,7 @@ def test_another_group_of_the_hub_is_refused_until_it_has_taken_the_positions_ov
     refused = in_a_group.start(**default)
     assert refused.wait() == 65
     assert "Consumer group $Default begins, and evsup has loaded the hub into" in refused.last_line
-    assert "and evsup has loaded the hub" in in_a_group.output("check", code=65, **default)
+    assert "and evsup has loaded the hub" in in_a_group.check(code=65, **default)
     exported = tmp_path / "positions.json"
     exported.write_text(in_a_group.run("checkpoints", "export").stdout)
     in_a_group.output("checkpoints", "import", str(exported), "--yes", **default)

@@ -7,16 +7,18 @@ import re
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from scripts.harness.evsup import EVSUP, Evsup
-from scripts.harness.waiting import eventually
+from scripts.harness.waiting import PATIENCE_S, eventually
 from tests.harness.pipeline import Pipeline, pipeline_of
+
+SUITE_S = 3600.0  # longer than all tests together; a time that is no age is far beyond it
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +74,23 @@ def test_a_reader_that_leaves_early_gets_no_traceback(shared: Pipeline, running:
 def test_status_says_how_late_the_table_is(shared: Pipeline, running: Evsup) -> None:
     for row in json.loads(shared.output("status", "--json"))["partitions"]:
         assert row["lag_s"] == row["commit_wait_s"] == 0
-        assert 0 < row["commit_age_s"] <= row["row_age_s"] < 120
-        assert max(row["frame_age_s"], row["event_age_s"], row["lag_age_s"]) < 120
+        assert 0 < row["commit_age_s"] <= row["row_age_s"] < SUITE_S
+        assert max(row["frame_age_s"], row["event_age_s"], row["lag_age_s"]) < SUITE_S
         for stage in ("enqueued_received", "received_appended", "appended_durable", "enqueued_durable"):
             assert sum(row["latencies"][stage]["counts"]) == 100
 
 
 def test_a_watch_as_json_is_a_line_a_second_and_ends_quietly_with_its_reader(shared: Pipeline, running: Evsup) -> None:
     command = f"{shlex.quote(EVSUP)} status --watch --json | head -3"
-    done = subprocess.run(["sh", "-c", command], env=shared.environment, capture_output=True, check=False, timeout=60)
+    began_s = time.monotonic()
+    done = subprocess.run(
+        ["sh", "-c", command], env=shared.environment, capture_output=True, check=False, timeout=PATIENCE_S
+    )
+    assert time.monotonic() - began_s >= 2.0
     documents = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr, len(documents)) == (0, b"", 3)
     uptimes_s = [document["uptime_s"] for document in documents]
-    assert all(0.5 < later - sooner < 10 for sooner, later in pairwise(uptimes_s))
+    assert uptimes_s == sorted(uptimes_s)
 
 
 def test_the_first_line_says_source_target_store_and_partitions(shared: Pipeline, running: Evsup) -> None:

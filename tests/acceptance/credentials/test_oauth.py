@@ -3,11 +3,10 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from scripts.harness.marker import marked
+from scripts.harness.marker import command_lines
 from scripts.localcloud.cloud import CloudSettings
 from tests.harness.pipeline import SELDOM, Pipeline, pipeline_of
 
@@ -45,7 +44,7 @@ def test_what_expires_is_renewed_and_the_secret_is_never_shown(pipeline: Pipelin
     assert answers["token 401 390318"] >= 1, "the SDK has shown an expired access token"
     assert answers["query 200 390112"] >= 1, "a store has shown an expired session"
     assert evsup.workers()["0"].pid == workers["0"].pid
-    shown = [Path(f"/proc/{pid}/cmdline").read_text() for pid in marked(evsup.marker)]
+    shown = [*command_lines(evsup.marker).values()]
     os.kill(workers["0"].pid, signal.SIGABRT)  # faulthandler writes stacks
     assert evsup.wait() == 70
     shown += [evsup.stderr, *(path.read_text() for path in evsup.state_dir.glob("crash-*.json"))]

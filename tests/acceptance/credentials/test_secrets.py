@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from scripts.harness.evsup import Evsup
-from scripts.harness.marker import marked
+from scripts.harness.marker import command_lines
 from scripts.harness.waiting import PATIENCE_S, eventually
 from scripts.localcloud.cloud import CloudSettings
 from tests.harness.pipeline import SABOTEUR, UNCHECKED, Pipeline, pipeline_of
@@ -75,10 +75,6 @@ def left_by(evsup: Evsup) -> list[str]:
     return [evsup.stderr, *(path.read_text() for path in evsup.state_dir.iterdir() if path.is_file())]
 
 
-def command_lines(marker: str) -> str:
-    return "".join(Path(f"/proc/{pid}/cmdline").read_text() for pid in marked(marker))
-
-
 def pages(port: int) -> str:
     """Of the HTTP endpoint."""
     found = []
@@ -97,7 +93,7 @@ def test_no_secret_is_in_a_log_a_status_a_crash_report_or_a_command_line(pipelin
     pipeline.hub.expire_tokens()
     pipeline.snow.expire_tokens()
     pipeline.await_all()
-    shown = [command_lines(evsup.marker), pages(port)]
+    shown = [*command_lines(evsup.marker).values(), pages(port)]
     shown += [pipeline.output(*command) for command in (("status", "--json"), ("status",), ("config",))]
     evsup.send(signal.SIGUSR1)
     eventually(lambda: "tree_state" in evsup.stderr, "the state is logged")

@@ -67,7 +67,7 @@ def payloads(pipeline: Pipeline) -> list[object]:
 def test_bodies_are_decoded_by_their_schemas_and_wait_in_the_hub_while_the_registry_is_away(site: Site) -> None:
     pipeline, registry, _ = site
     first, second, unknown = registry.register(SCHEMA), registry.register(SCHEMA), "0" * 32
-    assert f"schema registry {registry.namespace}" in " ".join(pipeline.output("check").split())
+    assert f"schema registry {registry.namespace}" in " ".join(pipeline.check().split())
     publish(pipeline, first, 1)
     publish(pipeline, first, 24, by_kafka=True)  # whose one byte is JSON, too
     publish(pipeline, unknown, 3)

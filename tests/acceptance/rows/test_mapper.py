@@ -21,7 +21,7 @@ def test_a_mapper_makes_the_rows_and_its_failure_names_event_and_line(tmp_path: 
     file.write_text(MAPPER)
     with pipeline_of(PYTHONPATH=str(tmp_path), EVSUP_MAPPER="users_mapper:doubled") as pipeline:
         pipeline.publish(20)
-        assert "users_mapper:doubled" in pipeline.output("check")
+        assert "users_mapper:doubled" in pipeline.check()
         evsup = pipeline.start(**UNCHECKED)
         pipeline.await_all()
         found = pipeline.snow.query(f"SELECT PAYLOAD FROM {EVENTS} ORDER BY SEQUENCE_NUMBER")  # noqa: S608

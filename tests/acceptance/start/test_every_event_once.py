@@ -65,14 +65,14 @@ def test_a_worker_killed_brings_the_tree_down_with_75_and_loses_nothing(pipeline
 
 def test_a_supervisor_killed_leaves_no_process_and_another_takes_over(pipeline2: Pipeline) -> None:
     pipeline2.publish(2000)
-    first = pipeline2.start(EVENTHUB_OWNERSHIP_EXPIRATION="5")
+    first = pipeline2.start()
     first.await_running(2)
     eventually(lambda: pipeline2.rows() > 0, "rows come")
     first.send(signal.SIGKILL)
     first.wait()
     eventually(lambda: not marked(first.marker), "no orphan", GRACE_S)
     pipeline2.publish(500)
-    second = pipeline2.start(EVENTHUB_OWNERSHIP_EXPIRATION="5")
+    second = pipeline2.start()
     workers = second.await_running(2)
     assert all(row.epoch == 2 for row in workers.values())
     pipeline2.await_all()

@@ -21,6 +21,7 @@ from shared.config.settings import ControlSettings
 from shared.control import schema
 from shared.control.open import open_database
 from tests.harness.pipeline import Pipeline, pipeline_of
+from tests.harness.services.ports import free_port
 
 AT_ONCE = 4
 LIMIT_S = 60.0
@@ -158,13 +159,6 @@ def strange_key(directory: Path) -> Path:
     return path
 
 
-def dead_port() -> int:
-    """A port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def ended(pipeline: Pipeline, name: str, case: Refusal) -> Ended:
     """Run a case to its end."""
     place = pipeline.cloud.directory / re.sub(r"\W", "-", name)
@@ -184,7 +178,7 @@ def ends() -> Iterator[Mapping[str, tuple[Refusal, "Future[Ended]"]]]:
         ThreadPoolExecutor(AT_ONCE) as threads,
     ):
         pipeline.start().await_running(1)
-        site = Site(pipeline, silent.getsockname()[1], dead_port())
+        site = Site(pipeline, silent.getsockname()[1], free_port())
         cases = {name: case(site) for name, case in CASES.items()}
         yield {name: (case, threads.submit(ended, pipeline, name, case)) for name, case in cases.items()}
 

@@ -70,13 +70,13 @@ def test_a_signal_before_anything_was_claimed_ends_with_0(pipeline: Pipeline, nu
 def test_a_signal_to_the_whole_group_drains_with_0_and_systemd_knows(
     pipeline: Pipeline, tmp_path: Path, number: signal.Signals
 ) -> None:
-    with ServiceManager(str(tmp_path / "notify")) as systemd:
+    with ServiceManager(str(tmp_path / "notify")) as systemd, systemd.listening() as heard:
         limit = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "1000000"}
         evsup = pipeline.start(stderr=None, **limit)
         worker = evsup.await_running(1)["0"].pid
         assert not limit.keys() & environment_of(worker)
+        eventually(lambda: "READY=1" in heard and "WATCHDOG=1" in heard[heard.index("READY=1") :], "the loop turns")
         drains_after_signals_to_the_group(evsup, number)
-        heard = [line for message in systemd.heard() for line in message]
     assert heard.count("READY=1") == heard.count("STOPPING=1") == 1
     assert "WATCHDOG=1" in heard[heard.index("READY=1") : heard.index("STOPPING=1")]
     assert any(line.startswith("STATUS=1 of 1 partitions") for line in heard)

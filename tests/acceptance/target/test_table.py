@@ -30,14 +30,13 @@ def refused(pipeline: Pipeline, code: int, **environment: str) -> str:
     """The last line of a start, and of a `check` that says the same; fails unless both end with `code`."""
     evsup = pipeline.start(stderr=None, **environment)
     assert evsup.wait() == code, evsup.stderr
-    done = pipeline.run("check", **environment)
-    assert done.returncode == code, done.stdout
+    pipeline.check(code=code, **environment)
     return evsup.last_line
 
 
 def checked(pipeline: Pipeline, **environment: str) -> str:
     """The lines of `check`."""
-    return pipeline.run("check", **environment).stdout
+    return pipeline.check(code=None, **environment)
 
 
 def test_the_table_of_another_loader_and_one_without_a_column_for_the_body_are_refused(shared: Pipeline) -> None:

@@ -126,7 +126,7 @@ def test_a_trickle_is_not_held_back_until_a_whole_prefetch_has_come(hub: HubProc
                 for event in (batch.events if batch else ())
             ]
     assert delays
-    assert max(delays) < 2.0
+    assert max(delays) < BUSY_S
 
 
 def test_nobody_but_its_own_thread_reads_the_connection_of_a_receiver(hub: HubProcess) -> None:

@@ -20,7 +20,7 @@ def test_rows_that_no_checkpoint_knows_are_not_written_again_into_a_new_channel(
         assert evsup.wait() == 65
         again = pipeline.start()
         assert again.wait() == 65, "the refused start did not make the channel anew"
-        assert "its channel does not exist any more" in pipeline.output("check", code=65)
+        assert "its channel does not exist any more" in pipeline.check(code=65)
         pipeline.prove()
 
         pipeline.snow.thaw_tokens()

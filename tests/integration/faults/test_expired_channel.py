@@ -67,7 +67,7 @@ def test_a_start_begins_the_next_channel_after_the_checkpoint(pipeline: Pipeline
     before = generation(pipeline)
     assert evsup.stop() == 0
     expire(pipeline)
-    assert "the next one begins" in pipeline.output("check")
+    assert "the next one begins" in pipeline.check()
     again = pipeline.start()
     again.await_running(1)
     assert generation(pipeline) == before + 1

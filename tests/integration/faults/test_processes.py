@@ -43,7 +43,6 @@ def test_a_worker_that_hangs_is_found_and_ends_the_tree_with_75(pipeline2: Pipel
 
 def test_a_tree_frozen_past_its_lease_stops_with_75_and_writes_nothing_more(pipeline2: Pipeline) -> None:
     pipeline2.publish(500)
-    pipeline2.environment["EVENTHUB_OWNERSHIP_EXPIRATION"] = "5"
     frozen = pipeline2.start()
     frozen.await_running(2)
     pipeline2.await_all()

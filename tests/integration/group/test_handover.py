@@ -57,9 +57,8 @@ def test_a_supervisor_that_joins_gets_its_share_and_begins_after_the_last_event_
         began, ended = (datetime.fromisoformat(one[partition]["timestamp"]) for one in (handed, opened))
         assert (ended - began).total_seconds() < PAUSE_S + BUSY_S
     assert not any(row.duplicates_total for row in (*told(first).partitions, *told(second).partitions))
-    assert told(first).healthy
-    assert told(second).healthy
-    assert {lease.partition for lease in told(first).elsewhere} == taken.keys()
+    eventually(lambda: told(first).healthy and told(second).healthy, "both are healthy")
+    eventually(lambda: {lease.partition for lease in told(first).elsewhere} == taken.keys(), "the first one knows it")
     assert (second.stop(), first.stop()) == (0, 0)
     pipeline4.prove()
 

@@ -50,7 +50,10 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[psut
 
 
 def has_exited(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it ended between the two questions
+        return True
 
 
 def test_no_process_is_left_when_it_is_killed(

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -129,8 +130,9 @@ def test_a_worker_that_gets_no_processor_is_waited_for(pipeline: Pipeline) -> No
 def schedule(pid: int, policy: int, cores: set[int]) -> None:
     """All threads of a process."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), cores)
-        os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))
+        with suppress(ProcessLookupError):  # it has ended
+            os.sched_setaffinity(int(thread.name), cores)
+            os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))
 
 
 def silent_s(evsup: Evsup) -> float:
@@ -147,8 +149,8 @@ def test_a_worker_that_hangs_is_found_as_soon_as_ever_and_its_stacks_are_in_the_
     go = pipeline.cloud.directory / "go"
     evsup = pipeline.start(PYTHONPATH=SABOTEUR, SABOTAGE="get stuck", SABOTAGE_GO=str(go))
     evsup.await_running(SUPERVISORS)
-    go.touch()
     stuck_s = time.monotonic()
+    go.touch()
     assert evsup.wait() == 75
     assert HUNG_AFTER_S - 2.0 < time.monotonic() - stuck_s < HUNG_AFTER_S + 20.0
     assert "The worker hangs: no status for 12 s in which it could have sent one" in evsup.last_line
@@ -163,13 +165,12 @@ def test_sigusr1_shows_the_whole_state_and_every_stack_and_disturbs_nothing(pipe
     workers = evsup.await_running(SUPERVISORS)
     evsup.send_to_group(signal.SIGUSR1)
     eventually(lambda: evsup.stderr.count("in _open_and_read") >= SUPERVISORS, "every worker shows its stacks")
-    lines = [json.loads(line) for line in evsup.stderr.splitlines() if line.startswith("{")]
-    (state,) = [line["status"] for line in lines if line["event"] == "tree_state"]
+    (state,) = (line["status"] for line in eventually(lambda: evsup.events("tree_state"), "the state is logged"))
     assert {row["partition"]: row["pid"] for row in state["partitions"]} == {
         partition: row.pid for partition, row in workers.items()
     }
     assert {row["latencies"]["enqueued_durable"]["sum_s"] for row in state["partitions"]} == {0.0}
-    (stacks,) = [line["threads"] for line in lines if line["event"] == "supervisor_stacks"]
+    (stacks,) = (line["threads"] for line in eventually(lambda: evsup.events("supervisor_stacks"), "so are its stacks"))
     assert {"MainThread", "lease", "http"} <= stacks.keys()
     pipeline.publish(100)
     pipeline.await_all()

@@ -20,7 +20,6 @@ from scripts.docs.generated import ROOT
 from scripts.harness.waiting import BUSY_S, eventually
 from scripts.localcloud.daemon import HOST
 from scripts.localcloud.postgres import Postgres
-from shared.clock import Deadline
 from shared.config.settings import ControlSettings
 from shared.control.database import CALL_S
 from shared.control.open import open_store
@@ -30,6 +29,7 @@ from shared.control.store import ControlStore
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, StoreUnavailable
 from shared.log.secret import Secret
 from shared.model import Checkpoint, Term
+from tests.harness.services.ports import free_port
 from tests.integration.conftest import EXPIRATION_S, Site, a_group, initialised
 
 
@@ -116,8 +116,7 @@ def test_a_missing_grant_is_not_permitted(site: Site, postgres: Postgres) -> Non
 
 
 def test_nobody_at_the_address_is_unavailable_at_once(site: Site) -> None:
-    with socket.create_server((HOST, 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     started = monotonic()
     error = failure(elsewhere(site, f"postgresql://u:p@{HOST}:{port}/db"))
     assert isinstance(error, StoreUnavailable)
@@ -238,12 +237,12 @@ def test_a_frozen_session_is_replaced(site: Site, postgres: Postgres, monkeypatc
 
 
 def test_a_statement_without_an_answer_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_store, "CALL_S", 0.5)
     [store] = site.stores
     store.claim("0", "a", EXPIRATION_S)
     assert site.settings.postgres_dsn is not None
-    with psycopg.connect(site.settings.postgres_dsn.reveal()) as holder:
+    with psycopg.connect(site.settings.postgres_dsn.reveal()) as holder, monkeypatch.context() as patch:
         holder.execute("SELECT 1 FROM evsup_checkpoint FOR UPDATE")
+        patch.setattr(postgres_store, "CALL_S", 0.5)
         with pytest.raises(StoreUnavailable, match="no answer within"):
             store.save_checkpoint(Checkpoint("0", 10, "o10", 1))
     store.save_checkpoint(Checkpoint("0", 10, "o10", 1))
@@ -324,12 +323,19 @@ def test_a_server_without_a_session_left_is_unavailable_and_says_how_to_get_one(
 
 def test_the_sessions_of_the_server_are_counted_by_a_role_that_sees_little(site: Site, postgres: Postgres) -> None:
     store = elsewhere(site, limited(site, postgres, 5))
-    found = store.sessions()
-    assert found is not None
-    assert found.most == 97  # 100, and 3 for superusers
-    with psycopg.connect(postgres.dsn), psycopg.connect(postgres.dsn):
-        after = eventually(lambda: (now := store.sessions()) and now.others >= found.others + 2 and now, "two came")
-    assert after
+
+    def others() -> int:
+        found = store.sessions()
+        assert found is not None
+        assert found.most == 97  # 100, and 3 for superusers
+        return found.others
+
+    def are_two_more_counted() -> bool:
+        before = others()
+        with psycopg.connect(postgres.dsn), psycopg.connect(postgres.dsn):
+            return others() >= before + 2  # unless one of before, whose client has gone, has ended meanwhile
+
+    eventually(are_two_more_counted, "two that came are counted")
 
 
 # --- races ------------------------------------------------------------------------------------------------------------
@@ -383,20 +389,16 @@ def test_a_claim_that_waited_longer_than_a_lease_takes_none_that_was_renewed_mea
 
 def await_a_blocked_session(postgres: Postgres) -> None:
     waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'evsup' AND wait_event_type = 'Lock'"
-    deadline = Deadline.after(5)
     with psycopg.connect(postgres.dsn, autocommit=True) as session:
-        while not session.execute(waiting).fetchall():
-            assert not deadline.passed()
+        eventually(lambda: session.execute(waiting).fetchall(), "it waits for a lock", every_s=0.01)
 
 
 def test_closing_gives_every_session_and_thread_back(site: Site, postgres: Postgres) -> None:
     site.stores.pop().close()
-    before = threading.active_count()
+    threads, served = set(threading.enumerate()), set(sessions(postgres))
     for _ in range(5):
         store = Site(site.settings, group=a_group()).open()
         store.ownerships()
         store.close()
-    assert threading.active_count() == before
-    with psycopg.connect(postgres.dsn) as session:  # the server sees a closed socket a moment later
-        waiting = "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE application_name = 'evsup'"
-        assert len(session.execute(waiting).fetchall()) <= 1
+    assert set(threading.enumerate()) <= threads
+    eventually(lambda: set(sessions(postgres)) <= served, "the server has seen that the sockets are closed")

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from snowflake.connector.errors import OperationalError
 
+from scripts.harness.waiting import BUSY_S
 from shared.log import logger
 from shared.log.secret import Secret
 from shared.log.stderr import Stderr
+from tests.unit.readable import DEADLINE_S
 
 CANARY = "Xq7canary"
 Lines = Callable[[], list[str]]
@@ -48,7 +50,7 @@ def read(pipe: tuple[int, int]) -> Lines:
     logger.configure("json", "info", stderr=Stderr(writer), partition="3", epoch=7)
 
     def lines() -> list[str]:
-        assert logger.flush(5)
+        assert logger.flush(DEADLINE_S)
         os.set_blocking(reader, False)
         try:
             return os.read(reader, 1 << 20).decode().splitlines()
@@ -184,7 +186,7 @@ def test_text_keeps_one_event_on_one_line(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     logger.configure("text", "info", stderr=Stderr(writer))
     logger.get_logger().info("partition_claimed", hub="flights\nforged")
-    assert logger.flush(5)
+    assert logger.flush(DEADLINE_S)
     line = os.read(reader, 4096).decode()
     assert line.count("\n") == 1
     assert "partition_claimed" in line
@@ -197,13 +199,13 @@ def test_a_reader_that_stopped_reading_does_not_stop_the_daemon(pipe: tuple[int,
     started = monotonic()
     for number in range(400):
         stderr.write(f"{number} " + "x" * 10_000)
-    assert monotonic() - started < 2
+    assert monotonic() - started < BUSY_S
     assert not stderr.flush(0.01)
     read = os.read(reader, 1 << 20)
     while not stderr.flush(0.01):
         read += os.read(reader, 1 << 20)
     stderr.write("the last one")
-    assert stderr.flush(5)
+    assert stderr.flush(DEADLINE_S)
     read += os.read(reader, 1 << 20)
     assert b"log lines could not be written here" in read
     assert read.endswith(b"the last one\n")
@@ -215,7 +217,7 @@ def test_nothing_comes_after_the_final_line(pipe: tuple[int, int]) -> None:
     stderr.write("before")
     assert stderr.end("the reason", 5)
     stderr.write("a thread that came back late")
-    assert stderr.flush(5)
+    assert stderr.flush(DEADLINE_S)
     assert os.read(reader, 4096) == b"before\nthe reason\n"
 
 
@@ -224,7 +226,7 @@ def test_a_reader_that_left_does_not_kill_the_daemon() -> None:
     os.close(reader)
     stderr = Stderr(writer)
     stderr.write("nobody reads this")
-    assert stderr.flush(5)
+    assert stderr.flush(DEADLINE_S)
     os.close(writer)
 
 
@@ -232,7 +234,7 @@ def test_a_full_disk_does_not_kill_the_daemon() -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     stderr = Stderr(full)
     stderr.write("no space for this")
-    assert stderr.flush(5)
+    assert stderr.flush(DEADLINE_S)
     os.close(full)
 
 

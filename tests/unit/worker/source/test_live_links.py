@@ -45,7 +45,7 @@ def test_a_hub_that_says_nothing_at_all_is_left(start: Start, hub: Hub, monkeypa
     monkeypatch.setattr(client, "SILENCE_LIMIT_S", 0.2)
     receiver = start(delivering(5), delivering(6))
     assert taken_numbers(receiver, 2) == [5, 6]
-    assert hub.starts == [4, 5]
+    assert hub.starts[:2] == [4, 5]
 
 
 @pytest.mark.usefixtures("impatient")

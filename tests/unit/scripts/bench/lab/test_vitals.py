@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from scripts.bench.lab.vitals import GROWTH_BYTES, Look, Vitals, grown
+from scripts.harness.waiting import eventually
 
 STEADY = Vitals(rss_bytes=100_000_000, descriptors=27, threads=11)
 LOOKS = 30
@@ -39,6 +41,8 @@ def a_thread() -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+        task = Path(f"/proc/self/task/{thread.native_id}")
+        eventually(lambda: not task.exists(), "it has ended for the kernel, too", every_s=0.001)
 
 
 @pytest.mark.parametrize(("leak", "named"), [(a_file, "descriptors of worker 0"), (a_thread, "threads of worker 0")])

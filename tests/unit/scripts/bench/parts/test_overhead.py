@@ -19,7 +19,7 @@ def test_a_thread_that_works_and_one_that_waits_are_told_apart() -> None:
     done.set()
     waiting.join()
     own, other = str(threading.get_native_id()), str(waiting.native_id)
-    assert after[own].ran_ns - before[own].ran_ns > 40e6
+    assert after[own].ran_ns - before[own].ran_ns > 25e6  # the kernel may count the last tick of it, 10 ms, later
     assert after[other].ran_ns - before[other].ran_ns < 5e6
 
 
