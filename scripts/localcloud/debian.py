@@ -68,7 +68,10 @@ def _run(command: list[str], directory: Path) -> str:
     """What it prints."""
     if shutil.which(command[0]) is None:
         raise ServiceError(f"there is no {command[0]} here")
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+    try:
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        raise ServiceError(f"{' '.join(command)} has not ended after {LIMIT_S:.0f} s") from None
     if done.returncode != 0:
         raise ServiceError(f"{' '.join(command)} exited with {done.returncode}: {done.stderr.strip()}")
     return done.stdout

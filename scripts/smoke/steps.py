@@ -1,6 +1,6 @@
 """The steps: a round trip, two consumers beside each other, and a restart between two phases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Smoke:
         markers = self._place.markers()
         with self._running("round-trip") as evsup:
             partition_ids = {*self._place.partition_ids}
-            self._until(evsup, lambda: evsup.running().keys() == partition_ids, "all partitions are read")
+            evsup.until(lambda: evsup.running().keys() == partition_ids, "all partitions are read", LIMIT_S, POLL_S)
             markers.send(MARKERS, self._place.partition_ids)
             self._await(evsup, markers)
             self._drain(evsup)
@@ -41,8 +41,9 @@ class Smoke:
         """Two supervisors share the hub; markers into a partition of each, and each in the table once."""
         markers = self._place.markers()
         with self._running("first") as first, self._running("second") as second:
-            self._until(second, lambda: self._is_shared(first, second), "two consumers share the partitions")
-            ours, theirs = next(iter(first.running())), next(iter(second.running()))
+            ours, theirs = second.until(
+                lambda: self._one_of_each(first, second), "two consumers share the partitions", LIMIT_S, POLL_S
+            )
             markers.send(SHARED_MARKERS, sorted([ours, theirs]))
             self._await(first, markers)
             self._drain(second)
@@ -73,9 +74,11 @@ class Smoke:
         finally:
             evsup.abort()
 
-    def _is_shared(self, first: Evsup, second: Evsup) -> bool:
+    def _one_of_each(self, first: Evsup, second: Evsup) -> tuple[str, ...]:
+        """A partition of each, when both have some and together all; else none."""
         ours, theirs = first.running().keys(), second.running().keys()
-        return bool(ours and theirs) and ours | theirs == {*self._place.partition_ids}
+        is_shared = ours and theirs and ours | theirs == {*self._place.partition_ids}
+        return (min(ours), min(theirs)) if is_shared else ()
 
     def _await(self, evsup: Evsup, markers: Markers) -> None:
         """Wait until the table has each marker; one too many is a failure at once."""
@@ -87,9 +90,6 @@ class Smoke:
             return found.holds
 
         evsup.until(arrived, f"{markers.sent.total()} markers are in the table", self._arrival_s, POLL_S)
-
-    def _until(self, evsup: Evsup, condition: Callable[[], bool], what: str) -> None:
-        evsup.until(condition, what, LIMIT_S, POLL_S)
 
     def _drain(self, evsup: Evsup) -> None:
         if code := evsup.stop(LIMIT_S):
