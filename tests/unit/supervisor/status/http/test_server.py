@@ -20,6 +20,7 @@ from supervisor.status.model import TreeStatus
 from supervisor.status.status_socket import SOCKET_NAME
 from tests.harness.services.ports import free_port
 from tests.unit.captured_log import capture_logs
+from tests.unit.descriptors import room_for
 from tests.unit.supervisor.status.served import served
 from tests.unit.supervisor.status.statuses import NOW_S, a_partition, a_tree
 
@@ -142,7 +143,7 @@ def test_the_status_socket_takes_any_name(tmp_path: Path) -> None:
 
 
 def test_a_thousand_clients_keep_nobody_out(port: int) -> None:
-    with ExitStack() as clients:
+    with room_for(4096), ExitStack() as clients:
         for number in range(1000):
             client = clients.enter_context(connect(port))
             client.sendall(b"GET /metrics HTTP/1.1\r\n"[: number % 24])
