@@ -22,6 +22,7 @@ from scripts.localcloud.service import REPOSITORY, SHOWN_STDERR_BYTES, ServiceEr
 HOST = LOOPBACK
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
+CONNECT_S = 15  # a busy machine may take seconds to sign somebody in
 POLL_S = 0.05  # between two tries to connect to a server that starts
 
 
@@ -121,7 +122,7 @@ class Daemon:
     def _await(self, dsn: str, deadline: float) -> None:
         while True:
             try:
-                psycopg.connect(dsn, connect_timeout=2).close()
+                psycopg.connect(dsn, connect_timeout=CONNECT_S).close()
             except psycopg.OperationalError as exc:
                 if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
                     self.end(signal.SIGQUIT)
