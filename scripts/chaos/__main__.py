@@ -2,7 +2,7 @@
 
 They move 2,400 events a second through four partitions. The seed decides which faults strike, in which order and where.
 Then all becomes quiet, both supervisors drain, and the table is compared with what was published. A run takes at most
-three minutes more than its seconds.
+four minutes more than its seconds.
 
 Exit code 0: every promise held; 1: one broke, and the logs are kept.
 """

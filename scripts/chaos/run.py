@@ -49,8 +49,8 @@ class Run:
         self.moved, self._act = self.scene.rows(), None
         calm_s = monotonic()
         what = f"{load.total} events are in the table, and every worker knows it"
-        recovery_s = self.scene.limits.recovery_s
-        self._await(lambda: self.scene.rows() >= load.total and self._is_calm(), recovery_s, "I10", what)
+        limit_s = self.scene.limits.recovery_s + START_S  # a tree may have to come up again
+        self._await(lambda: self.scene.rows() >= load.total and self._is_calm(), limit_s, "I10", what)
         self.recovered_s = monotonic() - calm_s
         self._require_moved(load.total)
         self._stop()

@@ -32,7 +32,7 @@ from supervisor.status.model import PartitionStatus
 from tests.unit.supervisor.status.statuses import a_partition
 
 SECONDS, SEED = 16.0, 3099
-TAIL_S = START_S + MISSED_S + BRISK.recovery_s + BRISK.stop_s  # no storm takes longer than its seconds and this
+TAIL_S = 2 * START_S + MISSED_S + BRISK.recovery_s + BRISK.stop_s  # no storm takes longer than its seconds and this
 NAMES = [fault.name for fault in FAULTS]
 PLACES = [str(number) for number in range(PARTITIONS)]
 FAILED = '{"event": "tree_failed", "reason": "The lease is over", "exit_code": 75}\n'

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from scripts.harness.evsup import EVSUP
 from scripts.harness.table import EVENTS
-from scripts.harness.waiting import BUSY_S, PATIENCE_S, eventually
+from scripts.harness.waiting import BUSY_S, PATIENCE_S, POLL_S, eventually
 from shared.config.formats.private_key import pem
 from shared.snowflake.key_pair import fingerprint, signing_key
 from shared.snowflake.session import SqlSession
@@ -192,17 +192,28 @@ def test_the_statement_that_check_prints_makes_the_pipe_that_it_misses(shared: P
     assert checked(shared, 0, **elsewhere)["pipe definition"]["detail"] == "MADE_PIPE: columns are matched by name"
 
 
+@contextmanager
+def waiting_for_snowflake(pipeline: Pipeline) -> Iterator[subprocess.Popen[bytes]]:
+    """A check that has asked. On a busy machine one may give up before that, while it still imports the connector."""
+    before = pipeline.snow.fired().get("hang login", 0)
+    while True:
+        with subprocess.Popen(
+            [EVSUP, "check"],
+            env=pipeline.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as check:
+            while pipeline.snow.fired().get("hang login", 0) == before and check.poll() is None:
+                time.sleep(POLL_S)
+            if check.returncode is None:
+                yield check
+                return
+
+
 def test_ctrl_c_ends_it_at_once_and_silently_although_a_service_does_not_answer(shared: Pipeline) -> None:
     shared.snow.hang("login", times=None)
-    before = shared.snow.fired().get("hang login", 0)
-    with subprocess.Popen(
-        [EVSUP, "check"],
-        env=shared.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as check:
-        eventually(lambda: shared.snow.fired().get("hang login", 0) > before, "it waits for Snowflake")
+    with waiting_for_snowflake(shared) as check:
         sent_s = time.monotonic()
         os.killpg(check.pid, signal.SIGINT)  # as a terminal does
         _, stderr = check.communicate(timeout=PATIENCE_S)
