@@ -204,7 +204,12 @@ RULES: tuple[Rule, ...] = (
         _PARTITIONS,
     ),
     Rule(
-        when("put-token", numbers=_REFUSED, text="ExpiredToken", credential="expired signature"),
+        when(
+            "put-token",
+            numbers=_REFUSED,
+            text=f"ExpiredToken|{_WRONG_SIGNATURE}",
+            credential="expired signature",
+        ),
         NotPermitted,
         "the signature in EVENTHUB_CONNECTION_STRING expired at {expires}",
         _NEW_SIGNATURE,

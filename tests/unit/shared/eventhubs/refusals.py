@@ -48,6 +48,14 @@ CASES = [
         "new signature",
         "expired signature",
     ),
+    Case(
+        "an expired signature that is not looked at any further",
+        put_token(401, f"InvalidSignature: The token has an invalid signature. {TRACKING}"),
+        NotPermitted,
+        "the signature in EVENTHUB_CONNECTION_STRING expired at 2022-03-19 18:02:00 UTC",
+        "new signature",
+        "expired signature",
+    ),
     # https://github.com/wso2/apim-analytics-publisher/issues/22
     Case(
         "a key, and a clock that is behind",
