@@ -11,14 +11,14 @@ from shared.log.secret import mask
 FIRST_CHARS, LAST_CHARS = slice(16_000), slice(-16_000, None)  # of each text: a frame takes them all
 
 
-def failure_message(error: Exception) -> Failed:
-    """The message of an error, as one of ours. An error that is not ours comes with its traceback."""
+def failure_message(error: Exception, who: str = "The worker") -> Failed:
+    """The message of an error, as one of ours. An error that is not ours comes with its traceback; `who` has met it."""
     if isinstance(error, EvsupError):
         known, lines = error, ""
-    elif limit := limit_error(error, "The worker cannot go on"):
+    elif limit := limit_error(error, f"{who} cannot go on"):
         known, lines = limit, "".join(traceback.format_exception(error))
     else:
-        known = WorkerCrashed("The worker crashed", " ".join(f"{type(error).__name__}: {error}".split()))
+        known = WorkerCrashed(f"{who} crashed", " ".join(f"{type(error).__name__}: {error}".split()))
         lines = "".join(traceback.format_exception(error))
     return Failed(
         error=type(known).__name__,

@@ -20,12 +20,12 @@ FLUSH_S = 2.0  # for the answer to leave
 def answer(asked_by: int, pipe: "Connection[bytes, bytes]", work: Callable[[], TaskResult]) -> NoReturn:
     """Do the work, answer with its result or its failure, and exit. Exits at once when the asking process does."""
     guard.die_with(asked_by)
-    logger.begin("error")
     messages: MessagePipe[Command] = MessagePipe(pipe, Command)
     try:
+        logger.begin("error")  # which fails where no thread is left for the log
         result = work()
     except Exception as error:  # noqa: BLE001 (it is the answer)
-        result = failure_message(error)
+        result = failure_message(error, "The task")
     messages.send(result)
     messages.flush_until(Deadline.after(FLUSH_S))
     os._exit(0)  # no finalizers: a channel's would flush, and an SDK's threads wait for their service

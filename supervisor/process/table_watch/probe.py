@@ -7,7 +7,6 @@ keeps its session, and takes next to no CPU after its start.
 
 import os
 import signal
-from contextlib import suppress
 from multiprocessing import connection
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
+WHO = "The process that checks the target table"
 ANSWER_S = 2.0  # for the supervisor to read an answer
 
 
@@ -49,13 +49,15 @@ def run(asked_by: int, pipe: "Connection[bytes, bytes]") -> None:
     guard.die_with(asked_by)
     for number in (*HANDLED, signal.SIGHUP):  # a signal to the process group is for the supervisor
         signal.signal(number, signal.SIG_IGN)
-    # What fails is the answer. Python would show the tracebacks of the connector's own threads, unmasked.
-    logger.begin("error", libraries="error")
-    settings = environment.load_worker()
-    logger.configure(settings.process.log_format, "error", libraries="error")
     messages: MessagePipe[CheckTable] = MessagePipe(pipe, CheckTable)
-    with suppress(BrokenPipeError):  # the supervisor has ended: nobody wants an answer
+    try:
+        # What fails is the answer. Python would show the tracebacks of the connector's own threads, unmasked.
+        logger.begin("error", libraries="error")  # which fails where no thread is left for the log
+        settings = environment.load_worker()
+        logger.configure(settings.process.log_format, "error", libraries="error")
         _answer(messages, settings.snowflake)
+    except Exception as error:  # noqa: BLE001 (the supervisor judges it)
+        _send(messages, failure_message(error, WHO))
     os._exit(0)  # no finalizers: the session's would log out of a Snowflake that may not answer
 
 
@@ -64,9 +66,13 @@ def _answer(messages: MessagePipe[CheckTable], settings: SnowflakeSettings) -> N
     while not messages.ended:
         connection.wait([messages.fileno()])
         for _ in messages.receive():
-            messages.send(_checked(session, settings))
-            messages.flush_until(Deadline.after(ANSWER_S))
+            _send(messages, _checked(session, settings))
             memory.tune_collector()
+
+
+def _send(messages: MessagePipe[CheckTable], report: TableReport) -> None:
+    messages.send(report)
+    messages.flush_until(Deadline.after(ANSWER_S))
 
 
 def _checked(session: SqlSession, settings: SnowflakeSettings) -> TableReport:
@@ -74,5 +80,5 @@ def _checked(session: SqlSession, settings: SnowflakeSettings) -> TableReport:
         check = check_target(session, settings)
         check.refuse()
     except Exception as error:  # noqa: BLE001 (the supervisor judges it)
-        return failure_message(error)
+        return failure_message(error, WHO)
     return TableFits(doubts=tuple(check.doubts), columns=check.filled)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from shared.errors import ProtocolError
 from shared.ipc.exit_code import ended
 from shared.ipc.messages import CheckTable, TableReport
+from supervisor.process.table_watch.probe import WHO
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -59,7 +60,7 @@ class ProbeProcess:
             return reports[-1]
         if pipe.ended:
             process.join(EXIT_S)
-            failure = ended("The process that checks the target table", process.pid, process.exitcode)
+            failure = ended(WHO, process.pid, process.exitcode)
             self.close()  # after the exit code was read: this kills
             raise failure
         return None
