@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from shared import mapper
@@ -32,6 +33,7 @@ from supervisor.target.sample import SAMPLE_S
 from supervisor.target.target_check import TargetCheck, with_opt_out
 from supervisor.version import sdks
 
+IMPORT_S = 60.0  # of an SDK, where the host has little of a processor to give
 REGISTRY_S = 20.0  # with a sign-in before it
 PARTITION_S = 10.0  # for the hub to answer for one
 LOGIN_S = 8.0  # below the limit of a check
@@ -89,7 +91,7 @@ class StartChecks:
 
     def stages(self) -> Iterator[Sequence[Check]]:
         """In the order of a start. What is in the last two is known when the ones before have ended."""
-        yield [Check("config", self._load)]
+        yield [Check("config", self._load, limit_s=IMPORT_S)]
         yield list(self._services(self._asked_for))
         # Asked for after the tokens, so that the hub's last event is never before one.
         partition_ids = self._hub_facts.partition_ids
@@ -128,6 +130,7 @@ class StartChecks:
         os.environ.update(environment.environment_for_worker(loaded))
         warnings = (*loaded.warnings, *self._others(os.environ))
         self._settings, self._asked_for = loaded.settings, AskedFor.by(loaded.settings)
+        import_module("snowflake.connector")  # not in the time that a service has to answer
         if warnings:
             return Outcome("; ".join(warnings), "warn")
         return Outcome(f"all settings can be used, by {' and '.join(sdks())}")

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from shared.errors import ConfigurationError
+from supervisor.check import checks
 from supervisor.check.checks import StartChecks
+from supervisor.check.runner import LIMIT_S
 from tests.unit.shared.config.configurations import CONNECTION_STRING, complete
 
 
@@ -39,6 +41,16 @@ def test_the_first_check_names_the_sdks_that_run() -> None:
     os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING))
     [config], *_ = StartChecks(None, lambda _: ()).stages()
     assert "azure-eventhub 5.15" in config.run().detail
+
+
+def test_no_service_is_called_silent_because_the_import_of_its_sdk_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr(checks, "import_module", imported.append)
+    os.environ.update(complete(EVENTHUB_CONNECTION_STRING=CONNECTION_STRING))
+    [config], *_ = StartChecks(None, lambda _: ()).stages()
+    config.run()
+    assert imported == ["snowflake.connector"]
+    assert config.limit_s == checks.IMPORT_S > LIMIT_S
 
 
 def test_what_other_variables_would_end_a_start_with_fails_the_first_check() -> None:
