@@ -88,6 +88,7 @@ class SqliteDatabase(Database):
                 connection.commit()
             finally:
                 connection.rollback()  # of nothing, after a commit
+            self._note_companions()
 
     def close(self) -> None:
         self._closed = True
@@ -151,12 +152,14 @@ class SqliteDatabase(Database):
         self._refuse_other_companions()
         return self._connection
 
+    def _note_companions(self) -> None:
+        """After a transaction the connection has them open, and SQLite deletes them with the last connection alone."""
+        for path, known in self._companions.items():
+            self._companions[path] = known or _identity(path)
+
     def _refuse_other_companions(self) -> None:
-        """SQLite makes them with the first table, and deletes them with the last connection and no sooner."""
-        for path, opened in self._companions.items():
-            if opened in (None, found := _identity(path)):
-                self._companions[path] = found
-            else:
+        for path, known in self._companions.items():
+            if known not in (None, _identity(path)):
                 raise ConfigurationError(
                     f"{path} of the control store was deleted or replaced",
                     "SQLite goes on with the former one, and other processes with the new one",
