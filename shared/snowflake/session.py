@@ -129,7 +129,9 @@ class SqlSession:
         try:
             return within(connector.longest_s(call_s), call)
         except TimeoutError as error:
-            self._leave()  # what is still answered must not be taken for the next answer
+            # A logout cancels what still runs, and what is still answered is not taken for the next answer:
+            # https://docs.snowflake.com/en/sql-reference/parameters#abort-detached-query
+            self._leave()
             raise SnowflakeUnavailable(f"Snowflake at {self.address} failed", str(error), REACH_SNOWFLAKE) from error
 
     def _roll_back(self) -> None:
