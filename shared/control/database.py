@@ -41,6 +41,11 @@ class Database(ABC):
         database says; other errors of the block pass. After StoreUnavailable it is unknown whether it was committed.
         """
 
+    def check_writes(self) -> None:  # noqa: B027 (Snowflake has no such state)
+        """Raise as a transaction that writes would, where the database is only read: a standby, a file that nobody may
+        change. Nothing is written.
+        """
+
     @abstractmethod
     def close(self) -> None:
         """Close all connections. Further transactions raise StoreUnavailable."""

@@ -90,6 +90,12 @@ class SqliteDatabase(Database):
                 connection.rollback()  # of nothing, after a commit
             self._note_companions()
 
+    def check_writes(self) -> None:
+        # SQLite writes to files beside it as well. A transaction that writes would set the clock of the file.
+        for path in (self.path, self.path.parent):
+            if not os.access(path, os.W_OK):
+                raise NotPermitted(f"Cannot write the control store {self.path}", f"{path} is read-only", _FIX)
+
     def close(self) -> None:
         self._closed = True
         # A call to a disk that stands still may have it for ever. Its connection ends with the process.

@@ -52,6 +52,10 @@ class ControlStore:
         schema.check(self._database)
         group_keys.check(self._database, self.group)
 
+    def check_writes(self) -> None:
+        """Raise when the database is only read: `StoreUnavailable` of a standby, `NotPermitted` of a file."""
+        self._database.check_writes()
+
     def close(self) -> None:
         """Close all connections. Further calls raise `StoreUnavailable`."""
         self._database.close()

@@ -153,6 +153,7 @@ class StartChecks:
     def _control_store(self) -> Outcome:
         self._store = store_of(self._settings)
         self._store.check()
+        self._store.check_writes()
         self._checkpoints = {row.partition_id: row for row in self._store.checkpoints()}
         detail = f"{self._settings.control.store}, {counted(len(self._checkpoints), 'checkpoint')}"
         return with_sessions(detail, self._store.sessions(), len(self._hub_facts.partition_ids))

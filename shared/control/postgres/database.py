@@ -72,6 +72,10 @@ class PostgresDatabase(Database):
         except psycopg.Error as error:
             raise translate(error, self._dsn) from error
 
+    def check_writes(self) -> None:
+        with self.transaction() as run:
+            run("probe_writes")
+
     def close(self) -> None:
         with self._opening:
             self._closed = True

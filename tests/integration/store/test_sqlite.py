@@ -143,6 +143,16 @@ def test_a_file_beside_it_that_is_deleted_or_replaced_is_named(
         store.save_checkpoint(Checkpoint("0", 1, None, term.epoch))
 
 
+def test_a_file_or_a_directory_that_may_only_be_read_is_found_by_who_asks(
+    store: ControlStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.check_writes()
+    for read_only in (path, path.parent):  # root may write everywhere but to a disk that is mounted read-only
+        monkeypatch.setattr(os, "access", lambda each, _, read_only=read_only: each != read_only)
+        with pytest.raises(NotPermitted, match=rf"{read_only} is read-only"):
+            store.check_writes()
+
+
 def test_a_path_that_is_no_file_is_a_configuration_error(tmp_path: Path) -> None:
     assert "is no file" in failure(open_at(tmp_path)).what
 

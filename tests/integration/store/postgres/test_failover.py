@@ -70,6 +70,8 @@ def test_a_start_on_a_standby_ends_with_69_and_says_how_to_find_the_primary() ->
         assert done.returncode == 69
         assert "read-only" in done.stderr.splitlines()[-1]
         assert "target_session_attrs=read-write" in done.stderr.splitlines()[-1]
+        checked = pipeline.run("check", CONTROL_POSTGRES_DSN=standby.dsn)
+        assert (checked.returncode, "target_session_attrs=read-write" in checked.stdout) == (69, True)
 
 
 def test_a_standby_promoted_too_late_finds_the_tree_drained_with_75_and_nothing_lost() -> None:

@@ -289,6 +289,14 @@ def test_what_a_role_or_a_connection_string_sets_changes_no_value(site: Site, po
     assert (loaded.offset, loaded.hub_created_at_s) == (checkpoint.offset, checkpoint.hub_created_at_s)
 
 
+def test_a_server_that_takes_no_writes_is_found_by_who_asks(site: Site, postgres: Postgres) -> None:
+    site.stores[0].check_writes()
+    store = elsewhere(site, f"{postgres.dsn}?options=-c%20default_transaction_read_only%3Don")
+    store.check()
+    with pytest.raises(StoreUnavailable, match=r"in a read-only transaction.*its disk is nearly full"):
+        store.check_writes()
+
+
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 
