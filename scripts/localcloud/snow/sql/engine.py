@@ -26,6 +26,7 @@ from scripts.localcloud.snow.tables.ddl import ICEBERG
 from scripts.localcloud.snow.tables.warehouse import ERRORS, Table
 
 MOST_SHOWN = 10_000  # rows of a SHOW: https://docs.snowflake.com/en/sql-reference/sql/show-tables
+_IDENTITY = "IDENTITY START 1 INCREMENT 1 NOORDER"  # the default of a column that counts, as DESCRIBE shows it
 ADMIN = 0  # the owner of locks that a test holds; sessions count from 1
 
 
@@ -167,10 +168,14 @@ class Engine:
 
 
 def _described(result: Rowset, table: Table) -> Rowset:
-    """Show the declared types: those of DuckDB say less."""
-    declared = {one.name: one.type for one in table.columns}
-    type_at = list(result.names).index("type")
-    rows = [[*row[:type_at], declared.get(row[0], row[type_at]), *row[type_at + 1 :]] for row in result.rows]
+    """Show the declared types: those of DuckDB say less, and it has no columns that count by themselves."""
+    declared = {one.name: one for one in table.columns}
+    type_at, default_at = result.names.index("type"), result.names.index("default")
+    rows = [list(row) for row in result.rows]
+    for row in rows:
+        if one := declared.get(str(row[0])):
+            row[type_at] = one.type
+            row[default_at] = _IDENTITY if one.counts else row[default_at]
     return Rowset(result.names, result.types, rows)
 
 

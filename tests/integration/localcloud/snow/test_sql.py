@@ -92,6 +92,15 @@ def test_a_table_is_described_with_the_types_it_was_created_with(session: Snowfl
     assert ask(session, "DESCRIBE TABLE TYPED")[-1][:2] == ("LAST", "VARCHAR(16777216)")
 
 
+def test_a_column_that_counts_by_itself_is_described_as_such(session: SnowflakeConnection) -> None:
+    ask(session, "CREATE TABLE COUNTING (N NUMBER, T VARCHAR DEFAULT 'x', A NUMBER AUTOINCREMENT)")
+    ask(session, "ALTER TABLE COUNTING ADD COLUMN I NUMBER IDENTITY(1,1)")
+    default = {row[0]: row[4] for row in ask(session, "DESCRIBE TABLE COUNTING")}
+    assert default["N"] is None
+    assert "x" in default["T"]
+    assert default["A"] == default["I"] == "IDENTITY START 1 INCREMENT 1 NOORDER"
+
+
 def test_a_table_of_any_name_is_described(session: SnowflakeConnection) -> None:
     for name in ("o'brien", 'a"b', "a.b", "événement"):
         quoted = '"' + name.replace('"', '""') + '"'
