@@ -138,10 +138,13 @@ class Worker:
 
     def _refuse_slow_drain(self, now_s: float) -> None:
         if self._drain_by.passed(now_s):
-            how_far = self.state.counters
+            at = self.state.counters
+            how_far = f"appended up to {at.appended}, durable {at.durable}, checkpointed {at.checkpointed}"
+            # Where Snowflake refuses requests, a longer drain would not help.
+            refused = self._partition.failed_request if at.durable != at.appended else ""
             raise DrainTimedOut(
                 f"Partition {self._partition.term.partition_id} did not drain in time",
-                f"appended up to {how_far.appended}, durable {how_far.durable}, checkpointed {how_far.checkpointed}",
+                "; ".join(filter(None, (how_far, refused))),
                 "Nothing is lost: the rest is read again. EVSUP_DRAIN_TIMEOUT sets how long a drain may take.",
             )
 

@@ -361,6 +361,23 @@ def test_a_drain_past_its_deadline_fails_and_says_how_far_it_came(rig: WorkerRig
         rig.step(0.1)
 
 
+@pytest.mark.parametrize(("committed", "is_named"), [(7, True), (8, False)])
+def test_a_drain_past_its_deadline_names_the_refused_request_where_rows_are_not_durable(
+    rig: WorkerRig, committed: int, *, is_named: bool
+) -> None:
+    rig.store.failure = StoreUnavailable("The store does not answer")
+    rig.partition.failed_request = "the SDK's last request that failed is insert_rows: HTTP 503"
+    rig.source.deliver(5, 6, 7, 8)
+    rig.step()
+    rig.send_drain(10.0)
+    rig.commit(committed)
+    rig.step(8.0)
+    rig.step(1.9)
+    with pytest.raises(DrainTimedOut) as late:
+        rig.step(0.1)
+    assert ("HTTP 503" in late.value.why) == is_named
+
+
 def test_a_drained_worker_lets_its_receiver_detach_and_says_how_far_it_is_checkpointed(make: Make) -> None:
     rig = make().run()
     rig.send_drain()
