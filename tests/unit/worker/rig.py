@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from multiprocessing import Pipe, connection
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from msgspec.structs import replace
@@ -192,3 +192,7 @@ class WorkerRig:
             return list(wait(sources, timeout_s))
 
         monkeypatch.setattr(connection, "wait", noted)
+
+
+Make: TypeAlias = Callable[..., WorkerRig]
+"""What makes a worker, with the options of `WorkerRig`."""
