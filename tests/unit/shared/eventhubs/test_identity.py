@@ -3,9 +3,6 @@
 The sentences are azure-identity's and Microsoft Entra ID's own, as people reported them; each case names where.
 """
 
-import base64
-import json
-import math
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,12 +14,11 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.eventhub.exceptions import EventHubError
 
 from shared.errors import ConfigurationError, EvsupError, NotPermitted, SourceUnavailable
-from shared.eventhubs.identity import Identity, SignInFailed, clock_is_ahead, translate
+from shared.eventhubs.identity import Identity, SignInFailed, translate
 from shared.log.secret import mask
 from tests.unit.plain_settings import eventhub
 
 SCOPE = "https://eventhubs.azure.net//.default"
-NOW_S = 1_700_000_000.0
 UUID = "11111111-2222-3333-4444-555555555555"
 
 
@@ -327,31 +323,6 @@ def test_a_variable_that_cannot_be_used_is_a_configuration_error(
     monkeypatch.setenv(f"AZURE_{name}", value)
     with pytest.raises(ConfigurationError, match=r"AZURE_\*"):
         Identity(eventhub())
-
-
-# --- tokens -----------------------------------------------------------------------------------------------------------
-
-
-def jwt(issued_at_s: float) -> str:
-    claims = base64.urlsafe_b64encode(json.dumps({"iat": issued_at_s}).encode()).decode().rstrip("=")
-    return f"eyJhbGciOiJIUzI1NiJ9.{claims}.c2ln"
-
-
-def test_a_token_that_is_over_at_once_tells_of_a_clock_that_is_ahead() -> None:
-    late = clock_is_ahead(jwt(NOW_S - 7_200), NOW_S - 3_600, NOW_S)
-    assert type(late) is NotPermitted
-    assert "it says 2023-11-14 22:13:20 UTC" in late.why
-    assert "given at 2023-11-14 20:13:20 UTC" in late.why
-    assert clock_is_ahead(jwt(NOW_S), NOW_S + 3_600, NOW_S) is None
-
-
-@pytest.mark.parametrize(
-    "token", ["", "opaque", "a.b.c", "a.e30.c", "a.W10.c", "a.bnVsbA.c", jwt(1e12), jwt(1e300), jwt(math.nan)]
-)
-def test_a_token_that_says_nothing_of_its_time_does_no_harm(token: str) -> None:
-    late = clock_is_ahead(token, NOW_S - 1, NOW_S)
-    assert late is not None
-    assert "given at" not in late.why
 
 
 class Credential:
